@@ -1,0 +1,120 @@
+import type { GroupVersionResource } from "./group-version.ts";
+import type { KubeObject } from "./object-meta.ts";
+import type { Status } from "./status-error.ts";
+import type { WatchEvent } from "./watch-event.ts";
+
+/** Who asks. Groups of an authenticated user always hold `system:authenticated`. */
+export interface UserInfo {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+
+/** The four patch content types, by the short names this code base uses. */
+export type PatchType = "json" | "merge" | "strategic" | "apply";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+export type PropagationPolicy = "Background" | "Foreground" | "Orphan";
+
+export interface ListOptions {
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: "Exact" | "NotOlderThan";
+  readonly limit?: number;
+  readonly continue?: string;
+  /** For watches: ends the stream after this long. */
+  readonly timeoutSeconds?: number;
+  readonly allowWatchBookmarks?: boolean;
+  readonly sendInitialEvents?: boolean;
+}
+
+export interface WriteOptions {
+  readonly dryRun?: boolean;
+  readonly fieldManager?: string;
+  readonly fieldValidation?: FieldValidation;
+  /** Server-side apply only: take fields over from other managers. */
+  readonly force?: boolean;
+  /**
+   * In-process callers only: namespaces to be taken as existing and active, because the same commit creates them.
+   * Meaningful for dry runs; a real write still needs the namespace.
+   */
+  readonly assumedNamespaces?: ReadonlySet<string>;
+}
+
+export interface DeleteOptions {
+  readonly dryRun?: boolean;
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: PropagationPolicy;
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+interface RequestBase {
+  readonly user: UserInfo;
+  /** The client's name for managed fields and audit: its User-Agent, or a component's name in process. */
+  readonly userAgent: string;
+  readonly resource: GroupVersionResource;
+  readonly subresource?: string;
+  /** Empty or absent for cluster-scoped resources and for lists over all namespaces. */
+  readonly namespace?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A request to the API server after the transport: HTTP handlers and in-process clients make the same values,
+ * so both pass the same filters, admission and registry.
+ */
+export type ApiRequest =
+  | (RequestBase & { readonly verb: "get"; readonly name: string; readonly resourceVersion?: string })
+  | (RequestBase & { readonly verb: "list"; readonly options: ListOptions })
+  | (RequestBase & { readonly verb: "watch"; readonly name?: string; readonly options: ListOptions })
+  | (RequestBase & { readonly verb: "create"; readonly name?: string; readonly body: unknown; readonly options: WriteOptions })
+  | (RequestBase & { readonly verb: "update"; readonly name: string; readonly body: unknown; readonly options: WriteOptions })
+  | (RequestBase & { readonly verb: "patch"; readonly name: string; readonly patchType: PatchType; readonly body: unknown; readonly options: WriteOptions })
+  | (RequestBase & { readonly verb: "delete"; readonly name: string; readonly options: DeleteOptions })
+  | (RequestBase & { readonly verb: "deletecollection"; readonly selection: ListOptions; readonly options: DeleteOptions });
+
+/**
+ * An object with the bytes that every reader gets. `json` is complete (kind, apiVersion and resourceVersion included);
+ * `json.subarray(itemStart)` prefixed with `{` is the form inside a list, without kind and apiVersion.
+ * Both are made at most once per (object, revision), on first use after the write.
+ */
+export interface EncodedObject<T extends KubeObject = KubeObject> {
+  readonly object: T;
+  json(): Buffer;
+  /** `json` without `kind` and `apiVersion`, as list items are written. */
+  itemJson(): Buffer;
+}
+
+export interface ObjectList<T extends KubeObject = KubeObject> {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+  readonly items: readonly EncodedObject<T>[];
+}
+
+/** An EncodedObject in a watch event: all watchers of one kind share it. */
+export type EncodedWatchEvent<T extends KubeObject = KubeObject> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T; readonly encoded: EncodedObject<T> }
+  | Extract<WatchEvent<T>, { type: "ERROR" }>
+  | { readonly type: "BOOKMARK"; readonly object: T };
+
+/** A running watch. The iterator ends when the server ends it; `close` ends it from the reader's side. */
+export interface WatchStream<T extends KubeObject = KubeObject> extends AsyncIterable<EncodedWatchEvent<T>> {
+  close(): void;
+}
+
+export type ApiResult =
+  | { readonly is: "object"; readonly code: 200 | 201 | 202; readonly encoded: EncodedObject; readonly warnings: readonly string[] }
+  | { readonly is: "status"; readonly status: Status; readonly warnings: readonly string[] }
+  | { readonly is: "list"; readonly list: ObjectList; readonly warnings: readonly string[] }
+  | { readonly is: "watch"; readonly stream: WatchStream };
+
+/** The API server as its in-process clients see it. Rejects with StatusError. */
+export interface ApiHandler {
+  handle(request: ApiRequest): Promise<ApiResult>;
+}

@@ -1,0 +1,57 @@
+import { StatusError } from "./status-error.ts";
+
+/** Upstream's field.ErrorType values, as they appear in a Status cause. */
+export type FieldErrorType =
+  | "FieldValueNotFound" | "FieldValueRequired" | "FieldValueDuplicate" | "FieldValueInvalid"
+  | "FieldValueNotSupported" | "FieldValueForbidden" | "FieldValueTooLong" | "FieldValueTooMany"
+  | "FieldValueTypeInvalid" | "InternalError";
+
+/** One problem of one field: `spec.containers[0].name: Required value`. */
+export interface FieldError {
+  readonly type: FieldErrorType;
+  /** Upstream's notation: `spec.template.spec.containers[0].image`, `metadata.labels[app]`. */
+  readonly field: string;
+  /** Without the field: `Invalid value: "x": must be …`. */
+  readonly message: string;
+}
+
+export const requiredField = (field: string, detail = ""): FieldError =>
+  ({ type: "FieldValueRequired", field, message: `Required value${detail === "" ? "" : `: ${detail}`}` });
+
+export const invalidField = (field: string, value: unknown, detail: string): FieldError =>
+  ({ type: "FieldValueInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
+
+export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError =>
+  ({ type: "FieldValueNotSupported", field, message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}` });
+
+export const forbiddenField = (field: string, detail: string): FieldError =>
+  ({ type: "FieldValueForbidden", field, message: `Forbidden: ${detail}` });
+
+export const duplicateField = (field: string, value: unknown): FieldError =>
+  ({ type: "FieldValueDuplicate", field, message: `Duplicate value: ${show(value)}` });
+
+export const tooLong = (field: string, maxLength: number): FieldError =>
+  ({ type: "FieldValueTooLong", field, message: `Too long: may not be more than ${maxLength} bytes` });
+
+export const fieldNotFound = (field: string, value: unknown): FieldError =>
+  ({ type: "FieldValueNotFound", field, message: `Not found: ${show(value)}` });
+
+export const typeInvalid = (field: string, value: unknown, detail: string): FieldError =>
+  ({ type: "FieldValueTypeInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
+
+/** A 422 that lists every problem, in upstream's wording. */
+export function invalid(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
+  const lines = errors.map((error) => `${error.field}: ${error.message}`);
+  const text = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
+  const qualified = group === "" ? kind : `${kind}.${group}`;
+  return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${text}`, {
+    ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), kind,
+    causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
+  });
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || value === undefined) return "null";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

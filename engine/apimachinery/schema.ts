@@ -1,0 +1,41 @@
+/**
+ * A structural schema: the JSON Schema subset of Kubernetes' CustomResourceDefinitions, with its `x-kubernetes-*` extensions.
+ * `schemas/**.yaml` is written in it; `$ref`s are resolved to shared Schema objects when a schema is loaded,
+ * so recursive types are cyclic graphs: walk along a value, never along the schema alone.
+ */
+export interface Schema {
+  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
+  /** Strings: `date-time`, `byte`, `quantity`, `micro-time`. Integers: `int32`, `int64`. Numbers: `double`. */
+  readonly format?: string;
+  readonly description?: string;
+  /** The type's name, such as `PodSpec`; generated TypeScript and OpenAPI definitions use it. */
+  readonly title?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Schema | boolean;
+  readonly items?: Schema;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly nullable?: boolean;
+  readonly "x-kubernetes-int-or-string"?: boolean;
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
+  readonly "x-kubernetes-embedded-resource"?: boolean;
+  readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
+  readonly "x-kubernetes-list-map-keys"?: readonly string[];
+  readonly "x-kubernetes-map-type"?: "atomic" | "granular";
+  /** Strategic merge: the key of list items, and how to combine (`merge`, `replace`, `retainKeys`, or `merge,retainKeys`). */
+  readonly "x-kubernetes-patch-merge-key"?: string;
+  readonly "x-kubernetes-patch-strategy"?: string;
+  readonly "x-kubernetes-group-version-kind"?: readonly { readonly group: string; readonly version: string; readonly kind: string }[];
+  /** The field number of this property in Kubernetes' protobuf encoding of the enclosing message. */
+  readonly "x-protobuf-tag"?: number;
+  /** The protobuf type where it does not follow from `type` and `format`, e.g. `Quantity`, `IntOrString`, `Time`, `MicroTime`, `RawExtension`, `FieldsV1`. */
+  readonly "x-protobuf-type"?: string;
+}

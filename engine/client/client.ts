@@ -1,0 +1,44 @@
+import type { DeleteOptions, ListOptions, PatchType, WriteOptions } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Status } from "../apimachinery/status-error.ts";
+import type { WatchEvent } from "../apimachinery/watch-event.ts";
+import type { ResourceReference } from "../resources/define-resource.ts";
+
+/**
+ * Access to the API for every component, with one interface in process (LocalClient) and over HTTPS (HttpClient).
+ * Failures are StatusErrors, also those of the network (reason ServiceUnavailable). Objects returned may be shared: never mutate them.
+ */
+export interface Client {
+  /** Access to one kind; `podResource` and its siblings carry their object's type. */
+  for<T extends KubeObject>(resource: ResourceReference<T>): ResourceClient<T>;
+  /** The same access under another name in managed fields and events. */
+  as(userAgent: string): Client;
+}
+
+/** `namespace` is the empty string for cluster-scoped kinds, and for lists and watches over all namespaces. */
+export interface ResourceClient<T extends KubeObject> {
+  get(namespace: string, name: string): Promise<T>;
+  list(namespace: string, options?: ListOptions): Promise<ListResult<T>>;
+  /**
+   * Events in order. Ends quietly when the signal fires or the server ends the stream; an ERROR event is thrown as a StatusError
+   * (reason Expired: list again).
+   */
+  watch(namespace: string, options: ListOptions, signal: AbortSignal): AsyncIterable<Exclude<WatchEvent<T>, { type: "ERROR" }>>;
+  create(object: T, options?: WriteOptions): Promise<T>;
+  update(object: T, options?: WriteOptions): Promise<T>;
+  updateStatus(object: T, options?: WriteOptions): Promise<T>;
+  patch(namespace: string, name: string, type: PatchType, body: unknown, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;
+  /** Server-side apply of a complete intent by `options.fieldManager`. */
+  apply(object: T, options: WriteOptions & { readonly fieldManager: string; readonly subresource?: string }): Promise<T>;
+  /** The object while it terminates, or a Success status when it is gone. */
+  delete(namespace: string, name: string, options?: DeleteOptions): Promise<T | Status>;
+  deleteCollection(namespace: string, selection: ListOptions, options?: DeleteOptions): Promise<void>;
+  /** POST to a subresource such as `binding` or `eviction`; the answer is not typed by this kind. */
+  createSubresource(namespace: string, name: string, subresource: string, body: KubeObject): Promise<unknown>;
+}
+
+export interface ListResult<T> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string;
+  readonly continue?: string;
+}

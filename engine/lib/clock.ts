@@ -1,0 +1,51 @@
+import { abortError } from "./abort.ts";
+
+/**
+ * Time as a parameter, so that a whole cluster can run under virtual time.
+ * All instants and durations are in milliseconds.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. May jump; use `monotonic` for durations. */
+  now(): number;
+  /** Milliseconds since an arbitrary start; never goes backwards. */
+  monotonic(): number;
+  /** Runs `callback` once after `delayMs`. Returns a function that cancels it; cancelling twice is harmless. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+/** Waits for `delayMs`; rejects with an AbortError when the signal fires first. */
+export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(abortError(signal));
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      cancel();
+      reject(abortError(signal));
+    };
+    const cancel = clock.after(delayMs, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** An instant as Kubernetes writes `metav1.Time`: RFC 3339 in UTC, whole seconds. */
+export function formatTime(epochMs: number): string {
+  return new Date(Math.floor(epochMs / 1000) * 1000).toISOString().replace(".000Z", "Z");
+}
+
+/** An instant as Kubernetes writes `metav1.MicroTime`: RFC 3339 in UTC with six decimals. */
+export function formatMicroTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace("Z", "000Z");
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    // Node clamps longer delays to 1 ms; the longest wait here is bounded well below 24 days.
+    const timer = setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,91 @@
+/**
+ * Counters, gauges and histograms in the Prometheus text exposition format (version 0.0.4).
+ * A registry is passed to whoever measures; there is no global one.
+ */
+export class MetricsRegistry {
+  readonly #families = new Map<string, Family>();
+
+  counter(name: string, help: string): Counter {
+    const family = this.#family(name, help, "counter");
+    return { add: (labels = {}, amount = 1) => void family.values.set(key(labels), (family.values.get(key(labels)) ?? 0) + amount) };
+  }
+
+  gauge(name: string, help: string): Gauge {
+    const family = this.#family(name, help, "gauge");
+    return { set: (value, labels = {}) => void family.values.set(key(labels), value) };
+  }
+
+  /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
+  histogram(name: string, help: string, buckets: readonly number[]): Histogram {
+    const family = this.#family(name, help, "histogram");
+    return {
+      observe: (value, labels = {}) => {
+        const id = key(labels);
+        let cells = family.cells.get(id);
+        if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, buckets }));
+        for (let i = 0; i < buckets.length; i++) if (value <= (buckets[i] ?? Infinity)) cells.counts[i]! += 1;
+        cells.sum += value;
+        cells.count += 1;
+      },
+    };
+  }
+
+  /** The page that `/metrics` serves. */
+  render(): string {
+    const lines: string[] = [];
+    for (const [name, family] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
+      for (const [labels, value] of family.values) lines.push(`${name}${labels === "" ? "" : `{${labels}}`} ${value}`);
+      for (const [labels, cells] of family.cells) lines.push(...renderHistogram(name, labels, cells));
+    }
+    return `${lines.join("\n")}\n`;
+  }
+
+  #family(name: string, help: string, type: Family["type"]): Family {
+    let family = this.#families.get(name);
+    if (family === undefined) this.#families.set(name, (family = { help, type, values: new Map(), cells: new Map() }));
+    return family;
+  }
+}
+
+export type Labels = Readonly<Record<string, string>>;
+export interface Counter {
+  add(labels?: Labels, amount?: number): void;
+}
+export interface Gauge {
+  set(value: number, labels?: Labels): void;
+}
+export interface Histogram {
+  observe(value: number, labels?: Labels): void;
+}
+
+interface Cells {
+  readonly counts: Float64Array;
+  readonly buckets: readonly number[];
+  sum: number;
+  count: number;
+}
+interface Family {
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly values: Map<string, number>;
+  readonly cells: Map<string, Cells>;
+}
+
+function key(labels: Labels): string {
+  return Object.keys(labels)
+    .sort()
+    .map((name) => `${name}="${(labels[name] ?? "").replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")}"`)
+    .join(",");
+}
+
+function renderHistogram(name: string, labels: string, cells: Cells): string[] {
+  const prefix = labels === "" ? "" : `${labels},`;
+  const suffix = labels === "" ? "" : `{${labels}}`;
+  return [
+    ...cells.buckets.map((bound, i) => `${name}_bucket{${prefix}le="${bound}"} ${cells.counts[i]}`),
+    `${name}_bucket{${prefix}le="+Inf"} ${cells.count}`,
+    `${name}_sum${suffix} ${cells.sum}`,
+    `${name}_count${suffix} ${cells.count}`,
+  ];
+}

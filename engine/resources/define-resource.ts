@@ -1,0 +1,110 @@
+import type { Verb } from "../apimachinery/api-request.ts";
+import type { FieldError } from "../apimachinery/field-error.ts";
+import type { GroupVersionResource } from "../apimachinery/group-version.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Schema } from "../apimachinery/schema.ts";
+
+/** What a client needs to address a kind. The type parameter ties the object's type to its name. */
+export interface ResourceReference<T extends KubeObject = KubeObject> extends GroupVersionResource {
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never set; carries T. */
+  readonly objectType?: T;
+}
+
+/**
+ * A kind is one value: routes, discovery, OpenAPI, storage keys, `kubectl get` columns and `kubectl explain` derive from it.
+ * See catalog.ts for the list.
+ */
+export interface ResourceDefinition<T extends KubeObject = KubeObject> extends ResourceReference<T> {
+  readonly singular: string;
+  readonly listKind: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly Verb[];
+  readonly schema: Schema;
+  readonly strategy: Strategy<T>;
+  readonly subresources: readonly Subresource<T>[];
+  readonly columns: readonly Column<T>[];
+  /** Field selectors beyond metadata.name and metadata.namespace: path → value. */
+  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+}
+
+/**
+ * What differs between kinds on the way into the store. Every function is pure; absent ones mean upstream's common behaviour:
+ * schema defaults and validation only, generation raised when anything but metadata and status changed (if `hasGeneration`),
+ * main-resource writes keep the old status, status writes keep everything else but metadata.
+ */
+export interface Strategy<T extends KubeObject> {
+  /** Whether metadata.generation counts spec changes; ConfigMap, Secret, Service, Node and their like do not. */
+  readonly hasGeneration?: boolean;
+  /** PUT to a missing name creates it (Lease, Node's like); otherwise 404. */
+  readonly createOnUpdate?: boolean;
+  /** PUT without resourceVersion is accepted; true for most built-ins (the default). */
+  readonly unconditionalUpdate?: boolean;
+  /** Rules for metadata.name; `dnsSubdomain` when absent. */
+  readonly nameRule?: "dnsLabel" | "dnsSubdomain" | "dns1035Label" | "pathSegment";
+  /** Defaults that depend on other fields, which a schema cannot state; runs after schema defaults, on every decode. */
+  readonly setDefaults?: (object: T) => T;
+  /** Clears what clients may not set and fills what the server decides; runs before validation. */
+  readonly prepareForCreate?: (object: T) => T;
+  readonly prepareForUpdate?: (object: T, old: T) => T;
+  readonly prepareForStatusUpdate?: (object: T, old: T) => T;
+  /** Cross-field rules; the schema has been checked. */
+  readonly validate?: (object: T) => readonly FieldError[];
+  readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
+  readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[];
+  /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */
+  readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  /** Warnings for the writer, e.g. deprecated fields. */
+  readonly warnings?: (object: T) => readonly string[];
+}
+
+/** One column of `kubectl get`; order and names follow upstream's Table answers. */
+export interface Column<T extends KubeObject> {
+  readonly name: string;
+  readonly type: "string" | "integer" | "boolean" | "date" | "number";
+  readonly format?: string;
+  readonly description: string;
+  /** 0 always shown, 1 with `-o wide`. */
+  readonly priority?: 0 | 1;
+  /** The cell's value; `now` in milliseconds since the epoch, for ages. */
+  readonly cell: (object: T, now: number) => string | number | boolean | null;
+}
+
+/**
+ * `status` and `scale` are served by the generic registry. `connect` subresources (log, exec, proxy …) and `create` ones
+ * (binding, eviction, token) have handlers in the server, found by resource and name.
+ */
+export type Subresource<T extends KubeObject> =
+  | { readonly name: "status" }
+  | { readonly name: "scale"; readonly scale: ScaleAccess<T> }
+  | { readonly name: string; readonly kind: string; readonly group: string; readonly version: string; readonly verbs: readonly Verb[] };
+
+export interface ScaleAccess<T extends KubeObject> {
+  readonly specReplicas: (object: T) => number;
+  readonly statusReplicas: (object: T) => number;
+  /** The selector in its string form. */
+  readonly selector: (object: T) => string;
+  readonly withReplicas: (object: T, replicas: number) => T;
+}
+
+export const ALL_VERBS: readonly Verb[] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
+
+export type ResourceInput<T extends KubeObject> = Omit<ResourceDefinition<T>, "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy"> &
+  Partial<Pick<ResourceDefinition<T>, "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy">>;
+
+/** Fills in what follows from the kind's name, and upstream's common behaviour where nothing else is said. */
+export function defineResource<T extends KubeObject>(input: ResourceInput<T>): ResourceDefinition<T> {
+  return {
+    ...input,
+    singular: input.singular ?? input.kind.toLowerCase(),
+    listKind: input.listKind ?? `${input.kind}List`,
+    shortNames: input.shortNames ?? [],
+    categories: input.categories ?? [],
+    verbs: input.verbs ?? ALL_VERBS,
+    strategy: input.strategy ?? {},
+    subresources: input.subresources ?? [],
+    selectableFields: input.selectableFields ?? {},
+  };
+}

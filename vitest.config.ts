@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+/** Pure tests share one module graph per worker (7× faster here); what needs processes, ports or root runs isolated and one file at a time. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/scenarios/**/*.test.ts", "test/simulation/**/*.test.ts"], isolate: false, testTimeout: 20_000 },
+      },
+      {
+        test: {
+          name: "real",
+          include: ["test/storage/**/*.test.ts", "test/node/**/*.test.ts", "test/clients/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
