@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// The entry of every command: prepares the machine, then runs the engine under the project's own Node.
+// Plain JavaScript for Node 18 upward.
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { agentNeeds, installNodePackages, installSystemPackages, projectNode, projectRoot, serverNeeds } from "./setup.mjs";
+
+const args = process.argv.slice(2);
+const allowed = !args.includes("--no-install") && process.env.MAINSTAY_NO_INSTALL !== "true";
+const asksForHelp = args.includes("--help") || args.includes("-h");
+const say = (line) => process.stderr.write(`mainstay: ${line}\n`);
+
+installNodePackages({ allowed, say });
+if (!asksForHelp) installSystemPackages(needsOf(args), { allowed, say });
+
+const [script, rest] = args[0] === "--script" ? [args[1], args.slice(2)] : ["engine/main.ts", args.filter((arg) => arg !== "--no-install")];
+const child = spawn(projectNode, ["--disable-warning=ExperimentalWarning", path.join(projectRoot, script), ...rest], { stdio: "inherit" });
+// A terminal sends Ctrl-C to the whole process group, so the child has it already; a supervisor's TERM comes only here.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("error", (error) => {
+  process.stderr.write(`mainstay: cannot start ${projectNode}: ${error.message}\n`);
+  process.exit(1);
+});
+child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + 15));
+
+function needsOf([command, ...options]) {
+  const runsPods = !options.includes("--no-agent") && process.env.MAINSTAY_NO_AGENT !== "true";
+  if (command === "server") return runsPods ? [...serverNeeds, ...agentNeeds] : serverNeeds;
+  if (command === "agent") return agentNeeds;
+  if (command === "--script") return [...serverNeeds, ...agentNeeds];
+  return [];
+}

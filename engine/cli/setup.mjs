@@ -1,0 +1,103 @@
+// Everything a fresh machine needs before Mainstay can run: npm packages (and with them the project's own Node)
+// and Debian packages. Plain JavaScript for Node 18 upward, because it runs before anything is installed.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** The Node that the project runs on, whatever Node started this script. */
+export const projectNode = path.join(projectRoot, "node_modules/node/bin/node");
+
+/**
+ * What a command needs from the machine: a test for its presence, and the Debian package that brings it.
+ * `files` are alternatives; a bare name is looked up on PATH.
+ */
+const requirements = {
+  git: { files: ["git"], package: "git", why: "serves and follows the repository" },
+  containerd: { files: ["containerd"], package: "containerd", why: "runs the containers" },
+  runtime: { files: ["crun", "runc"], package: "runc", why: "starts the containers" },
+  cni: { files: ["/usr/lib/cni/ptp", "/opt/cni/bin/ptp"], package: "containernetworking-plugins", why: "connects the pods" },
+  iptables: { files: ["iptables-restore"], package: "iptables", why: "routes the Services" },
+  iproute: { files: ["ip"], package: "iproute2", why: "sets routes between nodes" },
+  conntrack: { files: ["conntrack"], package: "conntrack", why: "forgets connections to dead endpoints" },
+  busybox: { files: ["/bin/busybox", "/usr/bin/busybox"], package: "busybox-static", why: "is the content of the locally built images" },
+  etcd: { files: ["etcd"], package: "etcd-server", why: "is the quorum store under test" },
+  curl: { files: ["curl"], package: "curl", why: "stands for a user's client in tests" },
+};
+
+export const serverNeeds = ["git"];
+export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
+export const testNeeds = [...serverNeeds, ...agentNeeds, "etcd", "curl"];
+
+/**
+ * Brings the npm packages to the state of package-lock.json, once per content of that file.
+ * @param {{ allowed: boolean, say: (line: string) => void }} options
+ */
+export function installNodePackages({ allowed, say }) {
+  const stamp = path.join(projectRoot, "node_modules/.mainstay-installed");
+  const wanted = createHash("sha256").update(readFileSync(path.join(projectRoot, "package-lock.json"))).digest("hex");
+  if (existsSync(projectNode) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  const command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (!allowed) fail(`npm packages are missing or outdated. Run: (cd ${projectRoot} && ${command.join(" ")})`);
+  say(`installing npm packages: ${command.join(" ")}`);
+  run(command, { cwd: projectRoot });
+  if (!existsSync(projectNode)) {
+    // npm 12 and later do not run install scripts that the user has not approved; this one only links the binary.
+    run(["npm", "rebuild", "node", "--loglevel=error"], { cwd: projectRoot });
+  }
+  if (!existsSync(projectNode)) fail(`the npm package "node" did not bring ${projectNode}; run "npm rebuild node" in ${projectRoot} and look at its output`);
+  writeFileSync(stamp, wanted);
+}
+
+/**
+ * Installs the Debian packages behind the named requirements that the machine lacks; names them first.
+ * @param {readonly string[]} needs
+ * @param {{ allowed: boolean, say: (line: string) => void }} options
+ */
+export function installSystemPackages(needs, { allowed, say }) {
+  const missing = needs.map((name) => requirements[name]).filter((need) => !need.files.some(isPresent));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((need) => need.package))];
+  const command = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  const list = missing.map((need) => `  ${need.package.padEnd(30)} ${need.why}`).join("\n");
+  if (!isPresent("apt-get")) fail(`this system lacks programs that Mainstay needs, and has no apt-get to install them:\n${list}\nInstall what provides ${missing.map((need) => need.files.join(" or ")).join(", ")}, then start again.`);
+  if (!allowed) fail(`Debian packages are missing:\n${list}\nInstall them with: ${command}`);
+  if (process.getuid?.() !== 0) fail(`Debian packages are missing and only root can install them:\n${list}\nRun as root, or install them with: sudo ${command}`);
+  say(`installing Debian packages: ${packages.join(" ")}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", ...packages];
+  // The package lists of a fresh machine may be absent or old: refresh them only when a first try fails.
+  if (spawnSync(install[0], install.slice(1), { env: environment, stdio: "ignore" }).status !== 0) {
+    run(["apt-get", "update", "-qq"], { env: environment });
+    run(install, { env: environment });
+  }
+  const stillMissing = missing.filter((need) => !need.files.some(isPresent));
+  if (stillMissing.length > 0) fail(`after installing ${packages.join(" ")} these are still missing: ${stillMissing.map((need) => need.files.join(" or ")).join(", ")}`);
+}
+
+/** Prints why the command cannot go on, and ends with status 1. */
+export function fail(message) {
+  process.stderr.write(`mainstay: ${message}\n`);
+  process.exit(1);
+}
+
+function isPresent(file) {
+  const candidates = file.startsWith("/") ? [file] : [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/bin"].map((folder) => path.join(folder, file));
+  return candidates.some((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function run(command, options) {
+  // Output goes to standard error, so that standard output stays the command's own.
+  const result = spawnSync(command[0], command.slice(1), { stdio: ["ignore", 2, 2], ...options });
+  if (result.status !== 0) fail(`"${command.join(" ")}" failed${result.error ? `: ${result.error.message}` : ` with status ${result.status}`}`);
+}
