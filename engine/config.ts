@@ -1,0 +1,124 @@
+import os from "node:os";
+import path from "node:path";
+
+/**
+ * Every option of `mainstay server`: the one table behind --help, the MAINSTAY_… variables and the types.
+ * A flag on the command line wins over the environment, which wins over the default.
+ */
+export interface ServerConfig {
+  readonly dataDir: string;
+  readonly apiPort: number;
+  readonly gitPort: number;
+  readonly bindAddress: string;
+  readonly clusterName: string;
+  readonly nodeName: string;
+  readonly nodeIp: string | undefined;
+  readonly repo: string | undefined;
+  readonly branch: string;
+  readonly path: string;
+  readonly datastoreEndpoint: string | undefined;
+  readonly datastoreCaFile: string | undefined;
+  readonly datastoreCertFile: string | undefined;
+  readonly datastoreKeyFile: string | undefined;
+  readonly containerRuntimeEndpoint: string | undefined;
+  readonly agent: boolean;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+export interface OptionRow {
+  readonly key: keyof ServerConfig;
+  /** As commander takes it: `--api-port <port>`, `--no-agent`. */
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+  readonly parse?: (text: string) => unknown;
+}
+
+export const serverOptions: readonly OptionRow[] = [
+  { key: "dataDir", flags: "--data-dir <dir>", description: "where everything is kept", default: "/var/lib/mainstay", parse: (text) => path.resolve(text) },
+  { key: "apiPort", flags: "--api-port <port>", description: "port of the Kubernetes API (HTTPS)", default: "6443", parse: port },
+  { key: "gitPort", flags: "--git-port <port>", description: "port of the hosted Git repository (HTTP, loopback only)", default: "6480", parse: port },
+  { key: "bindAddress", flags: "--bind-address <ip>", description: "address the API listens on; other machines can join only when it is reachable", default: "127.0.0.1" },
+  { key: "clusterName", flags: "--cluster-name <name>", description: "name of the cluster, and of its status branch", default: "local", parse: branchSafeName },
+  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },
+  { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
+  { key: "repo", flags: "--repo <url>", description: "follow this remote repository instead of hosting one (https, ssh or a file path)" },
+  { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state", default: "main" },
+  { key: "path", flags: "--path <dir>", description: "folder of the repository to use", default: "." },
+  { key: "datastoreEndpoint", flags: "--datastore-endpoint <urls>", description: "etcd endpoints, separated by commas (default: SQLite in the data directory)" },
+  { key: "datastoreCaFile", flags: "--datastore-cafile <file>", description: "CA certificate of the etcd endpoints" },
+  { key: "datastoreCertFile", flags: "--datastore-certfile <file>", description: "client certificate for etcd" },
+  { key: "datastoreKeyFile", flags: "--datastore-keyfile <file>", description: "client key for etcd" },
+  { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
+  { key: "agent", flags: "--no-agent", description: "run the control plane only: this machine runs no pods" },
+  { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
+  { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
+  { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
+];
+
+/** The environment variable of an option: `apiPort` is MAINSTAY_API_PORT. */
+export function environmentName(key: string): string {
+  return `MAINSTAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/**
+ * Merges flags, environment and defaults.
+ * Throws a UsageError that names the option, the value and what would be right.
+ */
+export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string | undefined>>): ServerConfig {
+  const config: Record<string, unknown> = {};
+  for (const row of serverOptions) {
+    const variable = environmentName(row.key);
+    if (row.key === "agent") {
+      // The one negative flag: commander gives false for --no-agent; MAINSTAY_NO_AGENT=true says the same.
+      config["agent"] = flags["agent"] !== false && environment["MAINSTAY_NO_AGENT"] !== "true" && environment[variable] !== "false";
+      continue;
+    }
+    const flag = flags[row.key];
+    const text = typeof flag === "string" ? flag : (environment[variable] ?? row.default);
+    const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
+    config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
+  }
+  // The table holds a row for every key of ServerConfig, which a test checks.
+  return config as unknown as ServerConfig;
+}
+
+/** The user said something that cannot be: printed without a stack, exit status 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+function parse(row: OptionRow, text: string, origin: string): unknown {
+  if (row.parse === undefined) return text;
+  try {
+    return row.parse(text);
+  } catch (error) {
+    throw new UsageError(`${origin} "${text}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new Error("must be a port number from 0 to 65535 (0 picks a free one)");
+  return value;
+}
+
+function branchSafeName(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw new Error("must consist of lower-case letters, digits and '-', at most 63");
+  return text;
+}
+
+function cidr(text: string): string {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  if (match === null || match.slice(1, 5).some((part) => Number(part) > 255) || Number(match[5]) > 32) throw new Error('must be an IPv4 range such as "10.42.0.0/16"');
+  return text;
+}
+
+function oneOf(values: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!values.includes(text)) throw new Error(`must be one of ${values.join(", ")}`);
+    return text;
+  };
+}

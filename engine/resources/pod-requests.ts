@@ -1,0 +1,59 @@
+import { milliValue, parseQuantity } from "../apimachinery/quantity.ts";
+import type { Container, PodSpec } from "./types.ts";
+
+/** Amounts by resource name: cpu in thousandths of a core, everything else in its own unit (bytes, counts). */
+export type ResourceAmounts = Readonly<Record<string, number>>;
+
+/**
+ * What a pod needs from its node while it starts and runs, as upstream counts it: the sum over containers and sidecars
+ * (init containers with restartPolicy Always), or the largest ordinary init container together with the sidecars
+ * started before it, whichever is more; plus the pod's overhead. Pod-level requests, where given, replace the sum.
+ */
+export function podRequests(spec: PodSpec): ResourceAmounts {
+  const running: Record<string, number> = {};
+  for (const container of spec.containers) add(running, containerRequests(container));
+  const sidecars: Record<string, number> = {};
+  const starting: Record<string, number> = {};
+  for (const container of spec.initContainers ?? []) {
+    const requests = containerRequests(container);
+    if (container.restartPolicy === "Always") {
+      add(running, requests);
+      add(sidecars, requests);
+      raise(starting, sidecars);
+    } else {
+      raise(starting, sum(sidecars, requests));
+    }
+  }
+  raise(running, starting);
+  Object.assign(running, amounts(spec.resources?.requests));
+  add(running, amounts(spec.overhead));
+  return running;
+}
+
+/** A resource list such as `{cpu: "500m", memory: "64Mi"}` as numbers. */
+export function amounts(list: Readonly<Record<string, unknown>> | undefined): ResourceAmounts {
+  const out: Record<string, number> = {};
+  for (const [name, quantity] of Object.entries(list ?? {})) {
+    if (typeof quantity !== "string" && typeof quantity !== "number") continue;
+    out[name] = name === "cpu" ? milliValue(quantity) : parseQuantity(quantity);
+  }
+  return out;
+}
+
+function containerRequests(container: Container): ResourceAmounts {
+  return amounts(container.resources?.requests);
+}
+
+function add(target: Record<string, number>, more: ResourceAmounts): void {
+  for (const name in more) target[name] = (target[name] ?? 0) + (more[name] ?? 0);
+}
+
+function raise(target: Record<string, number>, floor: ResourceAmounts): void {
+  for (const name in floor) target[name] = Math.max(target[name] ?? 0, floor[name] ?? 0);
+}
+
+function sum(left: ResourceAmounts, right: ResourceAmounts): ResourceAmounts {
+  const out = { ...left };
+  add(out, right);
+  return out;
+}

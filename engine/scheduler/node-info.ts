@@ -1,0 +1,101 @@
+import { amounts, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
+import type { Node, Pod } from "../resources/types.ts";
+
+/**
+ * A node with the pods on it, as the scheduler sees it. An immutable value: every change makes a new one,
+ * so its identity is the key under which filter results are remembered.
+ */
+export interface NodeInfo {
+  readonly name: string;
+  readonly node: Node;
+  readonly pods: readonly PodInfo[];
+  readonly allocatable: ResourceAmounts;
+  readonly requested: ResourceAmounts;
+  /** As `requested`, but a container without a request counts as 100m and 200Mi: scores should not see it as free. */
+  readonly scoredRequested: ResourceAmounts;
+  readonly usedPorts: readonly HostPort[];
+}
+
+/** A pod with what the plugins need of it, computed once. */
+export interface PodInfo {
+  readonly pod: Pod;
+  readonly key: string;
+  readonly requests: ResourceAmounts;
+  readonly scoredRequests: ResourceAmounts;
+  readonly ports: readonly HostPort[];
+  /** Equal for pods that every node-local filter must treat alike. */
+  readonly signature: string;
+}
+
+export interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+const DEFAULT_SCORED_MILLI_CPU = 100;
+const DEFAULT_SCORED_MEMORY_BYTES = 200 * 1024 * 1024;
+
+export function podInfo(pod: Pod): PodInfo {
+  const { spec, metadata } = pod;
+  const requests = podRequests(spec);
+  const ports = spec.containers.flatMap((container) =>
+    (container.ports ?? [])
+      .filter((port) => (port.hostPort ?? 0) > 0)
+      .map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
+  );
+  const signature = JSON.stringify([requests, ports, spec.nodeSelector, spec.affinity?.nodeAffinity, spec.tolerations, spec.nodeName]);
+  return { pod, key: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`, requests, scoredRequests: scoredRequests(pod, requests), ports, signature };
+}
+
+export function nodeInfo(node: Node, pods: readonly PodInfo[] = []): NodeInfo {
+  const empty: NodeInfo = {
+    name: node.metadata.name ?? "",
+    node,
+    pods: [],
+    allocatable: amounts(node.status?.allocatable),
+    requested: {},
+    scoredRequested: {},
+    usedPorts: [],
+  };
+  return pods.reduce(withPod, empty);
+}
+
+export function withPod(info: NodeInfo, pod: PodInfo): NodeInfo {
+  return {
+    ...info,
+    pods: [...info.pods, pod],
+    requested: combine(info.requested, pod.requests, 1),
+    scoredRequested: combine(info.scoredRequested, pod.scoredRequests, 1),
+    usedPorts: pod.ports.length === 0 ? info.usedPorts : [...info.usedPorts, ...pod.ports],
+  };
+}
+
+export function withoutPod(info: NodeInfo, key: string): NodeInfo {
+  const gone = info.pods.find((pod) => pod.key === key);
+  if (gone === undefined) return info;
+  const pods = info.pods.filter((pod) => pod !== gone);
+  return {
+    ...info,
+    pods,
+    requested: combine(info.requested, gone.requests, -1),
+    scoredRequested: combine(info.scoredRequested, gone.scoredRequests, -1),
+    usedPorts: gone.ports.length === 0 ? info.usedPorts : pods.flatMap((pod) => pod.ports),
+  };
+}
+
+function scoredRequests(pod: Pod, requests: ResourceAmounts): ResourceAmounts {
+  let cpu = requests["cpu"] ?? 0;
+  let memory = requests["memory"] ?? 0;
+  for (const container of pod.spec.containers) {
+    if (container.resources?.requests?.["cpu"] === undefined) cpu += DEFAULT_SCORED_MILLI_CPU;
+    if (container.resources?.requests?.["memory"] === undefined) memory += DEFAULT_SCORED_MEMORY_BYTES;
+  }
+  return { cpu, memory };
+}
+
+function combine(left: ResourceAmounts, right: ResourceAmounts, sign: 1 | -1): ResourceAmounts {
+  const out: Record<string, number> = { ...left };
+  for (const name in right) out[name] = (out[name] ?? 0) + sign * (right[name] ?? 0);
+  return out;
+}

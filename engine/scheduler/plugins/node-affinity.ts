@@ -1,0 +1,55 @@
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm } from "../../resources/types.ts";
+import { normalise, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
+
+/** The node must carry the pod's nodeSelector, and match one of its required affinity terms. */
+export const nodeAffinity: FilterPlugin = {
+  name: "NodeAffinity",
+  test: ({ pod }, { node }) => {
+    const labels = node.metadata.labels ?? {};
+    const selected = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
+    const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+    return selected && (required === undefined || required.some((term) => matchesTerm(term, node))) ? undefined : ["node(s) didn't match Pod's node affinity/selector"];
+  },
+  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed",
+};
+
+/** Prefers the nodes that match more of the pod's preferred terms, by their weights. */
+export const nodeAffinityScore: ScorePlugin = {
+  name: "NodeAffinity",
+  weight: 2,
+  score: ({ pod }, candidates) => {
+    const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    if (preferred.length === 0) return undefined;
+    return normalise(candidates.map(({ node }) => preferred.reduce((sum, term) => sum + (matchesTerm(term.preference, node) ? term.weight : 0), 0)));
+  },
+};
+
+/** All requirements of a term must hold; an empty term matches nothing. */
+export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
+  const byLabel = term.matchExpressions ?? [];
+  const byField = term.matchFields ?? [];
+  if (byLabel.length + byField.length === 0) return false;
+  return (
+    byLabel.every((requirement) => matchesRequirement(requirement, node.metadata.labels?.[requirement.key])) &&
+    byField.every((requirement) => matchesRequirement(requirement, requirement.key === "metadata.name" ? node.metadata.name : undefined))
+  );
+}
+
+function matchesRequirement({ operator, values = [] }: NodeSelectorRequirement, actual: string | undefined): boolean {
+  switch (operator) {
+    case "In":
+      return actual !== undefined && values.includes(actual);
+    case "NotIn":
+      return actual === undefined || !values.includes(actual);
+    case "Exists":
+      return actual !== undefined;
+    case "DoesNotExist":
+      return actual === undefined;
+    case "Gt":
+      return actual !== undefined && Number(actual) > Number(values[0]);
+    case "Lt":
+      return actual !== undefined && Number(actual) < Number(values[0]);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,36 @@
+import type { FilterPlugin, ScorePlugin } from "./plugin.ts";
+import { imageLocality } from "./plugins/image-locality.ts";
+import { interPodAffinity, interPodAffinityScore } from "./plugins/inter-pod-affinity.ts";
+import { nodeAffinity, nodeAffinityScore } from "./plugins/node-affinity.ts";
+import { nodeName } from "./plugins/node-name.ts";
+import { nodePorts } from "./plugins/node-ports.ts";
+import { balancedAllocation, leastAllocated, nodeResourcesFit } from "./plugins/node-resources-fit.ts";
+import { nodeUnschedulable } from "./plugins/node-unschedulable.ts";
+import { podTopologySpread, podTopologySpreadScore } from "./plugins/pod-topology-spread.ts";
+import { taintToleration, taintTolerationScore } from "./plugins/taint-toleration.ts";
+
+/**
+ * What the default scheduler asks of a node, in this order: cheap and decisive filters first,
+ * those that look at other nodes last.
+ */
+export const filterPlugins: readonly FilterPlugin[] = [
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  podTopologySpread as FilterPlugin, // its state is made and read by the plugin alone
+  interPodAffinity as FilterPlugin,
+];
+
+/** What it prefers; each score is 0–100 and counts by its weight. */
+export const scorePlugins: readonly ScorePlugin[] = [
+  taintTolerationScore,
+  nodeAffinityScore,
+  leastAllocated,
+  balancedAllocation,
+  imageLocality,
+  podTopologySpreadScore,
+  interPodAffinityScore,
+];

@@ -1,0 +1,114 @@
+import type { NodeInfo, PodInfo } from "./node-info.ts";
+import type { FilterPlugin, ScorePlugin, Unfit } from "./plugin.ts";
+
+export type Decision =
+  | { readonly is: "fits"; readonly nodeName: string; readonly feasibleNodes: number; readonly nextStart: number }
+  | {
+      readonly is: "unschedulable";
+      /** Upstream's sentence: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
+      readonly message: string;
+      /** The filters that said no somewhere: only their events can help. */
+      readonly rejectedBy: ReadonlySet<string>;
+    };
+
+export interface Profile {
+  readonly filters: readonly FilterPlugin[];
+  readonly scores: readonly ScorePlugin[];
+}
+
+/** Remembers node-local filter results by (signature, node value); see FilterCache. */
+interface Rejection {
+  readonly by: string;
+  readonly reasons: Unfit;
+}
+
+/**
+ * Picks a node for a pod: filter, score, choose. Pure apart from the cache, which only saves repeated work.
+ * `start` rotates where the search begins, so that equal nodes take turns; with many nodes only a sample is scored, as upstream does.
+ */
+export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache): Decision {
+  const states = profile.filters.map((filter) => filter.prepare?.(pod, nodes));
+  const wanted = sampleSize(nodes.length);
+  const feasible: NodeInfo[] = [];
+  const rejections: Rejection[] = [];
+  let examined = 0;
+  for (; examined < nodes.length && feasible.length < wanted; examined++) {
+    const node = nodes[(start + examined) % nodes.length] as NodeInfo; // the index is within bounds
+    const rejection = rejectionOf(pod, node, profile.filters, states, cache);
+    if (rejection === undefined) feasible.push(node);
+    else rejections.push(rejection);
+  }
+  if (feasible.length === 0) {
+    return { is: "unschedulable", message: explain(nodes.length, rejections), rejectedBy: new Set(rejections.map(({ by }) => by)) };
+  }
+  const chosen = feasible.length === 1 ? feasible[0] : chooseBest(pod, feasible, nodes, profile.scores);
+  const nextStart = nodes.length === 0 ? 0 : (start + examined + (examined === nodes.length ? 1 : 0)) % nodes.length;
+  return { is: "fits", nodeName: chosen?.name ?? "", feasibleNodes: feasible.length, nextStart };
+}
+
+/**
+ * Node-local filter results of recently seen pod templates. NodeInfo values are immutable, so a result stays true
+ * for as long as the very same value is in the snapshot. Bounded by the number of templates kept.
+ */
+export class FilterCache {
+  readonly #templates = new Map<string, WeakMap<NodeInfo, Rejection | "fits">>();
+  readonly #templatesMax: number;
+
+  constructor(templatesMax = 256) {
+    this.#templatesMax = templatesMax;
+  }
+
+  of(signature: string): WeakMap<NodeInfo, Rejection | "fits"> {
+    let results = this.#templates.get(signature);
+    if (results === undefined) {
+      results = new WeakMap();
+      if (this.#templates.size >= this.#templatesMax) this.#templates.delete(this.#templates.keys().next().value ?? "");
+      this.#templates.set(signature, results);
+    }
+    return results;
+  }
+}
+
+function rejectionOf(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugin[], states: readonly unknown[], cache: FilterCache): Rejection | undefined {
+  const remembered = cache.of(pod.signature);
+  let local = remembered.get(node);
+  if (local === undefined) {
+    local = firstRejection(pod, node, filters, states, (filter) => filter.prepare === undefined) ?? "fits";
+    remembered.set(node, local);
+  }
+  if (local !== "fits") return local;
+  return firstRejection(pod, node, filters, states, (filter) => filter.prepare !== undefined);
+}
+
+function firstRejection(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugin[], states: readonly unknown[], applies: (filter: FilterPlugin) => boolean): Rejection | undefined {
+  for (const [index, filter] of filters.entries()) {
+    if (!applies(filter)) continue;
+    const reasons = filter.test(pod, node, states[index]);
+    if (reasons !== undefined) return { by: filter.name, reasons };
+  }
+  return undefined;
+}
+
+/** Highest weighted sum; the first of equals in search order wins, and the search order rotates. */
+function chooseBest(pod: PodInfo, candidates: readonly NodeInfo[], nodes: readonly NodeInfo[], plugins: readonly ScorePlugin[]): NodeInfo | undefined {
+  const totals = new Float64Array(candidates.length);
+  for (const plugin of plugins) plugin.score(pod, candidates, nodes)?.forEach((score, index) => (totals[index]! += score * plugin.weight));
+  let best = 0;
+  for (let index = 1; index < candidates.length; index++) if (totals[index]! > totals[best]!) best = index;
+  return candidates[best];
+}
+
+/** Below 100 feasible nodes all are scored; above, a share that shrinks from 50 % to 5 % with the cluster's size. */
+export function sampleSize(nodeCount: number): number {
+  if (nodeCount < 100) return nodeCount;
+  const percent = Math.max(5, 50 - nodeCount / 125);
+  return Math.max(100, Math.floor((nodeCount * percent) / 100));
+}
+
+function explain(nodeCount: number, rejections: readonly Rejection[]): string {
+  if (nodeCount === 0) return "no nodes available to schedule pods";
+  const counts = new Map<string, number>();
+  for (const { reasons } of rejections) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
+  return `0/${nodeCount} nodes are available: ${parts.join(", ")}.`;
+}
