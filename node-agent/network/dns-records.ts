@@ -1,0 +1,88 @@
+import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
+
+/** What a name has to answer; names are lower-case, absolute, without the final dot. */
+export interface DnsRecords {
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  readonly services: ReadonlyMap<string, readonly SrvTarget[]>;
+  readonly aliases: ReadonlyMap<string, string>;
+  /** `4.3.2.1.in-addr.arpa` → name. */
+  readonly pointers: ReadonlyMap<string, string>;
+}
+
+export interface SrvTarget {
+  readonly port: number;
+  readonly target: string;
+}
+
+/**
+ * The names of a cluster, after the DNS-based service discovery specification of Kubernetes (version 1.1):
+ * `web.shop.svc.<domain>`, headless Services by their endpoints, `_http._tcp.web.shop.svc.<domain>`, ExternalName as alias,
+ * and pointers back. Pure.
+ */
+export function computeDnsRecords(services: readonly Service[], slices: readonly EndpointSlice[], domain: string): DnsRecords {
+  const records = { addresses: new Map<string, string[]>(), services: new Map<string, SrvTarget[]>(), aliases: new Map<string, string>(), pointers: new Map<string, string>() };
+  const slicesOf = Map.groupBy(slices, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`);
+  for (const service of services) {
+    const { name, namespace } = service.metadata;
+    const host = `${name}.${namespace}.svc.${domain}`;
+    if (service.spec?.type === "ExternalName") records.aliases.set(host, (service.spec.externalName ?? "").replace(/\.$/, "").toLowerCase());
+    else if (service.spec?.clusterIP === "None") addHeadless(records, service, host, slicesOf.get(`${namespace}/${name}`) ?? []);
+    else addClusterIp(records, service, host);
+  }
+  return records;
+}
+
+/** The name under which an IPv4 address is looked up backwards. */
+export function reverseName(ip: string): string {
+  return `${ip.split(".").reverse().join(".")}.in-addr.arpa`;
+}
+
+/** `10-42-0-7.shop.pod.<domain>` answers 10.42.0.7 without a look at any pod, as upstream's "insecure" mode does. */
+export function podAddress(name: string, domain: string): string | undefined {
+  const match = /^(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.[a-z0-9-]+\.pod\.(.+)$/.exec(name);
+  return match !== null && match[5] === domain && match.slice(1, 5).every((part) => Number(part) <= 255) ? match.slice(1, 5).join(".") : undefined;
+}
+
+interface MutableRecords {
+  readonly addresses: Map<string, string[]>;
+  readonly services: Map<string, SrvTarget[]>;
+  readonly pointers: Map<string, string>;
+}
+
+function addClusterIp(records: MutableRecords, service: Service, host: string): void {
+  const ips = (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? ""]).filter((ip) => ip.includes("."));
+  if (ips.length === 0) return;
+  records.addresses.set(host, ips);
+  for (const ip of ips) records.pointers.set(reverseName(ip), host);
+  for (const port of service.spec?.ports ?? []) addSrv(records, port.name, port.protocol, host, { port: port.port, target: host });
+}
+
+function addHeadless(records: MutableRecords, service: Service, host: string, slices: readonly EndpointSlice[]): void {
+  const publishUnready = service.spec?.publishNotReadyAddresses === true;
+  const all = new Set<string>();
+  for (const slice of slices) {
+    if (slice.addressType !== "IPv4") continue;
+    for (const endpoint of slice.endpoints ?? []) {
+      if (endpoint.conditions?.ready === false && !publishUnready) continue;
+      for (const ip of endpoint.addresses) {
+        const name = `${(endpoint.hostname ?? ip.replaceAll(".", "-")).toLowerCase()}.${host}`;
+        all.add(ip);
+        push(records.addresses, name, ip);
+        records.pointers.set(reverseName(ip), name);
+        for (const port of slice.ports ?? []) if (port.port !== undefined) addSrv(records, port.name, port.protocol, host, { port: port.port, target: name });
+      }
+    }
+  }
+  if (all.size > 0) records.addresses.set(host, [...all]);
+}
+
+function addSrv(records: MutableRecords, portName: string | undefined, protocol: string | undefined, host: string, target: SrvTarget): void {
+  if (!portName) return;
+  push(records.services, `_${portName}._${(protocol ?? "TCP").toLowerCase()}.${host}`, target);
+}
+
+function push<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [value]);
+  else if (!known.some((item) => JSON.stringify(item) === JSON.stringify(value))) known.push(value);
+}

@@ -1,0 +1,175 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createServer, createConnection, type Server, type Socket as TcpSocket } from "node:net";
+import packet, { type Packet } from "dns-packet";
+import { aborted } from "../../engine/lib/abort.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { Logger } from "../../engine/lib/log.ts";
+import { answerPacket, decideAnswer } from "./dns-answer.ts";
+import type { DnsRecords } from "./dns-records.ts";
+
+export interface DnsServerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly domain: string;
+  /** Resolvers for names outside of the cluster, each `ip` or `ip:port`; tried in turn. */
+  readonly upstreams: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const UPSTREAM_TIMEOUT_MS = 2_000;
+/** Questions under way to upstream resolvers at once; beyond it the answer is a server failure. */
+const FORWARDED_MAX = 1_000;
+/** Answers longer than this are cut over UDP, so that the client asks again over TCP. */
+const UDP_BYTES_DEFAULT = 512;
+const TCP_IDLE_MS = 10_000;
+const RCODE_SERVER_FAILURE = 2;
+const FLAG_TRUNCATED = 1 << 9;
+
+/** The cluster's name server over UDP and TCP; `records` is asked anew for every question. */
+export class DnsServer {
+  readonly #options: DnsServerOptions;
+  readonly #records: () => DnsRecords;
+  #turn = 0;
+  #forwarded = 0;
+
+  constructor(options: DnsServerOptions, records: () => DnsRecords) {
+    this.#options = options;
+    this.#records = records;
+  }
+
+  /** Listens until the signal fires. Rejects when the address cannot be used. */
+  async run(signal: AbortSignal): Promise<void> {
+    const udp = createSocket("udp4");
+    const tcp = createServer((socket) => this.#serveTcp(socket));
+    const open = new Set<TcpSocket>();
+    tcp.on("connection", (socket) => {
+      open.add(socket);
+      socket.on("close", () => open.delete(socket));
+    });
+    udp.on("message", (message, from) => void this.#serveUdp(udp, message, from));
+    try {
+      await listen(udp, tcp, this.#options);
+      await aborted(signal);
+    } finally {
+      udp.close();
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => tcp.close(() => resolve()));
+    }
+  }
+
+  async #serveUdp(socket: Socket, message: Buffer, from: RemoteInfo): Promise<void> {
+    const query = decodeQuery(message);
+    if (query === undefined) return;
+    const answer = await this.#resolve(query, message, "udp");
+    if (answer === undefined) return;
+    const limit = advertisedSize(query);
+    const bytes = answer.length <= limit ? answer : packet.encode({ type: "response", id: query.id ?? 0, flags: (query.flags ?? 0) | FLAG_TRUNCATED, questions: query.questions ?? [] });
+    socket.send(bytes, from.port, from.address, () => {}); // the client may be gone; it will ask again
+  }
+
+  #serveTcp(socket: TcpSocket): void {
+    let pending = Buffer.alloc(0);
+    socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+        const message = pending.subarray(2, 2 + pending.readUInt16BE(0));
+        pending = pending.subarray(2 + message.length);
+        const query = decodeQuery(message);
+        if (query === undefined) return void socket.destroy();
+        void this.#resolve(query, message, "tcp").then((answer) => {
+          if (answer !== undefined && !socket.destroyed) socket.write(framed(answer));
+        });
+      }
+    });
+  }
+
+  /** The answer's bytes; undefined when nothing sensible can be said. Never rejects. */
+  async #resolve(query: Packet, raw: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
+    const question = query.questions?.[0];
+    if (question === undefined) return undefined;
+    const decision = decideAnswer(question, this.#records(), this.#options.domain, this.#turn++);
+    if (decision.do === "answer") return packet.encode(answerPacket(query, decision));
+    if (this.#forwarded >= FORWARDED_MAX) return failure(query);
+    this.#forwarded++;
+    try {
+      for (const upstream of this.#options.upstreams) {
+        const answer = await askUpstream(upstream, raw, transport, this.#options.clock);
+        if (answer !== undefined) return answer;
+      }
+      return failure(query);
+    } finally {
+      this.#forwarded--;
+    }
+  }
+}
+
+function failure(query: Packet): Buffer {
+  return packet.encode({ type: "response", id: query.id ?? 0, flags: RCODE_SERVER_FAILURE, questions: query.questions ?? [] });
+}
+
+/** One question to one resolver; undefined when it does not answer in time. */
+function askUpstream(upstream: string, raw: Buffer, transport: "udp" | "tcp", clock: Clock): Promise<Buffer | undefined> {
+  const [host = upstream, port = "53"] = upstream.split(":");
+  return new Promise((resolve) => {
+    const socket = transport === "udp" ? createSocket("udp4") : createConnection(Number(port), host);
+    const cancel = clock.after(UPSTREAM_TIMEOUT_MS, () => finish(undefined));
+    let isDone = false;
+    const finish = (answer: Buffer | undefined) => {
+      if (isDone) return;
+      isDone = true;
+      cancel();
+      if ("destroy" in socket) socket.destroy();
+      else socket.close();
+      resolve(answer);
+    };
+    socket.on("error", () => finish(undefined));
+    if ("destroy" in socket) {
+      let received = Buffer.alloc(0);
+      socket.on("data", (chunk: Buffer) => {
+        received = Buffer.concat([received, chunk]);
+        if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) finish(received.subarray(2, 2 + received.readUInt16BE(0)));
+      });
+      socket.write(framed(raw));
+    } else {
+      // Only the resolver's answer to this very question counts; the port is fresh, and the id is the client's.
+      socket.on("message", (message, from) => {
+        if (from.address === host && message.length >= 2 && message.readUInt16BE(0) === raw.readUInt16BE(0)) finish(message);
+      });
+      socket.send(raw, Number(port), host, (error) => error && finish(undefined));
+    }
+  });
+}
+
+function listen(udp: Socket, tcp: Server, { address, port }: DnsServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error) => reject(new Error(`serve DNS on ${address}:${port}`, { cause: error }));
+    udp.once("error", refuse);
+    tcp.once("error", refuse);
+    udp.bind(port, address, () => tcp.listen(port, address, () => resolve()));
+  });
+}
+
+function decodeQuery(message: Buffer): Packet | undefined {
+  try {
+    const query = packet.decode(message);
+    return query.type === "query" ? query : undefined;
+  } catch {
+    return undefined; // not DNS: silence is the only safe answer
+  }
+}
+
+/** EDNS lets a client announce that it takes longer answers. */
+function advertisedSize(query: Packet): number {
+  const option = query.additionals?.find((extra) => extra.type === "OPT");
+  const size = option !== undefined && "udpPayloadSize" in option ? Number(option.udpPayloadSize) : UDP_BYTES_DEFAULT;
+  return Math.max(UDP_BYTES_DEFAULT, Math.min(size, 4096));
+}
+
+function framed(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}

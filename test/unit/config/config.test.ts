@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { environmentName, resolveServerConfig, serverOptions, UsageError } from "../../../engine/config.ts";
+
+describe("server options", () => {
+  it("have their defaults without flags and environment", () => {
+    const config = resolveServerConfig({}, {});
+    expect(config).toMatchObject({ dataDir: "/var/lib/mainstay", apiPort: 6443, gitPort: 6480, bindAddress: "127.0.0.1", clusterName: "local", agent: true, repo: undefined });
+    expect(Object.keys(config).sort()).toEqual(serverOptions.map((row) => row.key).sort());
+  });
+
+  it("come from the environment, and flags win over it", () => {
+    const environment = { MAINSTAY_API_PORT: "7443", MAINSTAY_CLUSTER_NAME: "home", MAINSTAY_NO_AGENT: "true" };
+    expect(resolveServerConfig({}, environment)).toMatchObject({ apiPort: 7443, clusterName: "home", agent: false });
+    expect(resolveServerConfig({ apiPort: "8443" }, environment).apiPort).toBe(8443);
+  });
+
+  it.each([
+    ["apiPort", "70000", '--api-port "70000": must be a port number'],
+    ["clusterName", "My Cluster", '--cluster-name "My Cluster": must consist of'],
+    ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be an IPv4 range'],
+    ["logLevel", "loud", '--log-level "loud": must be one of'],
+  ])("refuse a bad %s by its flag's name", (key, value, message) => {
+    expect(() => resolveServerConfig({ [key]: value }, {})).toThrow(UsageError);
+    expect(() => resolveServerConfig({ [key]: value }, {})).toThrow(message);
+  });
+
+  it("name the variable when the bad value came from the environment", () => {
+    expect(() => resolveServerConfig({}, { [environmentName("gitPort")]: "x" })).toThrow('MAINSTAY_GIT_PORT "x"');
+  });
+});

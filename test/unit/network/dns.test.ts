@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { decideAnswer } from "../../../node-agent/network/dns-answer.ts";
+import { computeDnsRecords } from "../../../node-agent/network/dns-records.ts";
+import type { EndpointSlice, Service } from "../../../engine/resources/types.ts";
+
+const domain = "cluster.local";
+
+function service(name: string, spec: Partial<NonNullable<Service["spec"]>>): Service {
+  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec } as Service;
+}
+
+const records = computeDnsRecords(
+  [
+    service("web", { clusterIP: "10.43.0.9", ports: [{ name: "http", port: 80, protocol: "TCP" }] }),
+    service("db", { clusterIP: "None", ports: [{ name: "pg", port: 5432, protocol: "TCP" }] }),
+    service("mail", { type: "ExternalName", externalName: "smtp.example.org." }),
+  ],
+  [
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      addressType: "IPv4",
+      metadata: { name: "db-1", namespace: "shop", labels: { "kubernetes.io/service-name": "db" } },
+      endpoints: [
+        { addresses: ["10.42.0.5"], hostname: "db-0", conditions: { ready: true } },
+        { addresses: ["10.42.0.6"], conditions: { ready: true } },
+        { addresses: ["10.42.0.7"], conditions: { ready: false } },
+      ],
+      ports: [{ name: "pg", port: 5432, protocol: "TCP" }],
+    } as EndpointSlice,
+  ],
+  domain,
+);
+
+function ask(name: string, type: "A" | "AAAA" | "SRV" | "PTR" | "CNAME" = "A", turn = 0) {
+  const decision = decideAnswer({ name, type }, records, domain, turn);
+  return decision.do === "forward" ? "forward" : { rcode: decision.rcode, data: decision.answers.map((answer) => ("data" in answer ? answer.data : undefined)) };
+}
+
+describe("cluster DNS", () => {
+  it.each<[string, Parameters<typeof ask>, ReturnType<typeof ask>]>([
+    ["answers a Service with its cluster address", ["web.shop.svc.cluster.local"], { rcode: 0, data: ["10.43.0.9"] }],
+    ["ignores case", ["Web.Shop.SVC.cluster.local"], { rcode: 0, data: ["10.43.0.9"] }],
+    ["answers a headless Service with its ready endpoints", ["db.shop.svc.cluster.local"], { rcode: 0, data: ["10.42.0.5", "10.42.0.6"] }],
+    ["rotates them", ["db.shop.svc.cluster.local", "A", 1], { rcode: 0, data: ["10.42.0.6", "10.42.0.5"] }],
+    ["knows endpoints by their hostname", ["db-0.db.shop.svc.cluster.local"], { rcode: 0, data: ["10.42.0.5"] }],
+    ["and by their address", ["10-42-0-6.db.shop.svc.cluster.local"], { rcode: 0, data: ["10.42.0.6"] }],
+    ["leaves unready endpoints out", ["10-42-0-7.db.shop.svc.cluster.local"], { rcode: 3, data: [] }],
+    ["answers pods by their dashed address", ["10-42-0-9.shop.pod.cluster.local"], { rcode: 0, data: ["10.42.0.9"] }],
+    ["points an ExternalName elsewhere", ["mail.shop.svc.cluster.local"], { rcode: 0, data: ["smtp.example.org"] }],
+    ["gives an empty answer for another type of an existing name", ["web.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: [] }],
+    ["gives an empty answer for a namespace", ["shop.svc.cluster.local"], { rcode: 0, data: [] }],
+    ["gives a name error for an unknown Service", ["none.shop.svc.cluster.local"], { rcode: 3, data: [] }],
+    ["points back to a Service", ["9.0.43.10.in-addr.arpa", "PTR"], { rcode: 0, data: ["web.shop.svc.cluster.local"] }],
+    ["forwards what is not ours", ["example.org"], "forward"],
+    ["forwards unknown pointers", ["1.1.1.1.in-addr.arpa", "PTR"], "forward"],
+  ])("%s", (_name, question, expected) => {
+    expect(ask(...question)).toEqual(expected);
+  });
+
+  it("answers SRV with port and target", () => {
+    expect(ask("_http._tcp.web.shop.svc.cluster.local", "SRV")).toMatchObject({ data: [{ port: 80, target: "web.shop.svc.cluster.local" }] });
+    expect(ask("_pg._tcp.db.shop.svc.cluster.local", "SRV")).toMatchObject({ data: [{ port: 5432, target: "db-0.db.shop.svc.cluster.local" }, { port: 5432, target: "10-42-0-6.db.shop.svc.cluster.local" }] });
+  });
+});
