@@ -34,10 +34,10 @@ export interface OwnerReference {
 
 export interface ManagedFieldsEntry {
   readonly manager?: string;
-  readonly operation?: "Apply" | "Update";
+  readonly operation?: string;
   readonly apiVersion?: string;
   readonly time?: string;
-  readonly fieldsType?: "FieldsV1";
+  readonly fieldsType?: string;
   readonly fieldsV1?: Readonly<Record<string, unknown>>;
   readonly subresource?: string;
 }

@@ -1,0 +1,29 @@
+/** The common part of all status conditions. */
+export interface ConditionLike {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+}
+
+export function findCondition<C extends ConditionLike>(conditions: readonly C[] | undefined, type: string): C | undefined {
+  return conditions?.find((condition) => condition.type === type);
+}
+
+export function isConditionTrue(conditions: readonly ConditionLike[] | undefined, type: string): boolean {
+  return findCondition(conditions, type)?.status === "True";
+}
+
+/**
+ * The list with the condition in it. The time of the last transition is kept while the status stays the same,
+ * and the very same list is returned when nothing differs, so that callers can see that there is nothing to write.
+ */
+export function withCondition<C extends ConditionLike>(conditions: readonly C[] | undefined, condition: C, nowText: string): readonly C[] {
+  const list = conditions ?? [];
+  const known = findCondition(list, condition.type);
+  if (known !== undefined && known.status === condition.status && known.reason === condition.reason && known.message === condition.message) return list;
+  const lastTransitionTime = known?.status === condition.status ? (known.lastTransitionTime ?? nowText) : nowText;
+  const next = { ...known, ...condition, lastTransitionTime };
+  return known === undefined ? [...list, next] : list.map((item) => (item.type === condition.type ? next : item));
+}

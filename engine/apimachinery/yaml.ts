@@ -1,0 +1,164 @@
+import * as yaml from "js-yaml";
+import { kubernetesYamlSchema } from "./yaml-schema.ts";
+
+/** One document of a YAML stream, with the way back from its fields to lines. */
+export interface YamlDocument {
+  readonly value: unknown;
+  /** 1-based line where the document's content begins. */
+  readonly line: number;
+  /** 1-based line of a field's key or of a list item; of the nearest existing ancestor when the path does not exist. */
+  lineOf(path: readonly (string | number)[]): number;
+}
+
+export interface YamlLimits {
+  readonly bytesMax: number;
+  /** Uses of anchors per document. */
+  readonly aliasesMax: number;
+  /** Values after all aliases are expanded: what a "billion laughs" file is stopped by. */
+  readonly expandedValuesMax: number;
+}
+
+export const DEFAULT_YAML_LIMITS: YamlLimits = { bytesMax: 1 << 20, aliasesMax: 200, expandedValuesMax: 200_000 };
+
+/** Text that is no acceptable YAML. `line` and `column` are 1-based. */
+export class YamlError extends Error {
+  override readonly name = "YamlError";
+  readonly line: number;
+  readonly column: number;
+  constructor(message: string, line: number, column: number) {
+    super(message);
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/**
+ * Reads a YAML (or JSON) stream the way kubectl does: YAML 1.1 booleans and octals, merge keys, no timestamps.
+ * Empty documents are left out. Throws a YamlError for bad text, duplicate keys and anything beyond the limits.
+ */
+export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS): YamlDocument[] {
+  if (Buffer.byteLength(text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
+  let events: yaml.Event[];
+  let values: unknown[];
+  try {
+    events = yaml.parseEvents(text, { maxDepth: 100 });
+    values = yaml.constructFromEvents(events, { source: text, schema: kubernetesYamlSchema, maxAliases: limits.aliasesMax });
+  } catch (error) {
+    throw asYamlError(error);
+  }
+  const ranges = splitDocuments(events);
+  return values
+    .map((value, index) => {
+      const positions = new Positions(text, events, ranges[index] ?? [0, 0]);
+      countValues(value, { left: limits.expandedValuesMax });
+      return { value, line: positions.lineOf([]), lineOf: (path: readonly (string | number)[]) => positions.lineOf(path) };
+    })
+    .filter((document) => document.value !== null && document.value !== undefined);
+}
+
+/** A value as `kubectl get -o yaml` writes it: keys sorted, ambiguous text quoted. */
+export function formatYaml(value: unknown): string {
+  return yaml.dump(value, { sortKeys: true, noRefs: true, lineWidth: -1, schema: kubernetesYamlSchema });
+}
+
+/** Counts values as if every alias were written out, and stops early. */
+function countValues(value: unknown, budget: { left: number }): void {
+  if (--budget.left < 0) throw new YamlError("aliases expand to more values than any manifest needs; write the content out, or use fewer aliases", 1, 1);
+  if (Array.isArray(value)) for (const item of value) countValues(item, budget);
+  else if (typeof value === "object" && value !== null) for (const item of Object.values(value)) countValues(item, budget);
+}
+
+function asYamlError(error: unknown): Error {
+  if (!(error instanceof yaml.YAMLException)) return error instanceof Error ? error : new Error(String(error));
+  return new YamlError(error.reason, (error.mark?.line ?? 0) + 1, (error.mark?.column ?? 0) + 1);
+}
+
+/** The range of events of each document, its DOCUMENT and POP events left out. */
+function splitDocuments(events: readonly yaml.Event[]): (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  let depth = 0;
+  for (const [index, event] of events.entries()) {
+    if (event.type === yaml.EVENT_ID.POP) {
+      depth--;
+      if (depth === 0) ranges[ranges.length - 1]![1] = index;
+    } else if (event.type === yaml.EVENT_ID.DOCUMENT) {
+      depth++;
+      ranges.push([index + 1, events.length]);
+    } else if (event.type === yaml.EVENT_ID.MAPPING || event.type === yaml.EVENT_ID.SEQUENCE) depth++;
+  }
+  return ranges;
+}
+
+/** Finds where a field was written by walking the document's events; only asked when there is something to say. */
+class Positions {
+  readonly #text: string;
+  readonly #events: readonly yaml.Event[];
+  readonly #range: readonly [number, number];
+
+  constructor(text: string, events: readonly yaml.Event[], range: readonly [number, number]) {
+    this.#text = text;
+    this.#events = events;
+    this.#range = range;
+  }
+
+  lineOf(path: readonly (string | number)[]): number {
+    let at = this.#range[0];
+    let offset = this.#startOf(at);
+    for (const step of path) {
+      const found = this.#child(at, step);
+      if (found === undefined) break;
+      offset = found.offset;
+      at = found.at;
+    }
+    return lineAt(this.#text, offset);
+  }
+
+  #child(at: number, step: string | number): { at: number; offset: number } | undefined {
+    const event = this.#events[at];
+    if (event?.type === yaml.EVENT_ID.SEQUENCE && typeof step === "number") {
+      let item = at + 1;
+      for (let index = 0; this.#isOpen(item); index++, item = this.#skip(item)) {
+        if (index === step) return { at: item, offset: this.#startOf(item) };
+      }
+    }
+    if (event?.type === yaml.EVENT_ID.MAPPING) {
+      for (let key = at + 1; this.#isOpen(key); key = this.#skip(this.#skip(key))) {
+        const name = this.#events[key];
+        if (name?.type === yaml.EVENT_ID.SCALAR && yaml.getScalarValue(this.#text, name) === String(step)) return { at: this.#skip(key), offset: name.valueStart };
+      }
+    }
+    return undefined;
+  }
+
+  #isOpen(at: number): boolean {
+    return at < this.#range[1] && this.#events[at]?.type !== yaml.EVENT_ID.POP;
+  }
+
+  /** The event after the node that begins here. */
+  #skip(at: number): number {
+    let depth = 0;
+    for (let index = at; index < this.#range[1]; index++) {
+      const type = this.#events[index]?.type;
+      if (type === yaml.EVENT_ID.MAPPING || type === yaml.EVENT_ID.SEQUENCE) depth++;
+      else if (type === yaml.EVENT_ID.POP) depth--;
+      if (depth === 0) return index + 1;
+    }
+    return this.#range[1];
+  }
+
+  #startOf(at: number): number {
+    const event = this.#events[at];
+    if (event?.type === yaml.EVENT_ID.SCALAR) return Math.max(0, event.valueStart);
+    if (event?.type === yaml.EVENT_ID.MAPPING) {
+      const key = this.#events[at + 1];
+      return key?.type === yaml.EVENT_ID.SCALAR ? key.valueStart : event.start;
+    }
+    return event?.type === yaml.EVENT_ID.SEQUENCE ? event.start : event?.type === yaml.EVENT_ID.ALIAS ? event.anchorStart : 0;
+  }
+}
+
+function lineAt(text: string, offset: number): number {
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
+  return line;
+}

@@ -1,0 +1,57 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import type { ServerConfig } from "../config.ts";
+import { startEngine, type Engine } from "../engine.ts";
+import { systemClock } from "../lib/clock.ts";
+import { createLogger } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { createProgress } from "./progress.ts";
+
+/** `mainstay server`: starts everything, tells the user what to do next, runs until it is told to stop. */
+export async function runServerCommand(config: ServerConfig): Promise<void> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
+  const logFile = path.join(config.dataDir, "mainstay.log");
+  const stop = new AbortController();
+  let interrupts = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      // A second Ctrl-C means: do not wait for anything.
+      if (++interrupts > 1 && signal === "SIGINT") process.exit(130);
+      stop.abort();
+    });
+  }
+  const progress = createProgress(process.stderr, systemClock.monotonic);
+  const engine = await startEngine(config, { clock: systemClock, random: systemRandom, logger: createLogger(config.logLevel, logFile), progress }, stop.signal);
+  if (!stop.signal.aborted) process.stdout.write(renderSummary(config, engine, logFile));
+  await engine.ended;
+  process.stderr.write(config.agent ? "mainstay stopped; the pods keep running. Start again to look after them, or remove everything with: npm run reset\n" : "mainstay stopped\n");
+}
+
+/** What a new user needs next. Its first line is what scripts wait for. */
+export function renderSummary(config: ServerConfig, engine: Pick<Engine, "gitUrl" | "kubeconfigFile" | "statusBranch" | "applications" | "firstService">, logFile: string): string {
+  const applications = engine.applications();
+  const healthy = applications.filter((application) => application.health === "Healthy").length;
+  const lines = [
+    `mainstay is ready: ${healthy} of ${applications.length} application${applications.length === 1 ? "" : "s"} healthy`,
+    "",
+    ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.message === "" ? "" : `  ${application.message}`}`),
+    "",
+    ...(engine.firstService === undefined ? [] : [`  Service        curl http://${engine.firstService}`]),
+    ...(engine.gitUrl === undefined ? [`  Repository     ${config.repo} (branch ${config.branch})`] : [`  Repository     ${engine.gitUrl}`]),
+    `  Status branch  ${engine.statusBranch}`,
+    `  Kubeconfig     ${engine.kubeconfigFile}`,
+    `  Log            ${logFile}`,
+  ];
+  if (engine.gitUrl !== undefined) {
+    lines.push(
+      "",
+      "Try:",
+      `  git clone ${engine.gitUrl} && cd ${path.basename(engine.gitUrl, ".git")}`,
+      `  sed -i 's/replicas: 3/replicas: 5/' apps/web/deployment.yaml && git commit -am "scale web to 5" && git push`,
+      `  git fetch && git show origin/${engine.statusBranch}:README.md`,
+      `  kubectl --kubeconfig ${engine.kubeconfigFile} get pods -A`,
+    );
+  }
+  lines.push("", "Ctrl-C stops the engine and leaves the pods running.", "");
+  return lines.join("\n");
+}

@@ -1,0 +1,67 @@
+import path from "node:path";
+import { styleText } from "node:util";
+import { createHttpClient } from "../client/http-client.ts";
+import { readKubeconfig } from "../client/kubeconfig.ts";
+import { systemClock } from "../lib/clock.ts";
+import { nodeResource } from "../resources/core/node.ts";
+import { humanDuration } from "../resources/human-duration.ts";
+import { applicationResource } from "../resources/mainstay/application.ts";
+import type { Application, Node } from "../resources/types.ts";
+import { formatTable } from "./text-table.ts";
+
+export interface StatusFlags {
+  readonly dataDir: string;
+  readonly kubeconfig?: string;
+  readonly json?: boolean;
+}
+
+/** Worst first: what needs a person is at the top. */
+const HEALTH_ORDER = ["Degraded", "Missing", "Unknown", "Progressing", "Suspended", "Healthy"];
+const HEALTH_COLOUR = { Degraded: "red", Missing: "red", Unknown: "yellow", Progressing: "yellow", Suspended: "blue", Healthy: "green" } as const;
+
+/** `mainstay status`: the same facts as the status branch, straight from the API. */
+export async function runStatusCommand(flags: StatusFlags, output: NodeJS.WriteStream): Promise<void> {
+  const file = flags.kubeconfig ?? path.join(flags.dataDir, "kubeconfig.yaml");
+  const client = createHttpClient(readKubeconfig(file), "mainstay-status");
+  const [applications, nodes] = await Promise.all([client.for(applicationResource).list(""), client.for(nodeResource).list("")]);
+  const sorted = [...applications.items].sort((a, b) => rank(a) - rank(b) || (a.metadata.name ?? "").localeCompare(b.metadata.name ?? ""));
+  if (flags.json === true) {
+    output.write(`${JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), nodes: nodes.items.map(nodeSummary) }, null, 2)}\n`);
+    return;
+  }
+  output.write(renderStatus(sorted, nodes.items, systemClock.now(), output.isTTY === true));
+}
+
+/** The text of `mainstay status`. Pure. */
+export function renderStatus(applications: readonly Application[], nodes: readonly Node[], now: number, isColoured: boolean): string {
+  const paint = (application: Application) => {
+    const health = application.status?.health ?? "Unknown";
+    return isColoured ? styleText(HEALTH_COLOUR[health as keyof typeof HEALTH_COLOUR] ?? "yellow", health) : health;
+  };
+  const applicationRows = applications.map((application) => {
+    const { status, metadata } = application;
+    const since = status?.since === undefined ? "" : humanDuration(now - Date.parse(status.since));
+    return [metadata.name ?? "", paint(application), status?.ready ?? "", (status?.appliedCommit ?? "").slice(0, 10), since, status?.message ?? ""];
+  });
+  const nodeRows = nodes.map(nodeSummary).map((node) => [node.name, node.ready, node.pods, node.address]);
+  return [
+    applications.length === 0 ? "No applications yet: push manifests to the repository." : formatTable(["APPLICATION", "HEALTH", "READY", "COMMIT", "SINCE", "WHY"], applicationRows),
+    nodes.length === 0 ? "No nodes." : formatTable(["NODE", "STATUS", "PODS MAX", "ADDRESS"], nodeRows),
+    "",
+  ].join("\n\n").trimEnd().concat("\n");
+}
+
+function rank(application: Application): number {
+  const index = HEALTH_ORDER.indexOf(application.status?.health ?? "Unknown");
+  return index < 0 ? 2 : index;
+}
+
+function nodeSummary(node: Node): { name: string; ready: string; pods: string; address: string } {
+  const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
+  return {
+    name: node.metadata.name ?? "",
+    ready: `${ready?.status === "True" ? "Ready" : "NotReady"}${node.spec?.unschedulable === true ? ",SchedulingDisabled" : ""}`,
+    pods: String(node.status?.allocatable?.["pods"] ?? ""),
+    address: node.status?.addresses?.find((address) => address.type === "InternalIP")?.address ?? "",
+  };
+}

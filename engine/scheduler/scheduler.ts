@@ -1,0 +1,179 @@
+import { jsonEqual } from "../lib/freeze.ts";
+import { findCondition } from "../apimachinery/conditions.ts";
+import { describeObject, objectKey } from "../apimachinery/object-meta.ts";
+import { hasReason } from "../apimachinery/status-error.ts";
+import type { Client } from "../client/client.ts";
+import type { EventRecorder } from "../client/event-recorder.ts";
+import type { InformerFactory } from "../client/informer-factory.ts";
+import { formatTime, type Clock } from "../lib/clock.ts";
+import { describeError, type Logger } from "../lib/log.ts";
+import type { Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import { service, type Service } from "../lib/service.ts";
+import { nodeResource } from "../resources/core/node.ts";
+import { podResource } from "../resources/core/pod.ts";
+import type { Node, Pod } from "../resources/types.ts";
+import { podInfo, type PodInfo } from "./node-info.ts";
+import type { ClusterEvent } from "./plugin.ts";
+import { filterPlugins, scorePlugins } from "./profile.ts";
+import { FilterCache, schedulePod, type Profile } from "./schedule-pod.ts";
+import { DEFAULT_QUEUE_OPTIONS, SchedulingQueue, type QueueOptions } from "./scheduling-queue.ts";
+import { ClusterSnapshot } from "./snapshot.ts";
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  readonly queue?: QueueOptions;
+}
+
+const SCHEDULER_NAME = "default-scheduler";
+/** Bindings under way at once; when all are taken, deciding waits. */
+const BINDINGS_MAX = 64;
+const LATENCY_BUCKETS_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
+
+/** The scheduler as a service: watches pods and nodes, decides one pod at a time, binds in the background. */
+export function createScheduler(options: SchedulerOptions): Service {
+  return service("scheduler", (signal) => new Scheduler(options).run(signal));
+}
+
+class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #snapshot = new ClusterSnapshot();
+  readonly #queue: SchedulingQueue;
+  readonly #profile: Profile = { filters: filterPlugins, scores: scorePlugins };
+  readonly #cache = new FilterCache();
+  readonly #latency: Histogram;
+  readonly #bindings = new Set<Promise<void>>();
+  #start = 0;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#queue = new SchedulingQueue(options.clock, options.queue ?? DEFAULT_QUEUE_OPTIONS);
+    this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers } = this.#options;
+    const nodes = informers.informer(nodeResource);
+    const pods = informers.informer(podResource);
+    const removeHandlers = [
+      nodes.addHandler({ add: (node) => this.#nodeChanged(undefined, node), update: (old, node) => this.#nodeChanged(old, node), delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? "") }),
+      pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
+    ];
+    try {
+      // Without all nodes and placements the first decisions would be made on half a cluster.
+      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal)]);
+      for (;;) {
+        const pod = await this.#queue.next(signal);
+        if (pod === undefined) break;
+        this.#schedule(pod);
+        while (this.#bindings.size >= BINDINGS_MAX) await Promise.race(this.#bindings);
+      }
+    } finally {
+      for (const remove of removeHandlers) remove();
+      this.#queue.close();
+      await Promise.all(this.#bindings);
+    }
+  }
+
+  #schedule(pod: PodInfo): void {
+    const startedMs = this.#options.clock.monotonic();
+    const decision = schedulePod(pod, this.#snapshot.nodes(), this.#profile, this.#start, this.#cache);
+    this.#latency.observe((this.#options.clock.monotonic() - startedMs) / 1000);
+    if (decision.is === "unschedulable") {
+      // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
+      this.#queue.giveBack(pod, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
+      this.#track(this.#reportUnschedulable(pod, decision.message));
+      return;
+    }
+    this.#start = decision.nextStart;
+    this.#snapshot.assume(pod, decision.nodeName);
+    this.#track(this.#bind(pod, decision.nodeName));
+  }
+
+  async #bind(pod: PodInfo, nodeName: string): Promise<void> {
+    const { name = "", namespace = "", uid } = pod.pod.metadata;
+    try {
+      await this.#options.client.for(podResource).createSubresource(namespace, name, "binding", {
+        apiVersion: "v1",
+        kind: "Binding",
+        metadata: { name, namespace, ...(uid === undefined ? {} : { uid }) },
+        target: { apiVersion: "v1", kind: "Node", name: nodeName },
+      } as Parameters<ReturnType<Client["for"]>["createSubresource"]>[3]); // a Binding, which no kind of the catalog types
+      this.#options.events.record(pod.pod, { type: "Normal", reason: "Scheduled", action: "Binding", message: `Successfully assigned ${namespace}/${name} to ${nodeName}` });
+    } catch (error) {
+      this.#snapshot.forget(pod.key);
+      // Gone, replaced, or bound by someone else: its own watch event says what is true now.
+      if (hasReason(error, "NotFound", "Conflict")) return;
+      this.#options.logger.warn("binding failed, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
+      this.#queue.giveBack(pod, new Set());
+    }
+  }
+
+  async #reportUnschedulable({ pod }: PodInfo, message: string): Promise<void> {
+    this.#options.events.record(pod, { type: "Warning", reason: "FailedScheduling", action: "Scheduling", message });
+    const known = findCondition(pod.status?.conditions, "PodScheduled");
+    if (known?.status === "False" && known.reason === "Unschedulable" && known.message === message) return;
+    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: formatTime(this.#options.clock.now()) };
+    try {
+      await this.#options.client.for(podResource).patch(pod.metadata.namespace ?? "", pod.metadata.name ?? "", "strategic", { status: { conditions: [condition] } }, { subresource: "status" });
+    } catch (error) {
+      if (!hasReason(error, "NotFound", "Conflict")) this.#options.logger.warn("pod condition not written", { pod: describeObject(pod), error: describeError(error) });
+    }
+  }
+
+  #nodeChanged(old: Node | undefined, node: Node): void {
+    // Heartbeats change only conditions and images; they must not wake anyone, nor cost a new snapshot value.
+    const matters = old === undefined || !jsonEqual(old.spec, node.spec) || !jsonEqual(old.metadata.labels, node.metadata.labels) || !jsonEqual(old.status?.allocatable, node.status?.allocatable);
+    if (!matters && jsonEqual(old.status?.images, node.status?.images)) return;
+    const info = this.#snapshot.setNode(node);
+    if (matters) this.#wake({ is: old === undefined ? "node-added" : "node-changed", node: info });
+  }
+
+  #podChanged(old: Pod | undefined, pod: Pod): void {
+    const info = podInfo(pod);
+    const wasPlaced = old?.spec.nodeName !== undefined && old.spec.nodeName !== "";
+    if (pod.spec.nodeName || isFinished(pod)) {
+      this.#queue.remove(info.key);
+      if (isFinished(pod)) return this.#podLeft(info.key);
+      this.#snapshot.setPod(pod);
+      if (!wasPlaced) this.#wake({ is: "pod-placed", pod: info, nodeName: pod.spec.nodeName ?? "" });
+      else if (!jsonEqual(old?.metadata.labels, pod.metadata.labels)) this.#wake({ is: "pod-relabelled", pod: info, nodeName: pod.spec.nodeName ?? "" });
+      return;
+    }
+    if (pod.metadata.deletionTimestamp !== undefined || (pod.spec.schedulerName ?? SCHEDULER_NAME) !== SCHEDULER_NAME || (pod.spec.schedulingGates ?? []).length > 0) {
+      this.#queue.remove(info.key);
+      return;
+    }
+    // Our own condition on the pod comes back as a status change; only what decisions are made of brings a pod back to the queue.
+    const isSame = old !== undefined && jsonEqual(old.spec, pod.spec) && jsonEqual(old.metadata.labels, pod.metadata.labels);
+    if (!isSame && !this.#snapshot.isAssumed(info.key)) this.#queue.add(info);
+  }
+
+  #podDeleted(pod: Pod): void {
+    const key = objectKey(pod);
+    this.#queue.remove(key);
+    this.#podLeft(key);
+  }
+
+  #podLeft(key: string): void {
+    const left = this.#snapshot.removePod(key);
+    if (left !== undefined) this.#wake({ is: "pod-removed", ...left });
+  }
+
+  #wake(event: ClusterEvent): void {
+    this.#queue.wakeAll((pod, rejectedBy) => this.#profile.filters.some((filter) => rejectedBy.has(filter.name) && filter.wokenBy(event, pod)));
+  }
+
+  #track(work: Promise<void>): void {
+    this.#bindings.add(work);
+    void work.finally(() => this.#bindings.delete(work));
+  }
+}
+
+function isFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}

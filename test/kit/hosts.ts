@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** A simulated machine: a network namespace of its own on a shared network. Processes enter it with `nsenter`. */
+export interface Host {
+  readonly name: string;
+  readonly address: string;
+  /** Words to put before a command so that it runs on this host. */
+  readonly enter: readonly string[];
+  /** Runs a command on the host and gives its standard output. */
+  exec(command: string, ...args: string[]): Promise<string>;
+  /** Pulls or plugs the host's network cable. */
+  setLink(state: "up" | "down"): Promise<void>;
+}
+
+export interface Fabric {
+  readonly hosts: readonly Host[];
+  /** Removes all namespaces; their links, rules and routes go with them. Processes must have ended. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * Builds `count` hosts attached to one switch, each with its own loopback, routes, rules and conntrack.
+ * `ip netns exec` would hide the cgroup file systems, so commands are run through `nsenter --net`.
+ * Needs root. `tag` keeps parallel fabrics apart and must be short: it becomes part of interface names.
+ */
+export async function createFabric(tag: string, count: number): Promise<Fabric> {
+  const fabric = `ms-${tag}-fab`;
+  const names = Array.from({ length: count }, (_, index) => `ms-${tag}-${index}`);
+  const all = [fabric, ...names];
+  await Promise.all(all.map((name) => run("ip", ["netns", "del", name]).catch(() => {}))); // leftovers of a killed run
+  const destroy = async () => {
+    for (const name of all) await run("ip", ["netns", "del", name]).catch(() => {});
+  };
+  try {
+    await run("ip", ["netns", "add", fabric]);
+    await ip(fabric, "link", "set", "lo", "up");
+    await ip(fabric, "link", "add", "br0", "type", "bridge");
+    await ip(fabric, "addr", "add", "10.88.0.254/24", "dev", "br0");
+    await ip(fabric, "link", "set", "br0", "up");
+    const hosts: Host[] = [];
+    for (const [index, name] of names.entries()) hosts.push(await addHost(fabric, name, index));
+    return { hosts, destroy };
+  } catch (error) {
+    await destroy();
+    throw error;
+  }
+}
+
+async function addHost(fabric: string, name: string, index: number): Promise<Host> {
+  const address = `10.88.0.${index + 1}`;
+  const port = `v${index}`;
+  await run("ip", ["netns", "add", name]);
+  await run("ip", ["link", "add", "eth0", "netns", name, "type", "veth", "peer", "name", port, "netns", fabric]);
+  await ip(fabric, "link", "set", port, "master", "br0", "up");
+  await ip(name, "link", "set", "lo", "up");
+  await ip(name, "addr", "add", `${address}/24`, "dev", "eth0");
+  await ip(name, "link", "set", "eth0", "up");
+  await ip(name, "route", "add", "default", "via", "10.88.0.254");
+  const enter = ["nsenter", `--net=/run/netns/${name}`];
+  return {
+    name,
+    address,
+    enter,
+    exec: async (command, ...args) => (await run("nsenter", [`--net=/run/netns/${name}`, command, ...args], { maxBuffer: 64 << 20 })).stdout,
+    setLink: async (state) => void (await ip(fabric, "link", "set", port, state)),
+  };
+}
+
+async function ip(namespace: string, ...args: string[]): Promise<void> {
+  await run("ip", ["-n", namespace, ...args]);
+}
