@@ -1,0 +1,80 @@
+import { invalidField, requiredField, forbiddenField, type FieldError } from "../../apimachinery/field-error.ts";
+import { scaledValue } from "../../apimachinery/int-or-string.ts";
+import { formatLabelSelector } from "../../apimachinery/selectors.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import { validatePodTemplate, withPodSpecDefaults } from "../pod-template.ts";
+import type { Deployment } from "../types.ts";
+import { validateSelector } from "./selector-validation.ts";
+
+export const deploymentResource = defineResource<Deployment>({
+  group: "apps",
+  version: "v1",
+  resource: "deployments",
+  kind: "Deployment",
+  namespaced: true,
+  shortNames: ["deploy"],
+  categories: ["all"],
+  schema: loadSchema("apps/v1/deployment.yaml"),
+  strategy: {
+    hasGeneration: true,
+    setDefaults: withDefaults,
+    prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
+    validate: validateDeployment,
+    validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
+  },
+  subresources: [
+    { name: "status" },
+    {
+      name: "scale",
+      scale: {
+        specReplicas: (deployment) => deployment.spec.replicas ?? 1,
+        statusReplicas: (deployment) => deployment.status?.replicas ?? 0,
+        selector: (deployment) => formatLabelSelector(deployment.spec.selector),
+        withReplicas: (deployment, replicas) => ({ ...deployment, spec: { ...deployment.spec, replicas } }),
+      },
+    },
+  ],
+  columns: [
+    nameColumn,
+    { name: "Ready", type: "string", description: "Ready pods of all wanted.", cell: (deployment) => `${deployment.status?.readyReplicas ?? 0}/${deployment.spec.replicas ?? 1}` },
+    { name: "Up-to-date", type: "string", description: "Pods made from the current template.", cell: (deployment) => deployment.status?.updatedReplicas ?? 0 },
+    { name: "Available", type: "string", description: "Pods that have been ready long enough.", cell: (deployment) => deployment.status?.availableReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns<Deployment>((deployment) => ({ spec: deployment.spec.template.spec, selector: deployment.spec.selector })),
+  ],
+});
+
+function withDefaults(deployment: Deployment): Deployment {
+  const { spec } = deployment;
+  const strategy = spec.strategy?.type === "Recreate" ? spec.strategy : { ...spec.strategy, rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%", ...spec.strategy?.rollingUpdate } };
+  const template = spec.template?.spec === undefined ? spec.template : { ...spec.template, spec: withPodSpecDefaults(spec.template.spec) };
+  return { ...deployment, spec: { ...spec, strategy, template } };
+}
+
+function validateDeployment({ spec }: Deployment): FieldError[] {
+  const errors = [...validateSelector(spec.selector, spec.template), ...validatePodTemplate(spec.template, "spec.template")];
+  const { type, rollingUpdate } = spec.strategy ?? {};
+  if (type === "Recreate" && rollingUpdate !== undefined) errors.push(forbiddenField("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
+  if (rollingUpdate !== undefined) {
+    const amounts: number[] = [];
+    for (const field of ["maxUnavailable", "maxSurge"] as const) {
+      const value = rollingUpdate[field];
+      if (value === undefined) continue;
+      try {
+        const amount = scaledValue(value, 100, true);
+        amounts.push(amount);
+        if (amount < 0) errors.push(invalidField(`spec.strategy.rollingUpdate.${field}`, value, "must be greater than or equal to 0"));
+        if (field === "maxUnavailable" && typeof value === "string" && amount > 100) errors.push(invalidField(`spec.strategy.rollingUpdate.${field}`, value, "must not be greater than 100%"));
+      } catch {
+        errors.push(invalidField(`spec.strategy.rollingUpdate.${field}`, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"));
+      }
+    }
+    if (amounts.length === 2 && amounts.every((amount) => amount === 0)) errors.push(invalidField("spec.strategy.rollingUpdate.maxUnavailable", rollingUpdate.maxUnavailable, "may not be 0 when `maxSurge` is 0"));
+  }
+  if ((spec.progressDeadlineSeconds ?? 600) <= (spec.minReadySeconds ?? 0)) errors.push(invalidField("spec.progressDeadlineSeconds", spec.progressDeadlineSeconds, "must be greater than minReadySeconds"));
+  if (spec.template.spec === undefined && !errors.some((error) => error.field === "spec.template.spec")) errors.push(requiredField("spec.template.spec"));
+  return errors;
+}

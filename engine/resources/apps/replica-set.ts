@@ -1,0 +1,54 @@
+import { invalidField } from "../../apimachinery/field-error.ts";
+import { formatLabelSelector } from "../../apimachinery/selectors.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import { validatePodTemplate, withPodSpecDefaults } from "../pod-template.ts";
+import type { ReplicaSet } from "../types.ts";
+import { validateSelector } from "./selector-validation.ts";
+
+export const replicaSetResource = defineResource<ReplicaSet>({
+  group: "apps",
+  version: "v1",
+  resource: "replicasets",
+  kind: "ReplicaSet",
+  namespaced: true,
+  shortNames: ["rs"],
+  categories: ["all"],
+  schema: loadSchema("apps/v1/replica-set.yaml"),
+  strategy: {
+    hasGeneration: true,
+    setDefaults: (set) => {
+      const template = set.spec.template;
+      return template?.spec === undefined ? set : { ...set, spec: { ...set.spec, template: { ...template, spec: withPodSpecDefaults(template.spec) } } };
+    },
+    prepareForCreate: (set) => ({ ...set, status: { replicas: 0 } }),
+    validate: (set) => {
+      const template = set.spec.template ?? {};
+      return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
+    },
+    validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+  },
+  subresources: [
+    { name: "status" },
+    {
+      name: "scale",
+      scale: {
+        specReplicas: (set) => set.spec.replicas ?? 1,
+        statusReplicas: (set) => set.status?.replicas ?? 0,
+        selector: (set) => formatLabelSelector(set.spec.selector),
+        withReplicas: (set, replicas) => ({ ...set, spec: { ...set.spec, replicas } }),
+      },
+    },
+  ],
+  columns: [
+    nameColumn,
+    { name: "Desired", type: "integer", description: "Pods wanted.", cell: (set) => set.spec.replicas ?? 1 },
+    { name: "Current", type: "integer", description: "Pods there are.", cell: (set) => set.status?.replicas ?? 0 },
+    { name: "Ready", type: "integer", description: "Pods that are ready.", cell: (set) => set.status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns<ReplicaSet>((set) => ({ spec: set.spec.template?.spec, selector: set.spec.selector })),
+  ],
+  selectableFields: { "status.replicas": (set) => String(set.status?.replicas ?? 0) },
+});

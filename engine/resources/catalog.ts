@@ -1,0 +1,36 @@
+import { deploymentResource } from "./apps/deployment.ts";
+import { replicaSetResource } from "./apps/replica-set.ts";
+import { leaseResource } from "./coordination/lease.ts";
+import { configMapResource } from "./core/config-map.ts";
+import { eventResource } from "./core/event.ts";
+import { namespaceResource } from "./core/namespace.ts";
+import { nodeResource } from "./core/node.ts";
+import { podResource } from "./core/pod.ts";
+import { secretResource } from "./core/secret.ts";
+import { serviceAccountResource } from "./core/service-account.ts";
+import { serviceResource } from "./core/service.ts";
+import type { ResourceDefinition } from "./define-resource.ts";
+import { endpointSliceResource } from "./discovery/endpoint-slice.ts";
+import { applicationResource } from "./mainstay/application.ts";
+import { repositoryResource } from "./mainstay/repository.ts";
+
+/** Every kind the API serves. The order is that of discovery, and so of `kubectl api-resources`. */
+export const catalog: readonly ResourceDefinition[] = [
+  // A definition's functions take only objects of its own kind; the store hands each its own.
+  ...([
+    configMapResource,
+    eventResource,
+    namespaceResource,
+    nodeResource,
+    podResource,
+    secretResource,
+    serviceAccountResource,
+    serviceResource,
+    deploymentResource,
+    replicaSetResource,
+    leaseResource,
+    endpointSliceResource,
+    applicationResource,
+    repositoryResource,
+  ] as unknown as readonly ResourceDefinition[]),
+];

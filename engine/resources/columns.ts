@@ -1,0 +1,30 @@
+import { formatLabelSelector, type LabelSelector } from "../apimachinery/selectors.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Column } from "./define-resource.ts";
+import { ageSince } from "./human-duration.ts";
+import type { PodSpec } from "./types.ts";
+
+/** Columns that many kinds share. */
+export const nameColumn: Column<KubeObject> = {
+  name: "Name",
+  type: "string",
+  format: "name",
+  description: "Name of the object.",
+  cell: (object) => object.metadata.name ?? "",
+};
+
+export const ageColumn: Column<KubeObject> = {
+  name: "Age",
+  type: "string",
+  description: "Time since the object was created.",
+  cell: (object, now) => ageSince(object.metadata.creationTimestamp, now),
+};
+
+/** What `-o wide` adds for kinds that make pods. */
+export function templateColumns<T extends KubeObject>(templateOf: (object: T) => { readonly spec: PodSpec | undefined; readonly selector: LabelSelector | undefined }): Column<T>[] {
+  return [
+    { name: "Containers", type: "string", priority: 1, description: "Names of the containers.", cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.name).join(",") },
+    { name: "Images", type: "string", priority: 1, description: "Images of the containers.", cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.image ?? "").join(",") },
+    { name: "Selector", type: "string", priority: 1, description: "Labels of the pods that belong to it.", cell: (object) => formatLabelSelector(templateOf(object).selector) },
+  ];
+}

@@ -1,0 +1,31 @@
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { Namespace } from "../types.ts";
+
+export const namespaceResource = defineResource<Namespace>({
+  group: "",
+  version: "v1",
+  resource: "namespaces",
+  kind: "Namespace",
+  namespaced: false,
+  shortNames: ["ns"],
+  verbs: ["get", "list", "watch", "create", "update", "patch", "delete"],
+  schema: loadSchema("core/v1/namespace.yaml"),
+  strategy: {
+    nameRule: "dnsLabel",
+    setDefaults: (namespace) => ({
+      ...namespace,
+      metadata: { ...namespace.metadata, labels: { ...namespace.metadata.labels, "kubernetes.io/metadata.name": namespace.metadata.name ?? "" } },
+    }),
+    prepareForCreate: (namespace) => {
+      // The "kubernetes" finalizer keeps a deleted namespace until everything in it is gone.
+      const finalizers = namespace.spec?.finalizers?.includes("kubernetes") ? namespace.spec.finalizers : [...(namespace.spec?.finalizers ?? []), "kubernetes"];
+      return { ...namespace, spec: { ...namespace.spec, finalizers }, status: { phase: "Active" } };
+    },
+    prepareForUpdate: (namespace, old) => ({ ...namespace, ...(old.spec === undefined ? {} : { spec: { ...namespace.spec, finalizers: old.spec.finalizers ?? [] } }) }),
+  },
+  subresources: [{ name: "status" }, { name: "finalize", kind: "Namespace", group: "", version: "v1", verbs: ["update"] }],
+  columns: [nameColumn, { name: "Status", type: "string", description: "Active, or Terminating while its content is deleted.", cell: (namespace) => namespace.status?.phase ?? "" }, ageColumn],
+  selectableFields: { "status.phase": (namespace) => namespace.status?.phase ?? "" },
+});

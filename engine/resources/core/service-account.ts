@@ -1,0 +1,16 @@
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { ServiceAccount } from "../types.ts";
+
+export const serviceAccountResource = defineResource<ServiceAccount>({
+  group: "",
+  version: "v1",
+  resource: "serviceaccounts",
+  kind: "ServiceAccount",
+  namespaced: true,
+  shortNames: ["sa"],
+  schema: loadSchema("core/v1/service-account.yaml"),
+  subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
+  columns: [nameColumn, ageColumn],
+});

@@ -1,0 +1,87 @@
+import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { Service, ServiceSpec } from "../types.ts";
+
+export const serviceResource = defineResource<Service>({
+  group: "",
+  version: "v1",
+  resource: "services",
+  kind: "Service",
+  namespaced: true,
+  shortNames: ["svc"],
+  categories: ["all"],
+  schema: loadSchema("core/v1/service.yaml"),
+  strategy: {
+    nameRule: "dns1035Label",
+    setDefaults: (service) => ({ ...service, spec: withDefaults(service.spec ?? {}) }),
+    prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+    validate: validateService,
+  },
+  subresources: [{ name: "status" }],
+  columns: [
+    nameColumn,
+    { name: "Type", type: "string", description: "How it is reached.", cell: (service) => service.spec?.type ?? "" },
+    { name: "Cluster-IP", type: "string", description: "Address inside the cluster.", cell: (service) => service.spec?.clusterIP || "<none>" },
+    { name: "External-IP", type: "string", description: "Address from outside.", cell: externalText },
+    { name: "Port(s)", type: "string", description: "Ports, with the node's port after a colon.", cell: portsText },
+    ageColumn,
+    { name: "Selector", type: "string", priority: 1, description: "Labels of the pods that answer.", cell: (service) => Object.entries(service.spec?.selector ?? {}).map(([key, value]) => `${key}=${value}`).sort().join(",") || "<none>" },
+  ],
+  selectableFields: { "spec.clusterIP": (service) => service.spec?.clusterIP ?? "", "spec.type": (service) => service.spec?.type ?? "" },
+});
+
+function withDefaults(spec: ServiceSpec): ServiceSpec {
+  const isExternalName = spec.type === "ExternalName";
+  const isOpen = spec.type === "NodePort" || spec.type === "LoadBalancer";
+  return {
+    ...spec,
+    ...(spec.ports === undefined ? {} : { ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort })) }),
+    ...(spec.sessionAffinity === "ClientIP" && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined ? { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } } : {}),
+    ...(isExternalName ? {} : { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
+    ...(isOpen ? { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" } : {}),
+    ...(spec.type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true } : {}),
+  };
+}
+
+function validateService(service: Service): FieldError[] {
+  const spec = service.spec ?? {};
+  const errors: FieldError[] = [];
+  const isHeadless = spec.clusterIP === "None";
+  if ((spec.ports ?? []).length === 0 && !isHeadless && spec.type !== "ExternalName") errors.push(requiredField("spec.ports"));
+  if (spec.type === "ExternalName") {
+    const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
+    if (!spec.externalName) errors.push(requiredField("spec.externalName"));
+    else if (problem !== undefined) errors.push(invalidField("spec.externalName", spec.externalName, problem));
+  }
+  if (isHeadless && (spec.type === "NodePort" || spec.type === "LoadBalancer")) errors.push(invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
+  const names = new Set<string>();
+  const numbers = new Set<string>();
+  for (const [index, port] of (spec.ports ?? []).entries()) {
+    const at = `spec.ports[${index}]`;
+    const problem = port.name ? dnsLabelError(port.name) : undefined;
+    if (!port.name && (spec.ports ?? []).length > 1) errors.push(requiredField(`${at}.name`));
+    else if (problem !== undefined) errors.push(invalidField(`${at}.name`, port.name, problem));
+    if (port.name && names.has(port.name)) errors.push(duplicateField(`${at}.name`, port.name));
+    names.add(port.name ?? "");
+    const number = `${port.protocol ?? "TCP"}/${port.port}`;
+    if (numbers.has(number)) errors.push(duplicateField(at, { port: port.port, protocol: port.protocol }));
+    numbers.add(number);
+    if (typeof port.targetPort === "number" && (port.targetPort < 1 || port.targetPort > 65_535)) errors.push(invalidField(`${at}.targetPort`, port.targetPort, "must be between 1 and 65535, inclusive"));
+  }
+  return errors;
+}
+
+function externalText(service: Service): string {
+  const ips = service.spec?.externalIPs ?? [];
+  if (service.spec?.type === "ExternalName") return service.spec.externalName ?? "";
+  if (service.spec?.type !== "LoadBalancer") return ips.join(",") || "<none>";
+  const ingress = (service.status?.loadBalancer?.ingress ?? []).map((entry) => entry.ip ?? entry.hostname ?? "");
+  return [...ingress, ...ips].join(",") || "<pending>";
+}
+
+function portsText(service: Service): string {
+  return (service.spec?.ports ?? []).map((port) => `${port.port}${port.nodePort ? `:${port.nodePort}` : ""}/${port.protocol ?? "TCP"}`).join(",") || "<none>";
+}

@@ -1,0 +1,46 @@
+import { duplicateField, forbiddenField, invalidField, tooLong, type FieldError } from "../apimachinery/field-error.ts";
+import { jsonEqual } from "../lib/freeze.ts";
+
+/** A ConfigMap's or Secret's content may be this large, all keys together. */
+const DATA_BYTES_MAX = 1 << 20;
+const KEY_LENGTH_MAX = 253;
+
+/** Rules for the keys and the total size of ConfigMaps and Secrets. `encoded` values are base64. */
+export function validateData(plain: Readonly<Record<string, string>> | undefined, encoded: Readonly<Record<string, string>> | undefined, plainField = "data", encodedField = "binaryData"): FieldError[] {
+  const errors: FieldError[] = [];
+  let bytes = 0;
+  for (const [field, data, size] of [
+    [plainField, plain, (value: string) => Buffer.byteLength(value)],
+    [encodedField, encoded, (value: string) => Buffer.byteLength(value, "base64")],
+  ] as const) {
+    for (const [key, value] of Object.entries(data ?? {})) {
+      const problem = keyProblem(key);
+      if (problem !== undefined) errors.push(invalidField(`${field}[${key}]`, key, problem));
+      if (field === encodedField && plain?.[key] !== undefined) errors.push(duplicateField(`${field}[${key}]`, key));
+      bytes += size(value);
+    }
+  }
+  if (bytes > DATA_BYTES_MAX) errors.push(tooLong("", DATA_BYTES_MAX));
+  return errors;
+}
+
+interface Immutable {
+  readonly immutable?: boolean;
+}
+
+/** Once immutable, neither the data nor the mark may change. */
+export function validateImmutable<T extends Immutable>(object: T, old: T, fields: readonly (keyof T & string)[]): FieldError[] {
+  if (old.immutable !== true) return [];
+  const errors = object.immutable === true ? [] : [forbiddenField("immutable", "field is immutable when `immutable` is set")];
+  for (const field of fields) if (!jsonEqual(object[field], old[field])) errors.push(forbiddenField(field, "field is immutable when `immutable` is set"));
+  return errors;
+}
+
+function keyProblem(key: string): string | undefined {
+  if (key.length > KEY_LENGTH_MAX) return `must be no more than ${KEY_LENGTH_MAX} characters`;
+  if (key === ".") return "must not be '.'";
+  if (key === "..") return "must not be '..'";
+  if (key.startsWith("..")) return "must not start with '..'";
+  if (!/^[-._a-zA-Z0-9]+$/.test(key)) return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+  return undefined;
+}
