@@ -1,6 +1,8 @@
-const BINARY: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 };
+const BINARY: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
 const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, "": 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
-const PATTERN = /^([+-]?)(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
+const BINARY_DOWN = Object.entries(BINARY).reverse();
+const DECIMAL_DOWN = Object.entries(DECIMAL).sort(([, a], [, b]) => b - a);
+const PATTERN = /^([+-]?)(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,3})|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
 
 /**
  * A Kubernetes quantity in whole units: `500m` is 0.5, `1Gi` is 1073741824. Throws an Error for text that is none.
@@ -8,49 +10,83 @@ const PATTERN = /^([+-]?)(\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+)|(n|u|m|k|M|G|T|P|E|K
  */
 export function parseQuantity(value: string | number): number {
   if (typeof value === "number") return value;
-  const match = PATTERN.exec(value.trim());
-  if (match === null) throw new Error(`unable to parse quantity ${JSON.stringify(value)}: it must be a number with an optional suffix such as m, k, M, Gi`);
-  const [, sign = "", digits = "0", exponent, suffix = ""] = match;
-  const binary = BINARY[suffix];
-  // Scaled as text, so that `0.1` and `100m` give the same float.
-  const size = binary !== undefined ? Number(digits) * binary : Number(`${digits}e${exponent ?? DECIMAL[suffix] ?? 0}`);
+  const { sign, digits, exponent, suffix } = split(value);
+  const power = BINARY[suffix];
+  // Decimal scales are applied as text, so that `0.1` and `100m` give the same float.
+  const size = power !== undefined ? Number(digits) * 2 ** power : Number(`${digits}e${exponent ?? DECIMAL[suffix] ?? 0}`);
   return sign === "-" ? -size : size;
 }
 
-/** In thousandths, rounded up. */
+/** In thousandths, rounded up (towards positive infinity), as upstream's MilliValue. */
 export function milliValue(value: string | number): number {
   return ceil(parseQuantity(value) * 1000);
 }
 
-/** In whole units, rounded up. */
+/** In whole units, rounded up, as upstream's Value. */
 export function wholeValue(value: string | number): number {
   return ceil(parseQuantity(value));
 }
 
+/** Negative, zero or positive, for sorting. */
 export function compareQuantities(left: string | number, right: string | number): number {
   return parseQuantity(left) - parseQuantity(right);
 }
 
-/** The one text that stands for all equal ones of its kind: `1000m` → `1`, `1024Mi` → `1Gi`, `0.5` → `500m`. */
+/**
+ * The one text that stands for all equal ones of its kind: `1000m` → `1`, `1024Mi` → `1Gi`, `0.5` → `500m`, `10e2` → `1e3`.
+ * Exact for every size: it counts in billionths with big integers. Finer amounts are rounded away from zero, upstream's limit.
+ */
 export function canonicalQuantity(value: string | number): string {
-  const text = String(value).trim();
-  const suffix = PATTERN.exec(text)?.[4] ?? "";
-  return formatQuantity(parseQuantity(value), suffix.endsWith("i") ? "BinarySI" : "DecimalSI");
+  const text = typeof value === "number" ? plainDecimal(value) : value;
+  const { sign, exponent, suffix } = split(text);
+  return render(exactNanos(text), sign === "-", suffix.endsWith("i") ? "BinarySI" : exponent !== undefined ? "DecimalExponent" : "DecimalSI");
 }
 
-/** The shortest exact text with a whole number before its suffix. Below a binary unit, decimal suffixes are used as upstream does. */
+/** The canonical text of a number of units. Amounts below 1Ki and fractions have decimal suffixes in either format, as upstream's. */
 export function formatQuantity(units: number, format: "DecimalSI" | "BinarySI"): string {
-  if (units === 0) return "0";
-  if (format === "BinarySI" && Number.isInteger(units)) {
-    for (const [suffix, size] of Object.entries(BINARY).reverse()) if (units % size === 0) return `${units / size}${suffix}`;
-    return String(units);
+  return render(exactNanos(plainDecimal(units)), units < 0, format);
+}
+
+const NANOS_PER_UNIT = 10n ** 9n;
+
+function render(nanos: bigint, isNegative: boolean, format: "DecimalSI" | "BinarySI" | "DecimalExponent"): string {
+  if (nanos === 0n) return "0";
+  const minus = isNegative ? "-" : "";
+  if (format === "BinarySI" && nanos % NANOS_PER_UNIT === 0n && nanos >= 1024n * NANOS_PER_UNIT) {
+    const units = nanos / NANOS_PER_UNIT;
+    for (const [name, power] of BINARY_DOWN) if (units % (1n << BigInt(power)) === 0n) return `${minus}${units >> BigInt(power)}${name}`;
+    return `${minus}${units}`;
   }
-  for (const [suffix, exponent] of Object.entries(DECIMAL).sort(([, a], [, b]) => b - a)) {
-    const scaled = Number((units / 10 ** exponent).toPrecision(15));
-    if (Number.isInteger(scaled) && Math.abs(scaled) >= 1) return `${scaled}${suffix}`;
+  for (const [name, power] of DECIMAL_DOWN) {
+    const scale = 10n ** BigInt(power + 9);
+    if (nanos % scale === 0n) return `${minus}${nanos / scale}${format !== "DecimalExponent" ? name : power === 0 ? "" : `e${power}`}`;
   }
-  // Finer than a billionth: rounded away from zero, upstream's limit.
-  return `${Math.sign(units) * Math.ceil(Math.abs(units) * 1e9)}n`;
+  throw new Error("invariant broken: every whole number is a multiple of one");
+}
+
+/** A number as digits without an exponent, to billionths. */
+function plainDecimal(value: number): string {
+  if (!Number.isFinite(value)) throw new Error(`${value} is no quantity`);
+  return Number.isInteger(value) ? String(BigInt(value)) : value.toFixed(9);
+}
+
+/** The size without its sign. */
+function exactNanos(text: string): bigint {
+  const { digits, exponent, suffix } = split(text);
+  const [whole = "", fraction = ""] = digits.split(".");
+  const power = BINARY[suffix];
+  const numerator = BigInt(`${whole}${fraction}`) << BigInt(power ?? 0);
+  const tenths = 9 - fraction.length + (power !== undefined ? 0 : exponent !== undefined ? Number(exponent) : (DECIMAL[suffix] ?? 0));
+  if (tenths >= 0) return numerator * 10n ** BigInt(tenths);
+  const divisor = 10n ** BigInt(-tenths);
+  return numerator / divisor + (numerator % divisor === 0n ? 0n : 1n);
+}
+
+function split(text: string): { sign: string; digits: string; exponent: string | undefined; suffix: string } {
+  const match = PATTERN.exec(text);
+  if (match === null) throw new Error(`unable to parse quantity ${JSON.stringify(text)}: it must be a number with an optional suffix such as m, k, M, Gi`);
+  const [, sign = "", digits = "0", exponent, suffix = ""] = match;
+  return { sign, digits, exponent, suffix };
 }
 
 /** Ceil that forgives the last bits of float arithmetic: 0.1 * 1000 is 100, not 101. */

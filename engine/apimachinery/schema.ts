@@ -38,4 +38,14 @@ export interface Schema {
   readonly "x-protobuf-tag"?: number;
   /** The protobuf type where it does not follow from `type` and `format`, e.g. `Quantity`, `IntOrString`, `Time`, `MicroTime`, `RawExtension`, `FieldsV1`. */
   readonly "x-protobuf-type"?: string;
+  /**
+   * The property is part of a message that Kubernetes embeds: this is the embedded message's tag, and `x-protobuf-tag` counts inside it.
+   * So `emptyDir` of a Volume is field 2 of the embedded VolumeSource, which is field 2 of Volume.
+   */
+  readonly "x-protobuf-inline"?: number;
+  /**
+   * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`. Where this is not set, protobuf's
+   * zero values mean absence, because its writers always send them.
+   */
+  readonly "x-protobuf-presence"?: boolean;
 }

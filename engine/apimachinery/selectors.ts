@@ -1,4 +1,4 @@
-import { labelValueError, qualifiedNameError } from "./names.ts";
+import { parseLabelRequirements } from "./label-selector-parser.ts";
 import { badRequest } from "./status-error.ts";
 
 export type LabelPredicate = (labels: Readonly<Record<string, string>> | undefined) => boolean;
@@ -29,8 +29,7 @@ interface Requirement {
 
 /** The text form of query parameters: `app=web,tier!=db,env in (a,b),!legacy`. Bad text is a 400 in upstream's words. */
 export function parseLabelSelector(text: string): LabelPredicate {
-  const requirements = new SelectorParser(text).parse();
-  return matchAll(requirements);
+  return matchAll(parseLabelRequirements(text).map(({ key, operator, values }) => ({ key, test: operatorTest(operator, values) })));
 }
 
 /** The object form of manifests: undefined selects nothing, the empty selector everything. */
@@ -49,29 +48,38 @@ export function labelSelectorPredicate(selector: LabelSelector | undefined): Lab
 /** Selectors live in frozen objects, so their compiled form can live as long as they do. */
 const predicates = new WeakMap<LabelSelector, LabelPredicate>();
 
-/** The object form as text, as `kubectl describe` and Scale show it. */
+/** The object form as text, sorted by key: Scale's status.selector, and what `parseLabelSelector` reads back. */
 export function formatLabelSelector(selector: LabelSelector | undefined): string {
-  if (selector === undefined) return "";
-  const parts = Object.entries(selector.matchLabels ?? {})
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${value}`);
-  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    if (operator === "Exists") parts.push(key);
-    else if (operator === "DoesNotExist") parts.push(`!${key}`);
-    else parts.push(`${key} ${operator === "In" ? "in" : "notin"} (${[...values].sort().join(",")})`);
+  const parts = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => ({ key, text: `${key}=${value}` }));
+  for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
+    if (operator === "Exists") parts.push({ key, text: key });
+    else if (operator === "DoesNotExist") parts.push({ key, text: `!${key}` });
+    else parts.push({ key, text: `${key} ${operator === "In" ? "in" : "notin"} (${[...values].sort().join(",")})` });
   }
-  return parts.join(",");
+  return parts
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ text }) => text)
+    .join(",");
 }
 
-/** `metadata.name=web,status.phase!=Running`; values may escape `\,`, `\=` and `\\`. */
+/** `metadata.name=web,status.phase!=Running`; values may escape `\\,`, `\\=` and `\\\\`. Bad text is a 400 in upstream's words. */
 export function parseFieldSelector(text: string): readonly FieldRequirement[] {
   return splitUnescaped(text)
     .filter((part) => part !== "")
     .map((part) => {
-      const match = /^([^=!]*)(!=|==|=)((?:[^=\\]|\\.)*)$/s.exec(part);
+      const match = /^(.*?)(!=|==|=)(.*)$/s.exec(part);
       if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
-      return { field: (match[1] ?? "").trim(), operator: match[2] === "!=" ? "!=" : "=", value: (match[3] ?? "").replace(/\\(.)/g, "$1") };
+      const [, field = "", operator, value = ""] = match;
+      return { field, operator: operator === "!=" ? "!=" : "=", value: unescapeFieldValue(value) };
     });
+}
+
+function unescapeFieldValue(text: string): string {
+  return text.replace(/\\([^]?)|([=,])/g, (sequence, escaped: string | undefined, bare: string | undefined) => {
+    if (bare !== undefined) throw badRequest(`invalid field selector: unescaped character in value: ${bare}`);
+    if (escaped === undefined || escaped === "" || !"\\,=".includes(escaped)) throw badRequest(`invalid field selector: invalid escape sequence: ${sequence}`);
+    return escaped;
+  });
 }
 
 function matchAll(requirements: readonly Requirement[]): LabelPredicate {
@@ -88,6 +96,11 @@ function operatorTest(operator: string, values: readonly string[]): (actual: str
       return (actual) => actual !== undefined;
     case "DoesNotExist":
       return (actual) => actual === undefined;
+    case "Gt":
+    case "Lt": {
+      const bound = Number(values[0]);
+      return (actual) => actual !== undefined && /^[+-]?\d+$/.test(actual) && (operator === "Gt" ? Number(actual) > bound : Number(actual) < bound);
+    }
     default:
       return () => false; // validation has refused other operators
   }
@@ -106,83 +119,3 @@ function splitUnescaped(text: string): string[] {
   return [...parts, current];
 }
 
-/** A recursive-descent reader of the selector grammar (k8s.io/apimachinery labels documentation). */
-class SelectorParser {
-  readonly #tokens: readonly string[];
-  #at = 0;
-
-  constructor(text: string) {
-    this.#tokens = text.match(/!=|==|=|!|\(|\)|,|>|<|[^\s=!(),<>]+/g) ?? [];
-  }
-
-  parse(): Requirement[] {
-    const requirements: Requirement[] = [];
-    while (this.#at < this.#tokens.length) {
-      requirements.push(this.#requirement());
-      const next = this.#tokens[this.#at++];
-      if (next === undefined) break;
-      if (next !== ",") throw this.#unexpected(next, "',' or 'end of string'");
-      if (this.#tokens[this.#at] === undefined) throw this.#unexpected("", "identifier after ','");
-    }
-    return requirements;
-  }
-
-  #requirement(): Requirement {
-    if (this.#tokens[this.#at] === "!") {
-      this.#at++;
-      const key = this.#key();
-      return { key, test: operatorTest("DoesNotExist", []) };
-    }
-    const key = this.#key();
-    const operator = this.#tokens[this.#at];
-    if (operator === undefined || operator === ",") return { key, test: operatorTest("Exists", []) };
-    this.#at++;
-    if (operator === "=" || operator === "==") return { key, test: operatorTest("In", [this.#value(key)]) };
-    if (operator === "!=") return { key, test: operatorTest("NotIn", [this.#value(key)]) };
-    if (operator === "in" || operator === "notin") return { key, test: operatorTest(operator === "in" ? "In" : "NotIn", this.#values(key)) };
-    if (operator === ">" || operator === "<") {
-      const bound = Number(this.#value(key));
-      if (!Number.isInteger(bound)) throw badRequest("unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer");
-      return { key, test: (actual) => actual !== undefined && (operator === ">" ? Number(actual) > bound : Number(actual) < bound) };
-    }
-    throw this.#unexpected(operator, "in, notin, =, ==, !=, gt, lt");
-  }
-
-  #key(): string {
-    const key = this.#tokens[this.#at++];
-    if (key === undefined || /^(?:!=|==|[=!(),<>])$/.test(key)) throw this.#unexpected(key ?? "", "identifier");
-    const problem = qualifiedNameError(key);
-    if (problem !== undefined) throw badRequest(`unable to parse requirement: <nil>: Invalid value: ${JSON.stringify(key)}: ${problem}`);
-    return key;
-  }
-
-  #value(key: string): string {
-    const value = this.#tokens[this.#at];
-    if (value === undefined || value === ",") return "";
-    if (/^(?:!=|==|[=!(),<>])$/.test(value)) throw this.#unexpected(value, "identifier");
-    this.#at++;
-    return this.#checked(key, value);
-  }
-
-  #values(key: string): string[] {
-    if (this.#tokens[this.#at++] !== "(") throw this.#unexpected(this.#tokens[this.#at - 1] ?? "", "'('");
-    const values: string[] = [];
-    for (;;) {
-      const token = this.#tokens[this.#at++];
-      if (token === ")") return values.length === 0 ? [""] : values;
-      if (token === undefined) throw this.#unexpected("", "',' or ')'");
-      if (token !== ",") values.push(this.#checked(key, token));
-      else if (this.#tokens[this.#at] === "," || this.#tokens[this.#at] === ")") values.push("");
-    }
-  }
-
-  #checked(key: string, value: string): string {
-    const problem = labelValueError(value);
-    if (problem !== undefined) throw badRequest(`unable to parse requirement: values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${problem}`);
-    return value;
-  }
-
-  #unexpected(token: string, expected: string): Error {
-    return badRequest(`unable to parse requirement: found '${token}', expected: ${expected}`);
-  }
-}

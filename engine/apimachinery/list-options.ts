@@ -1,0 +1,89 @@
+import type { ListOptions } from "./api-request.ts";
+import { forbiddenField, invalid, unsupportedValue, type FieldError } from "./field-error.ts";
+import { badRequest, expired, StatusError } from "./status-error.ts";
+
+/** Reads the query of a list or watch. Throws a 400 for numbers and booleans that are none; rules between options: `validateListOptions`. */
+export function parseListOptions(query: URLSearchParams): ListOptions {
+  const text = (name: string) => query.get(name) || undefined;
+  return withoutUndefined({
+    labelSelector: text("labelSelector"),
+    fieldSelector: text("fieldSelector"),
+    resourceVersion: text("resourceVersion"),
+    resourceVersionMatch: text("resourceVersionMatch") as ListOptions["resourceVersionMatch"], // other values are refused by validateListOptions
+    limit: integerParameter(query, "limit"),
+    continue: text("continue"),
+    timeoutSeconds: integerParameter(query, "timeoutSeconds"),
+    allowWatchBookmarks: booleanParameter(query, "allowWatchBookmarks"),
+    sendInitialEvents: booleanParameter(query, "sendInitialEvents"),
+  });
+}
+
+/** Upstream's rules about which options go together. Throws its 422, or its 400 for a resourceVersion beside a continue token. */
+export function validateListOptions(options: ListOptions, verb: "list" | "watch"): void {
+  const errors = verb === "watch" ? watchErrors(options) : listErrors(options);
+  if (errors.length > 0) throw invalid("meta.k8s.io", "ListOptions", "", errors);
+  if (verb === "list" && options.continue !== undefined && options.resourceVersion !== undefined && options.resourceVersion !== "0") {
+    throw badRequest("specifying resource version is not allowed when using continue");
+  }
+}
+
+/** A resourceVersion as a revision; undefined when none was given. Throws upstream's 400 for other text. */
+export function parseResourceVersion(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const revision = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(revision)) return revision;
+  const why = Number.isNaN(revision) ? "invalid syntax" : "value out of range";
+  throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`);
+}
+
+/** The answer to a resourceVersion that has not happened within the time a reader waits for it. */
+export function resourceVersionTooLarge(asked: number, current: number): StatusError {
+  return new StatusError("Timeout", `Timeout: Too large resource version: ${asked}, current: ${current}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
+}
+
+/** The answer to a resourceVersion whose history has been compacted: list again. */
+export function resourceVersionTooOld(asked: number): StatusError {
+  return expired(`too old resource version: ${asked} (RV)`);
+}
+
+function listErrors({ resourceVersion = "", resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
+  const errors: FieldError[] = [];
+  if (resourceVersionMatch !== undefined) {
+    if (resourceVersion === "") errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+    if (token !== undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
+    if (!["Exact", "NotOlderThan"].includes(resourceVersionMatch)) errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["Exact", "NotOlderThan", ""]));
+    if (resourceVersionMatch === "Exact" && resourceVersion === "0") errors.push(forbiddenField("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
+  if (sendInitialEvents !== undefined) errors.push(forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+  return errors;
+}
+
+function watchErrors({ resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
+  const errors: FieldError[] = [];
+  if (sendInitialEvents !== undefined && resourceVersionMatch !== "NotOlderThan") errors.push(forbiddenField("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+  if (resourceVersionMatch === undefined) return errors;
+  if (sendInitialEvents === undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+  if (resourceVersionMatch !== "NotOlderThan") errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["NotOlderThan"]));
+  if (token !== undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
+  return errors;
+}
+
+function integerParameter(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === "") return undefined;
+  if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
+}
+
+/** As upstream reads flags in queries: present means true unless it says `false` or `0`. */
+function booleanParameter(query: URLSearchParams, name: string): boolean | undefined {
+  const text = query.get(name);
+  return text === null ? undefined : !["false", "0"].includes(text.toLowerCase());
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T; // the same fields, fewer of them
+}

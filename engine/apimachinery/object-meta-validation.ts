@@ -1,0 +1,136 @@
+import { jsonEqual } from "../lib/freeze.ts";
+import { forbiddenField, invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "./field-error.ts";
+import { dns1035LabelError, dnsLabelError, dnsSubdomainError, labelValueError, pathSegmentNameError, qualifiedNameError } from "./names.ts";
+import type { ObjectMeta, OwnerReference } from "./object-meta.ts";
+
+/** How a kind's objects may be called; a resource definition's strategy says it. */
+export type NameRule = "dnsLabel" | "dnsSubdomain" | "dns1035Label" | "pathSegment";
+
+const NAME_RULES: Readonly<Record<NameRule, (name: string) => string | undefined>> = {
+  dnsLabel: dnsLabelError,
+  dnsSubdomain: dnsSubdomainError,
+  dns1035Label: dns1035LabelError,
+  pathSegment: pathSegmentNameError,
+};
+
+/** Upstream's bound for all annotations of an object together. */
+const ANNOTATION_BYTES_MAX = 256 * 1024;
+const MANAGER_LENGTH_MAX = 128;
+const SUBRESOURCE_LENGTH_MAX = 256;
+
+/** Metadata of an object that is about to be created; its name has been generated already. */
+export function validateObjectMeta(meta: ObjectMeta, nameRule: NameRule, namespaced: boolean): FieldError[] {
+  const check = NAME_RULES[nameRule];
+  const errors: FieldError[] = [];
+  const generateProblem = meta.generateName ? check(nameRule === "pathSegment" ? meta.generateName : withoutTrailingDash(meta.generateName)) : undefined;
+  if (generateProblem !== undefined) errors.push(invalidField("metadata.generateName", meta.generateName, generateProblem));
+  const nameProblem = meta.name ? check(meta.name) : undefined;
+  if (!meta.name) errors.push(requiredField("metadata.name", "name or generateName is required"));
+  else if (nameProblem !== undefined) errors.push(invalidField("metadata.name", meta.name, nameProblem));
+  errors.push(...namespaceErrors(meta.namespace, namespaced));
+  if ((meta.generation ?? 0) < 0) errors.push(invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0"));
+  return [...errors, ...commonErrors(meta), ...finalizerErrors(meta.finalizers ?? [])];
+}
+
+/** What an update may not do to metadata. The registry has filled in what clients may leave out (uid, times, resourceVersion). */
+export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
+  const errors: FieldError[] = [];
+  if (old.deletionTimestamp !== undefined) {
+    const added = (meta.finalizers ?? []).filter((name) => !old.finalizers?.includes(name)).sort();
+    if (added.length > 0) errors.push(forbiddenField("metadata.finalizers", `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(", ")}}`));
+  }
+  if (!meta.resourceVersion) errors.push(invalidField("metadata.resourceVersion", meta.resourceVersion ?? "", "must be specified for an update"));
+  if ((meta.generation ?? 0) < 0) errors.push(invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0"));
+  if ((meta.generation ?? 0) < (old.generation ?? 0)) errors.push(invalidField("metadata.generation", meta.generation ?? 0, "must not be decremented"));
+  for (const field of ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+    if ((meta[field] ?? "") !== (old[field] ?? "")) errors.push(invalidField(`metadata.${field}`, meta[field] ?? (field.endsWith("stamp") || field.endsWith("Seconds") ? null : ""), "field is immutable"));
+  }
+  // A part that is still the stored one was checked when it was stored.
+  return [...errors, ...commonErrors(meta, old), ...(jsonEqual(meta.finalizers, old.finalizers) ? [] : finalizerErrors(meta.finalizers ?? []))];
+}
+
+/** Labels as they appear in metadata, templates and selectors' matchLabels. */
+export function labelErrors(labels: Readonly<Record<string, string>>, field: string): FieldError[] {
+  return Object.entries(labels).flatMap(([key, value]) => {
+    const problems: FieldError[] = [];
+    const keyProblem = qualifiedNameError(key);
+    const valueProblem = labelValueError(value);
+    if (keyProblem !== undefined) problems.push(invalidField(field, key, keyProblem));
+    if (valueProblem !== undefined) problems.push(invalidField(field, value, valueProblem));
+    return problems;
+  });
+}
+
+function namespaceErrors(namespace: string | undefined, namespaced: boolean): FieldError[] {
+  if (!namespaced) return namespace ? [forbiddenField("metadata.namespace", "not allowed on this type")] : [];
+  if (!namespace) return [requiredField("metadata.namespace")];
+  const problem = dnsLabelError(namespace);
+  return problem === undefined ? [] : [invalidField("metadata.namespace", namespace, problem)];
+}
+
+function commonErrors(meta: ObjectMeta, old?: ObjectMeta): FieldError[] {
+  return [
+    ...(meta.labels === undefined || meta.labels === old?.labels ? [] : labelErrors(meta.labels, "metadata.labels")),
+    ...(meta.annotations === undefined || meta.annotations === old?.annotations ? [] : annotationErrors(meta.annotations)),
+    ...(meta.ownerReferences === undefined || meta.ownerReferences === old?.ownerReferences ? [] : ownerErrors(meta.ownerReferences)),
+    ...(meta.managedFields === undefined || meta.managedFields === old?.managedFields ? [] : managedFieldsErrors(meta.managedFields)),
+  ];
+}
+
+function annotationErrors(annotations: Readonly<Record<string, string>>): FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations)) {
+    size += Buffer.byteLength(key) + Buffer.byteLength(value);
+    // Letter case does not matter in annotation keys, also not in their prefix.
+    const problem = qualifiedNameError(key.toLowerCase());
+    if (problem !== undefined) errors.push(invalidField("metadata.annotations", key, problem));
+  }
+  return size > ANNOTATION_BYTES_MAX ? [...errors, tooLong("metadata.annotations", ANNOTATION_BYTES_MAX)] : errors;
+}
+
+function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
+  const errors = owners.flatMap((owner, index) => {
+    const at = `metadata.ownerReferences[${index}]`;
+    const problems: FieldError[] = [];
+    if (!owner.apiVersion) problems.push(requiredField(`${at}.apiVersion`, "must not be empty"));
+    else if (!/^([^/]+\/)?[^/]+$/.test(owner.apiVersion)) problems.push(invalidField(`${at}.apiVersion`, owner.apiVersion, "must be <group>/<version> or <version>"));
+    for (const field of ["kind", "name", "uid"] as const) if (!owner[field]) problems.push(requiredField(`${at}.${field}`, "must not be empty"));
+    if (owner.apiVersion === "v1" && owner.kind === "Event") problems.push(invalidField(at, owner, "/v1, Kind=Event is disallowed from being an owner"));
+    return problems;
+  });
+  const [first, ...others] = owners.filter((owner) => owner.controller === true);
+  for (const other of others) {
+    errors.push(invalidField("metadata.ownerReferences", owners, `Only one reference can have Controller set to true. Found "true" in references for ${first?.kind}/${first?.name} and ${other.kind}/${other.name}`));
+  }
+  return errors;
+}
+
+function finalizerErrors(finalizers: readonly string[]): FieldError[] {
+  const errors = finalizers.flatMap((name) => {
+    const problem = qualifiedNameError(name);
+    return problem === undefined ? [] : [invalidField("metadata.finalizers", name, problem)];
+  });
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
+    errors.push(invalidField("metadata.finalizers", finalizers, "finalizer foregroundDeletion and orphan cannot be both set"));
+  }
+  return errors;
+}
+
+function managedFieldsErrors(entries: NonNullable<ObjectMeta["managedFields"]>): FieldError[] {
+  return entries.flatMap((entry, index) => {
+    const at = `metadata.managedFields[${index}]`;
+    const problems: FieldError[] = [];
+    if (!entry.operation) problems.push(requiredField(`${at}.operation`, "must not be empty"));
+    else if (entry.operation !== "Apply" && entry.operation !== "Update") problems.push(unsupportedValue(`${at}.operation`, entry.operation, ["Apply", "Update"]));
+    if (entry.fieldsType && entry.fieldsType !== "FieldsV1") problems.push(invalidField(`${at}.fieldsType`, entry.fieldsType, "must be `FieldsV1`"));
+    if ((entry.manager ?? "").length > MANAGER_LENGTH_MAX) problems.push(tooLong(`${at}.manager`, MANAGER_LENGTH_MAX));
+    if ((entry.subresource ?? "").length > SUBRESOURCE_LENGTH_MAX) problems.push(tooLong(`${at}.subresource`, SUBRESOURCE_LENGTH_MAX));
+    return problems;
+  });
+}
+
+/** `web-` is a fine beginning: what the system adds makes the name end well. */
+function withoutTrailingDash(name: string): string {
+  return name.length > 1 && name.endsWith("-") ? `${name.slice(0, -2)}a` : name;
+}
