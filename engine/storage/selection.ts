@@ -1,0 +1,36 @@
+import type { ListOptions } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
+import { badRequest } from "../apimachinery/status-error.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+
+export interface Selection<T extends KubeObject> {
+  readonly isEmpty: boolean;
+  readonly matches: (object: T) => boolean;
+}
+
+/** A request's label and field selectors as one predicate. Fields that the kind does not select by are a 400 that lists those it does. */
+export function compileSelection<T extends KubeObject>(definition: ResourceDefinition<T>, options: ListOptions & { readonly name?: string }): Selection<T> {
+  const tests: ((object: T) => boolean)[] = [];
+  if (options.labelSelector) {
+    const matches = parseLabelSelector(options.labelSelector);
+    tests.push((object) => matches(object.metadata.labels));
+  }
+  if (options.fieldSelector) {
+    for (const { field, operator, value } of parseFieldSelector(options.fieldSelector)) {
+      const read = fieldReader(definition, field);
+      tests.push((object) => (read(object) === value) === (operator === "="));
+    }
+  }
+  if (options.name !== undefined) tests.push((object) => object.metadata.name === options.name);
+  return { isEmpty: tests.length === 0, matches: (object) => tests.every((test) => test(object)) };
+}
+
+function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, field: string): (object: T) => string {
+  if (field === "metadata.name") return (object) => object.metadata.name ?? "";
+  if (field === "metadata.namespace") return (object) => object.metadata.namespace ?? "";
+  const read = definition.selectableFields[field];
+  if (read !== undefined) return read;
+  const known = ["metadata.name", "metadata.namespace", ...Object.keys(definition.selectableFields)];
+  throw badRequest(`"${field}" is not a known field selector: only ${known.map((name) => `"${name}"`).join(", ")}`);
+}

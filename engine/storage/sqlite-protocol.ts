@@ -1,0 +1,42 @@
+import type { Condition } from "./storage.ts";
+
+/** Messages between sqlite-storage.ts and its worker thread. Values cross as Uint8Array copies. */
+export interface WireEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly modRevision: number;
+  readonly createRevision: number;
+}
+
+/** `entry` is undefined for a deletion. */
+export interface WireEvent {
+  readonly key: string;
+  readonly revision: number;
+  readonly entry: WireEntry | undefined;
+  readonly previous: WireEntry | undefined;
+}
+
+export type WireOperation = { readonly do: "put"; readonly key: string; readonly value: Uint8Array } | { readonly do: "delete"; readonly key: string };
+
+export type SqliteRequest = { readonly id: number } & (
+  | { readonly do: "commit"; readonly conditions: readonly Condition[]; readonly operations: readonly WireOperation[] }
+  | { readonly do: "get"; readonly key: string }
+  | { readonly do: "list"; readonly prefix: string; readonly limit: number | undefined; readonly afterKey: string | undefined; readonly revision: number | undefined }
+  | { readonly do: "after"; readonly prefix: string; readonly afterRevision: number; readonly upTo: number }
+  | { readonly do: "compact"; readonly revision: number }
+  | { readonly do: "close" }
+);
+
+export type SqliteReply = { readonly id: number } & (
+  | { readonly is: "opened"; readonly revision: number; readonly compactRevision: number }
+  | { readonly is: "committed"; readonly revision: number; readonly events: readonly WireEvent[] }
+  | { readonly is: "failed"; readonly revision: number; readonly found: readonly (readonly [string, WireEntry | undefined])[] }
+  | { readonly is: "entry"; readonly entry: WireEntry | undefined }
+  | { readonly is: "page"; readonly entries: readonly WireEntry[]; readonly revision: number; readonly remaining: number }
+  | { readonly is: "events"; readonly events: readonly WireEvent[] }
+  | { readonly is: "compactDone"; readonly compactRevision: number }
+  | { readonly is: "compacted"; readonly compactRevision: number }
+  | { readonly is: "future"; readonly current: number }
+  | { readonly is: "closed" }
+  | { readonly is: "error"; readonly name: "unavailable"; readonly message: string }
+);
