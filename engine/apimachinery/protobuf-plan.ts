@@ -21,21 +21,22 @@ const plans = new WeakMap<Schema, MessagePlan>();
 /** The protobuf message that an object schema describes; worked out once per schema. */
 export function messagePlan(schema: Schema): MessagePlan {
   let plan = plans.get(schema);
-  if (plan === undefined) plans.set(schema, (plan = buildPlan(Object.entries(schema.properties ?? {}))));
+  if (plan === undefined) plans.set(schema, (plan = buildPlan(Object.entries(schema.properties ?? {}), new Set(schema.required))));
   return plan;
 }
 
-function buildPlan(properties: readonly (readonly [string, Schema])[]): MessagePlan {
+/** Required properties keep their zeros: `restartCount: 0` has been said, not left out. */
+function buildPlan(properties: readonly (readonly [string, Schema])[], required: ReadonlySet<string>): MessagePlan {
   const fields: FieldPlan[] = [];
   const embedded = new Map<number, (readonly [string, Schema])[]>();
   for (const [name, schema] of properties) {
     const tag = schema["x-protobuf-tag"];
     const inline = schema["x-protobuf-inline"];
     if (tag === undefined) continue; // apiVersion and kind travel in the envelope
-    if (inline === undefined) fields.push({ is: "field", tag, name, ...fieldShape(schema), keepsZero: schema["x-protobuf-presence"] === true });
+    if (inline === undefined) fields.push({ is: "field", tag, name, ...fieldShape(schema), keepsZero: schema["x-protobuf-presence"] === true || required.has(name) });
     else embedded.set(inline, [...(embedded.get(inline) ?? []), [name, withoutInline(schema)]]);
   }
-  for (const [tag, members] of embedded) fields.push({ is: "inline", tag, plan: buildPlan(members) });
+  for (const [tag, members] of embedded) fields.push({ is: "inline", tag, plan: buildPlan(members, required) });
   fields.sort((a, b) => b.tag - a.tag);
   const byTag = new Map(fields.map((field) => [field.tag, field]));
   if (byTag.size !== fields.length) throw new Error(`protobuf: two of the properties ${properties.map(([name]) => name).join(", ")} have one tag`);
