@@ -1,15 +1,15 @@
 // Generated from schemas/ by `npm run generate`; do not edit.
 
 /**
- * Keeps a number of equal pods running and replaces them step by step when their template changes.
+ * A number of equal pods that is kept running, and replaced step by step when its pod template changes.
  */
 export interface Deployment {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -21,194 +21,194 @@ readonly status?: DeploymentStatus
  */
 export interface ObjectMeta {
 /**
- * Name of the object, unique in its namespace.
+ * Name of the object, unique among its kind in its namespace. Cannot change.
  */
 readonly name?: string
 /**
- * Beginning of a name that the system completes.
+ * Beginning of a name that the system completes when name is empty.
  */
 readonly generateName?: string
 /**
- * Namespace it is in.
+ * Namespace of the object; empty for cluster-scoped kinds. Cannot change.
  */
 readonly namespace?: string
 /**
- * Self link of the object meta.
+ * No longer used.
  */
 readonly selfLink?: string
 /**
- * Unique in time and space; made by the system.
+ * Unique in time and space; given by the system.
  */
 readonly uid?: string
 /**
- * Changes with every write; opaque.
+ * Changes with every write. Sent along with an update, it makes the update fail if the object has changed since.
  */
 readonly resourceVersion?: string
 /**
- * Counts changes of what is wanted.
+ * Raised by the system whenever the wanted state changes.
  */
 readonly generation?: number
 /**
- * When it was created.
+ * When the object was created; set by the system.
  */
 readonly creationTimestamp?: string
 /**
- * When its deletion was asked for, plus the grace period.
+ * When the object is due to go; set by the system when it is deleted with a grace period or finalizers.
  */
 readonly deletionTimestamp?: string
 /**
- * Seconds it may take to end.
+ * Seconds the object was given to end.
  */
 readonly deletionGracePeriodSeconds?: number
 /**
- * Keys and values to select by.
+ * Keys and values to select objects by.
  */
 readonly labels?: {
 readonly [k: string]: string
 }
 /**
- * Keys and values for tools; not for selecting.
+ * Keys and values for people and tools; not for selecting.
  */
 readonly annotations?: {
 readonly [k: string]: string
 }
 /**
- * Objects it belongs to; it goes when they are gone.
+ * Objects this one belongs to. It is deleted when all of them are gone.
  */
 readonly ownerReferences?: readonly OwnerReference[]
 /**
- * Who must act before it may go.
+ * Those who must act before a deleted object is removed; each takes its own name off.
  */
 readonly finalizers?: readonly string[]
 /**
- * Which manager set which fields.
+ * Which client has set which fields.
  */
 readonly managedFields?: readonly ManagedFieldsEntry[]
 }
 /**
- * Owner reference.
+ * An object that another one belongs to, in the same namespace or cluster-scoped.
  */
 export interface OwnerReference {
 /**
- * The kind.
+ * Its kind.
  */
 readonly kind: string
 /**
- * Name of the owner reference.
+ * Its name.
  */
 readonly name: string
 /**
- * Unique in time and space; made by the system.
+ * Its uid.
  */
 readonly uid: string
 /**
- * Group and version.
+ * Its API version.
  */
 readonly apiVersion: string
 /**
- * Whether the owner manages it.
+ * Whether it manages the object; at most one owner does.
  */
 readonly controller?: boolean
 /**
- * Whether the owner waits for this object when it is deleted in the foreground.
+ * Whether the owner, when deleted in the foreground, waits until this object is gone.
  */
 readonly blockOwnerDeletion?: boolean
 }
 /**
- * Managed fields entry.
+ * The fields that one client has set.
  */
 export interface ManagedFieldsEntry {
 /**
- * Manager of the managed fields entry.
+ * Name of the client.
  */
 readonly manager?: string
 /**
- * Operation of the managed fields entry.
+ * Apply, or Update for every other kind of write.
  */
 readonly operation?: string
 /**
- * Group and version.
+ * API version the fields were written in.
  */
 readonly apiVersion?: string
 /**
- * Time of the managed fields entry.
+ * When the entry last changed.
  */
 readonly time?: string
 /**
- * Fields type of the managed fields entry.
+ * Format of the fields; always FieldsV1.
  */
 readonly fieldsType?: string
 /**
- * Fields v1 of the managed fields entry.
+ * The fields, as a tree of f:, k: and v: keys.
  */
 readonly fieldsV1?: Record<string, unknown>
 /**
- * Subresource of the managed fields entry.
+ * Subresource the write went through; empty for the object itself.
  */
 readonly subresource?: string
 }
 /**
- * What a Deployment should keep running.
+ * What a Deployment keeps running.
  */
 export interface DeploymentSpec {
 /**
- * How many there should be (in a status: how many there are).
+ * How many pods are wanted. Without it, 1.
  */
 readonly replicas?: number
 readonly selector: LabelSelector
 readonly template: PodTemplateSpec
 readonly strategy?: DeploymentStrategy
 /**
- * Min ready, in seconds.
+ * Seconds a new pod must stay ready, without a crash, before it counts as available.
  */
 readonly minReadySeconds?: number
 /**
- * Revision history limit of the deployment spec.
+ * How many old ReplicaSets are kept to roll back to. Without it, 10.
  */
 readonly revisionHistoryLimit?: number
 /**
- * Whether changes of the template are held back.
+ * Holds rollouts back while true; scaling still works.
  */
 readonly paused?: boolean
 /**
- * Progress deadline, in seconds.
+ * Seconds without progress after which a rollout is reported as failed. Without it, 600.
  */
 readonly progressDeadlineSeconds?: number
 }
 /**
- * Chooses objects by their labels; all requirements must hold.
+ * Chooses objects by their labels. All parts must hold; an empty selector chooses everything.
  */
 export interface LabelSelector {
 /**
- * Match labels of the label selector.
+ * Labels with exactly these values.
  */
 readonly matchLabels?: {
 readonly [k: string]: string
 }
 /**
- * Match expressions of the label selector.
+ * Further requirements.
  */
 readonly matchExpressions?: readonly LabelSelectorRequirement[]
 }
 /**
- * Label selector requirement.
+ * One requirement on a label.
  */
 export interface LabelSelectorRequirement {
 /**
- * The key.
+ * The label.
  */
 readonly key: string
 /**
- * How key and values are compared.
+ * In, NotIn, Exists or DoesNotExist.
  */
 readonly operator: string
 /**
- * The values to compare with.
+ * Values for In and NotIn; none for the others.
  */
 readonly values?: readonly string[]
 }
 /**
- * The wanted state of the pod template.
+ * The pod that a controller makes copies of.
  */
 export interface PodTemplateSpec {
 readonly metadata?: ObjectMeta
@@ -219,83 +219,83 @@ readonly spec?: PodSpec
  */
 export interface PodSpec {
 /**
- * Volumes that containers can mount.
+ * Volumes that the containers can mount.
  */
 readonly volumes?: readonly Volume[]
 /**
- * The programs of the pod; at least one.
+ * Programs that run side by side; at least one.
  */
 readonly containers: readonly Container[]
 /**
- * Whether ended containers are started again.
+ * Whether ended containers are started again: Always, OnFailure or Never.
  */
 readonly restartPolicy?: string
 /**
- * Seconds between asking the containers to end and killing them.
+ * Seconds between asking the containers to end and killing them. Without it, 30.
  */
 readonly terminationGracePeriodSeconds?: number
 /**
- * Active deadline, in seconds.
+ * Seconds the pod may run on its node before it is ended and marked as failed.
  */
 readonly activeDeadlineSeconds?: number
 /**
- * DNS policy of the pod spec.
+ * Where the containers resolve names: ClusterFirst, ClusterFirstWithHostNet, Default (as the node) or None (dnsConfig alone).
  */
 readonly dnsPolicy?: string
 /**
- * Labels that the node must have.
+ * Labels the node must have.
  */
 readonly nodeSelector?: {
 readonly [k: string]: string
 }
 /**
- * Service account name of the pod spec.
+ * Service account the pod runs as.
  */
 readonly serviceAccountName?: string
 /**
- * Service account of the pod spec.
+ * Old name of serviceAccountName; kept equal to it.
  */
 readonly serviceAccount?: string
 /**
- * The node it runs on.
+ * Node the pod runs on. Set by the scheduler; whoever sets it by hand bypasses it.
  */
 readonly nodeName?: string
 /**
- * Host network of the pod spec.
+ * Use the node's network instead of one of its own.
  */
 readonly hostNetwork?: boolean
 /**
- * Host process id of the pod spec.
+ * See the node's processes.
  */
 readonly hostPID?: boolean
 /**
- * Host IPC of the pod spec.
+ * Use the node's inter-process communication.
  */
 readonly hostIPC?: boolean
 readonly securityContext?: PodSecurityContext
 /**
- * Image pull secrets of the pod spec.
+ * Secrets with credentials for image registries.
  */
 readonly imagePullSecrets?: readonly LocalObjectReference[]
 /**
- * Hostname of the pod spec.
+ * Host name of the pod. Without it, the pod's name.
  */
 readonly hostname?: string
 /**
- * Subdomain of the pod spec.
+ * Subdomain of the pod: its full name becomes hostname.subdomain.namespace.svc and the cluster's domain.
  */
 readonly subdomain?: string
 readonly affinity?: Affinity
 /**
- * Scheduler name of the pod spec.
+ * Scheduler that places the pod. Without it, default-scheduler.
  */
 readonly schedulerName?: string
 /**
- * Programs that run to completion, one after another, before the others start.
+ * Programs that run one after another before the others start. Those with restartPolicy Always go on running as sidecars.
  */
 readonly initContainers?: readonly Container[]
 /**
- * Automount service account token of the pod spec.
+ * Whether a service account token is mounted. Without it, the service account decides.
  */
 readonly automountServiceAccountToken?: boolean
 /**
@@ -303,82 +303,82 @@ readonly automountServiceAccountToken?: boolean
  */
 readonly tolerations?: readonly Toleration[]
 /**
- * Host aliases of the pod spec.
+ * Further lines of the containers' /etc/hosts.
  */
 readonly hostAliases?: readonly HostAlias[]
 /**
- * Priority class name of the pod spec.
+ * Class that gives the pod its priority.
  */
 readonly priorityClassName?: string
 /**
- * Priority of the pod spec.
+ * Importance of the pod; higher ones may push lower ones off a node. Set from the class.
  */
 readonly priority?: number
 readonly dnsConfig?: PodDNSConfig
 /**
- * Share process namespace of the pod spec.
+ * Let the containers see each other's processes.
  */
 readonly shareProcessNamespace?: boolean
 /**
- * Readiness gates of the pod spec.
+ * Extra conditions that must be true for the pod to be ready.
  */
 readonly readinessGates?: readonly PodReadinessGate[]
 /**
- * Runtime class name of the pod spec.
+ * Class that chooses the container runtime's handler.
  */
 readonly runtimeClassName?: string
 /**
- * Enable service links of the pod spec.
+ * Whether Services of the namespace appear as environment variables. Without it, true.
  */
 readonly enableServiceLinks?: boolean
 /**
- * Preemption policy of the pod spec.
+ * Never keeps the pod from pushing others off; PreemptLowerPriority lets it.
  */
 readonly preemptionPolicy?: string
 /**
- * Overhead of the pod spec.
+ * What the pod needs beyond its containers; set from the runtime class.
  */
 readonly overhead?: {
 readonly [k: string]: string
 }
 /**
- * Topology spread constraints of the pod spec.
+ * How the pod's like are spread over zones, nodes or other domains.
  */
 readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[]
 /**
- * Ephemeral containers of the pod spec.
+ * Containers added to the running pod for debugging; only through the subresource of that name.
  */
 readonly ephemeralContainers?: readonly EphemeralContainer[]
 /**
- * Set hostname as fqdn of the pod spec.
+ * Make the full name the kernel's host name.
  */
 readonly setHostnameAsFQDN?: boolean
 readonly os?: PodOS
 /**
- * Host users of the pod spec.
+ * False runs the pod in a user namespace, where its root is nobody on the node.
  */
 readonly hostUsers?: boolean
 /**
- * Scheduling gates of the pod spec.
+ * While there are any, the pod is not scheduled. Each can be taken off, none added later.
  */
 readonly schedulingGates?: readonly PodSchedulingGate[]
 /**
- * Resource claims of the pod spec.
+ * Claims on devices that containers can refer to by name.
  */
 readonly resourceClaims?: readonly PodResourceClaim[]
 readonly resources?: ResourceRequirements
 /**
- * Hostname override of the pod spec.
+ * Host name of the pod, in place of hostname and the name derived from it.
  */
 readonly hostnameOverride?: string
 readonly schedulingGroup?: PodSchedulingGroup
 }
 /**
- * Volume.
+ * Files or devices that containers of a pod can mount. Exactly one source.
  */
 export interface Volume {
 /**
- * Name of the volume.
+ * Name that volume mounts refer to, unique in the pod.
  */
 readonly name: string
 readonly hostPath?: HostPathVolumeSource
@@ -413,113 +413,113 @@ readonly ephemeral?: EphemeralVolumeSource
 readonly image?: ImageVolumeSource
 }
 /**
- * Host path volume source.
+ * A file or folder of the node.
  */
 export interface HostPathVolumeSource {
 /**
- * The path.
+ * Path on the node.
  */
 readonly path: string
 /**
- * Which kind of it this is.
+ * What must be there, or is made: Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice or BlockDevice. Empty checks nothing.
  */
 readonly type?: string
 }
 /**
- * Empty dir volume source.
+ * A folder that is empty at first and lives as long as the pod.
  */
 export interface EmptyDirVolumeSource {
 /**
- * Medium of the empty dir volume source.
+ * Memory keeps it in RAM; empty uses the node's disk.
  */
 readonly medium?: string
 /**
- * Size limit of the empty dir volume source.
+ * Most it may hold; the pod is evicted beyond that.
  */
 readonly sizeLimit?: string
 }
 /**
- * Gce persistent disk volume source.
+ * A Google Compute Engine disk.
  */
 export interface GCEPersistentDiskVolumeSource {
 /**
- * Pd name of the gce persistent disk volume source.
+ * Name of the disk.
  */
 readonly pdName: string
 /**
- * File system type of the gce persistent disk volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Partition of the gce persistent disk volume source.
+ * Partition to mount; 0 for the whole disk.
  */
 readonly partition?: number
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Aws elastic block store volume source.
+ * An AWS EBS disk.
  */
 export interface AWSElasticBlockStoreVolumeSource {
 /**
- * Volume identifier of the aws elastic block store volume source.
+ * Id of the disk.
  */
 readonly volumeID: string
 /**
- * File system type of the aws elastic block store volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Partition of the aws elastic block store volume source.
+ * Partition to mount; 0 for the whole disk.
  */
 readonly partition?: number
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Git repo volume source.
+ * A clone of a Git repository.
  */
 export interface GitRepoVolumeSource {
 /**
- * Repository of the git repo volume source.
+ * URL of the repository.
  */
 readonly repository: string
 /**
- * Revision of the git repo volume source.
+ * Commit to check out.
  */
 readonly revision?: string
 /**
- * Directory of the git repo volume source.
+ * Folder to clone into.
  */
 readonly directory?: string
 }
 /**
- * Secret volume source.
+ * Keys of a Secret as files.
  */
 export interface SecretVolumeSource {
 /**
- * Secret name of the secret volume source.
+ * Name of the Secret, in the pod's namespace.
  */
 readonly secretName?: string
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * Which keys become files, and where. Without any, all keys under their own names.
  */
 readonly items?: readonly KeyToPath[]
 /**
- * Permission bits of files that do not say their own.
+ * Permission bits of files that say nothing of their own, in decimal in JSON. Without it, 0644.
  */
 readonly defaultMode?: number
 /**
- * Whether it may be missing.
+ * Whether Secret or keys may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Key to path.
+ * A key and the file it becomes.
  */
 export interface KeyToPath {
 /**
@@ -527,518 +527,518 @@ export interface KeyToPath {
  */
 readonly key: string
 /**
- * The path.
+ * Path of the file, relative to the volume and without "..".
  */
 readonly path: string
 /**
- * Permission bits of the file.
+ * Permission bits of the file. Without it, the volume's defaultMode.
  */
 readonly mode?: number
 }
 /**
- * Nfs volume source.
+ * A folder of an NFS server.
  */
 export interface NFSVolumeSource {
 /**
- * Server of the nfs volume source.
+ * Host name or address of the server.
  */
 readonly server: string
 /**
- * The path.
+ * Path the server exports.
  */
 readonly path: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Iscsi volume source.
+ * An iSCSI disk.
  */
 export interface ISCSIVolumeSource {
 /**
- * Target portal of the iscsi volume source.
+ * Address of the target, with its port unless 3260.
  */
 readonly targetPortal: string
 /**
- * Iqn of the iscsi volume source.
+ * Qualified name of the target.
  */
 readonly iqn: string
 /**
- * Lun of the iscsi volume source.
+ * Number of the unit.
  */
 readonly lun: number
 /**
- * Iscsi interface of the iscsi volume source.
+ * Interface that is used. Without it, default.
  */
 readonly iscsiInterface?: string
 /**
- * File system type of the iscsi volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * Portals of the iscsi volume source.
+ * Further addresses of the target.
  */
 readonly portals?: readonly string[]
 /**
- * Chap auth discovery of the iscsi volume source.
+ * Use CHAP when targets are discovered.
  */
 readonly chapAuthDiscovery?: boolean
 readonly secretRef?: LocalObjectReference
 /**
- * Chap auth session of the iscsi volume source.
+ * Use CHAP for the session.
  */
 readonly chapAuthSession?: boolean
 /**
- * Initiator name of the iscsi volume source.
+ * Initiator name for this connection.
  */
 readonly initiatorName?: string
 }
 /**
- * Local object reference.
+ * Points to an object of the same namespace.
  */
 export interface LocalObjectReference {
 /**
- * Name of the local object reference.
+ * Name of the object.
  */
 readonly name?: string
 }
 /**
- * Glusterfs volume source.
+ * A Glusterfs volume.
  */
 export interface GlusterfsVolumeSource {
 /**
- * Endpoints of the glusterfs volume source.
+ * Endpoints object with the servers.
  */
 readonly endpoints: string
 /**
- * The path.
+ * Path of the volume.
  */
 readonly path: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Persistent volume claim volume source.
+ * The volume behind a claim.
  */
 export interface PersistentVolumeClaimVolumeSource {
 /**
- * Claim name of the persistent volume claim volume source.
+ * Name of the claim, in the pod's namespace.
  */
 readonly claimName: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing in all mounts.
  */
 readonly readOnly?: boolean
 }
 /**
- * Rbd volume source.
+ * A Ceph block device.
  */
 export interface RBDVolumeSource {
 /**
- * Monitors of the rbd volume source.
+ * Addresses of the Ceph monitors.
  */
 readonly monitors: readonly string[]
 /**
- * Image to run, such as registry.example/app:1.2.
+ * Name of the image.
  */
 readonly image: string
 /**
- * File system type of the rbd volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Pool of the rbd volume source.
+ * Pool of the image. Without it, rbd.
  */
 readonly pool?: string
 /**
- * User of the rbd volume source.
+ * User of Ceph. Without it, admin.
  */
 readonly user?: string
 /**
- * Keyring of the rbd volume source.
+ * Path of the user's key ring. Without it, /etc/ceph/keyring.
  */
 readonly keyring?: string
 readonly secretRef?: LocalObjectReference
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Flex volume source.
+ * A volume made by a FlexVolume plugin.
  */
 export interface FlexVolumeSource {
 /**
- * Driver of the flex volume source.
+ * Name of the plugin.
  */
 readonly driver: string
 /**
- * File system type of the flex volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 readonly secretRef?: LocalObjectReference
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * Options of the flex volume source.
+ * Further options of the plugin.
  */
 readonly options?: {
 readonly [k: string]: string
 }
 }
 /**
- * Cinder volume source.
+ * An OpenStack Cinder disk.
  */
 export interface CinderVolumeSource {
 /**
- * Volume identifier of the cinder volume source.
+ * Id of the disk.
  */
 readonly volumeID: string
 /**
- * File system type of the cinder volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 readonly secretRef?: LocalObjectReference
 }
 /**
- * Ceph file system volume source.
+ * A CephFS file system.
  */
 export interface CephFSVolumeSource {
 /**
- * Monitors of the ceph file system volume source.
+ * Addresses of the Ceph monitors.
  */
 readonly monitors: readonly string[]
 /**
- * The path.
+ * Folder to mount as root. Without it, /.
  */
 readonly path?: string
 /**
- * User of the ceph file system volume source.
+ * User of Ceph. Without it, admin.
  */
 readonly user?: string
 /**
- * Secret file of the ceph file system volume source.
+ * Path of the user's key ring. Without it, /etc/ceph/user.secret.
  */
 readonly secretFile?: string
 readonly secretRef?: LocalObjectReference
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Flocker volume source.
+ * A Flocker dataset.
  */
 export interface FlockerVolumeSource {
 /**
- * Dataset name of the flocker volume source.
+ * Name of the dataset.
  */
 readonly datasetName?: string
 /**
- * Dataset uuid of the flocker volume source.
+ * Uuid of the dataset.
  */
 readonly datasetUUID?: string
 }
 /**
- * Downward API volume source.
+ * Facts about the pod as files.
  */
 export interface DownwardAPIVolumeSource {
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * The files.
  */
 readonly items?: readonly DownwardAPIVolumeFile[]
 /**
- * Permission bits of files that do not say their own.
+ * Permission bits of files that say nothing of their own. Without it, 0644.
  */
 readonly defaultMode?: number
 }
 /**
- * Downward API volume file.
+ * A fact about the pod and the file it becomes.
  */
 export interface DownwardAPIVolumeFile {
 /**
- * The path.
+ * Path of the file, relative to the volume and without "..".
  */
 readonly path: string
 readonly fieldRef?: ObjectFieldSelector
 readonly resourceFieldRef?: ResourceFieldSelector
 /**
- * Permission bits of the file.
+ * Permission bits of the file. Without it, the volume's defaultMode.
  */
 readonly mode?: number
 }
 /**
- * Object field selector.
+ * Chooses a field of the pod.
  */
 export interface ObjectFieldSelector {
 /**
- * Group and version.
+ * API version the path is written in. Without it, v1.
  */
 readonly apiVersion?: string
 /**
- * Field path of the object field selector.
+ * The field, such as metadata.name or metadata.labels['app'].
  */
 readonly fieldPath: string
 }
 /**
- * Resource field selector.
+ * Chooses a request or limit of a container.
  */
 export interface ResourceFieldSelector {
 /**
- * Container name of the resource field selector.
+ * The container; needed in volumes, otherwise the one that asks.
  */
 readonly containerName?: string
 /**
- * Resource of the resource field selector.
+ * Such as limits.cpu or requests.memory.
  */
 readonly resource: string
 /**
- * Divisor of the resource field selector.
+ * Unit in which the value is given, rounded up. Without it, 1.
  */
 readonly divisor?: string
 }
 /**
- * Fc volume source.
+ * A Fibre Channel disk.
  */
 export interface FCVolumeSource {
 /**
- * Target ww ns of the fc volume source.
+ * World wide names of the targets.
  */
 readonly targetWWNs?: readonly string[]
 /**
- * Lun of the fc volume source.
+ * Number of the unit.
  */
 readonly lun?: number
 /**
- * File system type of the fc volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * Wwids of the fc volume source.
+ * World wide identifiers, in place of targets and unit.
  */
 readonly wwids?: readonly string[]
 }
 /**
- * Azure file volume source.
+ * An Azure Files share.
  */
 export interface AzureFileVolumeSource {
 /**
- * Secret name of the azure file volume source.
+ * Secret with the storage account's name and key.
  */
 readonly secretName: string
 /**
- * Share name of the azure file volume source.
+ * Name of the share.
  */
 readonly shareName: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Config map volume source.
+ * Keys of a ConfigMap as files.
  */
 export interface ConfigMapVolumeSource {
 /**
- * Name of the config map volume source.
+ * Name of the ConfigMap, in the pod's namespace.
  */
 readonly name?: string
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * Which keys become files, and where. Without any, all keys under their own names.
  */
 readonly items?: readonly KeyToPath[]
 /**
- * Permission bits of files that do not say their own.
+ * Permission bits of files that say nothing of their own. Without it, 0644.
  */
 readonly defaultMode?: number
 /**
- * Whether it may be missing.
+ * Whether ConfigMap or keys may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Vsphere virtual disk volume source.
+ * A vSphere disk.
  */
 export interface VsphereVirtualDiskVolumeSource {
 /**
- * Volume path of the vsphere virtual disk volume source.
+ * Path of the disk.
  */
 readonly volumePath: string
 /**
- * File system type of the vsphere virtual disk volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Storage policy name of the vsphere virtual disk volume source.
+ * Name of the storage policy.
  */
 readonly storagePolicyName?: string
 /**
- * Storage policy identifier of the vsphere virtual disk volume source.
+ * Id of the storage policy.
  */
 readonly storagePolicyID?: string
 }
 /**
- * Quobyte volume source.
+ * A Quobyte volume.
  */
 export interface QuobyteVolumeSource {
 /**
- * Registry of the quobyte volume source.
+ * Addresses of the registry services.
  */
 readonly registry: string
 /**
- * Volume of the quobyte volume source.
+ * Name of the volume.
  */
 readonly volume: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * User of the quobyte volume source.
+ * User that files are mapped to.
  */
 readonly user?: string
 /**
- * Group of the quobyte volume source.
+ * Group that files are mapped to.
  */
 readonly group?: string
 /**
- * Tenant of the quobyte volume source.
+ * Owner of the volume on the Quobyte side.
  */
 readonly tenant?: string
 }
 /**
- * Azure disk volume source.
+ * An Azure data disk.
  */
 export interface AzureDiskVolumeSource {
 /**
- * Disk name of the azure disk volume source.
+ * Name of the disk.
  */
 readonly diskName: string
 /**
- * Disk uri of the azure disk volume source.
+ * URI of the disk.
  */
 readonly diskURI: string
 /**
- * Caching mode of the azure disk volume source.
+ * None, ReadOnly or ReadWrite.
  */
 readonly cachingMode?: string
 /**
- * File system type of the azure disk volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * The kind.
+ * Shared, Dedicated or Managed.
  */
 readonly kind?: string
 }
 /**
- * Photon persistent disk volume source.
+ * A Photon Controller disk.
  */
 export interface PhotonPersistentDiskVolumeSource {
 /**
- * Pd identifier of the photon persistent disk volume source.
+ * Id of the disk.
  */
 readonly pdID: string
 /**
- * File system type of the photon persistent disk volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 }
 /**
- * Portworx volume source.
+ * A Portworx volume.
  */
 export interface PortworxVolumeSource {
 /**
- * Volume identifier of the portworx volume source.
+ * Id of the volume.
  */
 readonly volumeID: string
 /**
- * File system type of the portworx volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Scale io volume source.
+ * A ScaleIO volume.
  */
 export interface ScaleIOVolumeSource {
 /**
- * Gateway of the scale io volume source.
+ * Address of the gateway.
  */
 readonly gateway: string
 /**
- * System of the scale io volume source.
+ * Name of the storage system.
  */
 readonly system: string
 readonly secretRef: LocalObjectReference
 /**
- * Ssl enabled of the scale io volume source.
+ * Speak TLS with the gateway.
  */
 readonly sslEnabled?: boolean
 /**
- * Protection domain of the scale io volume source.
+ * Name of the protection domain.
  */
 readonly protectionDomain?: string
 /**
- * Storage pool of the scale io volume source.
+ * Pool of the protection domain.
  */
 readonly storagePool?: string
 /**
- * Storage mode of the scale io volume source.
+ * ThickProvisioned or ThinProvisioned.
  */
 readonly storageMode?: string
 /**
- * Volume name of the scale io volume source.
+ * Name of the volume.
  */
 readonly volumeName?: string
 /**
- * File system type of the scale io volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 }
 /**
- * Projected volume source.
+ * Several sources in one folder.
  */
 export interface ProjectedVolumeSource {
 /**
- * Sources of the projected volume source.
+ * What goes into the folder.
  */
 readonly sources?: readonly VolumeProjection[]
 /**
- * Permission bits of files that do not say their own.
+ * Permission bits of files that say nothing of their own. Without it, 0644.
  */
 readonly defaultMode?: number
 }
 /**
- * Volume projection.
+ * One source of a projected volume.
  */
 export interface VolumeProjection {
 readonly secret?: SecretProjection
@@ -1049,162 +1049,162 @@ readonly clusterTrustBundle?: ClusterTrustBundleProjection
 readonly podCertificate?: PodCertificateProjection
 }
 /**
- * Secret projection.
+ * Keys of a Secret in a projected volume.
  */
 export interface SecretProjection {
 /**
- * Name of the secret projection.
+ * Name of the Secret, in the pod's namespace.
  */
 readonly name?: string
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * Which keys become files, and where. Without any, all keys under their own names.
  */
 readonly items?: readonly KeyToPath[]
 /**
- * Whether it may be missing.
+ * Whether Secret or keys may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Downward API projection.
+ * Facts about the pod in a projected volume.
  */
 export interface DownwardAPIProjection {
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * The files.
  */
 readonly items?: readonly DownwardAPIVolumeFile[]
 }
 /**
- * Config map projection.
+ * Keys of a ConfigMap in a projected volume.
  */
 export interface ConfigMapProjection {
 /**
- * Name of the config map projection.
+ * Name of the ConfigMap, in the pod's namespace.
  */
 readonly name?: string
 /**
- * Which keys to use, and where to put them; all keys when absent.
+ * Which keys become files, and where. Without any, all keys under their own names.
  */
 readonly items?: readonly KeyToPath[]
 /**
- * Whether it may be missing.
+ * Whether ConfigMap or keys may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Service account token projection.
+ * A token in a projected volume.
  */
 export interface ServiceAccountTokenProjection {
 /**
- * Audience of the service account token projection.
+ * Who may accept the token. Without it, the API server.
  */
 readonly audience?: string
 /**
- * Expiration, in seconds.
+ * Seconds the token should live, at least 600. Without it, 3600.
  */
 readonly expirationSeconds?: number
 /**
- * The path.
+ * Path of the file, relative to the volume.
  */
 readonly path: string
 }
 /**
- * Cluster trust bundle projection.
+ * Certificates of trusted authorities in a projected volume.
  */
 export interface ClusterTrustBundleProjection {
 /**
- * Name of the cluster trust bundle projection.
+ * Name of one bundle. Excludes signerName.
  */
 readonly name?: string
 /**
- * Signer name of the cluster trust bundle projection.
+ * All bundles of this signer. Excludes name.
  */
 readonly signerName?: string
 readonly labelSelector?: LabelSelector
 /**
- * The path.
+ * Path of the file, relative to the volume.
  */
 readonly path: string
 /**
- * Whether it may be missing.
+ * Whether the bundle may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Pod certificate projection.
+ * A certificate of the pod in a projected volume.
  */
 export interface PodCertificateProjection {
 /**
- * Signer name of the pod certificate projection.
+ * Signer that issues it.
  */
 readonly signerName: string
 /**
- * Key type of the pod certificate projection.
+ * Kind of key, such as ED25519 or ECDSAP256.
  */
 readonly keyType: string
 /**
- * Max expiration, in seconds.
+ * Most seconds the certificate may live.
  */
 readonly maxExpirationSeconds?: number
 /**
- * Credential bundle path of the pod certificate projection.
+ * File for key and certificates together.
  */
 readonly credentialBundlePath?: string
 /**
- * Key path of the pod certificate projection.
+ * File for the key alone.
  */
 readonly keyPath?: string
 /**
- * Certificate chain path of the pod certificate projection.
+ * File for the certificates alone.
  */
 readonly certificateChainPath?: string
 /**
- * User annotations of the pod certificate projection.
+ * Keys and values that are passed to the signer.
  */
 readonly userAnnotations?: {
 readonly [k: string]: string
 }
 }
 /**
- * Storage operating system volume source.
+ * A StorageOS volume.
  */
 export interface StorageOSVolumeSource {
 /**
- * Volume name of the storage operating system volume source.
+ * Name of the volume.
  */
 readonly volumeName?: string
 /**
- * Volume namespace of the storage operating system volume source.
+ * Namespace of the volume on the StorageOS side.
  */
 readonly volumeNamespace?: string
 /**
- * File system type of the storage operating system volume source.
+ * File system to mount.
  */
 readonly fsType?: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 readonly secretRef?: LocalObjectReference
 }
 /**
- * Csi volume source.
+ * A short-lived volume made by a CSI driver.
  */
 export interface CSIVolumeSource {
 /**
- * Driver of the csi volume source.
+ * Name of the driver.
  */
 readonly driver: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * File system type of the csi volume source.
+ * File system to mount; the driver's own choice when empty.
  */
 readonly fsType?: string
 /**
- * Volume attributes of the csi volume source.
+ * Settings for the driver.
  */
 readonly volumeAttributes?: {
 readonly [k: string]: string
@@ -1212,112 +1212,112 @@ readonly [k: string]: string
 readonly nodePublishSecretRef?: LocalObjectReference
 }
 /**
- * Ephemeral volume source.
+ * A volume with a claim of its own.
  */
 export interface EphemeralVolumeSource {
 readonly volumeClaimTemplate?: PersistentVolumeClaimTemplate
 }
 /**
- * Persistent volume claim template.
+ * A claim to make.
  */
 export interface PersistentVolumeClaimTemplate {
 readonly metadata?: ObjectMeta
 readonly spec: PersistentVolumeClaimSpec
 }
 /**
- * The wanted state of the persistent volume claim.
+ * What a claim asks for.
  */
 export interface PersistentVolumeClaimSpec {
 /**
- * Access modes of the persistent volume claim spec.
+ * How it may be mounted, such as ReadWriteOnce.
  */
 readonly accessModes?: readonly string[]
 readonly resources?: VolumeResourceRequirements
 /**
- * Volume name of the persistent volume claim spec.
+ * Volume it is bound to, or should be.
  */
 readonly volumeName?: string
 readonly selector?: LabelSelector
 /**
- * Storage class name of the persistent volume claim spec.
+ * Storage class that provides it.
  */
 readonly storageClassName?: string
 /**
- * Volume mode of the persistent volume claim spec.
+ * Filesystem or Block. Without it, Filesystem.
  */
 readonly volumeMode?: string
 readonly dataSource?: TypedLocalObjectReference
 readonly dataSourceRef?: TypedObjectReference
 /**
- * Volume attributes class name of the persistent volume claim spec.
+ * Class with changeable attributes of the volume.
  */
 readonly volumeAttributesClassName?: string
 }
 /**
- * Volume resource requirements.
+ * Size of a volume.
  */
 export interface VolumeResourceRequirements {
 /**
- * Limits of the volume resource requirements.
+ * The most, by resource.
  */
 readonly limits?: {
 readonly [k: string]: string
 }
 /**
- * Requests of the volume resource requirements.
+ * The least, by resource.
  */
 readonly requests?: {
 readonly [k: string]: string
 }
 }
 /**
- * Typed local object reference.
+ * Points to an object of any kind in the same namespace.
  */
 export interface TypedLocalObjectReference {
 /**
- * API group of the typed local object reference.
+ * Its API group; empty for the core group.
  */
 readonly apiGroup?: string
 /**
- * The kind.
+ * Its kind.
  */
 readonly kind: string
 /**
- * Name of the typed local object reference.
+ * Its name.
  */
 readonly name: string
 }
 /**
- * Typed object reference.
+ * Points to an object of any kind and namespace.
  */
 export interface TypedObjectReference {
 /**
- * API group of the typed object reference.
+ * Its API group; empty for the core group.
  */
 readonly apiGroup?: string
 /**
- * The kind.
+ * Its kind.
  */
 readonly kind: string
 /**
- * Name of the typed object reference.
+ * Its name.
  */
 readonly name: string
 /**
- * Namespace it is in.
+ * Its namespace; without it, the same.
  */
 readonly namespace?: string
 }
 /**
- * Image volume source.
+ * The content of a container image.
  */
 export interface ImageVolumeSource {
 /**
- * Reference of the image volume source.
+ * The image.
  */
 readonly reference?: string
 /**
- * Pull policy of the image volume source.
+ * When it is pulled: Always, Never or IfNotPresent.
  */
 readonly pullPolicy?: string
 }
@@ -1326,27 +1326,27 @@ readonly pullPolicy?: string
  */
 export interface Container {
 /**
- * Name of the container.
+ * Name of the container, unique in the pod. Cannot change.
  */
 readonly name: string
 /**
- * Image to run, such as registry.example/app:1.2.
+ * Image to run, such as registry.example/team/web:1.2.
  */
 readonly image?: string
 /**
- * Program to run instead of the image's entry point.
+ * Program to run, in place of the image's entry point. $(NAME) stands for a variable of env.
  */
 readonly command?: readonly string[]
 /**
- * Arguments of the program.
+ * Arguments, in place of the image's. $(NAME) stands for a variable of env.
  */
 readonly args?: readonly string[]
 /**
- * Working dir of the container.
+ * Folder to start in. Without it, the image's.
  */
 readonly workingDir?: string
 /**
- * Ports, by number and optional name.
+ * Ports the container listens on; mostly information, but hostPort and names have effect.
  */
 readonly ports?: readonly ContainerPort[]
 /**
@@ -1355,100 +1355,100 @@ readonly ports?: readonly ContainerPort[]
 readonly env?: readonly EnvVar[]
 readonly resources?: ResourceRequirements
 /**
- * Volume mounts of the container.
+ * Where volumes appear in the container.
  */
 readonly volumeMounts?: readonly VolumeMount[]
 readonly livenessProbe?: Probe
 readonly readinessProbe?: Probe
 readonly lifecycle?: Lifecycle
 /**
- * Termination message path of the container.
+ * File in which the container may leave its last words. Without it, /dev/termination-log.
  */
 readonly terminationMessagePath?: string
 /**
- * When the image is pulled.
+ * Always, Never or IfNotPresent. Without it, Always for the tag latest, else IfNotPresent.
  */
 readonly imagePullPolicy?: string
 readonly securityContext?: SecurityContext
 /**
- * Stdin of the container.
+ * Keep standard input open.
  */
 readonly stdin?: boolean
 /**
- * Stdin once of the container.
+ * Close standard input after the first attached client has left.
  */
 readonly stdinOnce?: boolean
 /**
- * Tty of the container.
+ * Give it a terminal; needs stdin.
  */
 readonly tty?: boolean
 /**
- * Sources whose keys all become environment variables.
+ * ConfigMaps and Secrets whose keys all become variables; env wins over them.
  */
 readonly envFrom?: readonly EnvFromSource[]
 /**
- * Termination message policy of the container.
+ * File reads the message file only; FallbackToLogsOnError takes the end of the log if that is empty and the container failed.
  */
 readonly terminationMessagePolicy?: string
 /**
- * Volume devices of the container.
+ * Raw block devices of the container.
  */
 readonly volumeDevices?: readonly VolumeDevice[]
 readonly startupProbe?: Probe
 /**
- * Resize policy of the container.
+ * Whether a change of resources needs a restart, by resource.
  */
 readonly resizePolicy?: readonly ContainerResizePolicy[]
 /**
- * Whether ended containers are started again.
+ * Restart rule of this container alone; Always makes an init container a sidecar.
  */
 readonly restartPolicy?: string
 /**
- * Restart policy rules of the container.
+ * Exceptions from the restart rule by exit code; the first that fits decides.
  */
 readonly restartPolicyRules?: readonly ContainerRestartRule[]
 }
 /**
- * Container port.
+ * A port of a container.
  */
 export interface ContainerPort {
 /**
- * Name of the container port.
+ * Name that Services and probes can use.
  */
 readonly name?: string
 /**
- * Host port of the container port.
+ * Port of the node that leads to it.
  */
 readonly hostPort?: number
 /**
- * Container port of the container port.
+ * Port number inside the pod.
  */
 readonly containerPort: number
 /**
- * TCP, UDP or SCTP.
+ * TCP, UDP or SCTP. Without it, TCP.
  */
 readonly protocol?: string
 /**
- * Host IP address of the container port.
+ * Address of the node that hostPort is bound to; all when empty.
  */
 readonly hostIP?: string
 }
 /**
- * Env var.
+ * One environment variable.
  */
 export interface EnvVar {
 /**
- * Name of the env var.
+ * Name of the variable.
  */
 readonly name: string
 /**
- * The value.
+ * Its value. $(NAME) stands for a variable before it, $$ for a dollar sign.
  */
 readonly value?: string
 readonly valueFrom?: EnvVarSource
 }
 /**
- * Env var source.
+ * Where the value of a variable comes from.
  */
 export interface EnvVarSource {
 readonly fieldRef?: ObjectFieldSelector
@@ -1458,11 +1458,11 @@ readonly secretKeyRef?: SecretKeySelector
 readonly fileKeyRef?: FileKeySelector
 }
 /**
- * Config map key selector.
+ * A key of a ConfigMap.
  */
 export interface ConfigMapKeySelector {
 /**
- * Name of the config map key selector.
+ * Name of the ConfigMap, in the pod's namespace.
  */
 readonly name?: string
 /**
@@ -1470,16 +1470,16 @@ readonly name?: string
  */
 readonly key: string
 /**
- * Whether it may be missing.
+ * Whether ConfigMap or key may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Secret key selector.
+ * A key of a Secret.
  */
 export interface SecretKeySelector {
 /**
- * Name of the secret key selector.
+ * Name of the Secret, in the pod's namespace.
  */
 readonly name?: string
 /**
@@ -1487,100 +1487,100 @@ readonly name?: string
  */
 readonly key: string
 /**
- * Whether it may be missing.
+ * Whether Secret or key may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * File key selector.
+ * A key of an environment file in a volume.
  */
 export interface FileKeySelector {
 /**
- * Volume name of the file key selector.
+ * Volume with the file.
  */
 readonly volumeName: string
 /**
- * The path.
+ * Path of the file in the volume.
  */
 readonly path: string
 /**
- * The key.
+ * Name of the variable in the file.
  */
 readonly key: string
 /**
- * Whether it may be missing.
+ * Whether file or key may be missing.
  */
 readonly optional?: boolean
 }
 /**
- * Resource requirements.
+ * What is reserved, and the most that may be used.
  */
 export interface ResourceRequirements {
 /**
- * Limits of the resource requirements.
+ * The most that may be used, by resource.
  */
 readonly limits?: {
 readonly [k: string]: string
 }
 /**
- * Requests of the resource requirements.
+ * What is reserved, by resource. Without it, the limits.
  */
 readonly requests?: {
 readonly [k: string]: string
 }
 /**
- * Claims of the resource requirements.
+ * Device claims of the pod that are used.
  */
 readonly claims?: readonly ResourceClaim[]
 }
 /**
- * Resource claim.
+ * A device claim that is used.
  */
 export interface ResourceClaim {
 /**
- * Name of the resource claim.
+ * Entry of the pod's resourceClaims.
  */
 readonly name: string
 /**
- * Request of the resource claim.
+ * One request of the claim; all when empty.
  */
 readonly request?: string
 }
 /**
- * Volume mount.
+ * Where a volume appears in a container.
  */
 export interface VolumeMount {
 /**
- * Name of the volume mount.
+ * Name of the volume.
  */
 readonly name: string
 /**
- * Whether writing is forbidden.
+ * Forbid writing.
  */
 readonly readOnly?: boolean
 /**
- * Where in the container it appears.
+ * Path in the container; may not contain a colon.
  */
 readonly mountPath: string
 /**
- * Part of the volume to mount.
+ * Path in the volume that is mounted. Without it, the volume's root.
  */
 readonly subPath?: string
 /**
- * Mount propagation of the volume mount.
+ * Which mounts made later pass the border: None, HostToContainer or Bidirectional.
  */
 readonly mountPropagation?: string
 /**
- * Sub path expr of the volume mount.
+ * Like subPath, with $(NAME) standing for environment variables. Excludes subPath.
  */
 readonly subPathExpr?: string
 /**
- * Recursive read only of the volume mount.
+ * Whether mounts below become read-only, too: Disabled, IfPossible or Enabled.
  */
 readonly recursiveReadOnly?: string
 }
 /**
- * Probe.
+ * A check of a container. Exactly one way of checking.
  */
 export interface Probe {
 readonly exec?: ExecAction
@@ -1588,92 +1588,92 @@ readonly httpGet?: HTTPGetAction
 readonly tcpSocket?: TCPSocketAction
 readonly grpc?: GRPCAction
 /**
- * Initial delay, in seconds.
+ * Seconds to wait after the start before the first check.
  */
 readonly initialDelaySeconds?: number
 /**
- * Timeout, in seconds.
+ * Seconds after which a check has failed. Without it, 1.
  */
 readonly timeoutSeconds?: number
 /**
- * Period, in seconds.
+ * Seconds between checks. Without it, 10.
  */
 readonly periodSeconds?: number
 /**
- * Success threshold of the probe.
+ * Good checks in a row that end a bad spell. Without it, 1.
  */
 readonly successThreshold?: number
 /**
- * Failure threshold of the probe.
+ * Bad checks in a row that count as failure. Without it, 3.
  */
 readonly failureThreshold?: number
 /**
- * Seconds between asking the containers to end and killing them.
+ * Seconds the container gets to end when the probe kills it, in place of the pod's.
  */
 readonly terminationGracePeriodSeconds?: number
 }
 /**
- * Exec action.
+ * A command in the container.
  */
 export interface ExecAction {
 /**
- * Program to run instead of the image's entry point.
+ * Program and arguments; no shell is involved.
  */
 readonly command?: readonly string[]
 }
 /**
- * HTTP get action.
+ * A request by HTTP.
  */
 export interface HTTPGetAction {
 /**
- * The path.
+ * Path to ask for. Without it, /.
  */
 readonly path?: string
 /**
- * Port number.
+ * Port, by number or name.
  */
 readonly port: number | string
 /**
- * Host of the HTTP get action.
+ * Host to ask. Without it, the pod's address.
  */
 readonly host?: string
 /**
- * Scheme of the HTTP get action.
+ * HTTP or HTTPS; certificates are not verified.
  */
 readonly scheme?: string
 /**
- * HTTP headers of the HTTP get action.
+ * Further headers.
  */
 readonly httpHeaders?: readonly HTTPHeader[]
 }
 /**
- * HTTP header.
+ * One header.
  */
 export interface HTTPHeader {
 /**
- * Name of the HTTP header.
+ * Name of the header.
  */
 readonly name: string
 /**
- * The value.
+ * Its value.
  */
 readonly value: string
 }
 /**
- * TCP socket action.
+ * A TCP connection.
  */
 export interface TCPSocketAction {
 /**
- * Port number.
+ * Port, by number or name.
  */
 readonly port: number | string
 /**
- * Host of the TCP socket action.
+ * Host to connect to. Without it, the pod's address.
  */
 readonly host?: string
 }
 /**
- * Grpc action.
+ * A request to the gRPC health service.
  */
 export interface GRPCAction {
 /**
@@ -1681,23 +1681,23 @@ export interface GRPCAction {
  */
 readonly port: number
 /**
- * Service of the grpc action.
+ * Service to ask for. Without it, the server as a whole.
  */
 readonly service?: string
 }
 /**
- * Lifecycle.
+ * What to do after a container's start and before its end.
  */
 export interface Lifecycle {
 readonly postStart?: LifecycleHandler
 readonly preStop?: LifecycleHandler
 /**
- * Stop signal of the lifecycle.
+ * Signal that asks the container to end. Without it, the image's or SIGTERM.
  */
 readonly stopSignal?: string
 }
 /**
- * Lifecycle handler.
+ * One thing to do. Exactly one of these.
  */
 export interface LifecycleHandler {
 readonly exec?: ExecAction
@@ -1706,46 +1706,46 @@ readonly tcpSocket?: TCPSocketAction
 readonly sleep?: SleepAction
 }
 /**
- * Sleep action.
+ * A pause.
  */
 export interface SleepAction {
 /**
- * Seconds of the sleep action.
+ * Its length in seconds.
  */
 readonly seconds: number
 }
 /**
- * Security context.
+ * Identities and rights of a container.
  */
 export interface SecurityContext {
 readonly capabilities?: Capabilities
 /**
- * Privileged of the security context.
+ * Give it all the rights of root on the node.
  */
 readonly privileged?: boolean
 readonly seLinuxOptions?: SELinuxOptions
 /**
- * Run as user of the security context.
+ * User id of its process. Without it, the image's.
  */
 readonly runAsUser?: number
 /**
- * Run as non root of the security context.
+ * Refuse to start as root.
  */
 readonly runAsNonRoot?: boolean
 /**
- * Read only root filesystem of the security context.
+ * Make its own file system read-only.
  */
 readonly readOnlyRootFilesystem?: boolean
 /**
- * Allow privilege escalation of the security context.
+ * False keeps its processes from gaining more rights than they start with.
  */
 readonly allowPrivilegeEscalation?: boolean
 /**
- * Run as group of the security context.
+ * Group id of its process.
  */
 readonly runAsGroup?: number
 /**
- * Proc mount of the security context.
+ * How /proc is mounted: Default or Unmasked.
  */
 readonly procMount?: string
 readonly windowsOptions?: WindowsSecurityContextOptions
@@ -1753,103 +1753,103 @@ readonly seccompProfile?: SeccompProfile
 readonly appArmorProfile?: AppArmorProfile
 }
 /**
- * Capabilities.
+ * Linux capabilities to add or drop.
  */
 export interface Capabilities {
 /**
- * Add of the capabilities.
+ * Those to add.
  */
 readonly add?: readonly string[]
 /**
- * Drop of the capabilities.
+ * Those to drop; ALL for every one.
  */
 readonly drop?: readonly string[]
 }
 /**
- * Se linux options.
+ * An SELinux label.
  */
 export interface SELinuxOptions {
 /**
- * User of the se linux options.
+ * User part.
  */
 readonly user?: string
 /**
- * Role of the se linux options.
+ * Role part.
  */
 readonly role?: string
 /**
- * Which kind of it this is.
+ * Type part.
  */
 readonly type?: string
 /**
- * Level of the se linux options.
+ * Level part.
  */
 readonly level?: string
 }
 /**
- * Windows security context options.
+ * Settings for Windows containers.
  */
 export interface WindowsSecurityContextOptions {
 /**
- * Gmsa credential spec name of the windows security context options.
+ * Name of the GMSA credential spec.
  */
 readonly gmsaCredentialSpecName?: string
 /**
- * Gmsa credential spec of the windows security context options.
+ * The GMSA credential spec itself.
  */
 readonly gmsaCredentialSpec?: string
 /**
- * Run as user name of the windows security context options.
+ * User its process runs as.
  */
 readonly runAsUserName?: string
 /**
- * Host process of the windows security context options.
+ * Run it as a process of the host.
  */
 readonly hostProcess?: boolean
 }
 /**
- * Seccomp profile.
+ * Which system calls are allowed.
  */
 export interface SeccompProfile {
 /**
- * Which kind of it this is.
+ * RuntimeDefault, Localhost or Unconfined.
  */
 readonly type: string
 /**
- * Localhost profile of the seccomp profile.
+ * File of the node with the profile; only for Localhost.
  */
 readonly localhostProfile?: string
 }
 /**
- * App armor profile.
+ * An AppArmor profile.
  */
 export interface AppArmorProfile {
 /**
- * Which kind of it this is.
+ * RuntimeDefault, Localhost or Unconfined.
  */
 readonly type: string
 /**
- * Localhost profile of the app armor profile.
+ * Profile loaded on the node; only for Localhost.
  */
 readonly localhostProfile?: string
 }
 /**
- * Env from source.
+ * A source whose keys all become variables.
  */
 export interface EnvFromSource {
 /**
- * Prefix of the env from source.
+ * Put in front of every key.
  */
 readonly prefix?: string
 readonly configMapRef?: ConfigMapEnvSource
 readonly secretRef?: SecretEnvSource
 }
 /**
- * Config map env source.
+ * A ConfigMap as a source of variables.
  */
 export interface ConfigMapEnvSource {
 /**
- * Name of the config map env source.
+ * Name of the ConfigMap, in the pod's namespace.
  */
 readonly name?: string
 /**
@@ -1858,11 +1858,11 @@ readonly name?: string
 readonly optional?: boolean
 }
 /**
- * Secret env source.
+ * A Secret as a source of variables.
  */
 export interface SecretEnvSource {
 /**
- * Name of the secret env source.
+ * Name of the Secret, in the pod's namespace.
  */
 readonly name?: string
 /**
@@ -1871,114 +1871,114 @@ readonly name?: string
 readonly optional?: boolean
 }
 /**
- * Volume device.
+ * A raw block device of a container.
  */
 export interface VolumeDevice {
 /**
- * Name of the volume device.
+ * Name of the volume.
  */
 readonly name: string
 /**
- * Device path of the volume device.
+ * Path of the device in the container.
  */
 readonly devicePath: string
 }
 /**
- * Container resize policy.
+ * What a change of one resource needs.
  */
 export interface ContainerResizePolicy {
 /**
- * Resource name of the container resize policy.
+ * cpu or memory.
  */
 readonly resourceName: string
 /**
- * Whether ended containers are started again.
+ * NotRequired or RestartContainer.
  */
 readonly restartPolicy: string
 }
 /**
- * Container restart rule.
+ * An exception from the restart rule.
  */
 export interface ContainerRestartRule {
 /**
- * Action of the container restart rule.
+ * What to do: Restart, or RestartAllContainers.
  */
 readonly action: string
 readonly exitCodes?: ContainerRestartRuleOnExitCodes
 }
 /**
- * Container restart rule on exit codes.
+ * Exit codes that a rule is for.
  */
 export interface ContainerRestartRuleOnExitCodes {
 /**
- * How key and values are compared.
+ * In or NotIn.
  */
 readonly operator: string
 /**
- * The values to compare with.
+ * The exit codes.
  */
 readonly values?: readonly number[]
 }
 /**
- * Pod security context.
+ * Identities and rights of all containers of a pod.
  */
 export interface PodSecurityContext {
 readonly seLinuxOptions?: SELinuxOptions
 /**
- * Run as user of the pod security context.
+ * User id of the processes. Without it, the image's.
  */
 readonly runAsUser?: number
 /**
- * Run as non root of the pod security context.
+ * Refuse to start as root.
  */
 readonly runAsNonRoot?: boolean
 /**
- * Supplemental groups of the pod security context.
+ * Further group ids of the processes.
  */
 readonly supplementalGroups?: readonly number[]
 /**
- * File system group of the pod security context.
+ * Group id that owns the volumes and that all processes are in.
  */
 readonly fsGroup?: number
 /**
- * Run as group of the pod security context.
+ * Group id of the processes.
  */
 readonly runAsGroup?: number
 /**
- * Sysctls of the pod security context.
+ * Kernel settings of the pod.
  */
 readonly sysctls?: readonly Sysctl[]
 readonly windowsOptions?: WindowsSecurityContextOptions
 /**
- * File system group change policy of the pod security context.
+ * When files of a volume are handed to fsGroup: Always, or OnRootMismatch.
  */
 readonly fsGroupChangePolicy?: string
 readonly seccompProfile?: SeccompProfile
 readonly appArmorProfile?: AppArmorProfile
 /**
- * Supplemental groups policy of the pod security context.
+ * Merge adds the groups that the image gives to the user; Strict does not.
  */
 readonly supplementalGroupsPolicy?: string
 /**
- * Se linux change policy of the pod security context.
+ * How volumes get their SELinux label: MountOption or Recursive.
  */
 readonly seLinuxChangePolicy?: string
 }
 /**
- * Sysctl.
+ * A kernel setting.
  */
 export interface Sysctl {
 /**
- * Name of the sysctl.
+ * Its name, such as net.core.somaxconn.
  */
 readonly name: string
 /**
- * The value.
+ * Its value.
  */
 readonly value: string
 }
 /**
- * Affinity.
+ * Where a pod should or must not run.
  */
 export interface Affinity {
 readonly nodeAffinity?: NodeAffinity
@@ -1986,260 +1986,260 @@ readonly podAffinity?: PodAffinity
 readonly podAntiAffinity?: PodAntiAffinity
 }
 /**
- * Node affinity.
+ * Where a pod should or must run, by properties of the node.
  */
 export interface NodeAffinity {
 readonly requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector
 /**
- * Preferred during scheduling ignored during execution of the node affinity.
+ * What the node should satisfy, with weights.
  */
 readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly PreferredSchedulingTerm[]
 }
 /**
- * Node selector.
+ * Terms of which a node must satisfy at least one.
  */
 export interface NodeSelector {
 /**
- * Node selector terms of the node selector.
+ * The terms.
  */
 readonly nodeSelectorTerms: readonly NodeSelectorTerm[]
 }
 /**
- * Node selector term.
+ * Requirements that a node must satisfy together.
  */
 export interface NodeSelectorTerm {
 /**
- * Match expressions of the node selector term.
+ * On its labels.
  */
 readonly matchExpressions?: readonly NodeSelectorRequirement[]
 /**
- * Match fields of the node selector term.
+ * On its fields; only metadata.name.
  */
 readonly matchFields?: readonly NodeSelectorRequirement[]
 }
 /**
- * Node selector requirement.
+ * One requirement on a node.
  */
 export interface NodeSelectorRequirement {
 /**
- * The key.
+ * The label or field.
  */
 readonly key: string
 /**
- * How key and values are compared.
+ * In, NotIn, Exists, DoesNotExist, Gt or Lt.
  */
 readonly operator: string
 /**
- * The values to compare with.
+ * Values for In and NotIn, one number for Gt and Lt, none for the others.
  */
 readonly values?: readonly string[]
 }
 /**
- * Preferred scheduling term.
+ * A wish with its weight.
  */
 export interface PreferredSchedulingTerm {
 /**
- * Weight of the preferred scheduling term.
+ * From 1 to 100.
  */
 readonly weight: number
 readonly preference: NodeSelectorTerm
 }
 /**
- * Pod affinity.
+ * Near which pods a pod should or must run.
  */
 export interface PodAffinity {
 /**
- * Required during scheduling ignored during execution of the pod affinity.
+ * Pods that must be near when the pod is placed; later changes do not matter.
  */
 readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly PodAffinityTerm[]
 /**
- * Preferred during scheduling ignored during execution of the pod affinity.
+ * Pods that should be near, with weights.
  */
 readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly WeightedPodAffinityTerm[]
 }
 /**
- * Pod affinity term.
+ * Certain pods, and what counts as near.
  */
 export interface PodAffinityTerm {
 readonly labelSelector?: LabelSelector
 /**
- * Namespaces of the pod affinity term.
+ * Namespaces of the pods. Without it and namespaceSelector, the pod's own.
  */
 readonly namespaces?: readonly string[]
 /**
- * Topology key of the pod affinity term.
+ * Nodes with the same value of this label are near each other.
  */
 readonly topologyKey: string
 readonly namespaceSelector?: LabelSelector
 /**
- * Match label keys of the pod affinity term.
+ * Labels whose values the pods must share with this one.
  */
 readonly matchLabelKeys?: readonly string[]
 /**
- * Mismatch label keys of the pod affinity term.
+ * Labels whose values the pods must not share with this one.
  */
 readonly mismatchLabelKeys?: readonly string[]
 }
 /**
- * Weighted pod affinity term.
+ * A wish with its weight.
  */
 export interface WeightedPodAffinityTerm {
 /**
- * Weight of the weighted pod affinity term.
+ * From 1 to 100.
  */
 readonly weight: number
 readonly podAffinityTerm: PodAffinityTerm
 }
 /**
- * Pod anti affinity.
+ * Away from which pods a pod should or must run.
  */
 export interface PodAntiAffinity {
 /**
- * Required during scheduling ignored during execution of the pod anti affinity.
+ * Pods that must not be near when the pod is placed; later changes do not matter.
  */
 readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly PodAffinityTerm[]
 /**
- * Preferred during scheduling ignored during execution of the pod anti affinity.
+ * Pods that should not be near, with weights.
  */
 readonly preferredDuringSchedulingIgnoredDuringExecution?: readonly WeightedPodAffinityTerm[]
 }
 /**
- * Toleration.
+ * Taints that do not keep a pod away.
  */
 export interface Toleration {
 /**
- * The key.
+ * Key of the taint; empty, with Exists, for all.
  */
 readonly key?: string
 /**
- * How key and values are compared.
+ * Equal compares the value, Exists does not; Lt and Gt compare numbers.
  */
 readonly operator?: string
 /**
- * The value.
+ * Value of the taint.
  */
 readonly value?: string
 /**
- * What happens to pods that do not tolerate it.
+ * Effect of the taint; empty for all.
  */
 readonly effect?: string
 /**
- * Toleration, in seconds.
+ * Seconds the pod stays under a NoExecute taint. Without it, for ever.
  */
 readonly tolerationSeconds?: number
 }
 /**
- * Host alias.
+ * A line of /etc/hosts.
  */
 export interface HostAlias {
 /**
- * IP address of the host alias.
+ * The address.
  */
 readonly ip: string
 /**
- * Hostnames of the host alias.
+ * Its names.
  */
 readonly hostnames?: readonly string[]
 }
 /**
- * Pod DNS config.
+ * DNS settings of a pod.
  */
 export interface PodDNSConfig {
 /**
- * Nameservers of the pod DNS config.
+ * Addresses of name servers.
  */
 readonly nameservers?: readonly string[]
 /**
- * Searches of the pod DNS config.
+ * Domains to search.
  */
 readonly searches?: readonly string[]
 /**
- * Options of the pod DNS config.
+ * Options of the resolver.
  */
 readonly options?: readonly PodDNSConfigOption[]
 }
 /**
- * Pod DNS config option.
+ * An option of the resolver.
  */
 export interface PodDNSConfigOption {
 /**
- * Name of the pod DNS config option.
+ * Its name, such as ndots.
  */
 readonly name?: string
 /**
- * The value.
+ * Its value.
  */
 readonly value?: string
 }
 /**
- * Pod readiness gate.
+ * An extra condition for readiness.
  */
 export interface PodReadinessGate {
 /**
- * Condition type of the pod readiness gate.
+ * Type of the pod's condition that must be true.
  */
 readonly conditionType: string
 }
 /**
- * Topology spread constraint.
+ * How pods are spread over domains.
  */
 export interface TopologySpreadConstraint {
 /**
- * Max skew of the topology spread constraint.
+ * Most pods that one domain may have more than the emptiest.
  */
 readonly maxSkew: number
 /**
- * Topology key of the topology spread constraint.
+ * Nodes with the same value of this label are one domain.
  */
 readonly topologyKey: string
 /**
- * When unsatisfiable of the topology spread constraint.
+ * DoNotSchedule keeps the pod waiting, ScheduleAnyway only prefers.
  */
 readonly whenUnsatisfiable: string
 readonly labelSelector?: LabelSelector
 /**
- * Min domains of the topology spread constraint.
+ * With fewer domains than this, the emptiest counts as having none.
  */
 readonly minDomains?: number
 /**
- * Node affinity policy of the topology spread constraint.
+ * Whether nodes the pod may not run on are left out of account: Honor or Ignore.
  */
 readonly nodeAffinityPolicy?: string
 /**
- * Node taints policy of the topology spread constraint.
+ * Whether nodes with taints the pod does not tolerate are left out of account: Honor or Ignore.
  */
 readonly nodeTaintsPolicy?: string
 /**
- * Match label keys of the topology spread constraint.
+ * Labels whose values the counted pods must share with this one.
  */
 readonly matchLabelKeys?: readonly string[]
 }
 /**
- * Ephemeral container.
+ * A container added to a running pod for debugging.
  */
 export interface EphemeralContainer {
 /**
- * Name of the ephemeral container.
+ * Name of the container, unique in the pod. Cannot change.
  */
 readonly name: string
 /**
- * Image to run, such as registry.example/app:1.2.
+ * Image to run, such as registry.example/team/web:1.2.
  */
 readonly image?: string
 /**
- * Program to run instead of the image's entry point.
+ * Program to run, in place of the image's entry point. $(NAME) stands for a variable of env.
  */
 readonly command?: readonly string[]
 /**
- * Arguments of the program.
+ * Arguments, in place of the image's. $(NAME) stands for a variable of env.
  */
 readonly args?: readonly string[]
 /**
- * Working dir of the ephemeral container.
+ * Folder to start in. Without it, the image's.
  */
 readonly workingDir?: string
 /**
- * Ports, by number and optional name.
+ * Ports the container listens on; mostly information, but hostPort and names have effect.
  */
 readonly ports?: readonly ContainerPort[]
 /**
@@ -2248,127 +2248,127 @@ readonly ports?: readonly ContainerPort[]
 readonly env?: readonly EnvVar[]
 readonly resources?: ResourceRequirements
 /**
- * Volume mounts of the ephemeral container.
+ * Where volumes appear in the container.
  */
 readonly volumeMounts?: readonly VolumeMount[]
 readonly livenessProbe?: Probe
 readonly readinessProbe?: Probe
 readonly lifecycle?: Lifecycle
 /**
- * Termination message path of the ephemeral container.
+ * File in which the container may leave its last words. Without it, /dev/termination-log.
  */
 readonly terminationMessagePath?: string
 /**
- * When the image is pulled.
+ * Always, Never or IfNotPresent. Without it, Always for the tag latest, else IfNotPresent.
  */
 readonly imagePullPolicy?: string
 readonly securityContext?: SecurityContext
 /**
- * Stdin of the ephemeral container.
+ * Keep standard input open.
  */
 readonly stdin?: boolean
 /**
- * Stdin once of the ephemeral container.
+ * Close standard input after the first attached client has left.
  */
 readonly stdinOnce?: boolean
 /**
- * Tty of the ephemeral container.
+ * Give it a terminal; needs stdin.
  */
 readonly tty?: boolean
 /**
- * Sources whose keys all become environment variables.
+ * ConfigMaps and Secrets whose keys all become variables; env wins over them.
  */
 readonly envFrom?: readonly EnvFromSource[]
 /**
- * Termination message policy of the ephemeral container.
+ * File reads the message file only; FallbackToLogsOnError takes the end of the log if that is empty and the container failed.
  */
 readonly terminationMessagePolicy?: string
 /**
- * Volume devices of the ephemeral container.
+ * Raw block devices of the container.
  */
 readonly volumeDevices?: readonly VolumeDevice[]
 readonly startupProbe?: Probe
 /**
- * Resize policy of the ephemeral container.
+ * Whether a change of resources needs a restart, by resource.
  */
 readonly resizePolicy?: readonly ContainerResizePolicy[]
 /**
- * Whether ended containers are started again.
+ * Restart rule of this container alone; Always makes an init container a sidecar.
  */
 readonly restartPolicy?: string
 /**
- * Restart policy rules of the ephemeral container.
+ * Exceptions from the restart rule by exit code; the first that fits decides.
  */
 readonly restartPolicyRules?: readonly ContainerRestartRule[]
 /**
- * Target container name of the ephemeral container.
+ * Container whose processes it shall see.
  */
 readonly targetContainerName?: string
 }
 /**
- * Pod operating system.
+ * Operating system of a pod.
  */
 export interface PodOS {
 /**
- * Name of the pod operating system.
+ * linux or windows.
  */
 readonly name: string
 }
 /**
- * Pod scheduling gate.
+ * A reason not to schedule a pod yet.
  */
 export interface PodSchedulingGate {
 /**
- * Name of the pod scheduling gate.
+ * Name of the gate.
  */
 readonly name: string
 }
 /**
- * Pod resource claim.
+ * A claim on devices. Exactly one source.
  */
 export interface PodResourceClaim {
 /**
- * Name of the pod resource claim.
+ * Name that containers refer to.
  */
 readonly name: string
 /**
- * Resource claim name of the pod resource claim.
+ * An existing claim.
  */
 readonly resourceClaimName?: string
 /**
- * Resource claim template name of the pod resource claim.
+ * Template to make a claim from.
  */
 readonly resourceClaimTemplateName?: string
 }
 /**
- * Pod scheduling group.
+ * Group of pods that are scheduled together.
  */
 export interface PodSchedulingGroup {
 /**
- * Pod group name of the pod scheduling group.
+ * Name of the group.
  */
 readonly podGroupName?: string
 }
 /**
- * Deployment strategy.
+ * How old pods give way to new ones.
  */
 export interface DeploymentStrategy {
 /**
- * Which kind of it this is.
+ * RollingUpdate replaces pods a few at a time; Recreate ends all old pods before it starts new ones.
  */
 readonly type?: string
 readonly rollingUpdate?: RollingUpdateDeployment
 }
 /**
- * Rolling update deployment.
+ * How many pods a rolling update may add or miss at a time.
  */
 export interface RollingUpdateDeployment {
 /**
- * Max unavailable of the rolling update deployment.
+ * Most pods that may be missing below the wanted number: a count, or a percentage rounded down. Without it, 25%.
  */
 readonly maxUnavailable?: number | string
 /**
- * Max surge of the rolling update deployment.
+ * Most pods that may run above the wanted number: a count, or a percentage rounded up. Without it, 25%.
  */
 readonly maxSurge?: number | string
 }
@@ -2377,81 +2377,81 @@ readonly maxSurge?: number | string
  */
 export interface DeploymentStatus {
 /**
- * The generation of the spec that this status speaks of.
+ * Generation of the spec that this status is about.
  */
 readonly observedGeneration?: number
 /**
- * How many there should be (in a status: how many there are).
+ * Pods that match the selector and are not ending.
  */
 readonly replicas?: number
 /**
- * Updated replicas of the deployment status.
+ * Pods made from the current template.
  */
 readonly updatedReplicas?: number
 /**
- * Available replicas of the deployment status.
+ * Pods that have been ready for minReadySeconds.
  */
 readonly availableReplicas?: number
 /**
- * Unavailable replicas of the deployment status.
+ * Pods still missing until all wanted ones are available.
  */
 readonly unavailableReplicas?: number
 /**
- * Facts about the current state, each true, false or unknown.
+ * Available, Progressing and ReplicaFailure, each with the reason.
  */
 readonly conditions?: readonly DeploymentCondition[]
 /**
- * Ready replicas of the deployment status.
+ * Pods that are ready.
  */
 readonly readyReplicas?: number
 /**
- * Collision count of the deployment status.
+ * Raised when a new ReplicaSet's name is taken already, so that another hash is tried.
  */
 readonly collisionCount?: number
 /**
- * Terminating replicas of the deployment status.
+ * Pods that are being deleted but have not gone yet.
  */
 readonly terminatingReplicas?: number
 }
 /**
- * Deployment condition.
+ * One fact about a Deployment.
  */
 export interface DeploymentCondition {
 /**
- * Which kind of it this is.
+ * Available, Progressing or ReplicaFailure.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message?: string
 /**
- * Last update time, as RFC 3339.
+ * When the condition was last written.
  */
 readonly lastUpdateTime?: string
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime?: string
 }
 /**
- * Keeps a number of equal pods running.
+ * A number of equal pods that is kept running. Usually made by a Deployment.
  */
 export interface ReplicaSet {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2459,132 +2459,132 @@ readonly spec: ReplicaSetSpec
 readonly status?: ReplicaSetStatus
 }
 /**
- * The wanted state of the replica set.
+ * What a ReplicaSet keeps running.
  */
 export interface ReplicaSetSpec {
 /**
- * How many there should be (in a status: how many there are).
+ * How many pods are wanted. Without it, 1.
  */
 readonly replicas?: number
 readonly selector: LabelSelector
 readonly template?: PodTemplateSpec
 /**
- * Min ready, in seconds.
+ * Seconds a pod must stay ready, without a crash, before it counts as available.
  */
 readonly minReadySeconds?: number
 }
 /**
- * The observed state of the replica set.
+ * What a ReplicaSet has running.
  */
 export interface ReplicaSetStatus {
 /**
- * How many there should be (in a status: how many there are).
+ * Pods that match the selector and are not ending.
  */
 readonly replicas: number
 /**
- * Fully labeled replicas of the replica set status.
+ * Pods that have all labels of the template.
  */
 readonly fullyLabeledReplicas?: number
 /**
- * The generation of the spec that this status speaks of.
+ * Generation of the spec that this status is about.
  */
 readonly observedGeneration?: number
 /**
- * Ready replicas of the replica set status.
+ * Pods that are ready.
  */
 readonly readyReplicas?: number
 /**
- * Available replicas of the replica set status.
+ * Pods that have been ready for minReadySeconds.
  */
 readonly availableReplicas?: number
 /**
- * Facts about the current state, each true, false or unknown.
+ * ReplicaFailure, when pods cannot be made or deleted.
  */
 readonly conditions?: readonly ReplicaSetCondition[]
 /**
- * Terminating replicas of the replica set status.
+ * Pods that are being deleted but have not gone yet.
  */
 readonly terminatingReplicas?: number
 }
 /**
- * Replica set condition.
+ * One fact about a ReplicaSet.
  */
 export interface ReplicaSetCondition {
 /**
- * Which kind of it this is.
+ * Such as ReplicaFailure.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime?: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message?: string
 }
 /**
- * Self subject review.
+ * Answers who the asking client is to the server.
  */
 export interface SelfSubjectReview {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly status?: SelfSubjectReviewStatus
 }
 /**
- * The observed state of the self subject review.
+ * Who the asking client is.
  */
 export interface SelfSubjectReviewStatus {
 readonly userInfo?: UserInfo
 }
 /**
- * User info.
+ * A user as authentication sees it.
  */
 export interface UserInfo {
 /**
- * Username of the user info.
+ * Name that is unique among active users.
  */
 readonly username?: string
 /**
- * Unique in time and space; made by the system.
+ * Tells users of the same name in different times apart.
  */
 readonly uid?: string
 /**
- * Groups of the user info.
+ * Groups the user is in.
  */
 readonly groups?: readonly string[]
 /**
- * Extra of the user info.
+ * Further facts from the authenticator, such as scopes.
  */
 readonly extra?: {
 readonly [k: string]: readonly string[]
 }
 }
 /**
- * Token request.
+ * Asks for a token of a service account.
  */
 export interface TokenRequest {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2592,63 +2592,63 @@ readonly spec?: TokenRequestSpec
 readonly status?: TokenRequestStatus
 }
 /**
- * The wanted state of the token request.
+ * What a token should be good for.
  */
 export interface TokenRequestSpec {
 /**
- * Audiences of the token request spec.
+ * Who may accept the token; without any, the API server itself.
  */
 readonly audiences?: readonly string[]
 readonly boundObjectRef?: BoundObjectReference
 /**
- * Expiration, in seconds.
+ * Seconds the token should live. The server may shorten it, and answers the real time. Without it, 3600.
  */
 readonly expirationSeconds?: number
 }
 /**
- * Bound object reference.
+ * The object a token is bound to.
  */
 export interface BoundObjectReference {
 /**
- * The kind.
+ * Pod, Secret or Node.
  */
 readonly kind?: string
 /**
- * Group and version.
+ * Its API version.
  */
 readonly apiVersion?: string
 /**
- * Name of the bound object reference.
+ * Its name.
  */
 readonly name?: string
 /**
- * Unique in time and space; made by the system.
+ * Its uid; a namesake made later does not count.
  */
 readonly uid?: string
 }
 /**
- * The observed state of the token request.
+ * A token that was issued.
  */
 export interface TokenRequestStatus {
 /**
- * Token of the token request status.
+ * The token, to be sent as a bearer token.
  */
 readonly token?: string
 /**
- * Expiration timestamp, as RFC 3339.
+ * When it stops working.
  */
 readonly expirationTimestamp?: string
 }
 /**
- * Token review.
+ * Asks whether a token is good, and whose it is.
  */
 export interface TokenReview {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2656,46 +2656,46 @@ readonly spec: TokenReviewSpec
 readonly status?: TokenReviewStatus
 }
 /**
- * The wanted state of the token review.
+ * A token in question.
  */
 export interface TokenReviewSpec {
 /**
- * Token of the token review spec.
+ * The bearer token.
  */
 readonly token: string
 /**
- * Audiences of the token review spec.
+ * Who is about to accept it; without any, the API server itself.
  */
 readonly audiences?: readonly string[]
 }
 /**
- * The observed state of the token review.
+ * What is known about a token.
  */
 export interface TokenReviewStatus {
 /**
- * Authenticated of the token review status.
+ * Whether the token belongs to a known user.
  */
 readonly authenticated?: boolean
 readonly user?: UserInfo
 /**
- * Error of the token review status.
+ * Why it could not be checked.
  */
 readonly error?: string
 /**
- * Audiences of the token review status.
+ * Those of the asked audiences that the token is for.
  */
 readonly audiences?: readonly string[]
 }
 /**
- * Self subject access review.
+ * Asks whether the asking client may do something.
  */
 export interface SelfSubjectAccessReview {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2703,92 +2703,92 @@ readonly spec: SelfSubjectAccessReviewSpec
 readonly status?: SubjectAccessReviewStatus
 }
 /**
- * The wanted state of the self subject access review.
+ * What the asking client would do.
  */
 export interface SelfSubjectAccessReviewSpec {
 readonly resourceAttributes?: ResourceAttributes
 readonly nonResourceAttributes?: NonResourceAttributes
 }
 /**
- * Resource attributes.
+ * A request for API objects, as authorization sees it.
  */
 export interface ResourceAttributes {
 /**
- * Namespace it is in.
+ * Namespace of the request; empty for cluster-scoped resources and for all namespaces.
  */
 readonly namespace?: string
 /**
- * Verb of the resource attributes.
+ * Such as get, list, watch, create, update, patch or delete; * for all.
  */
 readonly verb?: string
 /**
- * Group of the resource attributes.
+ * API group; * for all.
  */
 readonly group?: string
 /**
- * Version of the resource attributes.
+ * API version; * for all.
  */
 readonly version?: string
 /**
- * Resource of the resource attributes.
+ * Plural name of the resource, such as pods; * for all.
  */
 readonly resource?: string
 /**
- * Subresource of the resource attributes.
+ * Part of the resource, such as log; empty for none.
  */
 readonly subresource?: string
 /**
- * Name of the resource attributes.
+ * Name of one object; empty for all.
  */
 readonly name?: string
 readonly fieldSelector?: FieldSelectorAttributes
 readonly labelSelector?: LabelSelectorAttributes
 }
 /**
- * Field selector attributes.
+ * A field selector in a request to be authorized.
  */
 export interface FieldSelectorAttributes {
 /**
- * Raw selector of the field selector attributes.
+ * The selector as text, as it stands in the query. Excludes requirements.
  */
 readonly rawSelector?: string
 /**
- * Requirements of the field selector attributes.
+ * The selector in parts, all of which hold. Excludes rawSelector.
  */
 readonly requirements?: readonly FieldSelectorRequirement[]
 }
 /**
- * Field selector requirement.
+ * One requirement on a field.
  */
 export interface FieldSelectorRequirement {
 /**
- * The key.
+ * The field.
  */
 readonly key: string
 /**
- * How key and values are compared.
+ * In, NotIn, Exists or DoesNotExist.
  */
 readonly operator: string
 /**
- * The values to compare with.
+ * Values for In and NotIn; none for the others.
  */
 readonly values?: readonly string[]
 }
 /**
- * Label selector attributes.
+ * A label selector in a request to be authorized.
  */
 export interface LabelSelectorAttributes {
 /**
- * Raw selector of the label selector attributes.
+ * The selector as text, as it stands in the query. Excludes requirements.
  */
 readonly rawSelector?: string
 /**
- * Requirements of the label selector attributes.
+ * The selector in parts, all of which hold. Excludes rawSelector.
  */
 readonly requirements?: readonly LabelSelectorRequirement[]
 }
 /**
- * Non resource attributes.
+ * A request for a path that is not an API object.
  */
 export interface NonResourceAttributes {
 /**
@@ -2796,41 +2796,41 @@ export interface NonResourceAttributes {
  */
 readonly path?: string
 /**
- * Verb of the non resource attributes.
+ * HTTP method in lower case.
  */
 readonly verb?: string
 }
 /**
- * The observed state of the subject access review.
+ * Whether a request would be allowed.
  */
 export interface SubjectAccessReviewStatus {
 /**
- * Allowed of the subject access review status.
+ * True when it would be allowed.
  */
 readonly allowed: boolean
 /**
- * One word, for programs.
+ * Why, if the authorizer says so.
  */
 readonly reason?: string
 /**
- * Evaluation error of the subject access review status.
+ * What went wrong on the way; the answer may hold nevertheless.
  */
 readonly evaluationError?: string
 /**
- * Denied of the subject access review status.
+ * True when it would be denied outright, whatever other authorizers say.
  */
 readonly denied?: boolean
 }
 /**
- * Subject access review.
+ * Asks whether some user may do something.
  */
 export interface SubjectAccessReview {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2838,40 +2838,40 @@ readonly spec: SubjectAccessReviewSpec
 readonly status?: SubjectAccessReviewStatus
 }
 /**
- * The wanted state of the subject access review.
+ * Who would do what.
  */
 export interface SubjectAccessReviewSpec {
 readonly resourceAttributes?: ResourceAttributes
 readonly nonResourceAttributes?: NonResourceAttributes
 /**
- * User of the subject access review spec.
+ * Name of the user.
  */
 readonly user?: string
 /**
- * Groups of the subject access review spec.
+ * Groups of the user.
  */
 readonly groups?: readonly string[]
 /**
- * Extra of the subject access review spec.
+ * Further facts about the user, from its authenticator.
  */
 readonly extra?: {
 readonly [k: string]: readonly string[]
 }
 /**
- * Unique in time and space; made by the system.
+ * Uid of the user.
  */
 readonly uid?: string
 }
 /**
- * How many replicas a workload has, in a form common to all workloads.
+ * How many replicas a workload has, in a form that is the same for all workloads.
  */
 export interface Scale {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -2879,72 +2879,72 @@ readonly spec?: ScaleSpec
 readonly status?: ScaleStatus
 }
 /**
- * The wanted state of the scale.
+ * How many replicas are wanted.
  */
 export interface ScaleSpec {
 /**
- * How many there should be (in a status: how many there are).
+ * The wanted number.
  */
 readonly replicas?: number
 }
 /**
- * The observed state of the scale.
+ * How many replicas there are.
  */
 export interface ScaleStatus {
 /**
- * How many there should be (in a status: how many there are).
+ * The present number.
  */
 readonly replicas: number
 /**
- * Which pods belong to it.
+ * Label selector of the workload's pods, as text.
  */
 readonly selector?: string
 }
 /**
- * Says who holds a role and until when.
+ * A role that one holder has for a limited time: leader election and node heartbeats.
  */
 export interface Lease {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly spec?: LeaseSpec
 }
 /**
- * The wanted state of the lease.
+ * Who holds a lease, and until when.
  */
 export interface LeaseSpec {
 /**
- * Who holds the lease.
+ * Who holds it; empty when it is free.
  */
 readonly holderIdentity?: string
 /**
- * Seconds after which others may take it.
+ * Seconds after renewTime before somebody else may take it.
  */
 readonly leaseDurationSeconds?: number
 /**
- * When the holder took it.
+ * When the present holder took it.
  */
 readonly acquireTime?: string
 /**
- * When the holder last renewed it.
+ * When the present holder last confirmed it.
  */
 readonly renewTime?: string
 /**
- * Lease transitions of the lease spec.
+ * How often it has changed hands.
  */
 readonly leaseTransitions?: number
 /**
- * How old pods are replaced by new ones.
+ * How the next holder is chosen, under coordinated leader election.
  */
 readonly strategy?: string
 /**
- * Preferred holder of the lease spec.
+ * To whom the holder should hand it over; needs a strategy.
  */
 readonly preferredHolder?: string
 }
@@ -2953,173 +2953,173 @@ readonly preferredHolder?: string
  */
 export interface Binding {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly target: ObjectReference
 }
 /**
- * Object reference.
+ * Points to an object, or to a part of one.
  */
 export interface ObjectReference {
 /**
- * The kind.
+ * Its kind.
  */
 readonly kind?: string
 /**
- * Namespace it is in.
+ * Its namespace.
  */
 readonly namespace?: string
 /**
- * Name of the object reference.
+ * Its name.
  */
 readonly name?: string
 /**
- * Unique in time and space; made by the system.
+ * Its uid.
  */
 readonly uid?: string
 /**
- * Group and version.
+ * Its API version.
  */
 readonly apiVersion?: string
 /**
- * Changes with every write; opaque.
+ * The version of it that is meant.
  */
 readonly resourceVersion?: string
 /**
- * Field path of the object reference.
+ * The part of it that is meant, such as spec.containers{web}.
  */
 readonly fieldPath?: string
 }
 /**
- * Settings as keys and values, for containers to read.
+ * Settings as keys and values, to be read by containers.
  */
 export interface ConfigMap {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 /**
- * The keys and values.
+ * Values as text, by key.
  */
 readonly data?: {
 readonly [k: string]: string
 }
 /**
- * Keys and values that are not text, as base64.
+ * Values that are not UTF-8 text, as base64, by key. A key may not be in data, too.
  */
 readonly binaryData?: {
 readonly [k: string]: string
 }
 /**
- * Refuse any further change of the data.
+ * When true, the values can never be changed again.
  */
 readonly immutable?: boolean
 }
 /**
- * Something that happened to an object, worth telling a person.
+ * Something that happened to an object and that a person may want to know. Kept for a limited time.
  */
 export interface CoreEvent {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly involvedObject: ObjectReference
 /**
- * One word, for programs.
+ * What happened, in one CamelCase word.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * What happened, in a sentence.
  */
 readonly message?: string
 readonly source?: EventSource
 /**
- * When it happened first.
+ * When it was first seen.
  */
 readonly firstTimestamp?: string
 /**
- * When it happened last.
+ * When it was last seen.
  */
 readonly lastTimestamp?: string
 /**
- * How often it happened.
+ * How often it was seen.
  */
 readonly count?: number
 /**
- * Which kind of it this is.
+ * Normal or Warning.
  */
 readonly type?: string
 /**
- * Event time, as RFC 3339.
+ * When it was first seen, to the microsecond.
  */
 readonly eventTime?: string
 readonly series?: EventSeries
 /**
- * Action of the event.
+ * What the component did, or could not do.
  */
 readonly action?: string
 readonly related?: ObjectReference
 /**
- * Reporting component of the event.
+ * Component that told it, such as kubelet.
  */
 readonly reportingComponent?: string
 /**
- * Reporting instance of the event.
+ * Which instance of that component.
  */
 readonly reportingInstance?: string
 }
 /**
- * Event source.
+ * Which component told an event.
  */
 export interface EventSource {
 /**
- * Component of the event source.
+ * Name of the component.
  */
 readonly component?: string
 /**
- * Host of the event source.
+ * Node it ran on.
  */
 readonly host?: string
 }
 /**
- * Event series.
+ * How often an event has come again.
  */
 export interface EventSeries {
 /**
- * How often it happened.
+ * Times it was seen in this series.
  */
 readonly count?: number
 /**
- * Last observed time, as RFC 3339.
+ * When it was last seen.
  */
 readonly lastObservedTime?: string
 }
 /**
- * A room for names; deleting it deletes what is in it.
+ * A room for names. Deleting it deletes everything in it.
  */
 export interface Namespace {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -3127,49 +3127,49 @@ readonly spec?: NamespaceSpec
 readonly status?: NamespaceStatus
 }
 /**
- * The wanted state of the namespace.
+ * Who has a say before a namespace goes.
  */
 export interface NamespaceSpec {
 /**
- * Who must act before it may go.
+ * Those who must have cleaned up before it is removed.
  */
 readonly finalizers?: readonly string[]
 }
 /**
- * The observed state of the namespace.
+ * Where a namespace is in its life.
  */
 export interface NamespaceStatus {
 /**
- * Where in its life it is.
+ * Active, or Terminating while its content is deleted.
  */
 readonly phase?: string
 /**
- * Facts about the current state, each true, false or unknown.
+ * What keeps a deleted namespace from going.
  */
 readonly conditions?: readonly NamespaceCondition[]
 }
 /**
- * Namespace condition.
+ * One fact about a namespace that is being deleted.
  */
 export interface NamespaceCondition {
 /**
- * Which kind of it this is.
+ * Such as NamespaceContentRemaining.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime?: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message?: string
 }
@@ -3178,11 +3178,11 @@ readonly message?: string
  */
 export interface Node {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -3190,332 +3190,332 @@ readonly spec?: NodeSpec
 readonly status?: NodeStatus
 }
 /**
- * The wanted state of the node.
+ * Settings of a node.
  */
 export interface NodeSpec {
 /**
- * Pod address range of the node spec.
+ * First address range for the pods of this node.
  */
 readonly podCIDR?: string
 /**
- * External identifier of the node spec.
+ * No longer used.
  */
 readonly externalID?: string
 /**
- * Provider identifier of the node spec.
+ * Identifies the machine to its cloud provider.
  */
 readonly providerID?: string
 /**
- * Unschedulable of the node spec.
+ * Keeps new pods away; kubectl cordon sets it.
  */
 readonly unschedulable?: boolean
 /**
- * Taints of the node spec.
+ * Marks that keep away pods which do not tolerate them.
  */
 readonly taints?: readonly Taint[]
 readonly configSource?: NodeConfigSource
 /**
- * Pod cid rs of the node spec.
+ * Address ranges for the pods of this node, at most one per IP family.
  */
 readonly podCIDRs?: readonly string[]
 }
 /**
- * Taint.
+ * A mark on a node that keeps pods away.
  */
 export interface Taint {
 /**
- * The key.
+ * Name of the taint.
  */
 readonly key: string
 /**
- * The value.
+ * Value of the taint.
  */
 readonly value?: string
 /**
- * What happens to pods that do not tolerate it.
+ * NoSchedule keeps new pods out, PreferNoSchedule tries to, NoExecute also evicts those that run.
  */
 readonly effect: string
 /**
- * Time added of the taint.
+ * When a NoExecute taint was put on.
  */
 readonly timeAdded?: string
 }
 /**
- * Node config source.
+ * No longer used: where kubelet settings come from.
  */
 export interface NodeConfigSource {
 readonly configMap?: ConfigMapNodeConfigSource
 }
 /**
- * Config map node config source.
+ * No longer used: a ConfigMap with kubelet settings.
  */
 export interface ConfigMapNodeConfigSource {
 /**
- * Namespace it is in.
+ * Namespace of the ConfigMap.
  */
 readonly namespace: string
 /**
- * Name of the config map node config source.
+ * Name of the ConfigMap.
  */
 readonly name: string
 /**
- * Unique in time and space; made by the system.
+ * Uid of the ConfigMap.
  */
 readonly uid?: string
 /**
- * Changes with every write; opaque.
+ * Version of the ConfigMap.
  */
 readonly resourceVersion?: string
 /**
- * Kubelet config key of the config map node config source.
+ * Key that holds the settings.
  */
 readonly kubeletConfigKey: string
 }
 /**
- * The observed state of the node.
+ * What a node reports of itself.
  */
 export interface NodeStatus {
 /**
- * Capacity of the node status.
+ * Everything the machine has, by resource.
  */
 readonly capacity?: {
 readonly [k: string]: string
 }
 /**
- * Allocatable of the node status.
+ * What pods may use of it, by resource.
  */
 readonly allocatable?: {
 readonly [k: string]: string
 }
 /**
- * Where in its life it is.
+ * No longer used.
  */
 readonly phase?: string
 /**
- * Facts about the current state, each true, false or unknown.
+ * Ready, MemoryPressure, DiskPressure, PIDPressure and NetworkUnavailable.
  */
 readonly conditions?: readonly NodeCondition[]
 /**
- * Addresses of the node status.
+ * Addresses and names the node can be reached by.
  */
 readonly addresses?: readonly NodeAddress[]
 readonly daemonEndpoints?: NodeDaemonEndpoints
 readonly nodeInfo?: NodeSystemInfo
 /**
- * Images of the node status.
+ * Container images on the node, largest first.
  */
 readonly images?: readonly ContainerImage[]
 /**
- * Volumes in use of the node status.
+ * Attachable volumes that the node has mounted.
  */
 readonly volumesInUse?: readonly string[]
 /**
- * Volumes attached of the node status.
+ * Volumes that are attached to the node.
  */
 readonly volumesAttached?: readonly AttachedVolume[]
 readonly config?: NodeConfigStatus
 /**
- * Runtime handlers of the node status.
+ * Runtime handlers of the container runtime.
  */
 readonly runtimeHandlers?: readonly NodeRuntimeHandler[]
 readonly features?: NodeFeatures
 /**
- * Declared features of the node status.
+ * Names of features that this node offers to the scheduler.
  */
 readonly declaredFeatures?: readonly string[]
 }
 /**
- * Node condition.
+ * One fact about a node.
  */
 export interface NodeCondition {
 /**
- * Which kind of it this is.
+ * Such as Ready or MemoryPressure.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * Last heartbeat time, as RFC 3339.
+ * When the node last confirmed it.
  */
 readonly lastHeartbeatTime?: string
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime?: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message?: string
 }
 /**
- * Node address.
+ * One address of a node.
  */
 export interface NodeAddress {
 /**
- * Which kind of it this is.
+ * Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS.
  */
 readonly type: string
 /**
- * Address of the node address.
+ * The address or name.
  */
 readonly address: string
 }
 /**
- * Node daemon endpoints.
+ * Ports of a node's own services.
  */
 export interface NodeDaemonEndpoints {
 readonly kubeletEndpoint?: DaemonEndpoint
 }
 /**
- * Daemon endpoint.
+ * The port of one service of a node.
  */
 export interface DaemonEndpoint {
 /**
- * Port of the daemon endpoint.
+ * Port number.
  */
 readonly Port: number
 }
 /**
- * Node system info.
+ * Versions and identities of a machine and its software.
  */
 export interface NodeSystemInfo {
 /**
- * Machine identifier of the node system info.
+ * The operating system's machine id.
  */
 readonly machineID: string
 /**
- * System uuid of the node system info.
+ * The hardware's uuid.
  */
 readonly systemUUID: string
 /**
- * Boot identifier of the node system info.
+ * Different after every boot.
  */
 readonly bootID: string
 /**
- * Kernel version of the node system info.
+ * Version of the kernel.
  */
 readonly kernelVersion: string
 /**
- * Operating system image of the node system info.
+ * Name of the operating system.
  */
 readonly osImage: string
 /**
- * Container runtime version of the node system info.
+ * Name and version of the container runtime, such as containerd://2.1.4.
  */
 readonly containerRuntimeVersion: string
 /**
- * Kubelet version of the node system info.
+ * Version of the node agent.
  */
 readonly kubeletVersion: string
 /**
- * Kube proxy version of the node system info.
+ * No longer used.
  */
 readonly kubeProxyVersion: string
 /**
- * Operating system of the node system info.
+ * Such as linux.
  */
 readonly operatingSystem: string
 /**
- * Architecture of the node system info.
+ * Such as amd64 or arm64.
  */
 readonly architecture: string
 readonly swap?: NodeSwapStatus
 }
 /**
- * The observed state of the node swap.
+ * Swap space of a machine.
  */
 export interface NodeSwapStatus {
 /**
- * Capacity of the node swap status.
+ * Its size in bytes.
  */
 readonly capacity?: number
 }
 /**
- * Container image.
+ * A container image on a node.
  */
 export interface ContainerImage {
 /**
- * Names of the container image.
+ * Names by which it is known, tags and digests.
  */
 readonly names?: readonly string[]
 /**
- * Size bytes of the container image.
+ * Its size in bytes.
  */
 readonly sizeBytes?: number
 }
 /**
- * Attached volume.
+ * A volume attached to a node.
  */
 export interface AttachedVolume {
 /**
- * Name of the attached volume.
+ * Name of the volume.
  */
 readonly name: string
 /**
- * Device path of the attached volume.
+ * Device under which the node sees it.
  */
 readonly devicePath: string
 }
 /**
- * The observed state of the node config.
+ * No longer used: state of settings from a ConfigMap.
  */
 export interface NodeConfigStatus {
 readonly assigned?: NodeConfigSource
 readonly active?: NodeConfigSource
 readonly lastKnownGood?: NodeConfigSource
 /**
- * Error of the node config status.
+ * Why the assigned settings are not in use.
  */
 readonly error?: string
 }
 /**
- * Node runtime handler.
+ * One handler of the container runtime.
  */
 export interface NodeRuntimeHandler {
 /**
- * Name of the node runtime handler.
+ * Name of the handler; empty for the default one.
  */
 readonly name?: string
 readonly features?: NodeRuntimeHandlerFeatures
 }
 /**
- * Node runtime handler features.
+ * What a runtime handler can do.
  */
 export interface NodeRuntimeHandlerFeatures {
 /**
- * Recursive read only mounts of the node runtime handler features.
+ * Whether it can make mounts read-only with everything below them.
  */
 readonly recursiveReadOnlyMounts?: boolean
 /**
- * User namespaces of the node runtime handler features.
+ * Whether it can run pods in user namespaces.
  */
 readonly userNamespaces?: boolean
 }
 /**
- * Node features.
+ * What the container runtime's implementation can do.
  */
 export interface NodeFeatures {
 /**
- * Supplemental groups policy of the node features.
+ * Whether it follows supplementalGroupsPolicy.
  */
 readonly supplementalGroupsPolicy?: boolean
 }
 /**
- * A group of containers that run together on one node and share network and volumes.
+ * Containers that run together on one node and share network and volumes.
  */
 export interface Pod {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -3527,176 +3527,176 @@ readonly status?: PodStatus
  */
 export interface PodStatus {
 /**
- * Where in its life it is.
+ * Pending, Running, Succeeded, Failed or Unknown.
  */
 readonly phase?: string
 /**
- * Facts about the current state, each true, false or unknown.
+ * PodScheduled, Initialized, ContainersReady, Ready and others.
  */
 readonly conditions?: readonly PodCondition[]
 /**
- * A sentence, for people.
+ * Why it is in this phase, for people.
  */
 readonly message?: string
 /**
- * One word, for programs.
+ * Why it is in this phase, in one CamelCase word such as Evicted.
  */
 readonly reason?: string
 /**
- * Host IP address of the pod status.
+ * Address of its node.
  */
 readonly hostIP?: string
 /**
- * Pod IP address of the pod status.
+ * Address of the pod.
  */
 readonly podIP?: string
 /**
- * Start time, as RFC 3339.
+ * When its node took it up.
  */
 readonly startTime?: string
 /**
- * Container statuses of the pod status.
+ * State of each container.
  */
 readonly containerStatuses?: readonly ContainerStatus[]
 /**
- * Qos class of the pod status.
+ * Guaranteed, Burstable or BestEffort; from requests and limits.
  */
 readonly qosClass?: string
 /**
- * Init container statuses of the pod status.
+ * State of each init container.
  */
 readonly initContainerStatuses?: readonly ContainerStatus[]
 /**
- * Nominated node name of the pod status.
+ * Node on which room is being made for it.
  */
 readonly nominatedNodeName?: string
 /**
- * Pod i ps of the pod status.
+ * Addresses of the pod, one per IP family; the first equals podIP.
  */
 readonly podIPs?: readonly PodIP[]
 /**
- * Ephemeral container statuses of the pod status.
+ * State of each debugging container.
  */
 readonly ephemeralContainerStatuses?: readonly ContainerStatus[]
 /**
- * Resize of the pod status.
+ * State of a change of resources; conditions tell it now.
  */
 readonly resize?: string
 /**
- * Resource claim statuses of the pod status.
+ * Claims that were made for it.
  */
 readonly resourceClaimStatuses?: readonly PodResourceClaimStatus[]
 /**
- * Host i ps of the pod status.
+ * Addresses of its node, one per IP family.
  */
 readonly hostIPs?: readonly HostIP[]
 /**
- * The generation of the spec that this status speaks of.
+ * Generation of the spec that this status is about.
  */
 readonly observedGeneration?: number
 readonly extendedResourceClaimStatus?: PodExtendedResourceClaimStatus
 /**
- * Allocated resources of the pod status.
+ * What its node has reserved for the pod as a whole.
  */
 readonly allocatedResources?: {
 readonly [k: string]: string
 }
 readonly resources?: ResourceRequirements
 /**
- * Node allocatable resource claim statuses of the pod status.
+ * Shares of the node's own resources taken by its claims.
  */
 readonly nodeAllocatableResourceClaimStatuses?: readonly NodeAllocatableResourceClaimStatus[]
 }
 /**
- * Pod condition.
+ * One fact about a pod.
  */
 export interface PodCondition {
 /**
- * Which kind of it this is.
+ * Such as Ready.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * Last probe time, as RFC 3339.
+ * No longer used.
  */
 readonly lastProbeTime?: string
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime?: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message?: string
 /**
- * The generation of the spec that this status speaks of.
+ * Generation of the spec that the condition is about.
  */
 readonly observedGeneration?: number
 }
 /**
- * The observed state of the container.
+ * State of a container.
  */
 export interface ContainerStatus {
 /**
- * Name of the container status.
+ * Name of the container.
  */
 readonly name: string
 readonly state?: ContainerState
 readonly lastState?: ContainerState
 /**
- * Ready of the container status.
+ * Whether it passes its readiness check.
  */
 readonly ready: boolean
 /**
- * Restart count of the container status.
+ * How often it was started again.
  */
 readonly restartCount: number
 /**
- * Image to run, such as registry.example/app:1.2.
+ * Image it runs, as the runtime names it.
  */
 readonly image: string
 /**
- * Image identifier of the container status.
+ * Digest of that image.
  */
 readonly imageID: string
 /**
- * Container identifier of the container status.
+ * Id of the container, such as containerd://….
  */
 readonly containerID?: string
 /**
- * Started of the container status.
+ * Whether it has passed its startup check.
  */
 readonly started?: boolean
 /**
- * Allocated resources of the container status.
+ * What its node has reserved for it.
  */
 readonly allocatedResources?: {
 readonly [k: string]: string
 }
 readonly resources?: ResourceRequirements
 /**
- * Volume mounts of the container status.
+ * State of its mounts.
  */
 readonly volumeMounts?: readonly VolumeMountStatus[]
 readonly user?: ContainerUser
 /**
- * Allocated resources status of the container status.
+ * Health of devices it was given.
  */
 readonly allocatedResourcesStatus?: readonly ResourceStatus[]
 /**
- * Stop signal of the container status.
+ * Signal that will ask it to end.
  */
 readonly stopSignal?: string
 }
 /**
- * Container state.
+ * What a container does. At most one of these; none counts as waiting.
  */
 export interface ContainerState {
 readonly waiting?: ContainerStateWaiting
@@ -3704,11 +3704,11 @@ readonly running?: ContainerStateRunning
 readonly terminated?: ContainerStateTerminated
 }
 /**
- * Container state waiting.
+ * Why a container does not run yet.
  */
 export interface ContainerStateWaiting {
 /**
- * One word, for programs.
+ * One CamelCase word, such as ImagePullBackOff.
  */
 readonly reason?: string
 /**
@@ -3717,57 +3717,57 @@ readonly reason?: string
 readonly message?: string
 }
 /**
- * Container state running.
+ * Since when a container runs.
  */
 export interface ContainerStateRunning {
 /**
- * Started at of the container state running.
+ * When it was started.
  */
 readonly startedAt?: string
 }
 /**
- * Container state terminated.
+ * How a container ended.
  */
 export interface ContainerStateTerminated {
 /**
- * Exit code of the container state terminated.
+ * Its exit code.
  */
 readonly exitCode: number
 /**
- * Signal of the container state terminated.
+ * Signal that ended it.
  */
 readonly signal?: number
 /**
- * One word, for programs.
+ * One CamelCase word, such as Completed, Error or OOMKilled.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * Its last words.
  */
 readonly message?: string
 /**
- * Started at of the container state terminated.
+ * When it had been started.
  */
 readonly startedAt?: string
 /**
- * Finished at of the container state terminated.
+ * When it ended.
  */
 readonly finishedAt?: string
 /**
- * Container identifier of the container state terminated.
+ * Id of the container.
  */
 readonly containerID?: string
 }
 /**
- * The observed state of the volume mount.
+ * State of a mount.
  */
 export interface VolumeMountStatus {
 /**
- * Name of the volume mount status.
+ * Name of the volume.
  */
 readonly name: string
 /**
- * Where in the container it appears.
+ * Path in the container.
  */
 readonly mountPath: string
 /**
@@ -3775,72 +3775,72 @@ readonly mountPath: string
  */
 readonly readOnly?: boolean
 /**
- * Recursive read only of the volume mount status.
+ * Whether mounts below are read-only, too.
  */
 readonly recursiveReadOnly?: string
 readonly volumeStatus?: VolumeStatus
 }
 /**
- * The observed state of the volume.
+ * State of a mounted volume.
  */
 export interface VolumeStatus {
 readonly image?: ImageVolumeStatus
 }
 /**
- * The observed state of the image volume.
+ * State of an image volume.
  */
 export interface ImageVolumeStatus {
 /**
- * Image ref of the image volume status.
+ * Digest of the mounted image.
  */
 readonly imageRef: string
 }
 /**
- * Container user.
+ * Identity that a container's first process started with.
  */
 export interface ContainerUser {
 readonly linux?: LinuxContainerUser
 }
 /**
- * Linux container user.
+ * Ids of a process on Linux.
  */
 export interface LinuxContainerUser {
 /**
- * Unique in time and space; made by the system.
+ * User id.
  */
 readonly uid: number
 /**
- * Group id of the linux container user.
+ * Group id.
  */
 readonly gid: number
 /**
- * Supplemental groups of the linux container user.
+ * Further group ids.
  */
 readonly supplementalGroups?: readonly number[]
 }
 /**
- * The observed state of the resource.
+ * Health of devices of one kind.
  */
 export interface ResourceStatus {
 /**
- * Name of the resource status.
+ * Name of the resource.
  */
 readonly name: string
 /**
- * What is requested, and the most that may be used.
+ * Each device and its health.
  */
 readonly resources?: readonly ResourceHealth[]
 }
 /**
- * Resource health.
+ * Health of one device.
  */
 export interface ResourceHealth {
 /**
- * Resource identifier of the resource health.
+ * Id of the device.
  */
 readonly resourceID: string
 /**
- * Health of the resource health.
+ * Healthy, Unhealthy or Unknown.
  */
 readonly health?: string
 /**
@@ -3849,116 +3849,116 @@ readonly health?: string
 readonly message?: string
 }
 /**
- * Pod IP address.
+ * An address of a pod.
  */
 export interface PodIP {
 /**
- * IP address of the pod IP address.
+ * The address.
  */
 readonly ip: string
 }
 /**
- * The observed state of the pod resource claim.
+ * A claim that was made for a pod.
  */
 export interface PodResourceClaimStatus {
 /**
- * Name of the pod resource claim status.
+ * Entry of the pod's resourceClaims.
  */
 readonly name: string
 /**
- * Resource claim name of the pod resource claim status.
+ * Name of the claim.
  */
 readonly resourceClaimName?: string
 }
 /**
- * Host IP address.
+ * An address of a node.
  */
 export interface HostIP {
 /**
- * IP address of the host IP address.
+ * The address.
  */
 readonly ip: string
 }
 /**
- * The observed state of the pod extended resource claim.
+ * The claim that was made for a pod's extended resources.
  */
 export interface PodExtendedResourceClaimStatus {
 /**
- * Request mappings of the pod extended resource claim status.
+ * Which container's resource is which request of the claim.
  */
 readonly requestMappings: readonly ContainerExtendedResourceRequest[]
 /**
- * Resource claim name of the pod extended resource claim status.
+ * Name of the claim.
  */
 readonly resourceClaimName: string
 }
 /**
- * Container extended resource request.
+ * An extended resource of a container, as a request of a claim.
  */
 export interface ContainerExtendedResourceRequest {
 /**
- * Container name of the container extended resource request.
+ * Name of the container.
  */
 readonly containerName: string
 /**
- * Resource name of the container extended resource request.
+ * Name of the extended resource.
  */
 readonly resourceName: string
 /**
- * Request name of the container extended resource request.
+ * Name of the request in the claim.
  */
 readonly requestName: string
 }
 /**
- * The observed state of the node allocatable resource claim.
+ * A share of the node's own resources taken by a claim.
  */
 export interface NodeAllocatableResourceClaimStatus {
 /**
- * Resource claim name of the node allocatable resource claim status.
+ * Name of the claim.
  */
 readonly resourceClaimName: string
 /**
- * The programs of the pod; at least one.
+ * Containers that use the claim.
  */
 readonly containers?: readonly string[]
 /**
- * What is requested, and the most that may be used.
+ * Amounts, by resource.
  */
 readonly resources: {
 readonly [k: string]: string
 }
 }
 /**
- * Confidential keys and values, for containers to read.
+ * Confidential values by key, to be read by containers.
  */
 export interface Secret {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 /**
- * The keys and values.
+ * Values as base64, by key.
  */
 readonly data?: {
 readonly [k: string]: string
 }
 /**
- * Which kind of it this is.
+ * What the content is for, such as kubernetes.io/tls; some types demand certain keys. Cannot change. Without it, Opaque.
  */
 readonly type?: string
 /**
- * Plain text that the system stores in data; never returned.
+ * Values as plain text, for writing only: they are encoded into data and win over it.
  */
 readonly stringData?: {
 readonly [k: string]: string
 }
 /**
- * Refuse any further change of the data.
+ * When true, the values can never be changed again.
  */
 readonly immutable?: boolean
 }
@@ -3967,24 +3967,24 @@ readonly immutable?: boolean
  */
 export interface ServiceAccount {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 /**
- * Secrets of the service account.
+ * Secrets that its pods may refer to; no longer needed for tokens.
  */
 readonly secrets?: readonly ObjectReference[]
 /**
- * Image pull secrets of the service account.
+ * Registry credentials that are added to its pods.
  */
 readonly imagePullSecrets?: readonly LocalObjectReference[]
 /**
- * Automount service account token of the service account.
+ * Whether its pods get a token mounted; a pod's own setting wins.
  */
 readonly automountServiceAccountToken?: boolean
 }
@@ -3993,11 +3993,11 @@ readonly automountServiceAccountToken?: boolean
  */
 export interface Service {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
@@ -4005,175 +4005,175 @@ readonly spec?: ServiceSpec
 readonly status?: ServiceStatus
 }
 /**
- * How a Service is reached, and which pods answer.
+ * Which pods answer for a Service, and under which addresses and ports.
  */
 export interface ServiceSpec {
 /**
- * Ports, by number and optional name.
+ * Ports the Service listens on.
  */
 readonly ports?: readonly ServicePort[]
 /**
- * Which pods belong to it.
+ * Labels of the pods that answer. Without it, the endpoints are somebody else's business.
  */
 readonly selector?: {
 readonly [k: string]: string
 }
 /**
- * The address inside the cluster; None for a headless Service.
+ * Address inside the cluster. Chosen by the system when empty; None for a headless Service; cannot change.
  */
 readonly clusterIP?: string
 /**
- * Which kind of it this is.
+ * ClusterIP, NodePort, LoadBalancer or ExternalName; each of the first three includes the one before it.
  */
 readonly type?: string
 /**
- * External i ps of the service spec.
+ * Further addresses at which nodes accept traffic for it; routing them there is not the system's task.
  */
 readonly externalIPs?: readonly string[]
 /**
- * Whether a client stays with one pod.
+ * ClientIP keeps a client with one pod; None spreads every connection.
  */
 readonly sessionAffinity?: string
 /**
- * Load balancer IP address of the service spec.
+ * Wanted address of the load balancer, where the provider honours it.
  */
 readonly loadBalancerIP?: string
 /**
- * Load balancer source ranges of the service spec.
+ * Clients allowed through the load balancer, as address ranges.
  */
 readonly loadBalancerSourceRanges?: readonly string[]
 /**
- * Name of a host elsewhere that stands for this Service.
+ * Host name that DNS gives for this Service; only for type ExternalName.
  */
 readonly externalName?: string
 /**
- * External traffic policy of the service spec.
+ * For traffic from outside: Cluster uses all pods, Local only those on the node it arrives at and keeps the client's address.
  */
 readonly externalTrafficPolicy?: string
 /**
- * Health check node port of the service spec.
+ * Port at which nodes tell a load balancer whether they have local pods; with externalTrafficPolicy Local.
  */
 readonly healthCheckNodePort?: number
 /**
- * Publish not ready addresses of the service spec.
+ * Whether pods that are not ready are published, too.
  */
 readonly publishNotReadyAddresses?: boolean
 readonly sessionAffinityConfig?: SessionAffinityConfig
 /**
- * IP address family policy of the service spec.
+ * SingleStack, PreferDualStack or RequireDualStack.
  */
 readonly ipFamilyPolicy?: string
 /**
- * Cluster i ps of the service spec.
+ * All addresses inside the cluster, one per IP family; the first equals clusterIP.
  */
 readonly clusterIPs?: readonly string[]
 /**
- * IP address families of the service spec.
+ * IPv4, IPv6 or both, in the order of clusterIPs.
  */
 readonly ipFamilies?: readonly string[]
 /**
- * Allocate load balancer node ports of the service spec.
+ * Whether a load balancer Service gets node ports. Without it, true.
  */
 readonly allocateLoadBalancerNodePorts?: boolean
 /**
- * Load balancer class of the service spec.
+ * Which load balancer implementation serves it.
  */
 readonly loadBalancerClass?: string
 /**
- * Internal traffic policy of the service spec.
+ * For traffic from inside: Cluster uses all pods, Local only those on the client's node.
  */
 readonly internalTrafficPolicy?: string
 /**
- * Traffic distribution of the service spec.
+ * Preference for near endpoints, such as PreferSameZone or PreferSameNode.
  */
 readonly trafficDistribution?: string
 }
 /**
- * Service port.
+ * One port of a Service.
  */
 export interface ServicePort {
 /**
- * Name of the service port.
+ * Name of the port; needed when there are several.
  */
 readonly name?: string
 /**
- * TCP, UDP or SCTP.
+ * TCP, UDP or SCTP. Without it, TCP.
  */
 readonly protocol?: string
 /**
- * Port number.
+ * Port the Service listens on.
  */
 readonly port: number
 /**
- * Port of the pod, by number or name.
+ * Port of the pods, by number or name. Without it, the same as port.
  */
 readonly targetPort?: number | string
 /**
- * Port opened on every node.
+ * Port opened on every node, for types NodePort and LoadBalancer. Chosen by the system when 0.
  */
 readonly nodePort?: number
 /**
- * App protocol of the service port.
+ * Protocol spoken above the transport, as a hint.
  */
 readonly appProtocol?: string
 }
 /**
- * Session affinity config.
+ * Settings of session affinity.
  */
 export interface SessionAffinityConfig {
 readonly clientIP?: ClientIPConfig
 }
 /**
- * Client IP address config.
+ * Settings of affinity by client address.
  */
 export interface ClientIPConfig {
 /**
- * Timeout, in seconds.
+ * Seconds of silence after which a client may be given another pod. Without it, 10800.
  */
 readonly timeoutSeconds?: number
 }
 /**
- * The observed state of the service.
+ * What a Service was given from outside.
  */
 export interface ServiceStatus {
 readonly loadBalancer?: LoadBalancerStatus
 /**
- * Facts about the current state, each true, false or unknown.
+ * Facts about the Service.
  */
 readonly conditions?: readonly Condition[]
 }
 /**
- * The observed state of the load balancer.
+ * A load balancer.
  */
 export interface LoadBalancerStatus {
 /**
- * Ingress of the load balancer status.
+ * Where traffic is to be sent.
  */
 readonly ingress?: readonly LoadBalancerIngress[]
 }
 /**
- * Load balancer ingress.
+ * One entrance of a load balancer.
  */
 export interface LoadBalancerIngress {
 /**
- * IP address of the load balancer ingress.
+ * Its address.
  */
 readonly ip?: string
 /**
- * Hostname of the load balancer ingress.
+ * Its host name.
  */
 readonly hostname?: string
 /**
- * IP address mode of the load balancer ingress.
+ * VIP when traffic arrives with the load balancer's address as destination, Proxy when it arrives with a node's or pod's.
  */
 readonly ipMode?: string
 /**
- * Ports, by number and optional name.
+ * State of each port.
  */
 readonly ports?: readonly PortStatus[]
 }
 /**
- * The observed state of the port.
+ * State of one port of a load balancer.
  */
 export interface PortStatus {
 /**
@@ -4185,36 +4185,36 @@ readonly port: number
  */
 readonly protocol: string
 /**
- * Error of the port status.
+ * Why the port does not work.
  */
 readonly error?: string
 }
 /**
- * Condition.
+ * One fact about an object's state.
  */
 export interface Condition {
 /**
- * Which kind of it this is.
+ * What it is about, in CamelCase.
  */
 readonly type: string
 /**
- * What is observed; written by the system.
+ * True, False or Unknown.
  */
 readonly status: string
 /**
- * The generation of the spec that this status speaks of.
+ * Generation of the spec that the condition is about.
  */
 readonly observedGeneration?: number
 /**
- * When the status last changed.
+ * When the status last changed its value.
  */
 readonly lastTransitionTime: string
 /**
- * One word, for programs.
+ * One CamelCase word on why, for programs.
  */
 readonly reason: string
 /**
- * A sentence, for people.
+ * A sentence on why, for people.
  */
 readonly message: string
 }
@@ -4223,115 +4223,115 @@ readonly message: string
  */
 export interface EndpointSlice {
 /**
- * Group and version of this kind, such as apps/v1.
+ * API version of the object.
  */
 readonly apiVersion: string
 /**
- * Name of this kind.
+ * Kind of the object.
  */
 readonly kind: string
 readonly metadata: ObjectMeta
 /**
- * Endpoints of the endpoint slice.
+ * The endpoints, at most 1000.
  */
 readonly endpoints?: readonly Endpoint[]
 /**
- * Ports, by number and optional name.
+ * Ports that all of the endpoints offer.
  */
 readonly ports?: readonly EndpointPort[]
 /**
- * Address type of the endpoint slice.
+ * IPv4, IPv6 or FQDN; cannot change.
  */
 readonly addressType: string
 }
 /**
- * Endpoint.
+ * One network endpoint: usually a pod.
  */
 export interface Endpoint {
 /**
- * Addresses of the endpoint.
+ * Its addresses; consumers use the first.
  */
 readonly addresses: readonly string[]
 readonly conditions?: EndpointConditions
 /**
- * Hostname of the endpoint.
+ * Host name of the endpoint in DNS.
  */
 readonly hostname?: string
 readonly targetRef?: ObjectReference
 /**
- * Deprecated topology of the endpoint.
+ * Left over from the API's beta; read-only.
  */
 readonly deprecatedTopology?: {
 readonly [k: string]: string
 }
 /**
- * The node it runs on.
+ * Node it is on.
  */
 readonly nodeName?: string
 /**
- * Zone of the endpoint.
+ * Zone it is in.
  */
 readonly zone?: string
 readonly hints?: EndpointHints
 }
 /**
- * Endpoint conditions.
+ * Whether an endpoint may get traffic.
  */
 export interface EndpointConditions {
 /**
- * Ready of the endpoint conditions.
+ * It answers and is not ending. Absent counts as true.
  */
 readonly ready?: boolean
 /**
- * Serving of the endpoint conditions.
+ * It answers, whether ending or not. Absent counts as true.
  */
 readonly serving?: boolean
 /**
- * Terminating of the endpoint conditions.
+ * It is ending. Absent counts as false.
  */
 readonly terminating?: boolean
 }
 /**
- * Endpoint hints.
+ * Which clients should prefer an endpoint.
  */
 export interface EndpointHints {
 /**
- * For zones of the endpoint hints.
+ * Zones whose clients should use it.
  */
 readonly forZones?: readonly ForZone[]
 /**
- * For nodes of the endpoint hints.
+ * Nodes whose clients should use it.
  */
 readonly forNodes?: readonly ForNode[]
 }
 /**
- * For zone.
+ * A zone in a hint.
  */
 export interface ForZone {
 /**
- * Name of the for zone.
+ * Name of the zone.
  */
 readonly name: string
 }
 /**
- * For node.
+ * A node in a hint.
  */
 export interface ForNode {
 /**
- * Name of the for node.
+ * Name of the node.
  */
 readonly name: string
 }
 /**
- * Endpoint port.
+ * One port that endpoints offer.
  */
 export interface EndpointPort {
 /**
- * Name of the endpoint port.
+ * Name of the port, the same as in the Service.
  */
 readonly name?: string
 /**
- * TCP, UDP or SCTP.
+ * TCP, UDP or SCTP. Without it, TCP.
  */
 readonly protocol?: string
 /**
@@ -4339,7 +4339,7 @@ readonly protocol?: string
  */
 readonly port?: number
 /**
- * App protocol of the endpoint port.
+ * Protocol spoken above the transport, as a hint.
  */
 readonly appProtocol?: string
 }
@@ -4582,209 +4582,224 @@ readonly message?: string
 readonly time?: string
 }
 /**
- * List meta.
+ * What every list has.
  */
 export interface ListMeta {
 /**
- * Self link of the list meta.
+ * No longer used.
  */
 readonly selfLink?: string
 /**
- * Changes with every write; opaque.
+ * State of the store that the list shows; a watch can start from it.
  */
 readonly resourceVersion?: string
 /**
- * Continue of the list meta.
+ * Token for the next page; empty on the last one.
  */
 readonly continue?: string
 /**
- * Remaining item count of the list meta.
+ * Objects on later pages, when known.
  */
 readonly remainingItemCount?: number
 readonly shardInfo?: ShardInfo
 }
 /**
- * Shard info.
+ * Part of a collection.
  */
 export interface ShardInfo {
 /**
- * Which pods belong to it.
+ * The shard selector of the request.
  */
 readonly selector: string
 }
 /**
- * The outcome of a request that has no object to return.
+ * The outcome of a request that has no object to answer with.
  */
 export interface Status {
 readonly metadata?: ListMeta
 /**
- * What is observed; written by the system.
+ * Success or Failure.
  */
 readonly status?: string
 /**
- * A sentence, for people.
+ * What happened, for people.
  */
 readonly message?: string
 /**
- * One word, for programs.
+ * What happened, in one CamelCase word for programs.
  */
 readonly reason?: string
 readonly details?: StatusDetails
 /**
- * Code of the status.
+ * HTTP status code.
  */
 readonly code?: number
 }
 /**
- * Status details.
+ * More about a failure.
  */
 export interface StatusDetails {
 /**
- * Name of the status details.
+ * Name of the object concerned.
  */
 readonly name?: string
 /**
- * Group of the status details.
+ * API group of the object concerned.
  */
 readonly group?: string
 /**
- * The kind.
+ * Kind or resource concerned.
  */
 readonly kind?: string
 /**
- * Causes of the status details.
+ * The single problems, for failures that have several.
  */
 readonly causes?: readonly StatusCause[]
 /**
- * Retry after, in seconds.
+ * Seconds to wait before another try.
  */
 readonly retryAfterSeconds?: number
 /**
- * Unique in time and space; made by the system.
+ * Uid of the object concerned.
  */
 readonly uid?: string
 }
 /**
- * Status cause.
+ * One problem of a request.
  */
 export interface StatusCause {
 /**
- * One word, for programs.
+ * The kind of problem, in one CamelCase word.
  */
 readonly reason?: string
 /**
- * A sentence, for people.
+ * The problem, for people.
  */
 readonly message?: string
 /**
- * Field of the status cause.
+ * The field at fault, such as spec.containers[0].name.
  */
 readonly field?: string
 }
 /**
- * Delete options.
+ * How to delete.
  */
 export interface DeleteOptions {
 /**
- * Grace period, in seconds.
+ * Seconds the object is given to end; 0 is at once. Without it, the kind's or the object's own.
  */
 readonly gracePeriodSeconds?: number
 readonly preconditions?: Preconditions
 /**
- * Orphan dependents of the delete options.
+ * No longer used; see propagationPolicy.
  */
 readonly orphanDependents?: boolean
 /**
- * Propagation policy of the delete options.
+ * What becomes of objects it owns: Background deletes them afterwards, Foreground before, Orphan leaves them.
  */
 readonly propagationPolicy?: string
 /**
- * Dry run of the delete options.
+ * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
 /**
- * Ignore store read error with cluster breaking potential of the delete options.
+ * Deletes even an object that cannot be read from the store. Dangerous.
  */
 readonly ignoreStoreReadErrorWithClusterBreakingPotential?: boolean
 }
 /**
- * Preconditions.
+ * What must be true of an object for a deletion to take place.
  */
 export interface Preconditions {
 /**
- * Unique in time and space; made by the system.
+ * The object has this uid.
  */
 readonly uid?: string
 /**
- * Changes with every write; opaque.
+ * The object has this resource version.
  */
 readonly resourceVersion?: string
 }
 /**
- * Create options.
+ * How to create.
  */
 export interface CreateOptions {
 /**
- * Dry run of the create options.
+ * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
 /**
- * Field manager of the create options.
+ * Name under which the written fields are recorded.
  */
 readonly fieldManager?: string
 /**
- * Field validation of the create options.
+ * What happens to unknown and duplicate fields: Ignore, Warn or Strict.
  */
 readonly fieldValidation?: string
 }
 /**
- * Update options.
+ * How to update.
  */
 export interface UpdateOptions {
 /**
- * Dry run of the update options.
+ * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
 /**
- * Field manager of the update options.
+ * Name under which the written fields are recorded.
  */
 readonly fieldManager?: string
 /**
- * Field validation of the update options.
+ * What happens to unknown and duplicate fields: Ignore, Warn or Strict.
  */
 readonly fieldValidation?: string
 }
 /**
- * Patch options.
+ * How to patch.
  */
 export interface PatchOptions {
 /**
- * Dry run of the patch options.
+ * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
 /**
- * Force of the patch options.
+ * Take fields over from other managers; only for apply patches.
  */
 readonly force?: boolean
 /**
- * Field manager of the patch options.
+ * Name under which the written fields are recorded; apply patches need it.
  */
 readonly fieldManager?: string
 /**
- * Field validation of the patch options.
+ * What happens to unknown and duplicate fields: Ignore, Warn or Strict.
  */
 readonly fieldValidation?: string
 }
 /**
- * Watch event.
+ * One change in a watch.
  */
 export interface WatchEvent {
 /**
- * Which kind of it this is.
+ * ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.
  */
 readonly type: string
 /**
- * Object of the watch event.
+ * The object after the change; for ERROR a Status.
  */
 readonly object: Record<string, unknown>
+}
+/**
+ * Asks for a pod to be removed in an orderly way, within the limits of its disruption budget.
+ */
+export interface Eviction {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly deleteOptions?: DeleteOptions
 }
