@@ -1,0 +1,95 @@
+/** A commit, as far as deploying it needs to know it. */
+export interface CommitInfo {
+  readonly id: string;
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly message: string;
+  readonly author: string;
+  /** Author time in milliseconds since the epoch. */
+  readonly time: number;
+}
+
+export interface TreeEntry {
+  readonly name: string;
+  readonly id: string;
+  readonly is: "file" | "directory" | "symlink" | "submodule";
+}
+
+/** Objects by id. Ids name content, so answers may be cached for ever. Rejects when an object is missing or of another type. */
+export interface GitObjects {
+  commit(id: string): Promise<CommitInfo>;
+  tree(id: string): Promise<readonly TreeEntry[]>;
+  blob(id: string): Promise<Buffer>;
+  /** Many blobs in one go, in the order of their ids; one process instead of one read each. */
+  blobs(ids: readonly string[]): Promise<readonly Buffer[]>;
+}
+
+/** Where the desired branch is. */
+export type BranchState =
+  /** `note` tells what a reader of the status should know, such as a rewritten history. */
+  | { readonly is: "at"; readonly commit: string; readonly note?: string }
+  /** The branch has never been seen: nothing has been pushed. */
+  | { readonly is: "empty" }
+  /** It was there and is gone; `last` keeps running. */
+  | { readonly is: "deleted"; readonly last: string }
+  /** The remote cannot be asked; `last` keeps running, if there is one. */
+  | { readonly is: "unreachable"; readonly last: string | undefined; readonly error: string };
+
+/** Who a system commit is by. */
+export interface Signature {
+  readonly name: string;
+  readonly email: string;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+}
+
+export interface NewCommit {
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly message: string;
+  readonly signature: Signature;
+}
+
+export type PushResult =
+  | { readonly is: "pushed" }
+  /** Someone else moved the ref: fetch it, rebuild, try again. */
+  | { readonly is: "conflict"; readonly reason: string };
+
+/** Objects and refs to write to. No work tree exists anywhere. */
+export interface GitStore {
+  readonly objects: GitObjects;
+  writeBlob(content: Buffer | string): Promise<string>;
+  /** Entries in any order; they are sorted as Git wants them. */
+  writeTree(entries: readonly TreeEntry[]): Promise<string>;
+  writeCommit(commit: NewCommit): Promise<string>;
+  /** The ref's commit where the desired state lives (the remote, when there is one), newest; objects are local afterwards. */
+  fetchRef(ref: string): Promise<string | undefined>;
+  /** Compare-and-swap of one ref; `to` undefined deletes it, `from` undefined creates it. */
+  pushRef(ref: string, from: string | undefined, to: string | undefined): Promise<PushResult>;
+  /** Refs below a prefix with their commits. */
+  listRefs(prefix: string): Promise<ReadonlyMap<string, string>>;
+  /** How many commits `id` has behind it, itself included, counted no further than `max`. */
+  countCommits(id: string, max: number): Promise<number>;
+}
+
+/** A place that desired state comes from: the hosted repository, or a remote that is followed. */
+export interface GitSource {
+  /** For people: the URL without credentials. */
+  readonly url: string;
+  readonly branch: string;
+  readonly store: GitStore;
+  /** Looks where the branch is, and fetches what is new. Never rejects for a remote's sake: that is a state. */
+  look(signal: AbortSignal): Promise<BranchState>;
+  /** How long to wait before the next look; Infinity when pushes announce themselves. */
+  readonly pollIntervalMs: number;
+}
+
+/** The first characters of a commit's id, as people read them. */
+export function shortId(id: string, length = 10): string {
+  return id.slice(0, length);
+}
+
+/** A URL without user name, password and token. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, (whole, scheme: string) => (scheme.toLowerCase() === "ssh://" ? whole : scheme));
+}

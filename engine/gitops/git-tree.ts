@@ -1,0 +1,55 @@
+import type { GitObjects, GitStore, TreeEntry } from "./git-source.ts";
+
+/** Files by path; `undefined` removes one. A path ending in `/` with `undefined` removes the whole folder before anything else is done. */
+export type FileChanges = ReadonlyMap<string, string | Buffer | undefined>;
+
+/**
+ * Writes a tree that is `base` with some files changed, and returns its id. Only folders on the way to a change are read and written.
+ * Folders that become empty disappear, as they do in Git.
+ */
+export async function writeChangedTree(store: GitStore, base: string | undefined, changes: FileChanges): Promise<string> {
+  const entries = new Map<string, TreeEntry>((base === undefined ? [] : await store.objects.tree(base)).map((entry) => [entry.name, entry]));
+  const inFolders = new Map<string, Map<string, string | Buffer | undefined>>();
+  for (const [path, content] of changes) {
+    const slash = path.indexOf("/");
+    if (slash === path.length - 1 && content === undefined) entries.delete(path.slice(0, -1));
+    else if (slash >= 0) {
+      const folder = path.slice(0, slash);
+      inFolders.set(folder, (inFolders.get(folder) ?? new Map()).set(path.slice(slash + 1), content));
+    } else if (content === undefined) entries.delete(path);
+    else entries.set(path, { name: path, id: await store.writeBlob(content), is: "file" });
+  }
+  for (const [folder, inner] of inFolders) {
+    const existing = entries.get(folder);
+    const id = await writeChangedTree(store, existing?.is === "directory" ? existing.id : undefined, inner);
+    if ((await store.objects.tree(id)).length === 0) entries.delete(folder);
+    else entries.set(folder, { name: folder, id, is: "directory" });
+  }
+  return store.writeTree([...entries.values()]);
+}
+
+/** The content of one file of a tree; undefined when there is none. */
+export async function readFileOf(objects: GitObjects, tree: string, path: string): Promise<Buffer | undefined> {
+  const [head = "", ...rest] = path.split("/");
+  const entry = (await objects.tree(tree)).find((candidate) => candidate.name === head);
+  if (entry === undefined) return undefined;
+  if (rest.length === 0) return entry.is === "file" ? objects.blob(entry.id) : undefined;
+  return entry.is === "directory" ? readFileOf(objects, entry.id, rest.join("/")) : undefined;
+}
+
+/** The paths of all files below a folder of a tree. */
+export async function listFilesOf(objects: GitObjects, tree: string, folder: string): Promise<readonly string[]> {
+  let current: string | undefined = tree;
+  for (const name of folder.split("/").filter((part) => part !== "")) {
+    const entry: TreeEntry | undefined = current === undefined ? undefined : (await objects.tree(current)).find((child) => child.name === name && child.is === "directory");
+    current = entry?.id;
+  }
+  if (current === undefined) return [];
+  const found: string[] = [];
+  for (const entry of await objects.tree(current)) {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.is === "directory") found.push(...(await listFilesOf(objects, tree, path)));
+    else found.push(path);
+  }
+  return found;
+}

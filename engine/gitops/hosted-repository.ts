@@ -1,0 +1,79 @@
+import { promises as fs } from "node:fs";
+import path from "node:path";
+import git from "isomorphic-git";
+import type { BranchState, GitSource, Signature } from "./git-source.ts";
+import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
+import { writeChangedTree } from "./git-tree.ts";
+
+/** A push larger than this is cut off by Git: manifests are text. */
+const PUSH_BYTES_MAX = 256 << 20;
+
+/** What the hosted repository needs of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. */
+const REPOSITORY_CONFIG = `[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+[http]
+\treceivepack = true
+[receive]
+\tadvertisePushOptions = true
+\tfsckObjects = true
+\tmaxInputSize = ${PUSH_BYTES_MAX}
+\tdenyDeleteCurrent = ignore
+[receive "fsck"]
+\tmissingSpaceBeforeDate = ignore
+\tzeroPaddedFilemode = ignore
+[uploadpack]
+\tallowFilter = true
+[gc]
+\tautoDetach = true
+`;
+
+/** Creates the bare repository when it does not exist. Returns whether it was created just now. */
+export async function ensureHostedRepository(gitDir: string, branch: string): Promise<boolean> {
+  const exists = await fs.stat(path.join(gitDir, "HEAD")).then(() => true, () => false);
+  if (!exists) {
+    await fs.mkdir(gitDir, { recursive: true, mode: 0o700 });
+    await git.init({ fs, gitdir: gitDir, bare: true, defaultBranch: branch });
+  }
+  await fs.writeFile(path.join(gitDir, "config"), REPOSITORY_CONFIG);
+  return !exists;
+}
+
+/** Makes `files` the first commit of a branch. Does nothing when the branch exists; returns the commit, or undefined then. */
+export async function seedRepository(gitDir: string, branch: string, files: ReadonlyMap<string, Buffer | string>, signature: Signature, message: string): Promise<string | undefined> {
+  if ((await readRef(gitDir, `refs/heads/${branch}`)) !== undefined) return undefined;
+  const store = openGitStore(gitDir);
+  const tree = await writeChangedTree(store, undefined, files);
+  const commit = await store.writeCommit({ tree, parents: [], message, signature });
+  const result = await compareAndSwapRef(gitDir, `refs/heads/${branch}`, undefined, commit);
+  if (result.is === "conflict") throw new Error(`create branch ${branch}`, { cause: new Error(result.reason) });
+  return commit;
+}
+
+/** All files below a folder, by path; what `seedRepository` takes. Symbolic links are left out. */
+export async function readSeedFiles(folder: string): Promise<ReadonlyMap<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  for (const entry of await fs.readdir(folder, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    files.set(path.relative(folder, file).split(path.sep).join("/"), await fs.readFile(file));
+  }
+  return files;
+}
+
+/** The repository that this cluster serves itself. Pushes announce themselves, so it is never polled. */
+export function openHostedSource(gitDir: string, branch: string, url: string): GitSource {
+  let last: string | undefined;
+  return {
+    url, branch,
+    store: openGitStore(gitDir),
+    pollIntervalMs: Infinity,
+    async look(): Promise<BranchState> {
+      const commit = await readRef(gitDir, `refs/heads/${branch}`);
+      if (commit === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
+      last = commit;
+      return { is: "at", commit };
+    },
+  };
+}

@@ -1,0 +1,265 @@
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { BoundedCache } from "./bounded-cache.ts";
+import { isProblem, toDesiredObject, type DesiredObject, type DesiredState } from "./desired-state.ts";
+import type { CommitInfo, GitObjects, TreeEntry } from "./git-source.ts";
+import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
+import { parseManifests, type ParsedFile } from "./parse-manifests.ts";
+import { sortProblems, type Problem } from "./problem.ts";
+import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
+import { DEFAULT_PARENTS, resolveUnits, type Unit } from "./resolve-units.ts";
+import { ServedKinds } from "./served-kinds.ts";
+
+const IGNORE_FILE = ".mainstayignore";
+/** Folders below folders; deeper ones are an accident or an attack. */
+const DEPTH_MAX = 32;
+const TREES_KEPT = 20_000;
+const FILES_KEPT = 100_000;
+const UNITS_KEPT = 5_000;
+const BLOBS_PER_READ = 512;
+
+export interface ManifestLoaderOptions {
+  readonly catalog: readonly ResourceDefinition[];
+  readonly cluster: string;
+  /** Folder of the repository to use; "." is all of it. */
+  readonly basePath: string;
+}
+
+/** What loading has cost so far; a commit that changes one file reads one blob and the trees above it. */
+export interface LoadCounters {
+  treesRead: number;
+  blobsRead: number;
+  filesParsed: number;
+}
+
+interface FileRef {
+  readonly path: string;
+  readonly blob: string;
+}
+
+/** Everything a unit's folder holds, kept by the tree's id. */
+interface UnitContent {
+  readonly objects: readonly DesiredObject[];
+  readonly problems: readonly Problem[];
+  readonly notices: readonly string[];
+}
+
+interface FolderListing {
+  readonly files: FileRef[];
+  readonly problems: Problem[];
+  readonly notices: string[];
+}
+
+/** Reads commits into desired state. Equal trees and blobs are read and parsed once, whichever commit they come from. */
+export class ManifestLoader {
+  readonly counters: LoadCounters = { treesRead: 0, blobsRead: 0, filesParsed: 0 };
+  readonly kinds: ServedKinds;
+  readonly #options: ManifestLoaderOptions;
+  readonly #trees = new BoundedCache<readonly TreeEntry[]>(TREES_KEPT);
+  readonly #files = new BoundedCache<ParsedFile>(FILES_KEPT);
+  readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
+
+  constructor(options: ManifestLoaderOptions) {
+    this.#options = options;
+    this.kinds = new ServedKinds(options.catalog);
+  }
+
+  /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
+  async load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+    const base = normalisePath(this.#options.basePath);
+    const root = await this.#folder(objects, commit.tree, base);
+    if (root === undefined) return emptyState(commit, this.#options.cluster, `the repository has no folder ${base}`);
+    const prefix = base === "" ? "" : `${base}/`;
+    const entries = await this.#tree(objects, root);
+    const { config, problems, notices } = await this.#config(objects, entries, prefix);
+    const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
+    const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
+    const folders = await this.#folders(objects, root, config, isIgnored);
+    const resolved = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const contents = await this.#contents(objects, resolved.units, (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root, prefix, isIgnored, ignoreEntry?.id ?? "");
+    const all = contents.flatMap((content) => content.objects);
+    return {
+      commit, config,
+      units: resolved.units,
+      objects: new Map(all.map((object) => [object.identity, object])),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all)]),
+      notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
+    };
+  }
+
+  async #config(objects: GitObjects, entries: readonly TreeEntry[], prefix: string): Promise<{ config: RepositoryConfig; problems: readonly Problem[]; notices: readonly string[] }> {
+    const fallback = defaultRepositoryConfig(this.#options.cluster);
+    const entry = entries.find(({ name }) => name === CONFIG_FILE);
+    if (entry === undefined) return { config: fallback, problems: [], notices: [] };
+    const file = `${prefix}${CONFIG_FILE}`;
+    if (entry.is !== "file") return { config: fallback, problems: [{ file, line: 1, message: `is a ${entry.is}; it must be a file` }], notices: [] };
+    const { config, problems } = parseRepositoryConfig(await this.#blob(objects, entry.id), this.#options.cluster, file);
+    const meant = config.source?.cluster ?? "";
+    if (meant !== "" && meant !== this.#options.cluster) return { config: fallback, problems, notices: [`${file} is for cluster ${meant}; this is ${this.#options.cluster}, so its settings are left out`] };
+    return { config, problems, notices: [] };
+  }
+
+  /** The folders that rules may mean, with their trees; no deeper than the deepest rule looks. */
+  async #folders(objects: GitObjects, root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
+    const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
+    const depth = patterns.some((pattern) => pattern.includes("**")) ? DEPTH_MAX : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
+    const heads = new Set(patterns.map((pattern) => pattern.split("/")[0] ?? ""));
+    const mayMatch = (name: string) => [...heads].some((head) => /[*?[]/.test(head) || head === name);
+    const found = new Map<string, string>();
+    const walk = async (tree: string, path: string, level: number): Promise<void> => {
+      if (level >= depth) return;
+      for (const entry of await this.#tree(objects, tree)) {
+        const child = path === "" ? entry.name : `${path}/${entry.name}`;
+        if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
+        found.set(child, entry.id);
+        await walk(entry.id, child, level + 1);
+      }
+    };
+    await walk(root, "", 0);
+    return found;
+  }
+
+  /** Lists what is new, reads all new blobs together, then puts units together out of parsed files. */
+  async #contents(objects: GitObjects, units: readonly Unit[], treeOf: (unit: Unit) => string, prefix: string, isIgnored: IgnoreRule, ignoreId: string): Promise<readonly UnitContent[]> {
+    const keyOf = (unit: Unit) => [treeOf(unit), prefix, ignoreId, unit.name, unit.path, unit.namespace ?? ""].join(" ");
+    const known = new Map(units.map((unit) => [unit, this.#units.get(keyOf(unit))]));
+    const listings = new Map<Unit, FolderListing>();
+    for (const unit of units) {
+      if (known.get(unit) !== undefined) continue;
+      const listing: FolderListing = { files: [], problems: [], notices: [] };
+      await this.#listFolder(objects, treeOf(unit), unit.path, prefix, isIgnored, 0, listing);
+      listings.set(unit, listing);
+    }
+    const parsed = await this.#parseBlobs(objects, [...listings.values()].flatMap((listing) => listing.files.map((file) => file.blob)));
+    return units.map((unit) => {
+      const listing = listings.get(unit);
+      if (listing === undefined) return known.get(unit) ?? { objects: [], problems: [], notices: [] };
+      const content = assembleUnit(unit, listing, parsed);
+      this.#units.set(keyOf(unit), content);
+      return content;
+    });
+  }
+
+  async #listFolder(objects: GitObjects, tree: string, path: string, prefix: string, isIgnored: IgnoreRule, depth: number, out: FolderListing): Promise<void> {
+    const full = (name: string) => `${prefix}${path === "" ? name : `${path}/${name}`}`;
+    if (depth > DEPTH_MAX) return void out.problems.push({ file: `${prefix}${path}`, line: 1, message: `lies deeper than ${DEPTH_MAX} folders` });
+    const entries = await this.#tree(objects, tree);
+    if (entries.some((entry) => entry.name === "Chart.yaml" && entry.is === "file")) return void out.notices.push(`${full("Chart.yaml")}: Helm charts are not rendered yet, the folder is left out`);
+    for (const entry of entries) {
+      const child = path === "" ? entry.name : `${path}/${entry.name}`;
+      const problem = (message: string) => void out.problems.push({ file: full(entry.name), line: 1, message });
+      if (!isSafeName(entry.name)) problem("the tree holds a name that leaves its folder; the commit was made by a broken or hostile program");
+      else if (entry.name.startsWith(".") || (path === "" && entry.name === CONFIG_FILE) || isIgnored(child, entry.is === "directory")) continue;
+      else if (entry.is === "directory") await this.#listFolder(objects, entry.id, child, prefix, isIgnored, depth + 1, out);
+      else if (entry.is === "symlink") problem("symbolic links are not followed; commit the file itself, or list the link in .mainstayignore");
+      else if (entry.is === "submodule") problem("submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore");
+      else if (/^kustomization(\.ya?ml)?$/i.test(entry.name)) problem("kustomization files are not rendered yet; commit the rendered manifests");
+      else if (isManifestName(entry.name)) out.files.push({ path: full(entry.name), blob: entry.id });
+    }
+  }
+
+  async #parseBlobs(objects: GitObjects, ids: readonly string[]): Promise<ReadonlyMap<string, ParsedFile>> {
+    const parsed = new Map<string, ParsedFile>();
+    const missing: string[] = [];
+    for (const id of new Set(ids)) {
+      const known = this.#files.get(id);
+      if (known === undefined) missing.push(id);
+      else parsed.set(id, known);
+    }
+    for (let start = 0; start < missing.length; start += BLOBS_PER_READ) {
+      const batch = missing.slice(start, start + BLOBS_PER_READ);
+      const contents = await objects.blobs(batch);
+      this.counters.blobsRead += batch.length;
+      for (const [index, id] of batch.entries()) {
+        const file = parseManifests(contents[index] ?? Buffer.alloc(0), this.kinds);
+        this.counters.filesParsed++;
+        this.#files.set(id, file);
+        parsed.set(id, file);
+      }
+    }
+    return parsed;
+  }
+
+  /** Manifests beside the application folders are easily taken for deployed ones, so they are named. */
+  async #looseFiles(objects: GitObjects, entries: readonly TreeEntry[], units: readonly Unit[], prefix: string, isIgnored: IgnoreRule): Promise<readonly string[]> {
+    if (!units.every((unit) => DEFAULT_PARENTS.some((parent) => unit.path.startsWith(`${parent}/`)))) return [];
+    const loose: string[] = [];
+    for (const parent of DEFAULT_PARENTS) {
+      const tree = entries.find((entry) => entry.name === parent && entry.is === "directory");
+      for (const entry of tree === undefined ? [] : await this.#tree(objects, tree.id)) {
+        const path = `${parent}/${entry.name}`;
+        if (entry.is === "file" && isManifestName(entry.name) && !entry.name.startsWith(".") && !isIgnored(path, false)) loose.push(`${prefix}${path}: lies beside the application folders, left out; move it into a folder below ${parent}/`);
+      }
+    }
+    return loose;
+  }
+
+  async #folder(objects: GitObjects, tree: string, path: string): Promise<string | undefined> {
+    let current = tree;
+    for (const name of path === "" ? [] : path.split("/")) {
+      const entry = (await this.#tree(objects, current)).find((child) => child.name === name && child.is === "directory");
+      if (entry === undefined) return undefined;
+      current = entry.id;
+    }
+    return current;
+  }
+
+  async #tree(objects: GitObjects, id: string): Promise<readonly TreeEntry[]> {
+    const known = this.#trees.get(id);
+    if (known !== undefined) return known;
+    const entries = await objects.tree(id);
+    this.counters.treesRead++;
+    this.#trees.set(id, entries);
+    return entries;
+  }
+
+  async #blob(objects: GitObjects, id: string): Promise<Buffer> {
+    this.counters.blobsRead++;
+    return objects.blob(id);
+  }
+}
+
+function assembleUnit(unit: Unit, listing: FolderListing, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
+  const objects: DesiredObject[] = [];
+  const problems: Problem[] = [...listing.problems];
+  const notices: string[] = [...listing.notices];
+  for (const { path, blob } of listing.files) {
+    const file = parsed.get(blob);
+    problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
+    notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
+    for (const parsedObject of file?.objects ?? []) {
+      const desired = toDesiredObject(parsedObject, unit, path, blob);
+      if (isProblem(desired)) problems.push(desired);
+      else objects.push(desired);
+    }
+  }
+  return { objects, problems, notices };
+}
+
+/** One object described twice: in one file, in one unit, or by two units that would take it from each other for ever. */
+function findDuplicates(objects: readonly DesiredObject[]): readonly Problem[] {
+  const first = new Map<string, DesiredObject>();
+  const problems: Problem[] = [];
+  for (const object of objects) {
+    const earlier = first.get(object.identity);
+    if (earlier === undefined) first.set(object.identity, object);
+    else {
+      const { kind, metadata } = object.object;
+      const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
+      const units = earlier.unit === object.unit ? "" : ` by unit ${earlier.unit}`;
+      problems.push({ file: object.file, line: object.line, message: `${name} is already described${units} in ${earlier.file}:${earlier.line}; keep one of them` });
+    }
+  }
+  return problems;
+}
+
+function isManifestName(name: string): boolean {
+  return /\.(ya?ml|json)$/i.test(name);
+}
+
+function isSafeName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !name.includes("/") && !name.includes("\\") && name.toLowerCase() !== ".git";
+}
+
+function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
+  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [] };
+}

@@ -1,0 +1,140 @@
+import { globExpression } from "./ignore-patterns.ts";
+import type { Problem } from "./problem.ts";
+import { CONFIG_FILE, DEFAULT_DEADLINE_MS, type RepositoryConfig, type UnitRule } from "./repository-config.ts";
+
+/** A folder of the repository that is applied and reported as one Application. */
+export interface Unit {
+  /** The Application's name, and the value of the label on everything it applies. */
+  readonly name: string;
+  /** Folder from the repository's root; empty for the root itself. */
+  readonly path: string;
+  /** Where objects go that name no namespace; undefined: `default`. */
+  readonly namespace: string | undefined;
+  readonly prune: boolean;
+  /** Names of the units that must be healthy first. */
+  readonly dependsOn: readonly string[];
+  readonly deadlineMs: number;
+}
+
+export interface ResolvedUnits {
+  readonly units: readonly Unit[];
+  readonly problems: readonly Problem[];
+  readonly notices: readonly string[];
+}
+
+/** The folders whose children are applications when mainstay.yaml says nothing. */
+export const DEFAULT_PARENTS = ["infra", "apps"];
+const DEFAULT_RULES: readonly UnitRule[] = DEFAULT_PARENTS.map((parent) => ({ path: `${parent}/*`, namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, line: 1 }));
+const ROOT_RULE: UnitRule = { path: "", namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, line: 1 };
+
+/**
+ * Which folders are units: those that mainstay.yaml names, or each folder below apps/ and infra/, or the root.
+ * `folders` are all folders that a rule could mean, from the root, without leading or trailing slashes.
+ */
+export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: readonly string[], configFile = CONFIG_FILE): ResolvedUnits {
+  const hasLayout = folders.some((folder) => DEFAULT_PARENTS.some((parent) => folder.startsWith(`${parent}/`)));
+  const rules = config.units ?? (hasLayout ? DEFAULT_RULES : [ROOT_RULE]);
+  const problems: Problem[] = [];
+  const notices: string[] = [];
+  const found = new Map<string, UnitRule>();
+  for (const rule of rules) {
+    const expression = globExpression(rule.path);
+    const matches = rule.path === "" ? [""] : folders.filter((folder) => expression.test(folder));
+    if (matches.length === 0 && config.units !== undefined) notices.push(`${configFile}:${rule.line} no folder matches ${rule.path}`);
+    for (const path of matches) {
+      // The first rule that names a folder decides, so a special case can stand before a pattern.
+      if (!found.has(path)) found.set(path, rule);
+    }
+  }
+  const paths = [...found.keys()].sort();
+  for (const path of paths) {
+    const outer = paths.find((other) => other !== path && (other === "" || path.startsWith(`${other}/`)));
+    if (outer !== undefined) problems.push({ file: configFile, line: found.get(path)?.line ?? 1, message: `unit ${path} lies inside unit ${outer === "" ? "." : outer}; one file must belong to one unit` });
+  }
+  const names = nameUnits(paths);
+  const units = paths.map((path): Unit => {
+    const rule = found.get(path) ?? ROOT_RULE;
+    return {
+      name: names.get(path) ?? path,
+      path,
+      namespace: rule.namespace?.replaceAll("{dir}", dnsLabel(baseName(path))),
+      prune: rule.prune,
+      dependsOn: expandDependencies(rule, path, paths).map((dependency) => names.get(dependency) ?? dependency),
+      deadlineMs: rule.deadlineMs,
+    };
+  });
+  const cycle = findCycle(units);
+  if (cycle !== undefined) problems.push({ file: configFile, line: found.get(cycle[0]?.path ?? "")?.line ?? 1, field: "dependsOn", message: `units wait for each other: ${cycle.map((unit) => unit.name).join(" → ")}` });
+  return { units, problems, notices };
+}
+
+/** Units in an order in which each comes after those it depends on; ties by name. Only for graphs without cycles. */
+export function orderUnits(units: readonly Unit[]): readonly Unit[] {
+  const byName = new Map(units.map((unit) => [unit.name, unit]));
+  const done = new Set<string>();
+  const ordered: Unit[] = [];
+  const visit = (unit: Unit) => {
+    if (done.has(unit.name)) return;
+    done.add(unit.name);
+    for (const name of unit.dependsOn) {
+      const dependency = byName.get(name);
+      if (dependency !== undefined) visit(dependency);
+    }
+    ordered.push(unit);
+  };
+  for (const unit of units) visit(unit);
+  return ordered;
+}
+
+/** The folder's name where it is unique; where two folders share it, apps/ keeps the short one and the others carry their path. */
+function nameUnits(paths: readonly string[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  const taken = new Set<string>();
+  const isApp = (path: string) => (path.startsWith("apps/") ? 0 : 1);
+  for (const path of [...paths].sort((a, b) => isApp(a) - isApp(b) || (a < b ? -1 : 1))) {
+    const short = path === "" ? "root" : dnsLabel(baseName(path));
+    const long = dnsLabel(path.replaceAll("/", "-"));
+    let name = taken.has(short) ? long : short;
+    for (let count = 2; taken.has(name); count++) name = `${long.slice(0, 58)}-${count}`;
+    taken.add(name);
+    names.set(path, name);
+  }
+  return names;
+}
+
+function expandDependencies(rule: UnitRule, path: string, paths: readonly string[]): readonly string[] {
+  const expressions = rule.dependsOn.map((pattern) => globExpression(pattern.replace(/\/$/, "")));
+  return paths.filter((other) => other !== path && expressions.some((expression) => expression.test(other)));
+}
+
+/** A path of units that ends where it began. */
+function findCycle(units: readonly Unit[]): readonly Unit[] | undefined {
+  const byName = new Map(units.map((unit) => [unit.name, unit]));
+  const finished = new Set<string>();
+  const walk = (unit: Unit, trail: readonly Unit[]): readonly Unit[] | undefined => {
+    const start = trail.findIndex((earlier) => earlier.name === unit.name);
+    if (start >= 0) return [...trail.slice(start), unit];
+    if (finished.has(unit.name)) return undefined;
+    for (const name of unit.dependsOn) {
+      const dependency = byName.get(name);
+      const cycle = dependency === undefined ? undefined : walk(dependency, [...trail, unit]);
+      if (cycle !== undefined) return cycle;
+    }
+    finished.add(unit.name);
+    return undefined;
+  };
+  for (const unit of units) {
+    const cycle = walk(unit, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Text as a DNS label: what names of Applications, namespaces and label values all accept. */
+function dnsLabel(text: string): string {
+  return text.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "") || "unit";
+}

@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
+import { ManifestLoader } from "../../../engine/gitops/load-manifests.ts";
+import { formatProblem } from "../../../engine/gitops/problem.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { configMapYaml, createTestRepository, deploymentYaml, namespaceYaml, type TestRepository } from "../../kit/git.ts";
+
+let repository: TestRepository;
+beforeEach(async () => void (repository = await createTestRepository()));
+afterEach(() => repository[Symbol.dispose]());
+
+const newLoader = (basePath = ".") => new ManifestLoader({ catalog, cluster: "local", basePath });
+
+async function load(files: Readonly<Record<string, string | Buffer | undefined>>, loader = newLoader()): Promise<DesiredState> {
+  const id = await repository.commit(files);
+  return loader.load(repository.store.objects, await repository.store.objects.commit(id));
+}
+const identities = (state: DesiredState) => [...state.objects.keys()].sort();
+const problems = (state: DesiredState) => state.problems.map(formatProblem);
+
+describe("which folders are applications", () => {
+  test("a repository with one manifest and nothing else is one application", async () => {
+    const state = await load({ "deployment.yaml": deploymentYaml("web") });
+    expect(problems(state)).toEqual([]);
+    expect(state.units).toMatchObject([{ name: "root", path: "" }]);
+    expect(identities(state)).toEqual(["apps/Deployment/default/web"]);
+  });
+
+  test("each folder below apps and infra is one, and manifests beside them are named", async () => {
+    const state = await load({ "apps/web/a.yaml": configMapYaml("a"), "infra/base/ns.yaml": namespaceYaml("web"), "apps/loose.yaml": configMapYaml("x"), "README.md": "hello" });
+    expect(state.units.map((unit) => unit.name)).toEqual(["web", "base"]);
+    expect(state.notices).toEqual(["apps/loose.yaml: lies beside the application folders, left out; move it into a folder below apps/"]);
+  });
+
+  test("mainstay.yaml chooses folders, namespaces and what waits for what", async () => {
+    const state = await load({
+      "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: infra/*}\n- {path: services/*, namespace: 'team-{dir}', dependsOn: [infra/*], deadline: 2m}\n",
+      "infra/ns/ns.yaml": namespaceYaml("team-api"), "services/api/c.yaml": configMapYaml("settings"), "other/x.yaml": configMapYaml("x"),
+    });
+    expect(problems(state)).toEqual([]);
+    expect(state.units).toMatchObject([{ name: "ns", dependsOn: [] }, { name: "api", namespace: "team-api", dependsOn: ["ns"], deadlineMs: 120_000 }]);
+    expect(identities(state)).toEqual(["/ConfigMap/team-api/settings", "/Namespace//team-api"]);
+  });
+
+  test("units that wait for each other are refused with the whole circle", async () => {
+    const state = await load({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: a, dependsOn: [b]}\n- {path: b, dependsOn: [a]}\n", "a/a.yaml": configMapYaml("a"), "b/b.yaml": configMapYaml("b") });
+    expect(problems(state)).toEqual(["mainstay.yaml:4 dependsOn: units wait for each other: a → b → a"]);
+  });
+
+  test("only the folder given by --path is used, and files keep their full paths", async () => {
+    const state = await load({ "clusters/home/deployment.yaml": deploymentYaml("web", "many"), "apps/x/y.yaml": configMapYaml("y") }, newLoader("clusters/home"));
+    expect(problems(state)).toEqual(["clusters/home/deployment.yaml:6 spec.replicas: must be a non-negative integer"]);
+  });
+
+  test(".mainstayignore keeps files out", async () => {
+    const state = await load({ ".mainstayignore": "*.draft.yaml\n/apps/web/old/\n", "apps/web/a.yaml": configMapYaml("a"), "apps/web/b.draft.yaml": "{", "apps/web/old/c.yaml": "{" });
+    expect(problems(state)).toEqual([]);
+    expect(identities(state)).toEqual(["/ConfigMap/default/a"]);
+  });
+});
+
+describe("what objects get", () => {
+  test("label and annotation name the application and the line, and the digest follows the content", async () => {
+    const loader = newLoader();
+    const first = await load({ "apps/web/all.yaml": `${namespaceYaml("web")}---\n${configMapYaml("a")}` }, loader);
+    const [map] = [...first.objects.values()].filter((object) => object.object.kind === "ConfigMap");
+    expect(map?.object.metadata).toMatchObject({ labels: { "mainstay.dev/application": "web" }, annotations: { "mainstay.dev/source": "apps/web/all.yaml:6" } });
+    const second = await load({ "apps/web/other.yaml": configMapYaml("b") }, loader);
+    expect(second.objects.get(map?.identity ?? "")?.digest).toBe(map?.digest);
+  });
+
+  test("what an export holds beside the intent is left out", async () => {
+    const state = await load({ "a.yaml": `${deploymentYaml("web")}status: {replicas: 3}\n`.replace("  name: web\n", "  name: web\n  uid: abc\n  resourceVersion: '5'\n  creationTimestamp: null\n") });
+    expect(problems(state)).toEqual([]);
+    expect([...state.objects.values()][0]?.object).toMatchObject({ metadata: { name: "web", namespace: "default" } });
+    expect(JSON.stringify([...state.objects.values()][0]?.object)).not.toContain("resourceVersion");
+  });
+
+  test("a List is its items", async () => {
+    const state = await load({ "a.json": JSON.stringify({ apiVersion: "v1", kind: "List", items: [{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } }, { apiVersion: "v1", kind: "Secret", metadata: { name: "b" } }] }) });
+    expect(identities(state)).toEqual(["/ConfigMap/default/a", "/Secret/default/b"]);
+  });
+});
+
+describe("cost", () => {
+  test("a commit that changes one file of many reads and parses one blob", async () => {
+    const loader = newLoader();
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`apps/a${index % 6}/${index}.yaml`, configMapYaml(`m${index}`)]));
+    await load(many, loader);
+    const before = { ...loader.counters };
+    expect(before).toMatchObject({ blobsRead: 60, filesParsed: 60 });
+    const state = await load({ "apps/a3/3.yaml": configMapYaml("m3", { key: "changed" }) }, loader);
+    expect(state.objects.size).toBe(60);
+    expect(loader.counters).toEqual({ blobsRead: before.blobsRead + 1, filesParsed: before.filesParsed + 1, treesRead: before.treesRead + 3 });
+  });
+});
+
+describe("bad input is a problem with a place", () => {
+  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x,x]", ...Array.from({ length: 8 }, (_, i) => `${String.fromCharCode(98 + i)}: &${String.fromCharCode(98 + i)} [${Array(10).fill(`*${String.fromCharCode(97 + i)}`).join(",")}]`)].join("\n");
+  test.each<[string, Record<string, string | Buffer>, RegExp]>([
+    ["text that is no YAML", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\n  name: [" }, /^a\.yaml:\d YAML: /],
+    ["an unknown kind names what is served", { "a.yaml": "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: x}\n" }, /^a\.yaml:2 no kind Deployment in apps\/v1beta1; served is apps\/v1 Deployment$/],
+    ["an unknown group", { "a.yaml": "apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: x}\n" }, /^a\.yaml:2 no kind Widget in example\.org\/v1: this cluster does not serve/],
+    ["an unknown field suggests the right one", { "a.yaml": deploymentYaml("web").replace("replicas", "replicsa") }, /^a\.yaml:6 spec\.replicsa: unknown field; is replicas meant\?$/],
+    ["a wrong type", { "a.yaml": deploymentYaml("web", "many") }, /^a\.yaml:6 spec\.replicas: must be a non-negative integer$/],
+    ["a missing name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n" }, /^a\.yaml:3 metadata\.name: is required$/],
+    ["a generated name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}\n" }, /^a\.yaml:3 metadata\.name: is required: an object in Git needs a fixed name/],
+    ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
+    ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x is already described by unit a in apps\/a\/x\.yaml:1/],
+    ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
+    ["a file over one mebibyte", { "a.yaml": `x: ${"y".repeat(1 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 1048576/],
+    ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
+    ["text in another encoding", { "a.yaml": Buffer.from([0x61, 0xff, 0xfe]) }, /^a\.yaml:1 the file is binary/],
+    ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 kustomization files are not rendered yet/],
+    ["a namespace on a kind that has none", { "a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, namespace: ns1}\n" }, /^a\.yaml:1 metadata\.namespace: Namespace objects belong to the whole cluster/],
+    ["a kind that is the system's own", { "a.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n" }, /^a\.yaml:2 Application objects are made by the system/],
+    ["an unknown field of mainstay.yaml", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunit: []\n" }, /^mainstay\.yaml:3 unit: unknown field; is units meant\?$/],
+    ["signatures that nobody would check", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nsignatures: {require: true}\n" }, /^mainstay\.yaml:3 signatures\.require: commit signatures are not verified yet/],
+    ["a unit outside of the repository", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: ../x}]\n" }, /^mainstay\.yaml:3 units\[0\]\.path: must be a path inside the repository/],
+    ["a status branch that is no status branch", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {branch: main}\n" }, /^mainstay\.yaml:3 status\.branch: must begin with status\//],
+  ])("%s", async (_name, files, expected) => {
+    const state = await load(files);
+    expect(problems(state).join("\n")).toMatch(expected);
+    expect(problems(state)).toHaveLength(1);
+  });
+
+  test("all problems of a commit are told, not the first", async () => {
+    const state = await load({ "apps/a/x.yaml": deploymentYaml("web", "many").replace("image:", "imgae:"), "apps/b/y.yaml": "{" });
+    expect(problems(state)).toEqual([
+      "apps/a/x.yaml:6 spec.replicas: must be a non-negative integer",
+      expect.stringMatching(/^apps\/a\/x\.yaml:15 spec\.template\.spec\.containers\[0\]\.imgae: unknown field; is image meant\?$/),
+      expect.stringMatching(/^apps\/b\/y\.yaml:\d YAML: /),
+    ]);
+  });
+
+  test("symbolic links, submodules and names that leave the folder", async () => {
+    const { store } = repository;
+    const blob = await store.writeBlob("../../etc/passwd");
+    const tree = await store.writeTree([{ name: "link.yaml", id: blob, is: "symlink" }, { name: "sub", id: "1".repeat(40), is: "submodule" }]);
+    const commit = await store.objects.commit(await store.writeCommit({ tree, parents: [], message: "x", signature: { name: "x", email: "x", time: 0 } }));
+    expect(problems(await newLoader().load(store.objects, commit))).toEqual([expect.stringContaining("link.yaml:1 symbolic links are not followed"), expect.stringContaining("sub:1 submodules are not fetched")]);
+    const hostile = { ...store.objects, tree: async () => [{ name: "..", id: tree, is: "directory" as const }] };
+    expect(problems(await newLoader().load(hostile, commit))).toEqual([expect.stringContaining("..:1 the tree holds a name that leaves its folder")]);
+  });
+
+  test("files of other programs and charts are named, not refused", async () => {
+    const state = await load({ "a.yaml": "steps: [one]\n---\n- x\n", "chart/Chart.yaml": "apiVersion: v2\nname: x\n", "chart/templates/d.yaml": "{{ if }}" });
+    expect(problems(state)).toEqual([]);
+    expect(state.notices).toEqual(["chart/Chart.yaml: Helm charts are not rendered yet, the folder is left out", "a.yaml: line 1: no apiVersion and kind, left out", "a.yaml: line 3: not an object, left out"]);
+  });
+});
