@@ -1,0 +1,196 @@
+import { Agent, request } from "node:https";
+import type { IncomingMessage } from "node:http";
+import type { DeleteOptions, ListOptions, PatchType, WriteOptions } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { StatusError, type Status } from "../apimachinery/status-error.ts";
+import type { WatchEvent } from "../apimachinery/watch-event.ts";
+import { abortError } from "../lib/abort.ts";
+import type { ResourceReference } from "../resources/define-resource.ts";
+import type { Client, ResourceClient } from "./client.ts";
+import type { Connection } from "./kubeconfig.ts";
+
+const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+};
+
+/** A request without an answer for this long has lost its server. Watches have no such limit. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const SOCKETS_MAX = 64;
+
+/** A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. */
+export function createHttpClient(connection: Connection, userAgent: string): Client {
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: SOCKETS_MAX,
+    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.certificate === undefined ? {} : { cert: connection.certificate }),
+    ...(connection.key === undefined ? {} : { key: connection.key }),
+    rejectUnauthorized: connection.insecureSkipVerify !== true,
+  });
+  return clientOn(new Transport(connection, agent), userAgent);
+}
+
+function clientOn(transport: Transport, userAgent: string): Client {
+  return { as: (other) => clientOn(transport, other), for: <T extends KubeObject>(resource: ResourceReference<T>) => httpResourceClient(resource, transport, userAgent) };
+}
+
+interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly userAgent: string;
+  readonly signal?: AbortSignal;
+}
+
+class Transport {
+  readonly #connection: Connection;
+  readonly #agent: Agent;
+
+  constructor(connection: Connection, agent: Agent) {
+    this.#connection = connection;
+    this.#agent = agent;
+  }
+
+  /** The decoded answer; rejects with a StatusError for every failure. */
+  async send(options: HttpRequest): Promise<unknown> {
+    const response = await this.open(options, REQUEST_TIMEOUT_MS);
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer); // no encoding is set, so chunks are buffers
+    } catch (error) {
+      throw unreachable(this.#connection.server, error);
+    }
+    return decode(response, Buffer.concat(chunks).toString("utf8"));
+  }
+
+  /** The answer as soon as its headers are there. */
+  open({ method, path, body, contentType, userAgent, signal }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        `${this.#connection.server}${path}`,
+        {
+          method,
+          agent: this.#agent,
+          headers: {
+            accept: "application/json",
+            "user-agent": userAgent,
+            ...(payload === undefined ? {} : { "content-type": contentType ?? "application/json", "content-length": payload.length }),
+            ...(this.#connection.token === undefined ? {} : { authorization: `Bearer ${this.#connection.token}` }),
+          },
+          ...(signal === undefined ? {} : { signal }),
+        },
+        resolve,
+      );
+      if (timeoutMs > 0) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+      outgoing.on("error", (error) => reject(signal?.aborted ? abortError(signal) : unreachable(this.#connection.server, error)));
+      outgoing.end(payload);
+    });
+  }
+}
+
+function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>, transport: Transport, userAgent: string): ResourceClient<T> {
+  const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const collection = (namespace: string) => `${root}${resource.namespaced && namespace !== "" ? `/namespaces/${encodeURIComponent(namespace)}` : ""}/${resource.resource}`;
+  const item = (namespace: string, name: string, subresource?: string) => `${collection(namespace)}/${encodeURIComponent(name)}${subresource === undefined ? "" : `/${subresource}`}`;
+  const of = (object: T): [string, string] => [object.metadata.namespace ?? "", object.metadata.name ?? ""];
+  const send = async (options: Omit<HttpRequest, "userAgent">) => (await transport.send({ ...options, userAgent })) as T; // the resource decides the kind of its objects
+  return {
+    get: (namespace, name) => send({ method: "GET", path: item(namespace, name) }),
+    async list(namespace, options = {}) {
+      const list = (await transport.send({ method: "GET", path: `${collection(namespace)}${listQuery(options)}`, userAgent })) as { metadata: { resourceVersion?: string; continue?: string }; items?: T[] };
+      // Items of a list come without their type, which everybody downstream expects.
+      const apiVersion = root.replace(/^\/apis?\//, "");
+      const items = (list.items ?? []).map((object) => ({ ...object, kind: resource.kind, apiVersion }));
+      return { items, resourceVersion: list.metadata.resourceVersion ?? "", ...(list.metadata.continue ? { continue: list.metadata.continue } : {}) };
+    },
+    async *watch(namespace, options, signal) {
+      const path = `${collection(namespace)}${listQuery(options, true)}`;
+      const response = await transport.open({ method: "GET", path, userAgent, signal }, 0);
+      if (response.statusCode !== 200) decode(response, await readAll(response));
+      for await (const line of lines(response, signal)) {
+        const event = JSON.parse(line) as WatchEvent<T>; // one frame per line, by protocol
+        if (event.type === "ERROR") throw StatusError.from(event.object);
+        yield event;
+      }
+    },
+    create: (object, options) => send({ method: "POST", path: `${collection(of(object)[0])}${writeQuery(options)}`, body: object }),
+    update: (object, options) => send({ method: "PUT", path: `${item(...of(object))}${writeQuery(options)}`, body: object }),
+    updateStatus: (object, options) => send({ method: "PUT", path: `${item(...of(object), "status")}${writeQuery(options)}`, body: object }),
+    patch: (namespace, name, type, body, options = {}) =>
+      send({ method: "PATCH", path: `${item(namespace, name, options.subresource)}${writeQuery(options)}`, body, contentType: PATCH_TYPES[type] }),
+    apply: (object, options) => send({ method: "PATCH", path: `${item(...of(object), options.subresource)}${writeQuery(options)}`, body: object, contentType: PATCH_TYPES.apply }),
+    delete: (namespace, name, options = {}) => send({ method: "DELETE", path: item(namespace, name), body: deleteBody(options) }),
+    async deleteCollection(namespace, selection, options = {}) {
+      await send({ method: "DELETE", path: `${collection(namespace)}${listQuery(selection)}`, body: deleteBody(options) });
+    },
+    createSubresource: (namespace, name, subresource, body) => send({ method: "POST", path: item(namespace, name, subresource), body }),
+  };
+}
+
+function listQuery(options: ListOptions, isWatch = false): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) query.set(name, String(value));
+  if (isWatch) query.set("watch", "true");
+  return query.size === 0 ? "" : `?${query}`;
+}
+
+function writeQuery(options: WriteOptions = {}): string {
+  const query = new URLSearchParams();
+  if (options.dryRun === true) query.set("dryRun", "All");
+  if (options.fieldManager !== undefined) query.set("fieldManager", options.fieldManager);
+  if (options.fieldValidation !== undefined) query.set("fieldValidation", options.fieldValidation);
+  if (options.force !== undefined) query.set("force", String(options.force));
+  return query.size === 0 ? "" : `?${query}`;
+}
+
+function deleteBody({ dryRun, ...options }: DeleteOptions): unknown {
+  return { kind: "DeleteOptions", apiVersion: "v1", ...options, ...(dryRun === true ? { dryRun: ["All"] } : {}) };
+}
+
+function decode(response: IncomingMessage, text: string): unknown {
+  const code = response.statusCode ?? 0;
+  let body: unknown;
+  try {
+    body = text === "" ? {} : JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  if (code >= 200 && code < 300 && body !== undefined) return body;
+  if (typeof body === "object" && body !== null && (body as { kind?: unknown }).kind === "Status") throw StatusError.from(body as Status);
+  throw new StatusError(code === 401 ? "Unauthorized" : code === 403 ? "Forbidden" : code === 404 ? "NotFound" : "InternalError", `the server answered ${code}: ${text.slice(0, 200)}`);
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk as string; // the encoding makes them strings
+  return text;
+}
+
+/** The lines of a stream that never ends by itself; a broken connection ends it like the server's own end. */
+async function* lines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<string> {
+  let rest = "";
+  try {
+    for await (const chunk of response.setEncoding("utf8")) {
+      rest += chunk as string; // as above
+      const parts = rest.split("\n");
+      rest = parts.pop() ?? "";
+      yield* parts.filter((part) => part !== "");
+    }
+  } catch {
+    // The reader resumes from the last event it has seen, whatever ended the stream.
+    if (!signal.aborted) return;
+  } finally {
+    response.destroy();
+  }
+}
+
+function unreachable(server: string, error: unknown): StatusError {
+  const failure = new StatusError("ServiceUnavailable", `cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`);
+  failure.cause = error;
+  return failure;
+}
