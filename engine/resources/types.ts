@@ -4616,6 +4616,14 @@ readonly selector: string
  * The outcome of a request that has no object to answer with.
  */
 export interface Status {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
 readonly metadata?: ListMeta
 /**
  * Success or Failure.
@@ -4686,6 +4694,14 @@ readonly field?: string
  */
 export interface DeleteOptions {
 /**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
  * Seconds the object is given to end; 0 is at once. Without it, the kind's or the object's own.
  */
 readonly gracePeriodSeconds?: number
@@ -4725,6 +4741,14 @@ readonly resourceVersion?: string
  */
 export interface CreateOptions {
 /**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
  * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
@@ -4742,6 +4766,14 @@ readonly fieldValidation?: string
  */
 export interface UpdateOptions {
 /**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
  * All: check and answer, but change nothing.
  */
 readonly dryRun?: readonly string[]
@@ -4758,6 +4790,14 @@ readonly fieldValidation?: string
  * How to patch.
  */
 export interface PatchOptions {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
 /**
  * All: check and answer, but change nothing.
  */
