@@ -1,5 +1,7 @@
 import { duplicateField, invalidField, requiredField, tooLong, typeInvalid, unsupportedValue, type FieldError } from "./field-error.ts";
+import { PathTrail } from "./path-trail.ts";
 import { parseQuantity } from "./quantity.ts";
+import { schemaPlan, type SchemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 
 export interface ConformOptions {
@@ -22,42 +24,12 @@ export interface Conformed {
 /**
  * Validates, defaults and prunes a value in one pass over it, never over the schema alone (schemas may be cyclic).
  * Copies only what changes. A null where the schema does not allow one counts as absent, as in Kubernetes' JSON decoding.
+ * A value of a wrong type is a FieldValueTypeInvalid, which servers answer with 400; everything else is a 422.
  */
 export function conform(schema: Schema, value: unknown, options: ConformOptions): Conformed {
   const pass = new Pass(options);
-  const result = pass.visit(schema, value, options.path ?? "");
+  const result = pass.visit(schema, value);
   return { value: result, unknown: pass.unknown, errors: pass.errors };
-}
-
-/** What a visit needs of a schema, computed once per schema object. */
-interface Plan {
-  readonly properties: ReadonlyMap<string, Schema>;
-  readonly defaults: readonly (readonly [string, unknown])[];
-  readonly required: readonly string[];
-  readonly pattern: RegExp | undefined;
-  readonly enum: ReadonlySet<unknown> | undefined;
-  readonly additional: Schema | undefined;
-  readonly keepsUnknown: boolean;
-}
-
-const plans = new WeakMap<Schema, Plan>();
-
-function planOf(schema: Schema): Plan {
-  let plan = plans.get(schema);
-  if (plan === undefined) {
-    const properties = new Map(Object.entries(schema.properties ?? {}));
-    plan = {
-      properties,
-      defaults: [...properties].filter(([, property]) => property.default !== undefined).map(([name, property]) => [name, property.default] as const),
-      required: schema.required ?? [],
-      pattern: schema.pattern === undefined ? undefined : new RegExp(schema.pattern, "u"),
-      enum: schema.enum === undefined ? undefined : new Set(schema.enum),
-      additional: typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined,
-      keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || schema.additionalProperties === true || (schema.type === "object" && properties.size === 0 && schema.additionalProperties === undefined),
-    };
-    plans.set(schema, plan);
-  }
-  return plan;
 }
 
 type JsonObject = Record<string, unknown>;
@@ -66,154 +38,180 @@ class Pass {
   readonly unknown: string[] = [];
   readonly errors: FieldError[] = [];
   readonly #options: ConformOptions;
+  readonly #trail: PathTrail;
 
   constructor(options: ConformOptions) {
     this.#options = options;
+    this.#trail = new PathTrail(options.path ?? "");
   }
 
-  visit(schema: Schema, value: unknown, path: string): unknown {
+  visit(schema: Schema, value: unknown): unknown {
+    if (value === null && schema.nullable === true) return value;
     if (schema["x-kubernetes-int-or-string"] === true) {
-      if (typeof value !== "string" && !Number.isInteger(value)) this.#wrongType(path, value, "integer or string");
+      if (typeof value !== "string" && !Number.isInteger(value)) this.#wrongType(value, "integer or string");
       return value;
     }
     switch (schema.type) {
       case "object":
-        return this.#visitObject(schema, value, path);
+        return this.#visitObject(schema, value);
       case "array":
-        return this.#visitArray(schema, value, path);
+        return this.#visitArray(schema, value);
       case "string":
-        return this.#visitString(schema, value, path);
+        return this.#visitString(schema, value);
       case "integer":
       case "number":
-        this.#checkNumber(schema, value, path);
+        this.#checkNumber(schema, value);
         return value;
       case "boolean":
-        if (typeof value !== "boolean") this.#wrongType(path, value, "boolean");
+        if (typeof value !== "boolean") this.#wrongType(value, "boolean");
         return value;
       default:
         return value; // a schema without a type accepts anything
     }
   }
 
-  #visitObject(schema: Schema, value: unknown, path: string): unknown {
+  #visitObject(schema: Schema, value: unknown): unknown {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.#wrongType(path, value, "object");
+      this.#wrongType(value, "object");
       return value;
     }
-    const plan = planOf(schema);
+    const plan = schemaPlan(schema);
     const source = value as JsonObject; // checked above
     let copy: JsonObject | undefined;
     for (const name in source) {
       const child = source[name];
-      const property = plan.properties.get(name) ?? plan.additional;
-      const childPath = path === "" ? name : plan.properties.has(name) ? `${path}.${name}` : `${path}[${name}]`;
-      if (property === undefined) {
+      const property = plan.properties.get(name);
+      const childSchema = property ?? plan.additional;
+      if (childSchema === undefined) {
         if (plan.keepsUnknown) continue;
-        this.unknown.push(path === "" ? name : `${path}.${name}`);
+        this.unknown.push(this.#trail.dotted(name));
         if (this.#options.prune) delete (copy ??= { ...source })[name];
-        continue;
-      }
-      if ((child === null && property.nullable !== true) || child === undefined) {
+      } else if (name === "__proto__") {
+        this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
+      } else if (child === undefined || (child === null && childSchema.nullable !== true)) {
         delete (copy ??= { ...source })[name];
-        continue;
+      } else {
+        this.#trail.enter(name, property === undefined);
+        const visited = this.visit(childSchema, child);
+        this.#trail.leave();
+        if (visited !== child) (copy ??= { ...source })[name] = visited;
       }
-      const visited = child === null ? null : this.visit(property, child, childPath);
-      if (visited !== child) (copy ??= { ...source })[name] = visited;
     }
-    copy = this.#addDefaults(plan, source, copy, path);
+    if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
     const result = copy ?? source;
-    for (const name of plan.required) if (result[name] === undefined) this.errors.push(requiredField(path === "" ? name : `${path}.${name}`));
+    for (const name of plan.required) if (result[name] === undefined) this.errors.push(requiredField(this.#trail.text(name)));
     return result;
   }
 
-  #addDefaults(plan: Plan, source: JsonObject, copy: JsonObject | undefined, path: string): JsonObject | undefined {
-    if (!this.#options.defaults) return copy;
-    for (const [name, fallback] of plan.defaults) {
+  #addDefaults(plan: SchemaPlan, source: JsonObject, copy: JsonObject | undefined): JsonObject | undefined {
+    for (const [name, property] of plan.defaults) {
       if ((copy ?? source)[name] !== undefined) continue;
-      const property = plan.properties.get(name);
-      // A default object has defaults of its own inside.
-      const filled = property === undefined ? fallback : this.visit(property, structuredClone(fallback), path === "" ? name : `${path}.${name}`);
-      (copy ??= { ...source })[name] = filled;
+      const fallback = property.default;
+      this.#trail.enter(name, false);
+      // A default object has defaults of its own inside, and nobody may share it.
+      (copy ??= { ...source })[name] = typeof fallback === "object" ? this.visit(property, structuredClone(fallback)) : fallback;
+      this.#trail.leave();
     }
     return copy;
   }
 
-  #visitArray(schema: Schema, value: unknown, path: string): unknown {
+  #visitArray(schema: Schema, value: unknown): unknown {
     if (!Array.isArray(value)) {
-      this.#wrongType(path, value, "array");
+      this.#wrongType(value, "array");
       return value;
     }
     const items = schema.items;
     let copy: unknown[] | undefined;
     if (items !== undefined) {
       for (let index = 0; index < value.length; index++) {
-        const visited = this.visit(items, value[index], `${path}[${index}]`);
+        this.#trail.enter(index, false);
+        const visited = this.visit(items, value[index]);
+        this.#trail.leave();
         if (visited !== value[index]) (copy ??= [...value])[index] = visited;
       }
     }
-    if (schema.minItems !== undefined && value.length < schema.minItems) this.errors.push(invalidField(path, value.length, `must have at least ${schema.minItems} items`));
-    if (schema.maxItems !== undefined && value.length > schema.maxItems) this.errors.push({ type: "FieldValueTooMany", field: path, message: `Too many: ${value.length}: must have at most ${schema.maxItems} items` });
-    this.#checkUnique(schema, copy ?? value, path);
+    const { minItems, maxItems } = schema;
+    if (minItems !== undefined && value.length < minItems) this.errors.push(value.length === 0 ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value.length, `must have at least ${minItems} items`));
+    if (maxItems !== undefined && value.length > maxItems) this.errors.push({ type: "FieldValueTooMany", field: this.#trail.text(), message: `Too many: ${value.length}: must have at most ${maxItems} ${maxItems === 1 ? "item" : "items"}` });
+    if (value.length > 1) this.#checkUnique(schema, copy ?? value);
     return copy ?? value;
   }
 
-  #checkUnique(schema: Schema, items: readonly unknown[], path: string): void {
+  /** Sets hold a value once, maps an item per key. Upstream names the key's field where there is one key. */
+  #checkUnique(schema: Schema, items: readonly unknown[]): void {
     const listType = schema["x-kubernetes-list-type"];
     if (listType !== "set" && listType !== "map") return;
     const keys = schema["x-kubernetes-list-map-keys"] ?? [];
-    const seen = new Set<string>();
+    const seen = new Set<unknown>();
     for (const [index, item] of items.entries()) {
-      const identity = listType === "set" ? item : Object.fromEntries(keys.map((key) => [key, (item as JsonObject | null)?.[key]]));
-      const text = JSON.stringify(identity);
-      if (seen.has(text)) this.errors.push(duplicateField(`${path}[${index}]`, identity));
-      seen.add(text);
+      const fields = listType === "map" && typeof item === "object" && item !== null ? (item as JsonObject) : undefined;
+      const identity = fields === undefined ? item : keys.length === 1 ? fields[keys[0] ?? ""] : Object.fromEntries(keys.map((key) => [key, fields[key]]));
+      if (identity === undefined) continue; // the missing key has been reported
+      const mark = typeof identity === "object" ? JSON.stringify(identity) : identity;
+      if (seen.has(mark)) this.errors.push(duplicateField(`${this.#trail.text()}[${index}]${fields !== undefined && keys.length === 1 ? `.${keys[0]}` : ""}`, identity));
+      seen.add(mark);
     }
   }
 
-  #visitString(schema: Schema, value: unknown, path: string): unknown {
-    if (schema.format === "quantity") {
-      if (typeof value !== "string" && typeof value !== "number") this.#wrongType(path, value, "quantity such as 500m or 1Gi");
-      else this.#checkQuantity(value, path);
-      // A number in YAML (`cpu: 1`) is stored as text, the only form the API gives back.
-      return typeof value === "number" ? String(value) : value;
-    }
+  #visitString(schema: Schema, value: unknown): unknown {
+    if (schema.format === "quantity") return this.#visitQuantity(value);
     if (typeof value !== "string") {
-      this.#wrongType(path, value, "string");
+      this.#wrongType(value, "string");
       return value;
     }
-    const plan = planOf(schema);
-    if (plan.enum !== undefined && !plan.enum.has(value)) this.errors.push(unsupportedValue(path, value, (schema.enum ?? []).map(String)));
-    if (schema.minLength !== undefined && value.length < schema.minLength) this.errors.push(value === "" ? requiredField(path) : invalidField(path, value, `must be at least ${schema.minLength} characters long`));
-    if (schema.maxLength !== undefined && value.length > schema.maxLength) this.errors.push(tooLong(path, schema.maxLength));
-    if (plan.pattern !== undefined && !plan.pattern.test(value)) this.errors.push(invalidField(path, value, `must match the regular expression '${schema.pattern}'`));
-    if (schema.format === "byte" && !/^[A-Za-z0-9+/\r\n]*={0,2}$/.test(value)) this.errors.push(typeInvalid(path, value, "must be base64"));
-    if ((schema.format === "date-time" || schema.format === "micro-time") && !isTime(value)) this.errors.push(typeInvalid(path, value, "must be a time such as 2026-01-31T12:00:00Z"));
+    const plan = schemaPlan(schema);
+    if (!plan.constrainsText) return value;
+    const { minLength, maxLength, format } = schema;
+    if (plan.enum !== undefined && !plan.enum.has(value)) this.errors.push(unsupportedValue(this.#trail.text(), value, (schema.enum ?? []).map(String)));
+    if (minLength !== undefined && value.length < minLength) this.errors.push(value === "" ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value, `must be at least ${minLength} characters long`));
+    if (maxLength !== undefined && value.length > maxLength) this.errors.push(tooLong(this.#trail.text(), maxLength));
+    if (plan.pattern !== undefined && !plan.pattern.test(value)) this.errors.push(invalidField(this.#trail.text(), value, `must match the regular expression '${schema.pattern}'`));
+    if (format === "byte" && !/^[A-Za-z0-9+/\r\n]*={0,2}[\r\n]*$/.test(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be base64"));
+    if ((format === "date-time" || format === "micro-time") && !isTime(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
     return value;
   }
 
-  #checkQuantity(value: string | number, path: string): void {
-    try {
-      parseQuantity(value);
-    } catch {
-      this.errors.push(typeInvalid(path, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
+  /** A number in YAML (`cpu: 1`) is stored as text, the only form the API gives back. */
+  #visitQuantity(value: unknown): unknown {
+    if (typeof value !== "string" && typeof value !== "number") {
+      this.#wrongType(value, "quantity such as 500m or 1Gi");
+      return value;
     }
+    try {
+      parseQuantity(String(value));
+    } catch {
+      this.errors.push(typeInvalid(this.#trail.text(), value, "must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"));
+    }
+    return String(value);
   }
 
-  #checkNumber(schema: Schema, value: unknown, path: string): void {
-    if (typeof value !== "number" || (schema.type === "integer" && !Number.isInteger(value))) return this.#wrongType(path, value, schema.type === "integer" ? "integer" : "number");
-    if (schema.format === "int32" && (value > 2147483647 || value < -2147483648)) this.#wrongType(path, value, "32-bit integer");
+  #checkNumber(schema: Schema, value: unknown): void {
+    const isInteger = schema.type === "integer";
+    if (typeof value !== "number" || (isInteger ? !Number.isInteger(value) : !Number.isFinite(value))) return this.#wrongType(value, isInteger ? "integer" : "number");
+    if (schema.format === "int32" && (value > 2147483647 || value < -2147483648)) return this.#wrongType(value, "32-bit integer");
+    if (isInteger && Math.abs(value) > 2 ** 63) return this.#wrongType(value, "64-bit integer");
     const { minimum, maximum } = schema;
-    if (minimum !== undefined && value < minimum) this.errors.push(invalidField(path, value, maximum === undefined ? `must be greater than or equal to ${minimum}` : `must be between ${minimum} and ${maximum}, inclusive`));
-    else if (maximum !== undefined && value > maximum) this.errors.push(invalidField(path, value, minimum === undefined ? `must be less than or equal to ${maximum}` : `must be between ${minimum} and ${maximum}, inclusive`));
-    if (schema.enum !== undefined && !schema.enum.includes(value)) this.errors.push(unsupportedValue(path, value, schema.enum.map(String)));
+    const isTooSmall = minimum !== undefined && value < minimum;
+    if (isTooSmall || (maximum !== undefined && value > maximum)) {
+      const range = maximum === undefined ? `greater than or equal to ${minimum}` : minimum === undefined ? `less than or equal to ${maximum}` : `between ${minimum} and ${maximum}, inclusive`;
+      this.errors.push(invalidField(this.#trail.text(), value, `must be ${range}`));
+    }
+    if (schema.enum !== undefined && !schema.enum.includes(value)) this.errors.push(unsupportedValue(this.#trail.text(), value, schema.enum.map(String)));
   }
 
-  #wrongType(path: string, value: unknown, expected: string): void {
+  #wrongType(value: unknown, expected: string): void {
     const article = /^[aeiou]/.test(expected) ? "an" : "a";
-    this.errors.push(typeInvalid(path, value, `must be ${article} ${expected}`));
+    // The usual mistake in YAML: `value: 1` or `value: on`.
+    const remedy = expected === "string" && (typeof value === "number" || typeof value === "boolean") ? "; put it in quotes" : "";
+    this.errors.push(typeInvalid(this.#trail.text(), value, `must be ${article} ${expected}${remedy}`));
   }
 }
 
+/** RFC 3339 with a day that exists. */
 function isTime(text: string): boolean {
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text));
+  const match = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/.exec(text);
+  if (match === null) return false;
+  const [, year, month, day] = match.map(Number);
+  const daysInMonth = new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
+  return month !== undefined && month >= 1 && month <= 12 && day !== undefined && day >= 1 && day <= daysInMonth;
 }

@@ -37,6 +37,8 @@ const integerTag = yaml.defineScalarTag<number>("tag:yaml.org,2002:int", {
     return sign === "-" ? -value : value;
   },
   identify: (data) => Number.isInteger(data),
+  // Beyond 1e21 JavaScript would write an exponent, which is a float here.
+  represent: (data: number) => String(BigInt(data)),
 });
 
 /** Kept as the text it encodes, as Go's decoder into JSON does. */

@@ -1,4 +1,5 @@
 import * as yaml from "js-yaml";
+import { quoteAmbiguousText } from "./yaml-scalar-style.ts";
 import { kubernetesYamlSchema } from "./yaml-schema.ts";
 
 /** One document of a YAML stream, with the way back from its fields to lines. */
@@ -19,6 +20,8 @@ export interface YamlLimits {
 }
 
 export const DEFAULT_YAML_LIMITS: YamlLimits = { bytesMax: 1 << 20, aliasesMax: 200, expandedValuesMax: 200_000 };
+
+const EXPANDED_DEPTH_MAX = 1000;
 
 /** Text that is no acceptable YAML. `line` and `column` are 1-based. */
 export class YamlError extends Error {
@@ -50,22 +53,27 @@ export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YA
   return values
     .map((value, index) => {
       const positions = new Positions(text, events, ranges[index] ?? [0, 0]);
-      countValues(value, { left: limits.expandedValuesMax });
+      countValues(value, { left: limits.expandedValuesMax }, 0);
       return { value, line: positions.lineOf([]), lineOf: (path: readonly (string | number)[]) => positions.lineOf(path) };
     })
     .filter((document) => document.value !== null && document.value !== undefined);
 }
 
-/** A value as `kubectl get -o yaml` writes it: keys sorted, ambiguous text quoted. */
+/**
+ * A value as `kubectl get -o yaml` writes it: keys sorted, lists not indented, double quotes around text that would be read as
+ * something else, single quotes around text that cannot stand bare, blocks for several lines. Long lines are not folded.
+ */
 export function formatYaml(value: unknown): string {
-  return yaml.dump(value, { sortKeys: true, noRefs: true, lineWidth: -1, schema: kubernetesYamlSchema });
+  const scalarStyleRules = [quoteAmbiguousText, ...Object.values(yaml.DEFAULT_SCALAR_STYLE_RULES)];
+  return yaml.dump(value, { sortKeys: true, noRefs: true, lineWidth: -1, seqNoIndent: true, schema: kubernetesYamlSchema, scalarStyleRules });
 }
 
-/** Counts values as if every alias were written out, and stops early. */
-function countValues(value: unknown, budget: { left: number }): void {
-  if (--budget.left < 0) throw new YamlError("aliases expand to more values than any manifest needs; write the content out, or use fewer aliases", 1, 1);
-  if (Array.isArray(value)) for (const item of value) countValues(item, budget);
-  else if (typeof value === "object" && value !== null) for (const item of Object.values(value)) countValues(item, budget);
+/** Counts values as if every alias were written out, and stops early; an anchor may even contain itself. */
+function countValues(value: unknown, budget: { left: number }, depth: number): void {
+  if (--budget.left < 0 || depth > EXPANDED_DEPTH_MAX) throw new YamlError("aliases expand to more values than any manifest needs; write the content out, or use fewer aliases", 1, 1);
+  if (typeof value === "number" && !Number.isFinite(value)) throw new YamlError(`${value} is a number that JSON, and so the API, cannot hold`, 1, 1);
+  if (Array.isArray(value)) for (const item of value) countValues(item, budget, depth + 1);
+  else if (typeof value === "object" && value !== null) for (const item of Object.values(value)) countValues(item, budget, depth + 1);
 }
 
 function asYamlError(error: unknown): Error {

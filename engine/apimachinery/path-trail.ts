@@ -1,0 +1,40 @@
+/**
+ * Where a walk through a value is. Entering and leaving cost next to nothing; text is made only when there is something to report.
+ */
+export class PathTrail {
+  readonly #prefix: string;
+  readonly #steps: (string | number)[] = [];
+  /** Which steps are keys of maps; they are written in brackets. */
+  readonly #isKey: boolean[] = [];
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  enter(step: string | number, isMapKey: boolean): void {
+    this.#steps.push(step);
+    this.#isKey.push(isMapKey);
+  }
+
+  leave(): void {
+    this.#steps.pop();
+    this.#isKey.pop();
+  }
+
+  /** As field errors name a place: `spec.containers[0].image`, `metadata.labels[app]`; with a field below it, if given. */
+  text(field?: string): string {
+    let text = this.#prefix;
+    for (const [depth, step] of this.#steps.entries()) {
+      if (typeof step === "number" || this.#isKey[depth] === true) text += `[${step}]`;
+      else text += text === "" ? step : `.${step}`;
+    }
+    return field === undefined ? text : text === "" ? field : `${text}.${field}`;
+  }
+
+  /** As upstream's strict decoder names an unknown field: keys of maps are steps like any other. */
+  dotted(field: string): string {
+    let text = this.#prefix;
+    for (const step of this.#steps) text += typeof step === "number" ? `[${step}]` : text === "" ? step : `.${step}`;
+    return text === "" ? field : `${text}.${field}`;
+  }
+}

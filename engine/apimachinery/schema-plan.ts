@@ -1,0 +1,53 @@
+import type { Schema } from "./schema.ts";
+
+/** What validating a value needs of its schema, in the form it is looked up. */
+export interface SchemaPlan {
+  readonly properties: ReadonlyMap<string, Schema>;
+  /** The properties that have a default. */
+  readonly defaults: readonly (readonly [string, Schema])[];
+  readonly required: readonly string[];
+  /** The schema of keys that are no properties. */
+  readonly additional: Schema | undefined;
+  /** Whether keys without a schema stay, unreported. */
+  readonly keepsUnknown: boolean;
+  /** Whether a string has any rule beyond being one. */
+  readonly constrainsText: boolean;
+  readonly pattern: RegExp | undefined;
+  readonly enum: ReadonlySet<unknown> | undefined;
+}
+
+/** Schemas live as long as their kind; what is worked out from them lives as long as they do. */
+const plans = new WeakMap<Schema, SchemaPlan>();
+
+/** Computed on first use per schema object. Throws an Error for a pattern that is no regular expression. */
+export function schemaPlan(schema: Schema): SchemaPlan {
+  let plan = plans.get(schema);
+  if (plan === undefined) plans.set(schema, (plan = computePlan(schema)));
+  return plan;
+}
+
+function computePlan(schema: Schema): SchemaPlan {
+  const properties = new Map(Object.entries(schema.properties ?? {}));
+  const { additionalProperties, format } = schema;
+  const isFreeForm = schema.type === "object" && properties.size === 0 && additionalProperties === undefined;
+  return {
+    properties,
+    defaults: [...properties].filter(([, property]) => property.default !== undefined),
+    required: schema.required ?? [],
+    additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
+    keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
+    constrainsText:
+      schema.enum !== undefined || schema.pattern !== undefined || schema.minLength !== undefined || schema.maxLength !== undefined || format === "byte" || format === "date-time" || format === "micro-time",
+    pattern: schema.pattern === undefined ? undefined : compilePattern(schema.pattern),
+    enum: schema.enum === undefined ? undefined : new Set(schema.enum),
+  };
+}
+
+/** With full Unicode where the pattern allows it: that mode refuses needless escapes such as `\-`, which other dialects accept. */
+function compilePattern(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, "u");
+  } catch {
+    return new RegExp(pattern);
+  }
+}
