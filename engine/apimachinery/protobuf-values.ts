@@ -49,6 +49,10 @@ export function writeTime(writer: ProtobufWriter, text: string, decimals: 0 | 6)
   writer.key(1, WireType.varint);
 }
 
+/** RFC 3339 has years of four digits. */
+const YEAR_1_SECONDS = -62_135_596_800;
+const YEAR_9999_SECONDS = 253_402_300_799;
+
 /** Undefined for the zero time, which upstream writes as an empty message where JSON has null. */
 export function readTime(content: Buffer, decimals: 0 | 6): string | undefined {
   if (content.length === 0) return undefined;
@@ -60,7 +64,7 @@ export function readTime(content: Buffer, decimals: 0 | 6): string | undefined {
     else return undefined;
     return true;
   });
-  if (Math.abs(seconds) > 8.64e12 || nanos < 0 || nanos >= 1e9) throw new Error(`protobuf: ${seconds} seconds and ${nanos} nanoseconds are no time`);
+  if (seconds < YEAR_1_SECONDS || seconds > YEAR_9999_SECONDS || nanos < 0 || nanos >= 1e9) throw new Error(`protobuf: ${seconds} seconds and ${nanos} nanoseconds are no time`);
   const text = formatTime(seconds * 1000);
   return decimals === 0 ? text : text.replace("Z", `.${String(Math.floor(nanos / 1000)).padStart(6, "0")}Z`);
 }
