@@ -29,6 +29,8 @@ export interface Schema {
   readonly "x-kubernetes-embedded-resource"?: boolean;
   readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
+  /** Items with equal keys are accepted, as upstream accepts them in some lists of its own kinds, although server-side apply goes by the keys. */
+  readonly "x-mainstay-allow-duplicates"?: boolean;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";
   /** Strategic merge: the key of list items, and how to combine (`merge`, `replace`, `retainKeys`, or `merge,retainKeys`). */
   readonly "x-kubernetes-patch-merge-key"?: string;

@@ -140,7 +140,7 @@ class Pass {
   /** Sets hold a value once, maps an item per key. Upstream names the key's field where there is one key. */
   #checkUnique(schema: Schema, items: readonly unknown[]): void {
     const listType = schema["x-kubernetes-list-type"];
-    if (listType !== "set" && listType !== "map") return;
+    if ((listType !== "set" && listType !== "map") || schema["x-mainstay-allow-duplicates"] === true) return;
     const keys = schema["x-kubernetes-list-map-keys"] ?? [];
     const seen = new Set<unknown>();
     for (const [index, item] of items.entries()) {

@@ -14,7 +14,7 @@ export function validateData(plain: Readonly<Record<string, string>> | undefined
     [encodedField, encoded, (value: string) => Buffer.byteLength(value, "base64")],
   ] as const) {
     for (const [key, value] of Object.entries(data ?? {})) {
-      const problem = keyProblem(key);
+      const problem = dataKeyError(key);
       if (problem !== undefined) errors.push(invalidField(`${field}[${key}]`, key, problem));
       if (field === encodedField && plain?.[key] !== undefined) errors.push(duplicateField(`${field}[${key}]`, key));
       bytes += size(value);
@@ -36,7 +36,8 @@ export function validateImmutable<T extends Immutable>(object: T, old: T, fields
   return errors;
 }
 
-function keyProblem(key: string): string | undefined {
+/** Why a text cannot be a key of a ConfigMap or Secret, in upstream's words; undefined when it can. */
+export function dataKeyError(key: string): string | undefined {
   if (key.length > KEY_LENGTH_MAX) return `must be no more than ${KEY_LENGTH_MAX} characters`;
   if (key === ".") return "must not be '.'";
   if (key === "..") return "must not be '..'";

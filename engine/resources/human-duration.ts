@@ -1,6 +1,6 @@
-/** An age the way kubectl prints it: two units at most, coarser as it grows. `milliseconds` below zero print as `<invalid>`. */
+/** An age the way kubectl prints it: two units at most, coarser as it grows. An age below zero is the other clock's error: `0s` within two seconds, else `<invalid>`. */
 export function humanDuration(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
+  const seconds = Math.trunc(milliseconds / 1000);
   if (seconds < -1) return "<invalid>";
   if (seconds < 0) return "0s";
   if (seconds < 120) return `${seconds}s`;

@@ -1,12 +1,14 @@
-import { invalidField, requiredField, forbiddenField, type FieldError } from "../../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { scaledValue } from "../../apimachinery/int-or-string.ts";
 import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import { validatePodTemplate, withPodSpecDefaults } from "../pod-template.ts";
+import { withTemplateDefaults } from "../pod-template.ts";
+import { podWarnings } from "../pod-warnings.ts";
 import type { Deployment } from "../types.ts";
+import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 export const deploymentResource = defineResource<Deployment>({
@@ -24,6 +26,7 @@ export const deploymentResource = defineResource<Deployment>({
     prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
     validate: validateDeployment,
     validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
+    warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
   subresources: [
     { name: "status" },
@@ -50,8 +53,7 @@ export const deploymentResource = defineResource<Deployment>({
 function withDefaults(deployment: Deployment): Deployment {
   const { spec } = deployment;
   const strategy = spec.strategy?.type === "Recreate" ? spec.strategy : { ...spec.strategy, rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%", ...spec.strategy?.rollingUpdate } };
-  const template = spec.template?.spec === undefined ? spec.template : { ...spec.template, spec: withPodSpecDefaults(spec.template.spec) };
-  return { ...deployment, spec: { ...spec, strategy, template } };
+  return { ...deployment, spec: { ...spec, strategy, template: withTemplateDefaults(spec.template) } };
 }
 
 function validateDeployment({ spec }: Deployment): FieldError[] {
@@ -75,6 +77,5 @@ function validateDeployment({ spec }: Deployment): FieldError[] {
     if (amounts.length === 2 && amounts.every((amount) => amount === 0)) errors.push(invalidField("spec.strategy.rollingUpdate.maxUnavailable", rollingUpdate.maxUnavailable, "may not be 0 when `maxSurge` is 0"));
   }
   if ((spec.progressDeadlineSeconds ?? 600) <= (spec.minReadySeconds ?? 0)) errors.push(invalidField("spec.progressDeadlineSeconds", spec.progressDeadlineSeconds, "must be greater than minReadySeconds"));
-  if (spec.template.spec === undefined && !errors.some((error) => error.field === "spec.template.spec")) errors.push(requiredField("spec.template.spec"));
   return errors;
 }

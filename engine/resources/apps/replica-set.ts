@@ -4,8 +4,10 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import { validatePodTemplate, withPodSpecDefaults } from "../pod-template.ts";
+import { withTemplateDefaults } from "../pod-template.ts";
+import { podWarnings } from "../pod-warnings.ts";
 import type { ReplicaSet } from "../types.ts";
+import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 export const replicaSetResource = defineResource<ReplicaSet>({
@@ -19,16 +21,14 @@ export const replicaSetResource = defineResource<ReplicaSet>({
   schema: loadSchema("apps/v1/replica-set.yaml"),
   strategy: {
     hasGeneration: true,
-    setDefaults: (set) => {
-      const template = set.spec.template;
-      return template?.spec === undefined ? set : { ...set, spec: { ...set.spec, template: { ...template, spec: withPodSpecDefaults(template.spec) } } };
-    },
+    setDefaults: (set) => (set.spec.template === undefined ? set : { ...set, spec: { ...set.spec, template: withTemplateDefaults(set.spec.template) } }),
     prepareForCreate: (set) => ({ ...set, status: { replicas: 0 } }),
     validate: (set) => {
       const template = set.spec.template ?? {};
       return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
     },
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+    warnings: ({ spec }) => (spec.template?.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
   subresources: [
     { name: "status" },

@@ -1,3 +1,4 @@
+import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { ageSince } from "../human-duration.ts";
@@ -17,16 +18,17 @@ export const eventResource = defineResource<CoreEvent>({
   namespaced: true,
   shortNames: ["ev"],
   schema: loadSchema("core/v1/event.yaml"),
+  strategy: { createOnUpdate: true, validate: validateEvent },
   columns: [
     column("Last Seen", "Time since it happened last.", (event, now) => ageSince(lastSeen(event), now)),
     column("Type", "Normal or Warning.", (event) => event.type ?? ""),
     column("Reason", "One word, for programs.", (event) => event.reason ?? ""),
-    column("Object", "The object it is about.", (event) => `${(event.involvedObject.kind ?? "").toLowerCase()}/${event.involvedObject.name ?? ""}`),
+    column("Object", "The object it is about.", (event) => [(event.involvedObject.kind ?? "").toLowerCase(), event.involvedObject.name ?? ""].filter((part) => part !== "").join("/")),
     column("Subobject", "Part of the object it is about.", (event) => event.involvedObject.fieldPath ?? "", 1),
     column("Source", "Who reported it.", (event) => [event.source?.component ?? event.reportingComponent ?? "", event.source?.host ?? ""].filter((part) => part !== "").join(", "), 1),
     column("Message", "A sentence, for people.", (event) => (event.message ?? "").trim()),
     column("First Seen", "Time since it happened first.", (event, now) => ageSince(firstSeen(event), now), 1),
-    column("Count", "How often it happened.", (event) => String(event.series?.count ?? event.count ?? 1), 1),
+    column("Count", "How often it happened.", (event) => event.series?.count ?? (event.count || 1), 1),
     { ...nameColumn, priority: 1 },
   ],
   selectableFields: {
@@ -43,3 +45,9 @@ export const eventResource = defineResource<CoreEvent>({
     type: (event) => event.type ?? "",
   },
 });
+
+/** An event lives where its object does; events about cluster-scoped objects live in the namespace default. */
+function validateEvent({ metadata, involvedObject }: CoreEvent): FieldError[] {
+  const wanted = involvedObject.namespace || "default";
+  return metadata.namespace === wanted ? [] : [invalidField("involvedObject.namespace", involvedObject.namespace ?? "", "does not match event.namespace")];
+}

@@ -1,4 +1,6 @@
-import { invalidField } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -19,11 +21,9 @@ export const nodeResource = defineResource<Node>({
   shortNames: ["no"],
   schema: loadSchema("core/v1/node.yaml"),
   strategy: {
-    setDefaults: (node) => (node.status?.capacity !== undefined && node.status.allocatable === undefined ? { ...node, status: { ...node.status, allocatable: node.status.capacity } } : node),
-    validateUpdate: (node, old) => {
-      const isMoved = old.spec?.podCIDR !== undefined && old.spec.podCIDR !== "" && node.spec?.podCIDR !== old.spec.podCIDR;
-      return isMoved ? [invalidField("spec.podCIDR", node.spec?.podCIDR, "node updates may not change podCIDR except from \"\" to valid")] : [];
-    },
+    setDefaults: withDefaults,
+    validate: validateNode,
+    validateUpdate: validateNodeUpdate,
   },
   subresources: [{ name: "status" }],
   columns: [
@@ -41,6 +41,42 @@ export const nodeResource = defineResource<Node>({
   selectableFields: { "spec.unschedulable": (node) => String(node.spec?.unschedulable ?? false) },
 });
 
+function withDefaults(node: Node): Node {
+  const { spec, status } = node;
+  const ranges = spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
+  return {
+    ...node,
+    // The old field for one range and the new one for several say the same.
+    ...(spec !== undefined && ranges.length > 0 ? { spec: { ...spec, podCIDR: spec.podCIDR || ranges[0], podCIDRs: ranges } } : {}),
+    ...(status?.capacity !== undefined && status.allocatable === undefined ? { status: { ...status, allocatable: status.capacity } } : {}),
+  };
+}
+
+function validateNode(node: Node): FieldError[] {
+  const seen = new Set<string>();
+  return (node.spec?.taints ?? []).flatMap((taint, index) => {
+    const at = `spec.taints[${index}]`;
+    const errors: FieldError[] = [];
+    const keyProblem = qualifiedNameError(taint.key);
+    const valueProblem = labelValueError(taint.value ?? "");
+    if (keyProblem !== undefined) errors.push(invalidField(`${at}.key`, taint.key, keyProblem));
+    if (valueProblem !== undefined) errors.push(invalidField(`${at}.value`, taint.value, valueProblem));
+    if (taint.effect === "") errors.push(requiredField(`${at}.effect`));
+    if (seen.has(`${taint.key}:${taint.effect}`)) errors.push(duplicateField(at, taint));
+    seen.add(`${taint.key}:${taint.effect}`);
+    return errors;
+  });
+}
+
+/** What names a machine and its network is given once. */
+function validateNodeUpdate(node: Node, old: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  const ranges = old.spec?.podCIDRs ?? [];
+  if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges)) errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+  if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID) errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  return errors;
+}
+
 function nodeStatus(node: Node): string {
   const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
   const state = ready === undefined ? "Unknown" : ready.status === "True" ? "Ready" : "NotReady";
@@ -49,7 +85,7 @@ function nodeStatus(node: Node): string {
 
 function nodeRoles(node: Node): string {
   const labels = node.metadata.labels ?? {};
-  const roles = Object.keys(labels).filter((label) => label.startsWith(ROLE_PREFIX)).map((label) => label.slice(ROLE_PREFIX.length));
+  const roles = Object.keys(labels).filter((label) => label.startsWith(ROLE_PREFIX)).map((label) => label.slice(ROLE_PREFIX.length)).filter((role) => role !== "");
   if (labels["kubernetes.io/role"]) roles.push(labels["kubernetes.io/role"]);
   return roles.length === 0 ? "<none>" : roles.sort().join(",");
 }

@@ -1,4 +1,4 @@
-import { invalidField } from "../../apimachinery/field-error.ts";
+import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { validateData, validateImmutable } from "../data-validation.ts";
 import { defineResource } from "../define-resource.ts";
@@ -20,7 +20,7 @@ export const secretResource = defineResource<Secret>({
       const encoded = Object.fromEntries(Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
       return { ...rest, data: { ...secret.data, ...encoded } };
     },
-    validate: (secret) => validateData(undefined, secret.data, "stringData", "data"),
+    validate: (secret) => [...validateData(undefined, secret.data, "stringData", "data"), ...validateType(secret)],
     validateUpdate: (secret, old) => [
       ...(secret.type === old.type ? [] : [invalidField("type", secret.type, "field is immutable")]),
       ...validateImmutable(secret, old, ["data"]),
@@ -34,3 +34,34 @@ export const secretResource = defineResource<Secret>({
   ],
   selectableFields: { type: (secret) => secret.type ?? "" },
 });
+
+/** Keys that a Secret of a known type must have, because its readers count on them. */
+const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.io/tls": ["tls.crt", "tls.key"],
+  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
+  "kubernetes.io/dockercfg": [".dockercfg"],
+  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
+};
+
+function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] {
+  if (type === "kubernetes.io/service-account-token") {
+    return metadata.annotations?.["kubernetes.io/service-account.name"] ? [] : [requiredField("metadata.annotations[kubernetes.io/service-account.name]")];
+  }
+  if (type === "kubernetes.io/basic-auth") {
+    return data["username"] === undefined && data["password"] === undefined ? [requiredField("data[username]"), requiredField("data[password]")] : [];
+  }
+  const keys = REQUIRED_KEYS[type] ?? [];
+  const missing = keys.filter((key) => data[key] === undefined);
+  const isJson = type === "kubernetes.io/dockercfg" || type === "kubernetes.io/dockerconfigjson";
+  const broken = isJson ? keys.filter((key) => data[key] !== undefined && !isJsonText(data[key])) : [];
+  return [...missing.map((key) => requiredField(`data[${key}]`)), ...broken.map((key) => invalidField(`data[${key}]`, "<secret contents redacted>", "must be JSON"))];
+}
+
+function isJsonText(base64: string): boolean {
+  try {
+    JSON.parse(Buffer.from(base64, "base64").toString("utf8"));
+    return true;
+  } catch {
+    return false; // what it says instead is none of a message's business
+  }
+}

@@ -1,9 +1,9 @@
-import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { Service, ServiceSpec } from "../types.ts";
+import { validateService, validateServiceUpdate } from "../validation/service.ts";
+import { withAllocatedValues } from "./service-update.ts";
 
 export const serviceResource = defineResource<Service>({
   group: "",
@@ -16,9 +16,12 @@ export const serviceResource = defineResource<Service>({
   schema: loadSchema("core/v1/service.yaml"),
   strategy: {
     nameRule: "dns1035Label",
+    createOnUpdate: true,
     setDefaults: (service) => ({ ...service, spec: withDefaults(service.spec ?? {}) }),
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
+    prepareForUpdate: withAllocatedValues,
     validate: validateService,
+    validateUpdate: validateServiceUpdate,
   },
   subresources: [{ name: "status" }],
   columns: [
@@ -44,34 +47,6 @@ function withDefaults(spec: ServiceSpec): ServiceSpec {
     ...(isOpen ? { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" } : {}),
     ...(spec.type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true } : {}),
   };
-}
-
-function validateService(service: Service): FieldError[] {
-  const spec = service.spec ?? {};
-  const errors: FieldError[] = [];
-  const isHeadless = spec.clusterIP === "None";
-  if ((spec.ports ?? []).length === 0 && !isHeadless && spec.type !== "ExternalName") errors.push(requiredField("spec.ports"));
-  if (spec.type === "ExternalName") {
-    const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
-    if (!spec.externalName) errors.push(requiredField("spec.externalName"));
-    else if (problem !== undefined) errors.push(invalidField("spec.externalName", spec.externalName, problem));
-  }
-  if (isHeadless && (spec.type === "NodePort" || spec.type === "LoadBalancer")) errors.push(invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
-  const names = new Set<string>();
-  const numbers = new Set<string>();
-  for (const [index, port] of (spec.ports ?? []).entries()) {
-    const at = `spec.ports[${index}]`;
-    const problem = port.name ? dnsLabelError(port.name) : undefined;
-    if (!port.name && (spec.ports ?? []).length > 1) errors.push(requiredField(`${at}.name`));
-    else if (problem !== undefined) errors.push(invalidField(`${at}.name`, port.name, problem));
-    if (port.name && names.has(port.name)) errors.push(duplicateField(`${at}.name`, port.name));
-    names.add(port.name ?? "");
-    const number = `${port.protocol ?? "TCP"}/${port.port}`;
-    if (numbers.has(number)) errors.push(duplicateField(at, { port: port.port, protocol: port.protocol }));
-    numbers.add(number);
-    if (typeof port.targetPort === "number" && (port.targetPort < 1 || port.targetPort > 65_535)) errors.push(invalidField(`${at}.targetPort`, port.targetPort, "must be between 1 and 65535, inclusive"));
-  }
-  return errors;
 }
 
 function externalText(service: Service): string {

@@ -1,10 +1,14 @@
-import { invalidField } from "../../apimachinery/field-error.ts";
+import { isIP } from "node:net";
+import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { EndpointSlice } from "../types.ts";
 
 const SHOWN_MAX = 3;
+const ENDPOINTS_MAX = 1000;
+const ADDRESSES_MAX = 100;
 
 export const endpointSliceResource = defineResource<EndpointSlice>({
   group: "discovery.k8s.io",
@@ -15,12 +19,13 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   schema: loadSchema("discovery.k8s.io/v1/endpoint-slice.yaml"),
   strategy: {
     hasGeneration: true,
+    validate: validateSlice,
     validateUpdate: (slice, old) => (slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")]),
   },
   columns: [
     nameColumn,
     { name: "AddressType", type: "string", description: "Kind of addresses in it.", cell: (slice) => slice.addressType },
-    { name: "Ports", type: "string", description: "Ports of the endpoints.", cell: (slice) => shorten((slice.ports ?? []).map((port) => (port.port === undefined ? "*" : String(port.port))), "<unset>") },
+    { name: "Ports", type: "string", description: "Ports of the endpoints.", cell: (slice) => shorten((slice.ports ?? []).map((port) => (port.port === undefined ? port.name || "*" : String(port.port))), "<unset>") },
     { name: "Endpoints", type: "string", description: "Addresses of the endpoints.", cell: (slice) => shorten((slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses), "<unset>") },
     ageColumn,
   ],
@@ -30,3 +35,39 @@ function shorten(items: readonly string[], none: string): string {
   if (items.length === 0) return none;
   return items.length <= SHOWN_MAX ? items.join(",") : `${items.slice(0, SHOWN_MAX).join(",")} + ${items.length - SHOWN_MAX} more...`;
 }
+
+function validateSlice(slice: EndpointSlice): FieldError[] {
+  const endpoints = slice.endpoints ?? [];
+  const errors: FieldError[] = endpoints.length > ENDPOINTS_MAX ? [tooMany("endpoints", endpoints.length, ENDPOINTS_MAX)] : [];
+  for (const [index, endpoint] of endpoints.entries()) {
+    const at = `endpoints[${index}]`;
+    if (endpoint.addresses.length === 0) errors.push(requiredField(`${at}.addresses`, "must contain at least 1 address"));
+    if (endpoint.addresses.length > ADDRESSES_MAX) errors.push(tooMany(`${at}.addresses`, endpoint.addresses.length, ADDRESSES_MAX));
+    for (const [a, address] of endpoint.addresses.entries()) {
+      const problem = addressError(address, slice.addressType);
+      if (problem !== undefined) errors.push(invalidField(`${at}.addresses[${a}]`, address, problem));
+    }
+    const problem = endpoint.hostname === undefined ? undefined : dnsLabelError(endpoint.hostname);
+    if (problem !== undefined) errors.push(invalidField(`${at}.hostname`, endpoint.hostname, problem));
+  }
+  return [...errors, ...portErrors(slice.ports ?? [])];
+}
+
+function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
+  const names = new Set<string>();
+  return ports.flatMap(({ name = "" }, index) => {
+    const problem = name === "" ? undefined : dnsLabelError(name);
+    const errors = problem === undefined ? [] : [invalidField(`ports[${index}].name`, name, problem)];
+    if (names.has(name)) errors.push(duplicateField(`ports[${index}].name`, name));
+    names.add(name);
+    return errors;
+  });
+}
+
+function addressError(address: string, addressType: string): string | undefined {
+  if (addressType === "FQDN") return dnsSubdomainError(address);
+  if (isIP(address) !== (addressType === "IPv6" ? 6 : 4)) return `must be a valid ${addressType} address`;
+  return /^(0\.0\.0\.0|127\.|169\.254\.|::1?$|fe80:)/i.test(address) ? "may not be an unspecified, loopback or link-local address" : undefined;
+}
+
+const tooMany = (field: string, count: number, max: number): FieldError => ({ type: "FieldValueTooMany", field, message: `Too many: ${count}: must have at most ${max} items` });

@@ -1,0 +1,111 @@
+import { isIP } from "node:net";
+import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import type { Service, ServicePort, ServiceSpec } from "../types.ts";
+import { portNameErrors } from "./port-name.ts";
+
+/** The longest time that session affinity may last. */
+const AFFINITY_SECONDS_MAX = 86_400;
+
+const IP_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+
+/** Rules for a Service beyond its schema. */
+export function validateService(service: Service): FieldError[] {
+  const spec = service.spec ?? {};
+  return [
+    ...validateAddresses(spec),
+    ...validatePorts(spec),
+    ...labelErrors(spec.selector ?? {}, "spec.selector"),
+    ...validateAffinity(spec),
+    ...validateExternal(spec),
+  ];
+}
+
+/** Clients hold on to the address, so that it stays for as long as the type has one. */
+export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
+  const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
+  if (!before.clusterIP || spec.type === "ExternalName" || before.type === "ExternalName") return [];
+  return spec.clusterIP === before.clusterIP ? [] : [invalidField("spec.clusterIPs[0]", spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []), "may not change once set")];
+}
+
+function validateAddresses(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const isHeadless = spec.clusterIP === "None";
+  if (spec.type === "ExternalName") {
+    const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
+    if (!spec.externalName) errors.push(requiredField("spec.externalName"));
+    else if (problem !== undefined) errors.push(invalidField("spec.externalName", spec.externalName, problem));
+    if (spec.clusterIP) errors.push(forbiddenField("spec.clusterIPs[0]", "may not be set for ExternalName services"));
+    return errors;
+  }
+  if (isHeadless && spec.type !== "ClusterIP") errors.push(invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
+  if (spec.clusterIP && !isHeadless && isIP(spec.clusterIP) === 0) errors.push(invalidField("spec.clusterIPs[0]", spec.clusterIP, IP_RULE));
+  if (spec.clusterIP && spec.clusterIPs !== undefined && spec.clusterIPs.length > 0 && spec.clusterIPs[0] !== spec.clusterIP) {
+    errors.push(invalidField("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`"));
+  }
+  return errors;
+}
+
+function validatePorts(spec: ServiceSpec): FieldError[] {
+  const ports = spec.ports ?? [];
+  if (ports.length === 0 && spec.clusterIP !== "None" && spec.type !== "ExternalName") return [requiredField("spec.ports")];
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  const numbers = new Set<string>();
+  const nodePorts = new Set<string>();
+  for (const [index, port] of ports.entries()) {
+    const at = `spec.ports[${index}]`;
+    const protocol = port.protocol ?? "TCP";
+    errors.push(...validatePort(port, at, spec, ports.length > 1));
+    if (port.name && names.has(port.name)) errors.push(duplicateField(`${at}.name`, port.name));
+    names.add(port.name ?? "");
+    if (numbers.has(`${protocol}/${port.port}`)) errors.push(duplicateField(at, { protocol, port: port.port }));
+    numbers.add(`${protocol}/${port.port}`);
+    if (!port.nodePort) continue;
+    if (nodePorts.has(`${protocol}/${port.nodePort}`)) errors.push(duplicateField(`${at}.nodePort`, { protocol, nodePort: port.nodePort }));
+    nodePorts.add(`${protocol}/${port.nodePort}`);
+  }
+  return errors;
+}
+
+function validatePort(port: ServicePort, path: string, spec: ServiceSpec, needsName: boolean): FieldError[] {
+  const errors: FieldError[] = [];
+  const problem = port.name ? dnsLabelError(port.name) : undefined;
+  if (!port.name && needsName) errors.push(requiredField(`${path}.name`));
+  else if (problem !== undefined) errors.push(invalidField(`${path}.name`, port.name, problem));
+  const { targetPort } = port;
+  if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65_535)) errors.push(invalidField(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
+  if (typeof targetPort === "string") errors.push(...portNameErrors(targetPort).map((why) => invalidField(`${path}.targetPort`, targetPort, why)));
+  if (port.nodePort && (spec.type === "ClusterIP" || spec.type === "ExternalName")) errors.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
+  return errors;
+}
+
+function validateAffinity(spec: ServiceSpec): FieldError[] {
+  if (spec.sessionAffinity !== "ClientIP") {
+    return spec.sessionAffinityConfig === undefined ? [] : [forbiddenField("spec.sessionAffinityConfig", "must not be set when session affinity is None")];
+  }
+  const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  if (seconds === undefined || (seconds > 0 && seconds <= AFFINITY_SECONDS_MAX)) return [];
+  return [invalidField("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)];
+}
+
+/** What belongs to a way in from outside is refused where there is none. */
+function validateExternal(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const isBalanced = spec.type === "LoadBalancer";
+  for (const [index, address] of (spec.externalIPs ?? []).entries()) {
+    if (isIP(address) === 0) errors.push(invalidField(`spec.externalIPs[${index}]`, address, IP_RULE));
+    else if (/^(0\.0\.0\.0|127\.|169\.254\.|::1?$|fe80:)/i.test(address)) errors.push(invalidField(`spec.externalIPs[${index}]`, address, "may not be an unspecified, loopback or link-local address"));
+  }
+  const isExternal = isBalanced || spec.type === "NodePort" || (spec.externalIPs ?? []).length > 0;
+  if (spec.externalTrafficPolicy !== undefined && !isExternal) errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));
+  if (spec.healthCheckNodePort && !(isBalanced && spec.externalTrafficPolicy === "Local")) {
+    errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+  }
+  if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
+  if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
+  if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
+  return errors;
+}
+
