@@ -1,0 +1,55 @@
+import { describe, expect, test } from "vitest";
+import { aborted, throwIfAborted } from "../../../engine/lib/abort.ts";
+import { assert, assertNever } from "../../../engine/lib/assert.ts";
+import { describeError } from "../../../engine/lib/log.ts";
+import { runServices, service } from "../../../engine/lib/service.ts";
+
+describe("services", () => {
+  test("run until they are told to end, and are awaited", async () => {
+    const abort = new AbortController();
+    const ended: string[] = [];
+    const until = (name: string) =>
+      service(name, async (signal) => {
+        await aborted(signal);
+        await Promise.resolve();
+        ended.push(name);
+      });
+    const running = runServices([until("a"), until("b")], abort.signal);
+    abort.abort();
+    await running;
+    expect(ended.sort()).toEqual(["a", "b"]);
+  });
+
+  test("take their siblings down when one fails, and name it", async () => {
+    let siblingEnded = false;
+    const sibling = service("sibling", async (signal) => {
+      await aborted(signal);
+      siblingEnded = true;
+      throwIfAborted(signal); // an abort is no failure
+    });
+    const failing = service("store", async () => {
+      throw new Error("disk is full");
+    });
+    const failure: unknown = await runServices([sibling, failing], new AbortController().signal).catch((error: unknown) => error);
+    expect(describeError(failure)).toBe("service store: disk is full");
+    expect(siblingEnded).toBe(true);
+  });
+
+  test("may not end by themselves", async () => {
+    const failure: unknown = await runServices([service("short", async () => {})], new AbortController().signal).catch((error: unknown) => error);
+    expect(describeError(failure)).toBe("service short: ended while it should still run");
+  });
+});
+
+describe("errors", () => {
+  test("are described with all of their causes", () => {
+    expect(describeError(new Error("pull image nginx", { cause: new Error("dial", { cause: "refused" }) }))).toBe("pull image nginx: dial: refused");
+    expect(describeError("text")).toBe("text");
+  });
+
+  test("say that an invariant is broken", () => {
+    expect(() => assert(false, "one owner")).toThrow("invariant broken: one owner");
+    expect(() => assert(1, "one owner")).not.toThrow();
+    expect(() => assertNever({ do: "x" } as never, "action")).toThrow('invariant broken: unexpected action: {"do":"x"}');
+  });
+});
