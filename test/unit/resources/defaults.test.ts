@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { decodeObject } from "../../../engine/registry/decode-object.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { podResource, qosClass } from "../../../engine/resources/core/pod.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
+import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
+import type { PodSpec } from "../../../engine/resources/types.ts";
+
+function decode<T extends KubeObject>(definition: ResourceDefinition<T>, body: object): T {
+  const { object, schemaErrors } = decodeObject(definition, body);
+  expect(schemaErrors).toEqual([]);
+  return object;
+}
+
+const podSpec = (container: object, spec: object = {}) => decode(podResource, { metadata: { name: "web" }, spec: { containers: [{ name: "main", image: "web:1", ...container }], ...spec } }).spec;
+
+describe("defaults", () => {
+  it("complete a pod as upstream completes it", () => {
+    expect(podSpec({})).toEqual({
+      containers: [{ name: "main", image: "web:1", imagePullPolicy: "IfNotPresent", resources: {}, terminationMessagePath: "/dev/termination-log", terminationMessagePolicy: "File" }],
+      dnsPolicy: "ClusterFirst",
+      enableServiceLinks: true,
+      restartPolicy: "Always",
+      schedulerName: "default-scheduler",
+      securityContext: {},
+      terminationGracePeriodSeconds: 30,
+    });
+  });
+
+  it("complete a Deployment as upstream completes it", () => {
+    const { spec } = decode(deploymentResource, { metadata: { name: "web" }, spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } });
+    expect(spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } } });
+    expect(spec.template.spec?.containers[0]?.imagePullPolicy).toBe("Always");
+  });
+
+  it("complete a Service as upstream completes it", () => {
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { ports: [{ port: 80 }] } }).spec).toEqual({
+      internalTrafficPolicy: "Cluster",
+      ports: [{ port: 80, protocol: "TCP", targetPort: 80 }],
+      sessionAffinity: "None",
+      type: "ClusterIP",
+    });
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }).spec).toMatchObject({ allocateLoadBalancerNodePorts: true, externalTrafficPolicy: "Cluster" });
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "ClientIP", ports: [{ port: 80 }] } }).spec?.sessionAffinityConfig).toEqual({ clientIP: { timeoutSeconds: 10_800 } });
+  });
+
+  it.each([
+    ["web", "Always"],
+    ["web:latest", "Always"],
+    ["registry:5000/web", "Always"],
+    ["registry:5000/web:1", "IfNotPresent"],
+    ["web@sha256:abc", "IfNotPresent"],
+    ["web:latest@sha256:abc", "Always"],
+  ])("pull %s %s", (image, expected) => {
+    expect(podSpec({ image }).containers[0]?.imagePullPolicy).toBe(expected);
+  });
+
+  it("request what is limited, unless something else is requested", () => {
+    expect(podSpec({ resources: { limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "100m" } } }).containers[0]?.resources?.requests).toEqual({ cpu: "100m", memory: "1Gi" });
+  });
+
+  it("complete a probe and its handler", () => {
+    const probe = podSpec({ livenessProbe: { httpGet: { port: 80 } } }).containers[0]?.livenessProbe;
+    expect(probe).toEqual({ httpGet: { path: "/", port: 80, scheme: "HTTP" }, timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 });
+  });
+
+  it("give files of volumes their mode, host paths their type, and a volume without a source an empty folder", () => {
+    const volumes = [{ name: "a", configMap: { name: "c" } }, { name: "b", hostPath: { path: "/" } }, { name: "c" }, { name: "d", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }];
+    expect(podSpec({}, { volumes }).volumes).toEqual([
+      { name: "a", configMap: { name: "c", defaultMode: 420 } },
+      { name: "b", hostPath: { path: "/", type: "" } },
+      { name: "c", emptyDir: {} },
+      { name: "d", projected: { defaultMode: 420, sources: [{ serviceAccountToken: { path: "token", expirationSeconds: 3600 } }] } },
+    ]);
+  });
+
+  it("bind container ports to the same ports of the node on its own network", () => {
+    expect(podSpec({ ports: [{ containerPort: 80 }] }, { hostNetwork: true }).containers[0]?.ports).toEqual([{ containerPort: 80, hostPort: 80, protocol: "TCP" }]);
+  });
+
+  it("keep the old and the new name of the service account equal", () => {
+    expect(podSpec({}, { serviceAccount: "a" })).toMatchObject({ serviceAccount: "a", serviceAccountName: "a" });
+  });
+
+  it("label a namespace with its name and protect it by a finalizer", () => {
+    const namespace = decode(namespaceResource, { metadata: { name: "shop" } });
+    expect(namespace.metadata.labels).toEqual({ "kubernetes.io/metadata.name": "shop" });
+    expect(namespaceResource.strategy.prepareForCreate?.(namespace)).toMatchObject({ spec: { finalizers: ["kubernetes"] }, status: { phase: "Active" } });
+  });
+
+  it("encode a Secret's text and never keep it", () => {
+    expect(decode(secretResource, { metadata: { name: "s" }, data: { a: "eA==", b: "eA==" }, stringData: { b: "y" } })).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, type: "Opaque", data: { a: "eA==", b: "eQ==" } });
+  });
+
+  it("let a node allocate its capacity, and say its address range in both fields", () => {
+    expect(decode(nodeResource, { metadata: { name: "n" }, spec: { podCIDR: "10.0.0.0/24" }, status: { capacity: { cpu: "4" } } })).toMatchObject({ spec: { podCIDRs: ["10.0.0.0/24"] }, status: { allocatable: { cpu: "4" } } });
+  });
+
+  it("change nothing when they run again, for any kind", () => {
+    const bodies: Readonly<Record<string, object>> = {
+      Pod: { spec: { containers: [{ name: "main", image: "web" }], volumes: [{ name: "a" }] } },
+      Deployment: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } },
+      ReplicaSet: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } },
+      Service: { spec: { ports: [{ port: 80 }] } },
+      EndpointSlice: { addressType: "IPv4", endpoints: [] },
+      Event: { involvedObject: {} },
+    };
+    for (const definition of catalog) {
+      const once = decode(definition, { metadata: { name: "web" }, ...bodies[definition.kind] });
+      expect(decode(definition, once), definition.kind).toStrictEqual(once);
+    }
+  });
+});
+
+describe("a pod's quality of service", () => {
+  const spec = (...resources: object[]): PodSpec => ({ containers: resources.map((value, index) => ({ name: `c${index}`, image: "web", resources: value })) });
+  it.each([
+    ["BestEffort without requests and limits", spec({}), "BestEffort"],
+    ["BestEffort with zeros", spec({ requests: { cpu: "0" } }), "BestEffort"],
+    ["Guaranteed when all limits equal the requests, however they are written", spec({ limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "1000m", memory: "1024Mi" } }), "Guaranteed"],
+    ["Burstable when one container has less", spec({ limits: { cpu: "1", memory: "1Gi" } }, {}), "Burstable"],
+    ["Burstable when memory has no limit", spec({ limits: { cpu: "1" } }), "Burstable"],
+  ])("is %s", (_what, object, expected) => {
+    expect(qosClass(object)).toBe(expected);
+  });
+});
