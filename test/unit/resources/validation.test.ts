@@ -17,6 +17,7 @@ import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
+import type { Service } from "../../../engine/resources/types.ts";
 
 const nowText = "2026-08-22T10:31:00Z";
 
@@ -187,8 +188,8 @@ describe("a Service", () => {
     expect(problems(() => create(serviceResource, body))).toEqual(expected);
   });
 
-  const allocated = { ...create(serviceResource, service({ type: "NodePort" })) };
-  const stored = { ...allocated, spec: { ...allocated.spec, clusterIP: "10.96.0.7", clusterIPs: ["10.96.0.7"], ports: [{ port: 80, protocol: "TCP", targetPort: 80, nodePort: 30_080 }] } };
+  const allocated = create(serviceResource, service({ type: "NodePort" }));
+  const stored: Service = { ...allocated, spec: { ...allocated.spec, clusterIP: "10.96.0.7", clusterIPs: ["10.96.0.7"], ports: [{ port: 80, protocol: "TCP", targetPort: 80, nodePort: 30_080 }] } };
 
   it("keeps its address and ports when an update does not say them", () => {
     const next = update(serviceResource, stored, (old) => ({ ...old, spec: { type: "NodePort", ports: [{ port: 80, targetPort: 8080 }] } }));
@@ -209,7 +210,7 @@ describe("a Service", () => {
   });
 
   it("never changes its address", () => {
-    const change = (old: typeof stored) => ({ ...old, spec: { ...old.spec, clusterIP: "10.96.0.8", clusterIPs: ["10.96.0.8"] } });
+    const change = (old: Service) => ({ ...old, spec: { ...old.spec, clusterIP: "10.96.0.8", clusterIPs: ["10.96.0.8"] } });
     expect(problems(() => update(serviceResource, stored, change))).toEqual(['spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set']);
   });
 });
@@ -225,7 +226,7 @@ describe("other kinds are refused when", () => {
     ["an Event is not where its object is", eventResource as never, { involvedObject: { namespace: "other" } }, ['involvedObject.namespace: Invalid value: "other": does not match event.namespace']],
     ["a slice's address is of another family", endpointSliceResource as never, { addressType: "IPv4", endpoints: [{ addresses: ["fd00::1"] }] }, ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address']],
   ])("%s", (_when, definition, body, expected) => {
-    expect(problems(() => create(definition as ResourceDefinition, body))).toEqual(expected);
+    expect(problems(() => create(definition as unknown as ResourceDefinition, body))).toEqual(expected);
   });
 
   it("an immutable ConfigMap is changed", () => {
