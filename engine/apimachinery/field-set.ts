@@ -1,166 +1,225 @@
-import { jsonEqual } from "../lib/freeze.ts";
-import type { Schema } from "./schema.ts";
+import { compareElements, isElement, printElement } from "./field-set-element.ts";
 
 /**
- * A set of fields of an object, as server-side apply keeps them for each manager. A path is a list of segments in the notation of
- * FieldsV1: `f:name` a field, `k:{"name":"web"}` a list item by its keys, `v:"a"` a member of a set, and `.` at the end for the item
- * or map itself. (https://kubernetes.io/docs/reference/using-api/server-side-apply/)
+ * A set of field paths, in the very form that managedFields store (FieldsV1): a tree of path elements in which `{}` is a path
+ * of the set, and `"."` says that a node with children is one too. An empty root is the empty set. Immutable; operations share
+ * whatever did not change and keep upstream's order of elements, so a set needs no encoding.
  */
-export class FieldSet {
-  readonly #paths: ReadonlyMap<string, readonly string[]>;
-
-  constructor(paths: Iterable<readonly string[]> = []) {
-    this.#paths = new Map([...paths].map((path) => [path.join("\0"), path]));
-  }
-
-  get isEmpty(): boolean {
-    return this.#paths.size === 0;
-  }
-
-  paths(): Iterable<readonly string[]> {
-    return this.#paths.values();
-  }
-
-  has(path: readonly string[]): boolean {
-    return this.#paths.has(path.join("\0"));
-  }
-
-  /** Whether a field at or below the path is in the set. */
-  hasBelow(prefix: readonly string[]): boolean {
-    const start = `${prefix.join("\0")}\0`;
-    return this.has(prefix) || [...this.#paths.keys()].some((key) => key.startsWith(start));
-  }
-
-  filter(keep: (path: readonly string[]) => boolean): FieldSet {
-    return new FieldSet([...this.#paths.values()].filter(keep));
-  }
-
-  union(other: FieldSet): FieldSet {
-    return new FieldSet([...this.paths(), ...other.paths()]);
-  }
-
-  minus(other: FieldSet): FieldSet {
-    return this.filter((path) => !other.has(path));
-  }
-
-  equals(other: FieldSet): boolean {
-    return this.#paths.size === other.#paths.size && [...this.#paths.values()].every((path) => other.has(path));
-  }
+export interface FieldSet {
+  readonly [element: string]: FieldSet;
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
+export const EMPTY_SET: FieldSet = Object.freeze({});
+const MEMBER: FieldSet = Object.freeze({});
+const MEMBER_ONLY: FieldSet = Object.freeze({ ".": MEMBER });
 
-/** The fields that a value sets. With `maps`, maps themselves count too, as they do for updates but not for applied intents. */
-export function fieldsOf(schema: Schema, value: unknown, options: { readonly maps: boolean }): FieldSet {
-  const paths: (readonly string[])[] = [];
-  collect(schema, value, [], options.maps, paths);
-  return new FieldSet(paths);
+export function isEmptySet(set: FieldSet): boolean {
+  for (const _ in set) return false;
+  return true;
 }
 
-function collect(schema: Schema | undefined, value: unknown, path: readonly string[], withMaps: boolean, out: (readonly string[])[]): void {
-  if (value === null || value === undefined) return;
-  if (isGranularMap(schema, value)) {
-    const entries = Object.entries(value).filter(([, child]) => child !== null && child !== undefined);
-    if (entries.length === 0) return void (path.length > 0 && out.push(path));
-    if (withMaps && typeof schema?.additionalProperties === "object" && path.length > 0) out.push([...path, "."]);
-    for (const [name, child] of entries) collect(childSchema(schema, name), child, [...path, `f:${name}`], withMaps, out);
-    return;
-  }
-  const listType = Array.isArray(value) ? schema?.["x-kubernetes-list-type"] : undefined;
-  if (Array.isArray(value) && listType === "map" && schema !== undefined) {
-    for (const item of value) {
-      const at = [...path, itemSegment(schema, item)];
-      out.push([...at, "."]);
-      collect(schema.items, item, at, withMaps, out);
+/** Below the root, a node without children is a path of the set: the same as having only ".". */
+function spread(node: FieldSet): FieldSet {
+  return isEmptySet(node) ? MEMBER_ONLY : node;
+}
+
+function folded(node: FieldSet): FieldSet {
+  for (const element in node) if (element !== ".") return node;
+  return MEMBER;
+}
+
+export function union(left: FieldSet, right: FieldSet): FieldSet {
+  if (left === right || isEmptySet(right)) return left;
+  if (isEmptySet(left)) return right;
+  let result: Record<string, FieldSet> | undefined;
+  let grew = false;
+  for (const element in right) {
+    const theirs = right[element] as FieldSet; // own key
+    const ours = left[element];
+    if (ours === undefined) {
+      (result ??= { ...left })[element] = theirs;
+      grew = true;
+    } else if (ours !== theirs && element !== ".") {
+      const merged = folded(union(spread(ours), spread(theirs)));
+      if (!sameNode(merged, ours)) (result ??= { ...left })[element] = merged;
     }
-    if (value.length === 0) out.push(path);
-    return;
   }
-  if (Array.isArray(value) && listType === "set") {
-    for (const item of value) out.push([...path, `v:${JSON.stringify(item)}`]);
-    if (value.length === 0) out.push(path);
-    return;
+  if (result === undefined) return left;
+  return grew ? sortedShallow(result) : result;
+}
+
+/** The paths of `left` that `right` does not have. Children of a path in `right` stay. */
+export function difference(left: FieldSet, right: FieldSet): FieldSet {
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in left) {
+    const theirs = right[element];
+    if (theirs === undefined) continue;
+    const ours = left[element] as FieldSet; // own key
+    const rest = element === "." ? EMPTY_SET : difference(spread(ours), spread(theirs));
+    if (isEmptySet(rest)) delete (result ??= { ...left })[element];
+    else {
+      const kept = folded(rest);
+      if (!sameNode(kept, ours)) (result ??= { ...left })[element] = kept;
+    }
   }
-  out.push(path);
+  return result ?? left;
 }
 
-/** Whether a map is owned field by field. Maps of unknown shape and atomic ones are owned as a whole. */
-export function isGranularMap(schema: Schema | undefined, value: unknown): value is JsonObject {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  if (schema === undefined || schema["x-kubernetes-map-type"] === "atomic" || schema["x-kubernetes-preserve-unknown-fields"] === true) return false;
-  return schema.properties !== undefined || typeof schema.additionalProperties === "object";
-}
-
-export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
-  return schema?.properties?.[name] ?? (typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined);
-}
-
-/** `k:{…}` of a list item; keys that the item leaves out have their default. */
-export function itemSegment(schema: Schema, item: unknown): string {
-  const keys = schema["x-kubernetes-list-map-keys"] ?? [];
-  const fields = (typeof item === "object" && item !== null ? item : {}) as JsonObject; // an item that is no object has no keys
-  const identity = [...keys].sort().flatMap((key) => {
-    const value = fields[key] ?? schema.items?.properties?.[key]?.default;
-    return value === undefined ? [] : [[key, value] as const];
-  });
-  return `k:${JSON.stringify(Object.fromEntries(identity))}`;
-}
-
-/** The value at a path; undefined when there is none. `.` gives the item itself. */
-export function valueAt(schema: Schema | undefined, value: unknown, path: readonly string[]): unknown {
-  const [segment, ...rest] = path;
-  if (segment === undefined || segment === ".") return value;
-  if (segment.startsWith("f:")) {
-    const name = segment.slice(2);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? valueAt(childSchema(schema, name), (value as JsonObject)[name], rest) : undefined;
+/** The paths of `left` that are neither in `right` nor below a path of `right`. */
+export function withoutSubtrees(left: FieldSet, right: FieldSet): FieldSet {
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in left) {
+    const theirs = right[element];
+    if (theirs === undefined) continue;
+    const ours = left[element] as FieldSet; // own key
+    const rest = spread(theirs)["."] === undefined ? withoutSubtrees(spread(ours), theirs) : EMPTY_SET;
+    if (isEmptySet(rest)) delete (result ??= { ...left })[element];
+    else if (rest !== ours) (result ??= { ...left })[element] = folded(rest);
   }
-  if (!Array.isArray(value)) return undefined;
-  if (segment.startsWith("v:")) return value.find((item) => JSON.stringify(item) === segment.slice(2));
-  if (schema === undefined) return undefined;
-  const item: unknown = value.find((candidate) => itemSegment(schema, candidate) === segment);
-  return item === undefined ? undefined : valueAt(schema.items, item, rest);
+  return result ?? left;
 }
 
-/** Fields whose value differs between two objects: set or changed in `after`, or there no more. */
-export function compareFields(schema: Schema, before: unknown, after: unknown): { readonly written: FieldSet; readonly removed: FieldSet } {
-  const old = fieldsOf(schema, before, { maps: true });
-  const now = fieldsOf(schema, after, { maps: true });
-  const written = now.filter((path) => !old.has(path) || (path.at(-1) !== "." && !jsonEqual(valueAt(schema, before, path), valueAt(schema, after, path))));
-  return { written, removed: old.minus(now) };
-}
-
-type Trie = { [segment: string]: Trie };
-
-/** The JSON form that managedFields hold. */
-export function encodeFields(set: FieldSet): Record<string, unknown> {
-  const root: Trie = {};
-  for (const path of set.paths()) {
-    let node = root;
-    for (const segment of path) node = node[segment] ??= {};
+export function intersection(left: FieldSet, right: FieldSet): FieldSet {
+  if (left === right) return left;
+  const result: Record<string, FieldSet> = {};
+  for (const element in left) {
+    const theirs = right[element];
+    if (theirs === undefined) continue;
+    if (element === ".") {
+      result[element] = MEMBER;
+      continue;
+    }
+    const shared = intersection(spread(left[element] as FieldSet), spread(theirs)); // own key
+    if (!isEmptySet(shared)) result[element] = folded(shared);
   }
-  return root;
+  return result;
 }
 
-export function decodeFields(fields: unknown): FieldSet {
-  const paths: string[][] = [];
-  const walk = (node: unknown, path: string[]) => {
-    const entries = typeof node === "object" && node !== null ? Object.entries(node) : [];
-    if (entries.length === 0 && path.length > 0) paths.push(path);
-    for (const [segment, child] of entries) walk(child, [...path, segment]);
+/** Whether every path of `left` is in `right`. */
+export function isSubset(left: FieldSet, right: FieldSet): boolean {
+  if (left === right) return true;
+  for (const element in left) {
+    const theirs = right[element];
+    if (theirs === undefined) return false;
+    if (element !== "." && !isSubset(spread(left[element] as FieldSet), spread(theirs))) return false; // own key
+  }
+  return true;
+}
+
+export function sameSet(left: FieldSet, right: FieldSet): boolean {
+  return isSubset(left, right) && isSubset(right, left);
+}
+
+function sameNode(left: FieldSet, right: FieldSet): boolean {
+  return left === right || (isEmptySet(left) && isEmptySet(right));
+}
+
+/** Whether the child is itself a path of the set. */
+export function hasMember(set: FieldSet, element: string): boolean {
+  const node = set[element];
+  return node !== undefined && (isEmptySet(node) || node["."] !== undefined);
+}
+
+/** What the set says below one element; undefined when nothing is. A path of the set without children has nothing below it. */
+export function below(set: FieldSet, element: string): FieldSet | undefined {
+  const node = set[element];
+  return node === undefined || isEmptySet(node) ? undefined : node;
+}
+
+/** The set with a child's node made a path of the set. */
+export function asMember(node: FieldSet): FieldSet {
+  return isEmptySet(node) || node["."] !== undefined ? node : { ".": MEMBER, ...node };
+}
+
+/** All paths as text, `.spec.containers[name="app"].image`; at each level first the paths that end there. */
+export function printPaths(set: FieldSet): string[] {
+  const paths: string[] = [];
+  const visit = (node: FieldSet, prefix: string): void => {
+    for (const element in node) if (element !== "." && hasMember(node, element)) paths.push(prefix + printElement(element));
+    for (const element in node) {
+      const children = element === "." ? undefined : below(node, element);
+      if (children !== undefined) visit(children, prefix + printElement(element));
+    }
   };
-  walk(fields, []);
-  return new FieldSet(paths);
+  visit(set, "");
+  return paths;
 }
 
-/** `.spec.containers[name="web"].image`: how conflicts name a field. */
-export function describePath(path: readonly string[]): string {
-  return path
-    .filter((segment) => segment !== ".")
-    .map((segment) => {
-      if (segment.startsWith("f:")) return `.${segment.slice(2)}`;
-      if (segment.startsWith("v:")) return `[=${segment.slice(2)}]`;
-      const keys = JSON.parse(segment.slice(2)) as JsonObject; // written by itemSegment
-      return `[${Object.entries(keys).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(",")}]`;
-    })
-    .join("");
+/** A set of paths given as field names: `[["metadata", "name"], ["status"]]`. */
+export function setOfFields(paths: readonly (readonly string[])[]): FieldSet {
+  const builder = new FieldSetBuilder();
+  for (const path of paths) builder.add(path.map((name) => `f:${name}`));
+  return builder.build();
+}
+
+/** Reads FieldsV1 that came from outside: sorted, and without redundant nodes. Undefined when it is no field set. */
+export function decodeFieldSet(value: unknown): FieldSet | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const known = decoded.get(value);
+  if (known !== undefined) return known;
+  const root = decodeNode(value as Readonly<Record<string, unknown>>);
+  if (root === undefined) return undefined;
+  const { ".": _, ...set } = root; // the empty path is never owned
+  const result = Object.hasOwn(root, ".") ? set : root;
+  if (Object.isFrozen(value)) decoded.set(value, result);
+  return result;
+}
+
+/** Stored objects are frozen, so what was read from one of their entries stays true. */
+const decoded = new WeakMap<object, FieldSet>();
+
+function decodeNode(node: Readonly<Record<string, unknown>>): FieldSet | undefined {
+  const result: Record<string, FieldSet> = {};
+  for (const element in node) {
+    if (element !== "." && !isElement(element)) return undefined;
+    const child = node[element];
+    if (typeof child !== "object" || child === null || Array.isArray(child)) return undefined;
+    const decodedChild = element === "." ? MEMBER : decodeNode(child as Readonly<Record<string, unknown>>);
+    if (decodedChild === undefined) return undefined;
+    result[element] = folded(decodedChild);
+  }
+  return sortedShallow(result);
+}
+
+function sortedShallow(node: Record<string, FieldSet>): FieldSet {
+  const elements = Object.keys(node);
+  let isSorted = true;
+  for (let i = 1; i < elements.length && isSorted; i++) isSorted = compareElements(elements[i - 1] as string, elements[i] as string) < 0;
+  if (isSorted) return node;
+  const sorted: Record<string, FieldSet> = {};
+  for (const element of elements.sort(compareElements)) sorted[element] = node[element] as FieldSet; // one of its keys
+  return sorted;
+}
+
+interface MutableNode {
+  isMember: boolean;
+  children: Map<string, MutableNode> | undefined;
+}
+
+/** Collects paths, in any order. */
+export class FieldSetBuilder {
+  readonly #root: MutableNode = { isMember: false, children: undefined };
+
+  /** Adds the path of these elements; the empty path is ignored. */
+  add(path: readonly string[]): void {
+    let node = this.#root;
+    for (const element of path) {
+      const children = (node.children ??= new Map<string, MutableNode>());
+      let child = children.get(element);
+      if (child === undefined) children.set(element, (child = { isMember: false, children: undefined }));
+      node = child;
+    }
+    node.isMember = true;
+  }
+
+  build(): FieldSet {
+    return this.#root.children === undefined ? EMPTY_SET : frozenNode({ ...this.#root, isMember: false });
+  }
+}
+
+function frozenNode(node: MutableNode): FieldSet {
+  if (node.children === undefined) return MEMBER;
+  const result: Record<string, FieldSet> = node.isMember ? { ".": MEMBER } : {};
+  for (const [element, child] of node.children) result[element] = frozenNode(child);
+  return sortedShallow(result);
 }

@@ -1,170 +1,166 @@
-import { jsonEqual } from "../lib/freeze.ts";
-import { mergeIntent, removeFields } from "./field-merge.ts";
-import { compareFields, decodeFields, describePath, encodeFields, fieldsOf, FieldSet, valueAt } from "./field-set.ts";
-import type { KubeObject, ManagedFieldsEntry } from "./object-meta.ts";
+import { FieldSetError, fieldSetOfIntent, fieldSetOfObject, withNamedFields } from "./field-set-of-object.ts";
+import { EMPTY_SET, difference, intersection, isEmptySet, isSubset, sameSet, union, withoutSubtrees, type FieldSet } from "./field-set.ts";
+import { parseApiVersion } from "./group-version.ts";
+import { resetFieldSet } from "./managed-fields-reset.ts";
+import { computeOwnership } from "./managed-fields-update.ts";
+import { decodeManagedFields, managerKey, withFieldsOf, withManagers, withoutEmptyManagers, withoutManagedFields, withoutUnownable, type Manager, type Managers } from "./managed-fields.ts";
+import type { KubeObject } from "./object-meta.ts";
 import type { Schema } from "./schema.ts";
-import { badRequest, StatusError } from "./status-error.ts";
+import { applyConflict, type FieldConflict } from "./server-side-apply-conflict.ts";
+import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
+import { lastAppliedFields, withLastApplied } from "./server-side-apply-last-applied.ts";
+import { mergeIntent, removeFields } from "./server-side-apply-merge.ts";
+import { badRequest } from "./status-error.ts";
+
+/** The manager that is made owner of everything when an object without managedFields is applied to. */
+const BEFORE_FIRST_APPLY = "before-first-apply";
+/** The manager whose client-side applies are taken over without a conflict. */
+const KUBECTL = "kubectl";
 
 export interface ApplyRequest {
   readonly schema: Schema;
-  /** The object as it is; undefined when there is none yet. */
+  /** The stored object; undefined when the apply creates it. */
   readonly live: KubeObject | undefined;
-  /** Everything that the manager wants to say about the object. */
+  /** What the manager wants, not defaulted: every field in it becomes the manager's. */
   readonly intent: KubeObject;
   readonly manager: string;
   readonly force: boolean;
+  /** The version of the request, such as `apps/v1`. */
   readonly apiVersion: string;
-  readonly subresource?: string;
+  readonly subresource?: string | undefined;
+  /** RFC 3339, whole seconds. */
   readonly nowText: string;
+  /**
+   * Fields that this endpoint does not write and nobody can own through it. When left out: `status` for the main resource,
+   * `spec` for the status subresource.
+   */
+  readonly resetFields?: readonly (readonly string[])[] | undefined;
 }
-
-export interface UpdateRecord {
-  readonly schema: Schema;
-  readonly before: KubeObject | undefined;
-  readonly after: KubeObject;
-  readonly manager: string;
-  readonly apiVersion: string;
-  readonly subresource?: string;
-  readonly nowText: string;
-}
-
-interface Manager {
-  readonly entry: ManagedFieldsEntry;
-  readonly fields: FieldSet;
-}
-
-/** Beyond this many updating managers the oldest are merged into one. */
-const UPDATE_MANAGERS_MAX = 10;
-const ANCIENT_MANAGER = "ancient-changes";
-const CLIENT_SIDE_MANAGER = "kubectl-client-side-apply";
-const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
-
-/** Nobody owns what identifies an object or what only the system writes. */
-const UNOWNED = new Set(["f:apiVersion", "f:kind", "f:metadata", ...["name", "namespace", "generateName", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"].map((field) => `f:metadata\0f:${field}`)]);
 
 /**
- * Server-side apply: merges a manager's whole intent into the live object, drops what the manager said before and says no more
- * (unless others own it), and records who owns what. Returns the live object itself when nothing changes.
- * Throws a 409 with one cause per field that another manager owns with another value, unless forced; a 400 when the intent carries managedFields.
+ * Server-side apply. Returns the object to validate and store, or the very `live` object when nothing changes, its
+ * managedFields included. The result is neither defaulted nor validated.
+ *
+ * Throws a Conflict when other managers own fields that would change, and BadRequest when the intent carries managedFields,
+ * is of another version, or has fields that the schema does not know.
  */
 export function applyServerSide(request: ApplyRequest): KubeObject {
-  const { schema, live, intent, manager, force, apiVersion, nowText } = request;
-  if ((intent.metadata.managedFields ?? []).length > 0) throw badRequest("metadata.managedFields must be nil");
-  const wanted = fieldsOf(schema, intent, { maps: false }).filter(isOwnable);
-  const all = adoptClientSideApply(readManagers(live), live, manager);
-  const own = all.find((candidate) => isEntryOf(candidate.entry, manager, "Apply", request.subresource));
-  const others = all.filter((candidate) => candidate !== own);
-  const taken = findConflicts(schema, live, intent, wanted, others);
-  if (taken.length > 0 && !force) throw conflictError(taken);
-  const lost = new FieldSet(taken.map(({ path }) => path));
-  const remaining = others.map((other) => (lost.isEmpty ? other : { ...other, fields: other.fields.minus(lost) })).filter((other) => !other.fields.isEmpty);
-  const merged = mergeIntent(schema, live ?? {}, intent) as KubeObject; // an intent is an object, and so is what it makes
-  const stillOwned = remaining.reduce((set, other) => set.union(other.fields), wanted);
-  const dropped = own === undefined ? new FieldSet() : own.fields.minus(stillOwned);
-  const result = dropped.isEmpty ? merged : (removeFields(schema, merged, dropped, stillOwned) as KubeObject); // metadata always remains
-  const isSameOwnership = own !== undefined && own.fields.equals(wanted) && lost.isEmpty && own.entry.apiVersion === apiVersion;
-  if (live !== undefined && isSameOwnership && jsonEqual(content(result), content(live))) return live;
-  const entry: ManagedFieldsEntry = { manager, operation: "Apply", apiVersion, time: isSameOwnership ? own.entry.time : nowText, fieldsType: "FieldsV1", fieldsV1: encodeFields(wanted), ...(request.subresource ? { subresource: request.subresource } : {}) };
-  return withManagers(result, [...remaining, { entry, fields: wanted }]);
-}
-
-/**
- * Records an ordinary write: what it changed belongs to its manager now, and to nobody else. Returns `after` with managedFields;
- * those of `before` when nothing changed. `managedFields: [{}]` sent by a client forgets all ownership.
- */
-export function trackUpdate(record: UpdateRecord): KubeObject {
-  const { schema, before, after, manager, apiVersion, nowText } = record;
-  const sent = after.metadata.managedFields;
-  const isReset = sent !== undefined && sent.length === 1 && Object.keys(sent[0] ?? {}).length === 0;
-  if (isReset) return withManagers(after, []);
-  const compared = compareFields(schema, before ?? {}, after);
-  const written = compared.written.filter(isOwnable);
-  const removed = compared.removed.filter(isOwnable);
-  const managers = readManagers(before);
-  if (written.isEmpty && removed.isEmpty) return withManagers(after, managers);
-  const changed = written.union(removed);
-  const own = managers.find((candidate) => isEntryOf(candidate.entry, manager, "Update", record.subresource) && candidate.entry.apiVersion === apiVersion);
-  const others = managers.filter((candidate) => candidate !== own).map((other) => ({ ...other, fields: other.fields.minus(changed) })).filter((other) => !other.fields.isEmpty);
-  const fields = (own?.fields ?? new FieldSet()).union(written).minus(removed);
-  const entry: ManagedFieldsEntry = { manager, operation: "Update", apiVersion, time: nowText, fieldsType: "FieldsV1", fieldsV1: encodeFields(fields), ...(record.subresource ? { subresource: record.subresource } : {}) };
-  return withManagers(after, boundManagers([...others, ...(fields.isEmpty ? [] : [{ entry, fields }])]));
-}
-
-interface Conflict {
-  readonly path: readonly string[];
-  readonly owner: ManagedFieldsEntry;
-}
-
-function findConflicts(schema: Schema, live: KubeObject | undefined, intent: KubeObject, wanted: FieldSet, others: readonly Manager[]): Conflict[] {
-  if (live === undefined) return [];
-  const conflicts: Conflict[] = [];
-  for (const path of wanted.paths()) {
-    if (path.at(-1) === "." || jsonEqual(valueAt(schema, live, path), valueAt(schema, intent, path))) continue;
-    for (const { entry, fields } of others) if (fields.has(path)) conflicts.push({ path, owner: entry });
+  const { intent, live } = request;
+  if (intent.metadata.managedFields !== undefined && intent.metadata.managedFields !== null) throw badRequest("metadata.managedFields must be nil");
+  if (intent.apiVersion !== request.apiVersion) {
+    throw badRequest(`Incorrect version specified in apply patch. Specified patch version: ${intent.apiVersion}, expected: ${request.apiVersion}`);
   }
-  return conflicts;
+  const base = live === undefined ? emptyLike(intent) : withoutManagedFields(live);
+  const attempt: Attempt = { request, base, managers: managersBefore(request, base), ignored: resetFieldSet(request), set: readIntent(request) };
+  let outcome = computeApply(attempt, request.force);
+  if (outcome.do === "conflict" && request.manager === KUBECTL) outcome = takeOverClientSideApply(attempt, outcome.conflicts);
+  if (outcome.do === "conflict") throw applyConflict(outcome.conflicts);
+  const merged = request.manager === KUBECTL ? withLastApplied(outcome.object, intent) : outcome.object;
+  if (live !== undefined && merged === base) return withManagers(live, outcome.managers);
+  return withManagers(merged, outcome.managers);
 }
 
-/** Upstream's wording, which kubectl prints and tests compare. */
-function conflictError(conflicts: readonly Conflict[]): StatusError {
-  const describeOwner = ({ owner }: Conflict) => {
-    const using = owner.operation === "Update" || owner.subresource ? ` using ${owner.apiVersion ?? ""}` : "";
-    return `"${owner.manager ?? ""}"${owner.subresource ? ` with subresource "${owner.subresource}"` : ""}${owner.operation === "Update" ? using : ""}`;
-  };
-  const byOwner = Map.groupBy(conflicts, describeOwner);
-  const parts = [...byOwner].map(([owner, list]) => (list.length === 1 ? `conflict with ${owner}: ${describePath(list[0]?.path ?? [])}` : `conflicts with ${owner}:\n${list.map(({ path }) => `- ${describePath(path)}`).join("\n")}`));
-  return new StatusError("Conflict", `Apply failed with ${conflicts.length} conflict${conflicts.length === 1 ? "" : "s"}: ${parts.join("\n")}`, {
-    causes: conflicts.map((conflict) => ({ reason: "FieldManagerConflict", message: `conflict with ${describeOwner(conflict)}`, field: describePath(conflict.path) })),
-  });
+interface Attempt {
+  readonly request: ApplyRequest;
+  /** The live object without managedFields. */
+  readonly base: KubeObject;
+  readonly managers: Managers;
+  readonly ignored: FieldSet;
+  readonly set: FieldSet;
+}
+
+type Outcome =
+  | { readonly do: "store"; readonly object: KubeObject; readonly managers: Managers }
+  | { readonly do: "conflict"; readonly conflicts: readonly FieldConflict[] };
+
+function computeApply({ request, base, managers, ignored, set }: Attempt, force: boolean): Outcome {
+  const { schema, nowText } = request;
+  const identity = { manager: request.manager, operation: "Apply", apiVersion: request.apiVersion, subresource: request.subresource ?? "" } as const;
+  const key = managerKey(identity);
+  const last = managers.get(key);
+  const merged = mergeIntent(schema, base, request.intent) as KubeObject; // a map laid over a map, with at least the intent's three fields
+  const object = prune(schema, merged, last?.fields ?? EMPTY_SET, set, managers, key);
+
+  let others: Managers = managers;
+  if (object !== base) {
+    const change = ignoreFields(compareObjects(schema, base, object), ignored);
+    const changed = union(change.modified, change.added);
+    const conflicts: FieldConflict[] = [];
+    const next = new Map<string, Manager>();
+    for (const [otherKey, other] of managers) {
+      const clash = otherKey === key ? EMPTY_SET : intersection(other.fields, changed);
+      if (!isEmptySet(clash)) conflicts.push({ manager: other, fields: clash });
+      next.set(otherKey, otherKey === key ? other : withFieldsOf(other, difference(difference(other.fields, clash), change.removed)));
+    }
+    if (!force && conflicts.length > 0) return { do: "conflict", conflicts };
+    others = next;
+  }
+
+  const owned = withoutUnownable(set);
+  const isSame = last !== undefined && last.apiVersion === request.apiVersion && sameSet(last.fields, owned);
+  const self: Manager = isSame
+    ? withFieldsOf(last, last.fields, object === base ? last.time : nowText)
+    : { ...identity, time: nowText, fields: owned };
+  return { do: "store", object, managers: withoutEmptyManagers(last === self ? others : new Map(others).set(key, self)) };
 }
 
 /**
- * Who used `kubectl apply` and now says `--server-side` should not be in conflict with himself: what the client-side apply owned
- * passes to the applying manager, and its last-applied annotation with it.
+ * Takes away what this manager applied last time and no longer wants, unless somebody else owns it. A struct or list item
+ * goes as a whole when it was the manager's, with what nobody owns inside it.
  */
-function adoptClientSideApply(managers: readonly Manager[], live: KubeObject | undefined, manager: string): readonly Manager[] {
-  if (manager !== "kubectl" || live?.metadata.annotations?.[LAST_APPLIED] === undefined) return managers;
-  const former = managers.find(({ entry }) => entry.manager === CLIENT_SIDE_MANAGER && entry.operation === "Update");
-  if (former === undefined || managers.some(({ entry }) => isEntryOf(entry, manager, "Apply", undefined))) return managers;
-  return managers.map((candidate) => (candidate === former ? { entry: { ...former.entry, manager, operation: "Apply" }, fields: former.fields.filter((path) => path.at(-1) !== "." || path.at(-2)?.startsWith("k:") === true) } : candidate));
+function prune(schema: Schema, merged: KubeObject, last: FieldSet, set: FieldSet, managers: Managers, key: string): KubeObject {
+  if (isEmptySet(last) || isSubset(last, set)) return merged;
+  let owned = set;
+  for (const [otherKey, other] of managers) if (otherKey !== key) owned = union(owned, other.fields);
+  const lastNamed = withNamedFields(schema, last);
+  const everything = withNamedFields(schema, fieldSetOfObject(schema, merged));
+  const without = withNamedFields(schema, fieldSetOfObject(schema, removeFields(schema, merged, lastNamed) ?? {}));
+  // Own what is left after removing all of it, and what anybody claims: the rest is what may go.
+  const kept = removeFields(schema, merged, difference(everything, union(without, withNamedFields(schema, owned)))) ?? {};
+  const keptNamed = withNamedFields(schema, fieldSetOfObject(schema, kept));
+  return removeFields(schema, merged, intersection(difference(everything, keptNamed), lastNamed)) as KubeObject; // names and kind are never in a stored set
 }
 
-function isOwnable(path: readonly string[]): boolean {
-  return !UNOWNED.has(path.join("\0"));
+/** Fields that kubectl's own client-side apply set, and that nobody changed since, are no conflict for kubectl. */
+function takeOverClientSideApply(attempt: Attempt, conflicts: readonly FieldConflict[]): Outcome {
+  const { request, base } = attempt;
+  const allowed = lastAppliedFields(request.schema, base, request.apiVersion);
+  if (allowed === undefined) return { do: "conflict", conflicts };
+  const left = conflicts
+    .map((conflict) => ({ manager: conflict.manager, fields: difference(conflict.fields, allowed) }))
+    .filter((conflict) => !isEmptySet(conflict.fields));
+  return left.length > 0 ? { do: "conflict", conflicts: left } : computeApply(attempt, true);
 }
 
-function isEntryOf(entry: ManagedFieldsEntry, manager: string, operation: string, subresource: string | undefined): boolean {
-  return entry.manager === manager && entry.operation === operation && (entry.subresource ?? "") === (subresource ?? "");
+function managersBefore(request: ApplyRequest, base: KubeObject): Managers {
+  const { live } = request;
+  if (live === undefined) return new Map();
+  const managers = decodeManagedFields(live.metadata.managedFields) ?? new Map<string, Manager>();
+  if (managers.size > 0) return managers;
+  return computeOwnership({ ...request, before: undefined, after: base, manager: BEFORE_FIRST_APPLY, ignored: resetFieldSet(request) }, managers);
 }
 
-const decoded = new WeakMap<object, FieldSet>();
+/** The set of an intent; intents of a Git sync are applied again and again, so it is kept with the (frozen) object. */
+const intentSets = new WeakMap<KubeObject, { readonly schema: Schema; readonly set: FieldSet }>();
 
-function readManagers(object: KubeObject | undefined): Manager[] {
-  return (object?.metadata.managedFields ?? []).map((entry) => {
-    // Entries live in frozen objects: their decoded form stays true as long as they do.
-    let fields = decoded.get(entry);
-    if (fields === undefined) decoded.set(entry, (fields = decodeFields(entry.fieldsV1)));
-    return { entry, fields };
-  });
+function readIntent(request: ApplyRequest): FieldSet {
+  const { intent, schema } = request;
+  const known = intentSets.get(intent);
+  if (known?.schema === schema) return withoutSubtrees(known.set, resetFieldSet(request));
+  try {
+    const set = fieldSetOfIntent(schema, intent);
+    if (Object.isFrozen(intent)) intentSets.set(intent, { schema, set });
+    return withoutSubtrees(set, resetFieldSet(request));
+  } catch (error) {
+    if (!(error instanceof FieldSetError)) throw error;
+    const { group, version } = parseApiVersion(intent.apiVersion);
+    throw badRequest(`failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`);
+  }
 }
 
-function withManagers<T extends KubeObject>(object: T, managers: readonly Manager[]): T {
-  const entries = managers.map(({ entry, fields }) => (decoded.get(entry) === fields ? entry : { ...entry, fieldsV1: encodeFields(fields) }));
-  const { managedFields: _old, ...metadata } = object.metadata;
-  return { ...object, metadata: entries.length === 0 ? metadata : { ...metadata, managedFields: entries } };
+function emptyLike(intent: KubeObject): KubeObject {
+  return { apiVersion: intent.apiVersion, kind: intent.kind, metadata: {} };
 }
 
-function boundManagers(managers: readonly Manager[]): readonly Manager[] {
-  const updates = managers.filter(({ entry }) => entry.operation === "Update");
-  if (updates.length <= UPDATE_MANAGERS_MAX) return managers;
-  const oldest = [...updates].sort((a, b) => ((a.entry.time ?? "") < (b.entry.time ?? "") ? -1 : 1)).slice(0, updates.length - UPDATE_MANAGERS_MAX + 1);
-  const fields = oldest.reduce((set, manager) => set.union(manager.fields), new FieldSet());
-  const last = oldest.at(-1);
-  if (last === undefined) return managers;
-  return [{ entry: { ...last.entry, manager: ANCIENT_MANAGER, fieldsV1: encodeFields(fields) }, fields }, ...managers.filter((manager) => !oldest.includes(manager))];
-}
-
-function content(object: KubeObject): unknown {
-  const { managedFields: _managedFields, ...metadata } = object.metadata;
-  return { ...object, metadata };
-}
+/** The other half of ownership: writes that are no apply. */
+export { trackUpdate, type UpdateRequest } from "./managed-fields-update.ts";

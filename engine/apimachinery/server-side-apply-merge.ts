@@ -1,0 +1,165 @@
+import { jsonEqual } from "../lib/freeze.ts";
+import { below, hasMember, type FieldSet } from "./field-set.ts";
+import { fieldElement } from "./field-set-element.ts";
+import type { Schema } from "./schema.ts";
+import { isMap, itemElement, schemaOfKey, shapeOf, type MapShape, type Shape } from "./server-side-apply-shape.ts";
+
+type JsonMap = Readonly<Record<string, unknown>>;
+type ListShape = Extract<Shape, { is: "set" | "keyed" }>;
+
+/**
+ * The intent laid over a live value: what the intent states wins, everything else stays. Returns the live value itself when
+ * nothing changes. Null takes a leaf away, unless the schema allows null; over a map or list with content it says nothing.
+ */
+export function mergeIntent(schema: Schema | undefined, live: unknown, intent: unknown): unknown {
+  if (intent === undefined || live === intent) return live;
+  const shape = shapeOf(schema, intent);
+  switch (shape.is) {
+    case "leaf":
+      return jsonEqual(live, intent) ? live : intent;
+    case "map":
+      if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent);
+      return intent === null && isMap(live) && Object.keys(live).length > 0 ? live : intent;
+    default:
+      if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent);
+      return intent === null && Array.isArray(live) && live.length > 0 ? live : intent;
+  }
+}
+
+function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap): JsonMap {
+  let result: Record<string, unknown> | undefined;
+  for (const key in intent) {
+    const schema = schemaOfKey(shape, key);
+    const before = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
+    let value = mergeIntent(schema, before, intent[key]);
+    if (value === null && schema !== undefined && schema.nullable !== true) value = undefined;
+    if (live === undefined) {
+      // A new map: shared with the intent as long as nothing in it had to go.
+      if (value === intent[key]) continue;
+      result ??= { ...intent };
+    } else {
+      if (value === before) continue;
+      result ??= { ...live };
+    }
+    if (value === undefined) delete result[key];
+    else define(result, key, value);
+  }
+  return result ?? live ?? intent;
+}
+
+/** An own property, also for the one key for which assignment would change the prototype instead. */
+function define(map: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === "__proto__") Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  else map[key] = value;
+}
+
+interface IndexedItems {
+  readonly elements: readonly (string | undefined)[];
+  /** Items by element; undefined for an element that several items share. */
+  readonly byElement: ReadonlyMap<string, unknown>;
+}
+
+function indexItems(shape: ListShape, items: readonly unknown[]): IndexedItems {
+  const byElement = new Map<string, unknown>();
+  const elements = items.map((item) => {
+    const element = itemElement(shape, item);
+    if (element !== undefined) byElement.set(element, byElement.has(element) ? undefined : item);
+    return element;
+  });
+  return { elements, byElement };
+}
+
+/**
+ * Items are joined by their element. The intent's order holds among its own items; items that only the live list has keep
+ * their place before the intent's item that follows them, as upstream places them.
+ */
+function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, intent: readonly unknown[]): readonly unknown[] {
+  const itemSchema = shape.is === "keyed" ? shape.item : undefined;
+  if (live === undefined || live.length === 0) {
+    const items = intent.map((item) => mergeIntent(itemSchema, undefined, item));
+    if (live !== undefined && intent.length === 0) return live;
+    return items.every((item, i) => item === intent[i]) ? intent : items;
+  }
+  const left = indexItems(shape, live);
+  const right = indexItems(shape, intent);
+  const shared = right.elements.filter((element) => element !== undefined && left.byElement.has(element));
+  let nextShared = 0;
+  const merged = new Set<string | undefined>();
+  const out: unknown[] = [];
+  const take = (element: string | undefined, item: unknown): void => {
+    merged.add(element);
+    out.push(element === undefined ? item : mergeIntent(itemSchema, left.byElement.get(element), right.byElement.get(element) ?? item));
+    if (nextShared < shared.length && shared[nextShared] === element) nextShared += 1;
+  };
+  let l = 0;
+  let r = 0;
+  while (l < live.length || r < intent.length) {
+    const leftElement = left.elements[l];
+    const rightElement = right.elements[r];
+    const isShared = leftElement !== undefined && right.byElement.has(leftElement);
+    if (l < live.length && r < intent.length && isShared) {
+      if (leftElement === rightElement) {
+        take(rightElement, intent[r]);
+        l += 1;
+        r += 1;
+        continue;
+      }
+      // It will be taken where the intent has it.
+      if (nextShared < shared.length && shared[nextShared] !== leftElement) {
+        l += 1;
+        continue;
+      }
+    }
+    if (l < live.length && !isShared) {
+      out.push(live[l]);
+      l += 1;
+      continue;
+    }
+    if (l < live.length && merged.has(leftElement)) l += 1;
+    if (r < intent.length) {
+      take(rightElement, intent[r]);
+      r += 1;
+    }
+  }
+  return out.length === live.length && out.every((item, i) => item === live[i]) ? live : out;
+}
+
+/** The value without the fields and items of the set. Maps and lists that become empty by it go too. */
+export function removeFields(schema: Schema | undefined, value: unknown, set: FieldSet): unknown {
+  const shape = shapeOf(schema, value);
+  if (shape.is === "map" && isMap(value)) {
+    let result: Record<string, unknown> | undefined;
+    for (const key of Object.keys(value)) {
+      const element = fieldElement(key);
+      const inner = below(set, element);
+      if (hasMember(set, element)) delete (result ??= { ...value })[key];
+      else if (inner !== undefined) {
+        const rest = removeFields(schemaOfKey(shape, key), value[key], inner);
+        if (rest === value[key]) continue;
+        result ??= { ...value };
+        if (rest === undefined) delete result[key];
+        else define(result, key, rest);
+      }
+    }
+    if (result === undefined) return value;
+    return Object.keys(result).length === 0 ? undefined : result;
+  }
+  if ((shape.is === "set" || shape.is === "keyed") && Array.isArray(value)) {
+    const rest: unknown[] = [];
+    let isChanged = false;
+    for (const item of value) {
+      const element = itemElement(shape, item);
+      if (element !== undefined && hasMember(set, element)) {
+        isChanged = true;
+        continue;
+      }
+      const inner = element === undefined ? undefined : below(set, element);
+      const kept = inner === undefined || shape.is === "set" ? item : removeFields(shape.item, item, inner) ?? {};
+      isChanged ||= kept !== item;
+      rest.push(kept);
+    }
+    if (!isChanged) return value;
+    return rest.length === 0 ? undefined : rest;
+  }
+  return value;
+}

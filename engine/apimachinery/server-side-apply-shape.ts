@@ -1,0 +1,124 @@
+import { fieldElement, valueElement } from "./field-set-element.ts";
+import type { Schema } from "./schema.ts";
+
+/**
+ * How ownership and merging see a value: as one unit (`leaf`), field by field (`map`), or item by item (`set`, `keyed`).
+ * Upstream derives the same from its OpenAPI documents.
+ */
+export type Shape =
+  | { readonly is: "leaf" }
+  | { readonly is: "set" }
+  | { readonly is: "keyed"; readonly item: Schema | undefined; readonly keys: readonly string[]; readonly keyDefaults: ReadonlyMap<string, unknown> }
+  | MapShape;
+
+export interface MapShape {
+  readonly is: "map";
+  readonly properties: ReadonlyMap<string, Schema>;
+  /** Schema of other keys; undefined where any value goes. */
+  readonly values: Schema | undefined;
+  /** Whether keys that are no properties are refused. */
+  readonly isClosed: boolean;
+  /** Fields that hold a struct which Kubernetes writes even when it is empty: absent and `{}` are the same. */
+  readonly alwaysWritten: ReadonlySet<string>;
+}
+
+const LEAF: Shape = { is: "leaf" };
+const FREE_MAP: MapShape = { is: "map", properties: new Map(), values: undefined, isClosed: false, alwaysWritten: new Set() };
+
+/** Worked out once per schema object; schemas live as long as their kind. */
+const shapes = new WeakMap<Schema, Shape>();
+
+/** The shape of a value. Where the schema says nothing, objects are maps and everything else, lists included, is a leaf. */
+export function shapeOf(schema: Schema | undefined, value: unknown): Shape {
+  if (schema !== undefined) {
+    let shape = shapes.get(schema);
+    if (shape === undefined && schema.type !== undefined) shapes.set(schema, (shape = computeShape(schema)));
+    if (shape !== undefined) return shape;
+    if (schema["x-kubernetes-int-or-string"] === true) return LEAF;
+  }
+  return isMap(value) ? FREE_MAP : LEAF;
+}
+
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The schema of one key of a map. */
+export function schemaOfKey(shape: MapShape, key: string): Schema | undefined {
+  return shape.properties.get(key) ?? shape.values;
+}
+
+/**
+ * The path element of a list item; undefined when the item is no object or has none of the keys.
+ * Keys that the item leaves out count with their default, as a port's protocol does.
+ */
+export function itemElement(shape: Extract<Shape, { is: "set" | "keyed" }>, item: unknown): string | undefined {
+  if (shape.is === "set") return valueElement(item);
+  if (!isMap(item)) return undefined;
+  let text = "";
+  for (const key of shape.keys) {
+    const value = item[key] ?? shape.keyDefaults.get(key);
+    if (value !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  }
+  return text === "" ? undefined : `k:{${text}}`;
+}
+
+export function keyElement(key: string): string {
+  return fieldElement(key);
+}
+
+function computeShape(schema: Schema): Shape {
+  if (schema.type === "array") return listShape(schema);
+  if (schema.type !== "object" || schema["x-kubernetes-map-type"] === "atomic") return LEAF;
+  const properties = new Map(Object.entries(schema.properties ?? {}));
+  const values = typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
+  const isOpen = schema["x-kubernetes-preserve-unknown-fields"] === true || schema.additionalProperties === true || values !== undefined;
+  return { is: "map", properties, values, isClosed: properties.size > 0 && !isOpen, alwaysWritten: alwaysWrittenFields(schema, properties) };
+}
+
+function listShape(schema: Schema): Shape {
+  const type = schema["x-kubernetes-list-type"];
+  if (type === "map") return keyedShape(schema.items, schema["x-kubernetes-list-map-keys"] ?? []);
+  if (type === "set") return { is: "set" };
+  // As upstream: a list without a type follows its strategic merge strategy.
+  if (type === undefined && (schema["x-kubernetes-patch-strategy"] ?? "").split(",").includes("merge")) {
+    const mergeKey = schema["x-kubernetes-patch-merge-key"];
+    return mergeKey === undefined ? { is: "set" } : keyedShape(schema.items, [mergeKey]);
+  }
+  return LEAF;
+}
+
+function keyedShape(item: Schema | undefined, keys: readonly string[]): Shape {
+  const keyDefaults = new Map<string, unknown>();
+  for (const key of keys) {
+    const value = item?.properties?.[key]?.default;
+    if (value !== undefined) keyDefaults.set(key, value);
+  }
+  return { is: "keyed", item, keys: [...keys].sort(), keyDefaults };
+}
+
+/**
+ * Facts about Kubernetes' Go types that its schemas do not tell: these fields hold a struct, not a pointer to one, so they are
+ * always part of the JSON. Nobody becomes their owner by setting a field inside.
+ */
+const STRUCT_FIELDS: ReadonlySet<string> = new Set([
+  "DeploymentSpec.strategy", "DeploymentSpec.template", "ReplicaSetSpec.template", "StatefulSetSpec.template", "StatefulSetSpec.updateStrategy",
+  "DaemonSetSpec.template", "DaemonSetSpec.updateStrategy", "JobSpec.template", "CronJobSpec.jobTemplate", "JobTemplateSpec.spec", "JobTemplateSpec.metadata",
+  "PodTemplate.template", "PodTemplateSpec.metadata", "PodTemplateSpec.spec", "Container.resources", "EphemeralContainer.resources",
+  "PersistentVolumeClaimSpec.resources", "PersistentVolumeClaimTemplate.spec", "HorizontalPodAutoscalerSpec.scaleTargetRef",
+  "ServiceStatus.loadBalancer", "IngressStatus.loadBalancer", "NodeStatus.daemonEndpoints", "NodeStatus.nodeInfo", "NodeDaemonEndpoints.kubeletEndpoint",
+  "Event.source", "CoreEvent.source", "VolumeAttachmentSpec.source", "FlowSchemaSpec.priorityLevelConfiguration", "Endpoint.conditions",
+]);
+
+function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Schema>): ReadonlySet<string> {
+  const names = new Set<string>();
+  const isKind = properties.has("apiVersion") && properties.has("kind") && properties.has("metadata");
+  if (isKind) names.add("metadata");
+  for (const [name, property] of properties) {
+    // Types without protobuf tags are custom resources, which upstream keeps as plain maps: there, absent is absent.
+    if (property["x-protobuf-tag"] === undefined || property.type !== "object" || property.properties === undefined) continue;
+    if (property["x-kubernetes-map-type"] === "atomic") continue;
+    if ((isKind && (name === "spec" || name === "status")) || STRUCT_FIELDS.has(`${schema.title ?? ""}.${name}`)) names.add(name);
+  }
+  return names;
+}
