@@ -44,6 +44,8 @@ export interface WriteOptions {
    * Meaningful for dry runs; a real write still needs the namespace.
    */
   readonly assumedNamespaces?: ReadonlySet<string>;
+  /** Transports only: fields that the body's text named twice; they count as unknown ones do. */
+  readonly duplicateFields?: readonly string[];
 }
 
 export interface DeleteOptions {

@@ -1,0 +1,23 @@
+import type { Pod, Toleration } from "../resources/types.ts";
+import { isCreateOf, type AdmissionPlugin } from "./admission.ts";
+
+/** How long a pod stays on a node that is not ready or cannot be reached, unless it says otherwise. */
+const DEFAULT_SECONDS = 300;
+const TAINTS = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+
+export const defaultTolerationSeconds: AdmissionPlugin = {
+  name: "DefaultTolerationSeconds",
+  mutate(attributes) {
+    if (!isCreateOf(attributes, "", "pods")) return attributes.object;
+    const pod = attributes.object as Pod; // isCreateOf
+    const tolerations = pod.spec.tolerations ?? [];
+    const missing = TAINTS.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
+    if (missing.length === 0) return pod;
+    const added = missing.map((key): Toleration => ({ key, operator: "Exists", effect: "NoExecute", tolerationSeconds: DEFAULT_SECONDS }));
+    return { ...pod, spec: { ...pod.spec, tolerations: [...tolerations, ...added] } };
+  },
+};
+
+function tolerates(toleration: Toleration, taint: string): boolean {
+  return (toleration.key === taint || !toleration.key) && (toleration.effect === "NoExecute" || !toleration.effect);
+}

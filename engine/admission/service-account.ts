@@ -1,0 +1,78 @@
+import { forbidden } from "../apimachinery/status-error.ts";
+import { randomSuffix, type Random } from "../lib/random.ts";
+import { serviceAccountResource } from "../resources/core/service-account.ts";
+import { podResource } from "../resources/core/pod.ts";
+import type { Container, Pod, ServiceAccount, Volume } from "../resources/types.ts";
+import { isCreateOf, type AdmissionPlugin } from "./admission.ts";
+
+const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** The hour upstream asks for, and the seven seconds by which a token from this volume can be told from others. */
+const TOKEN_SECONDS = 3607;
+const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
+
+/** Every pod runs as a service account that exists, and finds its token mounted unless somebody said otherwise. */
+export function serviceAccountPlugin(random: Random): AdmissionPlugin {
+  return {
+    name: "ServiceAccount",
+    async mutate(attributes, reader) {
+      if (!isCreateOf(attributes, "", "pods")) return attributes.object;
+      const pod = attributes.object as Pod; // isCreateOf
+      if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) return pod;
+      const name = pod.spec.serviceAccountName || "default";
+      const account =
+        (await reader.get(serviceAccountResource, attributes.namespace, name)) ?? (await reader.get(serviceAccountResource, attributes.namespace, name, { fresh: true }));
+      // A namespace that exists only in a dry run has no accounts yet, but will have this one.
+      if (account === undefined && !(name === "default" && attributes.assumedNamespaces?.has(attributes.namespace) === true)) {
+        throw forbidden(podResource, attributes.name, `error looking up service account ${attributes.namespace}/${name}: serviceaccount "${name}" not found`);
+      }
+      return withAccount(pod, name, account, random);
+    },
+  };
+}
+
+function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined, random: Random): Pod {
+  const spec = {
+    ...pod.spec,
+    serviceAccountName: name,
+    serviceAccount: name,
+    ...((pod.spec.imagePullSecrets ?? []).length === 0 && account?.imagePullSecrets !== undefined ? { imagePullSecrets: account.imagePullSecrets } : {}),
+  };
+  const automount = pod.spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true;
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  if (!automount || containers.every(hasTokenMount)) return { ...pod, spec };
+  const existing = (spec.volumes ?? []).find(isTokenVolume);
+  const volume = existing?.name ?? `kube-api-access-${randomSuffix(random)}`;
+  const mount = (container: Container): Container =>
+    hasTokenMount(container) ? container : { ...container, volumeMounts: [...(container.volumeMounts ?? []), { name: volume, readOnly: true, mountPath: MOUNT_PATH }] };
+  return {
+    ...pod,
+    spec: {
+      ...spec,
+      containers: spec.containers.map(mount),
+      ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(mount) }),
+      volumes: existing === undefined ? [...(spec.volumes ?? []), tokenVolume(volume)] : (spec.volumes ?? []),
+    },
+  };
+}
+
+function hasTokenMount(container: Container): boolean {
+  return (container.volumeMounts ?? []).some((mount) => mount.mountPath === MOUNT_PATH);
+}
+
+function isTokenVolume(volume: Volume): boolean {
+  return volume.name.startsWith("kube-api-access-") && volume.projected !== undefined;
+}
+
+function tokenVolume(name: string): Volume {
+  return {
+    name,
+    projected: {
+      defaultMode: 0o644,
+      sources: [
+        { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: "token" } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+        { downwardAPI: { items: [{ path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } }] } },
+      ],
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { invalid, invalidField } from "../apimachinery/field-error.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { badRequest, conflict } from "../apimachinery/status-error.ts";
+import { jsonEqual } from "../lib/freeze.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { withStrategyDefaults } from "./decode-object.ts";
+import { validateUpdate } from "./validate-object.ts";
+
+/**
+ * Whether the writer's object may replace the current one at all: the same name, the same uid and, when it names one, the
+ * resourceVersion it was made from. Throws 400 or 409.
+ */
+export function checkUpdatePreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, name: string, object: T, old: T): void {
+  const { metadata } = object;
+  if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  if (metadata.uid && metadata.uid !== old.metadata.uid) {
+    throw conflict(definition, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);
+  }
+  if (!metadata.resourceVersion) {
+    if (definition.strategy.unconditionalUpdate !== false) return;
+    throw invalid(definition.group, definition.kind, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]);
+  }
+  if (metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(definition, name);
+}
+
+/**
+ * The part of a written object that the address covers: a write to the main resource keeps the old status; one to `status` keeps
+ * everything but status, annotations, finalizers and managed fields. Runs before fields are attributed to the writer.
+ */
+export function scopeToSubresource<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
+  if (subresource !== "status") return hasStatus(definition) ? withStatusOf(object, old) : object;
+  const { annotations, finalizers, managedFields, uid, resourceVersion } = object.metadata;
+  return withMetadata(withStatusOf(old, object), { annotations, finalizers, managedFields, uid, resourceVersion });
+}
+
+/**
+ * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
+ * generation follows what is wanted, all rules checked. Throws a 422.
+ */
+export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
+  const { strategy } = definition;
+  const isStatus = subresource === "status";
+  const kept = withMetadata(scopeToSubresource(definition, object, old, subresource), {
+    name: old.metadata.name,
+    namespace: old.metadata.namespace,
+    uid: old.metadata.uid,
+    creationTimestamp: old.metadata.creationTimestamp,
+    deletionTimestamp: old.metadata.deletionTimestamp,
+    deletionGracePeriodSeconds: old.metadata.deletionGracePeriodSeconds,
+    generation: old.metadata.generation,
+    resourceVersion: old.metadata.resourceVersion,
+  });
+  const defaulted = withStrategyDefaults(definition, kept);
+  const prepare = isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
+  const prepared = prepare?.(defaulted, old) ?? defaulted;
+  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
+  validateUpdate(definition, next, old, isStatus);
+  return next;
+}
+
+/** Whether two states differ in more than the times of their managed fields: such a write would tell nobody anything. */
+export function isSameState(left: KubeObject, right: KubeObject): boolean {
+  return jsonEqual(withoutTimes(left), withoutTimes(right));
+}
+
+export function hasStatus(definition: { readonly subresources: readonly { readonly name: string }[] }): boolean {
+  return definition.subresources.some((subresource) => subresource.name === "status");
+}
+
+function withStatusOf<T extends KubeObject>(object: T, source: T): T {
+  const { status: _dropped, ...rest } = object as T & { readonly status?: unknown };
+  const { status } = source as T & { readonly status?: unknown };
+  return (status === undefined ? rest : { ...rest, status }) as T; // the same object with another part of the same kind
+}
+
+function isWantChanged(object: KubeObject, old: KubeObject): boolean {
+  const wanted = ({ metadata: _metadata, status: _status, ...rest }: KubeObject & { readonly status?: unknown }) => rest;
+  return !jsonEqual(wanted(object), wanted(old));
+}
+
+function withoutTimes(object: KubeObject): unknown {
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, resourceVersion: "", managedFields: metadata.managedFields?.map((entry) => ({ ...entry, time: "" })) } };
+}

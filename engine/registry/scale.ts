@@ -1,0 +1,26 @@
+import { formatApiVersion } from "../apimachinery/group-version.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { ResourceDefinition, ScaleAccess } from "../resources/define-resource.ts";
+import { loadSchema } from "../resources/load-schema.ts";
+import type { Scale } from "../resources/types.ts";
+import type { Decodable } from "./decode-object.ts";
+
+/** autoscaling/v1 Scale: one view of everything that has replicas. */
+export const scaleKind: Decodable<Scale & KubeObject> = { group: "autoscaling", version: "v1", kind: "Scale", schema: loadSchema("autoscaling/v1/scale.yaml") };
+
+export function scaleAccessOf<T extends KubeObject>(definition: ResourceDefinition<T>): ScaleAccess<T> | undefined {
+  for (const subresource of definition.subresources) if ("scale" in subresource) return subresource.scale;
+  return undefined;
+}
+
+/** The object as its Scale; they share name, uid and resourceVersion. */
+export function scaleOf<T extends KubeObject>(access: ScaleAccess<T>, object: T): Scale & KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  return {
+    kind: "Scale",
+    apiVersion: formatApiVersion(scaleKind.group, scaleKind.version),
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: access.specReplicas(object) },
+    status: { replicas: access.statusReplicas(object), selector: access.selector(object) },
+  };
+}

@@ -1,0 +1,36 @@
+import { invalid, type FieldError } from "../apimachinery/field-error.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { validateObjectMeta, validateObjectMetaUpdate } from "../apimachinery/object-meta-validation.ts";
+import { conform } from "../apimachinery/structural-schema.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+
+/** Throws a 422 that lists everything wrong with a new object. */
+export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): void {
+  const meta = validateObjectMeta(object.metadata, definition.strategy.nameRule ?? "dnsSubdomain", definition.namespaced);
+  refuse(definition, object, [...meta, ...contentErrors(definition, object)]);
+}
+
+/** Throws a 422 for what an update may not do; with `status`, only the status rules of the kind apply to the content. */
+export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, isStatus: boolean): void {
+  const { strategy } = definition;
+  const rules = isStatus ? strategy.validateStatusUpdate : strategy.validateUpdate;
+  const meta = validateObjectMetaUpdate(object.metadata, old.metadata);
+  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
+  const content = schemaErrors.length > 0 || isStatus ? schemaErrors : (strategy.validate?.(object) ?? []);
+  refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))]);
+}
+
+/** Throws the 422 of an object whose shape is wrong; its metadata is judged as well, the kind's own rules cannot be. */
+export function refuseShape(definition: ResourceDefinition, object: KubeObject, errors: readonly FieldError[]): void {
+  refuse(definition, object, errors);
+}
+
+function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
+  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
+  return schemaErrors.length > 0 ? schemaErrors : (definition.strategy.validate?.(object) ?? []);
+}
+
+function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {
+  const first = new Map(errors.map((error) => [`${error.field} ${error.message}`, error]));
+  if (first.size > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? "", [...first.values()]);
+}

@@ -1,0 +1,75 @@
+import type { ApiHandler } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { hasReason } from "../apimachinery/status-error.ts";
+import { IMMORTAL_NAMESPACES } from "../admission/namespace-lifecycle.ts";
+import type { Client } from "../client/client.ts";
+import { createLocalClient } from "../client/local-client.ts";
+import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
+import { namespaceResource } from "../resources/core/namespace.ts";
+import { serviceResource } from "../resources/core/service.ts";
+import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
+import type { ResourceReference } from "../resources/define-resource.ts";
+import type { EndpointSlice, Service } from "../resources/types.ts";
+
+/** The server's own identity. */
+export const API_SERVER_USER = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+
+export interface BootstrapOptions {
+  readonly serviceCidr: string;
+  /** Where pods reach this server: an address of the machine, not a loopback one, and the port it listens on. */
+  readonly advertiseAddress: string;
+  readonly apiPort: number;
+}
+
+const KUBERNETES = "kubernetes";
+
+/** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service. Harmless to repeat. */
+export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
+  const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
+  for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
+  await ensureEndpoints(client, kubernetesEndpoints(options));
+}
+
+function kubernetesService({ serviceCidr }: BootstrapOptions): Service & KubeObject {
+  const clusterIP = firstAddress(parseIpRange(serviceCidr));
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: KUBERNETES, namespace: "default", labels: { component: "apiserver", provider: KUBERNETES } },
+    spec: { type: "ClusterIP", clusterIP, ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }] },
+  };
+}
+
+function kubernetesEndpoints({ advertiseAddress, apiPort }: BootstrapOptions): EndpointSlice & KubeObject {
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name: KUBERNETES, namespace: "default", labels: { "kubernetes.io/service-name": KUBERNETES } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: "https", port: apiPort, protocol: "TCP" }],
+  };
+}
+
+async function ensureEndpoints(client: Client, slice: EndpointSlice & KubeObject): Promise<void> {
+  if (await ensure(client, endpointSliceResource, slice)) return;
+  const slices = client.for<EndpointSlice & KubeObject>(endpointSliceResource);
+  const { metadata } = await slices.get("default", KUBERNETES);
+  await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: metadata.resourceVersion } });
+}
+
+/** Creates an object unless it is there; whether it did. */
+async function ensure<T extends KubeObject>(client: Client, resource: ResourceReference<T>, object: T): Promise<boolean> {
+  try {
+    await client.for(resource).create(object);
+    return true;
+  } catch (error) {
+    if (!hasReason(error, "AlreadyExists")) {
+      // A second server may have been first, and a taken address says so before the name does.
+      const isThere = await client.for(resource).get(object.metadata.namespace ?? "", object.metadata.name ?? "").then(() => true, () => false);
+      if (!isThere) throw error;
+    }
+    return false;
+  }
+}

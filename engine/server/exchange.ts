@@ -1,0 +1,64 @@
+import type { AdmissionChain } from "../admission/admission.ts";
+import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Authorizer } from "../auth/authorize.ts";
+import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
+import { formatTime, type Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { ServiceAddresses } from "../registry/cluster-ip.ts";
+import { unstoredObject } from "../storage/encoded-object.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { ResourceIndex } from "./resource-index.ts";
+
+/** What every verb works with. */
+export interface ServerParts {
+  readonly store: ObjectStore;
+  readonly resources: ResourceIndex;
+  readonly authorizer: Authorizer;
+  readonly admission: AdmissionChain;
+  readonly addresses: ServiceAddresses;
+  readonly tokens: ServiceAccountTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export type RequestOf<V extends Verb> = Extract<ApiRequest, { readonly verb: V }>;
+
+/** One request on its way through the filters. */
+export interface Exchange<R extends ApiRequest = ApiRequest> {
+  readonly request: R;
+  readonly definition: ResourceDefinition;
+  readonly parts: ServerParts;
+}
+
+export type VerbHandler<V extends Verb> = (exchange: Exchange<RequestOf<V>>) => Promise<ApiResult>;
+
+export function nowText({ parts }: Exchange): string {
+  return formatTime(parts.clock.now());
+}
+
+/** The namespace of the request as far as the kind has one. */
+export function namespaceOf({ request, definition }: Exchange): string {
+  return definition.namespaced ? (request.namespace ?? "") : "";
+}
+
+/** Who is written into managed fields: the name the writer gives itself, or its user agent up to the version. */
+export function fieldManagerOf(request: ApiRequest, options: WriteOptions): string {
+  return options.fieldManager || (request.userAgent.split("/")[0] ?? "").slice(0, 128) || "unknown";
+}
+
+export function objectResult(code: 200 | 201 | 202, object: EncodedObject, warnings: readonly string[] = []): ApiResult {
+  return { is: "object", code, encoded: object, warnings };
+}
+
+/** An answer that is not in the store. */
+export function madeUp(object: KubeObject): EncodedObject {
+  return unstoredObject(object);
+}
+
+export function success(code: 200 | 201): ApiResult {
+  return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code }, warnings: [] };
+}

@@ -1,0 +1,84 @@
+import type { ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
+import { validateListOptions } from "../apimachinery/list-options.ts";
+import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
+import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import { accessDenied, type AuthorizationAttributes } from "../auth/authorize.ts";
+import type { Exchange, ServerParts } from "./exchange.ts";
+import { runVerb } from "./verbs/run-verb.ts";
+
+/** One step of a request. It answers, refuses by throwing, or lets the next one go on. */
+export type Filter = (request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>) => Promise<ApiResult>;
+
+/** The way of every request, from the wire or from inside. The user has been authenticated before. */
+export const filters: readonly Filter[] = [
+  authorize, // before anything is said about what exists
+  validateOptions,
+  dispatch,
+];
+
+/** Runs a request through all filters. */
+export function runFilters(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
+  const from = (index: number): Promise<ApiResult> => {
+    const filter = filters[index];
+    if (filter === undefined) throw new Error("the last filter must answer");
+    return filter(request, parts, () => from(index + 1));
+  };
+  return from(0);
+}
+
+async function authorize(request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
+  const attributes = attributesOf(request);
+  if (!(await parts.authorizer.allows(attributes))) throw accessDenied(attributes);
+  return next();
+}
+
+/** Upstream's rules for query options, in upstream's words. */
+async function validateOptions(request: ApiRequest, _parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
+  if (request.verb === "list" || request.verb === "watch") validateListOptions(request.options, request.verb);
+  if (request.verb === "deletecollection") validateListOptions(request.selection, "list");
+  if (request.verb === "create" || request.verb === "update" || request.verb === "patch") validateFieldManager(request);
+  return next();
+}
+
+async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
+  const definition = parts.resources.find(request.resource);
+  if (definition === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
+  const exchange: Exchange = { request, definition, parts };
+  if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
+  if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {
+    throw request.verb === "deletecollection" ? unsupportedMethod() : badRequest("an empty namespace may not be set during creation");
+  }
+  return runVerb(exchange);
+}
+
+/** A path that exists, by a method that it does not take. */
+export function unsupportedMethod(): StatusError {
+  return new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+}
+
+function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "create" | "update" | "patch" }>): void {
+  const { fieldManager, force } = request.options;
+  const isApply = request.verb === "patch" && request.patchType === "apply";
+  const errors = [];
+  if (isApply && !fieldManager) errors.push(requiredField("fieldManager", "is required for apply patch"));
+  if (!isApply && force !== undefined && request.verb === "patch") errors.push({ type: "FieldValueForbidden" as const, field: "force", message: "Forbidden: may not be specified for non-apply patch" });
+  if (fieldManager !== undefined && fieldManager.length > 128) errors.push(tooLong("fieldManager", 128));
+  if (fieldManager !== undefined && /[^\P{C}\t]/u.test(fieldManager)) errors.push(invalidField("fieldManager", fieldManager, "should only contain printable characters"));
+  if (errors.length > 0) throw invalid("meta.k8s.io", `${{ create: "Create", update: "Update", patch: "Patch" }[request.verb]}Options`, "", errors);
+}
+
+/** The request as the authorizer sees it. */
+export function attributesOf(request: ApiRequest): AuthorizationAttributes {
+  const options = request.verb === "list" || request.verb === "watch" ? request.options : undefined;
+  return {
+    is: "resource",
+    user: request.user,
+    verb: request.verb,
+    group: request.resource.group,
+    resource: request.resource.resource,
+    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    namespace: request.namespace ?? "",
+    name: "name" in request ? (request.name ?? "") : "",
+    ...(options?.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+  };
+}

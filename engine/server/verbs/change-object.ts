@@ -1,0 +1,85 @@
+import type { ApiResult, EncodedObject, WriteOptions } from "../../apimachinery/api-request.ts";
+import { formatApiVersion } from "../../apimachinery/group-version.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import { notFound } from "../../apimachinery/status-error.ts";
+import { isDeletedByUpdate } from "../../registry/before-delete.ts";
+import { beforeUpdate, checkUpdatePreconditions, isSameState, scopeToSubresource } from "../../registry/before-update.ts";
+import type { Change } from "../../storage/object-store.ts";
+import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
+import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+
+/** What the writer wants the current object to become. */
+export interface Wanted {
+  readonly object: KubeObject;
+  readonly warnings: readonly string[];
+  /** Server-side apply has attributed the fields already. */
+  readonly isTracked: boolean;
+}
+
+/**
+ * The common way of PUT and PATCH: wanted state → managed fields → admission → the kind's rules → store, all against one current state,
+ * and again against a newer one when another writer was first. `want` sees the current object and decides.
+ */
+export async function changeObject(exchange: Exchange<RequestOf<"update" | "patch">>, want: (current: KubeObject) => Promise<Wanted> | Wanted): Promise<ApiResult> {
+  const { request, definition, parts } = exchange;
+  const { dryRun } = request.options as WriteOptions;
+  let warnings: readonly string[] = [];
+  let written: KubeObject | undefined;
+  const encoded = await withClaimRetries(async (tries) => {
+    const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
+      const wanted = await want(current.object);
+      warnings = wanted.warnings;
+      const planned = await planChange(exchange, wanted, current.object, tries);
+      written = planned.do === "write" ? planned.object : undefined;
+      return planned;
+    };
+    if (dryRun === true) {
+      const current = await parts.store.get(definition, namespaceOf(exchange), request.name);
+      if (current === undefined) throw notFound(definition, request.name);
+      await change(current);
+      return written === undefined ? current : madeUp(written);
+    }
+    const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
+    return result.encoded;
+  });
+  return objectResult(200, encoded, [...warnings, ...(definition.strategy.warnings?.(encoded.object) ?? [])]);
+}
+
+async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {
+  const { request, definition, parts } = exchange;
+  checkUpdatePreconditions(definition, request.name, wanted.object, current);
+  const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
+  const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
+  const attributes = {
+    operation: "UPDATE" as const,
+    user: request.user,
+    definition,
+    subresource: request.subresource,
+    namespace: namespaceOf(exchange),
+    name: request.name,
+    old: current,
+    assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
+  };
+  const admitted = await parts.admission.mutate({ ...attributes, object: tracked }, tracked);
+  const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
+  const next = beforeUpdate(definition, settled, current, request.subresource);
+  await parts.admission.validate({ ...attributes, object: next });
+  if (isDeletedByUpdate(next, current)) return { do: "delete", ...releaseNumbers(parts, definition, current) };
+  if (isSameState(next, current)) return { do: "keep" };
+  const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries) : { object: next, extra: undefined };
+  return { do: "write", object, ...(extra === undefined ? {} : { extra }) };
+}
+
+function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, current: KubeObject): KubeObject {
+  const { request, definition } = exchange;
+  return trackUpdate({
+    schema: definition.schema,
+    before: current,
+    after: object,
+    manager: fieldManagerOf(request, request.options),
+    apiVersion: formatApiVersion(definition.group, definition.version),
+    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    nowText: nowText(exchange),
+  });
+}

@@ -1,0 +1,98 @@
+import type { ApiResult, EncodedObject } from "../../apimachinery/api-request.ts";
+import { formatApiVersion } from "../../apimachinery/group-version.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import { alreadyExists, badRequest, hasReason } from "../../apimachinery/status-error.ts";
+import type { AdmissionAttributes } from "../../admission/admission.ts";
+import { beforeCreate } from "../../registry/before-create.ts";
+import { decodeObject } from "../../registry/decode-object.ts";
+import { refuseShape } from "../../registry/validate-object.ts";
+import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { unsupportedMethod } from "../filters.ts";
+import { createSubresource } from "../subresources.ts";
+import { virtualResource } from "../virtual-resources.ts";
+import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+
+/** Upstream's number of tries for a generated name that is taken. */
+const GENERATED_NAME_TRIES_MAX = 8;
+
+export const create: VerbHandler<"create"> = async (exchange) => {
+  const { request, definition } = exchange;
+  if (request.subresource !== undefined) return createSubresource(exchange);
+  if (request.name !== undefined) throw unsupportedMethod();
+  const virtual = virtualResource(definition);
+  if (virtual !== undefined) return virtual.create(exchange);
+  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
+  const placed = placeInNamespace(exchange, object);
+  if (schemaErrors.length > 0) {
+    await exchange.parts.admission.admitAddress(attributes(exchange, placed));
+    refuseShape(definition, placed, schemaErrors);
+  }
+  const tracked = trackCreation(exchange, placed);
+  return createPrepared(exchange, tracked, [...warnings, ...(definition.strategy.warnings?.(tracked) ?? [])]);
+};
+
+/** The new object with its writer as the owner of every field in it. */
+export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>, object: KubeObject): KubeObject {
+  const { request, definition } = exchange;
+  const apiVersion = formatApiVersion(definition.group, definition.version);
+  return trackUpdate({ schema: definition.schema, before: undefined, after: object, manager: fieldManagerOf(request, request.options), apiVersion, nowText: nowText(exchange) });
+}
+
+/** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
+export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject, warnings: readonly string[]): Promise<ApiResult> {
+  const { definition, parts, request } = exchange;
+  const admitted = await parts.admission.mutate(attributes(exchange, object), object);
+  for (let tries = 1; ; tries++) {
+    try {
+      return objectResult(201, await withClaimRetries((claimTries) => store(exchange, admitted, claimTries)), warnings);
+    } catch (error) {
+      const isGenerated = !object.metadata.name && object.metadata.generateName;
+      if (!hasReason(error, "AlreadyExists") || !isGenerated || tries === GENERATED_NAME_TRIES_MAX) throw error;
+      parts.logger.debug("generated name is taken, trying another", { resource: definition.resource, namespace: request.namespace });
+    }
+  }
+}
+
+async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, admitted: KubeObject, claimTries: number): Promise<EncodedObject> {
+  const { definition, parts, request } = exchange;
+  const settled = settleNumbers(parts, definition, admitted, undefined);
+  const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random });
+  await parts.admission.validate(attributes(exchange, complete));
+  const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries);
+  if (request.options.dryRun === true) {
+    await refuseExisting(exchange, object);
+    return madeUp(object);
+  }
+  return parts.store.create(definition, object, extra);
+}
+
+/** A dry run must fail where the write would. */
+async function refuseExisting({ definition, parts }: Exchange, object: KubeObject): Promise<void> {
+  const { namespace = "", name = "" } = object.metadata;
+  if ((await parts.store.get(definition, namespace, name)) !== undefined) throw alreadyExists(definition, name);
+}
+
+/** The object in the namespace of the address; one that says another is refused. */
+export function placeInNamespace<T extends KubeObject>(exchange: Exchange, object: T): T {
+  const namespace = namespaceOf(exchange);
+  const own = object.metadata.namespace ?? "";
+  if (own !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  return own === namespace && (namespace !== "" || object.metadata.namespace === undefined) ? object : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
+}
+
+function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): AdmissionAttributes {
+  const { request, definition } = exchange;
+  return {
+    operation: "CREATE",
+    user: request.user,
+    definition,
+    subresource: undefined,
+    namespace: namespaceOf(exchange),
+    name: object.metadata.name ?? "",
+    object,
+    old: undefined,
+    assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
+  };
+}

@@ -1,0 +1,62 @@
+import type { ApiResult, DeleteOptions } from "../../apimachinery/api-request.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { notFound } from "../../apimachinery/status-error.ts";
+import { isSameState } from "../../registry/before-update.ts";
+import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
+import type { Change } from "../../storage/object-store.ts";
+import { madeUp, namespaceOf, objectResult, type Exchange, type VerbHandler } from "../exchange.ts";
+import { unsupportedMethod } from "../filters.ts";
+import { releaseNumbers } from "./service-numbers.ts";
+
+/** Kinds whose delete answers with the object even when it is gone at once. */
+const RETURNED_WHEN_GONE: ReadonlySet<string> = new Set(["pods", "services", "serviceaccounts"]);
+
+export const deleteObject: VerbHandler<"delete"> = async (exchange) => {
+  const { request } = exchange;
+  if (request.subresource !== undefined) throw unsupportedMethod();
+  return deleteNamed(exchange, request.name, request.options);
+};
+
+/** Deletes one object, or begins to. Also the way of evictions and of every object of a collection. */
+export async function deleteNamed(exchange: Exchange, name: string, options: DeleteOptions): Promise<ApiResult> {
+  const { definition, parts } = exchange;
+  const namespace = namespaceOf(exchange);
+  let plan: DeletePlan<KubeObject> | undefined;
+  const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
+    await admit(exchange, name, current);
+    plan = planDelete(definition, current, options, parts.clock.now());
+    if (plan.do === "remove") return { do: "delete", ...releaseNumbers(parts, definition, current) };
+    return plan.do === "keep" || isSameState(plan.object, current) ? { do: "keep" } : { do: "write", object: plan.object };
+  };
+  if (options.dryRun === true) {
+    const current = await parts.store.get(definition, namespace, name);
+    if (current === undefined) throw notFound(definition, name);
+    await decide(current.object);
+    return answer(exchange, name, plan, current.object);
+  }
+  const { encoded } = await parts.store.update(definition, namespace, name, (current) => decide(current.object));
+  return answer(exchange, name, plan, encoded.object);
+}
+
+function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject): ApiResult {
+  if (plan?.do !== "remove") return objectResult(200, madeUp(object));
+  if (definition.group === "" && RETURNED_WHEN_GONE.has(definition.resource)) return objectResult(200, madeUp(withMetadata(plan.object, { resourceVersion: object.metadata.resourceVersion })));
+  const details = { name, ...(definition.group === "" ? {} : { group: definition.group }), kind: definition.resource, ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }) };
+  return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };
+}
+
+async function admit(exchange: Exchange, name: string, old: KubeObject): Promise<void> {
+  const { request, definition, parts } = exchange;
+  await parts.admission.validate({
+    operation: "DELETE",
+    user: request.user,
+    definition,
+    subresource: request.subresource,
+    namespace: namespaceOf(exchange),
+    name,
+    object: undefined,
+    old,
+    assumedNamespaces: undefined,
+  });
+}

@@ -1,0 +1,15 @@
+import { notFound } from "../../apimachinery/status-error.ts";
+import { scaleAccessOf, scaleOf } from "../../registry/scale.ts";
+import { madeUp, namespaceOf, objectResult, type VerbHandler } from "../exchange.ts";
+import { unsupportedMethod } from "../filters.ts";
+
+export const get: VerbHandler<"get"> = async (exchange) => {
+  const { request, definition, parts } = exchange;
+  const options = request.resourceVersion === undefined ? {} : { resourceVersion: request.resourceVersion };
+  const found = await parts.store.get(definition, namespaceOf(exchange), request.name, options);
+  if (found === undefined) throw notFound(definition, request.name);
+  if (request.subresource === undefined || request.subresource === "status") return objectResult(200, found);
+  const access = request.subresource === "scale" ? scaleAccessOf(definition) : undefined;
+  if (access === undefined) throw unsupportedMethod();
+  return objectResult(200, madeUp(scaleOf(access, found.object)));
+};

@@ -1,0 +1,135 @@
+import type { ApiResult } from "../../apimachinery/api-request.ts";
+import { formatApiVersion } from "../../apimachinery/group-version.ts";
+import { invalid, invalidField } from "../../apimachinery/field-error.ts";
+import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
+import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import type { Schema } from "../../apimachinery/schema.ts";
+import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
+import { badRequest, hasReason, StatusError } from "../../apimachinery/status-error.ts";
+import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
+import { conform } from "../../apimachinery/structural-schema.ts";
+import { decodeObject } from "../../registry/decode-object.ts";
+import { hasStatus } from "../../registry/before-update.ts";
+import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
+import { refuseShape } from "../../registry/validate-object.ts";
+import { madeUp, nowText, objectResult, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { unsupportedMethod } from "../filters.ts";
+import { changeObject, type Wanted } from "./change-object.ts";
+import { createPrepared, placeInNamespace } from "./create.ts";
+
+export const patch: VerbHandler<"patch"> = async (exchange) => {
+  const { request, definition } = exchange;
+  if (request.subresource === "scale") return patchScale(exchange);
+  if (request.subresource !== undefined && !(request.subresource === "status" && hasStatus(definition))) throw unsupportedMethod();
+  if (request.patchType !== "apply") return changeObject(exchange, (current) => patched(exchange, current));
+  const intent = checkedIntent(exchange);
+  try {
+    return await changeObject(exchange, (current) => applied(exchange, intent, current));
+  } catch (error) {
+    if (!hasReason(error, "NotFound") || error.status.details?.kind !== definition.resource || request.subresource !== undefined) throw error;
+    return createApplied(exchange, intent);
+  }
+};
+
+/** The current object with a JSON, merge or strategic merge patch applied. */
+function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
+  const { request, definition } = exchange;
+  const result = withPatch(exchange, definition.schema, current);
+  const { unknown } = conform(definition.schema, result, { defaults: false, prune: false });
+  const problems = [...(request.options.duplicateFields ?? []).map((field) => `duplicate field "${field}"`), ...unknown.map((field) => `unknown field "${field}"`)];
+  if (request.options.fieldValidation === "Strict" && problems.length > 0) {
+    throw invalid("", "", "", [invalidField("patch", JSON.stringify(request.body), `strict decoding error: ${problems.join(", ")}`)]);
+  }
+  const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore" });
+  if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
+  return { object: placeInNamespace(exchange, object), warnings: request.options.fieldValidation === "Ignore" ? [] : problems, isTracked: false };
+}
+
+function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, current: KubeObject): unknown {
+  switch (request.patchType) {
+    case "json":
+      return applyJsonPatch(current, request.body);
+    case "merge":
+      return applyMergePatch(current, objectPatch(request.body));
+    case "strategic":
+      return applyStrategicMergePatch(schema, current, objectPatch(request.body));
+    default:
+      throw new Error(`invariant broken: ${request.patchType} patches have their own way`);
+  }
+}
+
+function objectPatch(body: unknown): Record<string, unknown> {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) throw badRequest("error decoding patch: json: cannot unmarshal the patch into an object");
+  return body as Record<string, unknown>; // checked above
+}
+
+/** The intent of an apply: of this kind and name, without managed fields, without fields that nobody knows. */
+function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
+  const { request, definition } = exchange;
+  const body = objectPatch(request.body);
+  const apiVersion = formatApiVersion(definition.group, definition.version);
+  if (body["kind"] !== definition.kind || body["apiVersion"] !== apiVersion) {
+    throw badRequest(`failed to create typed patch object: the patch is of ${String(body["apiVersion"])}, Kind=${String(body["kind"])}, not of ${apiVersion}, Kind=${definition.kind}`);
+  }
+  const { value, unknown, errors } = conform(definition.schema, { metadata: {}, ...body }, { defaults: false, prune: false });
+  const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
+  const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
+  const problems = [...unknown.map((field) => ({ field, message: "field not declared in schema" })), ...typeErrors];
+  if (problems.length > 0) {
+    const where = `${request.namespace ? `${request.namespace}/` : ""}${request.name}; ${apiVersion}, Kind=${definition.kind}`;
+    const causes = problems.map(({ field, message }) => ({ reason: "FieldValueInvalid", field, message }));
+    throw new StatusError("BadRequest", `failed to create typed patch object (${where}): ${problems.map(({ field, message }) => `.${field}: ${message}`).join(", ")}`, { causes });
+  }
+  if (intent.metadata.managedFields !== undefined && intent.metadata.managedFields.length > 0) throw badRequest("metadata.managedFields must be nil");
+  if (intent.metadata.name && intent.metadata.name !== request.name) throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
+  return placeInNamespace(exchange, withMetadata(intent, { name: request.name }));
+}
+
+function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, current: KubeObject): Wanted {
+  const { definition } = exchange;
+  const merged = applyIntent(exchange, intent, current);
+  const { object, warnings, schemaErrors } = decodeObject(definition, merged, { fieldValidation: "Warn" });
+  if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
+  return { object, warnings, isTracked: true };
+}
+
+/** An apply to a name that does not exist creates it. */
+async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
+  const { definition, parts, request } = exchange;
+  const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), { fieldValidation: "Warn" });
+  if (schemaErrors.length > 0) {
+    const namespace = definition.namespaced ? (request.namespace ?? "") : "";
+    const assumedNamespaces = request.options.dryRun === true ? request.options.assumedNamespaces : undefined;
+    await parts.admission.admitAddress({ operation: "CREATE", user: request.user, definition, subresource: undefined, namespace, name: request.name, object, old: undefined, assumedNamespaces });
+    refuseShape(definition, object, schemaErrors);
+  }
+  return createPrepared(exchange, object, warnings);
+}
+
+function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, live: KubeObject | undefined): KubeObject {
+  const { definition, request } = exchange;
+  return applyServerSide({
+    schema: definition.schema,
+    live,
+    intent,
+    manager: request.options.fieldManager ?? "",
+    force: request.options.force === true,
+    apiVersion: formatApiVersion(definition.group, definition.version),
+    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    nowText: nowText(exchange),
+  });
+}
+
+async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiResult> {
+  const { definition, request } = exchange;
+  const access = scaleAccessOf(definition);
+  if (access === undefined || request.patchType === "apply") throw unsupportedMethod();
+  const result = await changeObject(exchange, (current) => {
+    const { object: scale, schemaErrors } = decodeObject(scaleKind, withPatch(exchange, scaleKind.schema, scaleOf(access, current)), { fieldValidation: "Ignore" });
+    if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings: [], isTracked: false };
+  });
+  return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
+}

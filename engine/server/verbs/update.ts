@@ -1,0 +1,52 @@
+import { withMetadata } from "../../apimachinery/object-copy.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
+import { decodeObject } from "../../registry/decode-object.ts";
+import { hasStatus } from "../../registry/before-update.ts";
+import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
+import { refuseShape } from "../../registry/validate-object.ts";
+import { madeUp, objectResult, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { unsupportedMethod } from "../filters.ts";
+import { finalizeNamespace } from "../subresources.ts";
+import { changeObject } from "./change-object.ts";
+import { createPrepared, placeInNamespace, trackCreation } from "./create.ts";
+
+export const update: VerbHandler<"update"> = async (exchange) => {
+  const { request, definition } = exchange;
+  if (request.subresource === "scale") return updateScale(exchange);
+  if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
+  if (request.subresource !== undefined && !(request.subresource === "status" && hasStatus(definition))) throw unsupportedMethod();
+  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
+  if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
+  if (!object.metadata.name) throw badRequest("name must be provided");
+  const placed = placeInNamespace(exchange, object);
+  try {
+    return await changeObject(exchange, () => {
+      if (schemaErrors.length > 0) refuseShape(definition, placed, schemaErrors);
+      return { object: placed, warnings, isTracked: false };
+    });
+  } catch (error) {
+    if (definition.strategy.createOnUpdate !== true || request.subresource !== undefined || !hasReason(error, "NotFound")) throw error;
+    return createByUpdate(exchange, placed, warnings);
+  }
+};
+
+/** PUT to a name that does not exist, for the kinds that allow it. */
+function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, warnings: readonly string[]) {
+  const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
+  return createPrepared(exchange, trackCreation(exchange, fresh), warnings);
+}
+
+/** PUT of a Scale changes the replicas of the object behind it. */
+async function updateScale(exchange: Exchange<RequestOf<"update">>) {
+  const { definition, request } = exchange;
+  const access = scaleAccessOf(definition);
+  if (access === undefined) throw unsupportedMethod();
+  const { object: scale, schemaErrors } = decodeObject(scaleKind, request.body, request.options);
+  const result = await changeObject(exchange, (current) => {
+    if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
+    const { uid, resourceVersion } = scale.metadata;
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), warnings: [], isTracked: false };
+  });
+  return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
+}

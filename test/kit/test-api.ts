@@ -1,0 +1,83 @@
+import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
+import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
+import type { Client } from "../../engine/client/client.ts";
+import { createLocalClient } from "../../engine/client/local-client.ts";
+import { systemClock, type Clock } from "../../engine/lib/clock.ts";
+import { silentLogger, type Logger } from "../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
+import { systemRandom, type Random } from "../../engine/lib/random.ts";
+import { catalog } from "../../engine/resources/catalog.ts";
+import { namespaceResource } from "../../engine/resources/core/namespace.ts";
+import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
+import { createApiServer, type ApiServer } from "../../engine/server/api-server.ts";
+import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
+import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
+import { ObjectStore } from "../../engine/storage/object-store.ts";
+import type { Storage } from "../../engine/storage/storage.ts";
+
+export interface TestApiOptions {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  readonly storage?: Storage;
+  readonly serviceCidr?: string;
+  /**
+   * Whether the `default` service account is made in the `default` namespace, which without a running controller nobody would do,
+   * and without which no pod can be created. True when absent.
+   */
+  readonly defaultAccounts?: boolean;
+}
+
+export interface TestApi extends AsyncDisposable {
+  readonly server: ApiServer;
+  readonly store: ObjectStore;
+  readonly storage: Storage;
+  /** A cluster admin. */
+  readonly client: Client;
+  /** Anyone else: `as("system:node:n1", ["system:nodes"])`. */
+  as(username: string, groups?: readonly string[], userAgent?: string): Client;
+  stop(): Promise<void>;
+}
+
+export const adminUser: UserInfo = { username: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] };
+
+/** One signing key for all tests of a process: making one takes longer than most tests. */
+let tokenKey: string | undefined;
+
+/** An API server in this process over memory storage, bootstrapped, without any listener. */
+export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const { clock = systemClock, random = systemRandom, logger = silentLogger, serviceCidr = "10.43.0.0/16" } = options;
+  const storage = options.storage ?? openMemoryStorage();
+  const store = new ObjectStore({ storage, resources: catalog, clock, logger });
+  const running = new AbortController();
+  const storeEnded = store.run(running.signal);
+  tokenKey ??= generateTokenKey();
+  const server = createApiServer({ store, catalog, clock, random, logger, metrics: new MetricsRegistry(), serviceCidr, tokenKey });
+  const client = createLocalClient(server, adminUser, "test");
+  await bootstrapCluster(server, { serviceCidr, advertiseAddress: "192.0.2.1", apiPort: 6443 });
+  if (options.defaultAccounts !== false) await ensureDefaultAccount(client, "default");
+  const stop = async () => {
+    running.abort();
+    await storeEnded;
+    await storage.close();
+  };
+  return {
+    server,
+    store,
+    storage,
+    client,
+    as: (username, groups = [], userAgent = "test") => createLocalClient(server, { username, groups: [...groups, "system:authenticated"] }, userAgent),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** A namespace with the service account that pods need, as the controllers would leave it. */
+export async function createTestNamespace(client: Client, name: string): Promise<void> {
+  await client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  await ensureDefaultAccount(client, name);
+}
+
+async function ensureDefaultAccount(client: Client, namespace: string): Promise<void> {
+  await client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace } });
+}

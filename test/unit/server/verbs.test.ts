@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasReason, StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
+import type { ConfigMap, Deployment, Pod } from "../../../engine/resources/types.ts";
+import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await createTestNamespace(api.client, "shop");
+});
+afterAll(() => api.stop());
+
+const configMap = (name: string, data: Record<string, string> = { a: "1" }, metadata: object = {}): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", ...metadata }, data });
+const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
+const deployment = (name: string): Deployment =>
+  ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: "shop" },
+    spec: { replicas: 2, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1" }] } } },
+  }) as Deployment;
+
+async function failure(promise: Promise<unknown>): Promise<StatusError> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(StatusError);
+  return error as StatusError;
+}
+
+describe("create", () => {
+  test("the server fills in uid, creation time and managed fields, and no generation for a ConfigMap", async () => {
+    const created = await api.client.for(configMapResource).create(configMap("filled"));
+    expect(created.metadata).toMatchObject({ name: "filled", namespace: "shop" });
+    expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect(created.metadata.creationTimestamp).toMatch(/Z$/);
+    expect(created.metadata.generation).toBeUndefined();
+    expect(created.metadata.managedFields).toMatchObject([{ manager: "test", operation: "Update", fieldsV1: { "f:data": { "f:a": {} } } }]);
+  });
+
+  test("generateName appends five random letters and retries a taken one", async () => {
+    const made = await api.client.for(configMapResource).create({ ...configMap(""), metadata: { generateName: "gen-", namespace: "shop" } });
+    expect(made.metadata.name).toMatch(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+  });
+
+  test("a missing namespace is a 404, also for an object of a wrong shape", async () => {
+    const error = await failure(api.client.for(podResource).create({ ...pod("x"), metadata: { name: "x", namespace: "nope" }, spec: {} } as unknown as Pod));
+    expect(error.status).toMatchObject({ code: 404, message: 'namespaces "nope" not found' });
+  });
+
+  test("a dry run stores nothing and names no resourceVersion", async () => {
+    const made = await api.client.for(configMapResource).create(configMap("dry"), { dryRun: true });
+    expect(made.metadata.resourceVersion).toBeUndefined();
+    expect(hasReason(await failure(api.client.for(configMapResource).get("shop", "dry")), "NotFound")).toBe(true);
+  });
+
+  test("a dry run may assume a namespace, a real write may not", async () => {
+    const assumedNamespaces = new Set(["later"]);
+    const made = await api.client.for(podResource).create({ ...pod("p"), metadata: { name: "p", namespace: "later" } }, { dryRun: true, assumedNamespaces });
+    expect(made.spec.serviceAccountName).toBe("default");
+    const error = await failure(api.client.for(configMapResource).create({ ...configMap("p"), metadata: { name: "p", namespace: "later" } }, { assumedNamespaces }));
+    expect(error.reason).toBe("NotFound");
+  });
+});
+
+describe("update", () => {
+  test("a stale resourceVersion is a conflict, an equal write changes nothing", async () => {
+    const maps = api.client.for(configMapResource);
+    const first = await maps.create(configMap("stale"));
+    const second = await maps.update({ ...first, data: { a: "2" } });
+    expect((await failure(maps.update({ ...first, data: { a: "3" } }))).status).toMatchObject({ code: 409, reason: "Conflict", details: { name: "stale", kind: "configmaps" } });
+    expect((await maps.update(second)).metadata.resourceVersion).toBe(second.metadata.resourceVersion);
+  });
+
+  test("the generation follows the spec, and status writes leave it alone", async () => {
+    const deployments = api.client.for(deploymentResource);
+    const made = await deployments.create(deployment("gen"));
+    expect(made.metadata.generation).toBe(1);
+    const labelled = await deployments.update({ ...made, metadata: { ...made.metadata, labels: { x: "y" } }, status: { replicas: 9 } });
+    expect(labelled.metadata.generation).toBe(1);
+    expect(labelled.status?.replicas).toBeUndefined();
+    const reported = await deployments.updateStatus({ ...labelled, spec: { ...labelled.spec, replicas: 7 }, status: { replicas: 2 } });
+    expect(reported.spec.replicas).toBe(2);
+    expect(reported.status?.replicas).toBe(2);
+    expect(reported.metadata.generation).toBe(1);
+    const scaled = await deployments.patch("shop", "gen", "merge", { spec: { replicas: 5 } });
+    expect(scaled.metadata.generation).toBe(2);
+    expect(scaled.status?.replicas).toBe(2);
+  });
+
+  test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
+    const lease = await api.client.for(leaseResource).update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "n1", namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
+    expect(lease.metadata.uid).toBeDefined();
+    expect((await failure(api.client.for(configMapResource).update(configMap("absent")))).reason).toBe("NotFound");
+  });
+});
+
+describe("patch", () => {
+  test("the four kinds of patch do what they say", async () => {
+    const deployments = api.client.for(deploymentResource);
+    await deployments.create(deployment("patched"));
+    const strategic = await deployments.patch("shop", "patched", "strategic", { spec: { template: { spec: { containers: [{ name: "side", image: "busybox" }] } } } });
+    expect(strategic.spec.template.spec?.containers.map((container) => container.name).sort()).toEqual(["c", "side"]);
+    const json = await deployments.patch("shop", "patched", "json", [{ op: "replace", path: "/spec/replicas", value: 4 }]);
+    expect(json.spec.replicas).toBe(4);
+    const merged = await deployments.patch("shop", "patched", "merge", { metadata: { labels: { a: "b" } } });
+    expect(merged.metadata.labels).toEqual({ a: "b" });
+    const applied = await deployments.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "patched", namespace: "shop", annotations: { note: "x" } } } as unknown as Deployment, { fieldManager: "m" });
+    expect(applied.metadata.annotations).toMatchObject({ note: "x" });
+    expect(applied.spec.replicas).toBe(4);
+  });
+
+  test("apply creates what is missing, reports conflicts, and takes over by force", async () => {
+    const maps = api.client.for(configMapResource);
+    const made = await maps.apply(configMap("ssa", { k: "1" }), { fieldManager: "m1" });
+    expect(made.metadata.managedFields).toMatchObject([{ manager: "m1", operation: "Apply" }]);
+    const error = await failure(maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2" }));
+    expect(error.status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "m1": .data.k' });
+    expect((await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true })).data).toEqual({ k: "2" });
+    const again = await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true });
+    expect(again.metadata.resourceVersion).toBe((await maps.get("shop", "ssa")).metadata.resourceVersion);
+  });
+});
+
+describe("delete", () => {
+  test("what waits for nobody is gone at once", async () => {
+    await api.client.for(configMapResource).create(configMap("gone"));
+    expect(await api.client.for(configMapResource).delete("shop", "gone")).toMatchObject({ kind: "Status", status: "Success", details: { name: "gone", kind: "configmaps" } });
+    expect((await failure(api.client.for(configMapResource).get("shop", "gone"))).reason).toBe("NotFound");
+  });
+
+  test("a finalizer holds an object until it is taken away, and none can be added meanwhile", async () => {
+    const maps = api.client.for(configMapResource);
+    await maps.create(configMap("held", {}, { finalizers: ["x/y"] }));
+    expect((await maps.delete("shop", "held")).metadata).toMatchObject({ deletionGracePeriodSeconds: 0, finalizers: ["x/y"] });
+    const added = await failure(maps.patch("shop", "held", "merge", { metadata: { finalizers: ["x/y", "z/w"] } }));
+    expect(added.status.code).toBe(422);
+    await maps.patch("shop", "held", "merge", { metadata: { finalizers: null } });
+    expect((await failure(maps.get("shop", "held"))).reason).toBe("NotFound");
+  });
+
+  test("foreground and orphan deletion leave their finalizer for the garbage collector", async () => {
+    const maps = api.client.for(configMapResource);
+    for (const [policy, finalizer] of [["Foreground", "foregroundDeletion"], ["Orphan", "orphan"]] as const) {
+      await maps.create(configMap(finalizer.toLowerCase()));
+      const marked = await maps.delete("shop", finalizer.toLowerCase(), { propagationPolicy: policy });
+      expect(marked.metadata).toMatchObject({ finalizers: [finalizer] });
+    }
+  });
+
+  test("a running pod gets its grace, which can only be shortened, and zero ends it", async () => {
+    const pods = api.client.for(podResource);
+    await pods.create(pod("graceful", { nodeName: "n1" }));
+    const asked = (await pods.delete("shop", "graceful")) as Pod;
+    expect(asked.metadata.deletionGracePeriodSeconds).toBe(30);
+    expect(asked.metadata.generation).toBe(2);
+    expect(((await pods.delete("shop", "graceful", { gracePeriodSeconds: 60 })) as Pod).metadata.deletionGracePeriodSeconds).toBe(30);
+    expect(((await pods.delete("shop", "graceful", { gracePeriodSeconds: 5 })) as Pod).metadata.deletionGracePeriodSeconds).toBe(5);
+    expect(((await pods.delete("shop", "graceful", { gracePeriodSeconds: 0 })) as Pod).metadata.deletionGracePeriodSeconds).toBe(0);
+    expect((await failure(pods.get("shop", "graceful"))).reason).toBe("NotFound");
+  });
+
+  test("a namespace terminates, takes nothing new, and goes when it is finalized", async () => {
+    const namespaces = api.client.for(namespaceResource);
+    await createTestNamespace(api.client, "ending");
+    expect(await namespaces.delete("", "ending")).toMatchObject({ status: { phase: "Terminating" }, spec: { finalizers: ["kubernetes"] } });
+    const late = await failure(api.client.for(configMapResource).create({ ...configMap("late"), metadata: { name: "late", namespace: "ending" } }));
+    expect(late.status).toMatchObject({ code: 403, message: 'configmaps "late" is forbidden: unable to create new content in namespace ending because it is being terminated', details: { causes: [{ reason: "NamespaceTerminating" }] } });
+    const current = await namespaces.get("", "ending");
+    await api.server.handle({ verb: "update", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: namespaceResource, subresource: "finalize", name: "ending", body: { ...current, spec: { finalizers: [] } }, options: {} });
+    expect((await failure(namespaces.get("", "ending"))).reason).toBe("NotFound");
+    expect((await failure(namespaces.delete("", "kube-system"))).status).toMatchObject({ code: 403, message: 'namespaces "kube-system" is forbidden: this namespace may not be deleted' });
+  });
+});
+
+test("a pod is bound once, with its condition, and a second binding conflicts", async () => {
+  const pods = api.client.for(podResource);
+  await pods.create(pod("bound"));
+  const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound" }, target: { kind: "Node", name: "n1" } };
+  expect(await pods.createSubresource("shop", "bound", "binding", binding)).toMatchObject({ status: "Success", code: 201 });
+  const bound = await pods.get("shop", "bound");
+  expect(bound.spec.nodeName).toBe("n1");
+  expect(bound.status?.conditions).toMatchObject([{ type: "PodScheduled", status: "True" }]);
+  const again = await failure(pods.createSubresource("shop", "bound", "binding", binding));
+  expect(again.status).toMatchObject({ code: 409, message: 'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"' });
+});
+
+test("a watch sees what happens after the list, in order", async () => {
+  const maps = api.client.for(configMapResource);
+  const { resourceVersion } = await maps.list("shop");
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const watching = (async () => {
+    for await (const event of maps.watch("shop", { resourceVersion }, stop.signal)) {
+      seen.push(`${event.type} ${event.object.metadata.name ?? ""}`);
+      if (seen.length === 3) stop.abort();
+    }
+  })();
+  await maps.create(configMap("w"));
+  await maps.patch("shop", "w", "merge", { data: { b: "2" } });
+  await maps.delete("shop", "w");
+  await watching;
+  expect(seen).toEqual(["ADDED w", "MODIFIED w", "DELETED w"]);
+});
