@@ -1,0 +1,85 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ContainerConfigSchema, PodSandboxConfigSchema } from "./runtime_pb.ts";
+
+/** What a sandbox and a container are made from, in CRI's own shapes. */
+export type SandboxConfig = MessageInitShape<typeof PodSandboxConfigSchema>;
+export type ContainerConfig = MessageInitShape<typeof ContainerConfigSchema>;
+
+export interface SandboxState {
+  readonly id: string;
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly attempt: number;
+  readonly isReady: boolean;
+  /** Empty for pods on the host's network. */
+  readonly ip: string;
+  readonly createdAtMs: number;
+}
+
+export interface ContainerState {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly podUid: string;
+  readonly name: string;
+  /** How often this container of the pod was started before. */
+  readonly attempt: number;
+  readonly state: "created" | "running" | "exited" | "unknown";
+  readonly image: string;
+  readonly imageId: string;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly exitCode: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly logPath: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface ImageInfo {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly bytes: number;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+/**
+ * A container runtime. Failures are Errors with the runtime's own words; a stop or remove of what is already gone succeeds.
+ */
+export interface Runtime {
+  describe(): Promise<{ readonly name: string; readonly version: string }>;
+  /** Why pods cannot be run now; undefined when they can. */
+  problem(): Promise<string | undefined>;
+  runSandbox(config: SandboxConfig): Promise<string>;
+  stopSandbox(id: string): Promise<void>;
+  removeSandbox(id: string): Promise<void>;
+  /** Of one pod, or all. */
+  listSandboxes(podUid?: string): Promise<SandboxState[]>;
+  createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  /** Asks to end, and kills after the grace period. */
+  stopContainer(id: string, graceSeconds: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  listContainers(podUid?: string): Promise<ContainerState[]>;
+  execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;
+  reopenLog(containerId: string): Promise<void>;
+  /** The image's id; undefined when it is not on this machine. */
+  imageId(name: string): Promise<string | undefined>;
+  pullImage(name: string): Promise<string>;
+  listImages(): Promise<ImageInfo[]>;
+  /** Says that a container started or ended; may miss some, so callers also look now and then. Ends with the signal. */
+  events(signal: AbortSignal): AsyncIterable<{ readonly containerId: string }>;
+}
+
+/** Labels by which everything of a pod is found again in the runtime; the ones that other tools expect. */
+export const RuntimeLabel = {
+  podUid: "io.kubernetes.pod.uid",
+  podName: "io.kubernetes.pod.name",
+  podNamespace: "io.kubernetes.pod.namespace",
+  containerName: "io.kubernetes.container.name",
+} as const;

@@ -1,0 +1,35 @@
+import { mkdirSync, renameSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const FILE = "10-mainstay.conflist";
+
+/**
+ * The CNI configuration of a node: a point-to-point link per pod out of the node's range, and host ports.
+ * No bridge, so that packets between pods of one node pass iptables like all others; masquerading is one rule per node, not one per pod.
+ */
+export function cniConfig(podCidr: string, ipamDir: string): string {
+  const ipam = { type: "host-local", dataDir: ipamDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: "0.0.0.0/0" }] };
+  return JSON.stringify({
+    cniVersion: "0.4.0",
+    name: "mainstay",
+    plugins: [
+      { type: "ptp", ipMasq: false, ipam },
+      { type: "portmap", capabilities: { portMappings: true }, snat: true },
+    ],
+  });
+}
+
+/** Puts the configuration where the runtime looks for it, in one step; a no-op when it is there already. */
+export function writeCniConfig(configDir: string, ipamDir: string, podCidr: string): void {
+  mkdirSync(configDir, { recursive: true });
+  mkdirSync(ipamDir, { recursive: true });
+  const file = path.join(configDir, FILE);
+  const content = cniConfig(podCidr, ipamDir);
+  try {
+    if (readFileSync(file, "utf8") === content) return;
+  } catch {
+    // Not there yet.
+  }
+  writeFileSync(`${file}.new`, content);
+  renameSync(`${file}.new`, file);
+}

@@ -1,0 +1,172 @@
+import path from "node:path";
+import { milliValue, wholeValue } from "../../engine/apimachinery/quantity.ts";
+import type { Container, Pod, SecurityContext } from "../../engine/resources/types.ts";
+import { MountPropagation, NamespaceMode, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
+import { RuntimeLabel, type ContainerConfig, type SandboxConfig } from "../cri/runtime.ts";
+import { ContainerConfigError } from "./pod-environment.ts";
+import { expand } from "./expand.ts";
+
+export interface NodeSettings {
+  readonly nodeName: string;
+  readonly hostIp: string;
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  /** Logs of all pods; each pod has a folder in it. */
+  readonly logsDir: string;
+  /** Below which the cgroups of pods are made. */
+  readonly cgroupRoot: string;
+  readonly memoryBytes: number;
+}
+
+/** A place in the container's file system. */
+export interface VolumeMountPoint {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+  readonly propagation?: string;
+}
+
+export const ContainerAnnotation = { hash: "mainstay.dev/container-hash", terminationMessagePath: "mainstay.dev/termination-message-path" } as const;
+
+export function podLogDir(pod: Pod, logsDir: string): string {
+  const { namespace, name, uid } = pod.metadata;
+  return path.join(logsDir, `${namespace}_${name}_${uid}`);
+}
+
+/** The sandbox of a pod: its network, names and namespaces, shared by its containers. Pure. */
+export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSettings): SandboxConfig {
+  const { name = "", namespace = "", uid = "" } = pod.metadata;
+  const isHostNetwork = pod.spec.hostNetwork === true;
+  const security = pod.spec.securityContext ?? {};
+  return {
+    metadata: { name, namespace, uid, attempt },
+    hostname: isHostNetwork ? settings.nodeName : (pod.spec.hostname ?? name).slice(0, 63),
+    logDirectory: podLogDir(pod, settings.logsDir),
+    dnsConfig: computeDns(pod, settings),
+    portMappings: isHostNetwork
+      ? []
+      : pod.spec.containers.flatMap((container) =>
+          (container.ports ?? [])
+            .filter((port) => (port.hostPort ?? 0) > 0)
+            .map((port) => ({ protocol: port.protocol === "UDP" ? Protocol.UDP : port.protocol === "SCTP" ? Protocol.SCTP : Protocol.TCP, containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIp: port.hostIP ?? "" })),
+        ),
+    labels: { ...labelsOf(pod) },
+    annotations: {},
+    linux: {
+      cgroupParent: podCgroup(pod, settings),
+      sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [sysctl.name, sysctl.value])),
+      securityContext: {
+        namespaceOptions: namespaceOptions(pod),
+        seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
+        supplementalGroups: groupsOf(pod),
+        ...(security.runAsUser === undefined ? {} : { runAsUser: { value: BigInt(security.runAsUser) } }),
+        privileged: pod.spec.containers.some((container) => container.securityContext?.privileged === true),
+      },
+    },
+  };
+}
+
+export function podCgroup(pod: Pod, settings: Pick<NodeSettings, "cgroupRoot">): string {
+  return `${settings.cgroupRoot}/pod${pod.metadata.uid}`;
+}
+
+/** One container of a pod, ready for the runtime. Throws a ContainerConfigError for what cannot be. Pure. */
+export function computeContainerConfig(pod: Pod, container: Container, attempt: number, image: string, environment: ReadonlyMap<string, string>, mounts: readonly VolumeMountPoint[], settings: NodeSettings): ContainerConfig {
+  const security: SecurityContext = { ...pickPodSecurity(pod), ...container.securityContext };
+  if (security.runAsNonRoot === true && security.runAsUser === 0) throw new ContainerConfigError("container's runAsUser breaks non-root policy");
+  return {
+    metadata: { name: container.name, attempt },
+    image: { image },
+    command: (container.command ?? []).map((word) => expand(word, environment)),
+    args: (container.args ?? []).map((word) => expand(word, environment)),
+    workingDir: container.workingDir ?? "",
+    envs: [...environment].map(([key, value]) => ({ key, value })),
+    mounts: mounts.map((mount) => ({
+      hostPath: mount.hostPath,
+      containerPath: mount.containerPath,
+      readonly: mount.readOnly,
+      propagation: mount.propagation === "Bidirectional" ? MountPropagation.PROPAGATION_BIDIRECTIONAL : mount.propagation === "HostToContainer" ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER : MountPropagation.PROPAGATION_PRIVATE,
+    })),
+    labels: { ...labelsOf(pod), [RuntimeLabel.containerName]: container.name },
+    annotations: { [ContainerAnnotation.terminationMessagePath]: container.terminationMessagePath ?? "" },
+    logPath: `${container.name}/${attempt}.log`,
+    stdin: container.stdin ?? false,
+    stdinOnce: container.stdinOnce ?? false,
+    tty: container.tty ?? false,
+    linux: {
+      resources: computeResources(pod, container, settings),
+      securityContext: {
+        privileged: security.privileged ?? false,
+        readonlyRootfs: security.readOnlyRootFilesystem ?? false,
+        noNewPrivs: security.allowPrivilegeEscalation === false,
+        namespaceOptions: namespaceOptions(pod),
+        seccomp: { profileType: security.seccompProfile?.type === "Unconfined" || security.privileged === true ? SecurityProfile_ProfileType.Unconfined : SecurityProfile_ProfileType.RuntimeDefault },
+        capabilities: { addCapabilities: [...(security.capabilities?.add ?? [])], dropCapabilities: [...(security.capabilities?.drop ?? [])] },
+        supplementalGroups: groupsOf(pod),
+        ...(security.runAsUser === undefined ? {} : { runAsUser: { value: BigInt(security.runAsUser) } }),
+        ...(security.runAsGroup === undefined ? {} : { runAsGroup: { value: BigInt(security.runAsGroup) } }),
+      },
+    },
+  };
+}
+
+/** Shares and quotas as upstream computes them: 1024 shares and 100 ms of every 100 ms are one core. */
+function computeResources(pod: Pod, { resources }: Container, { memoryBytes }: NodeSettings) {
+  const cpu = resources?.requests?.["cpu"];
+  const cpuLimit = resources?.limits?.["cpu"];
+  const memoryLimit = resources?.limits?.["memory"];
+  return {
+    cpuShares: BigInt(Math.max(2, Math.floor((milliValue(cpu ?? "0") * 1024) / 1000))),
+    cpuPeriod: 100_000n,
+    cpuQuota: cpuLimit === undefined ? 0n : BigInt(Math.max(1_000, milliValue(cpuLimit) * 100)),
+    memoryLimitInBytes: memoryLimit === undefined ? 0n : BigInt(wholeValue(memoryLimit)),
+    oomScoreAdj: BigInt(oomScoreAdjustment(pod, resources?.requests?.["memory"], memoryBytes)),
+  };
+}
+
+/** Who dies first when memory runs out: best effort before burstable before guaranteed, the latter two by how much they asked for. */
+export function oomScoreAdjustment(pod: Pod, memoryRequest: string | undefined, memoryBytes: number): number {
+  if (pod.status?.qosClass === "Guaranteed") return -997;
+  if (pod.status?.qosClass === "BestEffort") return 1000;
+  const adjustment = 1000 - Math.floor((1000 * wholeValue(memoryRequest ?? "0")) / memoryBytes);
+  return Math.min(999, Math.max(3, adjustment));
+}
+
+function computeDns(pod: Pod, { clusterDns, clusterDomain }: NodeSettings) {
+  const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
+  const extra = pod.spec.dnsConfig;
+  const usesCluster = policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && pod.spec.hostNetwork !== true);
+  const base = usesCluster
+    ? { servers: [clusterDns], searches: [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain], options: ["ndots:5"] }
+    : { servers: [], searches: [], options: [] };
+  if (!usesCluster && policy !== "None" && extra === undefined) return undefined; // the machine's own resolv.conf
+  return {
+    servers: [...base.servers, ...(extra?.nameservers ?? [])],
+    searches: [...base.searches, ...(extra?.searches ?? [])],
+    options: [...base.options.filter((option) => !extra?.options?.some((other) => other.name === option.split(":")[0])), ...(extra?.options ?? []).map((option) => (option.value === undefined ? (option.name ?? "") : `${option.name}:${option.value}`))],
+  };
+}
+
+function namespaceOptions(pod: Pod) {
+  return {
+    network: pod.spec.hostNetwork === true ? NamespaceMode.NODE : NamespaceMode.POD,
+    pid: pod.spec.hostPID === true ? NamespaceMode.NODE : pod.spec.shareProcessNamespace === true ? NamespaceMode.POD : NamespaceMode.CONTAINER,
+    ipc: pod.spec.hostIPC === true ? NamespaceMode.NODE : NamespaceMode.POD,
+  };
+}
+
+/** What a pod's security context says for all its containers. */
+function pickPodSecurity(pod: Pod): SecurityContext {
+  const { runAsUser, runAsGroup, runAsNonRoot, seccompProfile } = pod.spec.securityContext ?? {};
+  return { ...(runAsUser === undefined ? {} : { runAsUser }), ...(runAsGroup === undefined ? {} : { runAsGroup }), ...(runAsNonRoot === undefined ? {} : { runAsNonRoot }), ...(seccompProfile === undefined ? {} : { seccompProfile }) };
+}
+
+function groupsOf(pod: Pod): bigint[] {
+  const { supplementalGroups = [], fsGroup } = pod.spec.securityContext ?? {};
+  return [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])].map(BigInt);
+}
+
+function labelsOf(pod: Pod): Record<string, string> {
+  const { name = "", namespace = "", uid = "" } = pod.metadata;
+  return { [RuntimeLabel.podName]: name, [RuntimeLabel.podNamespace]: namespace, [RuntimeLabel.podUid]: uid };
+}

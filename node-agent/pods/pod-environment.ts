@@ -1,0 +1,130 @@
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
+import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "../../engine/resources/types.ts";
+import { expand } from "./expand.ts";
+
+/** Where values come from; lookups reject with NotFound for what does not exist. */
+export interface EnvironmentSources {
+  readonly configMap: (namespace: string, name: string) => Promise<ConfigMap>;
+  readonly secret: (namespace: string, name: string) => Promise<Secret>;
+  readonly services: () => readonly Service[];
+  readonly podIp: string;
+  readonly hostIp: string;
+  readonly allocatable: Readonly<Record<string, string>>;
+}
+
+/** Something a container needs is missing or wrong: the pod waits with CreateContainerConfigError until it is there. */
+export class ContainerConfigError extends Error {
+  override readonly name = "ContainerConfigError";
+}
+
+/** The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. */
+export async function computeEnvironment(pod: Pod, container: Container, sources: EnvironmentSources): Promise<Map<string, string>> {
+  const values = new Map<string, string>();
+  const namespace = pod.metadata.namespace ?? "";
+  addServices(values, sources.services(), namespace, pod.spec.enableServiceLinks !== false);
+  for (const source of container.envFrom ?? []) {
+    const { configMapRef, secretRef, prefix = "" } = source;
+    const data = configMapRef ? await mapData(sources, namespace, configMapRef.name ?? "", configMapRef.optional) : secretRef ? await secretData(sources, namespace, secretRef.name ?? "", secretRef.optional) : undefined;
+    for (const [key, value] of data ?? []) values.set(prefix + key, value);
+  }
+  for (const variable of container.env ?? []) {
+    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", values) : await referenced(variable, pod, container, sources);
+    if (value !== undefined) values.set(variable.name, value);
+  }
+  return values;
+}
+
+/** A pod's own field, as fieldRef and the downward API name it. Throws a ContainerConfigError for unknown paths. */
+export function podField(pod: Pod, path: string, { podIp, hostIp }: Pick<EnvironmentSources, "podIp" | "hostIp">): string {
+  const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path);
+  if (subscript !== null) return pod.metadata[subscript[1] as "labels" | "annotations"]?.[subscript[2] ?? ""] ?? ""; // the pattern allows no other
+  switch (path) {
+    case "metadata.name":
+      return pod.metadata.name ?? "";
+    case "metadata.namespace":
+      return pod.metadata.namespace ?? "";
+    case "metadata.uid":
+      return pod.metadata.uid ?? "";
+    case "metadata.labels":
+    case "metadata.annotations":
+      return Object.entries(pod.metadata[path === "metadata.labels" ? "labels" : "annotations"] ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join("\n");
+    case "spec.nodeName":
+      return pod.spec.nodeName ?? "";
+    case "spec.serviceAccountName":
+      return pod.spec.serviceAccountName ?? "";
+    case "status.podIP":
+    case "status.podIPs":
+      return podIp;
+    case "status.hostIP":
+    case "status.hostIPs":
+      return hostIp;
+    default:
+      throw new ContainerConfigError(`unsupported fieldPath: ${path}`);
+  }
+}
+
+/** A container's request or limit in units of the divisor, rounded up; a limit that is not set is what the node can give. */
+export function resourceField(container: Container, resource: string, divisor: string | undefined, allocatable: Readonly<Record<string, string>>): string {
+  const [kind = "", name = ""] = resource.split(".", 2);
+  const list = kind === "limits" ? container.resources?.limits : container.resources?.requests;
+  const value = list?.[name] ?? (kind === "limits" ? allocatable[name] : undefined) ?? "0";
+  const unit = divisor === undefined || divisor === "0" ? "1" : divisor;
+  return String(name === "cpu" ? Math.ceil(milliValue(value) / milliValue(unit)) : Math.ceil(parseQuantity(value) / parseQuantity(unit)));
+}
+
+async function referenced(variable: EnvVar, pod: Pod, container: Container, sources: EnvironmentSources): Promise<string | undefined> {
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
+  const namespace = pod.metadata.namespace ?? "";
+  if (fieldRef) return podField(pod, fieldRef.fieldPath, sources);
+  if (resourceFieldRef) return resourceField(container, resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
+  const reference = configMapKeyRef ?? secretKeyRef;
+  if (reference === undefined) return undefined;
+  const kind = configMapKeyRef ? "ConfigMap" : "Secret";
+  const data = configMapKeyRef ? await mapData(sources, namespace, reference.name ?? "", reference.optional) : await secretData(sources, namespace, reference.name ?? "", reference.optional);
+  const value = data?.get(reference.key);
+  if (value === undefined && reference.optional !== true) throw new ContainerConfigError(`couldn't find key ${reference.key} in ${kind} ${namespace}/${reference.name}`);
+  return value;
+}
+
+async function mapData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
+  const map = await lookUp(() => sources.configMap(namespace, name), `configmap "${name}" not found`, optional);
+  return map === undefined ? undefined : new Map(Object.entries(map.data ?? {}));
+}
+
+async function secretData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
+  const secret = await lookUp(() => sources.secret(namespace, name), `secret "${name}" not found`, optional);
+  return secret === undefined ? undefined : new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
+}
+
+async function lookUp<T>(read: () => Promise<T>, missing: string, optional: boolean | undefined): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!hasReason(error, "NotFound")) throw error;
+    if (optional === true) return undefined;
+    throw new ContainerConfigError(missing);
+  }
+}
+
+/** `WEB_SERVICE_HOST` and its kin, for Services of the pod's namespace and the API's own. */
+function addServices(values: Map<string, string>, services: readonly Service[], namespace: string, withOwn: boolean): void {
+  for (const service of services) {
+    const { name = "", namespace: of } = service.metadata;
+    const isApi = of === "default" && name === "kubernetes";
+    const ip = service.spec?.clusterIP;
+    if (!ip || ip === "None" || !(isApi || (withOwn && of === namespace))) continue;
+    const prefix = name.toUpperCase().replaceAll("-", "_");
+    const ports = service.spec?.ports ?? [];
+    const first = ports[0];
+    if (first === undefined) continue;
+    values.set(`${prefix}_SERVICE_HOST`, ip).set(`${prefix}_SERVICE_PORT`, String(first.port));
+    values.set(`${prefix}_PORT`, `${(first.protocol ?? "TCP").toLowerCase()}://${ip}:${first.port}`);
+    for (const port of ports) {
+      const protocol = port.protocol ?? "TCP";
+      const at = `${prefix}_PORT_${port.port}_${protocol}`;
+      if (port.name) values.set(`${prefix}_SERVICE_PORT_${port.name.toUpperCase().replaceAll("-", "_")}`, String(port.port));
+      values.set(at, `${protocol.toLowerCase()}://${ip}:${port.port}`).set(`${at}_PROTO`, protocol.toLowerCase()).set(`${at}_PORT`, String(port.port)).set(`${at}_ADDR`, ip);
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
+import { formatTime } from "../../engine/lib/clock.ts";
+import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
+import { currentSandbox, isFinished, latestOf, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+
+export interface StatusInputs {
+  readonly pod: Pod;
+  readonly state: PodState;
+  readonly probes: ProbeResults;
+  readonly failures: ReadonlyMap<string, StartFailure>;
+  readonly hostIp: string;
+  readonly nowMs: number;
+  /** Last lines or termination message of ended containers, by container id. */
+  readonly terminationMessages: ReadonlyMap<string, string>;
+  /** Why the pod as a whole was refused or is failing, e.g. `OutOfcpu`. */
+  readonly refusal?: { readonly reason: string; readonly message: string };
+}
+
+/** A pod's status from what the runtime and the probes say. Pure; conditions keep the time of their last change. */
+export function computePodStatus(inputs: StatusInputs): PodStatus {
+  const { pod, state, hostIp, nowMs, refusal } = inputs;
+  const sandbox = currentSandbox(state);
+  const ip = pod.spec.hostNetwork === true ? hostIp : sandbox?.isReady === true ? sandbox.ip : (pod.status?.podIP ?? "");
+  const containerStatuses = pod.spec.containers.map((container) => containerStatus(inputs, container, false));
+  const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) => containerStatus(inputs, container, true));
+  const phase = refusal !== undefined ? "Failed" : computePhase(inputs);
+  const old = pod.status ?? {};
+  return {
+    phase,
+    ...(refusal ?? {}),
+    hostIP: hostIp,
+    hostIPs: [{ ip: hostIp }],
+    ...(ip === "" ? {} : { podIP: ip, podIPs: [{ ip }] }),
+    startTime: old.startTime ?? formatTime(nowMs),
+    qosClass: old.qosClass ?? "BestEffort",
+    observedGeneration: pod.metadata.generation ?? 1,
+    ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
+    ...(refusal === undefined ? { containerStatuses } : {}),
+    conditions: computeConditions(inputs, phase, containerStatuses, initContainerStatuses),
+  };
+}
+
+function computePhase({ pod, state }: StatusInputs): string {
+  if (pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") return pod.status.phase;
+  const latest = pod.spec.containers.map((container) => latestOf(state, container.name));
+  if (isFinished(pod, state)) {
+    const failedInit = latest.some((container) => container === undefined);
+    return !failedInit && latest.every((container) => container?.exitCode === 0) ? "Succeeded" : "Failed";
+  }
+  const initDone = (pod.spec.initContainers ?? []).every((container) => container.restartPolicy === "Always" || isInitDone(state, container, pod));
+  // Pending until every container has been started at least once.
+  return initDone && latest.every((container) => container !== undefined && container.state !== "created") ? "Running" : "Pending";
+}
+
+function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+  const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
+  const latest = all.find((other) => other.state !== "created");
+  const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
+  const old = (isInit ? pod.status?.initContainerStatuses : pod.status?.containerStatuses)?.find((status) => status.name === container.name);
+  const isSidecar = isInit && container.restartPolicy === "Always";
+  const started = latest?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true);
+  const ready = isInit && !isSidecar ? latest?.state === "exited" && latest.exitCode === 0 : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
+  const base = {
+    name: container.name,
+    image: latest?.image || container.image || "",
+    imageID: latest?.imageId ?? "",
+    ...(latest === undefined ? {} : { containerID: `containerd://${latest.id}` }),
+    restartCount: latest?.attempt ?? old?.restartCount ?? 0,
+    ready,
+    started: isInit && !isSidecar ? false : started,
+  };
+  const ended = (of: ContainerState) => ({
+    terminated: {
+      exitCode: of.exitCode,
+      reason: of.reason || (of.exitCode === 0 ? "Completed" : "Error"),
+      ...(terminationMessages.get(of.id) || of.message ? { message: terminationMessages.get(of.id) || of.message } : {}),
+      startedAt: formatTime(of.startedAtMs),
+      finishedAt: formatTime(of.finishedAtMs),
+      containerID: `containerd://${of.id}`,
+    },
+  });
+  const last = previous === undefined ? {} : { lastState: ended(previous) };
+  if (latest?.state === "running") return { ...base, state: { running: { startedAt: formatTime(latest.startedAtMs) } }, ...last };
+  const failure = failures.get(container.name);
+  const wait = waitingReason(pod, state, container, isInit, latest, failure, nowMs);
+  if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
+  if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
+  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 && !isInit ? "PodInitializing" : "ContainerCreating" } } };
+}
+
+function waitingReason(pod: Pod, state: PodState, container: Container, isInit: boolean, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {
+  if (failure !== undefined) return { reason: failure.reason, message: failure.message };
+  if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
+  const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? "Always";
+  const restarts = latest.exitCode !== 0 ? policy !== "Never" : policy === "Always" && !isInit;
+  const backoffMs = restartBackoffMs(latest);
+  if (!restarts || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
+  return { reason: "CrashLoopBackOff", message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})` };
+}
+
+function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, containers: readonly ContainerStatus[], inits: readonly ContainerStatus[]): PodCondition[] {
+  const sandbox = currentSandbox(state);
+  const isOver = phase === "Succeeded" || phase === "Failed";
+  const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : isInitDone(state, pod.spec.initContainers?.[index], pod)));
+  const unready = containers.filter((status) => !status.ready).map((status) => status.name);
+  const incomplete = inits.filter((status) => !status.ready).map((status) => status.name);
+  const unreadyText = `containers with unready status: [${unready.join(" ")}]`;
+  const gates = (pod.spec.readinessGates ?? []).filter((gate) => findCondition(pod.status?.conditions, gate.conditionType)?.status !== "True");
+  const condition = (type: string, isTrue: boolean, reason?: string, message?: string): PodCondition => ({ type, status: isTrue ? "True" : "False", ...(isTrue || reason === undefined ? {} : { reason, ...(message === undefined ? {} : { message }) }), ...(phase === "Succeeded" && reason !== undefined ? { reason: "PodCompleted" } : {}) });
+  const containersReady = !isOver && unready.length === 0;
+  const wanted = [
+    condition("PodReadyToStartContainers", sandbox?.isReady === true),
+    condition("Initialized", initialised || phase === "Succeeded", "ContainersNotInitialized", `containers with incomplete status: [${incomplete.join(" ")}]`),
+    condition("Ready", containersReady && gates.length === 0, phase === "Failed" ? "PodFailed" : gates.length > 0 && containersReady ? "ReadinessGatesNotReady" : "ContainersNotReady", unreadyText),
+    condition("ContainersReady", containersReady, phase === "Failed" ? "PodFailed" : "ContainersNotReady", unreadyText),
+    condition("PodScheduled", true),
+  ];
+  let conditions: readonly PodCondition[] = pod.status?.conditions ?? [];
+  for (const next of wanted) {
+    // A reason that no longer holds must not linger beside the new status.
+    const known = findCondition(conditions, next.type);
+    if (known !== undefined && known.status !== next.status) conditions = conditions.map((other) => (other === known ? { type: other.type, status: other.status } : other));
+    conditions = withCondition(conditions, { ...next, observedGeneration: pod.metadata.generation ?? 1 } as PodCondition, formatTime(nowMs));
+  }
+  return [...conditions];
+}
+
+/** An init container whose record is gone has done its work if a later one has started. */
+function isInitDone(state: PodState, container: Container | undefined, pod: Pod): boolean {
+  if (container === undefined) return true;
+  const latest = latestOf(state, container.name);
+  if (latest !== undefined) return latest.state === "exited" && latest.exitCode === 0;
+  return pod.spec.containers.some((main) => latestOf(state, main.name) !== undefined);
+}
+
+function humanSeconds(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}

@@ -1,0 +1,141 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { createConnection } from "node:net";
+import type { Clock } from "../../engine/lib/clock.ts";
+import { describeError } from "../../engine/lib/log.ts";
+import { randomInteger, type Random } from "../../engine/lib/random.ts";
+import type { Container, Probe } from "../../engine/resources/types.ts";
+import type { ContainerState, Runtime } from "../cri/runtime.ts";
+
+export type ProbeKind = "startupProbe" | "livenessProbe" | "readinessProbe";
+
+export interface ProbeOutcome {
+  readonly isOk: boolean;
+  readonly message: string;
+}
+
+/** One look at a container. Never rejects: what goes wrong is the outcome. */
+export async function runProbe(runtime: Runtime, probe: Probe, container: Container, containerId: string, podIp: string): Promise<ProbeOutcome> {
+  const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+  try {
+    if (probe.exec !== undefined) {
+      const { exitCode, output } = await runtime.execSync(containerId, probe.exec.command ?? [], timeoutMs / 1000);
+      return { isOk: exitCode === 0, message: output.trim() };
+    }
+    if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, container, podIp, timeoutMs);
+    if (probe.tcpSocket !== undefined) return await probeTcp(probe.tcpSocket.host || podIp, portNumber(probe.tcpSocket.port, container), timeoutMs);
+    // A gRPC health check needs at least a server that accepts connections.
+    if (probe.grpc !== undefined) return await probeTcp(podIp, probe.grpc.port, timeoutMs);
+    return { isOk: true, message: "" };
+  } catch (error) {
+    return { isOk: false, message: describeError(error) };
+  }
+}
+
+/**
+ * Probes one running container for as long as it runs. `report` hears of every change: for startup and liveness only of the
+ * verdict after enough failures or successes in a row, for readiness of each flip.
+ */
+export class ContainerProber {
+  readonly #cancels: (() => void)[] = [];
+  #isStopped = false;
+  #hasStarted: boolean;
+
+  constructor(
+    readonly container: Container,
+    readonly state: ContainerState,
+    options: {
+      readonly runtime: Runtime;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly podIp: string;
+      readonly report: (kind: ProbeKind, isOk: boolean, message: string) => void;
+      readonly unhealthy: (kind: ProbeKind, message: string) => void;
+    },
+  ) {
+    this.#hasStarted = container.startupProbe === undefined;
+    for (const kind of ["startupProbe", "livenessProbe", "readinessProbe"] as const) {
+      const probe = container[kind];
+      if (probe !== undefined) this.#schedule(kind, probe, options);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const cancel of this.#cancels.splice(0)) cancel();
+  }
+
+  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, unhealthy }: ConstructorParameters<typeof ContainerProber>[2]): void {
+    const periodMs = (probe.periodSeconds ?? 10) * 1000;
+    let failures = 0;
+    let successes = 0;
+    const again = (delayMs: number) => {
+      const cancel = clock.after(delayMs, () => {
+        this.#cancels.splice(this.#cancels.indexOf(cancel), 1);
+        void tick();
+      });
+      this.#cancels.push(cancel);
+    };
+    const tick = async () => {
+      if (this.#isStopped) return;
+      // Until the container has started, only the startup probe runs.
+      if (kind !== "startupProbe" && !this.#hasStarted) return again(Math.min(periodMs, 1_000));
+      const outcome = await runProbe(runtime, probe, this.container, this.state.id, podIp);
+      if (this.#isStopped) return;
+      failures = outcome.isOk ? 0 : failures + 1;
+      successes = outcome.isOk ? successes + 1 : 0;
+      if (!outcome.isOk) unhealthy(kind, outcome.message);
+      if (successes === (probe.successThreshold ?? 1)) {
+        if (kind === "startupProbe") this.#hasStarted = true;
+        report(kind, true, "");
+        if (kind === "startupProbe") return; // it has done its work
+      }
+      if (failures === (probe.failureThreshold ?? 3)) {
+        report(kind, false, outcome.message);
+        if (kind !== "readinessProbe") return; // the container is going to be killed
+      }
+      again(periodMs);
+    };
+    // A little chance at the beginning keeps the probes of many pods from coming all at once.
+    again((probe.initialDelaySeconds ?? 0) * 1000 + (kind === "readinessProbe" ? 0 : randomInteger(random, Math.min(periodMs, 1_000))));
+  }
+}
+
+export function portNumber(port: number | string, container: Container): number {
+  if (typeof port === "number") return port;
+  const named = container.ports?.find((candidate) => candidate.name === port)?.containerPort;
+  if (named === undefined) throw new Error(`the container has no port named "${port}"`);
+  return named;
+}
+
+function probeHttp(action: NonNullable<Probe["httpGet"]>, container: Container, podIp: string, timeoutMs: number): Promise<ProbeOutcome> {
+  const isTls = action.scheme === "HTTPS";
+  const headers = Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value]));
+  return new Promise((resolve) => {
+    const fail = (message: string) => resolve({ isOk: false, message });
+    const outgoing = (isTls ? httpsRequest : httpRequest)(
+      { host: action.host || podIp, port: portNumber(action.port, container), path: action.path ?? "/", headers: { "user-agent": "kube-probe/1.36", accept: "*/*", connection: "close", ...headers }, timeout: timeoutMs, ...(isTls ? { rejectUnauthorized: false } : {}) },
+      (response) => {
+        response.resume();
+        const code = response.statusCode ?? 0;
+        resolve({ isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` });
+      },
+    );
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    outgoing.on("error", (error) => fail(`Get "${isTls ? "https" : "http"}://${action.host || podIp}:${action.port}${action.path ?? "/"}": ${error.message}`));
+    outgoing.end();
+  });
+}
+
+function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeOutcome> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: timeoutMs });
+    const finish = (outcome: ProbeOutcome) => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.on("connect", () => finish({ isOk: true, message: "" }));
+    socket.on("timeout", () => finish({ isOk: false, message: `dial tcp ${host}:${port}: i/o timeout` }));
+    socket.on("error", (error) => finish({ isOk: false, message: `dial tcp ${host}:${port}: ${error.message}` }));
+  });
+}

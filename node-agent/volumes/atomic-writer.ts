@@ -1,0 +1,64 @@
+import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+export interface VolumeFile {
+  readonly content: Buffer;
+  readonly mode: number;
+}
+
+const DATA_LINK = "..data";
+
+/**
+ * Makes a folder show exactly these files, all at once: they are written beside the current ones, and one rename of the `..data` link
+ * switches over, so that a reader never sees half. Does nothing when the content is the same. Paths are relative and may have folders.
+ * Returns whether anything changed.
+ */
+export function writeAtomically(folder: string, files: ReadonlyMap<string, VolumeFile>, group: number | undefined): boolean {
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const link = path.join(folder, DATA_LINK);
+  const current = readLink(link);
+  if (current !== undefined && isSame(path.join(folder, current), files)) return false;
+  const next = mkdtempSync(path.join(folder, "..new-"));
+  chmodSync(next, 0o755);
+  for (const [name, { content, mode }] of files) {
+    const target = path.join(next, name);
+    mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });
+    writeFileSync(target, content);
+    // chmod after the write: the umask does not count for what a manifest asks.
+    chmodSync(target, mode);
+    if (group !== undefined) chownSync(target, 0, group);
+  }
+  symlinkSync(path.basename(next), `${link}.tmp`);
+  renameSync(`${link}.tmp`, link);
+  linkTopLevel(folder, files);
+  if (current !== undefined) rmSync(path.join(folder, current), { recursive: true, force: true });
+  return true;
+}
+
+/** The visible names are links through `..data`; those of files that are gone go too. */
+function linkTopLevel(folder: string, files: ReadonlyMap<string, VolumeFile>): void {
+  const wanted = new Set([...files.keys()].map((name) => name.split("/")[0] ?? ""));
+  for (const name of readdirSync(folder)) if (!name.startsWith("..") && !wanted.has(name)) rmSync(path.join(folder, name), { recursive: true, force: true });
+  for (const name of wanted) {
+    const visible = path.join(folder, name);
+    if (readLink(visible) === undefined) symlinkSync(path.join(DATA_LINK, name), visible);
+  }
+}
+
+function isSame(folder: string, files: ReadonlyMap<string, VolumeFile>): boolean {
+  try {
+    const present = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => lstatSync(path.join(folder, name)).isFile());
+    if (present.length !== files.size) return false;
+    return [...files].every(([name, { content, mode }]) => readFileSync(path.join(folder, name)).equals(content) && (lstatSync(path.join(folder, name)).mode & 0o777) === mode);
+  } catch {
+    return false;
+  }
+}
+
+function readLink(file: string): string | undefined {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return undefined;
+  }
+}
