@@ -63,6 +63,11 @@ export class ManifestLoader {
     this.kinds = new ServedKinds(options.catalog);
   }
 
+  /** What counts as long as nothing has been pushed. */
+  get defaultConfig(): RepositoryConfig {
+    return defaultRepositoryConfig(this.#options.cluster);
+  }
+
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
   async load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
     const base = normalisePath(this.#options.basePath);

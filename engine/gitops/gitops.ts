@@ -1,0 +1,134 @@
+import { promises as fs } from "node:fs";
+import path from "node:path";
+import type { Client } from "../client/client.ts";
+import { EventRecorder } from "../client/event-recorder.ts";
+import { InformerFactory } from "../client/informer-factory.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
+import { service, type Service } from "../lib/service.ts";
+import { catalog } from "../resources/catalog.ts";
+import { ClusterView } from "./cluster-view.ts";
+import type { GitSource } from "./git-source.ts";
+import { startGitServer } from "./git-server.ts";
+import { installHooks, runHookServer } from "./hook-server.ts";
+import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./hosted-repository.ts";
+import { ManifestLoader } from "./load-manifests.ts";
+import { PushGate } from "./push-gate.ts";
+import { RepositoryRecord } from "./repository-object.ts";
+import { openRemoteSource } from "./remote-source.ts";
+import { openRemoteTransport } from "./remote-transport.ts";
+import { SourceFollower } from "./source-follower.ts";
+import type { ApplicationFacts, StatusFacts } from "./status-facts.ts";
+import { StatusReporter } from "./status-reporter.ts";
+import { Synchroniser } from "./synchroniser.ts";
+
+export interface GitOpsConfig {
+  readonly clusterName: string;
+  readonly dataDir: string;
+  /** The branch with the desired state. */
+  readonly branch: string;
+  /** Folder of the repository to use; "." is all of it. */
+  readonly path: string;
+  /** Follow this repository instead of hosting one. */
+  readonly repo?: string;
+  /** Hosted repository only: where it is served, and what a new one begins with (a folder of files). */
+  readonly gitPort?: number;
+  readonly bindAddress?: string;
+  readonly seedFolder?: string;
+  readonly pollIntervalMs?: number;
+}
+
+export interface GitOpsOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: GitOpsConfig;
+  /** Shared informers, run by their owner; without it, gitops runs its own. */
+  readonly informers?: InformerFactory;
+}
+
+export interface GitOps {
+  /** To be run together with the rest of the engine. */
+  readonly services: readonly Service[];
+  /** Where to clone from and push to; undefined when a remote is followed. */
+  readonly gitUrl: string | undefined;
+  /** The repository's URL, hosted or not, without credentials. */
+  readonly repositoryUrl: string;
+  statusBranch(): string;
+  applications(): readonly ApplicationFacts[];
+  facts(): StatusFacts;
+  /** Resolves when the first commit is applied and everything is healthy, or when there is nothing to run. */
+  readonly firstSyncHealthy: Promise<void>;
+}
+
+/**
+ * The GitOps part of the engine: source → manifests → plan → apply → health → status branch. Opens the repository and its listeners
+ * before it returns, so that a taken port is an error of the start; works only once its services run.
+ */
+export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
+  const { clock, random, logger, config } = options;
+  const client = options.client.as("mainstay");
+  const isHosted = config.repo === undefined;
+  const root = path.join(config.dataDir, "git");
+  const gitDir = path.join(root, isHosted ? "cluster.git" : "remote.git");
+  const address = config.bindAddress ?? "127.0.0.1";
+  await fs.mkdir(root, { recursive: true, mode: 0o700 });
+  const server = isHosted ? await prepareHosting(gitDir, root, address, options) : undefined;
+  const gitUrl = server === undefined ? undefined : `http://${address.includes(":") ? `[${address}]` : address}:${server.port}/cluster.git`;
+  const source: GitSource = config.repo === undefined
+    ? openHostedSource(gitDir, config.branch, gitUrl ?? "")
+    : await openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
+
+  const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
+  const view = new ClusterView(informers);
+  const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path });
+  const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
+  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url });
+  const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger });
+  const record = new RepositoryRecord(client, config.clusterName);
+  const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });
+  const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, clock, logger });
+  const services: Service[] = [
+    ...(options.informers === undefined ? [informers.asService()] : []),
+    service("git sync", (signal) => synchroniser.run(signal)),
+    service("git source", (signal) => follower.run(signal)),
+    service("status branch", (signal) => reporter.run(signal)),
+    ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer(socketPath(root), gate, logger, signal))]),
+  ];
+  return {
+    services, gitUrl,
+    repositoryUrl: source.url,
+    statusBranch: () => reporter.branch ?? `status/${config.clusterName}`,
+    applications: () => synchroniser.units.facts(),
+    facts: () => reporter.facts(),
+    firstSyncHealthy: whenHealthy(synchroniser, follower),
+  };
+}
+
+async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, logger }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {
+  const isNew = await ensureHostedRepository(gitDir, config.branch);
+  if (isNew && config.seedFolder !== undefined) {
+    await seedRepository(gitDir, config.branch, await readSeedFiles(config.seedFolder), { name: "Mainstay", email: `mainstay@${config.clusterName}.invalid`, time: clock.now() }, `Start cluster ${config.clusterName}\n`);
+  }
+  await installHooks(gitDir, socketPath(root));
+  return startGitServer({ root, address, port: config.gitPort ?? 6480, logger });
+}
+
+function socketPath(root: string): string {
+  return path.join(root, "hooks.sock");
+}
+
+async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower): Promise<void> {
+  await follower.firstLook();
+  const isHealthy = () => synchroniser.state === undefined || (synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.facts().every((app) => app.health === "Healthy"));
+  if (isHealthy()) return;
+  await new Promise<void>((resolve) => {
+    const unsubscribe = synchroniser.subscribe(() => {
+      if (!isHealthy()) return;
+      unsubscribe();
+      resolve();
+    });
+  });
+}
