@@ -77,6 +77,8 @@ export class Synchroniser {
   #isPassDue = false;
   #failures = 0;
   #wake: () => void = () => {};
+  /** The inventories are known; planning without them would take every old object for someone else's. */
+  readonly #started = Promise.withResolvers<void>();
   readonly #timers = new Set<() => void>();
   readonly #named = new Set<string>();
   #isGathering = false;
@@ -106,7 +108,7 @@ export class Synchroniser {
 
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
-    await this.#applications.load();
+    await this.#started.promise;
     const examine = this.#toExamine(state).map(({ desired }) => ({ desired, cause: "commit" as const }));
     const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map() });
     return { plan, outcomes, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan))]) };
@@ -144,6 +146,7 @@ export class Synchroniser {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
         await this.#applications.load();
+        this.#started.resolve();
         return;
       } catch (error) {
         this.#options.logger.warn("applications not read, will retry", { error: describeError(error) });
