@@ -32,6 +32,17 @@ export async function runProbe(runtime: Runtime, probe: Probe, container: Contai
   }
 }
 
+export interface ProberOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly podIp: string;
+  /** The verdict after enough failures or successes in a row. */
+  readonly report: (kind: ProbeKind, isOk: boolean, message: string) => void;
+  /** Every single failure, for events. */
+  readonly unhealthy: (kind: ProbeKind, message: string) => void;
+}
+
 /**
  * Probes one running container for as long as it runs. `report` hears of every change: for startup and liveness only of the
  * verdict after enough failures or successes in a row, for readiness of each flip.
@@ -41,18 +52,12 @@ export class ContainerProber {
   #isStopped = false;
   #hasStarted: boolean;
 
-  constructor(
-    readonly container: Container,
-    readonly state: ContainerState,
-    options: {
-      readonly runtime: Runtime;
-      readonly clock: Clock;
-      readonly random: Random;
-      readonly podIp: string;
-      readonly report: (kind: ProbeKind, isOk: boolean, message: string) => void;
-      readonly unhealthy: (kind: ProbeKind, message: string) => void;
-    },
-  ) {
+  readonly container: Container;
+  readonly state: ContainerState;
+
+  constructor(container: Container, state: ContainerState, options: ProberOptions) {
+    this.container = container;
+    this.state = state;
     this.#hasStarted = container.startupProbe === undefined;
     for (const kind of ["startupProbe", "livenessProbe", "readinessProbe"] as const) {
       const probe = container[kind];
@@ -65,7 +70,7 @@ export class ContainerProber {
     for (const cancel of this.#cancels.splice(0)) cancel();
   }
 
-  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, unhealthy }: ConstructorParameters<typeof ContainerProber>[2]): void {
+  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, unhealthy }: ProberOptions): void {
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     let failures = 0;
     let successes = 0;

@@ -1,0 +1,28 @@
+import type { Client } from "../../engine/client/client.ts";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { Logger } from "../../engine/lib/log.ts";
+import type { Random } from "../../engine/lib/random.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import type { Runtime } from "../cri/runtime.ts";
+import type { VolumeSources } from "../volumes/volumes.ts";
+import type { NodeSettings } from "./container-config.ts";
+import type { Limiter } from "./limiter.ts";
+
+/** What every pod worker shares. */
+export interface PodContext {
+  readonly runtime: Runtime;
+  readonly client: Client;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly settings: NodeSettings;
+  /** Each pod has a folder here, named by its uid. */
+  readonly podsDir: string;
+  readonly sources: (pod: Pod, podIp: string) => VolumeSources;
+  /** Bounds how many pods start at once: more would only make all of them slower. */
+  readonly starts: Limiter;
+  /** Why the node has no room for the pod; undefined when it may run. */
+  readonly refuse: (pod: Pod) => { readonly reason: string; readonly message: string } | undefined;
+}

@@ -1,0 +1,71 @@
+import type { Pod } from "../../engine/resources/types.ts";
+import { currentSandbox, type PodState, type ProbeResults } from "./compute-pod-actions.ts";
+import type { PodContext } from "./pod-context.ts";
+import { ContainerProber, type ProbeKind } from "./probes.ts";
+
+const NAMES: Readonly<Record<ProbeKind, string>> = { startupProbe: "Startup", livenessProbe: "Liveness", readinessProbe: "Readiness" };
+
+/** The probers of a pod's running containers, and what they have found. */
+export class PodProbes {
+  readonly #context: PodContext;
+  readonly #onChange: () => void;
+  readonly #probers = new Map<string, ContainerProber>();
+  readonly #ready = new Map<string, boolean>();
+  readonly #started = new Map<string, boolean>();
+  readonly #failed = new Map<string, string>();
+  #isEnding = false;
+
+  constructor(context: PodContext, onChange: () => void) {
+    this.#context = context;
+    this.#onChange = onChange;
+  }
+
+  results(): ProbeResults {
+    return { ready: this.#ready, started: this.#started, failed: this.#failed };
+  }
+
+  /** Starts probing what runs and stops probing what does not. */
+  follow(pod: Pod, state: PodState): void {
+    const running = new Map(state.containers.filter((container) => container.state === "running").map((container) => [container.id, container]));
+    for (const [id, prober] of this.#probers) {
+      if (running.has(id)) continue;
+      prober.stop();
+      this.#probers.delete(id);
+      this.#failed.delete(id);
+      this.#ready.delete(prober.container.name);
+      this.#started.delete(prober.container.name);
+    }
+    const podIp = pod.spec.hostNetwork === true ? this.#context.settings.hostIp : (currentSandbox(state)?.ip ?? "");
+    for (const [id, container] of running) {
+      const spec = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((candidate) => candidate.name === container.name);
+      if (spec === undefined || this.#probers.has(id)) continue;
+      const { runtime, clock, random, events } = this.#context;
+      const prober = new ContainerProber(spec, container, {
+        runtime,
+        clock,
+        random,
+        podIp,
+        report: (kind, isOk, message) => this.#record(spec.name, id, kind, isOk, message),
+        unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
+      });
+      this.#probers.set(id, prober);
+    }
+  }
+
+  /** From now on nothing is restarted for its liveness; readiness is still told to the very end. */
+  stopLiveness(): void {
+    this.#isEnding = true;
+  }
+
+  stop(): void {
+    for (const prober of this.#probers.values()) prober.stop();
+    this.#probers.clear();
+  }
+
+  #record(name: string, id: string, kind: ProbeKind, isOk: boolean, message: string): void {
+    if (kind === "readinessProbe") this.#ready.set(name, isOk);
+    else if (kind === "startupProbe" && isOk) this.#started.set(name, true);
+    else if (!isOk && !this.#isEnding) this.#failed.set(id, `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe: ${message}`);
+    this.#onChange();
+  }
+}

@@ -1,0 +1,259 @@
+import { mkdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { describeObject } from "../../engine/apimachinery/object-meta.ts";
+import { backoffMs } from "../../engine/lib/backoff.ts";
+import { jsonEqual } from "../../engine/lib/freeze.ts";
+import { describeError } from "../../engine/lib/log.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import type { Container, Pod, PodStatus } from "../../engine/resources/types.ts";
+import { hasLiveVolumes, mountVolumes, MountError, unmountVolumes } from "../volumes/volumes.ts";
+import { removePodCgroup } from "./cgroups.ts";
+import { computePodActions, currentSandbox, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import { computeSandboxConfig, podCgroup, podLogDir } from "./container-config.ts";
+import type { PodContext } from "./pod-context.ts";
+import { PodProbes } from "./pod-probes.ts";
+import { computePodStatus } from "./pod-status.ts";
+import { readTerminationMessage, startContainer, StartError } from "./start-container.ts";
+import { terminatePod } from "./terminate-pod.ts";
+
+const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
+const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
+/** Volumes that follow the API are looked at this often even when no change was reported: tokens age by themselves. */
+const VOLUME_REFRESH_MS = 60_000;
+
+/**
+ * Looks after one pod from its first sight to its last trace. One step at a time: look, decide (computePodActions), act, report;
+ * then wait until something changes. Everything it remembers can be lost: the next worker sees the same in the runtime.
+ */
+export class PodWorker {
+  readonly #context: PodContext;
+  readonly #probes: PodProbes;
+  readonly #failures = new Map<string, StartFailure>();
+  readonly #messages = new Map<string, string>();
+  #pod: Pod;
+  #isOrphan = false;
+  #volumes: ReadonlyMap<string, string> | undefined;
+  #volumesAtMs = 0;
+  #wake: (() => void) | undefined;
+  #isDirty = true;
+  #reported: PodStatus | undefined;
+
+  constructor(context: PodContext, pod: Pod) {
+    this.#context = context;
+    this.#pod = pod;
+    this.#probes = new PodProbes(context, () => this.wake());
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** The API's newest state of the pod. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.wake();
+  }
+
+  /** The API knows the pod no more: end what is left of it. */
+  orphan(): void {
+    this.#isOrphan = true;
+    this.wake();
+  }
+
+  /** Volumes may have to be refreshed: something they are made of has changed. */
+  refreshVolumes(): void {
+    this.#volumesAtMs = 0;
+    this.wake();
+  }
+
+  wake(): void {
+    this.#isDirty = true;
+    this.#wake?.();
+  }
+
+  /** Runs until the pod is gone, or the signal fires (which leaves the pod alone). */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#context;
+    try {
+      for (let failures = 0; !signal.aborted; ) {
+        this.#isDirty = false;
+        let againMs: number;
+        try {
+          if (this.#isOrphan || this.#pod.metadata.deletionTimestamp !== undefined) {
+            await this.#terminate(signal);
+            return;
+          }
+          againMs = await this.#sync();
+          failures = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          failures++;
+          againMs = backoffMs(SYNC_RETRY, failures);
+          logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });
+        }
+        if (!this.#isDirty) await this.#wait(againMs, clock.after, signal);
+      }
+    } finally {
+      this.#probes.stop();
+    }
+  }
+
+  /** One step; gives the milliseconds after which the pod wants to be looked at again. */
+  async #sync(): Promise<number> {
+    const { clock, refuse } = this.#context;
+    let state = await this.#observe();
+    const refusal = state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
+    if (refusal !== undefined) {
+      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal }));
+      return VOLUME_REFRESH_MS;
+    }
+    await this.#provideVolumes();
+    let againMs = hasLiveVolumes(this.#pod) ? VOLUME_REFRESH_MS : Infinity;
+    const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
+    let hasActed = false;
+    for (const action of actions) {
+      if (action.do === "wait") {
+        againMs = Math.min(againMs, action.untilMs - clock.now());
+        continue;
+      }
+      hasActed = true;
+      await this.#execute(action, state);
+      if (action.do === "createSandbox" || action.do === "startContainer") state = await this.#observe();
+    }
+    if (hasActed) state = await this.#observe();
+    this.#probes.follow(this.#pod, state);
+    await this.#report(computePodStatus(this.#statusInputs(state)));
+    // A failed start that the status has shown once is from then on a back-off.
+    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, { ...failure, reason: "ImagePullBackOff", message: `Back-off pulling image: ${failure.message}` });
+    return hasActed ? Math.min(againMs, 50) : againMs;
+  }
+
+  async #execute(action: Exclude<PodAction, { do: "wait" }>, state: PodState): Promise<void> {
+    const { runtime, settings, starts, events } = this.#context;
+    switch (action.do) {
+      case "createSandbox": {
+        const config = computeSandboxConfig(this.#pod, action.attempt, settings);
+        mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
+        try {
+          await starts.run(() => runtime.runSandbox(config));
+        } catch (error) {
+          events.record(this.#pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: `Failed to create pod sandbox: ${describeError(error)}` });
+          throw error;
+        }
+        return;
+      }
+      case "stopSandbox":
+        return runtime.stopSandbox(action.id);
+      case "removeContainer":
+        return runtime.removeContainer(action.id);
+      case "killContainer":
+        events.record(this.#pod, { type: "Normal", reason: "Killing", message: `Container ${action.state.name} ${action.why}, will be restarted`, fieldPath: `spec.containers{${action.state.name}}` });
+        await runtime.stopContainer(action.state.id, action.container?.livenessProbe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30);
+        return;
+      case "startContainer":
+        return this.#start(action.container, action.attempt, state);
+    }
+  }
+
+  async #start(container: Container, attempt: number, state: PodState): Promise<void> {
+    const sandbox = currentSandbox(state);
+    if (sandbox === undefined) return;
+    // A container that was created and never started is of no use to the next attempt.
+    for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
+    try {
+      await this.#context.starts.run(() => startContainer(this.#context, this.#pod, container, attempt, sandbox, this.#volumes ?? new Map()));
+      this.#failures.delete(container.name);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      const failures = (this.#failures.get(container.name)?.failures ?? 0) + 1;
+      this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs: this.#context.clock.now() + backoffMs(START_RETRY, failures) });
+    }
+  }
+
+  async #provideVolumes(): Promise<void> {
+    const { clock, events, podsDir, sources } = this.#context;
+    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
+    const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
+    mkdirSync(podDir, { recursive: true, mode: 0o750 });
+    try {
+      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, this.#pod.status?.podIP ?? ""));
+      this.#volumesAtMs = clock.now();
+    } catch (error) {
+      if (this.#volumes === undefined) {
+        if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message: `MountVolume.SetUp failed: ${error.message}` });
+        throw error;
+      }
+      // What is mounted stays as it is until its source is back.
+      this.#volumesAtMs = clock.now();
+    }
+  }
+
+  async #terminate(signal: AbortSignal): Promise<void> {
+    const { runtime, podsDir, settings, client, logger } = this.#context;
+    this.#probes.stopLiveness();
+    await terminatePod(this.#context, () => this.#pod, () => this.#observe(), (woken) => (this.#wake = woken), signal);
+    if (signal.aborted) return;
+    const state = await this.#observe();
+    if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
+    for (const container of state.containers) await runtime.removeContainer(container.id);
+    for (const sandbox of state.sandboxes) {
+      await runtime.stopSandbox(sandbox.id);
+      await runtime.removeSandbox(sandbox.id);
+    }
+    const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
+    await unmountVolumes(path.join(podsDir, uid));
+    rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
+    removePodCgroup(podCgroup(this.#pod, settings));
+    // Only now nothing of the pod is left, and its name may be given to another.
+    if (!this.#isOrphan) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignoreGone);
+    logger.info("pod ended", { pod: `${namespace}/${name}` });
+  }
+
+  async #observe(): Promise<PodState> {
+    const { runtime } = this.#context;
+    const uid = this.#pod.metadata.uid ?? "";
+    const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(uid), runtime.listContainers(uid)]);
+    const specs = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers];
+    for (const container of containers) {
+      if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
+    }
+    return { sandboxes, containers };
+  }
+
+  #statusInputs(state: PodState) {
+    const { clock, settings } = this.#context;
+    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages };
+  }
+
+  async #report(status: PodStatus): Promise<void> {
+    if (jsonEqual(status, this.#reported ?? this.#pod.status)) return;
+    const { uid, namespace = "", name = "" } = this.#pod.metadata;
+    try {
+      const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: { ...(this.#pod.status?.reason === undefined ? {} : { reason: null, message: null }), ...status } }, { subresource: "status" });
+      this.#reported = status;
+      // The next decision must see this status, also when the watch is late.
+      if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status ?? status };
+    } catch (error) {
+      if (!hasReason(error, "NotFound", "Conflict")) throw error;
+    }
+  }
+
+  #wait(milliseconds: number, after: (delayMs: number, callback: () => void) => () => void, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal.removeEventListener("abort", done);
+        this.#wake = undefined;
+        resolve();
+      };
+      const cancel = milliseconds === Infinity ? () => {} : after(Math.max(0, milliseconds), done);
+      this.#wake = done;
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (!hasReason(error, "NotFound", "Conflict")) throw error;
+}

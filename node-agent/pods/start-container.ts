@@ -1,0 +1,146 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describeError } from "../../engine/lib/log.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import type { ContainerState, SandboxState } from "../cri/runtime.ts";
+import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
+import { expand } from "./expand.ts";
+import { runHook } from "./lifecycle-hook.ts";
+import type { PodContext } from "./pod-context.ts";
+import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
+
+/** A container could not be started; `reason` is what its status shows. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+  readonly reason: "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName" | "CreateContainerConfigError" | "RunContainerError" | "PostStartHookError";
+  constructor(reason: StartError["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+const TERMINATION_MESSAGE_BYTES_MAX = 4096;
+
+/** Pulls the image if needed, creates the container and starts it. Throws a StartError; tells the story in events. */
+export async function startContainer(context: PodContext, pod: Pod, container: Container, attempt: number, sandbox: SandboxState, volumes: ReadonlyMap<string, string>): Promise<void> {
+  const { runtime, events, settings } = context;
+  const fieldPath = `spec.containers{${container.name}}`;
+  const image = await ensureImage(context, pod, container, fieldPath);
+  const podIp = pod.spec.hostNetwork === true ? settings.hostIp : sandbox.ip;
+  const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings);
+  let id: string;
+  try {
+    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp));
+    const mounts = [...volumeMounts(container, volumes, environment), ...managedMounts(context, pod, container, attempt, podIp)];
+    id = await runtime.createContainer(sandbox.id, computeContainerConfig(pod, container, attempt, image, environment, mounts, settings), sandboxConfig);
+  } catch (error) {
+    const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
+    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
+    throw new StartError(reason, describeError(error), { cause: error });
+  }
+  events.record(pod, { type: "Normal", reason: "Created", message: `Container created: ${container.name}`, fieldPath });
+  try {
+    await runtime.startContainer(id);
+  } catch (error) {
+    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
+    throw new StartError("RunContainerError", describeError(error), { cause: error });
+  }
+  events.record(pod, { type: "Normal", reason: "Started", message: `Container started: ${container.name}`, fieldPath });
+  const hook = container.lifecycle?.postStart;
+  if (hook === undefined) return;
+  try {
+    await runHook(context, hook, container, id, podIp, 30);
+  } catch (error) {
+    events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: describeError(error), fieldPath });
+    await runtime.stopContainer(id, 2);
+    throw new StartError("PostStartHookError", describeError(error), { cause: error });
+  }
+}
+
+/** What an ended container left as its last words: its message file, or the end of its log if the pod asks for that. */
+export function readTerminationMessage(context: PodContext, pod: Pod, container: Container | undefined, state: ContainerState): string {
+  try {
+    const text = readFileSync(terminationFile(context, pod, state.name, state.attempt), "utf8").slice(-TERMINATION_MESSAGE_BYTES_MAX).trim();
+    if (text !== "" || container?.terminationMessagePolicy !== "FallbackToLogsOnError" || state.exitCode === 0) return text;
+    return readFileSync(state.logPath, "utf8").trimEnd().split("\n").slice(-80).map((line) => line.replace(/^\S+ \S+ \S+ /, "")).join("\n").slice(-2048);
+  } catch {
+    return "";
+  }
+}
+
+async function ensureImage({ runtime, events, clock }: PodContext, pod: Pod, container: Container, fieldPath: string): Promise<string> {
+  const name = normaliseImage(container.image ?? "");
+  const present = await runtime.imageId(name);
+  if (present !== undefined && container.imagePullPolicy !== "Always") {
+    events.record(pod, { type: "Normal", reason: "Pulled", message: `Container image "${container.image}" already present on machine`, fieldPath });
+    return name;
+  }
+  if (container.imagePullPolicy === "Never") {
+    const message = `Container image "${container.image}" is not present with pull policy of Never`;
+    events.record(pod, { type: "Warning", reason: "ErrImageNeverPull", message, fieldPath });
+    throw new StartError("ErrImageNeverPull", message);
+  }
+  events.record(pod, { type: "Normal", reason: "Pulling", message: `Pulling image "${container.image}"`, fieldPath });
+  const startedMs = clock.monotonic();
+  try {
+    await runtime.pullImage(name);
+  } catch (error) {
+    const message = `Failed to pull image "${container.image}": ${describeError(error)}`;
+    events.record(pod, { type: "Warning", reason: "Failed", message, fieldPath });
+    events.record(pod, { type: "Warning", reason: "Failed", message: "Error: ErrImagePull", fieldPath });
+    throw new StartError("ErrImagePull", message, { cause: error });
+  }
+  events.record(pod, { type: "Normal", reason: "Pulled", message: `Successfully pulled image "${container.image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`, fieldPath });
+  return name;
+}
+
+/** `nginx` means docker.io/library/nginx:latest, as everywhere. */
+export function normaliseImage(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost");
+  const full = hasHost ? image : rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
+  return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
+}
+
+function volumeMounts(container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): VolumeMountPoint[] {
+  return (container.volumeMounts ?? []).map((mount) => {
+    const root = volumes.get(mount.name);
+    if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
+    const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
+    const hostPath = path.join(root, sub);
+    if (path.relative(root, hostPath).startsWith("..")) throw new ContainerConfigError(`subPath "${sub}" leaves the volume "${mount.name}"`);
+    if (sub !== "") mkdirSync(path.dirname(hostPath), { recursive: true });
+    return { hostPath, containerPath: mount.mountPath, readOnly: mount.readOnly ?? false, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) };
+  });
+}
+
+/** Files that every container gets: its hosts file, and where it leaves its last words. */
+function managedMounts(context: PodContext, pod: Pod, container: Container, attempt: number, podIp: string): VolumeMountPoint[] {
+  const mounts: VolumeMountPoint[] = [];
+  const podDir = path.join(context.podsDir, pod.metadata.uid ?? "");
+  const isMounted = (place: string) => container.volumeMounts?.some((mount) => mount.mountPath === place) === true;
+  if (pod.spec.hostNetwork !== true && !isMounted("/etc/hosts")) {
+    const file = path.join(podDir, "etc-hosts");
+    writeFileSync(file, hostsFile(pod, podIp));
+    mounts.push({ hostPath: file, containerPath: "/etc/hosts", readOnly: false });
+  }
+  const messagePath = container.terminationMessagePath ?? "";
+  if (messagePath !== "") {
+    const file = terminationFile(context, pod, container.name, attempt);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, "", { mode: 0o666 });
+    mounts.push({ hostPath: file, containerPath: messagePath, readOnly: false });
+  }
+  return mounts;
+}
+
+function terminationFile({ podsDir }: PodContext, pod: Pod, container: string, attempt: number): string {
+  return path.join(podsDir, pod.metadata.uid ?? "", "containers", container, `${attempt}.message`);
+}
+
+function hostsFile(pod: Pod, podIp: string): string {
+  const hostname = pod.spec.hostname ?? pod.metadata.name ?? "";
+  const lines = ["# Written by the node agent.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", `${podIp}\t${hostname}`];
+  for (const alias of pod.spec.hostAliases ?? []) lines.push(`${alias.ip}\t${(alias.hostnames ?? []).join(" ")}`);
+  return `${lines.join("\n")}\n`;
+}
