@@ -1,131 +1,191 @@
 import { jsonEqual } from "../lib/freeze.ts";
-import { applyMergePatch } from "./merge-patch.ts";
+import { schemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 import { badRequest } from "./status-error.ts";
+import { ELEMENT_ORDER, badElementOrder, deletePrimitives, mergeLists, orderList, type ListField } from "./strategic-merge-list.ts";
 
-type JsonObject = Readonly<Record<string, unknown>>;
+type JsonMap = Readonly<Record<string, unknown>>;
 
+/** `$patch: replace|delete` decides about the map or list item it stands in. */
 const DIRECTIVE = "$patch";
+/** `$retainKeys: [a, b]` removes all other keys of the map. */
 const RETAIN_KEYS = "$retainKeys";
-const DELETE_PRIMITIVES = "$deleteFromPrimitiveList/";
-const ELEMENT_ORDER = "$setElementOrder/";
+/** `$deleteFromPrimitiveList/<field>: [x]` removes items of a list of scalars. */
+const DELETE_FROM_LIST = "$deleteFromPrimitiveList";
 
 /**
- * Kubernetes' strategic merge patch: like a merge patch, but lists with a merge key are merged item by item, as the schema says.
- * Understands $patch (replace, delete, merge), $retainKeys, $setElementOrder and $deleteFromPrimitiveList.
- * (https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md)
+ * Strategic merge patch as kubectl sends it: merge keys and strategies come from the schema's `x-kubernetes-patch-*`. What the
+ * schema does not know is merged as by a merge patch. Copies only what changes; a patch that changes nothing returns the target.
+ *
+ * Throws BadRequest, with upstream's texts, for patches that contradict themselves or miss a merge key.
  */
 export function applyStrategicMergePatch(schema: Schema, target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) throw badRequest("a strategic merge patch must be an object");
-  return mergeMap(schema, isObject(target) ? target : {}, patch);
+  if (!isMap(patch)) throw badRequest("error decoding patch: a strategic merge patch must be an object");
+  return mergeMaps(schema, isMap(target) ? target : {}, patch);
 }
 
-function mergeMap(schema: Schema | undefined, target: JsonObject, patch: JsonObject): JsonObject {
+/** A map as it is being patched: the target's until the first change. */
+class Draft {
+  readonly #target: JsonMap;
+  #copy: Record<string, unknown> | undefined;
+
+  constructor(target: JsonMap) {
+    this.#target = target;
+  }
+
+  get map(): JsonMap {
+    return this.#copy ?? this.#target;
+  }
+
+  get(key: string): unknown {
+    return Object.hasOwn(this.map, key) ? this.map[key] : undefined;
+  }
+
+  set(key: string, value: unknown): void {
+    if (value === undefined) this.delete(key);
+    else if (value !== this.get(key)) (this.#copy ??= { ...this.#target })[key] = value;
+  }
+
+  delete(key: string): void {
+    if (Object.hasOwn(this.map, key)) delete (this.#copy ??= { ...this.#target })[key];
+  }
+}
+
+function mergeMaps(schema: Schema | undefined, target: JsonMap, patch: JsonMap): JsonMap {
+  if (Object.hasOwn(patch, "__proto__")) throw badRequest('a patch may not set "__proto__"');
   const directive = patch[DIRECTIVE];
-  if (directive === "replace") return withoutDirectives(patch);
+  if (directive !== undefined) return byDirective(directive, patch);
+  const draft = new Draft(target);
+  if (patch[RETAIN_KEYS] !== undefined) retainKeys(draft, patch, patch[RETAIN_KEYS]);
+  const ordered = new Set<string>();
+  for (const key of Object.keys(patch)) {
+    if (!key.startsWith(ELEMENT_ORDER)) continue;
+    const field = fieldOf(key, ELEMENT_ORDER) ?? badElementOrder();
+    if (applyElementOrder(schema, draft, field, patch[field], patch[key])) ordered.add(field);
+  }
+  for (const key of Object.keys(patch)) {
+    if (key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || ordered.has(key)) continue;
+    if (key.startsWith(DELETE_FROM_LIST)) deleteFromList(draft, key, patch[key]);
+    else draft.set(key, mergeField(schema, key, draft.get(key), patch[key]));
+  }
+  return draft.map;
+}
+
+function byDirective(directive: unknown, patch: JsonMap): JsonMap {
   if (directive === "delete") return {};
-  if (directive !== undefined && directive !== "merge") throw badRequest(`unknown patch type: ${String(directive)}`);
-  const result: Record<string, unknown> = retained(target, patch[RETAIN_KEYS]);
-  for (const [name, value] of Object.entries(patch)) {
-    if (name === DIRECTIVE || name === RETAIN_KEYS || name.startsWith(ELEMENT_ORDER)) continue;
-    if (name === "__proto__") throw badRequest('a patch may not set "__proto__"');
-    if (name.startsWith(DELETE_PRIMITIVES)) {
-      const field = name.slice(DELETE_PRIMITIVES.length);
-      const known = result[field];
-      const gone = Array.isArray(value) ? value : [];
-      if (Array.isArray(known)) result[field] = known.filter((item) => !gone.some((other) => jsonEqual(other, item)));
-      continue;
-    }
-    if (value === null) delete result[name];
-    else result[name] = mergeValue(fieldSchema(schema, name), result[name], value);
+  if (directive !== "replace") throw badRequest(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+  const { [DIRECTIVE]: _, ...rest } = patch;
+  return withoutDirectives(rest) as JsonMap; // a map without the marker stays a map
+}
+
+function retainKeys(draft: Draft, patch: JsonMap, list: unknown): void {
+  const kept = new Set<unknown>(Array.isArray(list) ? list : undefined);
+  const isListed = (key: string): boolean =>
+    kept.has(key) || key === RETAIN_KEYS || patch[key] === null || key.startsWith(DELETE_FROM_LIST) || key.startsWith(ELEMENT_ORDER);
+  if (!Array.isArray(list) || !Object.keys(patch).every(isListed)) throw badRequest("invalid patch format of retainKeys");
+  for (const key of Object.keys(draft.map)) if (!kept.has(key)) draft.delete(key);
+}
+
+/** Merges and orders one list; false when there is no such list on either side, or the field is null in the patch. */
+function applyElementOrder(schema: Schema | undefined, draft: Draft, field: string, patched: unknown, order: unknown): boolean {
+  if (!Array.isArray(order)) badElementOrder();
+  const current = draft.get(field);
+  if (patched === null || (current === undefined && patched === undefined)) return false;
+  for (const list of [current, patched]) if (list !== undefined && list !== null && !Array.isArray(list)) throw badRequest(`expected a list in ${field}, but received ${describe(list)}`);
+  const list = listField(schema, field);
+  const live = Array.isArray(current) ? (current as readonly unknown[]) : undefined;
+  const changes = Array.isArray(patched) ? (patched as readonly unknown[]) : undefined;
+  draft.set(field, orderList(list, live, changes, order as readonly unknown[]));
+  return true;
+}
+
+function deleteFromList(draft: Draft, key: string, items: unknown): void {
+  const field = fieldOf(key, DELETE_FROM_LIST);
+  if (field === undefined || (items !== null && !Array.isArray(items))) throw badRequest("invalid patch format of primitive list");
+  const current = draft.get(field);
+  if (items === null) draft.delete(field);
+  else if (Array.isArray(current)) draft.set(field, deletePrimitives(current, items));
+}
+
+/** The field's value after the patch; undefined when it is gone. */
+function mergeField(schema: Schema | undefined, key: string, current: unknown, patched: unknown): unknown {
+  if (patched === null) return undefined;
+  if (isMap(current) && isMap(patched)) {
+    const child = childSchema(schema, key);
+    if (mergeStrategy(child) !== "replace") return mergeMaps(child, current, patched);
+    return keepEqual(current, withoutDirectives(patched));
   }
-  for (const [name, order] of Object.entries(patch)) {
-    if (!name.startsWith(ELEMENT_ORDER) || !Array.isArray(order)) continue;
-    const field = name.slice(ELEMENT_ORDER.length);
-    const list = result[field];
-    const given = patch[field];
-    if (Array.isArray(list)) result[field] = reorder(fieldSchema(schema, field), list, order, Array.isArray(given) ? given : []);
+  if (Array.isArray(current) && Array.isArray(patched)) {
+    const list = listField(schema, key);
+    return keepEqual(current, list.merges ? mergeLists(list, current, patched) : withoutNulls(patched));
   }
-  return result;
+  return keepEqual(current, withoutDirectives(patched));
 }
 
-function mergeValue(schema: Schema | undefined, target: unknown, patch: unknown): unknown {
-  if (isObject(patch)) {
-    if (schema === undefined) return applyMergePatch(target, withoutDirectives(patch));
-    return mergeMap(schema, isObject(target) ? target : {}, patch);
-  }
-  if (!Array.isArray(patch)) return patch;
-  const strategy = schema?.["x-kubernetes-patch-strategy"]?.split(",") ?? [];
-  if (!strategy.includes("merge")) return patch.map(withoutNestedDirectives);
-  const key = schema?.["x-kubernetes-patch-merge-key"];
-  const known = Array.isArray(target) ? target : [];
-  if (key === undefined) return [...known, ...patch.filter((item) => !known.some((other) => jsonEqual(other, item)))];
-  return mergeItems(schema?.items, key, known, patch);
+/** Identity tells callers what changed, so equal values keep it. */
+function keepEqual(current: unknown, next: unknown): unknown {
+  return jsonEqual(current, next) ? current : next;
 }
 
-function mergeItems(schema: Schema | undefined, key: string, target: readonly unknown[], patch: readonly unknown[]): unknown[] {
-  const items = patch.map((item) => {
-    if (!isObject(item)) throw badRequest(`items of this list must be objects with "${key}"`);
-    return item;
-  });
-  if (items.some((item) => item[DIRECTIVE] === "replace" && Object.keys(item).length === 1)) return items.filter((item) => item[DIRECTIVE] === undefined).map(withoutDirectives);
-  let result: unknown[] = [...target];
-  for (const item of items) {
-    const identity = item[key];
-    if (identity === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
-    const isIt = (other: unknown) => isObject(other) && jsonEqual(other[key], identity);
-    if (item[DIRECTIVE] === "delete") result = result.filter((other) => !isIt(other));
-    else if (item[DIRECTIVE] === "replace") result = [...result.filter((other) => !isIt(other)), withoutDirectives(item)];
-    else {
-      const at = result.findIndex(isIt);
-      const merged = mergeMap(schema, at < 0 ? {} : (result[at] as JsonObject), item); // isIt has seen that it is an object
-      if (at < 0) result.push(merged);
-      else result[at] = merged;
-    }
-  }
-  return result;
+function listField(schema: Schema | undefined, key: string): ListField {
+  const list = childSchema(schema, key);
+  const items = list?.items;
+  return {
+    merges: mergeStrategy(list) === "merge",
+    mergeKey: list?.["x-kubernetes-patch-merge-key"],
+    mergeItem: (current, patched) => mergeMaps(items, current, patched),
+    newItem: withoutDirectives,
+  };
 }
 
-/** Items in the order that the patch asks for; those it does not know keep their place relative to their neighbours. */
-function reorder(schema: Schema | undefined, list: readonly unknown[], order: readonly unknown[], given: readonly unknown[]): unknown[] {
-  const key = schema?.["x-kubernetes-patch-merge-key"];
-  const identity = (item: unknown) => JSON.stringify(key !== undefined && isObject(item) ? item[key] : item);
-  const wanted = order.map(identity);
-  const ordered = wanted.map((id) => list.find((item) => identity(item) === id)).filter((item) => item !== undefined);
-  const others = list.filter((item) => !wanted.includes(identity(item)));
-  if (others.length === 0) return ordered;
-  const isNew = new Set(given.map(identity));
-  const result: unknown[] = [];
-  let next = 0;
-  for (const item of list) {
-    if (!wanted.includes(identity(item))) result.push(item);
-    else if (!isNew.has(identity(item)) || next < ordered.length) result.push(ordered[next++]);
-  }
-  return [...result, ...ordered.slice(next)];
+function childSchema(schema: Schema | undefined, key: string): Schema | undefined {
+  if (schema === undefined) return undefined;
+  const plan = schemaPlan(schema);
+  return plan.properties.get(key) ?? plan.additional;
 }
 
-function retained(target: JsonObject, keys: unknown): Record<string, unknown> {
-  if (!Array.isArray(keys)) return { ...target };
-  return Object.fromEntries(Object.entries(target).filter(([name]) => keys.includes(name)));
+/** The strategy besides `retainKeys`, which matters only to those who make patches. */
+function mergeStrategy(schema: Schema | undefined): string | undefined {
+  return schema?.["x-kubernetes-patch-strategy"]?.split(",").find((strategy) => strategy !== "retainKeys");
 }
 
-function fieldSchema(schema: Schema | undefined, name: string): Schema | undefined {
-  return schema?.properties?.[name] ?? (typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined);
+function fieldOf(key: string, prefix: string): string | undefined {
+  return key[prefix.length] === "/" ? key.slice(prefix.length + 1) : undefined;
 }
 
-function withoutNestedDirectives(value: unknown): unknown {
-  return isObject(value) ? withoutDirectives(value) : value;
+/**
+ * A value that meets nothing to be merged with: nulls and directives mean nothing there, and a map or item that was to be
+ * deleted or replaced is not there either. Undefined when the value itself goes.
+ */
+function withoutDirectives(value: unknown): unknown {
+  if (Array.isArray(value)) return mapChanged(value, (item) => (item === null ? item : withoutDirectives(item)));
+  if (!isMap(value)) return value;
+  if (value[DIRECTIVE] !== undefined) return undefined;
+  return mapEntries(value, (key, item) => (item === null || key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || key.startsWith(DELETE_FROM_LIST) ? undefined : withoutDirectives(item)));
 }
 
-function withoutDirectives(patch: JsonObject): JsonObject {
-  const result: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (name === DIRECTIVE || name === RETAIN_KEYS || name.startsWith(ELEMENT_ORDER) || name.startsWith(DELETE_PRIMITIVES) || value === null) continue;
-    result[name] = Array.isArray(value) ? value.map(withoutNestedDirectives) : withoutNestedDirectives(value);
-  }
-  return result;
+/** A list that replaces another is taken literally; only nulls in it count as absent fields, as when it is decoded. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return mapChanged(value, (item) => (item === null ? item : withoutNulls(item)));
+  return isMap(value) ? mapEntries(value, (_, item) => (item === null ? undefined : withoutNulls(item))) : value;
 }
 
-function isObject(value: unknown): value is JsonObject {
+function mapChanged(list: readonly unknown[], change: (item: unknown) => unknown): readonly unknown[] {
+  const items = list.map(change).filter((item) => item !== undefined);
+  return items.length === list.length && items.every((item, i) => item === list[i]) ? list : items;
+}
+
+function mapEntries(map: JsonMap, change: (key: string, value: unknown) => unknown): JsonMap {
+  if (Object.hasOwn(map, "__proto__")) throw badRequest('a patch may not set "__proto__"');
+  const draft = new Draft(map);
+  for (const key of Object.keys(map)) draft.set(key, change(key, map[key]));
+  return draft.map;
+}
+
+function isMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function describe(value: unknown): string {
+  return isMap(value) ? "an object" : `a ${typeof value}`;
 }
