@@ -1,4 +1,4 @@
-import { isAbort, throwIfAborted } from "../lib/abort.ts";
+import { isAbort, raceAbort, throwIfAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { formatTime, sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
@@ -137,8 +137,7 @@ export class SourceFollower {
   async #deploy(id: string, signal: AbortSignal): Promise<void> {
     const { source, synchroniser, reporter, record, clock, logger } = this.#options;
     const { objects } = source.store;
-    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects));
-    throwIfAborted(signal);
+    const prepared = this.#prepared.get(id) ?? (await raceAbort(this.prepare(id, objects), signal));
     await reporter.configure(prepared.state.config.status);
     if (prepared.problems.length === 0) {
       synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs });

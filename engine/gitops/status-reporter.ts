@@ -87,6 +87,7 @@ export class StatusReporter {
         await this.#wait(this.#isDue ? 0 : Infinity, signal);
         await this.#wait(GATHER_MS, signal);
         this.#isDue = false;
+        if (!synchroniser.isInformed) continue;
         const { facts, nextDueMs } = this.#observe();
         if (nextDueMs < Infinity) clock.after(nextDueMs - clock.now() + 1, () => this.#request());
         if (jsonEqual(facts, this.#written)) continue;

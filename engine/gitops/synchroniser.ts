@@ -82,6 +82,8 @@ export class Synchroniser {
   readonly #timers = new Set<() => void>();
   readonly #named = new Set<string>();
   #isGathering = false;
+  /** Before the first objects are known, everything would look missing. */
+  #isViewReady = false;
   /** A status could not be written; trying at once again would spin. */
   #isReviewPaused = false;
 
@@ -94,6 +96,11 @@ export class Synchroniser {
 
   get state(): DesiredState | undefined {
     return this.#admitted?.state;
+  }
+
+  /** Whether what is known is worth telling: at a start, nothing is known of anything for a moment. */
+  get isInformed(): boolean {
+    return this.#admitted === undefined || (this.#isViewReady && this.units.isReviewed);
   }
 
   get drift(): readonly DriftFacts[] {
@@ -146,9 +153,11 @@ export class Synchroniser {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
         await this.#applications.load();
+        await this.#options.view.ensure([], signal);
         this.#started.resolve();
         return;
       } catch (error) {
+        if (signal.aborted) return;
         this.#options.logger.warn("applications not read, will retry", { error: describeError(error) });
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -182,6 +191,7 @@ export class Synchroniser {
     const owned = ownedEntries(this.#applications.all());
     const inUse = [...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)];
     await view.ensure(new Set<ResourceDefinition>(inUse), signal);
+    this.#isViewReady = true;
     const examine = this.#toExamine(state);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing) }).catch((error: unknown) => {
@@ -279,7 +289,7 @@ export class Synchroniser {
 
   /** Health of what changed, written where it differs; then what follows from it. */
   async #review(): Promise<void> {
-    if (this.#isReviewPaused) return;
+    if (this.#isReviewPaused || !this.#isViewReady) return;
     try {
       const changed = await this.units.review();
       const rollout = this.rollouts.current;

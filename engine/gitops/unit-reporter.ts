@@ -63,6 +63,10 @@ export class UnitReporter {
     return [...this.#units.values()].some((record) => record.health?.state !== "Healthy");
   }
 
+  get isReviewed(): boolean {
+    return [...this.#units.values()].every((record) => record.health !== undefined);
+  }
+
   get isAnyoneWaiting(): boolean {
     return [...this.#units.values()].some((record) => record.holdup?.isWaiting === true);
   }

@@ -52,11 +52,14 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
   const api = await startTestApi();
   const logger = process.env["TEST_LOG"] === undefined ? silentLogger : createLogger("debug");
   let running: { readonly gitops: GitOps; readonly stop: () => Promise<void> } | undefined;
+  // A restart must find its address again, for the URL is part of what is reported.
+  let gitPort = 0;
   const start = async () => {
     const gitops = await createGitOps({
       client: api.client, clock: systemClock, random: systemRandom, logger,
-      config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort: 0, ...config },
+      config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort, ...config },
     });
+    gitPort = Number(new URL(gitops.gitUrl ?? "http://localhost:0").port);
     const abort = new AbortController();
     const ended = runServices(gitops.services, abort.signal);
     running = { gitops, stop: async () => { abort.abort(); await ended; } };
