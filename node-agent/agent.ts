@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { KubeObject } from "../engine/apimachinery/object-meta.ts";
+import type { Client } from "../engine/client/client.ts";
+import { EventRecorder } from "../engine/client/event-recorder.ts";
+import { InformerFactory } from "../engine/client/informer-factory.ts";
+import type { Clock } from "../engine/lib/clock.ts";
+import type { Logger } from "../engine/lib/log.ts";
+import type { Random } from "../engine/lib/random.ts";
+import { runServices, type Service } from "../engine/lib/service.ts";
+import { configMapResource } from "../engine/resources/core/config-map.ts";
+import { podResource } from "../engine/resources/core/pod.ts";
+import { secretResource } from "../engine/resources/core/secret.ts";
+import { serviceAccountResource } from "../engine/resources/core/service-account.ts";
+import { serviceResource } from "../engine/resources/core/service.ts";
+import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
+import type { AgentConfig } from "./config.ts";
+import { containerdPaths, startContainerd } from "./cri/containerd.ts";
+import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { ensureLocalImages } from "./images/local-images.ts";
+import { writeCniConfig } from "./network/cni.ts";
+import { createNetworkServices, enableForwarding } from "./network/network.ts";
+import { createNodeLease } from "./node/node-lease.ts";
+import { createNodeReporter } from "./node/node-status.ts";
+import { refusePod } from "./pods/admit-pod.ts";
+import { Limiter } from "./pods/limiter.ts";
+import type { PodContext } from "./pods/pod-context.ts";
+import { PodManager } from "./pods/pod-manager.ts";
+import { createAgentServer } from "./server/agent-server.ts";
+import type { VolumeSources } from "./volumes/volumes.ts";
+
+export interface AgentParts {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly nodeIp: string;
+  /** PEM texts for the agent's endpoint. */
+  readonly endpoint: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** What the Node says of itself, such as v1.36.0+mainstay. */
+  readonly version: string;
+}
+
+/** Pods whose sandbox or container is being started at once; more only makes all of them slower. */
+const STARTS_MAX = 6;
+
+/** Runs the node agent until the signal fires. Pods keep running when it ends; the next agent adopts them. */
+export async function runAgent(config: AgentConfig, parts: AgentParts, signal: AbortSignal): Promise<void> {
+  const { client, clock, random, logger, nodeIp } = parts;
+  const { dataDir, nodeName } = config;
+  const podsDir = path.join(dataDir, "pods");
+  const logsDir = path.join(dataDir, "logs");
+  for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true, mode: 0o750 });
+  enableForwarding();
+  const containerd = config.containerRuntimeEndpoint === undefined ? await startContainerd(dataDir, clock, logger, signal) : undefined;
+  const socket = containerd?.socket ?? config.containerRuntimeEndpoint ?? "";
+  const runtime = openCriRuntime(socket);
+  const built = containerd === undefined ? [] : await ensureLocalImages(runtime, socket);
+  if (built.length > 0) logger.info("built local images", { images: built });
+
+  const informers = new InformerFactory({ client, clock, random, logger });
+  const pods = informers.informer(podResource, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const services = informers.informer(serviceResource);
+  const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
+  let node: Node | undefined;
+  const settings = { nodeName, hostIp: nodeIp, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem() };
+  const context: PodContext = {
+    runtime,
+    client,
+    events,
+    clock,
+    random,
+    logger,
+    settings,
+    podsDir,
+    starts: new Limiter(STARTS_MAX),
+    sources: (_pod, podIp) => sources(podIp),
+    refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
+  };
+  const manager = new PodManager(context, pods);
+  const watched = new Set<string>();
+
+  const all: Service[] = [
+    informers.asService(),
+    createNodeReporter({
+      client,
+      runtime,
+      clock,
+      logger,
+      dataDir,
+      identity: { name: nodeName, ip: nodeIp, port: config.port, version: parts.version },
+      onNode: (seen) => {
+        node = seen;
+        if (seen.spec?.podCIDR && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), seen.spec.podCIDR);
+      },
+    }),
+    createNodeLease(client, clock, logger, nodeName),
+    ...manager.services(),
+    ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
+    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, pods: () => manager.pods(), clock, logger }),
+  ];
+  try {
+    await runServices(all, signal);
+  } finally {
+    await events.flush();
+    runtime.close();
+    await containerd?.stop();
+  }
+
+  function sources(podIp: string): VolumeSources {
+    return {
+      configMap: (namespace, name) => watchedContent<ConfigMap>(configMapResource, namespace, name),
+      secret: (namespace, name) => watchedContent<Secret>(secretResource, namespace, name),
+      services: () => services.list(),
+      podIp,
+      hostIp: nodeIp,
+      allocatable: node?.status?.allocatable ?? {},
+      token: requestToken,
+      nowMs: () => clock.now(),
+    };
+  }
+
+  /** Reads an object fresh, and from then on hears of its changes. */
+  async function watchedContent<T extends KubeObject>(resource: typeof configMapResource | typeof secretResource, namespace: string, name: string): Promise<T> {
+    const object = await client.for(resource as typeof configMapResource).get(namespace, name);
+    const key = `${resource.resource}/${namespace}/${name}`;
+    if (!watched.has(key)) {
+      watched.add(key);
+      const changed = (content: ConfigMap | Secret) => manager.contentChanged(content);
+      informers.informer(resource as typeof configMapResource, { namespace, fieldSelector: `metadata.name=${name}` }).addHandler({ add: changed, update: (_old, content) => changed(content) });
+    }
+    return object as unknown as T; // the resource decides the kind
+  }
+
+  async function requestToken(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<{ token: string; expiresAtMs: number }> {
+    const { namespace = "", name = "", uid = "" } = pod.metadata;
+    const account = pod.spec.serviceAccountName || "default";
+    const request: TokenRequest = {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenRequest",
+      metadata: {},
+      spec: { audiences: audience === undefined ? [] : [audience], expirationSeconds, boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid } },
+    };
+    const answer = (await client.for(serviceAccountResource).createSubresource(namespace, account, "token", request)) as TokenRequest; // the subresource answers in kind
+    return { token: answer.status?.token ?? "", expiresAtMs: Date.parse(answer.status?.expirationTimestamp ?? "") };
+  }
+}
+
+/** Agents on one machine, as tests run them, must not share cgroups. */
+export function cgroupRoot(dataDir: string): string {
+  return `/mainstay/${createHash("sha256").update(dataDir).digest("hex").slice(0, 12)}`;
+}

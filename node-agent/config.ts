@@ -1,0 +1,65 @@
+import os from "node:os";
+import path from "node:path";
+
+/** Everything an agent is told; `mainstay server` passes it to the agent of its own machine. */
+export interface AgentConfig {
+  readonly dataDir: string;
+  readonly nodeName: string;
+  readonly nodeIp: string | undefined;
+  /** Either a kubeconfig with a node's certificate, or a server and a token to get one with. */
+  readonly kubeconfig: string | undefined;
+  readonly server: string | undefined;
+  readonly token: string | undefined;
+  /** Port of the agent's own endpoint, on the node's address. */
+  readonly port: number;
+  readonly containerRuntimeEndpoint: string | undefined;
+  readonly clusterCidr: string;
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+export interface AgentOptionRow {
+  readonly key: keyof AgentConfig;
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+}
+
+/** The one table of `mainstay agent`'s options; each is also MAINSTAY_… in the environment. */
+export const agentOptions: readonly AgentOptionRow[] = [
+  { key: "server", flags: "--server <url>", description: "API server to join, such as https://10.0.0.1:6443" },
+  { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/join-token" },
+  { key: "kubeconfig", flags: "--kubeconfig <file>", description: "kubeconfig of a node that has joined already, instead of --server and --token" },
+  { key: "dataDir", flags: "--data-dir <dir>", description: "where the agent keeps everything", default: "/var/lib/mainstay/agent" },
+  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },
+  { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
+  { key: "port", flags: "--port <port>", description: "port of the agent's own endpoint (HTTPS)", default: "10250" },
+  { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
+  { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of all pods of the cluster", default: "10.42.0.0/16" },
+  { key: "clusterDns", flags: "--cluster-dns <ip>", description: "address at which pods find the cluster's names", default: "10.43.0.10" },
+  { key: "clusterDomain", flags: "--cluster-domain <name>", description: "domain of the cluster's names", default: "cluster.local" },
+  { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info" },
+];
+
+/** Merges flags, environment and defaults. Throws with the option's name for what cannot be. */
+export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string | undefined>>): AgentConfig {
+  const values: Record<string, unknown> = {};
+  for (const row of agentOptions) {
+    const flag = flags[row.key];
+    values[row.key] = typeof flag === "string" ? flag : (environment[`MAINSTAY_${row.key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`] ?? row.default);
+  }
+  const port = Number(values["port"]);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port "${String(values["port"])}": must be a port number from 0 to 65535`);
+  const config = { ...values, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
+  if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
+  return config;
+}
+
+/** The machine's address towards the world: that of the interface with the default route, else the first that is not loopback. */
+export function machineAddress(defaultRoute: string): string {
+  const device = / dev (\S+)/.exec(defaultRoute)?.[1];
+  const interfaces = os.networkInterfaces();
+  const all = [...(device === undefined ? [] : (interfaces[device] ?? [])), ...Object.values(interfaces).flatMap((list) => list ?? [])];
+  return all.find((candidate) => candidate.family === "IPv4" && !candidate.internal)?.address ?? "127.0.0.1";
+}

@@ -1,0 +1,40 @@
+import type { Client } from "../../engine/client/client.ts";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { formatMicroTime, sleep, type Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import { leaseResource } from "../../engine/resources/coordination/lease.ts";
+import type { Lease } from "../../engine/resources/types.ts";
+
+const NAMESPACE = "kube-node-lease";
+const DURATION_SECONDS = 40;
+const RENEW_MS = 10_000;
+const RETRY_MS = 1_000;
+
+/** The node's sign of life: a Lease renewed every ten seconds. Without it the node counts as lost. */
+export function createNodeLease(client: Client, clock: Clock, logger: Logger, nodeName: string): Service {
+  const api = client.for(leaseResource);
+  return service("node-lease", async (signal) => {
+    let lease: Lease | undefined;
+    while (!signal.aborted) {
+      const spec = { holderIdentity: nodeName, leaseDurationSeconds: DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) };
+      try {
+        lease = lease === undefined ? await readOrCreate(spec) : await api.update({ ...lease, spec: { ...lease.spec, ...spec } });
+      } catch (error) {
+        lease = undefined; // whoever changed it: read it again
+        if (!hasReason(error, "Conflict")) logger.warn("node lease not renewed, will retry", { node: nodeName, error: describeError(error) });
+      }
+      await sleep(clock, lease === undefined ? RETRY_MS : RENEW_MS, signal).catch(() => {});
+    }
+  });
+
+  async function readOrCreate(spec: NonNullable<Lease["spec"]>): Promise<Lease> {
+    try {
+      const found = await api.get(NAMESPACE, nodeName);
+      return await api.update({ ...found, spec: { ...found.spec, ...spec } });
+    } catch (error) {
+      if (!hasReason(error, "NotFound")) throw error;
+      return api.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { namespace: NAMESPACE, name: nodeName }, spec });
+    }
+  }
+}

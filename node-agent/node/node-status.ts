@@ -1,0 +1,158 @@
+import { readFileSync, statfsSync } from "node:fs";
+import os from "node:os";
+import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import type { Client } from "../../engine/client/client.ts";
+import { isAbort } from "../../engine/lib/abort.ts";
+import { formatTime, sleep, type Clock } from "../../engine/lib/clock.ts";
+import { jsonEqual } from "../../engine/lib/freeze.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
+import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/types.ts";
+import type { Runtime } from "../cri/runtime.ts";
+
+export interface NodeIdentity {
+  readonly name: string;
+  readonly ip: string;
+  /** Port of the agent's own endpoint. */
+  readonly port: number;
+  readonly version: string;
+}
+
+export interface NodeReporterOptions {
+  readonly client: Client;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: NodeIdentity;
+  readonly dataDir: string;
+  /** Called with every state of the Node that the API confirms. */
+  readonly onNode: (node: Node) => void;
+}
+
+const PODS_MAX = 110;
+const LOOK_MS = 10_000;
+/** Until the node is ready, it is looked at often: pods wait for it. */
+const LOOK_UNREADY_MS = 250;
+const IMAGES_MAX = 50;
+/** Kept from pods for the machine itself. */
+const RESERVED_MEMORY_BYTES = 100 * 2 ** 20;
+
+/** Registers the machine as a Node, and keeps its status true. */
+export function createNodeReporter(options: NodeReporterOptions): Service {
+  const { client, clock, logger, identity } = options;
+  return service("node-status", async (signal) => {
+    const api = client.for(nodeResource);
+    while (!signal.aborted) {
+      let isReady = false;
+      try {
+        const node = await getOrCreate(options);
+        const problem = await runtimeProblem(options.runtime, node);
+        const status = computeNodeStatus(node, await machineFacts(options), problem, clock.now());
+        const written = jsonEqual(status, node.status) ? node : await api.updateStatus({ ...node, status });
+        options.onNode(written);
+        isReady = problem === undefined;
+      } catch (error) {
+        if (isAbort(error) || signal.aborted) return;
+        if (!hasReason(error, "Conflict")) logger.warn("node status not written, will retry", { node: identity.name, error: describeError(error) });
+      }
+      await sleep(clock, isReady ? LOOK_MS : LOOK_UNREADY_MS, signal).catch(() => {});
+    }
+  });
+}
+
+interface MachineFacts {
+  readonly identity: NodeIdentity;
+  readonly runtime: { readonly name: string; readonly version: string };
+  readonly images: NodeStatus["images"];
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly diskBytes: number;
+  readonly machineId: string;
+  readonly bootId: string;
+  readonly osImage: string;
+}
+
+/** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
+export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
+  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(PODS_MAX), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki` };
+  let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
+  const set = (condition: NodeCondition) => {
+    const known = findCondition(conditions, condition.type);
+    const heartbeat = known !== undefined && known.status === condition.status && known.message === condition.message ? (known.lastHeartbeatTime ?? formatTime(nowMs)) : formatTime(nowMs);
+    conditions = withCondition(conditions, { ...condition, lastHeartbeatTime: heartbeat }, formatTime(nowMs));
+  };
+  set({ type: "MemoryPressure", status: "False", reason: "KubeletHasSufficientMemory", message: "kubelet has sufficient memory available" });
+  set({ type: "DiskPressure", status: "False", reason: "KubeletHasNoDiskPressure", message: "kubelet has no disk pressure" });
+  set({ type: "PIDPressure", status: "False", reason: "KubeletHasSufficientPID", message: "kubelet has sufficient PID available" });
+  set(problem === undefined ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" } : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem });
+  return {
+    ...node.status,
+    capacity,
+    allocatable: { ...capacity, memory: `${Math.max(0, Math.floor((facts.memoryBytes - RESERVED_MEMORY_BYTES) / 1024))}Ki` },
+    addresses: [
+      { type: "InternalIP", address: facts.identity.ip },
+      { type: "Hostname", address: facts.identity.name },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: facts.identity.port } },
+    nodeInfo: {
+      architecture: process.arch === "x64" ? "amd64" : process.arch,
+      bootID: facts.bootId,
+      machineID: facts.machineId,
+      systemUUID: facts.machineId,
+      kernelVersion: os.release(),
+      operatingSystem: "linux",
+      osImage: facts.osImage,
+      containerRuntimeVersion: `${facts.runtime.name}://${facts.runtime.version}`,
+      kubeletVersion: facts.identity.version,
+      kubeProxyVersion: facts.identity.version,
+    },
+    conditions: [...conditions],
+    images: facts.images ?? [],
+  };
+}
+
+async function getOrCreate({ client, identity }: NodeReporterOptions): Promise<Node> {
+  const api = client.for(nodeResource);
+  const labels = { "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
+  try {
+    return await api.get("", identity.name);
+  } catch (error) {
+    if (!hasReason(error, "NotFound")) throw error;
+    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels } });
+  }
+}
+
+async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | undefined> {
+  if (!node.spec?.podCIDR) return "container runtime network not ready: the node has no range of pod addresses yet";
+  try {
+    return await runtime.problem();
+  } catch (error) {
+    return `container runtime is down: ${describeError(error)}`;
+  }
+}
+
+async function machineFacts({ identity, runtime, dataDir }: NodeReporterOptions): Promise<MachineFacts> {
+  const disk = statfsSync(dataDir);
+  const images = await runtime.listImages().catch(() => []);
+  return {
+    identity,
+    runtime: await runtime.describe().catch(() => ({ name: "containerd", version: "unknown" })),
+    images: [...images].sort((a, b) => b.bytes - a.bytes).slice(0, IMAGES_MAX).map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
+    memoryBytes: os.totalmem(),
+    cpus: os.availableParallelism(),
+    diskBytes: disk.blocks * disk.bsize,
+    machineId: readText("/etc/machine-id"),
+    bootId: readText("/proc/sys/kernel/random/boot_id"),
+    osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readText("/etc/os-release"))?.[1] ?? "Linux",
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return "";
+  }
+}

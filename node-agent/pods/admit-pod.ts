@@ -1,0 +1,19 @@
+import { amounts, podRequests } from "../../engine/resources/pod-requests.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+
+/** Why a pod that was bound to this node cannot run on it; undefined when it can. `others` are the pods already here. Pure. */
+export function refusePod(pod: Pod, others: readonly Pod[], allocatable: Readonly<Record<string, string>>): { readonly reason: string; readonly message: string } | undefined {
+  const active = others.filter((other) => other.metadata.uid !== pod.metadata.uid && other.status?.phase !== "Succeeded" && other.status?.phase !== "Failed");
+  const room = amounts(allocatable);
+  if (active.length + 1 > (room["pods"] ?? Infinity)) return { reason: "OutOfpods", message: `Node didn't have enough resource: pods, requested: 1, used: ${active.length}, capacity: ${room["pods"]}` };
+  for (const [name, wanted] of Object.entries(podRequests(pod.spec))) {
+    const used = active.reduce((sum, other) => sum + (podRequests(other.spec)[name] ?? 0), 0);
+    if (wanted > 0 && used + wanted > (room[name] ?? 0)) return { reason: `OutOf${name}`, message: `Node didn't have enough resource: ${name}, requested: ${wanted}, used: ${used}, capacity: ${room[name] ?? 0}` };
+  }
+  const clash = hostPorts(pod).find((port) => active.some((other) => hostPorts(other).includes(port)));
+  return clash === undefined ? undefined : { reason: "NodePorts", message: `Node didn't have free ports for the requested pod ports: ${clash}` };
+}
+
+function hostPorts(pod: Pod): string[] {
+  return pod.spec.containers.flatMap((container) => (container.ports ?? []).filter((port) => (port.hostPort ?? 0) > 0).map((port) => `${port.protocol ?? "TCP"}/${port.hostPort}`));
+}

@@ -1,0 +1,133 @@
+import type { Informer } from "../../engine/client/informer.ts";
+import { aborted } from "../../engine/lib/abort.ts";
+import { sleep } from "../../engine/lib/clock.ts";
+import { describeError } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
+import type { PodContext } from "./pod-context.ts";
+import { PodWorker } from "./pod-worker.ts";
+
+/** The runtime is looked at this often even when it reports nothing: events may be lost. */
+const RELIST_MS = 10_000;
+const EVENTS_RETRY_MS = 1_000;
+
+/** Gives every pod of this node a worker, and wakes it when something of its pod changes. */
+export class PodManager {
+  readonly #context: PodContext;
+  readonly #pods: Informer<Pod>;
+  readonly #workers = new Map<string, { readonly worker: PodWorker; readonly ended: Promise<void> }>();
+  #signal: AbortSignal | undefined;
+  /** What each pod looked like in the runtime at the last relist. */
+  #seen = new Map<string, string>();
+
+  constructor(context: PodContext, pods: Informer<Pod>) {
+    this.#context = context;
+    this.#pods = pods;
+  }
+
+  /** The pods with a worker, for the node's room and its endpoint. */
+  pods(): Pod[] {
+    return [...this.#workers.values()].map(({ worker }) => worker.pod);
+  }
+
+  /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */
+  contentChanged(object: ConfigMap | Secret): void {
+    for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace && uses(worker.pod, object)) worker.refreshVolumes();
+  }
+
+  services(): Service[] {
+    return [
+      service("pods", (signal) => this.#run(signal)),
+      service("runtime-events", (signal) => this.#followRuntime(signal)),
+      service("runtime-relist", (signal) => this.#relistForever(signal)),
+    ];
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    await this.#pods.waitForSync(signal);
+    await this.#adoptLeftovers();
+    const remove = this.#pods.addHandler({
+      add: (pod) => this.#see(pod),
+      update: (_old, pod) => this.#see(pod),
+      delete: (pod) => this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan(),
+    });
+    try {
+      await aborted(signal);
+    } finally {
+      remove();
+      await Promise.all([...this.#workers.values()].map(({ ended }) => ended));
+    }
+  }
+
+  #see(pod: Pod): void {
+    const uid = pod.metadata.uid ?? "";
+    const known = this.#workers.get(uid);
+    if (known !== undefined) return known.worker.update(pod);
+    // A pod that ended while nobody looked needs no worker unless something of it is left, or the API waits for its end.
+    if ((pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") && pod.metadata.deletionTimestamp === undefined && !this.#seen.has(uid)) return;
+    this.#start(pod);
+  }
+
+  #start(pod: Pod): PodWorker {
+    const uid = pod.metadata.uid ?? "";
+    const worker = new PodWorker(this.#context, pod);
+    const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => this.#workers.delete(uid));
+    this.#workers.set(uid, { worker, ended });
+    return worker;
+  }
+
+  /** Pods that the runtime still has and the API no longer knows: deleted while no agent ran. */
+  async #adoptLeftovers(): Promise<void> {
+    const { runtime, logger } = this.#context;
+    const known = new Set(this.#pods.list().map((pod) => pod.metadata.uid));
+    for (const sandbox of await runtime.listSandboxes()) {
+      this.#seen.set(sandbox.uid, "");
+      if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;
+      logger.info("ending a pod that was deleted meanwhile", { pod: `${sandbox.namespace}/${sandbox.name}` });
+      const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: sandbox.name, namespace: sandbox.namespace, uid: sandbox.uid }, spec: { containers: [] } };
+      this.#start(pod).orphan();
+    }
+  }
+
+  async #followRuntime(signal: AbortSignal): Promise<void> {
+    const { runtime, clock, logger } = this.#context;
+    while (!signal.aborted) {
+      try {
+        for await (const _event of runtime.events(signal)) await this.#wakeChanged();
+      } catch (error) {
+        if (!signal.aborted) logger.warn("runtime events interrupted, will retry", { error: describeError(error) });
+      }
+      await sleep(clock, EVENTS_RETRY_MS, signal).catch(() => {});
+    }
+  }
+
+  async #relistForever(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#context;
+    while (!signal.aborted) {
+      await sleep(clock, RELIST_MS, signal).catch(() => {});
+      if (!signal.aborted) await this.#wakeChanged().catch((error: unknown) => logger.warn("runtime not listed, will retry", { error: describeError(error) }));
+    }
+  }
+
+  /** Wakes the workers whose pod looks different in the runtime than at the last look. */
+  async #wakeChanged(): Promise<void> {
+    const { runtime } = this.#context;
+    const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()]);
+    const now = new Map<string, string>();
+    for (const sandbox of sandboxes) now.set(sandbox.uid, `${now.get(sandbox.uid) ?? ""}${sandbox.id}${sandbox.isReady};`);
+    for (const container of containers) now.set(container.podUid, `${now.get(container.podUid) ?? ""}${container.id}${container.state};`);
+    for (const [uid, text] of now) if (this.#seen.get(uid) !== text) this.#workers.get(uid)?.worker.wake();
+    for (const uid of this.#seen.keys()) if (!now.has(uid)) this.#workers.get(uid)?.worker.wake();
+    this.#seen = now;
+  }
+}
+
+function uses(pod: Pod, object: ConfigMap | Secret): boolean {
+  const name = object.metadata.name ?? "";
+  return (pod.spec.volumes ?? []).some((volume) =>
+    object.kind === "ConfigMap"
+      ? volume.configMap?.name === name || volume.projected?.sources?.some((part) => part.configMap?.name === name) === true
+      : volume.secret?.secretName === name || volume.projected?.sources?.some((part) => part.secret?.name === name) === true,
+  );
+}

@@ -1,0 +1,109 @@
+import { createServer, type ServerOptions } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TLSSocket } from "node:tls";
+import { aborted } from "../../engine/lib/abort.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import { latestOf } from "../pods/compute-pod-actions.ts";
+import type { Runtime } from "../cri/runtime.ts";
+import { readLogs, type LogQuery } from "./read-logs.ts";
+
+export interface AgentServerOptions {
+  readonly address: string;
+  readonly port: number;
+  /** PEM texts: the endpoint's own certificate, and the authority of those who may ask. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientCa: string;
+  readonly runtime: Runtime;
+  readonly pods: () => readonly Pod[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Identities that may read logs through the agent: the API server and administrators, never another node or a pod. */
+const ALLOWED_GROUPS = new Set(["system:masters"]);
+
+/** The agent's HTTPS endpoint, for the API server: `/containerLogs/<namespace>/<pod>/<container>`, `/pods` and `/healthz`. */
+export function createAgentServer(options: AgentServerOptions): Service {
+  return service("agent-endpoint", async (signal) => {
+    const tls: ServerOptions = { cert: options.certificate, key: options.key, ca: options.clientCa, requestCert: true, rejectUnauthorized: false };
+    const server = createServer(tls, (request, response) => {
+      answer(options, request, response, signal).catch((error: unknown) => {
+        options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
+        if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
+        response.end();
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error) => reject(new Error(`listen on ${options.address}:${options.port} for the API server`, { cause: error })));
+      server.listen(options.port, options.address, resolve);
+    });
+    await aborted(signal);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+}
+
+async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  const url = new URL(request.url ?? "/", "https://agent");
+  if (url.pathname === "/healthz") return plain(response, 200, "ok");
+  if (!isAllowed(request.socket as TLSSocket)) return plain(response, 403, "only the API server may ask this"); // the server speaks TLS only
+  if (url.pathname === "/pods") {
+    response.writeHead(200, { "content-type": "application/json" });
+    return void response.end(JSON.stringify({ kind: "PodList", apiVersion: "v1", metadata: {}, items: options.pods() }));
+  }
+  const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
+  if (match === null) return plain(response, 404, `there is nothing at ${url.pathname}`);
+  const [namespace = "", name = "", container = ""] = match.slice(1).map(decodeURIComponent);
+  return sendLogs(options, response, signal, namespace, name, container, url.searchParams);
+}
+
+async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: ServerResponse, signal: AbortSignal, namespace: string, name: string, container: string, params: URLSearchParams): Promise<void> {
+  const pod = pods().find((candidate) => candidate.metadata.namespace === namespace && candidate.metadata.name === name);
+  const containers = pod === undefined ? [] : await runtime.listContainers(pod.metadata.uid ?? "");
+  const own = containers.filter((candidate) => candidate.name === container).sort((a, b) => b.attempt - a.attempt);
+  const current = own[0];
+  const chosen = params.get("previous") === "true" ? own.find((candidate) => current !== undefined && candidate.attempt < current.attempt) : current;
+  if (pod === undefined) return plain(response, 404, `pod "${namespace}/${name}" is not on this node`);
+  if (chosen === undefined) {
+    return plain(response, 400, params.get("previous") === "true" ? `previous terminated container "${container}" in pod "${name}" not found` : `container "${container}" in pod "${name}" is waiting to start`);
+  }
+  const closed = new AbortController();
+  response.on("close", () => closed.abort());
+  response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });
+  response.flushHeaders();
+  const isRunning = async () => latestOf({ sandboxes: [], containers: (await runtime.listContainers(pod.metadata.uid ?? "")).filter((candidate) => candidate.id === chosen.id) }, container)?.state === "running";
+  for await (const text of readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal]))) {
+    if (!response.write(text)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+  }
+  response.end();
+}
+
+function logQuery(params: URLSearchParams, nowMs: number): LogQuery {
+  const number = (name: string) => (params.get(name) ? Number(params.get(name)) : undefined);
+  const sinceSeconds = number("sinceSeconds");
+  const sinceTime = params.get("sinceTime");
+  const stream = params.get("stream");
+  return {
+    follow: params.get("follow") === "true",
+    timestamps: params.get("timestamps") === "true",
+    sinceMs: sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : sinceTime ? Date.parse(sinceTime) : undefined,
+    tailLines: number("tailLines"),
+    limitBytes: number("limitBytes"),
+    stream: stream === "Stdout" || stream === "Stderr" ? stream : "All",
+  };
+}
+
+function isAllowed(socket: TLSSocket): boolean {
+  if (!socket.authorized) return false;
+  const groups = socket.getPeerCertificate().subject?.O as string | string[] | undefined; // Node gives a list when there are several
+  return [groups ?? []].flat().some((group) => ALLOWED_GROUPS.has(group));
+}
+
+function plain(response: ServerResponse, code: number, text: string): void {
+  response.writeHead(code, { "content-type": "text/plain; charset=utf-8" });
+  response.end(text);
+}
