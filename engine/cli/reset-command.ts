@@ -1,0 +1,22 @@
+import { existsSync, rmSync } from "node:fs";
+import path from "node:path";
+import { resetAgent } from "../../node-agent/reset.ts";
+import { lockDirectory } from "../lib/directory-lock.ts";
+
+const CLUSTER_DNS = "10.43.0.10";
+/** What makes a directory ours: nothing else is ever deleted. */
+const MARKS = ["lock.db", "server", "agent", "containerd"];
+
+/** `mainstay reset`: refuses while a server runs, then leaves the machine as it was before the first start. */
+export async function runResetCommand(dataDir: string): Promise<void> {
+  const directory = path.resolve(dataDir);
+  const say = (line: string) => process.stderr.write(`reset: ${line}\n`);
+  if (!existsSync(directory)) return say(`there is nothing at ${directory}`);
+  if (!MARKS.some((mark) => existsSync(path.join(directory, mark)))) throw new Error(`${directory} does not look like a data directory of Mainstay; nothing was removed`);
+  const lock = lockDirectory(directory);
+  const agentDir = existsSync(path.join(directory, "agent")) ? path.join(directory, "agent") : directory;
+  await resetAgent(agentDir, CLUSTER_DNS, say);
+  lock.release();
+  rmSync(directory, { recursive: true, force: true });
+  say(`removed ${directory}`);
+}

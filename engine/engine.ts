@@ -1,0 +1,212 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { machineAddress } from "../node-agent/config.ts";
+import { createAgentProcess } from "./agent-process.ts";
+import { ClusterPki } from "./auth/cluster-pki.ts";
+import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/rbac-rules.ts";
+import type { Progress } from "./cli/progress.ts";
+import type { Client } from "./client/client.ts";
+import { ConsistencyStore } from "./client/consistency-store.ts";
+import { EventRecorder } from "./client/event-recorder.ts";
+import { InformerFactory } from "./client/informer-factory.ts";
+import { formatKubeconfig } from "./client/kubeconfig.ts";
+import { createLocalClient } from "./client/local-client.ts";
+import type { ServerConfig } from "./config.ts";
+import { createControllers } from "./controllers/controllers.ts";
+import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
+import { createGitOps, type GitOps } from "./gitops/gitops.ts";
+import { raceAbort } from "./lib/abort.ts";
+import { sleep, type Clock } from "./lib/clock.ts";
+import { lockDirectory } from "./lib/directory-lock.ts";
+import type { Logger } from "./lib/log.ts";
+import { MetricsRegistry } from "./lib/metrics.ts";
+import type { Random } from "./lib/random.ts";
+import { runServices, service, type Service } from "./lib/service.ts";
+import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
+import { catalog } from "./resources/catalog.ts";
+import { nodeResource } from "./resources/core/node.ts";
+import { serviceResource } from "./resources/core/service.ts";
+import { createScheduler } from "./scheduler/scheduler.ts";
+import { createApiServer, type ApiServer } from "./server/api-server.ts";
+import { bootstrapCluster } from "./server/bootstrap.ts";
+import { startHttpListener } from "./server/http-listener.ts";
+import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
+import { createCompactor } from "./storage/compactor.ts";
+import { ObjectStore } from "./storage/object-store.ts";
+import { openStorage } from "./storage/open-storage.ts";
+
+export interface EngineParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly progress: Progress;
+}
+
+/** A running engine, as its command line sees it. */
+export interface Engine {
+  readonly gitUrl: string | undefined;
+  readonly kubeconfigFile: string;
+  readonly statusBranch: string;
+  readonly applications: GitOps["applications"];
+  /** Address of the first Service that was deployed, for the user to try. */
+  readonly firstService: string | undefined;
+  /** Resolves when everything has ended after the signal; rejects when a part failed. */
+  readonly ended: Promise<void>;
+}
+
+const seedFolder = fileURLToPath(new URL("../examples/quickstart", import.meta.url));
+const HEALTHY_WAIT_MS = 180_000;
+
+/**
+ * The composition root: opens the store, serves the API, starts controllers, scheduler, Git and the machine's agent, each as a
+ * client of the API and of nothing else. Resolves when all is up and the first sync is healthy, or has failed to become so in time.
+ */
+export async function startEngine(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
+  const { clock, random, logger, progress } = parts;
+  const lock = lockDirectory(config.dataDir);
+  const serverDir = path.join(config.dataDir, "server");
+  mkdirSync(serverDir, { recursive: true, mode: 0o700 });
+  const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress(defaultRoute()) : config.bindAddress);
+
+  const storage = await during(progress, "open the store", config.datastoreEndpoint ?? "SQLite", () =>
+    openStorage({ dataDir: serverDir, endpoint: config.datastoreEndpoint, caFile: config.datastoreCaFile, certFile: config.datastoreCertFile, keyFile: config.datastoreKeyFile }),
+  );
+  const store = new ObjectStore({ storage, resources: catalog, clock, logger });
+  const metrics = new MetricsRegistry();
+  const services: Service[] = [service("store", (running) => store.run(running)), createCompactor(storage, clock, logger)];
+  const stopEarly = new AbortController();
+  const running = AbortSignal.any([signal, stopEarly.signal]);
+  // The store must run before the API can answer; the rest joins it below.
+  const base = runServices(services, running);
+  base.catch(() => stopEarly.abort());
+
+  const pki = await ClusterPki.open(path.join(serverDir, "pki"), clock);
+  const { server, listener } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, running));
+  const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
+  const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
+  const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
+  const apiUrl = `https://${apiHost}:${listener.port}`;
+  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: listener.port });
+
+  const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
+  const gitops = await during(progress, config.repo === undefined ? "host the Git repository" : "follow the Git repository", config.repo ?? `port ${config.gitPort}`, () =>
+    createGitOps({
+      client: as(GITOPS_USER),
+      clock,
+      random,
+      logger,
+      config: { clusterName: config.clusterName, dataDir: config.dataDir, branch: config.branch, path: config.path, gitPort: config.gitPort, ...(config.repo === undefined ? { seedFolder } : { repo: config.repo }) },
+    }),
+  );
+  const rest = runServices([listener.service, ...controlPlane(as, parts, metrics, pki.ca, config), ...gitops.services, ...(config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [])], running);
+  const ended = Promise.all([base, rest.finally(() => stopEarly.abort())]).then(async () => {
+    await storage.close();
+    lock.release();
+  });
+  ended.catch(() => {}); // awaited by the command; a failure during the start is noticed by the steps below
+  await Promise.race([rest, waitUntilUsable(config, parts, gitops, as(GITOPS_USER), running)]);
+  return { gitUrl: gitops.gitUrl, kubeconfigFile, statusBranch: gitops.statusBranch(), applications: () => gitops.applications(), firstService: await firstService(as(GITOPS_USER), running), ended };
+}
+
+interface ApiParts {
+  readonly store: ObjectStore;
+  readonly metrics: MetricsRegistry;
+  readonly pki: ClusterPki;
+  readonly nodeIp: string;
+}
+
+async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, signal: AbortSignal): Promise<{ server: ApiServer; listener: Awaited<ReturnType<typeof startHttpListener>> }> {
+  await store.ready(signal);
+  const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, tokenKey: await pki.tokenKey() });
+  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
+  const addresses = ["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0");
+  const serving = await pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames: names, ipAddresses: [...new Set(addresses)] });
+  const toAgents = await pki.certificate("apiserver-agent-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const listener = await startHttpListener({ server, pki, address: config.bindAddress, port: config.apiPort, serving, nodeClient: toAgents, joinToken: await pki.joinToken(), clock, logger });
+  return { server, listener };
+}
+
+/** Controllers and scheduler share informers; each acts under its own name. */
+function controlPlane(as: (username: string) => Client, { clock, random, logger }: EngineParts, metrics: MetricsRegistry, rootCa: string, config: ServerConfig): Service[] {
+  const informers = new InformerFactory({ client: as(CONTROLLER_USER), clock, random, logger });
+  const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
+  const client = as(CONTROLLER_USER);
+  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
+  return [
+    ...createControllers(context, { rootCa, clusterCidr: config.clusterCidr }),
+    createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
+    informers.asService(),
+  ];
+}
+
+/** The agent of this machine gets its certificates straight from the authority, and everything else as any agent would. */
+async function agentService(config: ServerConfig, { clock, logger }: EngineParts, pki: ClusterPki, nodeIp: string, apiUrl: string): Promise<Service> {
+  const agentDir = path.join(config.dataDir, "agent");
+  const folder = path.join(agentDir, "pki");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const commonName = `system:node:${config.nodeName}`;
+  const client = await pki.certificate(`node-${config.nodeName}`, { commonName, organizations: ["system:nodes"], usage: "client" });
+  const serving = await pki.certificate(`node-${config.nodeName}-serving`, { commonName, organizations: ["system:nodes"], usage: "serving", dnsNames: [config.nodeName], ipAddresses: [nodeIp] });
+  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+  write("ca.crt", pki.ca);
+  write("serving.crt", serving.certificate);
+  write("serving.key", serving.key);
+  write("kubeconfig.yaml", formatKubeconfig({ server: apiUrl, ca: pki.ca, certificate: client.certificate, key: client.key }, { cluster: config.clusterName, user: commonName }));
+  const [base = "10.43.0"] = config.serviceCidr.split("/");
+  const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIp, "--cluster-cidr", config.clusterCidr, "--cluster-dns", base.replace(/\.\d+$/, ".10"), "--log-level", config.logLevel];
+  if (config.containerRuntimeEndpoint !== undefined) args.push("--container-runtime-endpoint", config.containerRuntimeEndpoint);
+  return createAgentProcess(args, path.join(agentDir, "agent.log"), clock, logger);
+}
+
+async function waitUntilUsable(config: ServerConfig, { clock, progress }: EngineParts, gitops: GitOps, client: Client, signal: AbortSignal): Promise<void> {
+  if (config.agent) {
+    await during(progress, "start the node agent", config.nodeName, async () => {
+      for (;;) {
+        const node = await client.for(nodeResource).get("", config.nodeName).catch(() => undefined);
+        if (node?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true) return;
+        await sleep(clock, 100, signal);
+      }
+    });
+  }
+  const step = progress.step("deploy the repository");
+  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(HEALTHY_WAIT_MS)]);
+  try {
+    await raceAbort(config.agent ? gitops.firstSyncHealthy : Promise.resolve(), giveUp);
+    step.done(`${gitops.applications().length} applications`);
+  } catch {
+    const waiting = gitops.applications().filter((application) => application.health !== "Healthy");
+    step.failed(waiting.map((application) => `${application.name}: ${application.health} ${application.message}`).join("; ") || "not healthy yet");
+  }
+}
+
+async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {
+  if (signal.aborted) return undefined;
+  const { items } = await client.for(serviceResource).list("");
+  const own = items.find((candidate) => candidate.metadata.labels?.["mainstay.dev/application"] !== undefined && candidate.spec?.clusterIP !== undefined && candidate.spec.clusterIP !== "None");
+  const port = own?.spec?.ports?.[0]?.port;
+  return own === undefined ? undefined : `${own.spec?.clusterIP}${port === 80 || port === undefined ? "" : `:${port}`}`;
+}
+
+async function during<T>(progress: Progress, title: string, note: string, work: () => Promise<T>): Promise<T> {
+  const step = progress.step(title);
+  try {
+    const result = await work();
+    step.done(note);
+    return result;
+  } catch (error) {
+    step.failed(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+function defaultRoute(): string {
+  try {
+    return execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" });
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { sleep, systemClock } from "../engine/lib/clock.ts";
+import { describeError, silentLogger } from "../engine/lib/log.ts";
+import { cgroupRoot } from "./agent.ts";
+import { startContainerd } from "./cri/containerd.ts";
+import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { resetNetwork } from "./network/network.ts";
+import { hierarchies, removePodCgroup } from "./pods/cgroups.ts";
+
+const run = promisify(execFile);
+
+/**
+ * Removes everything an agent with this data directory ever made on the machine: pods, the containerd of ours and its shims, mounts,
+ * network namespaces, rules, routes, cgroups, and at last the directory. Safe to repeat; goes on after failures and reports them.
+ */
+export async function resetAgent(dataDir: string, clusterDns: string, say: (line: string) => void): Promise<void> {
+  const attempt = async (what: string, work: () => Promise<void> | void) => {
+    try {
+      await work();
+    } catch (error) {
+      say(`${what}: ${describeError(error)}`);
+    }
+  };
+  if (existsSync(path.join(dataDir, "containerd", "config.toml"))) await attempt("removing pods", () => removePods(dataDir, say));
+  await attempt("ending processes", () => endProcesses(dataDir));
+  await attempt("removing network rules", () => resetNetwork(clusterDns));
+  await attempt("unmounting", () => unmountBelow(dataDir));
+  await attempt("removing cgroups", () => hierarchies().length > 0 && removePodCgroup(cgroupRoot(dataDir)));
+  await attempt(`removing ${dataDir}`, () => rmSync(dataDir, { recursive: true, force: true }));
+}
+
+/** The runtime's own way, so that addresses and network namespaces are given back. */
+async function removePods(dataDir: string, say: (line: string) => void): Promise<void> {
+  const stop = new AbortController();
+  const containerd = await startContainerd(dataDir, systemClock, silentLogger, stop.signal);
+  const runtime = openCriRuntime(containerd.socket);
+  try {
+    const sandboxes = await runtime.listSandboxes();
+    if (sandboxes.length > 0) say(`removing ${sandboxes.length} pods`);
+    for (const container of await runtime.listContainers()) if (container.state === "running") await runtime.stopContainer(container.id, 0);
+    await Promise.all(
+      sandboxes.map(async (sandbox) => {
+        await runtime.stopSandbox(sandbox.id);
+        await runtime.removeSandbox(sandbox.id);
+      }),
+    );
+  } finally {
+    runtime.close();
+    await containerd.stop();
+  }
+}
+
+/** Whatever still runs out of the directory: shims of pods that would not go. */
+async function endProcesses(dataDir: string): Promise<void> {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    try {
+      const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (commandLine.includes("containerd") && commandLine.includes(`${dataDir}/`)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  await sleep(systemClock, 200, new AbortController().signal);
+}
+
+async function unmountBelow(dataDir: string): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "").filter((place) => place.startsWith(`${dataDir}/`));
+    if (mounts.length === 0) return;
+    for (const place of mounts.sort((a, b) => b.length - a.length)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
+  }
+}
