@@ -28,7 +28,7 @@ export async function resetAgent(dataDir: string, clusterDns: string, say: (line
   await attempt("ending processes", () => endProcesses(dataDir));
   await attempt("removing network rules", () => resetNetwork(clusterDns));
   await attempt("unmounting", () => unmountBelow(dataDir));
-  await attempt("removing cgroups", () => hierarchies().length > 0 && removePodCgroup(cgroupRoot(dataDir)));
+  await attempt("removing cgroups", () => removePodCgroup(cgroupRoot(dataDir)));
   await attempt(`removing ${dataDir}`, () => rmSync(dataDir, { recursive: true, force: true }));
 }
 
