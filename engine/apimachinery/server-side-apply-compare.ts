@@ -79,7 +79,7 @@ class Walk {
 
   #maps(shape: MapShape, before: JsonMap | undefined, after: JsonMap | undefined): void {
     const at = (map: JsonMap | undefined, key: string): unknown =>
-      map === undefined ? undefined : (Object.hasOwn(map, key) ? map[key] : undefined) ?? (shape.alwaysWritten.has(key) ? NOTHING : undefined);
+      map === undefined ? undefined : (Object.hasOwn(map, key) ? map[key] : undefined) ?? shape.alwaysWritten.get(key);
     for (const key in before) this.#child(fieldElement(key), schemaOfKey(shape, key), at(before, key), at(after, key));
     for (const key in after) {
       if (before === undefined || !Object.hasOwn(before, key)) this.#child(fieldElement(key), schemaOfKey(shape, key), at(before, key), at(after, key));
@@ -118,8 +118,6 @@ class Walk {
     this.#path.pop();
   }
 }
-
-const NOTHING: JsonMap = Object.freeze({});
 
 function group(shape: ListShape, items: readonly unknown[] | undefined): Map<string, unknown[]> {
   const groups = new Map<string, unknown[]>();

@@ -1,5 +1,5 @@
 import { jsonEqual } from "../lib/freeze.ts";
-import { below, hasMember, type FieldSet } from "./field-set.ts";
+import { below, EMPTY_SET, hasMember, type FieldSet } from "./field-set.ts";
 import { fieldElement } from "./field-set-element.ts";
 import type { Schema } from "./schema.ts";
 import { isMap, itemElement, schemaOfKey, shapeOf, type MapShape, type Shape } from "./server-side-apply-shape.ts";
@@ -124,8 +124,11 @@ function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, inte
   return out.length === live.length && out.every((item, i) => item === live[i]) ? live : out;
 }
 
-/** The value without the fields and items of the set. Maps and lists that become empty by it go too. */
-export function removeFields(schema: Schema | undefined, value: unknown, set: FieldSet): unknown {
+/**
+ * The value without the fields and items of the set. Maps and lists that become empty by it go too, except maps whose own
+ * path is in `owned`: their owner may have wanted them empty, as in `emptyDir: {}`.
+ */
+export function removeFields(schema: Schema | undefined, value: unknown, set: FieldSet, owned: FieldSet | undefined = EMPTY_SET): unknown {
   const shape = shapeOf(schema, value);
   if (shape.is === "map" && isMap(value)) {
     let result: Record<string, unknown> | undefined;
@@ -134,7 +137,7 @@ export function removeFields(schema: Schema | undefined, value: unknown, set: Fi
       const inner = below(set, element);
       if (hasMember(set, element)) delete (result ??= { ...value })[key];
       else if (inner !== undefined) {
-        const rest = removeFields(schemaOfKey(shape, key), value[key], inner);
+        const rest = removeFields(schemaOfKey(shape, key), value[key], inner, below(owned, element)) ?? (isMap(value[key]) && hasMember(owned, element) ? {} : undefined);
         if (rest === value[key]) continue;
         result ??= { ...value };
         if (rest === undefined) delete result[key];
@@ -154,7 +157,7 @@ export function removeFields(schema: Schema | undefined, value: unknown, set: Fi
         continue;
       }
       const inner = element === undefined ? undefined : below(set, element);
-      const kept = inner === undefined || shape.is === "set" ? item : removeFields(shape.item, item, inner) ?? {};
+      const kept = inner === undefined || shape.is === "set" ? item : removeFields(shape.item, item, inner, below(owned, element ?? "")) ?? {};
       isChanged ||= kept !== item;
       rest.push(kept);
     }

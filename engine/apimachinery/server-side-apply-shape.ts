@@ -1,4 +1,4 @@
-import { fieldElement, valueElement } from "./field-set-element.ts";
+import { valueElement } from "./field-set-element.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -18,12 +18,12 @@ export interface MapShape {
   readonly values: Schema | undefined;
   /** Whether keys that are no properties are refused. */
   readonly isClosed: boolean;
-  /** Fields that hold a struct which Kubernetes writes even when it is empty: absent and `{}` are the same. */
-  readonly alwaysWritten: ReadonlySet<string>;
+  /** Fields that Kubernetes writes even when they are empty, with that empty value: for them, absent and empty are the same. */
+  readonly alwaysWritten: ReadonlyMap<string, unknown>;
 }
 
 const LEAF: Shape = { is: "leaf" };
-const FREE_MAP: MapShape = { is: "map", properties: new Map(), values: undefined, isClosed: false, alwaysWritten: new Set() };
+const FREE_MAP: MapShape = { is: "map", properties: new Map(), values: undefined, isClosed: false, alwaysWritten: new Map() };
 
 /** Worked out once per schema object; schemas live as long as their kind. */
 const shapes = new WeakMap<Schema, Shape>();
@@ -63,10 +63,6 @@ export function itemElement(shape: Extract<Shape, { is: "set" | "keyed" }>, item
   return text === "" ? undefined : `k:{${text}}`;
 }
 
-export function keyElement(key: string): string {
-  return fieldElement(key);
-}
-
 function computeShape(schema: Schema): Shape {
   if (schema.type === "array") return listShape(schema);
   if (schema.type !== "object" || schema["x-kubernetes-map-type"] === "atomic") return LEAF;
@@ -98,27 +94,32 @@ function keyedShape(item: Schema | undefined, keys: readonly string[]): Shape {
 }
 
 /**
- * Facts about Kubernetes' Go types that its schemas do not tell: these fields hold a struct, not a pointer to one, so they are
- * always part of the JSON. Nobody becomes their owner by setting a field inside.
+ * Facts about Kubernetes' Go types that its schemas do not tell: these fields hold a struct, not a pointer to one, or a list
+ * that is written when empty, so they are always part of the JSON. Nobody becomes their owner by setting something inside.
  */
-const STRUCT_FIELDS: ReadonlySet<string> = new Set([
+const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([
   "DeploymentSpec.strategy", "DeploymentSpec.template", "ReplicaSetSpec.template", "StatefulSetSpec.template", "StatefulSetSpec.updateStrategy",
   "DaemonSetSpec.template", "DaemonSetSpec.updateStrategy", "JobSpec.template", "CronJobSpec.jobTemplate", "JobTemplateSpec.spec", "JobTemplateSpec.metadata",
-  "PodTemplate.template", "PodTemplateSpec.metadata", "PodTemplateSpec.spec", "Container.resources", "EphemeralContainer.resources",
+  "PodTemplate.template", "PodTemplateSpec.metadata", "PodTemplateSpec.spec", "PodSpec.containers", "Container.resources", "EphemeralContainer.resources",
   "PersistentVolumeClaimSpec.resources", "PersistentVolumeClaimTemplate.spec", "HorizontalPodAutoscalerSpec.scaleTargetRef",
   "ServiceStatus.loadBalancer", "IngressStatus.loadBalancer", "NodeStatus.daemonEndpoints", "NodeStatus.nodeInfo", "NodeDaemonEndpoints.kubeletEndpoint",
-  "Event.source", "CoreEvent.source", "VolumeAttachmentSpec.source", "FlowSchemaSpec.priorityLevelConfiguration", "Endpoint.conditions",
+  "Event.source", "VolumeAttachmentSpec.source", "FlowSchemaSpec.priorityLevelConfiguration",
 ]);
 
-function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Schema>): ReadonlySet<string> {
-  const names = new Set<string>();
+const NO_FIELDS: unknown = Object.freeze({});
+const NO_ITEMS: unknown = Object.freeze([]);
+
+function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Schema>): ReadonlyMap<string, unknown> {
+  const fields = new Map<string, unknown>();
   const isKind = properties.has("apiVersion") && properties.has("kind") && properties.has("metadata");
-  if (isKind) names.add("metadata");
+  if (isKind) fields.set("metadata", NO_FIELDS);
   for (const [name, property] of properties) {
     // Types without protobuf tags are custom resources, which upstream keeps as plain maps: there, absent is absent.
-    if (property["x-protobuf-tag"] === undefined || property.type !== "object" || property.properties === undefined) continue;
-    if (property["x-kubernetes-map-type"] === "atomic") continue;
-    if ((isKind && (name === "spec" || name === "status")) || STRUCT_FIELDS.has(`${schema.title ?? ""}.${name}`)) names.add(name);
+    if (property["x-protobuf-tag"] === undefined) continue;
+    const isListed = ALWAYS_WRITTEN.has(`${schema.title ?? ""}.${name}`);
+    const isStruct = property.type === "object" && property.properties !== undefined && property["x-kubernetes-map-type"] !== "atomic";
+    if (isStruct && (isListed || (isKind && (name === "spec" || name === "status")))) fields.set(name, NO_FIELDS);
+    else if (isListed && property.type === "array") fields.set(name, NO_ITEMS);
   }
-  return names;
+  return fields;
 }

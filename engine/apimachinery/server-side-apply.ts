@@ -79,7 +79,9 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   const key = managerKey(identity);
   const last = managers.get(key);
   const merged = mergeIntent(schema, base, request.intent) as KubeObject; // a map laid over a map, with at least the intent's three fields
-  const object = prune(schema, merged, last?.fields ?? EMPTY_SET, set, managers, key);
+  const pruned = prune(schema, merged, last?.fields ?? EMPTY_SET, set, managers, key);
+  // A map or list that the intent wants empty went with its last item.
+  const object = pruned === merged ? merged : (mergeIntent(schema, pruned, request.intent) as KubeObject); // as above
 
   let others: Managers = managers;
   if (object !== base) {
@@ -116,9 +118,9 @@ function prune(schema: Schema, merged: KubeObject, last: FieldSet, set: FieldSet
   const everything = withNamedFields(schema, fieldSetOfObject(schema, merged));
   const without = withNamedFields(schema, fieldSetOfObject(schema, removeFields(schema, merged, lastNamed) ?? {}));
   // Own what is left after removing all of it, and what anybody claims: the rest is what may go.
-  const kept = removeFields(schema, merged, difference(everything, union(without, withNamedFields(schema, owned)))) ?? {};
+  const kept = removeFields(schema, merged, difference(everything, union(without, withNamedFields(schema, owned))), owned) ?? {};
   const keptNamed = withNamedFields(schema, fieldSetOfObject(schema, kept));
-  return removeFields(schema, merged, intersection(difference(everything, keptNamed), lastNamed)) as KubeObject; // names and kind are never in a stored set
+  return removeFields(schema, merged, intersection(difference(everything, keptNamed), lastNamed), owned) as KubeObject; // names and kind are never in a stored set
 }
 
 /** Fields that kubectl's own client-side apply set, and that nobody changed since, are no conflict for kubectl. */

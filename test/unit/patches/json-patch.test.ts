@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { applyJsonPatch } from "../../../engine/apimachinery/json-patch.ts";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { deepFreeze } from "../../../engine/lib/freeze.ts";
+
+const target = deepFreeze({ metadata: { labels: { a: "1", "x/y": "2" } }, list: [1, 2, 3] });
+
+function failure(operations: unknown): StatusError {
+  try {
+    applyJsonPatch(target, operations);
+  } catch (error) {
+    if (error instanceof StatusError) return error;
+    throw error;
+  }
+  throw new Error("expected a failure");
+}
+
+test.each([
+  ["add", [{ op: "add", path: "/metadata/labels/b", value: "3" }], { metadata: { labels: { a: "1", "x/y": "2", b: "3" } }, list: [1, 2, 3] }],
+  ["remove with an escaped name", [{ op: "remove", path: "/metadata/labels/x~1y" }], { metadata: { labels: { a: "1" } }, list: [1, 2, 3] }],
+  ["replace", [{ op: "replace", path: "/list/1", value: 9 }], { metadata: target.metadata, list: [1, 9, 3] }],
+  ["append", [{ op: "add", path: "/list/-", value: 4 }], { metadata: target.metadata, list: [1, 2, 3, 4] }],
+  ["move", [{ op: "move", from: "/metadata/labels/a", path: "/moved" }], { metadata: { labels: { "x/y": "2" } }, list: [1, 2, 3], moved: "1" }],
+  ["copy", [{ op: "copy", from: "/list/0", path: "/list/-" }], { metadata: target.metadata, list: [1, 2, 3, 1] }],
+  ["a test that holds", [{ op: "test", path: "/list", value: [1, 2, 3] }, { op: "remove", path: "/list" }], { metadata: target.metadata }],
+])("JSON patch: %s", (_, operations, expected) => {
+  expect(applyJsonPatch(target, deepFreeze(operations))).toEqual(expected);
+});
+
+test("later operations may write into what earlier ones inserted", () => {
+  const operations = deepFreeze([{ op: "add", path: "/new", value: {} }, { op: "add", path: "/new/a", value: 1 }]);
+  expect(applyJsonPatch(target, operations)).toMatchObject({ new: { a: 1 } });
+  expect(operations[0]).toEqual({ op: "add", path: "/new", value: {} });
+});
+
+test.each([
+  ["a failed test", [{ op: "test", path: "/list/0", value: 2 }]],
+  ["a path that does not exist", [{ op: "remove", path: "/metadata/labels/none" }]],
+  ["a parent that does not exist", [{ op: "add", path: "/none/a", value: 1 }]],
+  ["an index out of bounds", [{ op: "add", path: "/list/9", value: 1 }]],
+  ["a write to a prototype", [{ op: "add", path: "/__proto__/polluted", value: 1 }]],
+  ["a first operation that fits and a second that does not", [{ op: "remove", path: "/list" }, { op: "remove", path: "/list" }]],
+])("%s answers as recorded from upstream", (_, operations) => {
+  expect(failure(operations).status).toEqual({
+    kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "the server rejected our request due to an error in our request", reason: "Invalid", details: {}, code: 422,
+  });
+  expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+});
+
+test.each([
+  ["an object", { op: "add", path: "/a", value: 1 }],
+  ["an unknown operation", [{ op: "frobnicate", path: "/a" }]],
+  ["an operation without a value", [{ op: "add", path: "/a" }]],
+  ["an operation that is no object", ["add"]],
+  ["a path that is no pointer", [{ op: "add", path: "a", value: 1 }]],
+])("%s is a malformed JSON patch", (_, operations) => {
+  expect(failure(operations).status.code).toBe(400);
+});
+
+test("the number of operations is bounded", () => {
+  const error = failure(Array.from({ length: 10_001 }, () => ({ op: "test", path: "", value: 1 })));
+  expect(error.status).toMatchObject({ code: 413, message: "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001" });
+});
