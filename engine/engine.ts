@@ -179,7 +179,7 @@ async function waitUntilUsable(config: ServerConfig, { clock, progress }: Engine
     step.done(`${gitops.applications().length} applications`);
   } catch {
     const waiting = gitops.applications().filter((application) => application.health !== "Healthy");
-    step.failed(waiting.map((application) => `${application.name}: ${application.health} ${application.message}`).join("; ") || "not healthy yet");
+    step.failed(waiting.map((application) => `${application.name}: ${application.health} ${application.reason}`).join("; ") || "not healthy yet");
   }
 }
 

@@ -34,7 +34,7 @@ export function renderSummary(config: ServerConfig, engine: Pick<Engine, "gitUrl
   const lines = [
     `mainstay is ready: ${healthy} of ${applications.length} application${applications.length === 1 ? "" : "s"} healthy`,
     "",
-    ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.message === "" ? "" : `  ${application.message}`}`),
+    ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`),
     "",
     ...(engine.firstService === undefined ? [] : [`  Service        curl http://${engine.firstService}`]),
     ...(engine.gitUrl === undefined ? [`  Repository     ${config.repo} (branch ${config.branch})`] : [`  Repository     ${engine.gitUrl}`]),

@@ -1,0 +1,112 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
+import type { Host } from "./hosts.ts";
+
+const run = promisify(execFile);
+const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
+const nodeArgs = ["--disable-warning=ExperimentalWarning", main];
+
+export interface Mainstay {
+  readonly dataDir: string;
+  readonly kubeconfig: string;
+  /** What the server printed so far. */
+  output(): string;
+  /** Ends the server in order, as Ctrl-C does; pods stay. */
+  stop(): Promise<void>;
+  /** Ends the server's process without any warning. */
+  kill(): Promise<void>;
+  readonly process: ChildProcess;
+}
+
+/** A data directory with a short path: sockets in it must stay below 108 bytes. */
+export function makeDataDir(): string {
+  return mkdtempSync(path.join(os.tmpdir(), "ms-"));
+}
+
+/** Runs `mainstay server` on a host and waits until it says that it is ready. */
+export async function startMainstay(host: Host, dataDir: string, args: readonly string[] = [], timeoutMs = 90_000): Promise<Mainstay> {
+  return startProcess(host, dataDir, ["server", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", host.address, ...args], path.join(dataDir, "kubeconfig.yaml"), /^mainstay is ready/m, timeoutMs);
+}
+
+/** Runs `mainstay agent` on a host; it is ready when the API says so. */
+export async function startAgent(host: Host, dataDir: string, args: readonly string[]): Promise<Mainstay> {
+  return startProcess(host, dataDir, ["agent", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", host.address, ...args], "", undefined, 0);
+}
+
+/** Everything that a server or agent left on the host. */
+export async function resetMainstay(host: Host, dataDir: string): Promise<void> {
+  await host.exec(process.execPath, ...nodeArgs, "reset", "--data-dir", dataDir);
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** kubectl on the host against a cluster of this test. */
+export async function kubectl(host: Host, { kubeconfig }: Pick<Mainstay, "kubeconfig">, ...args: string[]): Promise<string> {
+  return host.exec("kubectl", "--kubeconfig", kubeconfig, ...args);
+}
+
+/** Asks again until the answer is right; fails with the last one. */
+export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) => boolean, timeoutMs = 60_000): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask().catch((error: unknown) => error as T); // a failure is an answer too, and a wrong one
+    if (!(answer instanceof Error) && isRight(answer)) return answer;
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs / 1000} s; last answer: ${answer instanceof Error ? answer.message : JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function startProcess(host: Host, dataDir: string, args: readonly string[], kubeconfig: string, ready: RegExp | undefined, timeoutMs: number): Promise<Mainstay> {
+  const [enter = "", ...words] = host.enter;
+  const child = spawn(enter, [...words, process.execPath, ...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  const mainstay: Mainstay = {
+    dataDir,
+    kubeconfig,
+    process: child,
+    output: () => output,
+    async stop() {
+      if (!isOver()) child.kill("SIGTERM");
+      await ended;
+    },
+    async kill() {
+      if (!isOver()) child.kill("SIGKILL");
+      await ended;
+    },
+  };
+  for (const deadline = performance.now() + timeoutMs; ready !== undefined && !ready.test(output); ) {
+    if (isOver() || performance.now() > deadline) {
+      await mainstay.stop();
+      throw new Error(`the server did not become ready:\n${output}\n${tail(path.join(dataDir, "mainstay.log"))}\n${tail(path.join(dataDir, "agent", "agent.log"))}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return mainstay;
+}
+
+function tail(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim().split("\n").slice(-15).join("\n");
+  } catch {
+    return "";
+  }
+}
+
+/** Whether this run may use network namespaces and containers; in CI it must. */
+export function requireRoot(): boolean {
+  if (process.getuid?.() === 0) return true;
+  if (process.env["CI"]) throw new Error("these tests need root, and CI must run them");
+  console.log("skipped: needs root for containers and network namespaces");
+  return false;
+}
+
+/** Runs a command and gives its output; for tools that are not the host's business. */
+export async function exec(command: string, ...args: string[]): Promise<string> {
+  return (await run(command, args, { maxBuffer: 64 << 20 })).stdout;
+}
