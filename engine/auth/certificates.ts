@@ -1,0 +1,131 @@
+import "reflect-metadata"; // the ASN.1 decorators of @peculiar/x509 register themselves through it
+import { randomBytes, webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+x509.cryptoProvider.set(webcrypto);
+
+/** A certificate with its private key, both PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a certificate is to say. */
+export interface CertificateRequest {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  readonly usage: "client" | "serving";
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** A new certificate authority. */
+export async function createAuthority(commonName: string, notBeforeMs: number, notAfterMs: number): Promise<KeyPair> {
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: [{ CN: [commonName] }],
+    notBefore: new Date(notBeforeMs),
+    notAfter: new Date(notAfterMs),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
+}
+
+/** A new key with a certificate for it. */
+export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+  const keys = await generateKeys();
+  return { certificate: await sign(authority, keys.publicKey, request), key: await exportKey(keys.privateKey) };
+}
+
+/**
+ * A certificate for the key of a signing request. Of the request only the key counts: who it is for is the caller's decision.
+ * Throws an Error when the request is malformed or not signed by its own key.
+ */
+export async function signRequest(authority: KeyPair, requestPem: string, request: CertificateRequest): Promise<string> {
+  let csr: x509.Pkcs10CertificateRequest;
+  try {
+    csr = new x509.Pkcs10CertificateRequest(requestPem);
+  } catch (error) {
+    throw new Error("the certificate request is not a PEM encoded PKCS #10 request", { cause: error });
+  }
+  if (!(await csr.verify())) throw new Error("the certificate request is not signed by its own key");
+  return sign(authority, await csr.publicKey.export(), request);
+}
+
+/** A key and a signing request for it, as an agent sends it to join. */
+export async function createSigningRequest(commonName: string): Promise<{ readonly request: string; readonly key: string }> {
+  const keys = await generateKeys();
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: [{ CN: [commonName] }], keys, signingAlgorithm: ALGORITHM });
+  return { request: request.toString("pem"), key: await exportKey(keys.privateKey) };
+}
+
+/** What matters of a certificate that exists already. Throws an Error for text that is none. */
+export function readCertificate(pem: string): { readonly commonName: string; readonly notBeforeMs: number; readonly notAfterMs: number; readonly names: readonly string[] } {
+  const certificate = new x509.X509Certificate(pem);
+  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items.map((name) => name.value) ?? [];
+  return { commonName: certificate.subjectName.getField("CN")[0] ?? "", notBeforeMs: certificate.notBefore.getTime(), notAfterMs: certificate.notAfter.getTime(), names };
+}
+
+/** Whether the authority has signed the certificate. */
+export async function isSignedBy(authority: KeyPair, pem: string): Promise<boolean> {
+  return new x509.X509Certificate(pem).verify({ publicKey: new x509.X509Certificate(authority.certificate), signatureOnly: true });
+}
+
+async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request: CertificateRequest): Promise<string> {
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const names = [
+    ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
+    ...(request.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
+  ];
+  const purpose = request.usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    issuer: issuer.subjectName.toJSON(),
+    // One relative name per organization: a user has as many groups.
+    subject: [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
+    notBefore: new Date(request.notBeforeMs),
+    notAfter: new Date(request.notAfterMs),
+    signingAlgorithm: ALGORITHM,
+    publicKey,
+    signingKey: await importKey(authority.key),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([purpose]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+    ],
+  });
+  return certificate.toString("pem");
+}
+
+async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = x509.PemConverter.decodeFirst(pem);
+  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
+}
+
+/** 128 random bits, positive: unpredictable, as browsers' rules want it. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString("hex");
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { createAuthority, isSignedBy, issueCertificate, readCertificate, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import { generateTokenKey } from "./service-account-token.ts";
+
+const DAY_MS = 86_400_000;
+const AUTHORITY_DAYS = 3650;
+const CERTIFICATE_DAYS = 365;
+/** Clocks of other machines may be behind ours. */
+const BACKDATE_MS = 5 * 60_000;
+/** A certificate is replaced when less than this part of its life is left. */
+const RENEW_SHARE = 0.3;
+
+/** A certificate of one's own, by the name of its file. */
+export type PkiRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterMs">;
+
+/** The cluster's keys in one directory, readable by their owner alone. Whatever is missing is made, whatever ends soon is renewed. */
+export class ClusterPki {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #authority: KeyPair;
+
+  private constructor(directory: string, clock: Clock, authority: KeyPair) {
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#authority = authority;
+  }
+
+  static async open(directory: string, clock: Clock): Promise<ClusterPki> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const nowMs = clock.now();
+    const known = await readPair(directory, "ca");
+    const authority = known ?? (await createAuthority(`mainstay-ca@${Math.floor(nowMs / 1000)}`, nowMs - BACKDATE_MS, nowMs + AUTHORITY_DAYS * DAY_MS));
+    if (known === undefined) await writePair(directory, "ca", authority);
+    return new ClusterPki(directory, clock, authority);
+  }
+
+  /** The authority's certificate, PEM: what clients trust, and what clients' certificates are checked against. */
+  get ca(): string {
+    return this.#authority.certificate;
+  }
+
+  /** The certificate kept under this name, or a new one when there is none that says this and lasts. */
+  async certificate(name: string, request: PkiRequest): Promise<KeyPair> {
+    const known = await readPair(this.#directory, name);
+    if (known !== undefined && (await this.#isGood(known.certificate, request))) return known;
+    const fresh = await issueCertificate(this.#authority, this.#dated(request));
+    await writePair(this.#directory, name, fresh);
+    return fresh;
+  }
+
+  /** Signs the key of somebody else's request; what the certificate says is ours to decide. */
+  sign(requestPem: string, request: PkiRequest): Promise<string> {
+    return signRequest(this.#authority, requestPem, this.#dated(request));
+  }
+
+  /** The key that signs service account tokens, PEM. */
+  tokenKey(): Promise<string> {
+    return this.#secret("service-account.key", generateTokenKey);
+  }
+
+  /** The secret by which machines join. */
+  async joinToken(): Promise<string> {
+    return (await this.#secret("join-token", () => randomBytes(24).toString("base64url"))).trim();
+  }
+
+  async #secret(file: string, make: () => string): Promise<string> {
+    const full = path.join(this.#directory, file);
+    const known = await readIfThere(full);
+    if (known !== undefined) return known;
+    const fresh = make();
+    await writePrivate(full, fresh);
+    return fresh;
+  }
+
+  #dated(request: PkiRequest): CertificateRequest {
+    const nowMs = this.#clock.now();
+    return { ...request, notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: nowMs + CERTIFICATE_DAYS * DAY_MS };
+  }
+
+  async #isGood(pem: string, request: PkiRequest): Promise<boolean> {
+    const nowMs = this.#clock.now();
+    const { commonName, notBeforeMs, notAfterMs, names } = readCertificate(pem);
+    const lasts = notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE && notBeforeMs <= nowMs;
+    const wanted = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])];
+    return lasts && commonName === request.commonName && wanted.every((name) => names.includes(name)) && (await isSignedBy(this.#authority, pem));
+  }
+}
+
+async function readPair(directory: string, name: string): Promise<KeyPair | undefined> {
+  const certificate = await readIfThere(path.join(directory, `${name}.crt`));
+  const key = await readIfThere(path.join(directory, `${name}.key`));
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+}
+
+async function writePair(directory: string, name: string, pair: KeyPair): Promise<void> {
+  // The key first: a certificate without its key would look complete.
+  await writePrivate(path.join(directory, `${name}.key`), pair.key);
+  await writePrivate(path.join(directory, `${name}.crt`), pair.certificate);
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new Error(`read ${file}`, { cause: error });
+  }
+}
+
+/** Whole or not at all, and never readable by others, not even for a moment. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await rename(temporary, file);
+}

@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { formatApiVersion } from "../apimachinery/group-version.ts";
+import type { ResourceDefinition, Subresource } from "../resources/define-resource.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { ResourceIndex } from "./resource-index.ts";
+
+/** A ready discovery document. */
+export interface Document {
+  readonly body: Buffer;
+  readonly etag: string;
+}
+
+const SCALE_KIND = { group: "autoscaling", version: "v1", kind: "Scale" };
+/** What may be done to a `status` or `scale`. */
+const PART_VERBS = ["get", "patch", "update"];
+
+/** All discovery documents, made once: the set of kinds does not change while a server runs. */
+export class Discovery {
+  readonly #resources: ResourceIndex;
+  readonly #documents = new Map<string, Document>();
+
+  constructor(resources: ResourceIndex) {
+    this.#resources = resources;
+  }
+
+  /** `apidiscovery.k8s.io/v2` for `/api` (the core group) or `/apis` (all others). */
+  aggregated(root: "api" | "apis"): Document {
+    return this.#document(`aggregated ${root}`, () => ({
+      kind: "APIGroupDiscoveryList",
+      apiVersion: "apidiscovery.k8s.io/v2",
+      metadata: {},
+      items: this.#groups(root).map(([group, versions]) => ({
+        metadata: group === "" ? {} : { name: group },
+        versions: versions.map((version) => ({ version, resources: this.#kinds(group, version).map(aggregatedResource), freshness: "Current" })),
+      })),
+    }));
+  }
+
+  /** `/api`. `address` is how the client reached us. */
+  coreVersions(address: string): Document {
+    return this.#document(`api ${address}`, () => ({ kind: "APIVersions", versions: this.#groups("api").flatMap(([, versions]) => versions), serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: address }] }));
+  }
+
+  /** `/apis`. */
+  groupList(): Document {
+    return this.#document("apis", () => ({ kind: "APIGroupList", apiVersion: "v1", groups: this.#groups("apis").map(([group, versions]) => apiGroup(group, versions)) }));
+  }
+
+  /** `/apis/GROUP`; undefined for a group that is not served. */
+  group(name: string): Document | undefined {
+    const found = this.#groups("apis").find(([group]) => group === name);
+    return found && this.#document(`apis/${name}`, () => ({ kind: "APIGroup", apiVersion: "v1", ...apiGroup(...found) }));
+  }
+
+  /** `/api/v1` and `/apis/GROUP/VERSION`; undefined for what is not served. */
+  resourceList(group: string, version: string): Document | undefined {
+    if (!this.#resources.hasGroupVersion(group, version)) return undefined;
+    const groupVersion = formatApiVersion(group, version);
+    return this.#document(`list ${groupVersion}`, () => ({ kind: "APIResourceList", ...(group === "" ? {} : { apiVersion: "v1" }), groupVersion, resources: this.#kinds(group, version).flatMap(legacyResources) }));
+  }
+
+  /** Every group version with its path below the root: `api/v1`, `apis/apps/v1`. */
+  groupVersions(): readonly { readonly path: string; readonly group: string; readonly version: string }[] {
+    return (["api", "apis"] as const).flatMap((root) =>
+      this.#groups(root).flatMap(([group, versions]) => versions.map((version) => ({ path: group === "" ? `api/${version}` : `apis/${group}/${version}`, group, version }))),
+    );
+  }
+
+  #kinds(group: string, version: string): readonly ResourceDefinition[] {
+    return this.#resources.all.filter((definition) => definition.group === group && definition.version === version).sort((a, b) => (a.resource < b.resource ? -1 : 1));
+  }
+
+  #groups(root: "api" | "apis"): readonly (readonly [string, readonly string[]])[] {
+    const groups = new Map<string, Set<string>>();
+    for (const { group, version } of this.#resources.all) {
+      if ((group === "") !== (root === "api")) continue;
+      groups.set(group, (groups.get(group) ?? new Set()).add(version));
+    }
+    return [...groups].map(([group, versions]) => [group, [...versions]] as const);
+  }
+
+  #document(key: string, make: () => object): Document {
+    let document = this.#documents.get(key);
+    if (document === undefined) {
+      const body = Buffer.from(`${JSON.stringify(make())}\n`);
+      document = { body, etag: `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"` };
+      this.#documents.set(key, document);
+    }
+    return document;
+  }
+}
+
+function apiGroup(group: string, versions: readonly string[]): object {
+  const entries = versions.map((version) => ({ groupVersion: `${group}/${version}`, version }));
+  return { name: group, versions: entries, preferredVersion: entries[0] };
+}
+
+function sortedVerbs(verbs: readonly string[]): readonly string[] {
+  return [...verbs].sort();
+}
+
+interface SubresourceFacts {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+}
+
+/** What a subresource takes and gives. */
+export function subresourceFacts(definition: ResourceDefinition, subresource: Subresource<KubeObject>): SubresourceFacts {
+  if ("scale" in subresource) return { ...SCALE_KIND, verbs: PART_VERBS };
+  if ("verbs" in subresource) return { group: subresource.group, version: subresource.version, kind: subresource.kind, verbs: subresource.verbs };
+  return { group: definition.group, version: definition.version, kind: definition.kind, verbs: PART_VERBS };
+}
+
+function aggregatedResource(definition: ResourceDefinition): object {
+  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
+  return {
+    resource,
+    responseKind: { group, version, kind },
+    scope: namespaced ? "Namespaced" : "Cluster",
+    singularResource: singular,
+    verbs: sortedVerbs(verbs),
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categories.length === 0 ? {} : { categories }),
+    ...(subresources.length === 0 ? {} : { subresources: bySubresourceName(subresources).map((subresource) => aggregatedSubresource(definition, subresource)) }),
+  };
+}
+
+function aggregatedSubresource(definition: ResourceDefinition, subresource: Subresource<KubeObject>): object {
+  const { group, version, kind, verbs } = subresourceFacts(definition, subresource);
+  return { subresource: subresource.name, responseKind: { group, version, kind }, verbs: sortedVerbs(verbs) };
+}
+
+function legacyResources(definition: ResourceDefinition): object[] {
+  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
+  return [
+    { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }) },
+    ...bySubresourceName(subresources).map((subresource) => {
+      const facts = subresourceFacts(definition, subresource);
+      const isForeign = facts.group !== group || facts.version !== version;
+      return { name: `${resource}/${subresource.name}`, singularName: "", namespaced, ...(isForeign ? { group: facts.group, version: facts.version } : {}), kind: facts.kind, verbs: sortedVerbs(facts.verbs) };
+    }),
+  ];
+}
+
+function bySubresourceName(list: readonly Subresource<KubeObject>[]): readonly Subresource<KubeObject>[] {
+  return [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

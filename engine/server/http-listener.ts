@@ -1,0 +1,175 @@
+import type { AddressInfo } from "node:net";
+import type { Http2SecureServer } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import Fastify, { type FastifyReply, type FastifyRequest, type RouteGenericInterface } from "fastify";
+import { StatusError } from "../apimachinery/status-error.ts";
+import type { Authenticator } from "../auth/authenticate.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import { sleep } from "../lib/clock.ts";
+import type { ApiServer } from "./api-server.ts";
+import { credentialsOf, impersonate, type RawRequest } from "./http/peer.ts";
+import { writeAnswer, type RawResponse } from "./http/response.ts";
+import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
+import { KindSchemas } from "./kind-schemas.ts";
+import type { CertificateSigner } from "./node-join.ts";
+import type { NodeTransport } from "./node-proxy.ts";
+import { Paths } from "./paths.ts";
+
+export interface HttpListenerOptions {
+  readonly server: ApiServer;
+  readonly authenticator: Authenticator;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** PEM; clients' certificates are checked against it. */
+  readonly ca: string;
+  /** Our own certificate; asked for again from time to time, so that it can be renewed. */
+  readonly serving: () => Promise<KeyPair>;
+  readonly signer?: CertificateSigner;
+  readonly nodes?: NodeTransport;
+  /** What /readyz waits for; true when absent. */
+  readonly isStarted?: () => boolean;
+}
+
+export interface HttpListener {
+  readonly host: string;
+  readonly port: number;
+  /** Ends all watches and connections. */
+  close(): Promise<void>;
+}
+
+type SecureRequest = FastifyRequest<RouteGenericInterface, Http2SecureServer>;
+type SecureReply = FastifyReply<RouteGenericInterface, Http2SecureServer>;
+
+/** Upstream's bound for a request's body. */
+const BODY_BYTES_MAX = 3 * 1024 * 1024;
+const STREAMS_MAX = 1000;
+const RENEW_CHECK_MS = 6 * 3_600_000;
+/** How long requests may go on after a close. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** Puts HTTP/2 and HTTP/1.1 over TLS before an API server. It translates; it decides nothing. */
+export async function openHttpListener(options: HttpListenerOptions): Promise<HttpListener> {
+  const { server, host } = options;
+  const { clock, logger } = server.parts;
+  const parts: ServeParts = {
+    server,
+    schemas: new KindSchemas(server.parts.resources),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }) }),
+    ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+  };
+  const closing = new AbortController();
+  const app = await createApp(options);
+  const connections = new Connections(app.server);
+  const active = new Set<Promise<void>>();
+  app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply));
+  app.all("/*", (request, reply) => {
+    reply.hijack();
+    const work = respond(options, parts, request, reply, closing.signal);
+    active.add(work);
+    void work.finally(() => active.delete(work));
+  });
+  await app.listen({ host, port: options.port });
+  const renewing = renewForever(options, app.server, closing.signal);
+  const { port } = app.server.address() as AddressInfo; // it listens on TCP
+  logger.info("the API is served", { host, port });
+  return {
+    host,
+    port,
+    async close() {
+      closing.abort();
+      const patience = new AbortController();
+      await Promise.race([Promise.all(active), sleep(clock, CLOSE_GRACE_MS, patience.signal).catch(() => {})]);
+      patience.abort();
+      connections.destroy();
+      await Promise.all([app.close(), renewing]);
+    },
+  };
+}
+
+async function createApp({ ca, serving }: HttpListenerOptions) {
+  const { certificate, key } = await serving();
+  const app = Fastify({
+    http2: true,
+    // Node's default ends idle connections after 72 s, and with them the streams of quiet watches.
+    http2SessionTimeout: 0,
+    https: { allowHTTP1: true, cert: certificate, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", settings: { maxConcurrentStreams: STREAMS_MAX } },
+    bodyLimit: BODY_BYTES_MAX,
+    logger: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 4096 },
+  });
+  app.removeAllContentTypeParsers();
+  // Which types are understood depends on the address; unknown ones are refused there, as Status objects.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  return app;
+}
+
+async function respond(options: HttpListenerOptions, parts: ServeParts, request: SecureRequest, reply: SecureReply, closing: AbortSignal): Promise<void> {
+  const raw = reply.raw as unknown as RawResponse; // node's response of either protocol version
+  const gone = new AbortController();
+  raw.on("close", () => gone.abort());
+  const { headers, method } = request;
+  const auditId = auditIdOf(request, options);
+  const url = new URL(request.raw.url ?? "/", "https://unused");
+  try {
+    const caller = await options.authenticator.authenticate(credentialsOf(request.raw as unknown as RawRequest, headers)); // read as declared there
+    const user = await impersonate(caller, headers, options.server.parts.authorizer);
+    const body = Buffer.isBuffer(request.body) ? request.body : undefined;
+    await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]) }, raw, auditId);
+  } catch (error) {
+    await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+  }
+}
+
+/** Requests that fail before they reach us: bodies that are too long, broken ones. */
+async function refuse(parts: ServeParts, error: unknown, request: SecureRequest, reply: SecureReply): Promise<void> {
+  reply.hijack();
+  const { code, statusCode } = error as { readonly code?: string; readonly statusCode?: number }; // Fastify's errors carry them
+  const status =
+    code === "FST_ERR_CTP_BODY_TOO_LARGE"
+      ? new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${BODY_BYTES_MAX}`, {})
+      : statusCode !== undefined && statusCode < 500
+        ? new StatusError("BadRequest", error instanceof Error ? error.message : "bad request")
+        : error;
+  const answer = failureAnswer(parts, { headers: request.headers, path: request.url }, status);
+  await writeAnswer(reply.raw as unknown as RawResponse, answer, { auditId: "", acceptEncoding: "", isHead: false });
+}
+
+function auditIdOf(request: SecureRequest, { server }: HttpListenerOptions): string {
+  const given = request.headers["audit-id"];
+  return typeof given === "string" && /^[\w-]{1,64}$/.test(given) ? given : server.parts.random.uuid();
+}
+
+async function renewForever({ serving, ca, server }: HttpListenerOptions, tls: Http2SecureServer, signal: AbortSignal): Promise<void> {
+  let current = await serving();
+  while (!signal.aborted) {
+    try {
+      await sleep(server.parts.clock, RENEW_CHECK_MS, signal);
+      const next = await serving();
+      if (next.certificate === current.certificate) continue;
+      tls.setSecureContext({ cert: next.certificate, key: next.key, ca });
+      current = next;
+      server.parts.logger.info("the serving certificate was renewed");
+    } catch (error) {
+      if (signal.aborted) return;
+      server.parts.logger.warn("the serving certificate could not be renewed, trying again later", { error });
+    }
+  }
+}
+
+/** Open connections, to be cut when the listener closes: an idle HTTP/2 session would keep it open for ever. */
+class Connections {
+  readonly #sockets = new Set<TLSSocket>();
+
+  constructor(server: Http2SecureServer) {
+    server.on("secureConnection", (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

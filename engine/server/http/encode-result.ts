@@ -1,0 +1,114 @@
+import type { EncodedObject, ObjectList } from "../../apimachinery/api-request.ts";
+import { formatApiVersion } from "../../apimachinery/group-version.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
+import { wrapProtobufList, type ListMetadata } from "../../apimachinery/protobuf-frames.ts";
+import type { Status } from "../../apimachinery/status-error.ts";
+import { partialObjectMetadata, partialObjectMetadataList, tableOf, type IncludeObject, type TableColumn } from "../../apimachinery/table.ts";
+import { formatYaml } from "../../apimachinery/yaml.ts";
+import { ageColumn, nameColumn } from "../../resources/columns.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { KindSchemas } from "../kind-schemas.ts";
+import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, type Representation } from "./negotiation.ts";
+
+export interface EncodeContext {
+  readonly definition: ResourceDefinition;
+  readonly schemas: KindSchemas;
+  readonly representation: Representation;
+  readonly includeObject: IncludeObject;
+  readonly now: () => number;
+}
+
+const CONTENT_TYPES = { json: JSON_TYPE, yaml: YAML_TYPE, protobuf: PROTOBUF_TYPE };
+const META_VERSION = "meta.k8s.io/v1";
+
+export function contentTypeOf({ encoding }: Representation): string {
+  return CONTENT_TYPES[encoding];
+}
+
+export function encodeObject(encoded: EncodedObject, context: EncodeContext): Buffer {
+  const { representation, schemas, includeObject, now, definition } = context;
+  if (representation.form === "table") {
+    const { resourceVersion } = encoded.object.metadata;
+    return toText(tableOf(columnsOf(definition), [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now() }), representation);
+  }
+  if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object), schemas) : objectProtobuf(encoded, schemas);
+  if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object), representation);
+  return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
+}
+
+export function encodeList(list: ObjectList, context: EncodeContext): Buffer {
+  const { definition, representation, schemas, includeObject, now } = context;
+  const metadata: ListMetadata = {
+    resourceVersion: list.resourceVersion,
+    ...(list.continue === undefined ? {} : { continue: list.continue }),
+    ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
+  };
+  const objects = () => list.items.map((item) => item.object);
+  const apiVersion = formatApiVersion(definition.group, definition.version);
+  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now() }), representation);
+  if (representation.encoding === "protobuf") {
+    if (representation.form === "object") return wrapProtobufList(apiVersion, definition.listKind, metadata, list.items.map((item) => rawProtobuf(item, schemas)));
+    const schema = schemas.find(META_VERSION, "PartialObjectMetadata") ?? {};
+    return wrapProtobufList(META_VERSION, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
+  }
+  if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects()), representation);
+  if (representation.encoding === "yaml") {
+    const items = list.items.map((item) => JSON.parse(item.itemJson().toString("utf8")) as unknown);
+    return toText({ kind: definition.listKind, apiVersion, metadata, items }, representation);
+  }
+  return jsonList(definition.listKind, apiVersion, metadata, list.items);
+}
+
+export function encodeStatus(status: Status, representation: Representation, schemas: KindSchemas): Buffer {
+  // A delete that succeeded says no code, as upstream's does not.
+  const { code, ...rest } = status;
+  const shown = code === 200 ? rest : status;
+  return representation.encoding === "protobuf" ? protobufOf(shown as unknown as KubeObject, schemas) : toText(shown, representation);
+}
+
+const rawCache = new WeakMap<EncodedObject, Buffer>();
+
+/** The bare message of an object; like its JSON it is made once for all readers. */
+function rawProtobuf(encoded: EncodedObject, schemas: KindSchemas): Buffer {
+  let raw = rawCache.get(encoded);
+  if (raw === undefined) {
+    const { apiVersion, kind } = encoded.object;
+    const schema = schemas.find(apiVersion, kind);
+    if (schema === undefined) throw new Error(`no schema for ${apiVersion} ${kind}`);
+    raw = encodeProtobuf(schema, encoded.object);
+    rawCache.set(encoded, raw);
+  }
+  return raw;
+}
+
+export function objectProtobuf(encoded: EncodedObject, schemas: KindSchemas): Buffer {
+  return wrapUnknown(encoded.object.apiVersion, encoded.object.kind, rawProtobuf(encoded, schemas));
+}
+
+/** An object that nobody shares, such as a Status or a bookmark. */
+export function protobufOf(object: { readonly apiVersion: string; readonly kind: string }, schemas: KindSchemas): Buffer {
+  const schema = schemas.find(object.apiVersion, object.kind);
+  if (schema === undefined) throw new Error(`no schema for ${object.apiVersion} ${object.kind}`);
+  return wrapUnknown(object.apiVersion, object.kind, encodeProtobuf(schema, object));
+}
+
+/** Kinds without columns of their own, reviews for one, are shown by name and age. */
+export function columnsOf(definition: ResourceDefinition): readonly TableColumn<KubeObject>[] {
+  return definition.columns.length > 0 ? definition.columns : [nameColumn, ageColumn];
+}
+
+function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[]): Buffer {
+  const comma = Buffer.from(",");
+  const parts: Buffer[] = [Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push(comma);
+    parts.push(item.itemJson());
+  }
+  parts.push(Buffer.from("]}\n"));
+  return Buffer.concat(parts);
+}
+
+function toText(value: unknown, { encoding }: Representation): Buffer {
+  return Buffer.from(encoding === "yaml" ? formatYaml(value) : `${JSON.stringify(value)}\n`);
+}

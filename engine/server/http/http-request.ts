@@ -1,0 +1,118 @@
+import type { ApiRequest, FieldValidation, UserInfo, WriteOptions } from "../../apimachinery/api-request.ts";
+import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
+import { parseListOptions } from "../../apimachinery/list-options.ts";
+import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
+import { unsupportedMethod } from "../filters.ts";
+import { bodyKindOf } from "../subresources.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { parseObjectBody, parseOptionsBody, parsePatchBody, type SchemaLookup } from "./request-body.ts";
+import type { RequestInfo } from "./request-info.ts";
+
+/** An HTTP request as far as it is the same over any version of the protocol. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer | undefined;
+  readonly user: UserInfo;
+  readonly signal: AbortSignal;
+}
+
+export function header(request: HttpRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : value?.[0];
+}
+
+type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
+
+/** The verb that a method and an address mean together. Throws 405 where they mean nothing. */
+export function verbOf(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] {
+  const isNamed = info.name !== undefined;
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      if (isNamed && info.subresource !== undefined) return "get";
+      return isTrue(query.get("watch")) ? "watch" : isNamed ? "get" : "list";
+    case "POST":
+      return "create";
+    case "PUT":
+      if (isNamed) return "update";
+      break;
+    case "PATCH":
+      if (isNamed) return "patch";
+      break;
+    case "DELETE":
+      return isNamed ? "delete" : "deletecollection";
+  }
+  throw unsupportedMethod();
+}
+
+/** The transport-independent request that an HTTP request stands for. */
+export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup): ApiRequest {
+  const { query, body } = http;
+  const verb = verbOf(http.method, info, query);
+  const contentType = header(http, "content-type");
+  const base = {
+    user: http.user,
+    userAgent: header(http, "user-agent") ?? "",
+    resource: { group: info.group, version: info.version, resource: info.resource },
+    ...(info.subresource === undefined ? {} : { subresource: info.subresource }),
+    namespace: info.namespace,
+    signal: http.signal,
+  };
+  const name = info.name ?? "";
+  switch (verb) {
+    case "get":
+      return { ...base, verb, name, ...(query.get("resourceVersion") ? { resourceVersion: query.get("resourceVersion") ?? "" } : {}) };
+    case "list":
+      return { ...base, verb, options: parseListOptions(query) };
+    case "watch":
+      return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: parseListOptions(query) };
+    case "delete":
+      return { ...base, verb, name, options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
+    case "deletecollection":
+      return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
+    case "patch": {
+      const options = parseWriteOptions(query, "PatchOptions");
+      const { patchType, value, duplicateFields } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
+      return { ...base, verb, name, patchType, body: value, options: { ...options, ...duplicates(duplicateFields) } };
+    }
+    case "create":
+    case "update": {
+      if (verb === "create" && info.name !== undefined && info.subresource === undefined) throw unsupportedMethod();
+      const options = parseWriteOptions(query, verb === "create" ? "CreateOptions" : "UpdateOptions");
+      const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
+      const { value, duplicateFields } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
+      const write = { body: value, options: { ...options, ...duplicates(duplicateFields) } };
+      return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };
+    }
+  }
+}
+
+/** The query options of a write; `kind` names them in messages. */
+export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
+  const validation = query.get("fieldValidation") || "Warn";
+  const dryRun = query.getAll("dryRun").filter((value) => value !== "");
+  const errors = [
+    ...dryRunErrors(dryRun),
+    ...(["Ignore", "Warn", "Strict"].includes(validation) ? [] : [unsupportedValue("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])]),
+  ];
+  if (errors.length > 0) throw invalid("meta.k8s.io", kind, "", errors);
+  return {
+    fieldValidation: validation as FieldValidation, // checked above
+    ...(dryRun.length > 0 ? { dryRun: true } : {}),
+    ...(query.get("fieldManager") ? { fieldManager: query.get("fieldManager") ?? "" } : {}),
+    ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
+  };
+}
+
+function duplicates(fields: readonly string[]): Pick<WriteOptions, "duplicateFields"> {
+  return fields.length === 0 ? {} : { duplicateFields: fields };
+}
+
+/** As upstream reads flags in queries: present and neither `false` nor `0`. */
+function isTrue(text: string | null): boolean {
+  return text !== null && text !== "false" && text !== "0";
+}
+

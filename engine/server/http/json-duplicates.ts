@@ -1,0 +1,59 @@
+/**
+ * The paths of keys that a JSON text names twice in one object, as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
+ * The text must be valid JSON: `JSON.parse`, which keeps the last of them silently, has accepted it.
+ */
+export function findDuplicateKeys(text: string): readonly string[] {
+  const duplicates: string[] = [];
+  const stack: Frame[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    const top = stack[stack.length - 1];
+    if (char === QUOTE) {
+      const end = endOfString(text, at);
+      if (top?.is === "object" && top.expectsKey) {
+        noteKey(text.slice(at, end + 1), top, stack, duplicates);
+        top.expectsKey = false;
+      }
+      at = end;
+    } else if (char === OPEN_OBJECT) stack.push({ is: "object", keys: new Set(), key: "", expectsKey: true });
+    else if (char === OPEN_LIST) stack.push({ is: "list", index: 0 });
+    else if (char === CLOSE_OBJECT || char === CLOSE_LIST) stack.pop();
+    else if (char === COMMA) {
+      if (top?.is === "object") top.expectsKey = true;
+      else if (top !== undefined) top.index++;
+    }
+  }
+  return duplicates;
+}
+
+type Frame = { readonly is: "object"; readonly keys: Set<string>; key: string; expectsKey: boolean } | { readonly is: "list"; index: number };
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const COMMA = 0x2c;
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return at;
+}
+
+function noteKey(quoted: string, frame: Extract<Frame, { readonly is: "object" }>, stack: readonly Frame[], duplicates: string[]): void {
+  const key = quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+  frame.key = key;
+  if (frame.keys.has(key)) {
+    const path = pathOf(stack);
+    if (!duplicates.includes(path)) duplicates.push(path);
+  }
+  frame.keys.add(key);
+}
+
+function pathOf(stack: readonly Frame[]): string {
+  let path = "";
+  for (const frame of stack) path += frame.is === "list" ? `[${frame.index}]` : path === "" ? frame.key : `.${frame.key}`;
+  return path;
+}

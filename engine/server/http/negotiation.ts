@@ -1,0 +1,81 @@
+import type { IncludeObject } from "../../apimachinery/table.ts";
+import { StatusError } from "../../apimachinery/status-error.ts";
+
+export const JSON_TYPE = "application/json";
+export const YAML_TYPE = "application/yaml";
+export const PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf";
+
+/** How an answer is to be written. */
+export interface Representation {
+  readonly encoding: "json" | "yaml" | "protobuf";
+  readonly form: "object" | "table" | "partial";
+}
+
+export interface Available {
+  /** Kinds of our own have no protobuf form. */
+  readonly protobuf: boolean;
+  /** Only what is read as objects can be shown as tables or reduced to metadata. */
+  readonly forms: boolean;
+}
+
+interface MediaRange {
+  readonly type: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly quality: number;
+}
+
+/** The first of the client's wishes that can be met, in the client's order of preference. Throws 406 when there is none. */
+export function negotiate(accept: string | undefined, available: Available): Representation {
+  const found = tryNegotiate(accept, available);
+  if (found !== undefined) return found;
+  const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf ? [PROTOBUF_TYPE] : [])];
+  throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
+}
+
+export function tryNegotiate(accept: string | undefined, available: Available): Representation | undefined {
+  if (accept === undefined || accept.trim() === "") return { encoding: "json", form: "object" };
+  for (const range of parseAccept(accept)) {
+    const encoding = encodingOf(range.type, available);
+    const form = formOf(range.parameters, available);
+    if (encoding === undefined || form === undefined) continue;
+    if (form === "table" && encoding === "protobuf") continue;
+    return { encoding, form };
+  }
+  return undefined;
+}
+
+/** Accept's media ranges, best first; equal ones stay in the order they were written in. */
+export function parseAccept(accept: string): readonly MediaRange[] {
+  return accept
+    .split(",")
+    .map((clause) => {
+      const [type = "", ...rest] = clause.split(";").map((part) => part.trim());
+      const parameters = new Map(rest.map((part) => [part.split("=")[0]?.toLowerCase() ?? "", part.slice(part.indexOf("=") + 1)] as const));
+      const quality = Number(parameters.get("q") ?? 1);
+      return { type: type.toLowerCase(), parameters, quality: Number.isNaN(quality) ? 1 : quality };
+    })
+    .filter((range) => range.quality > 0)
+    .sort((a, b) => b.quality - a.quality);
+}
+
+/** How much of each object a table's rows carry; anything else is a 400. */
+export function parseIncludeObject(text: string | null): IncludeObject {
+  if (text === null || text === "" || text === "Metadata") return "Metadata";
+  if (text === "None" || text === "Object") return text;
+  throw new StatusError("BadRequest", `unrecognized includeObject value: ${JSON.stringify(text)}`);
+}
+
+function encodingOf(type: string, available: Available): Representation["encoding"] | undefined {
+  if (type === JSON_TYPE || type === "*/*" || type === "application/*") return "json";
+  if (type === YAML_TYPE) return "yaml";
+  return type === PROTOBUF_TYPE && available.protobuf ? "protobuf" : undefined;
+}
+
+function formOf(parameters: ReadonlyMap<string, string>, available: Available): Representation["form"] | undefined {
+  const as = parameters.get("as");
+  if (as === undefined) return "object";
+  if (!available.forms || parameters.get("g") !== "meta.k8s.io" || !["v1", "v1beta1"].includes(parameters.get("v") ?? "")) return undefined;
+  // v1beta1 is offered by old clients beside v1 and has the same fields; the answer is v1 in any case.
+  if (as === "Table") return "table";
+  return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "partial" : undefined;
+}

@@ -1,0 +1,125 @@
+import type { PatchType } from "../../apimachinery/api-request.ts";
+import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
+import type { Schema } from "../../apimachinery/schema.ts";
+import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
+import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { findDuplicateKeys } from "./json-duplicates.ts";
+import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
+
+export interface ParsedBody {
+  readonly value: unknown;
+  readonly duplicateFields: readonly string[];
+}
+
+/** Finds the schema of a kind that may be in a protobuf body. */
+export type SchemaLookup = (apiVersion: string, kind: string) => Schema | undefined;
+
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
+  "application/json-patch+json": "json",
+  "application/merge-patch+json": "merge",
+  "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
+};
+
+/** `application/json; charset=utf-8` without its parameters. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  return (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+}
+
+/** The object in a request's body. Throws 415 for other types and upstream's 400 for text that cannot be read. */
+export function parseObjectBody(contentType: string | undefined, bytes: Buffer, kind: string, schemas: SchemaLookup): ParsedBody {
+  switch (mediaTypeOf(contentType)) {
+    case "":
+    case JSON_TYPE:
+      return parseJson(bytes, kind);
+    case YAML_TYPE:
+      return { value: parseYaml(bytes, kind), duplicateFields: [] };
+    case PROTOBUF_TYPE:
+      return { value: parseProtobuf(bytes, schemas), duplicateFields: [] };
+    default:
+      throw new StatusError("UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${JSON_TYPE}, ${YAML_TYPE}, ${PROTOBUF_TYPE}`);
+  }
+}
+
+/** A patch and its type. Throws 415 for types that are none. */
+export function parsePatchBody(contentType: string | undefined, bytes: Buffer): ParsedBody & { readonly patchType: PatchType } {
+  const patchType = PATCH_TYPES[mediaTypeOf(contentType)];
+  if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
+  if (patchType === "apply") {
+    try {
+      return { patchType, value: singleDocument(bytes), duplicateFields: [] };
+    } catch (error) {
+      throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const text = bytes.toString("utf8");
+  try {
+    return { patchType, value: JSON.parse(text) as unknown, duplicateFields: findDuplicateKeys(text) };
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${describeJsonError(text, error)}`);
+  }
+}
+
+/** The options in the body of a delete; undefined when there is none. */
+export function parseOptionsBody(contentType: string | undefined, bytes: Buffer | undefined, schemas: SchemaLookup): unknown {
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const { value } = parseObjectBody(contentType, bytes, "DeleteOptions", schemas);
+  if (typeof value !== "object" || value === null) return undefined;
+  // Clients send them under many group versions; only the kind says what they are.
+  const { kind, apiVersion: _apiVersion, ...options } = value as Record<string, unknown>;
+  if (kind !== undefined && kind !== "DeleteOptions") throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${String(kind)}`);
+  return options;
+}
+
+function parseJson(bytes: Buffer, kind: string): ParsedBody {
+  const text = bytes.toString("utf8");
+  try {
+    return { value: JSON.parse(text) as unknown, duplicateFields: findDuplicateKeys(text) };
+  } catch (error) {
+    throw unrecognized(kind, describeJsonError(text, error), text);
+  }
+}
+
+function parseYaml(bytes: Buffer, kind: string): unknown {
+  try {
+    return singleDocument(bytes);
+  } catch (error) {
+    throw unrecognized(kind, error instanceof Error ? error.message : String(error), bytes.toString("utf8"));
+  }
+}
+
+function singleDocument(bytes: Buffer): unknown {
+  const documents = parseYamlDocuments(bytes.toString("utf8"));
+  if (documents.length > 1) throw new Error("the body holds more than one YAML document");
+  return documents[0]?.value;
+}
+
+function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {
+  let envelope: ReturnType<typeof unwrapUnknown>;
+  try {
+    envelope = unwrapUnknown(bytes);
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : String(error));
+  }
+  const { apiVersion, kind, raw } = envelope;
+  const schema = schemas(apiVersion, kind);
+  if (schema === undefined) throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
+  try {
+    return { apiVersion, kind, ...decodeProtobuf(schema, raw) };
+  } catch (error) {
+    throw badRequest(`cannot decode the protobuf ${kind}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function unrecognized(kind: string, why: string, text: string): StatusError {
+  const shown = text.length > 200 ? `${text.slice(0, 200)} ...` : text;
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${shown})`);
+}
+
+/** V8's message about broken JSON in the words of Go's parser, which clients know. */
+function describeJsonError(text: string, error: unknown): string {
+  const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+  const at = position === undefined ? text.length : Number(position);
+  return at >= text.trimEnd().length ? "unexpected end of JSON input" : `invalid character ${JSON.stringify(text[at]).replace(/^"|"$/g, "'")} looking for beginning of value`;
+}
+

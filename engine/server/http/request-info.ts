@@ -1,0 +1,41 @@
+/** What a URL's path addresses, after upstream's RequestInfo. */
+export type RequestInfo =
+  | {
+      readonly is: "resource";
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+      readonly namespace: string;
+      readonly name?: string;
+      readonly subresource?: string;
+      /** What follows the subresource, for proxies. */
+      readonly rest: readonly string[];
+    }
+  | { readonly is: "path"; readonly path: string };
+
+/** Subresources of a namespace itself; any other second part after its name is a resource inside it. */
+const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize"]);
+
+export function parseRequestPath(path: string): RequestInfo {
+  const parts = path.split("/").filter((part) => part !== "").map(decodePart);
+  const [root, ...others] = parts;
+  const [group, version, tail] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
+  if (group === undefined || version === undefined || tail === undefined || tail.length === 0) return { is: "path", path };
+  const place = { is: "resource" as const, group, version };
+  if (tail[0] === "namespaces" && tail.length >= 3 && !(tail.length === 3 && NAMESPACE_SUBRESOURCES.has(tail[2] ?? ""))) {
+    return { ...place, namespace: tail[1] ?? "", ...named(tail.slice(2)) };
+  }
+  return { ...place, namespace: "", ...named(tail) };
+}
+
+function named([resource = "", name, subresource, ...rest]: readonly string[]) {
+  return { resource, ...(name === undefined ? {} : { name }), ...(subresource === undefined ? {} : { subresource }), rest };
+}
+
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // not an escape: it names nothing that exists
+  }
+}

@@ -1,0 +1,126 @@
+import { pipeline } from "node:stream/promises";
+import type { Writable } from "node:stream";
+import type { ApiResult } from "../../apimachinery/api-request.ts";
+import { internalError, StatusError } from "../../apimachinery/status-error.ts";
+import { accessDenied, type AuthorizationAttributes } from "../../auth/authorize.ts";
+import { isAbort } from "../../lib/abort.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { ApiServer } from "../api-server.ts";
+import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
+import type { NodeTransport } from "../node-proxy.ts";
+import type { Paths } from "../paths.ts";
+import { planLogs } from "../pod-logs.ts";
+import { bodyKindOf } from "../subresources.ts";
+import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
+import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
+import { negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
+import { parseRequestPath, type RequestInfo } from "./request-info.ts";
+import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
+import { watchFramer } from "./watch-frames.ts";
+import { writeWatch } from "./watch-response.ts";
+
+export interface ServeParts {
+  readonly server: ApiServer;
+  readonly paths: Paths;
+  readonly schemas: KindSchemas;
+  /** Without one there are no logs to be read. */
+  readonly nodes?: NodeTransport;
+}
+
+type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
+
+/** Answers one HTTP request of an authenticated user, failures included; never rejects. */
+export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
+  const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD" };
+  try {
+    const info = parseRequestPath(http.path);
+    const isServed = info.is === "resource" && parts.server.parts.resources.hasGroupVersion(info.group, info.version);
+    if (!isServed) return await writeAnswer(raw, await pathAnswer(parts, http), transport);
+    const answer = await resourceAnswer(parts, http, info, raw, auditId);
+    if (answer !== undefined) await writeAnswer(raw, answer, transport);
+  } catch (error) {
+    if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
+    await writeAnswer(raw, failureAnswer(parts, http, error), transport);
+  }
+}
+
+/** A failure as a Status, in the encoding that the client prefers. */
+export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown): Answer {
+  if (!(error instanceof StatusError)) server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
+  const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
+  const accept = http.headers["accept"];
+  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? { encoding: "json", form: "object" };
+  const retry = status.details?.retryAfterSeconds;
+  return { code: status.code, contentType: contentTypeOf(representation), body: encodeStatus(status, representation, schemas), headers: retry === undefined ? {} : { "retry-after": String(retry) } };
+}
+
+async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Promise<Answer> {
+  await authorize(server, { is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path });
+  return (await paths.answer(http)) ?? { code: 404, contentType: "text/plain; charset=utf-8", body: Buffer.from("404 page not found\n") };
+}
+
+/** Undefined when the answer has been streamed. */
+async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<Answer | undefined> {
+  const { server } = parts;
+  const definition = server.parts.resources.find(info);
+  if (definition === undefined) {
+    await authorize(server, attributesOf(http, info));
+    throw new StatusError("NotFound", "the server could not find the requested resource", {});
+  }
+  if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
+  if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
+    await authorize(server, attributesOf(http, info));
+    throw new StatusError("NotFound", "the server could not find the requested resource", {});
+  }
+  const context = contextOf(parts, http, info, definition);
+  const request = toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind));
+  const result = await server.handle(request);
+  if (result.is === "watch") {
+    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId }, server.parts.clock);
+    return undefined;
+  }
+  return answerOf(result, context);
+}
+
+function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
+  const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
+  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema), forms: info.subresource === undefined || info.subresource === "status" });
+  return { definition, schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
+}
+
+function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Answer {
+  const contentType = contentTypeOf(context.representation);
+  switch (result.is) {
+    case "object":
+      return { code: result.code, contentType, body: encodeObject(result.encoded, context), warnings: result.warnings };
+    case "list":
+      return { code: 200, contentType, body: encodeList(result.list, context), warnings: result.warnings };
+    case "status":
+      return { code: result.status.code, contentType, body: encodeStatus(result.status, context.representation, context.schemas), warnings: result.warnings };
+  }
+}
+
+async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<undefined> {
+  const { server, nodes } = parts;
+  await authorize(server, attributesOf(http, info));
+  if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
+  const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
+  const log = await nodes.open(target, http.signal);
+  raw.writeHead(200, { "audit-id": auditId, "cache-control": "no-cache, private", "content-type": "text/plain" });
+  raw.flushHeaders?.();
+  try {
+    await pipeline(log, raw as unknown as Writable); // node's responses are writable streams
+  } catch (error) {
+    server.parts.logger.debug("a log ended early", { pod: info.name, namespace: info.namespace, error });
+  }
+  return undefined;
+}
+
+function attributesOf(http: HttpRequest, info: ResourceInfo): AuthorizationAttributes {
+  const { group, resource, subresource, namespace, name } = info;
+  return { is: "resource", user: http.user, verb: verbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
+}
+
+async function authorize(server: ApiServer, attributes: AuthorizationAttributes): Promise<void> {
+  if (!(await server.parts.authorizer.allows(attributes))) throw accessDenied(attributes);
+}

@@ -1,0 +1,72 @@
+import type { EncodedObject, EncodedWatchEvent } from "../../apimachinery/api-request.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
+import { frameProtobufWatchEvent } from "../../apimachinery/protobuf-frames.ts";
+import { partialObjectMetadata, tableOf } from "../../apimachinery/table.ts";
+import { columnsOf, objectProtobuf, protobufOf, type EncodeContext } from "./encode-result.ts";
+import { JSON_TYPE, PROTOBUF_TYPE } from "./negotiation.ts";
+
+/** Turns the events of one watch into bytes. */
+export interface WatchFramer {
+  readonly contentType: string;
+  frame(event: EncodedWatchEvent): Buffer;
+}
+
+/** JSON lines, or protobuf frames with a length before each. YAML has no streaming form; such watches get JSON, as upstream's do. */
+export function watchFramer(context: EncodeContext): WatchFramer {
+  const { representation } = context;
+  if (representation.encoding === "protobuf") return { contentType: `${PROTOBUF_TYPE};stream=watch`, frame: (event) => protobufFrame(event, context) };
+  if (representation.form === "object") return { contentType: JSON_TYPE, frame: jsonFrame };
+  let isFirst = true;
+  return {
+    contentType: JSON_TYPE,
+    frame(event) {
+      const object = event.type === "ERROR" ? event.object : reduced(event.object, context, isFirst);
+      isFirst = false;
+      return line(event.type, object);
+    },
+  };
+}
+
+const frameCache = new WeakMap<EncodedObject, Map<string, Buffer>>();
+
+/** One buffer per object and event type for all watchers: writing to a thousand of them serialises nothing. */
+function shared(event: EncodedWatchEvent, variant: string, make: (encoded: EncodedObject) => Buffer): Buffer | undefined {
+  if (event.type === "ERROR" || event.type === "BOOKMARK") return undefined;
+  let frames = frameCache.get(event.encoded);
+  if (frames === undefined) frameCache.set(event.encoded, (frames = new Map()));
+  const key = `${event.type} ${variant}`;
+  let frame = frames.get(key);
+  if (frame === undefined) frames.set(key, (frame = make(event.encoded)));
+  return frame;
+}
+
+function jsonFrame(event: EncodedWatchEvent): Buffer {
+  const whole = (json: Buffer) => Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), json, Buffer.from("}\n")]);
+  return shared(event, "json", (encoded) => whole(trimmed(encoded.json()))) ?? line(event.type, event.object);
+}
+
+function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: EncodeContext): Buffer {
+  if (event.type === "ERROR") return frameProtobufWatchEvent("ERROR", protobufOf(event.object, schemas));
+  if (representation.form === "partial") return frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object), schemas));
+  const found = shared(event, "protobuf", (encoded) => frameProtobufWatchEvent(event.type, objectProtobuf(encoded, schemas)));
+  if (found !== undefined) return found;
+  const { apiVersion, kind } = event.object;
+  const schema = schemas.find(apiVersion, kind) ?? {};
+  return frameProtobufWatchEvent(event.type, wrapUnknown(apiVersion, kind, encodeProtobuf(schema, event.object)));
+}
+
+/** The object as a table of one row, whose columns only the first event names, or as its metadata. */
+function reduced(object: KubeObject, context: EncodeContext, withColumns: boolean): unknown {
+  if (context.representation.form === "partial") return partialObjectMetadata(object);
+  const { resourceVersion } = object.metadata;
+  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), withColumns });
+}
+
+function line(type: string, object: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+}
+
+function trimmed(json: Buffer): Buffer {
+  return json[json.length - 1] === 0x0a ? json.subarray(0, -1) : json;
+}

@@ -1,0 +1,20 @@
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { writePrivate } from "../auth/cluster-pki.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import { formatKubeconfig } from "../client/kubeconfig.ts";
+
+export interface KubeconfigFile {
+  /** `https://host:port`. */
+  readonly server: string;
+  readonly ca: string;
+  readonly credentials: KeyPair;
+  readonly clusterName: string;
+  readonly userName: string;
+}
+
+/** Writes a kubeconfig that holds everything it needs, readable by its owner alone. */
+export async function writeKubeconfigFile(file: string, { server, ca, credentials, clusterName, userName }: KubeconfigFile): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writePrivate(file, formatKubeconfig({ server, ca, certificate: credentials.certificate, key: credentials.key }, { cluster: clusterName, user: userName }));
+}

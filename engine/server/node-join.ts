@@ -1,0 +1,66 @@
+import { isIP } from "node:net";
+import type { UserInfo } from "../apimachinery/api-request.ts";
+import { dnsSubdomainError } from "../apimachinery/names.ts";
+import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import { nodeNameOf } from "../admission/node-restriction.ts";
+import { JOINERS_GROUP, NODES_GROUP } from "../auth/rbac-rules.ts";
+import type { PkiRequest } from "../auth/cluster-pki.ts";
+
+/** Where machines ask for their certificates. */
+export const JOIN_PATH = "/mainstay/v1/join";
+
+/** Signs requests in the name of the cluster; ClusterPki does. */
+export interface CertificateSigner {
+  readonly ca: string;
+  sign(requestPem: string, request: PkiRequest): Promise<string>;
+}
+
+export interface JoinAnswer {
+  /** Proves to the API server that the agent is this node. */
+  readonly certificate: string;
+  /** Proves to the API server that it has reached this node; present when a request for it was sent. */
+  readonly servingCertificate?: string;
+  readonly ca: string;
+}
+
+/**
+ * Gives a machine its certificates. The join token may ask in the name of any node, so it is a secret of the whole cluster;
+ * a node that has joined may renew its own. Whatever the requests say, the certificates say node and group.
+ */
+export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner): Promise<JoinAnswer> {
+  const { nodeName, csr, servingCsr, addresses } = parseJoin(body);
+  const own = nodeNameOf(user);
+  const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes("system:masters") : own === nodeName;
+  if (!mayName) throw new StatusError("Forbidden", `User ${JSON.stringify(user.username)} cannot ask for the certificate of node ${JSON.stringify(nodeName)}`, {});
+  const commonName = `system:node:${nodeName}`;
+  const sign = async (request: string, what: PkiRequest) => {
+    try {
+      return await signer.sign(request, what);
+    } catch (error) {
+      throw badRequest(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const certificate = await sign(csr, { commonName, organizations: [NODES_GROUP], usage: "client" });
+  if (servingCsr === undefined) return { certificate, ca: signer.ca };
+  const servingCertificate = await sign(servingCsr, { commonName, organizations: [NODES_GROUP], usage: "serving", dnsNames: [nodeName], ipAddresses: addresses });
+  return { certificate, servingCertificate, ca: signer.ca };
+}
+
+interface JoinRequest {
+  readonly nodeName: string;
+  readonly csr: string;
+  readonly servingCsr: string | undefined;
+  readonly addresses: readonly string[];
+}
+
+function parseJoin(body: unknown): JoinRequest {
+  const source = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>; // every field is checked below
+  const { nodeName, csr, servingCsr, addresses = [] } = source;
+  if (typeof nodeName !== "string" || nodeName === "") throw badRequest("nodeName: Required value");
+  const problem = dnsSubdomainError(nodeName);
+  if (problem !== undefined) throw badRequest(`nodeName: Invalid value: ${JSON.stringify(nodeName)}: ${problem}`);
+  if (typeof csr !== "string" || csr === "") throw badRequest("csr: Required value: a PEM encoded PKCS #10 request");
+  if (servingCsr !== undefined && typeof servingCsr !== "string") throw badRequest("servingCsr: must be a PEM encoded PKCS #10 request");
+  if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string" || isIP(address) === 0)) throw badRequest("addresses: must be a list of IP addresses");
+  return { nodeName, csr, servingCsr, addresses: addresses as readonly string[] };
+}

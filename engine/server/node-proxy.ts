@@ -1,0 +1,71 @@
+import { request, type RequestOptions } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { StatusError, type StatusReason } from "../apimachinery/status-error.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+
+/** One thing to be read from a node's agent. */
+export interface NodeTarget {
+  readonly nodeName: string;
+  readonly host: string;
+  readonly port: number;
+  /** With its query. */
+  readonly path: string;
+  /** Stays open for as long as the reader likes. */
+  readonly isStreamed: boolean;
+}
+
+/** Reads from node agents. */
+export interface NodeTransport {
+  /** The agent's answer as it comes. Rejects with a StatusError when there is none, or when it is a failure. */
+  open(target: NodeTarget, signal: AbortSignal): Promise<IncomingMessage>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** What an agent says about a failure is shown up to here. */
+const MESSAGE_BYTES_MAX = 16 * 1024;
+
+/** Over HTTPS with the server's client certificate; agents must show one of the same authority for their address. */
+export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>): NodeTransport {
+  return {
+    async open(target, signal) {
+      const { certificate, key } = await credentials();
+      const { host, port, path } = target;
+      const response = await connect({ host, port, path, method: "GET", ca, cert: certificate, key, signal, timeout: CONNECT_TIMEOUT_MS }, target);
+      if ((response.statusCode ?? 500) < 300) return response;
+      throw await failureOf(response, target);
+    },
+  };
+}
+
+function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(options);
+    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `node ${nodeName} cannot be reached at ${host}:${port}: ${why}`, { retryAfterSeconds: 5 }));
+    outgoing.on("response", (response) => {
+      outgoing.setTimeout(0); // from here on the log decides how long it takes
+      resolve(response);
+    });
+    outgoing.on("timeout", () => {
+      fail(`no answer within ${CONNECT_TIMEOUT_MS / 1000} seconds`);
+      outgoing.destroy();
+    });
+    outgoing.on("error", (error) => fail(error.message));
+    outgoing.end();
+  });
+}
+
+/** The agent's own words under the reason that its code stands for. */
+async function failureOf(response: IncomingMessage, { nodeName }: NodeTarget): Promise<StatusError> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    const bytes = chunk as Buffer; // no encoding is set
+    size += bytes.length;
+    chunks.push(bytes);
+    if (size > MESSAGE_BYTES_MAX) break;
+  }
+  const text = Buffer.concat(chunks).toString("utf8").trim();
+  const reasons: Readonly<Record<number, StatusReason>> = { 400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound" };
+  const reason = reasons[response.statusCode ?? 500] ?? "InternalError";
+  return new StatusError(reason, text === "" ? `node ${nodeName} answered ${response.statusCode ?? 500}` : text, {});
+}

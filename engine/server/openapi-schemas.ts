@@ -1,0 +1,111 @@
+import type { Schema } from "../apimachinery/schema.ts";
+
+/** OpenAPI's form of a schema; a plain JSON value. */
+export type OpenApiSchema = Readonly<Record<string, unknown>>;
+
+/** Types that every group uses; they are named after the package they come from upstream. */
+const META_TYPES: ReadonlySet<string> = new Set([
+  "ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "ListMeta", "LabelSelector", "LabelSelectorRequirement", "Condition",
+  "Status", "StatusDetails", "StatusCause", "DeleteOptions", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
+]);
+
+/**
+ * Names for types. A type keeps the name it got first, so a PodSpec is that of core/v1 also inside a Deployment.
+ * Equal titles of different types in one package get numbers.
+ */
+export class TypeNames {
+  readonly #names = new Map<Schema, string>();
+  readonly #taken = new Set<string>();
+
+  nameOf(type: Schema, group: string, version: string): string {
+    let name = this.#names.get(type);
+    if (name === undefined) {
+      const title = type.title ?? "Type";
+      const stem = META_TYPES.has(title) ? `io.k8s.apimachinery.pkg.apis.meta.v1.${title}` : `${packageOf(group)}.${version}.${title}`;
+      name = stem;
+      for (let number = 2; this.#taken.has(name); number++) name = `${stem}${number}`;
+      this.#taken.add(name);
+      this.#names.set(type, name);
+    }
+    return name;
+  }
+}
+
+/** Collects the named types that a document needs, and writes references to them. */
+export class SchemaWriter {
+  readonly schemas = new Map<string, OpenApiSchema>();
+  readonly #names: TypeNames;
+  readonly #prefix: string;
+  readonly #place: { readonly group: string; readonly version: string };
+
+  /** `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. */
+  constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }) {
+    this.#names = names;
+    this.#prefix = prefix;
+    this.#place = place;
+  }
+
+  /** A reference to a named type, which is added to the document. */
+  reference(type: Schema): OpenApiSchema {
+    const name = this.#names.nameOf(type, this.#place.group, this.#place.version);
+    if (!this.schemas.has(name)) {
+      this.schemas.set(name, {}); // registered first, for a type may contain itself
+      this.schemas.set(name, this.#inline(type));
+    }
+    return { $ref: this.#prefix + name };
+  }
+
+  add(name: string, schema: OpenApiSchema): OpenApiSchema {
+    this.schemas.set(name, schema);
+    return { $ref: this.#prefix + name };
+  }
+
+  #property(schema: Schema): OpenApiSchema {
+    const type = namedType(schema);
+    if (type === undefined) return this.#inline(schema);
+    const own = this.#annotations(schema, type);
+    // A reference beside other keys is not valid, so it is wrapped, as upstream wraps it.
+    return Object.keys(own).length === 0 ? this.reference(type) : { allOf: [this.reference(type)], ...own };
+  }
+
+  #inline(schema: Schema): OpenApiSchema {
+    const out: Record<string, unknown> = { ...this.#annotations(schema, undefined) };
+    if (schema["x-kubernetes-int-or-string"] === true) return { ...out, format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] };
+    if (schema.type !== undefined) out["type"] = schema.type;
+    const format = schema.format === "micro-time" ? "date-time" : schema.format === "quantity" ? undefined : schema.format;
+    if (format !== undefined) out["format"] = format;
+    if (schema.items !== undefined) out["items"] = this.#property(schema.items);
+    if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
+    if (schema.properties !== undefined) out["properties"] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.#property(property)]));
+    if (schema.required !== undefined && schema.required.length > 0) out["required"] = schema.required.filter((name) => !["apiVersion", "kind", "metadata"].includes(name));
+    if (Array.isArray(out["required"]) && out["required"].length === 0) delete out["required"];
+    return out;
+  }
+
+  /** What is said about a value besides its shape; of a named type only what the place itself adds. */
+  #annotations(schema: Schema, type: Schema | undefined): Record<string, unknown> {
+    const out: Record<string, unknown> = {};
+    for (const name of ["description", "default", "enum"] as const) if (schema[name] !== undefined && schema[name] !== type?.[name]) out[name] = schema[name];
+    for (const name in schema) {
+      if (!name.startsWith("x-kubernetes-") || name === "x-kubernetes-int-or-string") continue;
+      const value = schema[name as keyof Schema];
+      if (value !== type?.[name as keyof Schema]) out[name] = value;
+    }
+    return out;
+  }
+}
+
+/** The shared type behind a property, which may be a view of it with annotations of its own. */
+export function namedType(schema: Schema): Schema | undefined {
+  for (let current: object | null = schema; current !== null && current !== Object.prototype; current = Object.getPrototypeOf(current) as object | null) {
+    if (Object.hasOwn(current, "title") && Object.hasOwn(current, "properties")) return current as Schema;
+  }
+  return undefined;
+}
+
+/** `io.k8s.api.core`, `io.k8s.api.apps`; groups of our own are reversed as a whole. */
+function packageOf(group: string): string {
+  if (group === "") return "io.k8s.api.core";
+  if (!group.includes(".") || group.endsWith(".k8s.io")) return `io.k8s.api.${group.split(".")[0] ?? group}`;
+  return group.split(".").reverse().join(".");
+}

@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import { formatApiVersion } from "../apimachinery/group-version.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { loadSchema } from "../resources/load-schema.ts";
+import { scaleKind } from "../registry/scale.ts";
+import { subresourceFacts, type Discovery, type Document } from "./discovery.ts";
+import { bodyKindOf } from "./subresources.ts";
+import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
+import type { ResourceIndex } from "./resource-index.ts";
+
+const OBJECT_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+const PATCH_TYPES = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+
+/** OpenAPI documents out of the schemas: version 3 per group version, version 2 as one. Made on first use. */
+export class OpenApi {
+  readonly #resources: ResourceIndex;
+  readonly #discovery: Discovery;
+  readonly #version: string;
+  readonly #names = new TypeNames();
+  readonly #documents = new Map<string, Document & { readonly hash: string }>();
+
+  constructor(resources: ResourceIndex, discovery: Discovery, version: string) {
+    this.#resources = resources;
+    this.#discovery = discovery;
+    this.#version = version;
+    // In the catalog's order, so that shared types are named after the group they belong to.
+    for (const definition of resources.all) new SchemaWriter(this.#names, "", definition).reference(namedType(definition.schema) ?? definition.schema);
+  }
+
+  /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */
+  index(): object {
+    const paths = this.#discovery.groupVersions().map(({ path }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3(path)?.hash ?? ""}` }]);
+    return { paths: Object.fromEntries(paths) as object };
+  }
+
+  /** `/openapi/v3/apis/apps/v1`; undefined for what is not served. */
+  groupVersion(path: string): (Document & { readonly hash: string }) | undefined {
+    return this.#v3(path);
+  }
+
+  /** `/openapi/v2`. */
+  combined(): Document {
+    return this.#document("v2", () => {
+      const definitions: Record<string, OpenApiSchema> = {};
+      const paths: Record<string, unknown> = {};
+      for (const { group, version } of this.#discovery.groupVersions()) {
+        const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version });
+        Object.assign(paths, this.#paths(group, version, writer, 2));
+        Object.assign(definitions, Object.fromEntries(writer.schemas));
+      }
+      return { swagger: "2.0", info: { title: "Mainstay", version: this.#version }, paths, definitions: withV2Forms(definitions) };
+    });
+  }
+
+  #v3(path: string): (Document & { readonly hash: string }) | undefined {
+    const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
+    return place && this.#document(`v3 ${path}`, () => {
+      const writer = new SchemaWriter(this.#names, "#/components/schemas/", place);
+      const paths = this.#paths(place.group, place.version, writer, 3);
+      return { openapi: "3.0.0", info: { title: "Mainstay", version: this.#version }, paths, components: { schemas: Object.fromEntries([...writer.schemas].sort(([a], [b]) => (a < b ? -1 : 1))) } };
+    });
+  }
+
+  #document(key: string, make: () => object): Document & { readonly hash: string } {
+    let document = this.#documents.get(key);
+    if (document === undefined) {
+      const body = Buffer.from(JSON.stringify(make()));
+      const hash = createHash("sha512").update(body).digest("hex").toUpperCase();
+      document = { body, hash, etag: `"${hash}"` };
+      this.#documents.set(key, document);
+    }
+    return document;
+  }
+
+  #paths(group: string, version: string, writer: SchemaWriter, openApi: 2 | 3): Record<string, unknown> {
+    const paths: Record<string, unknown> = {};
+    for (const definition of this.#resources.all) if (definition.group === group && definition.version === version) Object.assign(paths, pathsOf(definition, writer, this.#names, openApi));
+    return paths;
+  }
+}
+
+function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: TypeNames, openApi: 2 | 3): Record<string, unknown> {
+  const { group, version, kind, resource, namespaced, verbs } = definition;
+  const root = group === "" ? `/api/${version}` : `/apis/${formatApiVersion(group, version)}`;
+  const collection = namespaced ? `${root}/namespaces/{namespace}/${resource}` : `${root}/${resource}`;
+  const object = writer.reference(namedType(definition.schema) ?? definition.schema);
+  const gvk = { group, version, kind };
+  const listName = `${names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
+  const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
+  const operation = (action: string, answer: OpenApiSchema, body?: OpenApiSchema) => operationOf({ action, gvk, answer, body, openApi });
+  const has = (verb: (typeof verbs)[number], key: string, value: () => unknown) => (verbs.includes(verb) ? { [key]: value() } : {});
+  const paths: Record<string, unknown> = {
+    [collection]: { ...has("list", "get", () => operation("list", list)), ...has("create", "post", () => operation("post", object, object)), ...has("deletecollection", "delete", () => operation("deletecollection", list)) },
+  };
+  if (verbs.includes("get")) {
+    paths[`${collection}/{name}`] = {
+      get: operation("get", object),
+      ...has("update", "put", () => operation("put", object, object)),
+      ...has("patch", "patch", () => operation("patch", object, { type: "object" })),
+      ...has("delete", "delete", () => operation("delete", writer.reference(loadSchema("meta/v1/meta.yaml", "Status")))),
+    };
+  }
+  if (namespaced && verbs.includes("list")) paths[`${root}/${resource}`] = { get: operation("list", list) };
+  for (const subresource of definition.subresources) {
+    const facts = subresourceFacts(definition, subresource);
+    const schema = bodyKindOf(group, resource, subresource.name)?.schema ?? ("scale" in subresource ? scaleKind.schema : definition.schema);
+    const part = writer.reference(namedType(schema) ?? schema);
+    const methods = facts.verbs.map((verb) => [{ get: "get", create: "post", update: "put", patch: "patch" }[verb] ?? verb, verb] as const);
+    const operations = methods.map(([method]) => [method, operationOf({ action: method, gvk: { group: facts.group, version: facts.version, kind: facts.kind }, answer: part, body: method === "get" ? undefined : part, openApi })] as const);
+    paths[`${collection}/{name}/${subresource.name}`] = Object.fromEntries(operations);
+  }
+  return paths;
+}
+
+function listSchema({ group, version, listKind }: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
+  return {
+    description: "A list of them, with the state of the store it was read at.",
+    type: "object",
+    required: ["items"],
+    properties: {
+      apiVersion: { type: "string", description: "Group and version of this kind." },
+      kind: { type: "string", description: "Name of this kind." },
+      metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ListMeta"))], description: "About the list." },
+      items: { type: "array", items: object, description: "The objects." },
+    },
+    "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
+  };
+}
+
+interface OperationInput {
+  readonly action: string;
+  readonly gvk: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly answer: OpenApiSchema;
+  readonly body: OpenApiSchema | undefined;
+  readonly openApi: 2 | 3;
+}
+
+/** Write operations name `dryRun` and `fieldValidation`: kubectl looks for them before it uses them. */
+function operationOf({ action, gvk, answer, body, openApi }: OperationInput): object {
+  const isWrite = ["post", "put", "patch", "delete", "deletecollection"].includes(action);
+  const names = isWrite ? ["dryRun", "fieldManager", ...(action.startsWith("delete") ? ["gracePeriodSeconds", "propagationPolicy"] : ["fieldValidation"]), ...(action === "patch" ? ["force"] : [])] : action === "list" ? ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "watch"] : [];
+  const parameter = (name: string) => ({ name, in: "query", ...(openApi === 3 ? { schema: { type: "string", uniqueItems: true } } : { type: "string", uniqueItems: true }) });
+  const types = action === "patch" ? PATCH_TYPES : OBJECT_TYPES;
+  const content = (schema: OpenApiSchema, list: readonly string[]) => Object.fromEntries(list.map((type) => [type, { schema }]));
+  const bodyParameter = body !== undefined && openApi === 2 ? [{ name: "body", in: "body", required: true, schema: body }] : [];
+  return {
+    ...(openApi === 2 ? { consumes: types, produces: OBJECT_TYPES } : {}),
+    parameters: [...bodyParameter, ...names.map(parameter)],
+    ...(body !== undefined && openApi === 3 ? { requestBody: { required: true, content: content(body, types) } } : {}),
+    responses: { "200": { description: "OK", ...(openApi === 3 ? { content: content(answer, OBJECT_TYPES) } : { schema: answer }) } },
+    "x-kubernetes-action": action,
+    "x-kubernetes-group-version-kind": gvk,
+  };
+}
+
+/** Version 2 knows no alternatives of types and no wrapped references. */
+function withV2Forms(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withV2Forms);
+  if (typeof value !== "object" || value === null) return value;
+  const { allOf, oneOf, ...rest } = value as Record<string, unknown>; // a JSON object
+  const flat: Record<string, unknown> = Object.fromEntries(Object.entries(rest).map(([name, part]) => [name, withV2Forms(part)]));
+  if (oneOf !== undefined && rest["format"] === "int-or-string") flat["type"] = "string";
+  if (Array.isArray(allOf)) Object.assign(flat, withV2Forms(allOf[0]));
+  return flat;
+}

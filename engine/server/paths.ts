@@ -1,0 +1,190 @@
+import { ISSUER } from "../auth/service-account-token.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
+import type { ApiServer } from "./api-server.ts";
+import { Discovery, type Document } from "./discovery.ts";
+import { healthChecks, runHealthChecks } from "./health.ts";
+import { header, type HttpRequest } from "./http/http-request.ts";
+import { parseAccept, JSON_TYPE } from "./http/negotiation.ts";
+import { JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
+import { OpenApi } from "./openapi.ts";
+import { GIT_VERSION, versionInfo } from "./version.ts";
+
+/** An answer that is not an API object. */
+export interface PathAnswer {
+  readonly code: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface PathOptions {
+  readonly server: ApiServer;
+  /** Whether the cluster has been bootstrapped. */
+  readonly isStarted: () => boolean;
+  /** Without one nobody can join. */
+  readonly signer?: CertificateSigner;
+}
+
+type Handler = (request: HttpRequest, rest: string) => Promise<PathAnswer | undefined> | PathAnswer | undefined;
+
+interface Route {
+  readonly method: "GET" | "POST";
+  /** The whole path, or with a star at its end what it begins with. */
+  readonly path: string;
+  readonly handle: Handler;
+}
+
+const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/** Everything that is served besides the API's resources. The caller has authorized the path. */
+export class Paths {
+  readonly #routes: readonly Route[];
+
+  constructor(options: PathOptions) {
+    const discovery = new Discovery(options.server.parts.resources);
+    const openApi = new OpenApi(options.server.parts.resources, discovery, GIT_VERSION);
+    this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...serverRoutes(options)];
+  }
+
+  /** Undefined for a path that is not served. */
+  async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const path = request.path.length > 1 ? request.path.replace(/\/+$/, "") : request.path;
+    if (path === "/" && method === "GET") return json({ paths: this.#routes.map((route) => route.path.replace(/\/?\*$/, "")).sort() });
+    for (const route of this.#routes) {
+      const isPrefix = route.path.endsWith("*");
+      const stem = isPrefix ? route.path.slice(0, -1) : route.path;
+      if (route.method !== method || !(isPrefix ? path.startsWith(stem) : path === stem)) continue;
+      const found = await route.handle(request, path.slice(stem.length));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+function discoveryRoutes(discovery: Discovery): readonly Route[] {
+  const root = (name: "api" | "apis", legacy: (request: HttpRequest) => Document): Route => ({
+    method: "GET",
+    path: `/${name}`,
+    handle(request) {
+      const isAggregated = wantsAggregated(header(request, "accept"));
+      const document = isAggregated ? discovery.aggregated(name) : legacy(request);
+      const caching: Record<string, string> = isAggregated ? { "cache-control": "public", etag: document.etag } : {};
+      return cached(request, document, isAggregated ? AGGREGATED_TYPE : JSON_TYPE, { vary: "Accept", ...caching });
+    },
+  });
+  const plain = (document: Document | undefined) => (document === undefined ? undefined : { code: 200, contentType: JSON_TYPE, body: document.body });
+  return [
+    root("api", (request) => discovery.coreVersions(header(request, ":authority") ?? header(request, "host") ?? "")),
+    root("apis", () => discovery.groupList()),
+    { method: "GET", path: "/api/*", handle: (_request, rest) => plain(discovery.resourceList("", rest)) },
+    {
+      method: "GET",
+      path: "/apis/*",
+      handle(_request, rest) {
+        const [group = "", version, more] = rest.split("/");
+        return more !== undefined ? undefined : plain(version === undefined ? discovery.group(group) : discovery.resourceList(group, version));
+      },
+    },
+  ];
+}
+
+function openApiRoutes(openApi: OpenApi): readonly Route[] {
+  return [
+    { method: "GET", path: "/openapi/v3", handle: () => json(openApi.index()) },
+    {
+      method: "GET",
+      path: "/openapi/v3/*",
+      handle(request, rest) {
+        const document = openApi.groupVersion(rest);
+        if (document === undefined) return undefined;
+        const asked = request.query.get("hash");
+        if (asked !== null && asked !== document.hash) {
+          return { code: 301, contentType: "text/plain", body: Buffer.alloc(0), headers: { location: `/openapi/v3/${rest}?hash=${document.hash}` } };
+        }
+        // The hash is part of the address: what it names never changes.
+        const caching: Record<string, string> = asked === null ? {} : { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 00:00:00 GMT" };
+        return cached(request, document, JSON_TYPE, { etag: document.etag, vary: "Accept", ...caching });
+      },
+    },
+    {
+      method: "GET",
+      path: "/openapi/v2",
+      handle(request) {
+        const ranges = parseAccept(header(request, "accept") || "*/*");
+        if (!ranges.some((range) => [JSON_TYPE, "*/*", "application/*"].includes(range.type))) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}`, {});
+        const document = openApi.combined();
+        return cached(request, document, JSON_TYPE, { etag: document.etag, vary: "Accept" });
+      },
+    },
+  ];
+}
+
+function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
+  const checks = healthChecks(server.parts.store, isStarted);
+  const routes: Route[] = [];
+  for (const endpoint of ["healthz", "livez", "readyz"] as const) {
+    routes.push({
+      method: "GET",
+      path: `/${endpoint}`,
+      async handle({ query }) {
+        const excluded = query.getAll("exclude");
+        const { code, text } = await runHealthChecks(endpoint, checks[endpoint].filter((check) => !excluded.includes(check.name)), query.has("verbose"));
+        return plainText(text, code);
+      },
+    });
+    routes.push({
+      method: "GET",
+      path: `/${endpoint}/*`,
+      async handle(_request, rest) {
+        const chosen = checks[endpoint].filter((check) => check.name === rest);
+        if (chosen.length === 0) return undefined;
+        const { code, text } = await runHealthChecks(endpoint, chosen, false);
+        return plainText(text, code);
+      },
+    });
+  }
+  return routes;
+}
+
+function serverRoutes({ server, signer }: PathOptions): readonly Route[] {
+  const tokens = server.parts.tokens;
+  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body }) => json(await joinNode(user, parseJsonBody(body), signer), 201) }];
+  return [
+    { method: "GET", path: "/version", handle: () => json(versionInfo()) },
+    { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },
+    {
+      method: "GET",
+      path: "/.well-known/openid-configuration",
+      handle: () => json({ issuer: ISSUER, jwks_uri: `${ISSUER}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: ["ES256"] }),
+    },
+    { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json" }) },
+    ...join,
+  ];
+}
+
+function wantsAggregated(accept: string | undefined): boolean {
+  const [first] = parseAccept(accept ?? "").filter((range) => range.type === JSON_TYPE && (!range.parameters.has("as") || (range.parameters.get("as") === "APIGroupDiscoveryList" && range.parameters.get("v") === "v2")));
+  return first?.parameters.get("as") === "APIGroupDiscoveryList";
+}
+
+function cached(request: HttpRequest, document: Document, contentType: string, headers: Readonly<Record<string, string>>): PathAnswer {
+  const isKnown = headers["etag"] !== undefined && (header(request, "if-none-match") ?? "").split(",").some((tag) => tag.trim() === document.etag);
+  return isKnown ? { code: 304, contentType, body: Buffer.alloc(0), headers } : { code: 200, contentType, body: document.body, headers };
+}
+
+function json(value: unknown, code = 200): PathAnswer {
+  return { code, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value)}\n`) };
+}
+
+function plainText(text: string, code: number): PathAnswer {
+  return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text) };
+}
+
+function parseJsonBody(body: Buffer | undefined): unknown {
+  try {
+    return JSON.parse((body ?? Buffer.alloc(0)).toString("utf8"));
+  } catch {
+    throw new StatusError("BadRequest", "the body is not JSON");
+  }
+}

@@ -1,0 +1,74 @@
+import { invalid, invalidField, forbiddenField, type FieldError } from "../apimachinery/field-error.ts";
+import { badRequest, notFound } from "../apimachinery/status-error.ts";
+import { podResource } from "../resources/core/pod.ts";
+import { nodeResource } from "../resources/core/node.ts";
+import type { Node, Pod } from "../resources/types.ts";
+import type { ServerParts } from "./exchange.ts";
+import type { NodeTarget } from "./node-proxy.ts";
+
+const AGENT_PORT_DEFAULT = 10_250;
+const NUMBERS = ["sinceSeconds", "tailLines", "limitBytes"] as const;
+/** What the agent is told; everything else in the query is for us. */
+const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes"];
+
+/** Where a pod's log is read, on its node. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
+export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget> {
+  validateLogOptions(query);
+  const found = await parts.store.get(podResource, namespace, name);
+  if (found === undefined) throw notFound(podResource, name);
+  const pod = found.object;
+  const container = chooseContainer(pod, query.get("container") ?? "");
+  const nodeName = pod.spec.nodeName ?? "";
+  if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned: it has not been scheduled to a node yet`);
+  const node = await parts.store.get(nodeResource, "", nodeName);
+  if (node === undefined) throw notFound(nodeResource, nodeName);
+  const { host, port } = agentAddress(node.object);
+  const forwarded = new URLSearchParams();
+  for (const option of FORWARDED) {
+    const value = query.get(option);
+    if (value !== null && value !== "") forwarded.set(option, value);
+  }
+  const search = forwarded.toString();
+  const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;
+  return { nodeName, host, port, path, isStreamed: isTrue(query.get("follow")) };
+}
+
+/** The container that was asked for, or the only one. */
+export function chooseContainer(pod: Pod, asked: string): string {
+  const name = pod.metadata.name ?? "";
+  const containers = pod.spec.containers.map((container) => container.name);
+  const init = (pod.spec.initContainers ?? []).map((container) => container.name);
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map((container) => container.name);
+  if (asked !== "") {
+    if (![...containers, ...init, ...ephemeral].includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${name}`);
+    return asked;
+  }
+  if (containers.length === 1 && containers[0] !== undefined) return containers[0];
+  const others = init.length === 0 ? "" : ` or one of the init containers: [${init.join(" ")}]`;
+  throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${containers.join(" ")}]${others}`);
+}
+
+function agentAddress(node: Node): { readonly host: string; readonly port: number } {
+  const address = node.status?.addresses?.find((candidate) => candidate.type === "InternalIP")?.address;
+  if (address === undefined) throw badRequest(`node ${node.metadata.name ?? ""} has no InternalIP address`);
+  return { host: address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || AGENT_PORT_DEFAULT };
+}
+
+function validateLogOptions(query: URLSearchParams): void {
+  const errors: FieldError[] = [];
+  for (const option of NUMBERS) {
+    const text = query.get(option);
+    if (text === null || text === "") continue;
+    if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+    const least = option === "tailLines" ? 0 : 1;
+    if (Number(text) < least) errors.push(invalidField(option, Number(text), `must be greater than or equal to ${least}`));
+  }
+  const time = query.get("sinceTime");
+  if (time && Number.isNaN(Date.parse(time))) throw badRequest(`parsing time ${JSON.stringify(time)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+  if (time && query.get("sinceSeconds")) errors.push(forbiddenField("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+  if (errors.length > 0) throw invalid("", "PodLogOptions", "", errors);
+}
+
+function isTrue(text: string | null): boolean {
+  return text !== null && text !== "" && text !== "false" && text !== "0";
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { Authenticator } from "../../engine/auth/authenticate.ts";
+import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { openHttpListener } from "../../engine/server/http-listener.ts";
+import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
+import { createNodeTransport } from "../../engine/server/node-proxy.ts";
+import { tokenLookup } from "../../engine/server/token-lookup.ts";
+import { startTestApi, type TestApi, type TestApiOptions } from "./test-api.ts";
+
+export interface TestListener extends TestApi {
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly pki: ClusterPki;
+  /** A kubeconfig file of a cluster admin. */
+  readonly kubeconfig: string;
+  /** A folder of this server alone, gone when it stops. */
+  readonly directory: string;
+  readonly joinToken: string;
+}
+
+export interface TestListenerOptions extends TestApiOptions {
+  readonly staticTokens?: ReadonlyMap<string, UserInfo>;
+}
+
+/** A test API with HTTPS before it, on a free port of 127.0.0.1, with certificates of its own. */
+export async function startTestListener(options: TestListenerOptions = {}): Promise<TestListener> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "api-"));
+  const api = await startTestApi(options);
+  const { server } = api;
+  const pki = await ClusterPki.open(path.join(directory, "pki"), systemClock);
+  const joinToken = await pki.joinToken();
+  const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const listener = await openHttpListener({
+    server,
+    authenticator: new Authenticator({ tokens: server.parts.tokens, lookup: tokenLookup(api.store), joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }) }),
+    host: "127.0.0.1",
+    port: 0,
+    ca: pki.ca,
+    serving: () => pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes"], ipAddresses: ["127.0.0.1"] }),
+    signer: pki,
+    nodes: createNodeTransport(pki.ca, clientCertificate),
+  });
+  const url = `https://127.0.0.1:${listener.port}`;
+  const kubeconfig = path.join(directory, "kubeconfig.yaml");
+  const credentials = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
+  await writeKubeconfigFile(kubeconfig, { server: url, ca: pki.ca, credentials, clusterName: "test", userName: "admin" });
+  const stop = async () => {
+    await listener.close();
+    await api.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { ...api, url, pki, kubeconfig, directory, joinToken, stop, [Symbol.asyncDispose]: stop };
+}
