@@ -5,6 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
+import { Authenticator } from "./auth/authenticate.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/rbac-rules.ts";
 import type { Progress } from "./cli/progress.ts";
@@ -18,7 +19,7 @@ import type { ServerConfig } from "./config.ts";
 import { createControllers } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import { createGitOps, type GitOps } from "./gitops/gitops.ts";
-import { raceAbort } from "./lib/abort.ts";
+import { aborted, raceAbort } from "./lib/abort.ts";
 import { sleep, type Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import type { Logger } from "./lib/log.ts";
@@ -32,8 +33,10 @@ import { serviceResource } from "./resources/core/service.ts";
 import { createScheduler } from "./scheduler/scheduler.ts";
 import { createApiServer, type ApiServer } from "./server/api-server.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
-import { startHttpListener } from "./server/http-listener.ts";
+import { openHttpListener } from "./server/http-listener.ts";
 import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
+import { createNodeTransport } from "./server/node-proxy.ts";
+import { tokenLookup } from "./server/token-lookup.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { openStorage } from "./storage/open-storage.ts";
@@ -84,13 +87,13 @@ export async function startEngine(config: ServerConfig, parts: EngineParts, sign
   base.catch(() => stopEarly.abort());
 
   const pki = await ClusterPki.open(path.join(serverDir, "pki"), clock);
-  const { server, listener } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, running));
+  const { server, port, service: listening } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, running));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
-  const apiUrl = `https://${apiHost}:${listener.port}`;
+  const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: listener.port });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port });
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
   const gitops = await during(progress, config.repo === undefined ? "host the Git repository" : "follow the Git repository", config.repo ?? `port ${config.gitPort}`, () =>
@@ -102,7 +105,7 @@ export async function startEngine(config: ServerConfig, parts: EngineParts, sign
       config: { clusterName: config.clusterName, dataDir: config.dataDir, branch: config.branch, path: config.path, gitPort: config.gitPort, ...(config.repo === undefined ? { seedFolder } : { repo: config.repo }) },
     }),
   );
-  const rest = runServices([listener.service, ...controlPlane(as, parts, metrics, pki.ca, config), ...gitops.services, ...(config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [])], running);
+  const rest = runServices([listening, ...controlPlane(as, parts, metrics, pki.ca, config), ...gitops.services, ...(config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [])], running);
   const ended = Promise.all([base, rest.finally(() => stopEarly.abort())]).then(async () => {
     await storage.close();
     lock.release();
@@ -119,15 +122,20 @@ interface ApiParts {
   readonly nodeIp: string;
 }
 
-async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, signal: AbortSignal): Promise<{ server: ApiServer; listener: Awaited<ReturnType<typeof startHttpListener>> }> {
+async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, signal: AbortSignal): Promise<{ server: ApiServer; port: number; service: Service }> {
   await store.ready(signal);
   const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, tokenKey: await pki.tokenKey() });
-  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
-  const addresses = ["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0");
-  const serving = await pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames: names, ipAddresses: [...new Set(addresses)] });
-  const toAgents = await pki.certificate("apiserver-agent-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
-  const listener = await startHttpListener({ server, pki, address: config.bindAddress, port: config.apiPort, serving, nodeClient: toAgents, joinToken: await pki.joinToken(), clock, logger });
-  return { server, listener };
+  const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
+  const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
+  const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
+  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const authenticator = new Authenticator({ tokens: server.parts.tokens, lookup: tokenLookup(store), joinToken: await pki.joinToken() });
+  const listener = await openHttpListener({ server, authenticator, host: config.bindAddress, port: config.apiPort, ca: pki.ca, serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
+  const running = service("api listener", async (running) => {
+    await aborted(running);
+    await listener.close();
+  });
+  return { server, port: listener.port, service: running };
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */

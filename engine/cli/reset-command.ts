@@ -10,7 +10,7 @@ const MARKS = ["lock.db", "server", "agent", "containerd"];
 /** `mainstay reset`: refuses while a server runs, then leaves the machine as it was before the first start. */
 export async function runResetCommand(dataDir: string): Promise<void> {
   const directory = path.resolve(dataDir);
-  const say = (line: string) => process.stderr.write(`reset: ${line}\n`);
+  const say = (line: string) => void process.stderr.write(`reset: ${line}\n`);
   if (!existsSync(directory)) return say(`there is nothing at ${directory}`);
   if (!MARKS.some((mark) => existsSync(path.join(directory, mark)))) throw new Error(`${directory} does not look like a data directory of Mainstay; nothing was removed`);
   const lock = lockDirectory(directory);
