@@ -8,7 +8,7 @@ import { writeChangedTree } from "./git-tree.ts";
 /** A push larger than this is cut off by Git: manifests are text. */
 const PUSH_BYTES_MAX = 256 << 20;
 
-/** What the hosted repository needs of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. */
+/** What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
@@ -27,6 +27,8 @@ const REPOSITORY_CONFIG = `[core]
 \tallowFilter = true
 [gc]
 \tautoDetach = true
+[remote "origin"]
+\tfetch = +refs/heads/*:refs/remotes/origin/*
 `;
 
 /** Creates the bare repository when it does not exist. Returns whether it was created just now. */

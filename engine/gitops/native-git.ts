@@ -54,8 +54,11 @@ export async function gitText(command: GitCommand): Promise<string> {
   return output.stdout.toString("utf8");
 }
 
+/** What Git says went wrong: its own error lines without the advice below them, or the end of its output. */
 export function lastLines(text: string, count = 3): string {
-  return text.trim().split("\n").slice(-count).join(" ");
+  const lines = text.trim().split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const errors = lines.filter((line) => /^(fatal|error|remote|ssh):| ! \[|\[.*rejected\]/.test(line));
+  return (errors.length > 0 ? errors : lines).slice(-count).join(" ");
 }
 
 /** Without the variables that would point Git at another repository, as when the engine itself is started from a hook. */

@@ -49,11 +49,12 @@ export function renderNodesPage(facts: StatusFacts): string {
 }
 
 export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
-  const words = { applied: "applied", rejected: "rejected, nothing changed", "rolled-back": "rolled back" };
+  const how = deploy.appliedMs === undefined ? "" : ` in ${duration(deploy.appliedMs)}`;
+  const words = { applied: `applied${how}`, rejected: "rejected, nothing changed", "rolled-back": `rolled back${how}` };
   const healthy = deploy.healthyMs !== undefined ? `healthy after ${duration(deploy.healthyMs)}` : deploy.result === "rejected" ? "" : deploy.superseded === true ? "superseded before it was healthy" : "not healthy yet";
   return page([
     `# ${cluster}: ${code(deploy.commit.slice(0, 10))} ${plain(deploy.subject)}`,
-    `${plain(deploy.author)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], deploy.appliedMs === undefined ? "" : `applied in ${duration(deploy.appliedMs)}`, healthy].filter((part) => part !== "").join(", ")}`,
+    `${plain(deploy.author)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}`,
     ...(deploy.problems.length === 0 ? [] : ["## Problems", deploy.problems.map((problem) => `- ${plain(problem)}`).join("\n")]),
     ...(deploy.plan.length === 0 ? [] : ["## Plan", `\`\`\`diff\n${deploy.plan.map((line) => line.replace(/```/g, "'''")).join("\n")}\n\`\`\``]),
   ]);

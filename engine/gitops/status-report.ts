@@ -10,10 +10,12 @@ export const PAST_FOLDERS: readonly string[] = ["deploys", "incidents"];
 
 /** The whole status branch for these facts: path → content. Equal facts give equal bytes. */
 export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, string> {
+  // Each object is told once, in its application's own file: the summary stays small however much runs.
+  const summary = { ...facts, applications: facts.applications.map((app) => ({ ...app, objects: [] })) };
   const files = new Map<string, string>([
     ["README.md", renderReadme(facts)],
-    ["status.json", json(facts)],
-    ["status.yaml", formatYaml(facts)],
+    ["status.json", json(summary)],
+    ["status.yaml", formatYaml(summary)],
     ["nodes.md", renderNodesPage(facts)],
     ["nodes.json", json({ schemaVersion: 1, nodes: facts.nodes })],
     ["badges/cluster.json", badge(facts.cluster, overallHealth(facts, HEALTH_ORDER))],

@@ -185,7 +185,8 @@ export class StatusReporter {
 function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolean {
   if (before === undefined) return true;
   if (before.sync.state !== facts.sync.state && facts.sync.state !== "syncing") return true;
-  if (before.deploys[0]?.healthyMs === undefined && facts.deploys[0]?.healthyMs !== undefined) return true;
+  const [last, deploy] = [before.deploys[0], facts.deploys[0]];
+  if (deploy?.healthyMs !== undefined && (last?.commit !== deploy.commit || last.healthyMs === undefined)) return true;
   const state = overallHealth(facts, HEALTH_ORDER);
   return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
 }

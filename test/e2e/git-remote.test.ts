@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startGitServer } from "../../engine/gitops/git-server.ts";
+import { openGitStore } from "../../engine/gitops/git-store.ts";
+import { ensureHostedRepository, readSeedFiles } from "../../engine/gitops/hosted-repository.ts";
+import { runGit } from "../../engine/gitops/native-git.ts";
+import { silentLogger } from "../../engine/lib/log.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
+import { configMapYaml, createTestRepository, type TestRepository } from "../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster } from "../kit/git-cluster.ts";
+
+let repository: TestRepository;
+let cluster: GitCluster | undefined;
+const SETTINGS = { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: .}]\nstatus: {minInterval: 50ms}\n" };
+beforeEach(async () => void (repository = await createTestRepository()));
+afterEach(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  cluster = undefined;
+  repository[Symbol.dispose]();
+});
+
+const follow = async (repo: string, basePath = ".") => (cluster = await startGitCluster({ repo, pollIntervalMs: 50, path: basePath }));
+const names = async (): Promise<string> => ((await cluster?.client.for(configMapResource).list("default"))?.items ?? []).map((map) => map.metadata.name).sort().join(",");
+const isRunning = (expected: string) => eventually(`config maps ${expected}`, async () => (await names()) === expected);
+const readme = async () => {
+  const tip = await repository.tip("status/local");
+  const store = openGitStore(repository.gitDir);
+  const tree = tip === undefined ? [] : await store.objects.tree((await store.objects.commit(tip)).tree);
+  const entry = tree.find(({ name }) => name === "README.md");
+  return entry === undefined ? "" : (await store.objects.blob(entry.id)).toString("utf8");
+};
+const observed = async () => (await cluster?.client.for(repositoryResource).get("", "local").catch(() => undefined))?.observed;
+
+describe("a remote over the file system", () => {
+  test("is followed, its status branch written back to it", async () => {
+    await repository.commit({ "a.yaml": configMapYaml("a") }, "first");
+    await follow(repository.gitDir);
+    await isRunning("a");
+    await repository.commit({ "b.yaml": configMapYaml("b") }, "second");
+    await isRunning("a,b");
+    await eventually("the status at the remote", async () => (await readme()).includes('"second"') && (await readme()).includes("🟩 Healthy"));
+    expect(cluster?.gitops.gitUrl).toBeUndefined();
+  });
+
+  test("with a bad newest commit goes on with the one before, in full, and says what is wrong", async () => {
+    await repository.commit({ "a.yaml": configMapYaml("a") });
+    await follow(repository.gitDir);
+    await isRunning("a");
+    const bad = await repository.commit({ "b.yaml": configMapYaml("b"), "c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: 5\n" });
+    await eventually("the report of it", async () => (await readme()).includes(`Commit \`${bad.slice(0, 10)}\` is rejected`));
+    expect(await readme()).toContain("c.yaml:4 data: must be an object");
+    expect(await names()).toBe("a");
+    expect(await observed()).toMatchObject({ result: "rejected" });
+    await cluster?.stopGitOps();
+    await cluster?.client.for(configMapResource).delete("default", "a");
+    await cluster?.startGitOps();
+    await isRunning("a");
+    await repository.commit({ "c.yaml": undefined });
+    await isRunning("a,b");
+  });
+
+  test("that was rewritten is followed to its newest commit, with a note", async () => {
+    await repository.commit({ ...SETTINGS, "a.yaml": configMapYaml("a") });
+    const { store } = repository;
+    await follow(repository.gitDir);
+    await isRunning("a");
+    const blob = await store.writeBlob(configMapYaml("z"));
+    const settings = await store.writeBlob(SETTINGS["mainstay.yaml"]);
+    const other = await store.writeCommit({ tree: await store.writeTree([{ name: "mainstay.yaml", id: settings, is: "file" }, { name: "z.yaml", id: blob, is: "file" }]), parents: [], message: "rewritten", signature: { name: "x", email: "x@x", time: 0 } });
+    await store.pushRef("refs/heads/main", await repository.tip(), other);
+    await isRunning("z");
+    await eventually("the note", async () => /the branch was rewritten: [0-9a-f]{10} is no longer part of it/.test(await readme()));
+  });
+
+  test("whose branch is deleted or that cannot be reached leaves everything running, and says so", async () => {
+    await repository.commit({ "a.yaml": configMapYaml("a") });
+    const tip = await repository.tip();
+    await follow(repository.gitDir);
+    await isRunning("a");
+    await repository.store.pushRef("refs/heads/main", tip, undefined);
+    await eventually("the report of the deleted branch", async () => (await readme()).includes("The branch `main` is gone"));
+    expect(await names()).toBe("a");
+    await rename(repository.gitDir, `${repository.gitDir}.away`);
+    await eventually("the repository object to say so", async () => (await observed())?.result === "unreachable");
+    expect((await observed())?.message).toMatch(/does not (appear to be a git repository|exist)/);
+    expect(await names()).toBe("a");
+    await rename(`${repository.gitDir}.away`, repository.gitDir);
+  });
+
+  test("is used from one folder with --path", async () => {
+    await repository.commit({ "clusters/home/a.yaml": configMapYaml("a"), "other/b.yaml": configMapYaml("b") });
+    await follow(repository.gitDir, "clusters/home");
+    await isRunning("a");
+  });
+
+  test("that cannot be reached at a start does not keep the last known state from running", async () => {
+    await repository.commit({ "a.yaml": configMapYaml("a") });
+    await follow(repository.gitDir);
+    await isRunning("a");
+    await cluster?.stopGitOps();
+    await rename(repository.gitDir, `${repository.gitDir}.away`);
+    await cluster?.client.for(configMapResource).delete("default", "a");
+    await cluster?.startGitOps();
+    await isRunning("a");
+    await rename(`${repository.gitDir}.away`, repository.gitDir);
+  });
+});
+
+describe("a remote over HTTP", () => {
+  test("is followed and written back to without native git", async () => {
+    const root = mkdtempSync(path.join(os.tmpdir(), "ms-http-"));
+    const stop = new AbortController();
+    const gitDir = path.join(root, "r.git");
+    await ensureHostedRepository(gitDir, "main");
+    const server = await startGitServer({ root, address: "127.0.0.1", port: 0, logger: silentLogger });
+    const running = server.run(stop.signal);
+    try {
+      const url = `http://127.0.0.1:${server.port}/r.git`;
+      const put = async (files: Record<string, string>) => {
+        await repository.commit(files);
+        expect((await runGit({ gitDir: repository.gitDir, args: ["push", "-q", url, "main"] })).code).toBe(0);
+      };
+      await put({ "a.yaml": configMapYaml("a") });
+      await follow(url);
+      await isRunning("a");
+      await put({ "b.yaml": configMapYaml("b") });
+      await isRunning("a,b");
+      const store = openGitStore(gitDir);
+      await eventually("two reports at the remote", async () => {
+        const tip = await store.fetchRef("refs/heads/status/local");
+        return tip !== undefined && (await store.countCommits(tip, 10)) >= 2;
+      });
+    } finally {
+      await cluster?.[Symbol.asyncDispose]();
+      cluster = undefined;
+      stop.abort();
+      await running;
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the Git server", () => {
+  test("says in one sentence that its port is taken, and serves nothing but Git", async () => {
+    const root = mkdtempSync(path.join(os.tmpdir(), "ms-http-"));
+    const stop = new AbortController();
+    const server = await startGitServer({ root, address: "127.0.0.1", port: 0, logger: silentLogger });
+    const running = server.run(stop.signal);
+    try {
+      await expect(startGitServer({ root, address: "127.0.0.1", port: server.port, logger: silentLogger })).rejects.toThrow(`port ${server.port} on 127.0.0.1 is taken by another program; choose another with --git-port`);
+      const get = async (url: string, headers: Record<string, string> = {}) => (await fetch(`http://127.0.0.1:${server.port}${url}`, { headers })).status;
+      expect([await get("/"), await get("/r.git/config"), await get("/r.git/HEAD"), await get("/../x.git/info/refs")]).toEqual([404, 404, 404, 404]);
+      expect(await get("/r.git/info/refs?service=git-upload-pack", { origin: "http://evil.example" })).toBe(403);
+    } finally {
+      stop.abort();
+      await running;
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+
+  test("starts from a folder of files, such as the quick start", async () => {
+    const folder = path.resolve(import.meta.dirname, "../../examples/quickstart");
+    cluster = await startGitCluster({ seedFolder: folder });
+    await cluster.gitops.firstSyncHealthy;
+    expect(cluster.gitops.applications()).toMatchObject([{ name: "web", health: "Healthy", ready: "3/3" }]);
+    const copy = await cluster.clone();
+    const files = (await copy.git("ls-tree", "-r", "--name-only", "HEAD")).text.trim().split("\n");
+    expect(files).toEqual([...(await readSeedFiles(folder)).keys()].sort());
+    await copy.commit({ "apps/web/service.yaml": undefined });
+    expect((await copy.push()).text).toContain("remote: - Service web/web");
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { parseTrailers, trailerValues } from "../../../engine/gitops/commit-message.ts";
+import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/drift.ts";
+import { complaintsOf, plainMessage } from "../../../engine/gitops/explain-error.ts";
+import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/field-path.ts";
+import { withoutCredentials } from "../../../engine/gitops/git-source.ts";
+import { parseIgnorePatterns } from "../../../engine/gitops/ignore-patterns.ts";
+import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push-progress.ts";
+import { parseDurationMs } from "../../../engine/gitops/repository-config.ts";
+import { invalid, invalidField, requiredField } from "../../../engine/apimachinery/field-error.ts";
+import { desired, stored } from "./objects.ts";
+
+describe("trailers", () => {
+  test.each<[string, string, readonly string[]]>([
+    ["are the last paragraph", "subject\n\nbody\n\nAllow-Delete: web\nCo-authored-by: x", ["web"]],
+    ["may hold several values", "subject\n\nAllow-Delete: web, Namespace/api", ["web", "Namespace/api"]],
+    ["go over several lines when indented", "subject\n\nAllow-Delete: web,\n  api", ["web", "api"]],
+    ["ignore case", "subject\n\nallow-delete: web", ["web"]],
+    ["are not the subject", "Allow-Delete: web", []],
+    ["are not prose that happens to hold a colon", "subject\n\nAllow-Delete: web\nand more prose", []],
+    ["are not an earlier paragraph", "subject\n\nAllow-Delete: web\n\nthe end", []],
+  ])("%s", (_name, message, expected) => expect(trailerValues([message], "Allow-Delete")).toEqual(expected));
+  test("keep their order", () => expect(parseTrailers("s\n\nA: 1\nB: 2").map((trailer) => trailer.key)).toEqual(["A", "B"]));
+});
+
+describe("ignore patterns", () => {
+  test.each<[string, string, boolean, boolean]>([
+    ["*.md", "docs/a.md", false, true], ["/a.yaml", "b/a.yaml", false, false], ["a.yaml", "b/a.yaml", false, true], ["old/", "x/old", true, true], ["old/", "x/old", false, false],
+    ["a/*/c", "a/b/c", false, true], ["a/*/c", "a/b/d/c", false, false], ["a/**/c", "a/b/d/c", false, true], ["**/tmp", "a/b/tmp", true, true], ["x[0-9].yaml", "x5.yaml", false, true], ["x[!0-9].yaml", "x5.yaml", false, false],
+    ["*.yaml\n!keep.yaml", "keep.yaml", false, false], ["# comment\n", "# comment", false, false], ["a.b", "aXb", false, false],
+  ])("%j on %s", (patterns, path, isDirectory, expected) => expect(parseIgnorePatterns(patterns)(path, isDirectory)).toBe(expected));
+});
+
+describe("field paths", () => {
+  const value = { spec: { replicas: 3, containers: [{ name: "web", image: "x" }, { name: "b" }] }, data: { "index.html": "x" } };
+  test.each<[string, unknown]>([["spec.containers[0].image", "x"], ['.spec.containers[name="b"].name', "b"], ["data[index.html]", "x"], ["spec.nothing.here", undefined]])("%s", (field, expected) => expect(valueAt(value, structuralPathOf(field))).toBe(expected));
+  test("a field is taken out of a copy", () => {
+    expect(withoutField(value, structuralPathOf('.spec.containers[name="web"].image'))).toEqual({ ...value, spec: { replicas: 3, containers: [{ name: "web" }, { name: "b" }] } });
+    expect(withoutField(value, ["spec", "replicas"])).toEqual({ ...value, spec: { containers: value.spec.containers } });
+    expect(value.spec.replicas).toBe(3);
+  });
+});
+
+describe("what the server complains about, for someone who edits a file", () => {
+  test.each<[string, string, string]>([
+    ['Invalid value: "many": must be an integer', "spec.replicas", "must be a non-negative integer"],
+    ["Invalid value: -1: must be greater than or equal to 0", "spec.replicas", "must be a non-negative integer"],
+    ['Invalid value: "x": must be an integer', "spec.priority", "must be an integer"],
+    ["Required value", "metadata.name", "is required"],
+    ['Unsupported value: "Sometimes": supported values: "Always", "Never"', "x", 'must be one of "Always", "Never"'],
+    ['Duplicate value: "a"', "x", 'is there twice: "a"'],
+    ['Invalid value: {"a":"b: c"}: field is immutable', "spec.selector", "field is immutable"],
+    ["Forbidden: no", "x", "no"],
+  ])("%s", (message, field, expected) => expect(plainMessage(message, field)).toBe(expected));
+  test("every cause is told, and immutable fields are known as such", () => {
+    const error = invalid("apps", "Deployment", "x", [requiredField("spec.template"), invalidField("spec.selector", "x", "field is immutable")]);
+    expect(complaintsOf(error)).toEqual([{ field: "spec.template", message: "is required", isImmutable: false }, { field: "spec.selector", message: "field is immutable", isImmutable: true }]);
+  });
+});
+
+describe("drift", () => {
+  const object = desired("Deployment", "web");
+  test("a change of status is none; of generation, labels or identity it is", () => {
+    const live = stored(object, { status: { replicas: 1 } }, { generation: 3 });
+    expect(versionOf(stored(object, { status: { replicas: 2 } }, { generation: 3, resourceVersion: "99" }))).toBe(versionOf(live));
+    for (const metadata of [{ generation: 4 }, { generation: 3, labels: { a: "b" } }, { generation: 3, uid: "other" }]) expect(versionOf(stored(object, {}, metadata))).not.toBe(versionOf(live));
+    const map = desired("ConfigMap", "a");
+    expect(versionOf(stored(map, {}, { resourceVersion: "11" }))).not.toBe(versionOf(stored(map)));
+  });
+  test("the writer is who owns the changed field, not who wrote last", () => {
+    const entry = (manager: string, time: string, fields: object, more = {}) => ({ manager, operation: "Update", time, fieldsV1: fields, ...more });
+    const live = stored(object, {}, { managedFields: [
+      entry("mainstay", "2026-01-01T00:00:05Z", { "f:spec": { "f:replicas": {} } }), entry("kubectl-edit", "2026-01-01T00:00:01Z", { "f:spec": { "f:replicas": {} } }),
+      entry("deployment-controller", "2026-01-01T00:00:09Z", { "f:metadata": {} }), entry("kubelet", "2026-01-01T00:00:10Z", { "f:status": {} }, { subresource: "status" }),
+    ] });
+    expect(writerOf(live, [{ steps: ["spec", "replicas"], label: "replicas", from: "1", to: "3" }])).toBe("kubectl-edit");
+    expect(writerOf(live, [{ steps: ["metadata", "labels", "a"], label: "a", from: undefined, to: "3" }])).toBe("deployment-controller");
+    expect(writerOf(stored(object), [])).toBe("someone");
+  });
+  test("a slip is put back at once, a fight ever more slowly, and calm ends it", () => {
+    const limiter = new DriftLimiter();
+    let now = 0;
+    const delays = Array.from({ length: 8 }, () => {
+      const delay = limiter.delayMs("x", now);
+      now += delay;
+      limiter.corrected("x", now);
+      return delay;
+    });
+    expect(delays).toEqual([0, 0, 0, 0, 0, 1000, 2000, 4000]);
+    expect(limiter.delayMs("x", now + 10 * 60_000)).toBe(0);
+    expect(limiter.delayMs("y", now)).toBe(0);
+  });
+});
+
+describe("what the pusher sees", () => {
+  const view = (more: Partial<RolloutView> = {}, unit = {}): RolloutView => ({ appliedMs: 12, healthyMs: undefined, isSuperseded: false, units: [{ name: "web", health: "Progressing", ready: "1/3", reason: "web-1: ContainerCreating on n1", detail: "", ...unit }], ...more });
+  test("only what changed since the line before", () => {
+    expect(progressLines(undefined, view({ appliedMs: undefined }))).toEqual([]);
+    expect(progressLines(view({ appliedMs: undefined }), view())).toEqual(["applied in 12 ms", "… web Progressing 1/3 — web-1: ContainerCreating on n1"]);
+    expect(progressLines(view(), view())).toEqual([]);
+    expect(progressLines(view(), view({}, { health: "Degraded", detail: "pull: no such image" }))).toEqual(["✗ web Degraded 1/3 — web-1: ContainerCreating on n1", "    pull: no such image"]);
+  });
+  test("an end: healthy, superseded, degraded with the way back, or the wait is over", () => {
+    expect(finalLine(view())).toBeUndefined();
+    expect(finalLine(view({ healthyMs: 6200 }))).toBe("healthy after 6.2 s");
+    expect(finalLine(view({ isSuperseded: true }))).toBe("a newer commit has taken over");
+    expect(finalLine(view({}, { health: "Degraded" }))).toContain("git revert HEAD && git push");
+    expect(timeoutLine(view(), 60_000, "status/home")).toBe("web not healthy yet after 1 min 0 s; it goes on. See: git fetch && git show origin/status/home:README.md");
+  });
+  test.each<[readonly string[], object]>([
+    [[], { waitMs: 60_000, dryRun: false, unknown: [] }], [["wait=10s"], { waitMs: 10_000 }], [["wait=250ms"], { waitMs: 250 }], [["wait=5"], { waitMs: 5_000 }], [["no-wait"], { waitMs: 0 }], [["dry-run", "ci.skip"], { dryRun: true, unknown: ["ci.skip"] }],
+  ])("push options %j", (options, expected) => expect(parsePushOptions(options)).toMatchObject(expected));
+});
+
+test.each([["10s", 10_000], ["1h30m", 5_400_000], ["250ms", 250], ["x", undefined], [undefined, undefined]])("the duration %s", (text, expected) => expect(parseDurationMs(text)).toBe(expected));
+
+test.each([["https://me:secret@example.org/r.git", "https://example.org/r.git"], ["https://example.org/r.git", "https://example.org/r.git"], ["ssh://git@example.org/r.git", "ssh://git@example.org/r.git"], ["/srv/r.git", "/srv/r.git"]])("the URL %s is shown without its credentials", (url, expected) => expect(withoutCredentials(url)).toBe(expected));

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { computeFieldChanges, formatFieldChange } from "../../../engine/gitops/field-diff.ts";
+import { entryOf } from "../../../engine/gitops/inventory.ts";
+import type { StaleEntry } from "../../../engine/gitops/plan-deletions.ts";
+import { actionsOf, planSync, type Candidate, type PlanInput } from "../../../engine/gitops/plan-sync.ts";
+import { renderPlan, summarisePlan } from "../../../engine/gitops/plan-text.ts";
+import { formatProblem } from "../../../engine/gitops/problem.ts";
+import { desired, stored, unit } from "./objects.ts";
+
+const create = (object: ReturnType<typeof desired>): Candidate => ({ desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } });
+const update = (object: ReturnType<typeof desired>, before: Record<string, unknown>, cause: Candidate["cause"] = "commit"): Candidate =>
+  ({ desired: object, cause, outcome: { is: "update", live: stored(object, before), result: stored(object), intent: object.object, force: false, leftToOthers: [] } });
+const stale = (object: ReturnType<typeof desired>, live: KubeObject | undefined = stored(object)): StaleEntry => ({ unit: object.unit, identity: object.identity, entry: entryOf(object), live });
+
+function plan(input: Partial<PlanInput>, rules: Partial<PlanInput["deletion"]> = {}): ReturnType<typeof planSync> {
+  return planSync({
+    candidates: [], untouched: 0, stale: [], allowReplace: [], waiting: new Map(), ...input,
+    deletion: { units: [unit("web")], maxPercent: 20, protectedKinds: new Set(["Namespace"]), allowed: [], inventorySizes: new Map([["web", 10]]), ...rules },
+  });
+}
+const maps = (count: number) => Array.from({ length: count }, (_, index) => stale(desired("ConfigMap", `m${index}`)));
+
+describe("order", () => {
+  test("what others need is applied first, and deleted last", () => {
+    const made = plan({
+      candidates: [create(desired("Deployment", "web")), create(desired("Service", "web")), create(desired("Namespace", "web")), create(desired("ConfigMap", "a")), create(desired("ServiceAccount", "sa"))],
+      stale: [stale(desired("ConfigMap", "old")), stale(desired("Deployment", "old"))],
+    });
+    expect(renderPlan(made)).toEqual(["+ Namespace web", "+ ServiceAccount web/sa", "+ ConfigMap web/a", "+ Service web/web", "+ Deployment web/web", "- Deployment web/old", "- ConfigMap web/old"]);
+    expect(made.waves.map((wave) => wave.actions.length)).toEqual([1, 1, 1, 1, 1, 1, 1]);
+    expect(summarisePlan(made)).toBe("5 new objects, 2 deletes, 0 unchanged");
+  });
+
+  test("a unit that waits does nothing, and the plan says for whom", () => {
+    const made = plan({ candidates: [create(desired("ConfigMap", "a"))], stale: maps(1), waiting: new Map([["web", "base"]]) });
+    expect(actionsOf(made)).toEqual([]);
+    expect(renderPlan(made)).toEqual(["… web waits until base is healthy"]);
+  });
+});
+
+describe("what a line says", () => {
+  const deployment = (replicas: number, image: string, more: Record<string, unknown> = {}) => ({ spec: { replicas, template: { spec: { containers: [{ name: "web", image, ...more }] } } } });
+  test.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
+    ["numbers and images", deployment(3, "web:1"), deployment(5, "web:2"), "~ Deployment web/web: replicas 3→5, image 1→2"],
+    ["another image", deployment(3, "web:1"), deployment(3, "nginx:1"), "~ Deployment web/web: image web:1→nginx:1"],
+    ["added and removed fields", deployment(3, "web:1", { command: ["a"] }), deployment(3, "web:1", { env: [{ name: "MODE", value: "x" }] }), '~ Deployment web/web: -command, +env [{"name":"MODE","value":"x"}]'],
+    ["list items by name", deployment(3, "web:1", { env: [{ name: "A", value: "1" }, { name: "B", value: "2" }] }), deployment(3, "web:1", { env: [{ name: "A", value: "1" }, { name: "B", value: "3" }] }), "~ Deployment web/web: env.B.value 2→3"],
+    ["a new order", deployment(3, "web:1", { env: [{ name: "A" }, { name: "B" }] }), deployment(3, "web:1", { env: [{ name: "B" }, { name: "A" }] }), "~ Deployment web/web: env order→reordered"],
+  ])("%s", (_name, before, after, expected) => {
+    expect(renderPlan(plan({ candidates: [update(desired("Deployment", "web", after), before)] }))).toEqual([expected]);
+  });
+
+  test("several containers are told apart", () => {
+    const of = (tag: string) => ({ spec: { template: { spec: { containers: [{ name: "a", image: "x:1" }, { name: "b", image: `y:${tag}` }] } } } });
+    expect(renderPlan(plan({ candidates: [update(desired("Deployment", "web", of("2")), of("1"))] }))).toEqual(["~ Deployment web/web: b.image 1→2"]);
+  });
+
+  test("long text is its size, and a Secret's value is never shown", () => {
+    const long = "line\n".repeat(20);
+    const changes = (kind: string, before: string, after: string) => computeFieldChanges(stored(desired(kind, "x", { data: { k: before } })), stored(desired(kind, "x", { data: { k: after } }))).map(formatFieldChange);
+    expect(changes("ConfigMap", "short", long)).toEqual(["data.k <5 bytes>→<changed, 100 bytes>"]);
+    expect(changes("Secret", "Zmlyc3Q=", "c2Vjb25kIQ==")).toEqual(["data.k <changed, 5 bytes>→<changed, 7 bytes>"]);
+  });
+
+  test("an object that only moved to another file says where it is now", () => {
+    const object = desired("ConfigMap", "a");
+    const live = stored(object, {}, { annotations: { "mainstay.dev/source": "apps/web/old.yaml:7" } });
+    const made = plan({ candidates: [{ desired: object, cause: "commit", outcome: { is: "update", live, result: stored(object), intent: object.object, force: false, leftToOthers: [] } }] });
+    expect(renderPlan(made)).toEqual(["~ ConfigMap web/a: now from apps/web/a.yaml:1"]);
+  });
+
+  test("status and what the server sets are no difference", () => {
+    const object = desired("Deployment", "web");
+    expect(computeFieldChanges(stored(object, { status: { replicas: 1 } }, { generation: 1, managedFields: [] }), stored(object, { status: { replicas: 2 } }, { generation: 2, resourceVersion: "11" }))).toEqual([]);
+  });
+});
+
+describe("deletion", () => {
+  test("what is gone, or no longer carries our label, is forgotten and not deleted", () => {
+    const object = desired("ConfigMap", "a");
+    const foreign = stored(desired("ConfigMap", "b"), {}, { labels: {} });
+    const made = plan({ stale: [{ ...stale(object), live: undefined }, stale(desired("ConfigMap", "b"), foreign)] });
+    expect(actionsOf(made)).toEqual([]);
+    expect(made.forget.map((entry) => entry.entry.name)).toEqual(["a", "b"]);
+  });
+
+  test("prune: disabled and a unit without prune keep objects, and the plan names them", () => {
+    const kept = stale(desired("ConfigMap", "a"), stored(desired("ConfigMap", "a"), {}, { annotations: { "mainstay.dev/prune": "disabled" } }));
+    expect(renderPlan(plan({ stale: [kept] }))).toEqual(["! ConfigMap web/a stays although it left the repository: the annotation mainstay.dev/prune is disabled"]);
+    expect(renderPlan(plan({ stale: maps(1) }, { units: [unit("web", { prune: false })] }))).toEqual(["! ConfigMap web/m0 stays although it left the repository: prune is off for its unit"]);
+  });
+
+  test("a protected kind goes only with the trailer, in any of its forms", () => {
+    const namespace = stale(desired("Namespace", "web"));
+    const refused = plan({ stale: [namespace] });
+    expect(refused.problems.map(formatProblem)).toEqual(['apps/web/web.yaml:1 deletes Namespace web, and Namespace is protected; to delete it, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Delete: Namespace/web"']);
+    expect(actionsOf(refused)).toEqual([]);
+    for (const allowed of ["Namespace/web", "web", "apps/web", "apps/web/", "web/Namespace/web", "apps/web/Namespace/web"]) expect(actionsOf(plan({ stale: [namespace] }, { allowed: [allowed] }))).toHaveLength(1);
+    for (const allowed of ["Namespace", "we", "Namespace/other"]) expect(plan({ stale: [namespace] }, { allowed: [allowed] }).problems).toHaveLength(1);
+  });
+
+  test("a few may always go, a large share needs the trailer", () => {
+    expect(plan({ stale: maps(5) }).problems).toEqual([]);
+    expect(plan({ stale: maps(6) }).problems.map((problem) => problem.message)).toEqual([expect.stringMatching(/^deletes 6 of the 10 objects of web, more than 20 %; .*Allow-Delete: web"$/)]);
+    expect(plan({ stale: maps(6) }, { inventorySizes: new Map([["web", 40]]) }).problems).toEqual([]);
+    expect(plan({ stale: maps(6) }, { allowed: ["web"] }).problems).toEqual([]);
+  });
+});
+
+describe("what cannot change in place", () => {
+  const outcome = (object: ReturnType<typeof desired>): Candidate => ({ desired: object, cause: "commit", outcome: { is: "immutable", live: stored(object), complaints: [{ field: "spec.selector", message: "field is immutable", isImmutable: true }] } });
+  test("is refused with the trailer that allows it, and made anew with it", () => {
+    const object = desired("Deployment", "web");
+    expect(plan({ candidates: [outcome(object)] }).refusals.map(({ complaint }) => complaint.message)).toEqual(['cannot change in place; to delete Deployment web/web and make it anew, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Replace: Deployment/web"']);
+    for (const allowed of ["Deployment/web", "Deployment/web/web", "web"]) expect(renderPlan(plan({ candidates: [outcome(object)], allowReplace: [allowed] }))).toEqual(["± Deployment web/web: deleted and made anew (spec.selector cannot change in place)"]);
+  });
+});

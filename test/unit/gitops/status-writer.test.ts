@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { listFilesOf } from "../../../engine/gitops/git-tree.ts";
+import { StatusWriter } from "../../../engine/gitops/status-writer.ts";
+import { createTestRepository, type TestRepository } from "../../kit/git.ts";
+
+let repository: TestRepository;
+beforeEach(async () => void (repository = await createTestRepository()));
+afterEach(() => repository[Symbol.dispose]());
+
+const BRANCH = "status/home";
+const DAY = 86_400_000;
+const newWriter = (keepCommits = 2000, store = repository.store) => new StatusWriter({ store, cluster: "home", branch: BRANCH, keepCommits });
+const report = (files: Record<string, string>, time = Date.UTC(2026, 0, 1)) => ({ files: new Map(Object.entries(files)), message: "status\n", signature: { name: "Mainstay", email: "m@x", time } });
+const tip = async () => (await repository.tip(BRANCH)) ?? "";
+const files = async (commit?: string) => listFilesOf(repository.store.objects, (await repository.store.objects.commit(commit ?? (await tip()))).tree, "");
+
+describe("the status branch", () => {
+  test("begins without a parent, and a report that says the same is no commit", async () => {
+    const writer = newWriter();
+    expect(await writer.write(report({ "README.md": "a", "apps/web.md": "b" }))).toMatchObject({ is: "written", tries: 1 });
+    const first = await tip();
+    expect((await repository.store.objects.commit(first)).parents).toEqual([]);
+    expect(await writer.write(report({ "README.md": "a", "apps/web.md": "b" }))).toEqual({ is: "unchanged" });
+    expect(await newWriter().write(report({ "README.md": "a", "apps/web.md": "b" }))).toEqual({ is: "unchanged" });
+    expect(await tip()).toBe(first);
+  });
+
+  test("drops pages of what is gone and keeps those of the past", async () => {
+    const writer = newWriter();
+    await writer.write(report({ "README.md": "a", "apps/old.md": "x", "apps/web.md": "x", "deploys/2026/01/a.md": "x", "incidents/i.md": "x" }));
+    await writer.write(report({ "README.md": "a", "apps/web.md": "y", "deploys/2026/01/b.md": "x" }));
+    expect(await files()).toEqual(["README.md", "apps/web.md", "deploys/2026/01/a.md", "deploys/2026/01/b.md", "incidents/i.md"]);
+    await newWriter().write(report({ "README.md": "b" }));
+    expect(await files()).toEqual(["README.md", "deploys/2026/01/a.md", "deploys/2026/01/b.md", "incidents/i.md"]);
+  });
+
+  test("that someone else wrote to keeps their commit in its history, and says what the cluster says", async () => {
+    const writer = newWriter();
+    await writer.write(report({ "README.md": "a" }));
+    const foreign = await repository.commit({ "README.md": "vandalised", "hello.txt": "hi" }, "not the bot", BRANCH);
+    await writer.write(report({ "README.md": "a" }));
+    expect((await repository.store.objects.commit(await tip())).parents).toEqual([foreign]);
+    expect(await files()).toEqual(["README.md"]);
+    expect(await writer.read("README.md")).toBe("a");
+  });
+
+  test("that moves during a write is written on its new tip", async () => {
+    const writer = newWriter();
+    await writer.write(report({ "README.md": "a" }));
+    let raced = "";
+    const racing = { ...repository.store, pushRef: async (ref: string, from: string | undefined, to: string | undefined) => {
+      if (raced === "") raced = await repository.commit({ "x.txt": "x" }, "meanwhile", BRANCH);
+      return repository.store.pushRef(ref, from, to);
+    } };
+    expect(await newWriter(2000, racing).write(report({ "README.md": "b" }))).toMatchObject({ is: "written", tries: 2 });
+    expect((await repository.store.objects.commit(await tip())).parents).toEqual([raced]);
+  });
+
+  test("that others keep moving is given up for now, with the reason", async () => {
+    const store = { ...repository.store, pushRef: async () => ({ is: "conflict" as const, reason: "locked" }) };
+    await expect(newWriter(2000, store).write(report({ "README.md": "a" }))).rejects.toThrow("it moved 5 times in a row");
+  });
+
+  test("is cut after keepCommits; the old tip is kept as an archive for 90 days", async () => {
+    const start = Date.UTC(2026, 0, 1);
+    const writer = newWriter(3);
+    for (let count = 0; count < 3; count++) await writer.write(report({ "README.md": `${count}`, "deploys/2026/01/a.md": "x" }, start));
+    const old = await tip();
+    await writer.write(report({ "README.md": "3" }, start));
+    expect((await repository.store.objects.commit(await tip())).parents).toEqual([]);
+    expect(await files()).toEqual(["README.md", "deploys/2026/01/a.md"]);
+    const archives = async () => Object.fromEntries(await repository.store.listRefs("refs/mainstay/archive"));
+    expect(await archives()).toEqual({ "refs/mainstay/archive/status/home/2026-01-01": old });
+    for (let count = 4; count < 7; count++) await writer.write(report({ "README.md": `${count}` }, start + 100 * DAY));
+    expect(Object.keys(await archives())).toEqual(["refs/mainstay/archive/status/home/2026-04-11"]);
+  });
+});
