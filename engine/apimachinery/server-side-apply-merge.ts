@@ -1,8 +1,9 @@
 import { jsonEqual } from "../lib/freeze.ts";
-import { below, EMPTY_SET, hasMember, type FieldSet } from "./field-set.ts";
+import { below, hasMember, type FieldSet } from "./field-set.ts";
 import { fieldElement } from "./field-set-element.ts";
 import type { Schema } from "./schema.ts";
 import { isMap, itemElement, schemaOfKey, shapeOf, type MapShape, type Shape } from "./server-side-apply-shape.ts";
+import { conform } from "./structural-schema.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
 type ListShape = Extract<Shape, { is: "set" | "keyed" }>;
@@ -16,7 +17,7 @@ export function mergeIntent(schema: Schema | undefined, live: unknown, intent: u
   const shape = shapeOf(schema, intent);
   switch (shape.is) {
     case "leaf":
-      return jsonEqual(live, intent) ? live : intent;
+      return jsonEqual(live, intent) || isDefaulted(schema, live, intent) ? live : intent;
     case "map":
       if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent);
       return intent === null && isMap(live) && Object.keys(live).length > 0 ? live : intent;
@@ -24,6 +25,15 @@ export function mergeIntent(schema: Schema | undefined, live: unknown, intent: u
       if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent);
       return intent === null && Array.isArray(live) && live.length > 0 ? live : intent;
   }
+}
+
+/**
+ * Whether the live value is the intent with defaults filled in, as in the apiVersion of a fieldRef: an atomic value that only
+ * grew by defaults is no difference, neither to write nor to argue about.
+ */
+function isDefaulted(schema: Schema | undefined, live: unknown, intent: unknown): boolean {
+  if (schema === undefined || live === undefined || intent === null || typeof intent !== "object") return false;
+  return jsonEqual(live, conform(schema, intent, { defaults: true, prune: false }).value);
 }
 
 function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap): JsonMap {
@@ -128,41 +138,51 @@ function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, inte
  * The value without the fields and items of the set. Maps and lists that become empty by it go too, except maps whose own
  * path is in `owned`: their owner may have wanted them empty, as in `emptyDir: {}`.
  */
-export function removeFields(schema: Schema | undefined, value: unknown, set: FieldSet, owned: FieldSet | undefined = EMPTY_SET): unknown {
+export function removeFields(schema: Schema | undefined, value: unknown, set: FieldSet, owned?: FieldSet): unknown {
   const shape = shapeOf(schema, value);
-  if (shape.is === "map" && isMap(value)) {
-    let result: Record<string, unknown> | undefined;
-    for (const key of Object.keys(value)) {
-      const element = fieldElement(key);
-      const inner = below(set, element);
-      if (hasMember(set, element)) delete (result ??= { ...value })[key];
-      else if (inner !== undefined) {
-        const rest = removeFields(schemaOfKey(shape, key), value[key], inner, below(owned, element)) ?? (isMap(value[key]) && hasMember(owned, element) ? {} : undefined);
-        if (rest === value[key]) continue;
-        result ??= { ...value };
-        if (rest === undefined) delete result[key];
-        else define(result, key, rest);
-      }
-    }
-    if (result === undefined) return value;
-    return Object.keys(result).length === 0 ? undefined : result;
-  }
-  if ((shape.is === "set" || shape.is === "keyed") && Array.isArray(value)) {
-    const rest: unknown[] = [];
-    let isChanged = false;
-    for (const item of value) {
-      const element = itemElement(shape, item);
-      if (element !== undefined && hasMember(set, element)) {
-        isChanged = true;
-        continue;
-      }
-      const inner = element === undefined ? undefined : below(set, element);
-      const kept = inner === undefined || shape.is === "set" ? item : removeFields(shape.item, item, inner, below(owned, element ?? "")) ?? {};
-      isChanged ||= kept !== item;
-      rest.push(kept);
-    }
-    if (!isChanged) return value;
-    return rest.length === 0 ? undefined : rest;
-  }
+  if (shape.is === "map" && isMap(value)) return removeFromMap(shape, value, set, owned);
+  if ((shape.is === "set" || shape.is === "keyed") && Array.isArray(value)) return removeFromList(shape, value, set, owned);
   return value;
+}
+
+function removeFromMap(shape: MapShape, map: JsonMap, set: FieldSet, owned: FieldSet | undefined): JsonMap | undefined {
+  let result: Record<string, unknown> | undefined;
+  for (const key of Object.keys(map)) {
+    const element = fieldElement(key);
+    const inner = below(set, element);
+    let rest: unknown;
+    if (!hasMember(set, element)) {
+      if (inner === undefined) continue;
+      rest = removeFields(schemaOfKey(shape, key), map[key], inner, owned && below(owned, element));
+      if (rest === map[key]) continue;
+      if (rest === undefined && isMap(map[key]) && owned !== undefined && hasMember(owned, element)) rest = {};
+    }
+    result ??= { ...map };
+    if (rest === undefined) delete result[key];
+    else define(result, key, rest);
+  }
+  if (result === undefined) return map;
+  return Object.keys(result).length === 0 ? undefined : result;
+}
+
+function removeFromList(shape: ListShape, list: readonly unknown[], set: FieldSet, owned: FieldSet | undefined): readonly unknown[] | undefined {
+  const rest: unknown[] = [];
+  let isChanged = false;
+  for (const item of list) {
+    const element = itemElement(shape, item);
+    if (element !== undefined && hasMember(set, element)) {
+      isChanged = true;
+      continue;
+    }
+    const inner = element === undefined ? undefined : below(set, element);
+    if (inner === undefined || element === undefined || shape.is === "set") {
+      rest.push(item);
+      continue;
+    }
+    const kept = removeFields(shape.item, item, inner, owned && below(owned, element)) ?? {};
+    isChanged ||= kept !== item;
+    rest.push(kept);
+  }
+  if (!isChanged) return list;
+  return rest.length === 0 ? undefined : rest;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { unlessOnlyTimesChanged } from "../../../engine/apimachinery/managed-fields.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { applyServerSide, trackUpdate, type ApplyRequest, type UpdateRequest } from "../../../engine/apimachinery/server-side-apply.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
@@ -178,6 +179,20 @@ describe("server-side apply of a ConfigMap", () => {
   });
 });
 
+test("what differs in nothing but times is not worth a write", () => {
+  const live = apply(undefined, "m1", configMap({ k: "1" }));
+  const later = apply(undefined, "m1", configMap({ k: "1" }), { nowText: T2 });
+  expect(unlessOnlyTimesChanged(live, later)).toBe(live);
+  for (const other of [configMap({ k: "2" }), configMap({ k: "1", l: "1" })]) {
+    const changed = apply(undefined, "m1", other, { nowText: T2 });
+    expect(unlessOnlyTimesChanged(live, changed)).toBe(changed);
+  }
+  const otherManager = apply(undefined, "m2", configMap({ k: "1" }));
+  expect(unlessOnlyTimesChanged(live, otherManager)).toBe(otherManager);
+  const otherVersion = deepFreeze({ ...later, metadata: { ...later.metadata, resourceVersion: "9" } });
+  expect(unlessOnlyTimesChanged(live, otherVersion)).toBe(otherVersion);
+});
+
 describe("first applies", () => {
   test("make before-first-apply the owner of what an untracked object had", () => {
     const live = stored(configMap({ a: "1", b: "1" }));
@@ -260,6 +275,22 @@ describe("server-side apply by schema", () => {
     let live = apply(undefined, "git", deployment({ selector, strategy: { rollingUpdate: { maxSurge: 1 } }, template: template([]) }));
     live = stored({ ...live, spec: { ...spec(live), strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: "25%" } } } } as KubeObject);
     expect(spec(apply(live, "git", deployment({ selector, template: template([]) })))["strategy"]).toBeUndefined();
+  });
+
+  test("does not take defaults inside an atomic value for a change", () => {
+    const template = (fieldRef: Loose) => ({ template: { spec: { containers: [{ name: "app", env: [{ name: "A", valueFrom: { fieldRef } }] }] } } });
+    const intent = deployment(template({ fieldPath: "metadata.name" }));
+    const created = applyServerSide({ schema: deploymentSchema, live: undefined, intent, manager: "a", force: false, apiVersion: "apps/v1", nowText: T1 });
+    const live = stored({ ...created, spec: template({ fieldPath: "metadata.name", apiVersion: "v1" }) } as KubeObject);
+    expect(applyServerSide({ schema: deploymentSchema, live, intent, manager: "a", force: false, apiVersion: "apps/v1", nowText: T2 })).toBe(live);
+    expect(spec(apply(live, "b", intent))).toEqual(spec(live));
+  });
+
+  test("keeps a map empty that its owner wanted so, after others' fields in it went", () => {
+    const volumes = (emptyDir: Loose) => deployment({ template: { spec: { volumes: [{ name: "v", emptyDir }] } } });
+    let live = apply(apply(undefined, "a", volumes({})), "b", volumes({ sizeLimit: "1Gi" }));
+    live = apply(live, "b", deployment({ paused: true }));
+    expect(spec(live)["template"]).toEqual({ spec: { volumes: [{ name: "v", emptyDir: {} }] } });
   });
 
   test("treats null as saying nothing about maps and lists, and as absence of leaves", () => {
