@@ -93,44 +93,26 @@ function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, inte
   const left = indexItems(shape, live);
   const right = indexItems(shape, intent);
   const shared = right.elements.filter((element) => element !== undefined && left.byElement.has(element));
-  let nextShared = 0;
-  const merged = new Set<string | undefined>();
   const out: unknown[] = [];
-  const take = (element: string | undefined, item: unknown): void => {
-    merged.add(element);
-    out.push(element === undefined ? item : mergeIntent(itemSchema, left.byElement.get(element), right.byElement.get(element) ?? item));
-    if (nextShared < shared.length && shared[nextShared] === element) nextShared += 1;
-  };
   let l = 0;
-  let r = 0;
-  while (l < live.length || r < intent.length) {
-    const leftElement = left.elements[l];
-    const rightElement = right.elements[r];
-    const isShared = leftElement !== undefined && right.byElement.has(leftElement);
-    if (l < live.length && r < intent.length && isShared) {
-      if (leftElement === rightElement) {
-        take(rightElement, intent[r]);
-        l += 1;
-        r += 1;
-        continue;
-      }
-      // It will be taken where the intent has it.
-      if (nextShared < shared.length && shared[nextShared] !== leftElement) {
-        l += 1;
-        continue;
-      }
+  /** Moves on to this live item. Of those on the way, the ones that both have are placed where the intent has them. */
+  const passUntil = (element: string | undefined): void => {
+    for (; l < live.length && (element === undefined || left.elements[l] !== element); l++) {
+      const passed = left.elements[l];
+      if (passed === undefined || !right.byElement.has(passed)) out.push(live[l]);
     }
-    if (l < live.length && !isShared) {
-      out.push(live[l]);
+  };
+  let nextShared = 0;
+  for (let r = 0; r < intent.length; r++) {
+    const element = right.elements[r];
+    passUntil(shared[nextShared]); // all of them, once nothing shared is left
+    out.push(element === undefined ? intent[r] : mergeIntent(itemSchema, left.byElement.get(element), intent[r]));
+    if (nextShared < shared.length && element === shared[nextShared]) {
+      nextShared += 1;
       l += 1;
-      continue;
-    }
-    if (l < live.length && merged.has(leftElement)) l += 1;
-    if (r < intent.length) {
-      take(rightElement, intent[r]);
-      r += 1;
     }
   }
+  passUntil(undefined);
   return out.length === live.length && out.every((item, i) => item === live[i]) ? live : out;
 }
 

@@ -277,6 +277,19 @@ describe("server-side apply by schema", () => {
     expect(spec(apply(live, "git", deployment({ selector, template: template([]) })))["strategy"]).toBeUndefined();
   });
 
+  test.each([
+    ["abc", "b", "abc"],
+    ["abc", "ca", "bca"],
+    ["abc", "nb", "anbc"],
+    ["abc", "bn", "abcn"],
+    ["bax", "abn", "axbn"],
+    ["", "ba", "ba"],
+  ])("orders live items %s and the intent's %s as %s", (live, intent, expected) => {
+    const pod = (names: string) => deployment({ template: { spec: { containers: [...names].map((name) => ({ name })) } } });
+    const merged = apply(apply(undefined, "a", pod(live)), "b", pod(intent));
+    expect(((spec(merged)["template"] as Loose)["spec"] as { containers: { name: string }[] }).containers.map(({ name }) => name).join("")).toBe(expected);
+  });
+
   test("does not take defaults inside an atomic value for a change", () => {
     const template = (fieldRef: Loose) => ({ template: { spec: { containers: [{ name: "app", env: [{ name: "A", valueFrom: { fieldRef } }] }] } } });
     const intent = deployment(template({ fieldPath: "metadata.name" }));
