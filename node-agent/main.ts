@@ -30,7 +30,12 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const endpoint = { certificate: readFileSync(path.join(folder, "serving.crt"), "utf8"), key: readFileSync(path.join(folder, "serving.key"), "utf8"), clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
   const logger = createLogger(config.logLevel, path.join(config.dataDir, "agent.log"));
   const client = createHttpClient(readKubeconfig(kubeconfig), `mainstay-agent/${VERSION}`);
-  await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, version: VERSION }, stop.signal);
+  try {
+    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, version: VERSION }, stop.signal);
+  } finally {
+    // The open channel to the server would keep this process, and so the server, waiting for ever.
+    if (process.connected) process.disconnect();
+  }
 }
 
 interface JoinAnswer {
