@@ -38,7 +38,7 @@ class MemoryStorage implements Storage {
   readonly #versions = new Map<string, Version[]>();
   /** All changes in order, for watches that begin in the past. */
   #log: { readonly revision: number; readonly events: readonly StorageEvent[] }[] = [];
-  readonly #watchers = new Set<{ readonly prefix: string; readonly mailbox: Mailbox<WatchBatch> }>();
+  readonly #watchers = new Set<{ readonly prefix: string; readonly afterRevision: number; readonly mailbox: Mailbox<WatchBatch> }>();
   #revision = 1;
   #compactRevision = 0;
   #isClosed = false;
@@ -85,7 +85,8 @@ class MemoryStorage implements Storage {
     const events = effective.map((operation) => this.#apply(operation, revision));
     this.#log.push({ revision, events });
     for (const watcher of this.#watchers) {
-      const seen = events.filter((event) => keyOf(event).startsWith(watcher.prefix));
+      // A watch may begin at a revision that has not happened yet.
+      const seen = revision > watcher.afterRevision ? events.filter((event) => keyOf(event).startsWith(watcher.prefix)) : [];
       if (seen.length > 0 && !watcher.mailbox.push({ revision, events: seen })) watcher.mailbox.close(new StorageUnavailableError("watcher is too far behind", "none"));
     }
     return { is: "committed", revision };
@@ -100,7 +101,7 @@ class MemoryStorage implements Storage {
       const seen = revision > afterRevision ? events.filter((event) => keyOf(event).startsWith(prefix)) : [];
       if (seen.length > 0) mailbox.push({ revision, events: seen });
     }
-    const watcher = { prefix, mailbox };
+    const watcher = { prefix, afterRevision, mailbox };
     this.#watchers.add(watcher);
     let cancelProgress = () => {};
     const scheduleProgress = () => {

@@ -53,7 +53,7 @@ class SqliteStorage implements Storage {
   readonly #clock: Clock;
   readonly #progressIntervalMs: number;
   readonly #pending = new Map<number, Pending>();
-  readonly #watchers = new Set<{ readonly prefix: string; readonly mailbox: Mailbox<WatchBatch> }>();
+  readonly #watchers = new Set<{ readonly prefix: string; readonly afterRevision: number; readonly mailbox: Mailbox<WatchBatch> }>();
   #revision: number;
   #compactRevision: number;
   #nextId = 1;
@@ -101,7 +101,7 @@ class SqliteStorage implements Storage {
     if (this.#ended !== undefined) throw this.#ended;
     if (afterRevision < this.#compactRevision) throw new CompactedError(afterRevision, this.#compactRevision);
     const mailbox = new Mailbox<WatchBatch>(WATCH_BATCHES_MAX);
-    const watcher = { prefix, mailbox };
+    const watcher = { prefix, afterRevision, mailbox };
     // Registered first: commits from now on come through the mailbox, everything up to now through the log.
     this.#watchers.add(watcher);
     const caughtUp = this.#revision;
@@ -165,8 +165,9 @@ class SqliteStorage implements Storage {
   }
 
   #publish(revision: number, events: readonly StorageEvent[]): void {
-    for (const { prefix, mailbox } of this.#watchers) {
-      const seen = events.filter((event) => (event.type === "put" ? event.entry.key : event.key).startsWith(prefix));
+    for (const { prefix, afterRevision, mailbox } of this.#watchers) {
+      // A watch may begin at a revision that has not happened yet.
+      const seen = revision > afterRevision ? events.filter((event) => (event.type === "put" ? event.entry.key : event.key).startsWith(prefix)) : [];
       if (seen.length > 0 && !mailbox.push({ revision, events: seen })) mailbox.close(new StorageUnavailableError("watcher is too far behind", "none"));
     }
   }

@@ -1,0 +1,16 @@
+import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
+
+/** A process to be killed: writes one key after another and prints each once the store has acknowledged it. */
+const [file = "", round = ""] = process.argv.slice(2);
+const storage = await openSqliteStorage(file);
+const value = Buffer.alloc(2_000, round);
+await Promise.all(
+  Array.from({ length: 4 }, async (_, writer) => {
+    for (let count = 0; ; count++) {
+      const key = `/test/${round}/${writer}/${count}`;
+      const result = await storage.commit([{ key, modRevision: 0 }], [{ do: "put", key, value }]);
+      if (result.is !== "committed") throw new Error(`${key} was there already`);
+      process.stdout.write(`${result.revision} ${key}\n`);
+    }
+  }),
+);
