@@ -17,8 +17,8 @@ export interface UnitObservation {
   readonly liveOf: (desired: DesiredObject) => KubeObject | undefined;
   /** The revision this process wrote of an object; an older copy says nothing about the commit. */
   readonly writtenRevisionOf: (identity: string) => number;
-  /** Why the unit is not applied as the commit wants it: it waits, or the server refused something. */
-  readonly holdup: { readonly state: HealthState; readonly reason: string } | undefined;
+  /** Why the unit is not applied as the commit wants it: it waits for another one, or the server refused something. */
+  readonly holdup: { readonly state: HealthState; readonly reason: string; readonly isWaiting: boolean } | undefined;
   /** Since when it is on its way; undefined: it was well. */
   readonly progressingSinceMs: number | undefined;
   readonly lookup: HealthLookup;
@@ -31,9 +31,11 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
     const live = liveOf(desired);
     const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
     const health: ObjectHealth = isSettling ? { state: "Progressing", reason: "just written", chain: [], images: [] } : computeHealth(live, lookup, now);
+    // What the unit may not create yet is not missing.
+    if (holdup?.isWaiting === true && health.state === "Missing") return { desired, health: { ...health, state: "Progressing" as const, reason: holdup.reason } };
     return { desired, health };
   });
-  const worst = worstHealth([...all.map(({ health }) => health), ...(holdup === undefined ? [] : [holdup])]);
+  const worst = worstHealth([...(holdup === undefined ? [] : [holdup]), ...all.map(({ health }) => health)]);
   const replicas = all.map(({ health }) => health.ready).filter((ready) => ready !== undefined);
   const ready = replicas.length === 0 ? "" : `${sum(replicas.map((count) => count.ready))}/${sum(replicas.map((count) => count.wanted))}`;
   const isLate = worst?.state === "Progressing" && progressingSinceMs !== undefined && now - progressingSinceMs > unit.deadlineMs;

@@ -66,6 +66,11 @@ export class ApplicationStore {
     }
   }
 
+  /** Someone else deleted it. Returns whether it was thought to be there. */
+  forget(name: string, uid: string | undefined): boolean {
+    return this.#known.get(name)?.metadata.uid === uid && this.#known.delete(name);
+  }
+
   /** For a unit that is gone and holds nothing any more. */
   async remove(name: string): Promise<void> {
     try {

@@ -20,8 +20,13 @@ export function openGitStore(gitDir: string): GitStore {
     fetchRef: (ref) => readRef(gitDir, ref),
     pushRef: (ref, from, to) => compareAndSwapRef(gitDir, ref, from, to),
     async listRefs(prefix) {
-      const text = await gitText({ gitDir, args: ["for-each-ref", "--format=%(refname) %(objectname)", prefix] });
-      return new Map(text.split("\n").filter((line) => line !== "").map((line) => line.split(" ", 2) as [string, string]));
+      const folder = prefix.replace(/\/$/, "");
+      const found = new Map<string, string>();
+      for (const name of await git.listRefs({ ...at, filepath: folder })) {
+        const commit = await readRef(gitDir, `${folder}/${name}`);
+        if (commit !== undefined) found.set(`${folder}/${name}`, commit);
+      }
+      return found;
     },
     async countCommits(id, max) {
       let count = 0;

@@ -141,7 +141,7 @@ export class PushGate {
   async #plan(update: RefUpdate, objects: GitObjects, session: PushSession, isDesired: boolean): Promise<boolean> {
     const { follower } = this.#options;
     const { print } = session;
-    const prepared = await raceAbort(follower.prepare(update.to, objects), session.signal);
+    const prepared = await follower.prepare(update.to, objects);
     const name = update.ref.slice("refs/heads/".length);
     if (!isDesired) print(`if ${name} were merged:`);
     if (prepared.problems.length > 0) {

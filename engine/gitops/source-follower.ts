@@ -1,4 +1,4 @@
-import { isAbort, raceAbort, throwIfAborted } from "../lib/abort.ts";
+import { isAbort, throwIfAborted } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { formatTime, sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
@@ -67,11 +67,11 @@ export class SourceFollower {
 
   /** Reads and plans a commit. `objects` may see a push that is not accepted yet. */
   async prepare(id: string, objects: GitObjects): Promise<Prepared> {
-    const { loader, synchroniser, clock } = this.#options;
+    const { loader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
     const state = await loader.load(objects, commit);
-    const messages = await messagesSince(objects, commit, synchroniser.state?.commit.id);
+    const messages = await messagesSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
     return { ...(await synchroniser.preview(state, objects, messages)), state, messages, startedMs };
   }
 
@@ -137,7 +137,7 @@ export class SourceFollower {
   async #deploy(id: string, signal: AbortSignal): Promise<void> {
     const { source, synchroniser, reporter, record, clock, logger } = this.#options;
     const { objects } = source.store;
-    const prepared = this.#prepared.get(id) ?? (await raceAbort(this.prepare(id, objects), signal));
+    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects));
     await reporter.configure(prepared.state.config.status);
     if (prepared.problems.length === 0) {
       synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs });

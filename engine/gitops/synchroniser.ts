@@ -1,10 +1,12 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
+import { abortError } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { applicationResource } from "../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { describeDesired, type DesiredObject, type DesiredState } from "./desired-state.ts";
@@ -91,6 +93,8 @@ export class Synchroniser {
     this.#options = options;
     this.#applications = new ApplicationStore(options.client);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
+    // Nobody may be waiting when the service ends before it has started.
+    this.#started.promise.catch(() => {});
     options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
   }
 
@@ -145,6 +149,8 @@ export class Synchroniser {
     } finally {
       signal.removeEventListener("abort", onAbort);
       for (const cancel of this.#timers) cancel();
+      // Whoever waits for the start must end too.
+      this.#started.reject(abortError(signal));
     }
   }
 
@@ -190,7 +196,7 @@ export class Synchroniser {
     const { client, view, kinds, logger } = this.#options;
     const owned = ownedEntries(this.#applications.all());
     const inUse = [...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)];
-    await view.ensure(new Set<ResourceDefinition>(inUse), signal);
+    await view.ensure(new Set<ResourceDefinition>([...inUse, applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
     const examine = this.#toExamine(state);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
@@ -313,6 +319,10 @@ export class Synchroniser {
   }
 
   #observe(object: KubeObject, identity: string, isGone: boolean): void {
+    if (object.kind === "Application") {
+      if (isGone && this.#applications.forget(object.metadata.name ?? "", object.metadata.uid)) this.#requestPass();
+      return;
+    }
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
     // A pruned object is gone at last: its place in the inventory becomes free.
     if (isGone && this.units.holdsStale(identity)) this.#requestPass();

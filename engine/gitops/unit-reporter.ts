@@ -135,11 +135,13 @@ export class UnitReporter {
   /** Before anything is created: whatever happens next, these objects are known to be ours. */
   async holdInventory(state: DesiredState, examined: readonly string[]): Promise<void> {
     const { applications, clock, repositoryUrl } = this.#options;
-    for (const unit of state.units) await applications.ensure(unit.name, specOf(unit, repositoryUrl));
-    for (const name of new Set(examined)) {
+    const touched = new Set(examined);
+    for (const unit of state.units) {
+      const { name } = unit;
+      const application = await applications.ensure(name, specOf(unit, repositoryUrl));
       const record = this.#units.get(name);
-      const application = applications.get(name);
-      if (record === undefined || application === undefined) continue;
+      // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
+      if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) continue;
       const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
       if (inventory.length === (application.status?.inventory ?? []).length) continue;
       await applications.writeStatus(name, { health: "Progressing", message: "", ready: "", since: formatTime(clock.now()), ...application.status, inventory });
