@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { GITOPS_USER } from "../../engine/auth/rbac-rules.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createGitOps, type GitOps, type GitOpsConfig } from "../../engine/gitops/gitops.ts";
 import { GIT_ENVIRONMENT, inheritedEnvironment } from "../../engine/gitops/native-git.ts";
@@ -56,7 +57,8 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
   let gitPort = 0;
   const start = async () => {
     const gitops = await createGitOps({
-      client: api.client, clock: systemClock, random: systemRandom, logger,
+      // With the rights that the engine gives it, not an administrator's.
+      client: api.as(GITOPS_USER), clock: systemClock, random: systemRandom, logger,
       config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort, ...config },
     });
     gitPort = Number(new URL(gitops.gitUrl ?? "http://localhost:0").port);
