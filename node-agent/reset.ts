@@ -8,7 +8,7 @@ import { cgroupRoot } from "./agent.ts";
 import { startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
 import { resetNetwork } from "./network/network.ts";
-import { hierarchies, removePodCgroup } from "./pods/cgroups.ts";
+import { removeAgentCgroups } from "./pods/cgroups.ts";
 
 const run = promisify(execFile);
 
@@ -28,7 +28,7 @@ export async function resetAgent(dataDir: string, clusterDns: string, say: (line
   await attempt("ending processes", () => endProcesses(dataDir));
   await attempt("removing network rules", () => resetNetwork(clusterDns));
   await attempt("unmounting", () => unmountBelow(dataDir));
-  await attempt("removing cgroups", () => removePodCgroup(cgroupRoot(dataDir)));
+  await attempt("removing cgroups", () => removeAgentCgroups(cgroupRoot(dataDir)));
   await attempt(`removing ${dataDir}`, () => rmSync(dataDir, { recursive: true, force: true }));
 }
 

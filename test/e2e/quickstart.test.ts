@@ -27,6 +27,12 @@ describe.skipIf(!isRoot)("the quick start", () => {
     await git("commit", "-q", "-m", message);
     return host.exec("sh", "-c", `git -C ${clone} push 2>&1; echo "status $?"`).then((output) => ({ isAccepted: /status 0\s*$/.test(output), output }));
   };
+  /** Waits until exactly so many pods are there, and all of them ready: none is on its way out. */
+  const settle = (count: number) =>
+    eventually(
+      async () => (await kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "--no-headers")).trim().split("\n"),
+      (lines) => lines.length === count && lines.every((line) => / 1\/1 +Running /.test(line)),
+    );
   const readyPods = async () => (await kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "--no-headers")).trim().split("\n").filter((line) => / 1\/1 +Running /.test(line)).length;
 
   beforeAll(async () => {
@@ -133,6 +139,7 @@ describe.skipIf(!isRoot)("the quick start", () => {
 
   it("leaves the pods running when it stops, and adopts them when it starts again", async () => {
     const look = () => kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "-o", "jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}");
+    await settle(3);
     const before = await look();
     const ip = before.split(" ")[1] ?? "";
     await mainstay.stop();
@@ -143,6 +150,7 @@ describe.skipIf(!isRoot)("the quick start", () => {
 
   it("recovers from the sudden death of its agent without restarting a container", async () => {
     const look = () => kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.containerStatuses[0].containerID}");
+    await settle(3);
     const before = await look();
     const pids = (await host.exec("pgrep", "-f", `main.ts agent.*${dataDir}`)).trim().split("\n");
     for (const pid of pids) await host.exec("kill", "-9", pid);

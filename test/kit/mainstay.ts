@@ -39,6 +39,8 @@ export async function startAgent(host: Host, dataDir: string, args: readonly str
 
 /** Everything that a server or agent left on the host. */
 export async function resetMainstay(host: Host, dataDir: string): Promise<void> {
+  // A test that failed in the middle may have left a server that nobody holds any more.
+  await host.exec("pkill", "-9", "-f", `main.ts (server|agent) .*${dataDir}`).catch(() => "");
   await host.exec(process.execPath, ...nodeArgs, "reset", "--data-dir", dataDir);
   rmSync(dataDir, { recursive: true, force: true });
 }
