@@ -15,7 +15,9 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
   const { metadata } = object;
   if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   if (metadata.uid && metadata.uid !== old.metadata.uid) {
-    throw conflict(definition, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);
+    // Upstream's text names its own key; clients show it, so it is the same here.
+    const key = ["/registry", definition.resource, ...(old.metadata.namespace ? [old.metadata.namespace] : []), name].join("/");
+    throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);
   }
   if (!metadata.resourceVersion) {
     if (definition.strategy.unconditionalUpdate !== false) return;

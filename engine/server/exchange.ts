@@ -1,6 +1,7 @@
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
@@ -61,4 +62,9 @@ export function madeUp(object: KubeObject): EncodedObject {
 
 export function success(code: 200 | 201): ApiResult {
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code }, warnings: [] };
+}
+
+/** A path that exists, by a method that it does not take. */
+export function unsupportedMethod(): StatusError {
+  return new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 }

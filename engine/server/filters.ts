@@ -3,7 +3,7 @@ import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { accessDenied, type AuthorizationAttributes } from "../auth/authorize.ts";
-import type { Exchange, ServerParts } from "./exchange.ts";
+import { unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
 /** One step of a request. It answers, refuses by throwing, or lets the next one go on. */
@@ -49,11 +49,6 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
     throw request.verb === "deletecollection" ? unsupportedMethod() : badRequest("an empty namespace may not be set during creation");
   }
   return runVerb(exchange);
-}
-
-/** A path that exists, by a method that it does not take. */
-export function unsupportedMethod(): StatusError {
-  return new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 }
 
 function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "create" | "update" | "patch" }>): void {

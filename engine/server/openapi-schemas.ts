@@ -9,6 +9,17 @@ const META_TYPES: ReadonlySet<string> = new Set([
   "Status", "StatusDetails", "StatusCause", "DeleteOptions", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
 ]);
 
+/** Values that have a name of their own upstream; `kubectl explain` shows it. */
+const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
+  "int-or-string": {
+    name: "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+    schema: { description: "A number, or a text such as 25% or the name of a port.", format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] },
+  },
+  quantity: { name: "io.k8s.apimachinery.pkg.api.resource.Quantity", schema: { description: "An amount, such as 500m, 2 or 1Gi.", oneOf: [{ type: "string" }, { type: "number" }] } },
+  "date-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.Time", schema: { description: "A moment, such as 2026-01-31T12:00:00Z.", type: "string", format: "date-time" } },
+  "micro-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", schema: { description: "A moment with microseconds.", type: "string", format: "date-time" } },
+};
+
 /**
  * Names for types. A type keeps the name it got first, so a PodSpec is that of core/v1 also inside a Deployment.
  * Equal titles of different types in one package get numbers.
@@ -61,6 +72,8 @@ export class SchemaWriter {
   }
 
   #property(schema: Schema): OpenApiSchema {
+    const scalar = SCALAR_TYPES[schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : (schema.format ?? "")];
+    if (scalar !== undefined) return { allOf: [this.add(scalar.name, scalar.schema)], ...this.#annotations(schema, undefined) };
     const type = namedType(schema);
     if (type === undefined) return this.#inline(schema);
     const own = this.#annotations(schema, type);
@@ -70,10 +83,8 @@ export class SchemaWriter {
 
   #inline(schema: Schema): OpenApiSchema {
     const out: Record<string, unknown> = { ...this.#annotations(schema, undefined) };
-    if (schema["x-kubernetes-int-or-string"] === true) return { ...out, format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] };
     if (schema.type !== undefined) out["type"] = schema.type;
-    const format = schema.format === "micro-time" ? "date-time" : schema.format === "quantity" ? undefined : schema.format;
-    if (format !== undefined) out["format"] = format;
+    if (schema.format !== undefined) out["format"] = schema.format;
     if (schema.items !== undefined) out["items"] = this.#property(schema.items);
     if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
     if (schema.properties !== undefined) out["properties"] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.#property(property)]));

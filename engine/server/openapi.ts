@@ -159,7 +159,7 @@ function withV2Forms(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const { allOf, oneOf, ...rest } = value as Record<string, unknown>; // a JSON object
   const flat: Record<string, unknown> = Object.fromEntries(Object.entries(rest).map(([name, part]) => [name, withV2Forms(part)]));
-  if (oneOf !== undefined && rest["format"] === "int-or-string") flat["type"] = "string";
+  if (oneOf !== undefined) flat["type"] = "string";
   if (Array.isArray(allOf)) Object.assign(flat, withV2Forms(allOf[0]));
   return flat;
 }

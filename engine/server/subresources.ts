@@ -15,8 +15,7 @@ import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { Namespace } from "../resources/types.ts";
 import { parseDeleteOptions } from "./delete-options.ts";
-import { madeUp, namespaceOf, nowText, objectResult, success, type Exchange, type RequestOf } from "./exchange.ts";
-import { unsupportedMethod } from "./filters.ts";
+import { madeUp, namespaceOf, nowText, objectResult, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
 import { deleteNamed } from "./verbs/delete.ts";
 
 interface CreateSubresource {

@@ -1,8 +1,8 @@
+import { unsupportedMethod } from "../exchange.ts";
 import type { ApiRequest, FieldValidation, UserInfo, WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
-import { unsupportedMethod } from "../filters.ts";
 import { bodyKindOf } from "../subresources.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { parseObjectBody, parseOptionsBody, parsePatchBody, type SchemaLookup } from "./request-body.ts";

@@ -5,8 +5,7 @@ import { notFound } from "../../apimachinery/status-error.ts";
 import { isSameState } from "../../registry/before-update.ts";
 import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
 import type { Change } from "../../storage/object-store.ts";
-import { madeUp, namespaceOf, objectResult, type Exchange, type VerbHandler } from "../exchange.ts";
-import { unsupportedMethod } from "../filters.ts";
+import { madeUp, namespaceOf, objectResult, unsupportedMethod, type Exchange, type VerbHandler } from "../exchange.ts";
 import { releaseNumbers } from "./service-numbers.ts";
 
 /** Kinds whose delete answers with the object even when it is gone at once. */

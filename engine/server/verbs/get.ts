@@ -1,7 +1,6 @@
 import { notFound } from "../../apimachinery/status-error.ts";
 import { scaleAccessOf, scaleOf } from "../../registry/scale.ts";
-import { madeUp, namespaceOf, objectResult, type VerbHandler } from "../exchange.ts";
-import { unsupportedMethod } from "../filters.ts";
+import { madeUp, namespaceOf, objectResult, unsupportedMethod, type VerbHandler } from "../exchange.ts";
 
 export const get: VerbHandler<"get"> = async (exchange) => {
   const { request, definition, parts } = exchange;

@@ -14,8 +14,7 @@ import { decodeObject } from "../../registry/decode-object.ts";
 import { hasStatus } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
-import { madeUp, nowText, objectResult, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
-import { unsupportedMethod } from "../filters.ts";
+import { madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { changeObject, type Wanted } from "./change-object.ts";
 import { createPrepared, placeInNamespace } from "./create.ts";
 

@@ -1,0 +1,238 @@
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestNamespace } from "../kit/test-api.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+import { rawClient, type RawAnswer } from "../kit/raw-https.ts";
+
+/**
+ * Answers of a kube-apiserver 1.36 to odd requests, as far as clients read them: reasons, causes and texts.
+ * Each probe says what is the same there and here.
+ */
+interface Probe {
+  readonly name: string;
+  readonly request: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly code: number;
+  /** A part of the answer's JSON. */
+  readonly answer?: object;
+  readonly text?: string;
+}
+
+let api: TestListener;
+let admin: Awaited<ReturnType<typeof rawClient>>;
+beforeAll(async () => {
+  api = await startTestListener();
+  await createTestNamespace(api.client, "wire");
+  admin = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+});
+afterAll(async () => {
+  admin.close();
+  await api.stop();
+});
+
+const MAPS = "/api/v1/namespaces/wire/configmaps";
+const map = (name: string, more: object = {}) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { a: "1" }, ...more });
+const status = (code: number, reason: string, message: string, details?: object) => ({ code, answer: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, ...(details === undefined ? {} : { details }), code } });
+const cause = (reason: string, message: string, field: string) => ({ reason, message, field });
+
+function send(target: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<RawAnswer> {
+  const [method = "GET", path = "/"] = target.split(" ");
+  const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  return admin.send(path, { method, headers: { ...(text === undefined ? {} : { "content-type": "application/json" }), ...headers }, ...(text === undefined ? {} : { body: text }) });
+}
+
+const REQUIRED_NAME = "Required value: name or generateName is required";
+const SUBDOMAIN = "Invalid value: \"Bad_Name\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+/** In order: later ones rely on what earlier ones left. */
+const probes: readonly Probe[] = [
+  { name: "create", request: `POST ${MAPS}`, body: map("c1"), code: 201, answer: { kind: "ConfigMap", apiVersion: "v1", data: { a: "1" } } },
+  { name: "create again", request: `POST ${MAPS}`, body: map("c1"), ...status(409, "AlreadyExists", 'configmaps "c1" already exists', { name: "c1", kind: "configmaps" }) },
+  { name: "create without a name", request: `POST ${MAPS}`, body: { apiVersion: "v1", kind: "ConfigMap", metadata: {} }, ...status(422, "Invalid", `ConfigMap "" is invalid: metadata.name: ${REQUIRED_NAME}`, { kind: "ConfigMap", causes: [cause("FieldValueRequired", REQUIRED_NAME, "metadata.name")] }) },
+  { name: "create with a bad name", request: `POST ${MAPS}`, body: map("Bad_Name"), ...status(422, "Invalid", `ConfigMap "Bad_Name" is invalid: metadata.name: ${SUBDOMAIN}`, { name: "Bad_Name", kind: "ConfigMap", causes: [cause("FieldValueInvalid", SUBDOMAIN, "metadata.name")] }) },
+  { name: "create with a resourceVersion", request: `POST ${MAPS}`, body: map("rv", { metadata: { name: "rv", resourceVersion: "5" } }), code: 500, answer: { message: "resourceVersion should not be set on objects to be created", code: 500 } },
+  { name: "create of another kind", request: `POST ${MAPS}`, body: { apiVersion: "v1", kind: "Secret", metadata: { name: "x" } }, ...status(400, "BadRequest", 'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion') },
+  { name: "create in another namespace", request: `POST ${MAPS}`, body: map("x", { metadata: { name: "x", namespace: "other" } }), ...status(400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request") },
+  { name: "create in a missing namespace", request: "POST /api/v1/namespaces/nope/configmaps", body: map("x"), ...status(404, "NotFound", 'namespaces "nope" not found', { name: "nope", kind: "namespaces" }) },
+  { name: "broken JSON", request: `POST ${MAPS}`, body: "{", ...status(400, "BadRequest", "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input ({)") },
+  { name: "an unknown body type", request: `POST ${MAPS}`, body: "x", headers: { "content-type": "text/plain" }, ...status(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf") },
+  { name: "an unknown field, strictly", request: `POST ${MAPS}?fieldValidation=Strict`, body: map("s", { foo: 1 }), code: 400, answer: { message: 'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "foo"', reason: "BadRequest" } },
+  { name: "an unknown dry run", request: `POST ${MAPS}?dryRun=x`, body: map("d"), ...status(422, "Invalid", 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["x"]: supported values: "All"', { group: "meta.k8s.io", kind: "CreateOptions", causes: [cause("FieldValueNotSupported", 'Unsupported value: ["x"]: supported values: "All"', "dryRun")] }) },
+  { name: "get", request: `GET ${MAPS}/c1`, code: 200, answer: { kind: "ConfigMap", data: { a: "1" } } },
+  { name: "get what is not there", request: `GET ${MAPS}/none`, ...status(404, "NotFound", 'configmaps "none" not found', { name: "none", kind: "configmaps" }) },
+  { name: "get in an unknown form", request: `GET ${MAPS}/c1`, headers: { accept: "text/html" }, ...status(406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf", {}) },
+  { name: "a page with a bad token", request: `GET ${MAPS}?continue=abc`, code: 400, answer: { reason: "BadRequest" } },
+  { name: "a list by field", request: `GET ${MAPS}?fieldSelector=metadata.name%3Dc1`, code: 200, answer: { kind: "ConfigMapList", apiVersion: "v1", items: [{ metadata: { name: "c1" } }] } },
+  { name: "a list by an unknown field", request: `GET ${MAPS}?fieldSelector=spec.x%3D1`, ...status(400, "BadRequest", '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"') },
+  { name: "a bad label selector", request: `GET ${MAPS}?labelSelector=a%3D%3D%3D`, ...status(400, "BadRequest", "unable to parse requirement: found '=', expected: identifier") },
+  { name: "a list at exactly zero", request: `GET ${MAPS}?resourceVersion=0&resourceVersionMatch=Exact`, code: 422, answer: { message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"' } },
+  { name: "a match without a version", request: `GET ${MAPS}?resourceVersionMatch=Exact`, code: 422, answer: { message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided' } },
+  { name: "a list in the future", request: `GET ${MAPS}?resourceVersion=999999999`, code: 504, answer: { reason: "Timeout", details: { causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }], retryAfterSeconds: 1 } } },
+  { name: "a version that is no number", request: `GET ${MAPS}?resourceVersion=abc`, ...status(400, "BadRequest", 'invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax') },
+  { name: "initial events without a match", request: `GET ${MAPS}?watch=1&sendInitialEvents=true&timeoutSeconds=1`, code: 422, answer: { message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan' } },
+  { name: "a stale PUT", request: `PUT ${MAPS}/c1`, body: map("c1", { metadata: { name: "c1", resourceVersion: "1" } }), ...status(409, "Conflict", 'Operation cannot be fulfilled on configmaps "c1": the object has been modified; please apply your changes to the latest version and try again', { name: "c1", kind: "configmaps" }) },
+  { name: "a PUT of another name", request: `PUT ${MAPS}/c1`, body: map("cX"), ...status(400, "BadRequest", "the name of the object (cX) does not match the name on the URL (c1)") },
+  { name: "a PUT of another uid", request: `PUT ${MAPS}/c1`, body: map("c1", { metadata: { name: "c1", uid: "other" } }), code: 409, answer: { reason: "Conflict", details: { name: "c1", kind: "configmaps" } } },
+  { name: "a PUT of what is not there", request: `PUT ${MAPS}/none`, body: map("none"), ...status(404, "NotFound", 'configmaps "none" not found', { name: "none", kind: "configmaps" }) },
+  { name: "a PUT without a version", request: `PUT ${MAPS}/c1`, body: map("c1"), code: 200, answer: { data: { a: "1" } } },
+  { name: "a merge patch", request: `PATCH ${MAPS}/c1`, body: { data: { a: null, b: "2" } }, headers: { "content-type": "application/merge-patch+json" }, code: 200, answer: { data: { b: "2" } } },
+  { name: "a strategic merge patch", request: `PATCH ${MAPS}/c1`, body: { data: { c: "3" } }, headers: { "content-type": "application/strategic-merge-patch+json" }, code: 200, answer: { data: { b: "2", c: "3" } } },
+  { name: "a JSON patch whose test fails", request: `PATCH ${MAPS}/c1`, body: [{ op: "test", path: "/data/b", value: "x" }], headers: { "content-type": "application/json-patch+json" }, ...status(422, "Invalid", "the server rejected our request due to an error in our request", {}) },
+  { name: "a patch of no known type", request: `PATCH ${MAPS}/c1`, body: {}, headers: { "content-type": "application/json" }, ...status(415, "UnsupportedMediaType", "415: Unsupported Media Type", {}) },
+  { name: "an apply that creates", request: `PATCH ${MAPS}/ssa?fieldManager=m1`, body: map("ssa", { data: { k: "1" } }), headers: { "content-type": "application/apply-patch+yaml" }, code: 201, answer: { data: { k: "1" } } },
+  { name: "an apply by nobody", request: `PATCH ${MAPS}/ssa`, body: map("ssa"), headers: { "content-type": "application/apply-patch+yaml" }, code: 422, answer: { message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch' } },
+  { name: "an apply that conflicts", request: `PATCH ${MAPS}/ssa?fieldManager=m2`, body: map("ssa", { data: { k: "2" } }), headers: { "content-type": "application/apply-patch+yaml" }, ...status(409, "Conflict", 'Apply failed with 1 conflict: conflict with "m1": .data.k', { causes: [cause("FieldManagerConflict", 'conflict with "m1"', ".data.k")] }) },
+  { name: "an apply by force", request: `PATCH ${MAPS}/ssa?fieldManager=m2&force=true`, body: map("ssa", { data: { k: "2" } }), headers: { "content-type": "application/apply-patch+yaml" }, code: 200, answer: { data: { k: "2" } } },
+  { name: "an object with a finalizer", request: `POST ${MAPS}`, body: map("fin", { metadata: { name: "fin", finalizers: ["x/y"] } }), code: 201, answer: { metadata: { finalizers: ["x/y"] } } },
+  { name: "its delete", request: `DELETE ${MAPS}/fin`, code: 200, answer: { kind: "ConfigMap", metadata: { deletionGracePeriodSeconds: 0, finalizers: ["x/y"] } } },
+  { name: "its second delete", request: `DELETE ${MAPS}/fin`, code: 200, answer: { kind: "ConfigMap", metadata: { deletionGracePeriodSeconds: 0 } } },
+  { name: "one more finalizer", request: `PATCH ${MAPS}/fin`, body: { metadata: { finalizers: ["x/y", "z/w"] } }, headers: { "content-type": "application/merge-patch+json" }, code: 422, answer: { details: { name: "fin", kind: "ConfigMap" } } },
+  { name: "none any more", request: `PATCH ${MAPS}/fin`, body: { metadata: { finalizers: null } }, headers: { "content-type": "application/merge-patch+json" }, code: 200, answer: { metadata: { name: "fin" } } },
+  { name: "a delete of another uid", request: `DELETE ${MAPS}/c1`, body: { kind: "DeleteOptions", apiVersion: "v1", preconditions: { uid: "other" } }, code: 409, answer: { reason: "Conflict", details: { name: "c1", kind: "ConfigMap" } } },
+  { name: "a delete by an unknown policy", request: `DELETE ${MAPS}/c1`, body: { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy: "Nope" }, code: 422, answer: { message: 'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Nope": supported values: "Foreground", "Background", "Orphan", "nil"' } },
+  { name: "a delete", request: `DELETE ${MAPS}/c1`, code: 200, answer: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details: { name: "c1", kind: "configmaps" } } },
+  { name: "a delete of what is not there", request: `DELETE ${MAPS}/c1`, ...status(404, "NotFound", 'configmaps "c1" not found', { name: "c1", kind: "configmaps" }) },
+  { name: "a delete of a selection", request: `DELETE ${MAPS}?labelSelector=zz%3D1`, code: 200, answer: { kind: "ConfigMapList", items: [] } },
+  { name: "a POST to an object", request: `POST ${MAPS}/c1`, body: map("c1"), ...status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {}) },
+  { name: "an unknown resource", request: "GET /api/v1/namespaces/wire/foos", ...status(404, "NotFound", "the server could not find the requested resource", {}) },
+  { name: "an unknown group", request: "GET /apis/nope.io/v1", code: 404, text: "404 page not found\n" },
+  { name: "a pod without containers", request: "POST /api/v1/namespaces/wire/pods", body: { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: {} }, ...status(422, "Invalid", 'Pod "p" is invalid: spec.containers: Required value', { name: "p", kind: "Pod", causes: [cause("FieldValueRequired", "Required value", "spec.containers")] }) },
+  { name: "a pod", request: "POST /api/v1/namespaces/wire/pods", body: { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "nginx" }] } }, code: 201, answer: { metadata: { generation: 1 }, spec: { restartPolicy: "Always", terminationGracePeriodSeconds: 30, dnsPolicy: "ClusterFirst", securityContext: {}, schedulerName: "default-scheduler", priority: 0, enableServiceLinks: true, preemptionPolicy: "PreemptLowerPriority" }, status: { phase: "Pending", qosClass: "BestEffort" } } },
+  { name: "a move of a pod", request: "PATCH /api/v1/namespaces/wire/pods/p", body: { spec: { nodeName: "n1" } }, headers: { "content-type": "application/merge-patch+json" }, code: 422, answer: { details: { name: "p", kind: "Pod", causes: [{ reason: "FieldValueForbidden", field: "spec" }] } } },
+  { name: "a binding", request: "POST /api/v1/namespaces/wire/pods/p/binding", body: { apiVersion: "v1", kind: "Binding", metadata: { name: "p" }, target: { kind: "Node", name: "n1" } }, code: 201, answer: { kind: "Status", status: "Success", code: 201 } },
+  { name: "a second binding", request: "POST /api/v1/namespaces/wire/pods/p/binding", body: { apiVersion: "v1", kind: "Binding", metadata: { name: "p" }, target: { kind: "Node", name: "n2" } }, ...status(409, "Conflict", 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"', { name: "p", kind: "pods/binding" }) },
+  { name: "an eviction", request: "POST /api/v1/namespaces/wire/pods/p/eviction", body: { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "p" } }, code: 201, answer: { kind: "Status", status: "Success", code: 201 } },
+  { name: "the evicted pod", request: "GET /api/v1/namespaces/wire/pods/p", code: 200, answer: { metadata: { generation: 2, deletionGracePeriodSeconds: 30 }, spec: { nodeName: "n1" }, status: { conditions: [{ type: "PodScheduled", status: "True" }, { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "Eviction API: evicting" }] } } },
+  { name: "its end by force", request: "DELETE /api/v1/namespaces/wire/pods/p?gracePeriodSeconds=0", code: 200, answer: { kind: "Pod", metadata: { deletionGracePeriodSeconds: 0 } } },
+  { name: "an access review", request: "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec: { resourceAttributes: { verb: "get", resource: "pods" } } }, code: 201, answer: { status: { allowed: true } } },
+  { name: "a question about oneself", request: "POST /apis/authentication.k8s.io/v1/selfsubjectreviews", body: { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" }, code: 201, answer: { status: { userInfo: { username: "admin", groups: ["system:masters", "system:authenticated"] } } } },
+  { name: "the version", request: "GET /version", code: 200, answer: { major: "1", minor: "36" } },
+  { name: "health", request: "GET /healthz", code: 200, text: "ok" },
+];
+
+describe("every probe is answered as upstream answers it", () => {
+  for (const probe of probes) {
+    test(probe.name, async () => {
+      const answer = await send(probe.request, probe.body, probe.headers);
+      expect({ code: answer.code, text: answer.code === probe.code ? "" : answer.text }).toEqual({ code: probe.code, text: "" });
+      if (probe.text !== undefined) expect(answer.text).toBe(probe.text);
+      if (probe.answer !== undefined) expect(JSON.parse(answer.text)).toMatchObject(probe.answer);
+      expect(answer.headers["audit-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    });
+  }
+});
+
+describe("the form of answers", () => {
+  test("warnings name unknown and duplicate fields, and the last duplicate counts", async () => {
+    const answer = await send(`POST ${MAPS}`, '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c4"},"data":{"a":"1","a":"2"},"foo":1}');
+    expect(answer.code).toBe(201);
+    expect(answer.headers["warning"]).toBe('299 - "duplicate field \\"data.a\\"", 299 - "unknown field \\"foo\\""');
+    expect(JSON.parse(answer.text)).toMatchObject({ data: { a: "2" } });
+  });
+
+  test("YAML goes both ways", async () => {
+    const made = await send(`POST ${MAPS}`, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\ndata:\n  a: \"1\"\n", { "content-type": "application/yaml", accept: "application/yaml" });
+    expect(made.code).toBe(201);
+    expect(made.headers["content-type"]).toBe("application/yaml");
+    expect(made.text).toMatch(/^apiVersion: v1\ndata:\n {2}a: "1"\nkind: ConfigMap\n/);
+  });
+
+  test("a table has columns, cells and the metadata of its objects", async () => {
+    const answer = await send(`GET ${MAPS}/yaml`, undefined, { accept: "application/json;as=Table;g=meta.k8s.io;v=v1" });
+    const { columnDefinitions, rows } = JSON.parse(answer.text) as { columnDefinitions: { name: string }[]; rows: { cells: unknown[]; object: object }[] };
+    expect(columnDefinitions.map((column) => column.name)).toEqual(["Name", "Data", "Age"]);
+    expect(rows[0]?.cells.slice(0, 2)).toEqual(["yaml", 1]);
+    expect(rows[0]?.object).toMatchObject({ kind: "PartialObjectMetadata", metadata: { name: "yaml" } });
+  });
+
+  test("metadata alone, page by page", async () => {
+    const answer = await send(`GET ${MAPS}?limit=1`, undefined, { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" });
+    const list = JSON.parse(answer.text) as { kind: string; metadata: { continue: string; remainingItemCount: number }; items: object[] };
+    expect(list).toMatchObject({ kind: "PartialObjectMetadataList", items: [{ kind: "PartialObjectMetadata" }] });
+    expect(list.metadata.remainingItemCount).toBeGreaterThan(0);
+    const next = await send(`GET ${MAPS}?limit=1&continue=${list.metadata.continue}`);
+    expect((JSON.parse(next.text) as { items: object[] }).items).toHaveLength(1);
+  });
+
+  test("failures are protobuf for those who ask for it", async () => {
+    const answer = await send(`GET ${MAPS}/none`, undefined, { accept: "application/vnd.kubernetes.protobuf" });
+    expect(answer.code).toBe(404);
+    expect(answer.headers["content-type"]).toBe("application/vnd.kubernetes.protobuf");
+    expect(answer.body.subarray(0, 4).toString("latin1")).toBe("k8s\0");
+    expect(answer.text).toContain('configmaps "none" not found');
+  });
+
+  test("kinds of our own are never protobuf, and say so or fall back to JSON", async () => {
+    expect((await send("GET /apis/mainstay.dev/v1alpha1/applications", undefined, { accept: "application/vnd.kubernetes.protobuf" })).code).toBe(406);
+    expect((await send("GET /apis/mainstay.dev/v1alpha1/applications", undefined, { accept: "application/vnd.kubernetes.protobuf,application/json" })).headers["content-type"]).toBe("application/json");
+  });
+
+  test("large answers are compressed for those who can read it", async () => {
+    await send(`POST ${MAPS}`, map("large", { data: { a: "x".repeat(200_000) } }));
+    const answer = await send(`GET ${MAPS}/large`, undefined, { "accept-encoding": "gzip" });
+    expect(answer.headers["content-encoding"]).toBe("gzip");
+    expect(JSON.parse(gunzipSync(answer.body).toString("utf8"))).toMatchObject({ metadata: { name: "large" } });
+    expect((await send(`GET ${MAPS}/large`)).headers["content-encoding"]).toBeUndefined();
+  });
+
+  test("a body above three mebibytes is refused", async () => {
+    const answer = await send(`POST ${MAPS}`, map("huge", { data: { a: "x".repeat(3 << 20) } })).catch((error: unknown) => error);
+    // Node may cut the connection before the client has sent everything.
+    if (answer instanceof Error) expect(answer.message).toMatch(/ECONNRESET|EPIPE|socket hang up/);
+    else expect((answer as RawAnswer).code).toBe(413);
+  });
+});
+
+describe("watches on the wire", () => {
+  test("a watch from no version begins with what there is", async () => {
+    const answer = await send(`GET ${MAPS}?watch=1&resourceVersion=0&timeoutSeconds=1&fieldSelector=metadata.name%3Dyaml`);
+    expect(answer.code).toBe(200);
+    expect(JSON.parse(answer.text.split("\n")[0] ?? "")).toMatchObject({ type: "ADDED", object: { kind: "ConfigMap", metadata: { name: "yaml" } } });
+  });
+
+  test("initial events end with a marked bookmark", async () => {
+    const answer = await send(`GET ${MAPS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dyaml`);
+    const events = answer.text.trim().split("\n").map((line) => JSON.parse(line) as { type: string; object: object });
+    expect(events.map((event) => event.type)).toEqual(["ADDED", "BOOKMARK"]);
+    expect(events[1]?.object).toMatchObject({ kind: "ConfigMap", apiVersion: "v1", metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
+  });
+
+  test("protobuf frames carry their length", async () => {
+    const answer = await send(`GET ${MAPS}?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dyaml`, undefined, { accept: "application/vnd.kubernetes.protobuf;stream=watch" });
+    expect(answer.headers["content-type"]).toBe("application/vnd.kubernetes.protobuf;stream=watch");
+    expect(answer.body.readUInt32BE(0)).toBe(answer.body.length - 4);
+    expect(answer.text).toContain("ADDED");
+  });
+});
+
+describe("who may do what", () => {
+  test("a bad token is a 401, nobody in particular sees health and version only", async () => {
+    const nobody = await rawClient(api.url, api.pki, undefined);
+    const bad = await nobody.send("/api/v1/namespaces", { headers: { authorization: "Bearer nonsense" } });
+    expect(JSON.parse(bad.text)).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "Unauthorized", reason: "Unauthorized", code: 401 });
+    expect((await nobody.send("/readyz?verbose")).text).toMatch(/^\[\+\]ping ok\n\[\+\]store ok\n[^]*readyz check passed\n$/);
+    expect((await nobody.send("/version")).code).toBe(200);
+    const refused = await nobody.send(MAPS);
+    expect(JSON.parse(refused.text)).toMatchObject({ code: 403, reason: "Forbidden", message: 'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "wire"', details: { kind: "configmaps" } });
+    expect(JSON.parse((await nobody.send("/metrics")).text)).toMatchObject({ code: 403, message: 'forbidden: User "system:anonymous" cannot get path "/metrics"' });
+    nobody.close();
+  });
+
+  test("an administrator may act as somebody else, others may not", async () => {
+    const asUser = await send("POST /apis/authentication.k8s.io/v1/selfsubjectreviews", { kind: "SelfSubjectReview", apiVersion: "authentication.k8s.io/v1" }, { "impersonate-user": "jane", "impersonate-group": "dev" });
+    expect(JSON.parse(asUser.text)).toMatchObject({ status: { userInfo: { username: "jane", groups: ["dev", "system:authenticated"] } } });
+    const joe = await rawClient(api.url, api.pki, { commonName: "joe", organizations: [] });
+    expect((await joe.send(MAPS, { headers: { "impersonate-user": "admin" } })).code).toBe(403);
+    joe.close();
+  });
+
+  test("a certificate of another authority is a 401", async () => {
+    const { ClusterPki } = await import("../../engine/auth/cluster-pki.ts");
+    const { systemClock } = await import("../../engine/lib/clock.ts");
+    const other = await ClusterPki.open(`${api.directory}/other`, systemClock);
+    const stranger = await rawClient(api.url, { ...other, ca: api.pki.ca, certificate: other.certificate.bind(other) } as unknown as typeof api.pki, { commonName: "admin", organizations: ["system:masters"] });
+    expect((await stranger.send(MAPS)).code).toBe(401);
+    stranger.close();
+  });
+});

@@ -1,0 +1,36 @@
+import { Agent, request } from "node:https";
+import type { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+
+export interface RawAnswer {
+  readonly code: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+  readonly text: string;
+}
+
+export interface RawOptions {
+  readonly method?: string;
+  readonly body?: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One request after the other, exactly as written: for what no client library would send. */
+export async function rawClient(url: string, pki: ClusterPki, user: { readonly commonName: string; readonly organizations: readonly string[] } | undefined) {
+  const credentials = user === undefined ? undefined : await pki.certificate(`raw-${user.commonName.replace(/\W/g, "-")}`, { ...user, usage: "client" });
+  const agent = new Agent({ ca: pki.ca, keepAlive: true, ...(credentials === undefined ? {} : { cert: credentials.certificate, key: credentials.key }) });
+  const send = (path: string, { method = "GET", body, headers = {} }: RawOptions = {}): Promise<RawAnswer> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(url + path, { method, agent, headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }) } }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const bytes = Buffer.concat(chunks);
+          resolve({ code: response.statusCode ?? 0, headers: response.headers, body: bytes, text: bytes.toString("utf8") });
+        });
+      });
+      outgoing.on("error", reject);
+      outgoing.end(body);
+    });
+  return { send, close: () => agent.destroy() };
+}
