@@ -1,0 +1,149 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
+import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+
+const isRoot = requireRoot();
+
+const manifest = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      # A lost node is given up quickly here; upstream's default is five minutes.
+      tolerations:
+        - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1}
+        - {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 1}
+      containers:
+        - name: echo
+          image: mainstay.local/busybox:1
+          command: [sh, -c, "mkdir -p /tmp/w && hostname > /tmp/w/index.html && exec httpd -f -p 8080 -h /tmp/w"]
+          ports: [{containerPort: 8080, name: http}]
+          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  type: NodePort
+  selector: {app: echo}
+  ports: [{port: 80, targetPort: http, nodePort: 30080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: sticky}
+spec:
+  sessionAffinity: ClientIP
+  selector: {app: echo}
+  ports: [{port: 80, targetPort: http}]
+`;
+
+interface PodPlace {
+  readonly name: string;
+  readonly node: string;
+  readonly ip: string;
+}
+
+/** Two machines on one network, each with its own containerd, rules and routes. */
+describe.skipIf(!isRoot)("two nodes", () => {
+  let fabric: Fabric;
+  let first: Host;
+  let second: Host;
+  let server: Mainstay;
+  let agent: Mainstay;
+  const serverDir = isRoot ? makeDataDir() : "";
+  const agentDir = isRoot ? makeDataDir() : "";
+  const pods = async (): Promise<PodPlace[]> =>
+    (await kubectl(first, server, "get", "pods", "-l", "app=echo", "-o", 'jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name} {.spec.nodeName} {.status.podIP} {.metadata.deletionTimestamp}{"\\n"}{end}'))
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter((parts) => parts.length < 4 || parts[3] === "")
+      .map(([name = "", node = "", ip = ""]) => ({ name, node, ip }));
+  const ask = (host: Host, address: string) => host.exec("curl", "-sf", "--max-time", "3", `http://${address}/`).then((text) => text.trim());
+  const clusterIp = async (name: string) => kubectl(first, server, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}");
+
+  beforeAll(async () => {
+    fabric = await createFabric("tn", 2);
+    [first, second] = fabric.hosts as [Host, Host]; // two were asked for
+    server = await startMainstay(first, serverDir, ["--bind-address", first.address]);
+    const token = readFileSync(path.join(serverDir, "server", "pki", "join-token"), "utf8").trim();
+    agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token]);
+    await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / Ready /.test(text));
+    await first.exec("sh", "-c", `printf '%s' "$1" | kubectl --kubeconfig ${server.kubeconfig} apply -f -`, "sh", manifest);
+    await eventually(pods, (list) => list.length === 4);
+    await kubectl(first, server, "wait", "--for=condition=Available", "deployment/echo", "--timeout=60s");
+  });
+
+  afterAll(async () => {
+    await agent?.stop();
+    await server?.stop();
+    if (second !== undefined) await resetMainstay(second, agentDir);
+    if (first !== undefined) await resetMainstay(first, serverDir);
+    await fabric?.destroy();
+  });
+
+  it("spreads pods over both", async () => {
+    const nodes = (await pods()).map((pod) => pod.node).sort();
+    expect(nodes).toEqual([first.name, first.name, second.name, second.name].sort());
+  });
+
+  it("lets every machine reach every pod at its own address, without translation", async () => {
+    for (const pod of await pods()) for (const host of [first, second]) expect(await ask(host, `${pod.ip}:8080`)).toBe(pod.name);
+  });
+
+  it("lets pods reach pods of the other machine and see their own address there", async () => {
+    const [a] = (await pods()).filter((pod) => pod.node === first.name);
+    const [b] = (await pods()).filter((pod) => pod.node === second.name);
+    await kubectl(first, server, "run", "caller", "--image=mainstay.local/busybox:1", "--restart=Never", `--overrides={"spec":{"nodeName":"${first.name}"}}`, "--", "wget", "-qO-", `http://${b?.ip}:8080/`);
+    await eventually(() => kubectl(first, server, "get", "pod", "caller", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
+    expect((await kubectl(first, server, "logs", "caller")).trim()).toBe(b?.name);
+    expect(a?.ip).not.toBe(b?.ip);
+  });
+
+  it("balances a Service over all its pods, from both machines", async () => {
+    const address = await clusterIp("echo");
+    const names = new Set((await pods()).map((pod) => pod.name));
+    for (const host of [first, second]) {
+      const seen = new Set<string>();
+      for (let i = 0; i < 60 && seen.size < names.size; i++) seen.add(await ask(host, address));
+      expect(seen).toEqual(names);
+    }
+  });
+
+  it("keeps a client on its pod where the Service asks for it", async () => {
+    const address = await clusterIp("sticky");
+    const seen = new Set<string>();
+    for (let i = 0; i < 10; i++) seen.add(await ask(second, address));
+    expect(seen.size).toBe(1);
+  });
+
+  it("opens node ports on every machine", async () => {
+    for (const target of [first, second]) expect(await ask(target === first ? second : first, `${target.address}:30080`)).toMatch(/^echo-/);
+  });
+
+  it("answers the cluster's names in pods", async () => {
+    await kubectl(first, server, "run", "namer", "--image=mainstay.local/busybox:1", "--restart=Never", "--", "wget", "-qO-", "http://echo.default.svc.cluster.local/");
+    await eventually(() => kubectl(first, server, "get", "pod", "namer", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
+    expect((await kubectl(first, server, "logs", "namer")).trim()).toMatch(/^echo-/);
+  });
+
+  it("brings the pods of a machine that is cut off back on the other", { timeout: 150_000 }, async () => {
+    await second.setLink("down");
+    await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / NotReady /.test(text), 90_000);
+    const moved = await eventually(pods, (list) => list.filter((pod) => pod.node === first.name).length === 4, 60_000);
+    expect(moved.filter((pod) => pod.node === first.name)).toHaveLength(4);
+    const address = await clusterIp("echo");
+    const alive = new Set(moved.filter((pod) => pod.node === first.name).map((pod) => pod.name));
+    await eventually(() => ask(first, address), (name) => alive.has(name));
+    await second.setLink("up");
+    await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / Ready /.test(text), 60_000);
+  });
+});
