@@ -11,7 +11,7 @@ import { createLogger } from "../engine/lib/log.ts";
 import { systemRandom } from "../engine/lib/random.ts";
 import { runAgent } from "./agent.ts";
 import { agentOptions, machineAddress, resolveAgentConfig, type AgentConfig } from "./config.ts";
-import { VERSION } from "../engine/lib/version.ts";
+import { GIT_VERSION } from "../engine/server/version.ts";
 
 /** `mainstay agent`: joins if need be, then runs the agent until it is told to stop, or its parent process is gone. */
 export async function runAgentCommand(args: readonly string[]): Promise<void> {
@@ -29,9 +29,9 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const folder = path.dirname(kubeconfig);
   const endpoint = { certificate: readFileSync(path.join(folder, "serving.crt"), "utf8"), key: readFileSync(path.join(folder, "serving.key"), "utf8"), clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
   const logger = createLogger(config.logLevel, path.join(config.dataDir, "agent.log"));
-  const client = createHttpClient(readKubeconfig(kubeconfig), `mainstay-agent/${VERSION}`);
+  const client = createHttpClient(readKubeconfig(kubeconfig), `mainstay-agent/${GIT_VERSION}`);
   try {
-    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, version: VERSION }, stop.signal);
+    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, version: GIT_VERSION }, stop.signal);
   } finally {
     // The open channel to the server would keep this process, and so the server, waiting for ever.
     if (process.connected) process.disconnect();

@@ -22,7 +22,10 @@ export function aborted(signal: AbortSignal): Promise<void> {
 
 /** Waits for a promise, or rejects with an AbortError as soon as the signal fires. */
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(abortError(signal));
+  if (signal.aborted) {
+    promise.catch(() => {}); // nobody waits for it any more, so its failure is nobody's
+    return Promise.reject(abortError(signal));
+  }
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(abortError(signal));
     signal.addEventListener("abort", onAbort, { once: true });

@@ -1,5 +1,5 @@
 import { fromBinary, toBinary, create, type DescMessage, type DescMethod, type DescService, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, status, type ChannelCredentials, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, status, type ChannelCredentials, type ClientDuplexStream, type ClientReadableStream, type ServiceError } from "@grpc/grpc-js";
 import { abortError } from "./abort.ts";
 
 /** gRPC status codes that callers branch on (https://grpc.io/docs/guides/status-codes/). */
@@ -16,12 +16,15 @@ export const GrpcCode = {
   outOfRange: status.OUT_OF_RANGE,
   unimplemented: status.UNIMPLEMENTED,
   unavailable: status.UNAVAILABLE,
+  unauthenticated: status.UNAUTHENTICATED,
 } as const;
 
 export interface CallOptions {
   /** The call fails with DEADLINE_EXCEEDED after this long; without it, it waits for ever. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Headers of the call, in lower case. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** One channel to one endpoint, shared by all calls on it. */
@@ -51,7 +54,7 @@ export function openGrpcChannel(target: string, transport: ChannelCredentials = 
       return new Promise((resolve, reject) => {
         if (options.signal?.aborted) return reject(abortError(options.signal));
         const call = client.makeUnaryRequest(
-          path(method.parent, method), encoder(method.input), decoder(method.output), create(method.input, request), callDeadline(options),
+          path(method.parent, method), encoder(method.input), decoder(method.output), create(method.input, request), callMetadata(options), callDeadline(options),
           (error: ServiceError | null, answer?: MessageShape<typeof method.output>) => {
             options.signal?.removeEventListener("abort", onAbort);
             if (error) reject(options.signal?.aborted ? abortError(options.signal) : error);
@@ -66,7 +69,7 @@ export function openGrpcChannel(target: string, transport: ChannelCredentials = 
     async *serverStream(method, request, options = {}) {
       if (options.signal?.aborted) return;
       const call: ClientReadableStream<MessageShape<typeof method.output>> = client.makeServerStreamRequest(
-        path(method.parent, method), encoder(method.input), decoder(method.output), create(method.input, request), callDeadline(options),
+        path(method.parent, method), encoder(method.input), decoder(method.output), create(method.input, request), callMetadata(options), callDeadline(options),
       );
       const onAbort = () => call.cancel();
       options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -80,7 +83,7 @@ export function openGrpcChannel(target: string, transport: ChannelCredentials = 
       }
     },
     duplex(method, options = {}) {
-      const call = client.makeBidiStreamRequest(path(method.parent, method), encoder(method.input), decoder(method.output), callDeadline(options));
+      const call = client.makeBidiStreamRequest(path(method.parent, method), encoder(method.input), decoder(method.output), callMetadata(options), callDeadline(options));
       options.signal?.addEventListener("abort", () => call.cancel(), { once: true });
       return call;
     },
@@ -107,6 +110,12 @@ function encoder<T extends DescMessage>(type: T): (message: MessageShape<T>) => 
 
 function decoder<T extends DescMessage>(type: T): (bytes: Buffer) => MessageShape<T> {
   return (bytes) => fromBinary(type, bytes);
+}
+
+function callMetadata(options: CallOptions): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
+  return metadata;
 }
 
 function callDeadline(options: CallOptions): { deadline?: number } {
