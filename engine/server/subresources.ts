@@ -8,7 +8,7 @@ import { isDeletedByUpdate } from "../registry/before-delete.ts";
 import { checkUpdatePreconditions, isSameState } from "../registry/before-update.ts";
 import { decodeObject, type Decodable } from "../registry/decode-object.ts";
 import { evictionKind, withDisruption } from "../registry/eviction.ts";
-import { planToken, tokenRequestKind } from "../registry/token-request.ts";
+import { planToken, tokenRequestKind } from "./token-request.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";

@@ -118,8 +118,10 @@ function unrecognized(kind: string, why: string, text: string): StatusError {
 
 /** V8's message about broken JSON in the words of Go's parser, which clients know. */
 function describeJsonError(text: string, error: unknown): string {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
-  const at = position === undefined ? text.length : Number(position);
-  return at >= text.trimEnd().length ? "unexpected end of JSON input" : `invalid character ${JSON.stringify(text[at]).replace(/^"|"$/g, "'")} looking for beginning of value`;
+  const message = error instanceof Error ? error.message : "";
+  const position = /position (\d+)/.exec(message)?.[1];
+  // Short texts are shown whole instead of by position.
+  const token = position === undefined ? /^Unexpected token '(.+?)'/su.exec(message)?.[1] : text[Number(position)];
+  const isEnd = token === undefined || (position !== undefined && Number(position) >= text.trimEnd().length);
+  return isEnd ? "unexpected end of JSON input" : `invalid character '${token}' looking for beginning of value`;
 }
-

@@ -4,7 +4,7 @@ import { conflict, notFound } from "../apimachinery/status-error.ts";
 import { ISSUER, type TokenSubject } from "../auth/service-account-token.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import type { Pod, Secret, ServiceAccount, TokenRequest } from "../resources/types.ts";
-import type { Decodable } from "./decode-object.ts";
+import type { Decodable } from "../registry/decode-object.ts";
 
 /** The body of serviceaccounts/token. */
 export const tokenRequestKind: Decodable<TokenRequest & KubeObject> = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest", schema: loadSchema("authentication.k8s.io/v1/token-request.yaml") };

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
+import type { Service, ServiceSpec } from "../../../engine/resources/types.ts";
+import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+const NAMESPACE = "net";
+const service = (name: string, spec: ServiceSpec = {}): Service => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: NAMESPACE }, spec: { ports: [{ port: 80 }], ...spec } });
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(StatusError);
+  return (error as StatusError).message;
+}
+
+async function claims(api: TestApi, kind: "clusterips" | "nodeports"): Promise<string[]> {
+  const page = await api.storage.list(`/registry/claims/${kind}/`);
+  return page.entries.map((entry) => entry.key.slice(entry.key.lastIndexOf("/") + 1));
+}
+
+describe("addresses", () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi({ random: seededRandom(7) });
+    await createTestNamespace(api.client, NAMESPACE);
+  });
+  afterAll(() => api.stop());
+  const services = () => api.client.for(serviceResource);
+
+  test("a Service gets a free address and everything that goes with it", async () => {
+    const made = await services().create(service("plain"));
+    expect(made.spec?.clusterIP).toMatch(/^10\.43\.\d+\.\d+$/);
+    expect(made.spec).toMatchObject({ type: "ClusterIP", clusterIPs: [made.spec?.clusterIP], ipFamilies: ["IPv4"], ipFamilyPolicy: "SingleStack", internalTrafficPolicy: "Cluster", sessionAffinity: "None" });
+    expect(await claims(api, "clusterips")).toContain(made.spec?.clusterIP);
+  });
+
+  test("an address that was asked for is given once, and given back by a delete", async () => {
+    await services().create(service("asked", { clusterIP: "10.43.0.99" }));
+    expect(await messageOf(services().create(service("second", { clusterIP: "10.43.0.99" })))).toBe('Service "second" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.99"]: failed to allocate IP 10.43.0.99: provided IP is already allocated');
+    await services().delete(NAMESPACE, "asked");
+    expect((await services().create(service("second", { clusterIP: "10.43.0.99" }))).spec?.clusterIP).toBe("10.43.0.99");
+  });
+
+  test("an address outside of the range is refused, and so is a change", async () => {
+    expect(await messageOf(services().create(service("outside", { clusterIP: "192.168.1.1" })))).toContain("the provided IP (192.168.1.1) is not in the valid range. The range of valid IPs is 10.43.0.0/16");
+    const made = await services().create(service("fixed"));
+    expect(await messageOf(services().update({ ...made, spec: { ...made.spec, clusterIP: "10.43.0.77", clusterIPs: ["10.43.0.77"] } }))).toContain("may not change once set");
+  });
+
+  test("a PUT that leaves the address out keeps it, and writes nothing new", async () => {
+    const made = await services().create(service("kept"));
+    const again = await services().update(service("kept"));
+    expect(again.spec?.clusterIP).toBe(made.spec?.clusterIP);
+    expect(again.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+  });
+
+  test("headless and external Services claim nothing", async () => {
+    const before = await claims(api, "clusterips");
+    expect((await services().create(service("headless", { clusterIP: "None" }))).spec?.clusterIPs).toEqual(["None"]);
+    const external = await services().create({ ...service("external"), spec: { type: "ExternalName", externalName: "example.com" } });
+    expect(external.spec?.clusterIP).toBeUndefined();
+    expect(await claims(api, "clusterips")).toEqual(before);
+  });
+
+  test("a Service that becomes external lets its address go, and gets one on the way back", async () => {
+    const made = await services().create(service("turn"));
+    const out = await services().patch(NAMESPACE, "turn", "merge", { spec: { type: "ExternalName", externalName: "example.com", clusterIP: null, clusterIPs: null } });
+    expect(out.spec?.clusterIP).toBeUndefined();
+    expect(await claims(api, "clusterips")).not.toContain(made.spec?.clusterIP);
+    const back = await services().patch(NAMESPACE, "turn", "merge", { spec: { type: "ClusterIP", externalName: null } });
+    expect(back.spec?.clusterIP).toMatch(/^10\.43\./);
+    expect(await claims(api, "clusterips")).toContain(back.spec?.clusterIP);
+  });
+
+  test("a dry run claims nothing", async () => {
+    const before = await claims(api, "clusterips");
+    expect((await services().create(service("dry"), { dryRun: true })).spec?.clusterIP).toBeDefined();
+    expect(await claims(api, "clusterips")).toEqual(before);
+  });
+});
+
+describe("node ports", () => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await startTestApi({ random: seededRandom(8) });
+    await createTestNamespace(api.client, NAMESPACE);
+  });
+  afterAll(() => api.stop());
+  const services = () => api.client.for(serviceResource);
+
+  test("each port gets its own, keeps it, and gives it back when the type changes", async () => {
+    const made = await services().create(service("open", { type: "NodePort", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] }));
+    const ports = made.spec?.ports?.map((port) => port.nodePort ?? 0) ?? [];
+    expect(new Set(ports).size).toBe(2);
+    expect(ports.every((port) => port >= 30_000 && port <= 32_767)).toBe(true);
+    const again = await services().update(service("open", { type: "NodePort", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] }));
+    expect(again.spec?.ports?.map((port) => port.nodePort)).toEqual(ports);
+    const closed = await services().patch(NAMESPACE, "open", "merge", { spec: { type: "ClusterIP" } });
+    expect(closed.spec?.ports?.some((port) => port.nodePort !== undefined)).toBe(false);
+    expect(await claims(api, "nodeports")).toEqual([]);
+  });
+
+  test("a taken port, one outside of the range, and one that the type does not use are refused", async () => {
+    await services().create(service("first", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
+    expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] })))).toBe('Service "other" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated');
+    expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 80 }] })))).toContain("The range of valid ports is 30000-32767");
+    expect(await messageOf(services().create(service("other", { ports: [{ port: 80, nodePort: 30_081 }] })))).toContain("may not be used when `type` is 'ClusterIP'");
+  });
+});
+
+test("a small range is used to its last address, and then says that it is full", async () => {
+  await using api = await startTestApi({ random: seededRandom(9), serviceCidr: "10.9.0.0/28" });
+  await createTestNamespace(api.client, NAMESPACE);
+  const services = api.client.for(serviceResource);
+  const addresses = new Set<string>(["10.9.0.1"]);
+  for (let i = 0; i < 13; i++) addresses.add((await services.create(service(`s${i}`))).spec?.clusterIP ?? "");
+  expect(addresses.size).toBe(14);
+  expect(await messageOf(services.create(service("one-too-many")))).toContain("range is full");
+});
+
+test("a hundred Services made at once all get different addresses and ports", async () => {
+  await using api = await startTestApi({ random: seededRandom(10), serviceCidr: "10.9.0.0/24" });
+  await createTestNamespace(api.client, NAMESPACE);
+  const services = api.client.for(serviceResource);
+  const made = await Promise.all(Array.from({ length: 100 }, (_, i) => services.create(service(`s${i}`, { type: "NodePort" }))));
+  expect(new Set(made.map((object) => object.spec?.clusterIP)).size).toBe(100);
+  expect(new Set(made.map((object) => object.spec?.ports?.[0]?.nodePort)).size).toBe(100);
+});

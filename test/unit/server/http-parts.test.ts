@@ -1,0 +1,92 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { findDuplicateKeys } from "../../../engine/server/http/json-duplicates.ts";
+import { negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
+import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
+import { parseRequestPath } from "../../../engine/server/http/request-info.ts";
+import { parseDeleteOptions } from "../../../engine/server/delete-options.ts";
+
+describe("paths", () => {
+  test.each([
+    ["/api/v1/pods", { group: "", version: "v1", resource: "pods", namespace: "" }],
+    ["/api/v1/namespaces", { resource: "namespaces", namespace: "" }],
+    ["/api/v1/namespaces/shop", { resource: "namespaces", namespace: "", name: "shop" }],
+    ["/api/v1/namespaces/shop/finalize", { resource: "namespaces", name: "shop", subresource: "finalize" }],
+    ["/api/v1/namespaces/shop/status", { resource: "namespaces", name: "shop", subresource: "status" }],
+    ["/api/v1/namespaces/shop/pods", { resource: "pods", namespace: "shop" }],
+    ["/api/v1/namespaces/shop/pods/web/log", { resource: "pods", namespace: "shop", name: "web", subresource: "log" }],
+    ["/apis/apps/v1/namespaces/shop/deployments/web/scale", { group: "apps", version: "v1", resource: "deployments", namespace: "shop", name: "web", subresource: "scale" }],
+    ["/api/v1/nodes/n1/proxy/a/b", { resource: "nodes", name: "n1", subresource: "proxy", rest: ["a", "b"] }],
+    ["/api/v1/namespaces/shop/configmaps/a%2Eb", { resource: "configmaps", name: "a.b" }],
+  ])("%s addresses a resource", (path, expected) => {
+    expect(parseRequestPath(path)).toMatchObject({ is: "resource", ...expected });
+  });
+
+  test.each(["/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
+    expect(parseRequestPath(path)).toEqual({ is: "path", path });
+  });
+});
+
+describe("accept", () => {
+  const all = { protobuf: true, forms: true };
+  test.each([
+    [undefined, "json", "object"],
+    ["*/*", "json", "object"],
+    ["application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "json", "table"],
+    ["application/vnd.kubernetes.protobuf,application/json", "protobuf", "object"],
+    ["application/yaml", "yaml", "object"],
+    ["application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", "json", "partial"],
+    ["application/json;as=Unknown;g=x;v=v1, application/yaml", "yaml", "object"],
+    ["application/yaml;q=0.1, application/json;q=0.9", "json", "object"],
+    ["application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,application/json;as=Table;g=meta.k8s.io;v=v1", "json", "table"],
+  ])("%s is answered with %s as %s", (accept, encoding, form) => {
+    expect(negotiate(accept, all)).toEqual({ encoding, form });
+  });
+
+  test("what cannot be met is a 406 with what there is", () => {
+    expect(() => negotiate("text/html", all)).toThrow("Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+    expect(() => negotiate("application/vnd.kubernetes.protobuf", { protobuf: false, forms: true })).toThrow("406");
+    expect(tryNegotiate("application/json;as=Table;g=meta.k8s.io;v=v1", { protobuf: true, forms: false })).toBeUndefined();
+  });
+});
+
+describe("duplicate keys", () => {
+  test.each([
+    ['{"a":1,"a":2}', ["a"]],
+    ['{"a":{"b":1,"b":2}}', ["a.b"]],
+    ['{"l":[{"x":1},{"x":1,"x":2,"x":3}]}', ["l[1].x"]],
+    ['{"a":"a\\"a","b":["a","a"],"c":{"a":1}}', []],
+    ['{"\\u0061":1,"a":2}', ["a"]],
+  ])("%s has %j", (text, expected) => {
+    expect(findDuplicateKeys(text)).toEqual(expected);
+  });
+
+  test("what JSON.stringify writes never has any", () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => findDuplicateKeys(JSON.stringify(value)).length === 0), { seed: 1, numRuns: 300 });
+  });
+});
+
+describe("bodies", () => {
+  const none = () => undefined;
+  test("broken JSON is described as Go would", () => {
+    expect(() => parseObjectBody("application/json", Buffer.from('{"a":'), "Pod", none)).toThrow("couldn't get version/kind; json parse error: unexpected end of JSON input");
+    expect(() => parseObjectBody("application/json", Buffer.from("hello"), "Pod", none)).toThrow("invalid character 'h' looking for beginning of value");
+  });
+
+  test("types that nobody understands are a 415, parameters are none of our business", () => {
+    expect(parseObjectBody("application/json; charset=utf-8", Buffer.from("{}"), "Pod", none).value).toEqual({});
+    expect(() => parseObjectBody("text/plain", Buffer.from("{}"), "Pod", none)).toThrow("accepted media types include");
+    expect(() => parsePatchBody("application/json", Buffer.from("{}"))).toThrow("415: Unsupported Media Type");
+  });
+
+  test("protobuf that is none, or of an unknown kind, is a 400", () => {
+    expect(() => parseObjectBody("application/vnd.kubernetes.protobuf", Buffer.from("{}"), "Pod", none)).toThrow("expected prefix k8s");
+  });
+});
+
+test("delete options come from the body and the query, and the body wins", () => {
+  expect(parseDeleteOptions({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" }, new URLSearchParams("gracePeriodSeconds=9&dryRun=All"))).toEqual({ gracePeriodSeconds: 5, propagationPolicy: "Orphan", dryRun: true });
+  expect(parseDeleteOptions(undefined, new URLSearchParams("orphanDependents=true"))).toEqual({ propagationPolicy: "Orphan" });
+  expect(() => parseDeleteOptions({ dryRun: ["x"] }, undefined)).toThrow('dryRun: Unsupported value: ["x"]: supported values: "All"');
+  expect(() => parseDeleteOptions({ gracePeriodSeconds: "soon" }, undefined)).toThrow("gracePeriodSeconds");
+});
