@@ -1,0 +1,86 @@
+import { credentials, type ChannelCredentials } from "@grpc/grpc-js";
+import { sleep, type Clock } from "../../lib/clock.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc.ts";
+
+/** PEM texts: who to trust, and who we are. */
+export interface EtcdTls {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/**
+ * A member that is down or cut off must not cost a second: its answer comes within milliseconds or not at all.
+ * Later rounds over all members wait longer, in case all of them are slow.
+ */
+const TRY_TIMEOUT_MS = 900;
+/** A call gives up after this long; longer than an election takes. */
+const CALL_TIMEOUT_MS = 6_000;
+const ROUND_PAUSE_MS = 100;
+const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
+
+/** The members of one etcd cluster: calls go to one of them until it fails, then to the next. */
+export class EtcdEndpoints {
+  readonly #channels: readonly GrpcChannel[];
+  readonly #clock: Clock;
+  #preferred = 0;
+
+  constructor(urls: readonly string[], tls: EtcdTls | undefined, clock: Clock) {
+    if (urls.length === 0) throw new Error("an etcd store needs at least one endpoint");
+    this.#clock = clock;
+    this.#channels = urls.map((url) => {
+      const { target, isSecure } = parseEndpoint(url);
+      return openGrpcChannel(target, isSecure ? channelCredentials(tls) : credentials.createInsecure(), MESSAGE_BYTES_MAX);
+    });
+  }
+
+  /** The member that new streams should use. */
+  pick(): { readonly channel: GrpcChannel; readonly index: number } {
+    const channel = this.#channels[this.#preferred];
+    if (channel === undefined) throw new Error("invariant broken: the preferred endpoint exists");
+    return { channel, index: this.#preferred };
+  }
+
+  /** Says that a member does not serve; who already went on to another stays there. */
+  leave(index: number): void {
+    if (this.#preferred === index) this.#preferred = (index + 1) % this.#channels.length;
+  }
+
+  /**
+   * Tries one member after the other until one answers, `mayRepeat` refuses another try, or time is up; then rejects with the last failure.
+   */
+  async call<R>(work: (channel: GrpcChannel, timeoutMs: number) => Promise<R>, mayRepeat: (error: unknown) => boolean, signal: AbortSignal): Promise<R> {
+    const deadline = this.#clock.monotonic() + CALL_TIMEOUT_MS;
+    for (let tries = 0; ; tries++) {
+      const { channel, index } = this.pick();
+      const round = Math.floor(tries / this.#channels.length);
+      try {
+        return await work(channel, TRY_TIMEOUT_MS * 2 ** Math.min(round, 2));
+      } catch (error) {
+        if (signal.aborted || !mayRepeat(error)) throw error;
+        this.leave(index);
+        if (this.#clock.monotonic() > deadline) throw error;
+        if ((tries + 1) % this.#channels.length === 0) await sleep(this.#clock, ROUND_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  close(): void {
+    for (const channel of this.#channels) channel.close();
+  }
+}
+
+function parseEndpoint(text: string): { readonly target: string; readonly isSecure: boolean } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
+    throw new Error(`${JSON.stringify(text)} is no etcd endpoint; write it as http://host:2379 or https://host:2379`);
+  }
+  // 80 and 443 are what the URL class leaves out; they are still what was written.
+  const port = url.port !== "" ? url.port : /:\d+\/?$/.test(text) ? (url.protocol === "http:" ? "80" : "443") : "2379";
+  return { target: `${url.hostname}:${port}`, isSecure: url.protocol === "https:" };
+}
+
+function channelCredentials(tls: EtcdTls | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createSsl();
+  return credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.certificate));
+}

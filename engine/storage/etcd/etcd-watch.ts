@@ -1,0 +1,171 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { backoffMs } from "../../lib/backoff.ts";
+import { sleep, type Clock } from "../../lib/clock.ts";
+import type { GrpcChannel } from "../../lib/grpc.ts";
+import { Mailbox } from "../../lib/mailbox.ts";
+import { CompactedError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
+import type { EtcdEndpoints } from "./etcd-endpoints.ts";
+import { FIRST_KEY, keyBytes, prefixRangeEnd, toStorageEvent } from "./etcd-entries.ts";
+import { Watch, WatchRequestSchema, type WatchCreateRequestSchema, type WatchResponse } from "./rpc_pb.ts";
+
+export interface EtcdWatchOptions {
+  readonly endpoints: EtcdEndpoints;
+  readonly clock: Clock;
+  readonly prefix: string;
+  readonly afterRevision: number;
+  readonly progressIntervalMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Answers that the reader has not taken yet. When it is further behind, the stream ends; it resumes once the reader has caught up. */
+const ANSWERS_MAX = 1_000;
+/** A member that answers no progress request for this many intervals, and at least this long, is taken for dead. */
+const SILENT_INTERVALS_MAX = 3;
+const SILENCE_MIN_MS = 2_000;
+/** A watch that no member has served for this long ends. */
+const UNSERVED_MAX_MS = 30_000;
+const RESUME = { initialMs: 50, maxMs: 1_000 };
+
+/**
+ * A watch that outlives the member that serves it: after an interruption it goes on, at another member, behind the last event it delivered.
+ */
+export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<WatchBatch> {
+  const { endpoints, clock, signal } = options;
+  const position: Position = { delivered: options.afterRevision, announced: 0 };
+  let servedAt = clock.monotonic();
+  for (let failures = 0; !signal.aborted; ) {
+    const { channel, index } = endpoints.pick();
+    let failure: unknown;
+    try {
+      for await (const batch of readStream(channel, options, position)) {
+        failures = 0;
+        yield batch;
+        servedAt = clock.monotonic();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof CompactedError) {
+        // A quiet prefix: what was compacted lies before a revision up to which there was nothing to deliver.
+        if (position.announced < error.compactRevision || position.delivered >= position.announced) throw error;
+        position.delivered = position.announced;
+        continue;
+      }
+      failure = error;
+    }
+    if (signal.aborted) return;
+    endpoints.leave(index);
+    if (clock.monotonic() - servedAt > UNSERVED_MAX_MS) throw new StorageUnavailableError("no etcd member serves the watch", "none", { cause: failure });
+    await sleep(clock, backoffMs(RESUME, ++failures), signal).catch(() => {});
+  }
+}
+
+/** How far a watch has come: `delivered` counts events, `announced` what quiet times have shown to hold none. */
+interface Position {
+  delivered: number;
+  announced: number;
+}
+
+/** One stream at one member, from `position` on, until it breaks. */
+async function* readStream(channel: GrpcChannel, options: EtcdWatchOptions, position: Position): AsyncGenerator<WatchBatch> {
+  const { signal } = options;
+  // The last delivered revision is asked for again, and dropped: only so does etcd tell when revisions after it have been compacted.
+  const stream = openStream(channel, { ...options, startRevision: Math.max(1, position.delivered) });
+  let held: { readonly revision: number; readonly event: StorageEvent }[] = [];
+  let quietAt: number | undefined;
+  try {
+    for (;;) {
+      const answer = await stream.answers.take(signal);
+      if (answer === undefined) return;
+      if (answer.canceled) {
+        if (answer.compactRevision > 0n) throw new CompactedError(position.delivered, Number(answer.compactRevision));
+        throw new Error(`etcd cancelled the watch: ${answer.cancelReason}`);
+      }
+      if (answer.events.length === 0) {
+        if (answer.created) continue;
+        // Before 3.4.25 and 3.5.8, etcd may announce a revision before it delivers events up to it (etcd issue 15220).
+        // So a revision counts only when a whole further interval has brought no event.
+        if (quietAt !== undefined) {
+          position.announced = Math.max(position.announced, quietAt);
+          yield { revision: Math.max(position.announced, position.delivered), events: [] };
+        }
+        quietAt = Number(answer.header?.revision ?? 0n);
+        continue;
+      }
+      quietAt = undefined;
+      for (const raw of answer.events) {
+        const { revision, event } = toStorageEvent(raw);
+        if (revision <= position.delivered) continue;
+        if (event === undefined) throw new CompactedError(position.delivered, revision);
+        held.push({ revision, event });
+      }
+      // A fragment may end in the middle of a revision: its last one waits for the rest.
+      const unfinished = answer.fragment ? held.at(-1)?.revision : undefined;
+      const ready = held.filter(({ revision }) => revision !== unfinished);
+      held = held.filter(({ revision }) => revision === unfinished);
+      for (const [revision, events] of Map.groupBy(ready, (item) => item.revision)) {
+        position.delivered = revision;
+        yield { revision, events: events.map(({ event }) => event) };
+      }
+    }
+  } finally {
+    stream.close();
+  }
+}
+
+/** The oldest revision that etcd still has, if `asked` is older than it. */
+export async function findCompactRevision(channel: GrpcChannel, asked: number, clock: Clock, timeoutMs: number): Promise<number | undefined> {
+  const giveUp = new AbortController();
+  const cancelTimer = clock.after(timeoutMs, () => giveUp.abort());
+  const stream = openStream(channel, { clock, prefix: "\0", startRevision: Math.max(1, asked), progressIntervalMs: timeoutMs });
+  try {
+    for (;;) {
+      const answer = await stream.answers.take(giveUp.signal).catch(() => undefined);
+      if (answer === undefined) return undefined;
+      if (answer.canceled) return answer.compactRevision > 0n ? Number(answer.compactRevision) : undefined;
+    }
+  } finally {
+    cancelTimer();
+    stream.close();
+  }
+}
+
+interface StreamOptions {
+  readonly clock: Clock;
+  readonly prefix: string;
+  readonly startRevision: number;
+  readonly progressIntervalMs: number;
+}
+
+function openStream(channel: GrpcChannel, { clock, prefix, startRevision, progressIntervalMs }: StreamOptions): { readonly answers: Mailbox<WatchResponse>; close(): void } {
+  const answers = new Mailbox<WatchResponse>(ANSWERS_MAX);
+  const ended = new AbortController();
+  // A member without a leader ends the stream instead of staying silent.
+  const call = channel.duplex(Watch.method.watch, { signal: ended.signal, metadata: { hasleader: "true" } });
+  const send = (requestUnion: MessageInitShape<typeof WatchRequestSchema>["requestUnion"]) => call.write(create(WatchRequestSchema, { requestUnion }));
+  const key = prefix === "" ? FIRST_KEY : keyBytes(prefix);
+  const request: MessageInitShape<typeof WatchCreateRequestSchema> = { key, rangeEnd: prefixRangeEnd(prefix), startRevision: BigInt(startRevision), prevKv: true, fragment: true };
+  const silenceMaxMs = Math.max(SILENCE_MIN_MS, SILENT_INTERVALS_MAX * progressIntervalMs);
+  let heardAt = clock.monotonic();
+  let cancelTick = () => {};
+  const close = (failure?: unknown) => {
+    cancelTick();
+    answers.close(failure);
+    ended.abort();
+  };
+  const tick = () => {
+    cancelTick = clock.after(progressIntervalMs, () => {
+      if (clock.monotonic() - heardAt > silenceMaxMs) return close(new Error(`etcd has been silent for ${silenceMaxMs} ms`));
+      send({ case: "progressRequest", value: {} });
+      tick();
+    });
+  };
+  call.on("data", (answer: WatchResponse) => {
+    heardAt = clock.monotonic();
+    if (!answers.push(answer)) close();
+  });
+  call.on("error", (error) => close(error));
+  call.on("end", () => close());
+  send({ case: "createRequest", value: request });
+  tick();
+  return { answers, close: () => close() };
+}
