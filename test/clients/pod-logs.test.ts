@@ -1,0 +1,76 @@
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import { createTestNamespace } from "../kit/test-api.ts";
+import { rawClient } from "../kit/raw-https.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+/** An agent that answers with what it was asked. The real one is tested where it lives; this is about the way to it. */
+let api: TestListener;
+let agent: Server;
+let admin: Awaited<ReturnType<typeof rawClient>>;
+const asked: string[] = [];
+
+beforeAll(async () => {
+  api = await startTestListener();
+  const { certificate, key } = await api.pki.certificate("agent", { commonName: "system:node:n1", usage: "serving", dnsNames: ["n1"], ipAddresses: ["127.0.0.1"] });
+  agent = createServer({ cert: certificate, key, ca: api.pki.ca, requestCert: true, rejectUnauthorized: true }, (request, response) => {
+    asked.push(request.url ?? "");
+    const peer = (request.socket as TLSSocket).getPeerCertificate();
+    if (/\/waiting(\?|$)/.test(request.url ?? "")) return void response.writeHead(400).end('container "waiting" in pod "web" is waiting to start: ContainerCreating');
+    response.write(`log for ${String(peer.subject.CN)}\n`);
+    if (request.url?.includes("follow=true") !== true) response.end();
+  });
+  await new Promise<void>((resolve) => agent.listen(0, "127.0.0.1", resolve));
+  await createTestNamespace(api.client, "shop");
+  const node = (name: string, port: number) => ({ apiVersion: "v1", kind: "Node", metadata: { name }, status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: port } } } });
+  await api.client.for(nodeResource).create(node("n1", (agent.address() as AddressInfo).port));
+  await api.client.for(nodeResource).create(node("gone", 1));
+  const pod = (name: string, nodeName: string | undefined, ...containers: string[]) => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { ...(nodeName === undefined ? {} : { nodeName }), containers: containers.map((container) => ({ name: container, image: "nginx" })) } });
+  for (const made of [pod("web", "n1", "c", "waiting"), pod("single", "n1", "only"), pod("pending", undefined, "c"), pod("cut-off", "gone", "c")]) await api.client.for(podResource).create(made as KubeObject as never);
+  admin = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+});
+afterAll(async () => {
+  admin.close();
+  agent.closeAllConnections();
+  await new Promise((resolve) => agent.close(resolve));
+  await api.stop();
+});
+
+const logs = (pod: string, query = "") => admin.send(`/api/v1/namespaces/shop/pods/${pod}/log${query}`);
+
+test("a log comes from the node's agent, asked with the server's certificate and the reader's options", async () => {
+  const answer = await logs("web", "?container=c&tailLines=5&timestamps=true&limitBytes=100&sinceSeconds=60&previous=true");
+  expect(answer.code).toBe(200);
+  expect(answer.headers["content-type"]).toBe("text/plain");
+  expect(answer.text).toBe("log for kube-apiserver-kubelet-client\n");
+  expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&sinceSeconds=60&timestamps=true&tailLines=5&limitBytes=100");
+});
+
+test("a followed log ends at the agent when its reader goes away", async () => {
+  const closed = new Promise<void>((resolve) => agent.once("request", (request) => request.once("close", () => resolve())));
+  const following = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+  const reading = following.send("/api/v1/namespaces/shop/pods/single/log?follow=true").catch(() => "cut");
+  await new Promise<void>((resolve) => agent.once("request", () => resolve()));
+  following.close();
+  await closed;
+  expect(await reading).toBe("cut");
+});
+
+test("the only container needs no name, one of several does, and it must exist", async () => {
+  expect((await logs("single")).code).toBe(200);
+  expect(JSON.parse((await logs("web")).text)).toMatchObject({ code: 400, message: "a container name must be specified for pod web, choose one of: [c waiting]" });
+  expect(JSON.parse((await logs("web", "?container=x")).text)).toMatchObject({ code: 400, message: "container x is not valid for pod web" });
+});
+
+test("what cannot be read is said clearly", async () => {
+  expect(JSON.parse((await logs("absent")).text)).toMatchObject({ code: 404, message: 'pods "absent" not found' });
+  expect(JSON.parse((await logs("pending")).text)).toMatchObject({ code: 400, message: expect.stringContaining("does not have a host assigned") as unknown });
+  expect(JSON.parse((await logs("web", "?container=waiting")).text)).toMatchObject({ code: 400, reason: "BadRequest", message: 'container "waiting" in pod "web" is waiting to start: ContainerCreating' });
+  expect(JSON.parse((await logs("cut-off")).text)).toMatchObject({ code: 503, message: expect.stringMatching(/^node gone cannot be reached at 127\.0\.0\.1:1: .*ECONNREFUSED/) as unknown });
+  expect(JSON.parse((await logs("single", "?tailLines=-1")).text)).toMatchObject({ code: 422, message: expect.stringContaining("tailLines: Invalid value: -1") as unknown });
+});

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
+import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
+import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+const NAMESPACE = "rules";
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await createTestNamespace(api.client, NAMESPACE);
+});
+afterAll(() => api.stop());
+
+const pod = (name: string, spec: Partial<PodSpec> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: NAMESPACE }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } });
+const pods = () => api.client.for(podResource);
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  expect(error).toBeInstanceOf(StatusError);
+  return (error as StatusError).message;
+}
+
+describe("service accounts", () => {
+  test("every container finds the token of the default account", async () => {
+    const made = await pods().create(pod("token", { initContainers: [{ name: "i", image: "busybox" }] }));
+    const volume = made.spec.volumes?.[0];
+    expect(volume?.name).toMatch(/^kube-api-access-[a-z0-9]{5}$/);
+    expect(volume?.projected?.sources).toMatchObject([{ serviceAccountToken: { expirationSeconds: 3607, path: "token" } }, { configMap: { name: "kube-root-ca.crt" } }, { downwardAPI: { items: [{ path: "namespace" }] } }]);
+    for (const container of [...made.spec.containers, ...(made.spec.initContainers ?? [])]) {
+      expect(container.volumeMounts).toEqual([{ name: volume?.name, readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" }]);
+    }
+    expect(made.spec).toMatchObject({ serviceAccountName: "default", serviceAccount: "default" });
+  });
+
+  test("a pod or an account that wants no token gets none", async () => {
+    expect((await pods().create(pod("none", { automountServiceAccountToken: false }))).spec.volumes).toBeUndefined();
+    await api.client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "quiet", namespace: NAMESPACE }, automountServiceAccountToken: false, imagePullSecrets: [{ name: "registry" }] });
+    const quiet = await pods().create(pod("quiet", { serviceAccountName: "quiet" }));
+    expect(quiet.spec.volumes).toBeUndefined();
+    expect(quiet.spec.imagePullSecrets).toEqual([{ name: "registry" }]);
+  });
+
+  test("an account that does not exist is named", async () => {
+    expect(await messageOf(pods().create(pod("lost", { serviceAccountName: "absent" })))).toBe('pods "lost" is forbidden: error looking up service account rules/absent: serviceaccount "absent" not found');
+  });
+});
+
+test("pods tolerate lost nodes for five minutes, or as long as they say", async () => {
+  const made = await pods().create(pod("tolerant", { tolerations: [{ key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute", tolerationSeconds: 5 }] }));
+  expect(made.spec.tolerations).toEqual([
+    { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute", tolerationSeconds: 5 },
+    { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 },
+  ]);
+});
+
+test("the system's priority classes have numbers, others are unknown", async () => {
+  expect((await pods().create(pod("critical", { priorityClassName: "system-node-critical" }))).spec.priority).toBe(2_000_001_000);
+  expect(await messageOf(pods().create(pod("odd", { priorityClassName: "mine" })))).toBe('pods "odd" is forbidden: no PriorityClass with name mine was found');
+});
+
+test("a new node takes no pods before it is ready, and its zone reaches the pods bound to it", async () => {
+  const node = await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "zoned", labels: { "topology.kubernetes.io/zone": "z1" } } });
+  expect(node.spec?.taints).toEqual([{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }]);
+  await pods().create(pod("zoned"));
+  await pods().createSubresource(NAMESPACE, "zoned", "binding", { apiVersion: "v1", kind: "Binding", metadata: { name: "zoned" }, target: { name: "zoned" } } as KubeObject);
+  expect((await pods().get(NAMESPACE, "zoned")).metadata.labels).toEqual({ "topology.kubernetes.io/zone": "z1" });
+});
+
+describe("a node's credentials", () => {
+  const agent = () => api.as("system:node:n1", ["system:nodes"]);
+  beforeAll(async () => {
+    await agent().for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+    await pods().create(pod("mine", { nodeName: "n1", volumes: [{ name: "s", secret: { secretName: "needed" } }] }));
+    await pods().create(pod("theirs", { nodeName: "n2" }));
+    for (const name of ["needed", "other"]) await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: NAMESPACE } });
+  });
+
+  test("write its own Node and Lease only", async () => {
+    expect(await messageOf(agent().for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n9" } }))).toBe('nodes "n9" is forbidden: node "n1" is not allowed to modify node "n9"');
+    const lease = (name: string) => ({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
+    expect((await agent().for(leaseResource).create(lease("n1"))).metadata.name).toBe("n1");
+    expect(await messageOf(agent().for(leaseResource).create(lease("n2")))).toContain("can only access its own lease");
+    expect(await messageOf(agent().for(nodeResource).patch("", "n1", "merge", { spec: { taints: null } }))).toContain("is not allowed to modify taints");
+  });
+
+  test("report on its own pods only, and change nothing else about them", async () => {
+    const status = (name: string) => agent().for(podResource).patch(NAMESPACE, name, "merge", { status: { phase: "Running" } }, { subresource: "status" });
+    expect((await status("mine")).status?.phase).toBe("Running");
+    expect(await messageOf(status("theirs"))).toContain("can only update pod status for pods with spec.nodeName set to itself");
+    expect(await messageOf(agent().for(podResource).create(pod("new")))).toContain("can only create mirror pods");
+    expect(await messageOf(agent().for(podResource).delete(NAMESPACE, "theirs"))).toContain("can only delete pods with spec.nodeName set to itself");
+  });
+
+  test("read what its pods name, and nothing more", async () => {
+    expect((await agent().for(secretResource).get(NAMESPACE, "needed")).metadata.name).toBe("needed");
+    expect(await messageOf(agent().for(secretResource).get(NAMESPACE, "other"))).toBe('secrets "other" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "rules"');
+    expect((await agent().for(podResource).list("", { fieldSelector: "spec.nodeName=n1" })).items.map((item) => item.metadata.name)).toEqual(["mine"]);
+    expect(await messageOf(agent().for(podResource).list("", {}))).toContain("cannot list resource");
+    expect(await messageOf(agent().for(secretResource).list(NAMESPACE))).toContain("cannot list resource");
+  });
+
+  test("get tokens for its own pods only", async () => {
+    const request = (name: string, uid: string | undefined) => ({ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", metadata: {}, spec: { audiences: [], boundObjectRef: { kind: "Pod", apiVersion: "v1", name, uid } } }) as KubeObject;
+    const ask = async (name: string) => agent().for(serviceAccountResource).createSubresource(NAMESPACE, "default", "token", request(name, (await pods().get(NAMESPACE, name)).metadata.uid));
+    expect(await ask("mine")).toMatchObject({ kind: "TokenRequest", status: { token: expect.stringContaining(".") as unknown } });
+    expect(await messageOf(ask("theirs"))).toContain("node requested token bound to a pod scheduled on a different node");
+  });
+});
