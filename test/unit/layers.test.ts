@@ -66,7 +66,7 @@ function ambientUses(file: SourceFile): string[] {
 
 function lengthBreaches(file: SourceFile): string[] {
   const lines = file.text.split("\n").length - 1;
-  const isGenerated = /^\/\/ (Generated |@generated )/.test(file.text);
+  const isGenerated = /^\/\/ (Generated |@generated )/m.test(file.text);
   return lines <= LINES_MAX || isGenerated ? [] : [`${file.name}:${LINES_MAX + 1} goes on to line ${lines}; split it along a seam`];
 }
 
