@@ -27,6 +27,8 @@ export interface ResourceClient<T extends KubeObject> {
   create(object: T, options?: WriteOptions): Promise<T>;
   update(object: T, options?: WriteOptions): Promise<T>;
   updateStatus(object: T, options?: WriteOptions): Promise<T>;
+  /** PUT to a subresource that takes the object itself, such as `finalize`. */
+  updateSubresource(object: T, subresource: string, options?: WriteOptions): Promise<T>;
   patch(namespace: string, name: string, type: PatchType, body: unknown, options?: WriteOptions & { readonly subresource?: string }): Promise<T>;
   /** Server-side apply of a complete intent by `options.fieldManager`. */
   apply(object: T, options: WriteOptions & { readonly fieldManager: string; readonly subresource?: string }): Promise<T>;

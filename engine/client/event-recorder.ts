@@ -34,12 +34,21 @@ const PENDING_MAX = 1_000;
 /** Per object: this many at once, then one per refill time. A crash loop must not fill the store. */
 const BURST = 25;
 const REFILL_MS = 300_000;
+const MESSAGE_MAX = 1_024;
 
-/** Writes Events about objects, repeated ones as a count. Never blocks and never fails its caller. */
+/** This many different messages for one reason within the window are told apart; later ones are counted under one combined event. */
+const SIMILAR_MAX = 10;
+const SIMILAR_WINDOW_MS = 600_000;
+
+/**
+ * Writes Events about objects: repeated ones as a count, many similar ones as one. Never blocks and never fails its caller.
+ * Bounds and wording follow upstream's event correlator.
+ */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #series = new Map<string, CoreEvent>();
   readonly #budgets = new Map<string, { tokens: number; atMs: number }>();
+  readonly #similar = new Map<string, { readonly messages: Set<string>; atMs: number }>();
   #tail: Promise<void> = Promise.resolve();
   #pending = 0;
 
@@ -50,8 +59,9 @@ export class EventRecorder {
   record(about: KubeObject, content: EventContent): void {
     if (this.#pending >= PENDING_MAX || !this.#spend(about)) return;
     this.#pending++;
+    const told = this.#combine(about, content);
     // One after another, so that a count never overtakes its event.
-    this.#tail = this.#tail.then(() => this.#write(about, content)).finally(() => this.#pending--);
+    this.#tail = this.#tail.then(() => this.#write(about, told.content, told.key)).finally(() => this.#pending--);
   }
 
   /** Resolves when everything recorded so far has been written or given up. */
@@ -59,22 +69,34 @@ export class EventRecorder {
     return this.#tail;
   }
 
-  async #write(about: KubeObject, content: EventContent): Promise<void> {
+  /** The content to write, and the key of the series it belongs to. */
+  #combine(about: KubeObject, content: EventContent): { readonly content: EventContent; readonly key: string } {
+    const group = [identityOf(about), content.type, content.reason, content.fieldPath].join("\u0000");
+    const nowMs = this.#options.clock.now();
+    const known = this.#similar.get(group);
+    const similar = known !== undefined && nowMs - known.atMs <= SIMILAR_WINDOW_MS ? known : { messages: new Set<string>(), atMs: nowMs };
+    similar.atMs = nowMs;
+    if (similar.messages.size < SIMILAR_MAX) similar.messages.add(content.message);
+    remember(this.#similar, group, similar);
+    if (similar.messages.has(content.message)) return { content, key: `${group}\u0000${content.message}` };
+    return { content: { ...content, message: `(combined from similar events): ${content.message}` }, key: group };
+  }
+
+  async #write(about: KubeObject, content: EventContent, key: string): Promise<void> {
     const { client, logger } = this.#options;
-    const key = [about.metadata.uid, content.type, content.reason, content.message, content.fieldPath].join("\u0000");
     const known = this.#series.get(key);
     const now = formatTime(this.#options.clock.now());
     try {
       if (known !== undefined) {
         try {
-          const patch = { count: (known.count ?? 1) + 1, lastTimestamp: now };
-          this.#remember(key, await client.for(eventResource).patch(known.metadata.namespace ?? "", known.metadata.name ?? "", "merge", patch));
+          const patch = { count: (known.count ?? 1) + 1, lastTimestamp: now, ...(known.message === content.message ? {} : { message: content.message.slice(0, MESSAGE_MAX) }) };
+          remember(this.#series, key, await client.for(eventResource).patch(known.metadata.namespace ?? "", known.metadata.name ?? "", "merge", patch));
           return;
         } catch (error) {
           if (!hasReason(error, "NotFound")) throw error;
         }
       }
-      this.#remember(key, await client.for(eventResource).create(this.#build(about, content, now)));
+      remember(this.#series, key, await client.for(eventResource).create(this.#build(about, content, now)));
     } catch (error) {
       // A namespace that is going away takes no more events, and that is fine.
       if (!hasReason(error, "Forbidden", "NotFound")) logger.warn("event not written", { reason: content.reason, object: about.metadata.name, error: describeError(error) });
@@ -99,7 +121,7 @@ export class EventRecorder {
       },
       type: content.type,
       reason: content.reason,
-      message: content.message.slice(0, 1024),
+      message: content.message.slice(0, MESSAGE_MAX),
       ...(content.action === undefined ? {} : { action: content.action }),
       source: { component, ...(host === undefined ? {} : { host }) },
       reportingComponent: component,
@@ -110,20 +132,23 @@ export class EventRecorder {
     };
   }
 
-  #remember(key: string, event: CoreEvent): void {
-    this.#series.delete(key);
-    this.#series.set(key, event);
-    if (this.#series.size > SERIES_MAX) this.#series.delete(this.#series.keys().next().value ?? "");
-  }
-
   #spend(about: KubeObject): boolean {
-    const key = about.metadata.uid ?? `${about.kind}/${about.metadata.namespace ?? ""}/${about.metadata.name ?? ""}`;
+    const key = identityOf(about);
     const nowMs = this.#options.clock.now();
     const budget = this.#budgets.get(key) ?? { tokens: BURST, atMs: nowMs };
     const tokens = Math.min(BURST, budget.tokens + (nowMs - budget.atMs) / REFILL_MS);
-    this.#budgets.delete(key);
-    this.#budgets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
-    if (this.#budgets.size > SERIES_MAX) this.#budgets.delete(this.#budgets.keys().next().value ?? "");
+    remember(this.#budgets, key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
     return tokens >= 1;
   }
+}
+
+function identityOf(about: KubeObject): string {
+  return about.metadata.uid ?? `${about.kind}/${about.metadata.namespace ?? ""}/${about.metadata.name ?? ""}`;
+}
+
+/** The most recently used entries, within the bound. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > SERIES_MAX) map.delete(map.keys().next().value ?? "");
 }

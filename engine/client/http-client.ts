@@ -16,8 +16,10 @@ const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
   apply: "application/apply-patch+yaml",
 };
 
-/** A request without an answer for this long has lost its server. Watches have no such limit. */
+/** A request without an answer for this long has lost its server. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** A watch with bookmarks hears something every minute; one that is silent for longer than two has a dead connection under it. */
+const WATCH_SILENCE_MAX_MS = 150_000;
 const SOCKETS_MAX = 64;
 
 /** A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. */
@@ -68,7 +70,17 @@ class Transport {
   }
 
   /** The answer as soon as its headers are there. */
-  open({ method, path, body, contentType, userAgent, signal }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+  async open(options: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+    try {
+      return await this.#attempt(options, timeoutMs);
+    } catch (error) {
+      // The server may close a kept connection just as we use it again. Only reads may be sent twice.
+      if (error instanceof StaleConnectionError && options.method === "GET") return this.#attempt(options, timeoutMs);
+      throw error;
+    }
+  }
+
+  #attempt({ method, path, body, contentType, userAgent, signal }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const outgoing = request(
@@ -86,8 +98,11 @@ class Transport {
         },
         resolve,
       );
-      if (timeoutMs > 0) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
-      outgoing.on("error", (error) => reject(signal?.aborted ? abortError(signal) : unreachable(this.#connection.server, error)));
+      if (timeoutMs > 0) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`nothing received for ${timeoutMs / 1000} s`)));
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        const isStale = outgoing.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+        reject(signal?.aborted ? abortError(signal) : unreachable(this.#connection.server, error, isStale));
+      });
       outgoing.end(payload);
     });
   }
@@ -110,7 +125,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     },
     async *watch(namespace, options, signal) {
       const path = `${collection(namespace)}${listQuery(options, true)}`;
-      const response = await transport.open({ method: "GET", path, userAgent, signal }, 0);
+      const response = await transport.open({ method: "GET", path, userAgent, signal }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
       if (response.statusCode !== 200) decode(response, await readAll(response));
       for await (const line of lines(response, signal)) {
         const event = JSON.parse(line) as WatchEvent<T>; // one frame per line, by protocol
@@ -121,6 +136,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     create: (object, options) => send({ method: "POST", path: `${collection(of(object)[0])}${writeQuery(options)}`, body: object }),
     update: (object, options) => send({ method: "PUT", path: `${item(...of(object))}${writeQuery(options)}`, body: object }),
     updateStatus: (object, options) => send({ method: "PUT", path: `${item(...of(object), "status")}${writeQuery(options)}`, body: object }),
+    updateSubresource: (object, subresource, options) => send({ method: "PUT", path: `${item(...of(object), subresource)}${writeQuery(options)}`, body: object }),
     patch: (namespace, name, type, body, options = {}) =>
       send({ method: "PATCH", path: `${item(namespace, name, options.subresource)}${writeQuery(options)}`, body, contentType: PATCH_TYPES[type] }),
     apply: (object, options) => send({ method: "PATCH", path: `${item(...of(object), options.subresource)}${writeQuery(options)}`, body: object, contentType: PATCH_TYPES.apply }),
@@ -189,8 +205,11 @@ async function* lines(response: IncomingMessage, signal: AbortSignal): AsyncGene
   }
 }
 
-function unreachable(server: string, error: unknown): StatusError {
-  const failure = new StatusError("ServiceUnavailable", `cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`);
+/** A kept connection turned out to be closed before it carried this request's answer. */
+class StaleConnectionError extends StatusError {}
+
+function unreachable(server: string, error: unknown, isStale = false): StatusError {
+  const failure = new (isStale ? StaleConnectionError : StatusError)("ServiceUnavailable", `cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`);
   failure.cause = error;
   return failure;
 }

@@ -14,10 +14,12 @@ export class InformerFactory {
   readonly #options: Omit<InformerOptions, keyof Selection>;
   readonly #informers = new Map<string, Informer<KubeObject>>();
   readonly #running = new Set<Promise<void>>();
+  readonly #failed = Promise.withResolvers<never>();
   #signal: AbortSignal | undefined;
 
   constructor(options: Omit<InformerOptions, keyof Selection>) {
     this.#options = options;
+    this.#failed.promise.catch(() => {}); // noticed by the service, if it runs
   }
 
   informer<T extends KubeObject>(resource: ResourceReference<T>, selection: Selection = {}): Informer<T> {
@@ -32,18 +34,21 @@ export class InformerFactory {
     return informer as unknown as Informer<T>;
   }
 
-  /** Runs all informers until the signal fires. */
+  /** Runs all informers until the signal fires; rejects when one breaks. */
   asService(): Service {
     return service("informers", async (signal) => {
       this.#signal = signal;
       for (const informer of this.#informers.values()) this.#start(informer, signal);
-      await aborted(signal);
+      await Promise.race([this.#failed.promise, aborted(signal)]);
       await Promise.all(this.#running);
     });
   }
 
   #start(informer: Informer<KubeObject>, signal: AbortSignal): void {
-    const running = informer.run(signal).finally(() => this.#running.delete(running));
+    const running = informer
+      .run(signal)
+      .catch((error: unknown) => this.#failed.reject(new Error(`informer of ${informer.resource.resource}`, { cause: error })))
+      .finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 }

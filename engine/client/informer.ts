@@ -1,24 +1,11 @@
-import { hasReason, StatusError } from "../apimachinery/status-error.ts";
-import { INITIAL_EVENTS_END_ANNOTATION } from "../apimachinery/watch-event.ts";
 import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
-import { abortError, isAbort } from "../lib/abort.ts";
-import { backoffMs } from "../lib/backoff.ts";
-import { sleep, type Clock } from "../lib/clock.ts";
-import { describeError, type Logger } from "../lib/log.ts";
-import type { Random } from "../lib/random.ts";
+import { abortError } from "../lib/abort.ts";
+import { describeError } from "../lib/log.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
-import type { Client } from "./client.ts";
+import { Indexer, type IndexFunction } from "./indexer.ts";
+import { Reflector, type ReflectorOptions } from "./reflector.ts";
 
-export interface InformerOptions {
-  readonly client: Client;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** Empty: all namespaces. */
-  readonly namespace?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
-}
+export type InformerOptions = ReflectorOptions;
 
 /** Called synchronously, in order, on every change of the local copy. Objects are shared: never mutate them. */
 export interface InformerHandler<T extends KubeObject> {
@@ -27,194 +14,153 @@ export interface InformerHandler<T extends KubeObject> {
   readonly delete?: (object: T) => void;
 }
 
-const RETRY = { initialMs: 200, maxMs: 30_000, jitter: 0.5 };
-const PAGE_SIZE = 500;
+interface Waiter {
+  readonly isDone: () => boolean;
+  readonly resolve: () => void;
+}
 
 /**
- * A local copy of one kind, kept up by list and watch. After a lost watch it resumes where it was; when that is no longer possible (410)
- * it lists again and reports the difference, so handlers see every object's latest state, though not every step to it.
+ * A local copy of one kind with indexes, kept up by a reflector and shared by its readers. Handlers see every object's latest state,
+ * though not every step to it: after an interruption they are told the difference.
  */
 export class Informer<T extends KubeObject> {
   readonly resource: ResourceReference<T>;
   readonly #options: InformerOptions;
-  readonly #objects = new Map<string, T>();
+  readonly #indexer = new Indexer<T>();
   readonly #handlers = new Set<InformerHandler<T>>();
-  readonly #indexes = new Map<string, { readonly keysOf: (object: T) => readonly string[]; readonly entries: Map<string, Set<string>> }>();
-  #resourceVersion = "";
+  readonly #waiters = new Set<Waiter>();
+  #revision = 0;
   #hasSynced = false;
-  #waiters: (() => void)[] = [];
-  #revisionWaiters: { readonly revision: number; readonly resolve: () => void }[] = [];
 
   constructor(resource: ResourceReference<T>, options: InformerOptions) {
     this.resource = resource;
     this.#options = options;
   }
 
+  /** Whether the first list is complete. */
   get hasSynced(): boolean {
     return this.#hasSynced;
   }
 
   /** The store revision this copy has reached; 0 before the first list. */
   get revision(): number {
-    return Number(this.#resourceVersion || 0);
+    return this.#revision;
   }
 
   get(namespace: string, name: string): T | undefined {
-    return this.#objects.get(namespace === "" ? name : `${namespace}/${name}`);
+    return this.#indexer.getByKey(namespace === "" ? name : `${namespace}/${name}`);
   }
 
   getByKey(key: string): T | undefined {
-    return this.#objects.get(key);
+    return this.#indexer.getByKey(key);
   }
 
   list(namespace = ""): T[] {
-    const all = [...this.#objects.values()];
-    return namespace === "" ? all : all.filter((object) => object.metadata.namespace === namespace);
+    return this.#indexer.list(namespace);
   }
 
   /** Registers a secondary index once; the same name again is ignored. */
-  addIndex(name: string, keysOf: (object: T) => readonly string[]): void {
-    if (this.#indexes.has(name)) return;
-    const index = { keysOf, entries: new Map<string, Set<string>>() };
-    this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) for (const entry of keysOf(object)) addTo(index.entries, entry, key);
+  addIndex(name: string, entriesOf: IndexFunction<T>): void {
+    this.#indexer.addIndex(name, entriesOf);
   }
 
   byIndex(name: string, entry: string): T[] {
-    const keys = this.#indexes.get(name)?.entries.get(entry) ?? [];
-    return [...keys].map((key) => this.#objects.get(key)).filter((object) => object !== undefined);
+    return this.#indexer.byIndex(name, entry);
   }
 
   /** Adds a handler, tells it about everything already known, and gives the function that removes it. */
   addHandler(handler: InformerHandler<T>): () => void {
     this.#handlers.add(handler);
-    for (const object of this.#objects.values()) handler.add?.(object);
+    for (const object of this.#indexer.list()) this.#tell(() => handler.add?.(object));
     return () => void this.#handlers.delete(handler);
   }
 
   waitForSync(signal: AbortSignal): Promise<void> {
-    if (this.#hasSynced) return Promise.resolve();
-    return abortable(signal, (resolve) => this.#waiters.push(resolve));
+    return this.waitUntil(() => this.#hasSynced, signal);
   }
 
   /** Resolves once this copy shows everything up to the given store revision. */
   waitForRevision(revision: number, signal: AbortSignal): Promise<void> {
-    if (this.revision >= revision) return Promise.resolve();
-    return abortable(signal, (resolve) => this.#revisionWaiters.push({ revision, resolve }));
+    return this.waitUntil(() => this.#revision >= revision, signal);
+  }
+
+  /** Resolves once the condition holds; it is asked after every change of this copy. Rejects with an AbortError when the signal fires. */
+  waitUntil(isDone: () => boolean, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(abortError(signal));
+    if (isDone()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        isDone,
+        resolve: () => {
+          signal.removeEventListener("abort", onAbort);
+          resolve();
+        },
+      };
+      const onAbort = () => {
+        this.#waiters.delete(waiter);
+        reject(abortError(signal));
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#waiters.add(waiter);
+    });
   }
 
   /** Lists and watches until the signal fires; outlives every failure of the server. */
-  async run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        if (this.#resourceVersion === "") await this.#listAll();
-        failures = 0;
-        await this.#watch(signal);
-      } catch (error) {
-        if (isAbort(error) || signal.aborted) return;
-        if (hasReason(error, "Expired", "Gone")) {
-          this.#resourceVersion = "";
-          continue;
-        }
-        failures++;
-        if (failures > 1) this.#options.logger.warn("watch interrupted, will retry", { resource: this.resource.resource, error: describeError(error) });
-      }
-      if (failures > 0) await sleep(this.#options.clock, backoffMs(RETRY, failures, this.#options.random), signal).catch(() => {});
-    }
+  run(signal: AbortSignal): Promise<void> {
+    const reflector = new Reflector(this.resource, this.#options, {
+      replace: (objects, resourceVersion) => this.#replace(objects, resourceVersion),
+      put: (object) => this.#put(object),
+      remove: (object) => this.#remove(objectKey(object), object),
+      advance: (resourceVersion) => this.#advance(resourceVersion),
+    });
+    return reflector.run(signal);
   }
 
-  async #listAll(): Promise<void> {
-    const { namespace = "", labelSelector, fieldSelector } = this.#options;
-    const selection = { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}), limit: PAGE_SIZE };
-    const found = new Map<string, T>();
-    let page = await this.#options.client.for(this.resource).list(namespace, selection);
-    const resourceVersion = page.resourceVersion;
-    for (;;) {
-      for (const object of page.items) found.set(objectKey(object), object);
-      if (page.continue === undefined || page.continue === "") break;
-      page = await this.#options.client.for(this.resource).list(namespace, { ...selection, continue: page.continue });
-    }
-    for (const [key, object] of [...this.#objects]) if (!found.has(key)) this.#remove(key, object);
-    for (const object of found.values()) this.#put(object);
-    this.#advance(resourceVersion);
+  #replace(objects: readonly T[], resourceVersion: string): void {
+    const present = new Set(objects.map(objectKey));
+    for (const key of this.#indexer.keys()) if (!present.has(key)) this.#remove(key);
+    for (const object of objects) this.#put(object);
     this.#hasSynced = true;
-    for (const resolve of this.#waiters.splice(0)) resolve();
-  }
-
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { namespace = "", labelSelector, fieldSelector } = this.#options;
-    const options = { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}), resourceVersion: this.#resourceVersion, allowWatchBookmarks: true };
-    for await (const event of this.#options.client.for(this.resource).watch(namespace, options, signal)) {
-      if (event.type === "DELETED") this.#remove(objectKey(event.object), event.object);
-      else if (event.type !== "BOOKMARK") this.#put(event.object);
-      else if (event.object.metadata.annotations?.[INITIAL_EVENTS_END_ANNOTATION]) this.#hasSynced = true;
-      this.#advance(event.object.metadata.resourceVersion ?? this.#resourceVersion);
-    }
+    this.#advance(resourceVersion);
   }
 
   #put(object: T): void {
-    const key = objectKey(object);
-    const old = this.#objects.get(key);
-    if (old !== undefined && old.metadata.resourceVersion === object.metadata.resourceVersion) return;
-    this.#objects.set(key, object);
-    for (const { keysOf, entries } of this.#indexes.values()) {
-      if (old !== undefined) for (const entry of keysOf(old)) removeFrom(entries, entry, key);
-      for (const entry of keysOf(object)) addTo(entries, entry, key);
-    }
-    // Deleted and created again between two looks: whoever keys by identity must see both.
+    const known = this.#indexer.getByKey(objectKey(object));
+    if (known !== undefined && known.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    const old = this.#indexer.put(object);
+    // Deleted and created again between two looks: whoever keys by identity must hear of both.
     const isReplaced = old !== undefined && old.metadata.uid !== object.metadata.uid;
     for (const handler of this.#handlers) {
-      if (old !== undefined && !isReplaced) handler.update?.(old, object);
+      if (old !== undefined && !isReplaced) this.#tell(() => handler.update?.(old, object));
       else {
-        if (old !== undefined) handler.delete?.(old);
-        handler.add?.(object);
+        if (old !== undefined) this.#tell(() => handler.delete?.(old));
+        this.#tell(() => handler.add?.(object));
       }
     }
   }
 
-  #remove(key: string, last: T): void {
-    const old = this.#objects.get(key);
+  /** `last` is the final state where the server sent it; after a relist the last known one has to do. */
+  #remove(key: string, last?: T): void {
+    const old = this.#indexer.remove(key);
     if (old === undefined) return;
-    this.#objects.delete(key);
-    for (const { keysOf, entries } of this.#indexes.values()) for (const entry of keysOf(old)) removeFrom(entries, entry, key);
-    for (const handler of this.#handlers) handler.delete?.(last);
+    for (const handler of this.#handlers) this.#tell(() => handler.delete?.(last ?? old));
   }
 
   #advance(resourceVersion: string): void {
-    this.#resourceVersion = resourceVersion;
-    if (this.#revisionWaiters.length === 0) return;
-    const reached = this.#revisionWaiters.filter((waiter) => waiter.revision <= this.revision);
-    this.#revisionWaiters = this.#revisionWaiters.filter((waiter) => waiter.revision > this.revision);
-    for (const waiter of reached) waiter.resolve();
+    this.#revision = Number(resourceVersion || 0);
+    for (const waiter of [...this.#waiters]) {
+      if (!waiter.isDone()) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
   }
-}
 
-/** For callers that branch on it: a list or watch that must begin again. */
-export function mustRelist(error: unknown): boolean {
-  return error instanceof StatusError && hasReason(error, "Expired", "Gone");
-}
-
-function abortable(signal: AbortSignal, register: (resolve: () => void) => void): Promise<void> {
-  if (signal.aborted) return Promise.reject(abortError(signal));
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(abortError(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
-    register(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    });
-  });
-}
-
-function addTo(entries: Map<string, Set<string>>, entry: string, key: string): void {
-  const keys = entries.get(entry);
-  if (keys === undefined) entries.set(entry, new Set([key]));
-  else keys.add(key);
-}
-
-function removeFrom(entries: Map<string, Set<string>>, entry: string, key: string): void {
-  const keys = entries.get(entry);
-  keys?.delete(key);
-  if (keys?.size === 0) entries.delete(entry);
+  /** One handler's mistake must not cost the others their events, nor the copy its place in the stream. */
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.logger.error("handler failed", { resource: this.resource.resource, error: describeError(error) });
+    }
+  }
 }

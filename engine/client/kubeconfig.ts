@@ -38,7 +38,7 @@ export function readKubeconfig(file: string, contextName?: string): Connection {
   const ca = material(cluster, "certificate-authority");
   const certificate = material(user, "client-certificate");
   const key = material(user, "client-key");
-  const token = typeof user["token"] === "string" ? user["token"] : undefined;
+  const token = typeof user["token"] === "string" ? user["token"] : typeof user["tokenFile"] === "string" ? readFileSync(path.resolve(path.dirname(file), user["tokenFile"]), "utf8").trim() : undefined;
   return {
     server: cluster["server"].replace(/\/$/, ""),
     ...(ca === undefined ? {} : { ca }),

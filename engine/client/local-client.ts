@@ -45,6 +45,7 @@ function localResourceClient<T extends KubeObject>(resource: ResourceReference<T
     create: (body, options: WriteOptions = {}) => object({ verb: "create", namespace: namespaceOf(body), body, options }),
     update: (body, options: WriteOptions = {}) => object({ verb: "update", namespace: namespaceOf(body), name: nameOf(body), body, options }),
     updateStatus: (body, options: WriteOptions = {}) => object({ verb: "update", subresource: "status", namespace: namespaceOf(body), name: nameOf(body), body, options }),
+    updateSubresource: (body, subresource, options: WriteOptions = {}) => object({ verb: "update", subresource, namespace: namespaceOf(body), name: nameOf(body), body, options }),
     patch: (namespace, name, patchType: PatchType, body, { subresource, ...options } = {}) => object({ verb: "patch", namespace, name, patchType, body, options, ...(subresource === undefined ? {} : { subresource }) }),
     apply: (body, { subresource, ...options }) =>
       object({ verb: "patch", namespace: namespaceOf(body), name: nameOf(body), patchType: "apply", body, options, ...(subresource === undefined ? {} : { subresource }) }),

@@ -3,47 +3,68 @@ import type { Clock } from "../lib/clock.ts";
 
 export interface WorkqueueOptions {
   readonly clock: Clock;
-  /** Delays after failures of one key. */
+  /** Delays after failures of one key; upstream's 5 ms doubling to 1000 s when absent. */
   readonly retry?: { readonly initialMs: number; readonly maxMs: number };
+  /** Retries of all keys together, so that a thousand failing keys do not retry as fast as one; upstream's 10 per second after a burst of 100 when absent. */
+  readonly bucket?: { readonly perSecond: number; readonly burst: number };
+}
+
+/** What has gone through a queue since it was made. */
+export interface WorkqueueCounts {
+  readonly adds: number;
+  readonly retries: number;
+  readonly taken: number;
 }
 
 const DEFAULT_RETRY = { initialMs: 5, maxMs: 1_000_000 };
+const DEFAULT_BUCKET = { perSecond: 10, burst: 100 };
 
 /**
  * Keys that need work. A key is worked on by one worker at a time; asked for again meanwhile, it comes once more afterwards;
- * asked for many times before, it comes once.
+ * asked for many times before, it comes once. So its size is bounded by the number of keys, however long an outage lasts.
  */
 export class Workqueue {
   readonly #clock: Clock;
   readonly #retry: { readonly initialMs: number; readonly maxMs: number };
-  readonly #queue: string[] = [];
+  readonly #bucket: { readonly perSecond: number; readonly burst: number };
+  /** In order of arrival; a Set, because taking the first of a long array costs its length. */
+  readonly #queue = new Set<string>();
   readonly #dirty = new Set<string>();
   readonly #processing = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>();
+  readonly #counts = { adds: 0, retries: 0, taken: 0 };
   #waiters: (() => void)[] = [];
   #isClosed = false;
+  /** When the bucket's next token is due; in the past while there is a burst left. */
+  #bucketMs = -Infinity;
 
-  constructor({ clock, retry }: WorkqueueOptions) {
+  constructor({ clock, retry, bucket }: WorkqueueOptions) {
     this.#clock = clock;
     this.#retry = retry ?? DEFAULT_RETRY;
+    this.#bucket = bucket ?? DEFAULT_BUCKET;
   }
 
+  /** Keys ready to be taken. */
   get size(): number {
-    return this.#queue.length;
+    return this.#queue.size;
+  }
+
+  get counts(): WorkqueueCounts {
+    return this.#counts;
   }
 
   /** Whether nothing is waiting, running or due. For tests and shutdown. */
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#processing.size === 0 && this.#timers.size === 0;
+    return this.#queue.size === 0 && this.#processing.size === 0 && this.#timers.size === 0;
   }
 
   add(key: string): void {
     if (this.#isClosed || this.#dirty.has(key)) return;
+    this.#counts.adds++;
     this.#dirty.add(key);
     if (this.#processing.has(key)) return; // comes back when its worker is done
-    this.#queue.push(key);
-    this.#waiters.shift()?.();
+    this.#enqueue(key);
   }
 
   /** Adds the key after a delay; an earlier appointment of the same key stands. */
@@ -61,11 +82,12 @@ export class Workqueue {
     this.#timers.set(key, { dueMs, cancel });
   }
 
-  /** Adds the key after a delay that doubles with each of its failures. */
+  /** Adds the key after a delay that doubles with each of its failures, and not before the bucket of all retries has a token. */
   retry(key: string): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    this.addAfter(key, backoffMs(this.#retry, failures));
+    this.#counts.retries++;
+    this.addAfter(key, Math.max(backoffMs(this.#retry, failures), this.#bucketDelayMs()));
   }
 
   /** Forgets the key's failures. */
@@ -77,27 +99,40 @@ export class Workqueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The next key; undefined once the queue is closed. Must be followed by `done`. */
+  /** The next key; undefined once the queue is closed and empty. Must be followed by `done`. */
   async take(): Promise<string | undefined> {
-    while (this.#queue.length === 0 && !this.#isClosed) await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    const key = this.#queue.shift();
+    while (this.#queue.size === 0 && !this.#isClosed) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    const [key] = this.#queue;
     if (key === undefined) return undefined;
+    this.#queue.delete(key);
     this.#dirty.delete(key);
     this.#processing.add(key);
+    this.#counts.taken++;
     return key;
   }
 
   done(key: string): void {
     this.#processing.delete(key);
-    if (!this.#dirty.has(key)) return;
-    this.#queue.push(key);
-    this.#waiters.shift()?.();
+    if (this.#dirty.has(key)) this.#enqueue(key);
   }
 
+  /** Takes no more keys and drops what is due later; workers drain what is ready, then get undefined. */
   close(): void {
     this.#isClosed = true;
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();
     for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  #enqueue(key: string): void {
+    this.#queue.add(key);
+    this.#waiters.shift()?.();
+  }
+
+  #bucketDelayMs(): number {
+    const nowMs = this.#clock.monotonic();
+    const intervalMs = 1_000 / this.#bucket.perSecond;
+    this.#bucketMs = Math.max(this.#bucketMs, nowMs - this.#bucket.burst * intervalMs) + intervalMs;
+    return Math.max(0, this.#bucketMs - nowMs);
   }
 }
