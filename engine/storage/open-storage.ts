@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { openEtcdStorage, type EtcdTls } from "./etcd-storage.ts";
 import { openSqliteStorage } from "./sqlite-storage.ts";
 import type { Storage } from "./storage.ts";
 
@@ -12,7 +14,18 @@ export interface StorageLocation {
 }
 
 /** Opens the store that the options ask for. Rejects with what is wrong: a file in use, endpoints that do not answer. */
-export async function openStorage({ dataDir, endpoint }: StorageLocation): Promise<Storage> {
+export async function openStorage({ dataDir, endpoint, caFile, certFile, keyFile }: StorageLocation): Promise<Storage> {
   if (endpoint === undefined) return openSqliteStorage(path.join(dataDir, "state.db"));
-  throw new Error(`--datastore-endpoint ${endpoint}: this build has no etcd store`);
+  const endpoints = endpoint.split(",").map((url) => url.trim()).filter((url) => url !== "");
+  return openEtcdStorage(endpoints, await readTls(caFile, certFile, keyFile));
+}
+
+/** All three files or none: etcd that asks for certificates knows its clients by theirs. */
+async function readTls(caFile: string | undefined, certFile: string | undefined, keyFile: string | undefined): Promise<EtcdTls | undefined> {
+  if (caFile === undefined && certFile === undefined && keyFile === undefined) return undefined;
+  if (caFile === undefined || certFile === undefined || keyFile === undefined) {
+    throw new Error("TLS to the store needs all of --datastore-cafile, --datastore-certfile and --datastore-keyfile");
+  }
+  const [ca, certificate, key] = await Promise.all([caFile, certFile, keyFile].map((file) => readFile(file, "utf8")));
+  return { ca: ca ?? "", certificate: certificate ?? "", key: key ?? "" };
 }

@@ -235,8 +235,9 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
     test("ends a watch quietly when its signal fires", async () => {
       const prefix = newPrefix();
       const stop = new AbortController();
+      const start = await storage.currentRevision();
       const watching = (async () => {
-        for await (const batch of storage.watch(prefix, await storage.currentRevision(), stop.signal)) if (batch.events.length > 0) stop.abort();
+        for await (const batch of storage.watch(prefix, start, stop.signal)) if (batch.events.length > 0) stop.abort();
         return "ended";
       })();
       await write(put(`${prefix}a`, "1"));
