@@ -1,0 +1,143 @@
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { notFound } from "../../../engine/apimachinery/status-error.ts";
+import { systemClock } from "../../../engine/lib/clock.ts";
+import type { ConfigMap, Container, Pod, Service } from "../../../engine/resources/types.ts";
+import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
+import { expand } from "../../../node-agent/pods/expand.ts";
+import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
+import { normaliseImage } from "../../../node-agent/pods/start-container.ts";
+import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
+import { writeAtomically } from "../../../node-agent/volumes/atomic-writer.ts";
+
+const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web-1", namespace: "shop", uid: "u", labels: { app: "web" } }, spec: { containers: [] } };
+
+describe("expand", () => {
+  it.each([
+    ["$(A)", "1"],
+    ["x$(A)y$(B)", "x1y2"],
+    ["$$(A)", "$(A)"],
+    ["$(UNKNOWN)", "$(UNKNOWN)"],
+    ["$A", "$A"],
+  ])("turns %s into %s", (text, expected) => {
+    expect(expand(text, new Map([["A", "1"], ["B", "2"]]))).toBe(expected);
+  });
+});
+
+describe("computeEnvironment", () => {
+  const sources: EnvironmentSources = {
+    configMap: async (_namespace, name) => {
+      if (name !== "settings") throw notFound({ group: "", resource: "configmaps" }, name);
+      return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { color: "red" } } as ConfigMap;
+    },
+    secret: async (_namespace, name) => ({ apiVersion: "v1", kind: "Secret", metadata: { name }, data: { key: Buffer.from("s3cret").toString("base64") } }),
+    services: () => [{ apiVersion: "v1", kind: "Service", metadata: { name: "my-db", namespace: "shop" }, spec: { clusterIP: "10.43.0.5", ports: [{ port: 5432, name: "pg" }] } } as Service],
+    podIp: "10.42.0.2",
+    hostIp: "10.0.0.1",
+    allocatable: { cpu: "4", memory: "8Gi" },
+  };
+  const environment = (container: Partial<Container>) => computeEnvironment(pod, { name: "c", ...container } as Container, sources);
+
+  it("lets later values win and see earlier ones", async () => {
+    const values = await environment({ envFrom: [{ prefix: "CFG_", configMapRef: { name: "settings" } }], env: [{ name: "A", value: "$(CFG_color)" }, { name: "CFG_color", value: "blue" }, { name: "B", value: "$(CFG_color)" }] });
+    expect([values.get("A"), values.get("B")]).toEqual(["red", "blue"]);
+  });
+
+  it("knows fields, resources, Secrets and Services", async () => {
+    const values = await environment({
+      resources: { limits: { cpu: "1500m" } },
+      env: [
+        { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+        { name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
+        { name: "CPU", valueFrom: { resourceFieldRef: { resource: "limits.cpu" } } },
+        { name: "KEY", valueFrom: { secretKeyRef: { name: "s", key: "key" } } },
+      ],
+    });
+    expect(Object.fromEntries(values)).toMatchObject({ IP: "10.42.0.2", APP: "web", CPU: "2", KEY: "s3cret", MY_DB_SERVICE_HOST: "10.43.0.5", MY_DB_SERVICE_PORT_PG: "5432", MY_DB_PORT: "tcp://10.43.0.5:5432" });
+  });
+
+  it("names what is missing, unless it is optional", async () => {
+    await expect(environment({ envFrom: [{ configMapRef: { name: "nope" } }] })).rejects.toThrow('configmap "nope" not found');
+    await expect(environment({ env: [{ name: "X", valueFrom: { configMapKeyRef: { name: "settings", key: "shape" } } }] })).rejects.toThrow("couldn't find key shape in ConfigMap shop/settings");
+    expect((await environment({ envFrom: [{ configMapRef: { name: "nope", optional: true } }] })).has("X")).toBe(false);
+  });
+
+  it("counts limits in the divisor, and takes the node's for those not set", () => {
+    const container = { name: "c", resources: { limits: { memory: "64Mi" } } } as Container;
+    expect(resourceField(container, "limits.memory", "1Mi", {})).toBe("64");
+    expect(resourceField(container, "limits.cpu", "1m", { cpu: "2" })).toBe("2000");
+    expect(() => podField(pod, "spec.nope", sources)).toThrow("unsupported fieldPath");
+  });
+});
+
+describe("images", () => {
+  it.each([
+    ["nginx", "docker.io/library/nginx:latest"],
+    ["team/app:1", "docker.io/team/app:1"],
+    ["registry.example:5000/app", "registry.example:5000/app:latest"],
+    ["mainstay.local/web:1", "mainstay.local/web:1"],
+    ["app@sha256:abc", "docker.io/library/app@sha256:abc"],
+  ])("%s means %s", (image, full) => {
+    expect(normaliseImage(image)).toBe(full);
+  });
+});
+
+describe("refusePod", () => {
+  const wants = (cpu: string, uid: string): Pod => ({ ...pod, metadata: { ...pod.metadata, uid }, spec: { containers: [{ name: "c", resources: { requests: { cpu } }, ports: [{ containerPort: 80, hostPort: 8080 }] }] } });
+
+  it("says what there is too little of", () => {
+    expect(refusePod(wants("3", "a"), [wants("2", "b")], { cpu: "4", pods: "10" })?.reason).toBe("OutOfcpu");
+    expect(refusePod(wants("1", "a"), [], { cpu: "4", pods: "0" })?.reason).toBe("OutOfpods");
+    expect(refusePod(wants("1", "a"), [wants("1", "b")], { cpu: "4", pods: "10" })?.reason).toBe("NodePorts");
+    expect(refusePod(wants("1", "a"), [wants("1", "a")], { cpu: "1", pods: "10" })).toBeUndefined();
+  });
+});
+
+describe("files", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), "content-"))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const file = (text: string, mode = 0o644) => ({ content: Buffer.from(text), mode });
+
+  it("switch all at once, keep their visible names, and change only when the content does", () => {
+    const volume = path.join(folder, "v");
+    expect(writeAtomically(volume, new Map([["a", file("1")], ["dir/b", file("2", 0o400)]]), undefined)).toBe(true);
+    const first = readlinkSync(path.join(volume, "..data"));
+    expect(readlinkSync(path.join(volume, "a"))).toBe("..data/a");
+    expect(statSync(path.join(volume, "dir/b")).mode & 0o777).toBe(0o400);
+    expect(writeAtomically(volume, new Map([["a", file("1")], ["dir/b", file("2", 0o400)]]), undefined)).toBe(false);
+    expect(writeAtomically(volume, new Map([["a", file("3")]]), undefined)).toBe(true);
+    expect(readFileSync(path.join(volume, "a"), "utf8")).toBe("3");
+    expect(readdirSync(volume).filter((name) => !name.startsWith(".."))).toEqual(["a"]);
+    expect(readlinkSync(path.join(volume, "..data"))).not.toBe(first);
+    expect(readdirSync(volume).filter((name) => name.startsWith("..new-"))).toHaveLength(1);
+  });
+
+  const all: LogQuery = { follow: false, timestamps: false, sinceMs: undefined, tailLines: undefined, limitBytes: undefined, stream: "All" };
+  const read = async (query: Partial<LogQuery>) => {
+    const log = path.join(folder, "0.log");
+    writeFileSync(log, ["2026-01-01T00:00:00.5Z stdout F one", "2026-01-01T00:00:01Z stderr F two", "2026-01-01T00:00:02Z stdout P thr", "2026-01-01T00:00:02Z stdout F ee", ""].join("\n"));
+    let text = "";
+    for await (const part of readLogs(log, { ...all, ...query }, systemClock, async () => false, new AbortController().signal)) text += part;
+    return text;
+  };
+
+  it.each<[string, Partial<LogQuery>, string]>([
+    ["whole, with long lines joined", {}, "one\ntwo\nthree\n"],
+    ["the last lines", { tailLines: 2 }, "three\n"],
+    ["from a moment on", { sinceMs: Date.parse("2026-01-01T00:00:01Z") }, "two\nthree\n"],
+    ["with times", { tailLines: 0, timestamps: true }, ""],
+    ["one stream", { stream: "Stderr" }, "two\n"],
+    ["so many bytes", { limitBytes: 5 }, "one\nt"],
+    ["to their end when followed", { follow: true }, "one\ntwo\nthree\n"],
+  ])("of logs are read %s", async (_name, query, expected) => {
+    expect(await read(query)).toBe(expected);
+  });
+
+  it("that are no log lines are left out", () => {
+    expect(parseLogLine("garbage")).toBeUndefined();
+    expect(parseLogLine("2026-01-01T00:00:00Z stdout F ")).toMatchObject({ text: "", isPartial: false });
+  });
+});

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { computePodActions, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
+import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
+import type { ContainerState, SandboxState } from "../../../node-agent/cri/runtime.ts";
+import type { Container, Pod, PodSpec } from "../../../engine/resources/types.ts";
+
+const NOW = Date.parse("2026-01-01T12:00:00Z");
+const quiet: ProbeResults = { ready: new Map(), started: new Map(), failed: new Map() };
+const none = new Map<string, StartFailure>();
+
+function pod(spec: Partial<PodSpec> = {}): Pod {
+  return { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n", uid: "u", generation: 1 }, spec: { restartPolicy: "Always", containers: [{ name: "c", image: "i" }], ...spec } };
+}
+
+function sandbox(over: Partial<SandboxState> = {}): SandboxState {
+  return { id: "s", uid: "u", name: "p", namespace: "n", attempt: 0, isReady: true, ip: "10.42.0.2", createdAtMs: NOW - 60_000, ...over };
+}
+
+function container(over: Partial<ContainerState> = {}): ContainerState {
+  return { id: `${over.name ?? "c"}-${over.attempt ?? 0}`, sandboxId: "s", podUid: "u", name: "c", attempt: 0, state: "running", image: "i", imageId: "sha", createdAtMs: NOW - 50_000, startedAtMs: NOW - 50_000, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, ...over };
+}
+
+const exited = (over: Partial<ContainerState> = {}) => container({ state: "exited", finishedAtMs: NOW - 1_000, exitCode: 1, ...over });
+
+function actions(p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) {
+  return computePodActions(p, state, probes, failures, NOW).map((action) => {
+    switch (action.do) {
+      case "startContainer":
+        return `start ${action.container.name} #${action.attempt}`;
+      case "killContainer":
+        return `kill ${action.state.name}`;
+      case "wait":
+        return `wait ${(action.untilMs - NOW) / 1000} s`;
+      case "createSandbox":
+        return `sandbox #${action.attempt}`;
+      default:
+        return `${action.do} ${action.id}`;
+    }
+  });
+}
+
+const init = (name: string, more: Partial<Container> = {}): Container => ({ name, image: "i", ...more });
+
+describe("computePodActions", () => {
+  it.each<[string, Pod, PodState, string[]]>([
+    ["begins with a sandbox", pod(), { sandboxes: [], containers: [] }, ["sandbox #0"]],
+    ["starts containers once the sandbox is ready", pod(), { sandboxes: [sandbox()], containers: [] }, ["start c #0"]],
+    ["does nothing when all runs", pod(), { sandboxes: [sandbox()], containers: [container()] }, []],
+    ["makes another sandbox when it died, and ends what ran in it", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [container()] }, ["kill c", "sandbox #1"]],
+    ["restarts at once after the first end", pod(), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
+    ["backs off after the second", pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, startedAtMs: NOW - 2_000 })] }, ["wait 9 s"]],
+    ["never restarts with Never", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, ["stopSandbox s"]],
+    ["restarts failures with OnFailure", pod({ restartPolicy: "OnFailure" }), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
+    ["leaves successes with OnFailure", pod({ restartPolicy: "OnFailure" }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, ["stopSandbox s"]],
+    ["runs init containers one after another", pod({ initContainers: [init("a"), init("b")] }), { sandboxes: [sandbox()], containers: [] }, ["start a #0"]],
+    ["goes on to the next when one succeeded", pod({ initContainers: [init("a"), init("b")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a", exitCode: 0 })] }, ["start b #0"]],
+    ["starts the containers after the last", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a", exitCode: 0 })] }, ["start c #0"]],
+    ["waits for a running init container", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, []],
+    ["goes on past a running sidecar", pod({ initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [container({ name: "side" })] }, ["start c #0"]],
+    ["keeps one dead container beside the running one", pod(), { sandboxes: [sandbox()], containers: [container({ attempt: 2 }), exited({ attempt: 1 }), exited({ attempt: 0 })] }, ["removeContainer c-0"]],
+  ])("%s", (_name, p, state, expected) => {
+    expect(actions(p, state)).toEqual(expected);
+  });
+
+  it("kills what failed its liveness probe", () => {
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", "failed liveness probe"]]) })).toEqual(["kill c"]);
+  });
+
+  it("waits with the next container until a sidecar's startup probe succeeded", () => {
+    const p = pod({ initContainers: [init("side", { restartPolicy: "Always", startupProbe: { tcpSocket: { port: 1 } } })] });
+    const state = { sandboxes: [sandbox()], containers: [container({ name: "side" })] };
+    expect(actions(p, state)).toEqual([]);
+    expect(actions(p, state, { ...quiet, started: new Map([["side", true]]) })).toEqual(["start c #0"]);
+  });
+
+  it("waits before it tries a failed start again", () => {
+    const failure = { reason: "ErrImagePull", message: "no", failures: 1, retryAtMs: NOW + 10_000 };
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]]))).toEqual(["wait 10 s"]);
+  });
+
+  it("doubles the back-off up to five minutes, and forgets it after ten good minutes", () => {
+    expect([0, 1, 2, 3, 6, 20].map((attempt) => restartBackoffMs(exited({ attempt, startedAtMs: NOW - 2_000 })) / 1000)).toEqual([0, 10, 20, 40, 300, 300]);
+    expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 700_000 }))).toBe(0);
+  });
+});
+
+describe("computePodStatus", () => {
+  const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) => computePodStatus({ pod: p, state, probes, failures, hostIp: "10.0.0.1", nowMs: NOW, terminationMessages: new Map() });
+  const ready = (s: ReturnType<typeof status>) => s.conditions?.find((condition) => condition.type === "Ready")?.status;
+
+  it.each<[string, Pod, PodState, string]>([
+    ["Pending before anything runs", pod(), { sandboxes: [], containers: [] }, "Pending"],
+    ["Pending while init containers run", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, "Pending"],
+    ["Running", pod(), { sandboxes: [sandbox()], containers: [container()] }, "Running"],
+    ["Running between restarts", pod(), { sandboxes: [sandbox()], containers: [exited()] }, "Running"],
+    ["Succeeded", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, "Succeeded"],
+    ["Failed", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
+    ["Failed by an init container", pod({ restartPolicy: "Never", initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] }, "Failed"],
+  ])("is %s", (_name, p, state, phase) => {
+    expect(status(p, state).phase).toBe(phase);
+  });
+
+  it("is ready when all containers are, and says which are not", () => {
+    const probed = pod({ containers: [{ name: "c", image: "i", readinessProbe: { tcpSocket: { port: 1 } } }] });
+    const state = { sandboxes: [sandbox()], containers: [container()] };
+    expect(ready(status(pod(), state))).toBe("True");
+    const unready = status(probed, state);
+    expect(ready(unready)).toBe("False");
+    expect(unready.conditions?.find((condition) => condition.type === "Ready")?.message).toBe("containers with unready status: [c]");
+    expect(ready(status(probed, state, { ...quiet, ready: new Map([["c", true]]) }))).toBe("True");
+  });
+
+  it("shows a crash loop with its last end", () => {
+    const crashed = status(pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 2, startedAtMs: NOW - 2_000, exitCode: 7 })] });
+    expect(crashed.containerStatuses?.[0]).toMatchObject({ restartCount: 2, state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 7, reason: "Error" } } });
+  });
+
+  it("shows why a container cannot be started", () => {
+    const failure = { reason: "ErrImagePull", message: "no such image", failures: 1, retryAtMs: NOW };
+    expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "ErrImagePull", message: "no such image" } });
+  });
+
+  it("keeps the time of a condition's last change", () => {
+    const state = { sandboxes: [sandbox()], containers: [container()] };
+    const first = status(pod(), state);
+    const later = computePodStatus({ pod: { ...pod(), status: first }, state, probes: quiet, failures: none, hostIp: "10.0.0.1", nowMs: NOW + 60_000, terminationMessages: new Map() });
+    expect(later).toEqual(first);
+  });
+});
