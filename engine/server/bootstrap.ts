@@ -31,13 +31,13 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await ensureEndpoints(client, kubernetesEndpoints(options));
 }
 
-function kubernetesService({ serviceCidr }: BootstrapOptions): Service & KubeObject {
+function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service & KubeObject {
   const clusterIP = firstAddress(parseIpRange(serviceCidr));
   return {
     apiVersion: "v1",
     kind: "Service",
     metadata: { name: KUBERNETES, namespace: "default", labels: { component: "apiserver", provider: KUBERNETES } },
-    spec: { type: "ClusterIP", clusterIP, ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: 6443 }] },
+    spec: { type: "ClusterIP", clusterIP, ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: apiPort }] },
   };
 }
 

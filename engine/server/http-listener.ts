@@ -62,10 +62,11 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const app = await createApp(options);
   const connections = new Connections(app.server);
   const active = new Set<Promise<void>>();
-  app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply));
+  app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply).catch(() => reply.raw.destroy()));
   app.all("/*", (request, reply) => {
     reply.hijack();
-    const work = respond(options, parts, request, reply, closing.signal);
+    // A client that goes away while it is answered makes writing fail; there is nobody left to tell.
+    const work = respond(options, parts, request, reply, closing.signal).catch((error: unknown) => logger.debug("an answer could not be written", { path: request.url, error }));
     active.add(work);
     void work.finally(() => active.delete(work));
   });
@@ -109,6 +110,7 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
   const raw = reply.raw as unknown as RawResponse; // node's response of either protocol version
   const gone = new AbortController();
   raw.on("close", () => gone.abort());
+  raw.on("error", () => gone.abort());
   const { headers, method } = request;
   const auditId = auditIdOf(request, options);
   const url = new URL(request.raw.url ?? "/", "https://unused");

@@ -1,6 +1,7 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
+import { accessDenied } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { hasStatus } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
@@ -30,8 +31,12 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   }
 };
 
-/** PUT to a name that does not exist, for the kinds that allow it. */
-function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, warnings: readonly string[]) {
+/** PUT to a name that does not exist, for the kinds that allow it and writers that may create. */
+async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, warnings: readonly string[]) {
+  const { definition, parts, request } = exchange;
+  const { group, resource } = definition;
+  const attributes = { is: "resource" as const, user: request.user, verb: "create", group, resource, namespace: request.namespace ?? "", name: request.name };
+  if (!(await parts.authorizer.allows(attributes))) throw accessDenied(attributes);
   const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
   return createPrepared(exchange, trackCreation(exchange, fresh), warnings);
 }

@@ -1,0 +1,105 @@
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { createTestNamespace } from "../kit/test-api.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+let api: TestListener;
+let session: ClientHttp2Session;
+beforeAll(async () => {
+  api = await startTestListener();
+  await createTestNamespace(api.client, "many");
+  const { certificate, key } = await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
+  session = connect(api.url, { ca: api.pki.ca, cert: certificate, key });
+});
+afterAll(async () => {
+  session.destroy();
+  await api.stop();
+});
+
+const WATCH = "/api/v1/namespaces/many/configmaps?watch=1&resourceVersion=";
+const maps = () => api.client.for(configMapResource);
+const make = (name: string, size = 10) => maps().create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "many" }, data: { a: "x".repeat(size) } });
+
+/** Names in the order in which a watch tells them. */
+function follow(stream: ClientHttp2Stream, names: string[]): void {
+  let rest = "";
+  stream.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) names.push((JSON.parse(line) as { object: { metadata: { name: string } } }).object.metadata.name);
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("two hundred watches on one connection all see the same events in the same order", async () => {
+  const { resourceVersion } = await maps().list("many");
+  const all = Array.from({ length: 200 }, () => [] as string[]);
+  const streams = all.map((names) => {
+    const stream = session.request({ ":path": WATCH + resourceVersion });
+    follow(stream, names);
+    return stream;
+  });
+  await Promise.all(streams.map((stream) => new Promise((resolve) => stream.once("response", resolve))));
+  for (let i = 0; i < 20; i++) await make(`event-${i}`);
+  await until(() => all.every((names) => names.length === 20));
+  for (const names of all) expect(names).toEqual(all[0]);
+  for (const stream of streams) stream.close();
+});
+
+test("a watcher that does not read holds up nobody", async () => {
+  const { resourceVersion } = await maps().list("many");
+  const stuck = session.request({ ":path": WATCH + resourceVersion });
+  await new Promise((resolve) => stuck.once("response", resolve));
+  stuck.pause();
+  const other = connect(api.url, { ca: api.pki.ca, ...(await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" }).then(({ certificate, key }) => ({ cert: certificate, key }))) });
+  const names: string[] = [];
+  const reading = other.request({ ":path": WATCH + resourceVersion });
+  follow(reading, names);
+  await new Promise((resolve) => reading.once("response", resolve));
+  for (let i = 0; i < 100; i++) await make(`big-${i}`, 100_000);
+  await until(() => names.length === 100);
+  stuck.close();
+  other.destroy();
+});
+
+test("clients that go away in the middle of anything leave the server standing", async () => {
+  const { certificate, key } = await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
+  for (let round = 0; round < 20; round++) {
+    const rude = connect(api.url, { ca: api.pki.ca, cert: certificate, key });
+    rude.on("error", () => {});
+    for (const path of [WATCH, "/api/v1/namespaces/many/configmaps", "/apis", "/nonsense"]) {
+      const stream = rude.request({ ":path": path });
+      stream.on("error", () => {});
+      if (round % 3 === 0) stream.once("response", () => rude.destroy());
+      if (round % 3 === 1) stream.close(8);
+    }
+    const upload = rude.request({ ":method": "POST", ":path": "/api/v1/namespaces/many/configmaps", "content-type": "application/json" });
+    upload.on("error", () => {});
+    upload.write("{");
+    await new Promise((resolve) => setTimeout(resolve, round));
+    rude.destroy();
+  }
+  const answer = session.request({ ":path": "/livez" });
+  answer.resume();
+  expect(await new Promise((resolve) => answer.once("response", (headers) => resolve(headers[":status"])))).toBe(200);
+});
+
+test("a server that stops ends its watches at once", async () => {
+  const own = await startTestListener();
+  const { certificate, key } = await own.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
+  const client = connect(own.url, { ca: own.pki.ca, cert: certificate, key });
+  client.on("error", () => {}); // the connection is cut
+  const stream = client.request({ ":path": "/api/v1/configmaps?watch=1" });
+  const ended = new Promise<void>((resolve) => stream.once("close", () => resolve()));
+  stream.on("error", () => {});
+  stream.resume();
+  await new Promise((resolve) => stream.once("response", resolve));
+  const start = performance.now();
+  await Promise.all([own.stop(), ended]);
+  expect(performance.now() - start).toBeLessThan(3_000);
+  client.destroy();
+});

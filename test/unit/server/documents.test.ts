@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Paths } from "../../../engine/server/paths.ts";
+import type { HttpRequest } from "../../../engine/server/http/http-request.ts";
+import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+let api: TestApi;
+let paths: Paths;
+let isStarted = true;
+beforeAll(async () => {
+  api = await startTestApi();
+  paths = new Paths({ server: api.server, isStarted: () => isStarted });
+});
+afterAll(() => api.stop());
+
+async function get(target: string, headers: HttpRequest["headers"] = {}) {
+  const url = new URL(target, "https://x");
+  const answer = await paths.answer({ method: "GET", path: url.pathname, query: url.searchParams, headers, body: undefined, user: adminUser, signal: new AbortController().signal });
+  return answer && { ...answer, text: answer.body.toString("utf8") };
+}
+
+type Json = { readonly [key: string]: Json } & readonly Json[] & string;
+const json = async (target: string, headers?: HttpRequest["headers"]): Promise<Json> => JSON.parse((await get(target, headers))?.text ?? "null") as Json;
+
+function referencesIn(value: unknown, found: Set<string> = new Set()): Set<string> {
+  if (typeof value === "object" && value !== null) {
+    for (const [key, part] of Object.entries(value)) {
+      if (key === "$ref" && typeof part === "string") found.add(part);
+      else referencesIn(part, found);
+    }
+  }
+  return found;
+}
+
+describe("discovery", () => {
+  const aggregated = { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json" };
+
+  test("aggregated documents list every group with its resources, and are not sent twice", async () => {
+    const answer = await get("/apis", aggregated);
+    expect(answer?.contentType).toBe("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+    const groups = (JSON.parse(answer?.text ?? "") as { items: { metadata: { name: string }; versions: { resources: { resource: string; subresources?: { subresource: string }[] }[] }[] }[] }).items;
+    expect(groups.map((group) => group.metadata.name)).toContain("apps");
+    const deployments = groups.find((group) => group.metadata.name === "apps")?.versions[0]?.resources.find((resource) => resource.resource === "deployments");
+    expect(deployments).toMatchObject({ scope: "Namespaced", singularResource: "deployment", shortNames: ["deploy"], categories: ["all"], responseKind: { group: "apps", version: "v1", kind: "Deployment" } });
+    expect(deployments?.subresources).toMatchObject([{ subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get", "patch", "update"] }, { subresource: "status" }]);
+    expect((await get("/apis", { ...aggregated, "if-none-match": answer?.headers?.["etag"] }))?.code).toBe(304);
+  });
+
+  test("the older documents are there for older clients", async () => {
+    expect(await json("/api")).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
+    expect(await json("/apis/apps")).toMatchObject({ kind: "APIGroup", name: "apps", preferredVersion: { groupVersion: "apps/v1" } });
+    const list = await json("/apis/apps/v1");
+    expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual(["deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale", "replicasets/status"]);
+    expect(await get("/apis/nope.io")).toBeUndefined();
+    expect(await get("/apis/apps/v2")).toBeUndefined();
+    // Old clients that know only v2beta1 get the plain list.
+    expect(await json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json" })).toMatchObject({ kind: "APIGroupList" });
+  });
+});
+
+describe("OpenAPI", () => {
+  test("every document is at the address its hash says, and all its references lead somewhere", async () => {
+    const index = (await json("/openapi/v3"))["paths"] as unknown as Record<string, { serverRelativeURL: string }>;
+    expect(Object.keys(index)).toContain("apis/apps/v1");
+    for (const { serverRelativeURL } of Object.values(index)) {
+      const answer = await get(serverRelativeURL);
+      expect(answer?.headers?.["cache-control"]).toBe("public, immutable");
+      const document = JSON.parse(answer?.text ?? "") as { components: { schemas: Record<string, unknown> } };
+      for (const reference of referencesIn(document)) expect(document.components.schemas).toHaveProperty([reference.replace("#/components/schemas/", "")]);
+    }
+  });
+
+  test("a wrong hash leads to the right one", async () => {
+    const answer = await get("/openapi/v3/api/v1?hash=OLD");
+    expect(answer?.code).toBe(301);
+    expect((await get(answer?.headers?.["location"] ?? ""))?.code).toBe(200);
+  });
+
+  test("it says what kubectl looks for: kinds, merge keys, and the parameters of a patch", async () => {
+    const document = await json("/openapi/v3/apis/apps/v1");
+    const schemas = document["components"]?.["schemas"] as unknown as Record<string, { properties: Record<string, object> }>;
+    expect(schemas["io.k8s.api.apps.v1.Deployment"]).toMatchObject({ "x-kubernetes-group-version-kind": [{ group: "apps", version: "v1", kind: "Deployment" }] });
+    expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties["containers"]).toMatchObject({ type: "array", "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
+    const patch = document["paths"]?.["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"] as unknown as { parameters: { name: string }[] };
+    expect(patch.parameters.map((parameter) => parameter.name)).toEqual(expect.arrayContaining(["dryRun", "fieldValidation"]));
+    expect(JSON.stringify(document)).not.toContain("x-protobuf");
+  });
+
+  test("version 2 is one document with all definitions", async () => {
+    const document = await json("/openapi/v2");
+    const definitions = document["definitions"] as unknown as Record<string, unknown>;
+    for (const reference of referencesIn(document)) expect(definitions).toHaveProperty([reference.replace("#/definitions/", "")]);
+    expect(JSON.stringify(document)).not.toMatch(/"allOf"|"oneOf"/);
+    await expect(get("/openapi/v2", { accept: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" })).rejects.toMatchObject({ reason: "NotAcceptable" });
+  });
+});
+
+describe("health", () => {
+  test("readiness names what is missing, liveness does not depend on it", async () => {
+    isStarted = false;
+    const answer = await get("/readyz");
+    expect(answer?.code).toBe(500);
+    expect(answer?.text).toContain("[-]bootstrap failed: the system's namespaces are not there yet");
+    expect((await get("/livez"))?.text).toBe("ok");
+    expect((await get("/readyz?exclude=bootstrap"))?.text).toBe("ok");
+    expect((await get("/readyz/bootstrap"))?.code).toBe(500);
+    isStarted = true;
+    expect((await get("/readyz"))?.text).toBe("ok");
+    expect(await get("/readyz/unknown")).toBeUndefined();
+  });
+});
+
+test("token keys and the issuer are published", async () => {
+  expect(await json("/.well-known/openid-configuration")).toMatchObject({ issuer: "https://kubernetes.default.svc.cluster.local", id_token_signing_alg_values_supported: ["ES256"] });
+  expect(await json("/openid/v1/jwks")).toMatchObject({ keys: [{ use: "sig", alg: "ES256", kty: "EC", crv: "P-256" }] });
+});
+
+test("metrics count requests", async () => {
+  expect((await get("/metrics"))?.text).toMatch(/^apiserver_request_total\{code="201",resource="namespaces",verb="create"\} 4$/m);
+});
