@@ -1,5 +1,8 @@
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSigningRequest, readCertificate } from "../../engine/auth/certificates.ts";
+import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 import { rawClient, type RawAnswer } from "../kit/raw-https.ts";
@@ -227,9 +230,25 @@ describe("who may do what", () => {
     joe.close();
   });
 
+  test("a machine joins with the token, and is that node from then on", async () => {
+    const machine = await rawClient(api.url, api.pki, undefined);
+    const { request: csr } = await createSigningRequest("whoever");
+    const join = (token: string) => machine.send("/mainstay/v1/join", { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify({ nodeName: "n7", csr }) });
+    expect((await join("guess")).code).toBe(401);
+    const answer = await join(api.joinToken);
+    expect(answer.code).toBe(201);
+    const { certificate, ca } = JSON.parse(answer.text) as { certificate: string; ca: string };
+    expect(ca).toBe(api.pki.ca);
+    expect(readCertificate(certificate).commonName).toBe("system:node:n7");
+    const pods = await machine.send("/api/v1/pods", { headers: { authorization: `Bearer ${api.joinToken}` } });
+    expect(pods.code).toBe(403);
+    machine.close();
+    const nobody = await rawClient(api.url, api.pki, undefined);
+    expect((await nobody.send("/mainstay/v1/join", { method: "POST", body: "{}" })).code).toBe(403);
+    nobody.close();
+  });
+
   test("a certificate of another authority is a 401", async () => {
-    const { ClusterPki } = await import("../../engine/auth/cluster-pki.ts");
-    const { systemClock } = await import("../../engine/lib/clock.ts");
     const other = await ClusterPki.open(`${api.directory}/other`, systemClock);
     const stranger = await rawClient(api.url, { ...other, ca: api.pki.ca, certificate: other.certificate.bind(other) } as unknown as typeof api.pki, { commonName: "admin", organizations: ["system:masters"] });
     expect((await stranger.send(MAPS)).code).toBe(401);
