@@ -44,9 +44,9 @@ export function resourceVersionTooLarge(asked: number, current: number): StatusE
   });
 }
 
-/** The answer to a resourceVersion whose history has been compacted: list again. */
-export function resourceVersionTooOld(asked: number): StatusError {
-  return expired(`too old resource version: ${asked} (RV)`);
+/** The answer to a resourceVersion whose history has been compacted, or at least forgotten up to `oldest`: list again. */
+export function resourceVersionTooOld(asked: number, oldest: number | "RV" = "RV"): StatusError {
+  return expired(`too old resource version: ${asked} (${oldest})`);
 }
 
 function listErrors({ resourceVersion = "", resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {

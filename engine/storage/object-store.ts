@@ -1,8 +1,8 @@
 import type { EncodedObject, ListOptions, ObjectList, WatchStream } from "../apimachinery/api-request.ts";
-import { decodeContinueToken, encodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
-import { parseResourceVersion, resourceVersionTooLarge } from "../apimachinery/list-options.ts";
+import { decodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
+import { parseResourceVersion } from "../apimachinery/list-options.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
+import { alreadyExists, conflict, hasReason, notFound } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
@@ -10,10 +10,13 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { encodeForStorage, StoredObject } from "./encoded-object.ts";
-import { namespacePrefix, objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
+import { Freshness } from "./freshness.ts";
+import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
+import { fromEntry, listCached, listStored, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
-import { compileSelection, type Selection } from "./selection.ts";
-import { CompactedError, StorageUnavailableError, type CommitResult, type Condition, type Entry, type Operation, type Storage } from "./storage.ts";
+import { compileSelection } from "./selection.ts";
+import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
+import { withStatusErrors } from "./storage-status.ts";
 import { WatchCache } from "./watch-cache.ts";
 
 /** More keys for the same commit: claims of addresses, for one. */
@@ -26,6 +29,19 @@ export type Change<T> =
   | { readonly do: "write"; readonly object: T; readonly extra?: ExtraWrites }
   | { readonly do: "delete"; readonly extra?: ExtraWrites }
   | { readonly do: "keep" };
+
+/** After a deletion: the last state, under the revision of the deletion. */
+export interface ChangeResult<T extends KubeObject> {
+  readonly encoded: EncodedObject<T>;
+  readonly wasDeleted: boolean;
+}
+
+type ChangeOutcome<T extends KubeObject> =
+  | { readonly is: "done"; readonly result: ChangeResult<T> }
+  | { readonly is: "unchanged" }
+  | { readonly is: "refused"; readonly error: unknown }
+  /** The object was no longer what the decision was made for. */
+  | { readonly is: "raced"; readonly found: Entry | undefined };
 
 /** An extra condition of a commit did not hold: the caller chooses other keys and tries again. */
 export class ExtraConditionFailed extends Error {
@@ -44,9 +60,7 @@ export interface ObjectStoreOptions {
   readonly logger: Logger;
 }
 
-/** A reader of a future resourceVersion waits this long for it. */
-const FRESH_WAIT_MS = 3_000;
-/** Upstream's number of tries after lost races before it gives up with 409. */
+/** Upstream gives up only when the request times out; nobody loses this many races in a row without a fault of his own. */
 const WRITE_TRIES_MAX = 50;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
 
@@ -56,14 +70,13 @@ export class ObjectStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #caches = new Map<string, WatchCache>();
-  #revision = 0;
-  #waiters: { readonly revision: number; readonly resolve: () => void }[] = [];
-  #currentRevision: Promise<number> | undefined;
+  readonly #freshness: Freshness;
 
   constructor({ storage, resources, clock, logger }: ObjectStoreOptions) {
     this.#storage = storage;
     this.#clock = clock;
     this.#logger = logger;
+    this.#freshness = new Freshness(clock, () => withStatusErrors(() => storage.currentRevision()));
     for (const definition of resources) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }
 
@@ -72,61 +85,73 @@ export class ObjectStore {
     return this.#storage;
   }
 
-  /** The revision that the cache has reached. */
+  /** The revision that the cache has reached; 0 before it is filled. */
   revision(): number {
-    return this.#revision;
+    return this.#freshness.revision;
   }
 
+  /** Resolves once the cache has been filled. */
   ready(signal?: AbortSignal): Promise<void> {
-    const first = this.#waitFor(1);
-    return signal === undefined ? first : raceAbort(first, signal);
+    const filled = this.#freshness.reached(1);
+    return signal === undefined ? filled : raceAbort(filled, signal);
   }
 
-  /** Fills the cache and keeps it up with the store until the signal fires; begins again after every interruption. */
+  /**
+   * Fills the cache and keeps it up with the store until the signal fires. After an interruption it goes on where it was;
+   * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something.
+   */
   async run(signal: AbortSignal): Promise<void> {
+    let isFilled = false;
     for (let failures = 0; !signal.aborted; ) {
       try {
-        const page = await this.#storage.list(ROOT);
-        this.#replaceAll(page.entries, page.revision);
-        failures = 0;
-        for await (const batch of this.#storage.watch(ROOT, page.revision, signal)) {
-          for (const event of batch.events) {
-            if (event.type === "put") this.#cacheOfKey(event.entry.key)?.put(event.entry.key, stored(event.entry));
-            else this.#cacheOfKey(event.key)?.delete(event.key, event.revision);
-          }
-          this.#advance(batch.revision);
+        if (!isFilled) await this.#fill();
+        isFilled = true;
+        for await (const batch of this.#storage.watch(ROOT, this.revision(), signal)) {
+          failures = 0;
+          for (const event of batch.events) this.#follow(event);
+          this.#freshness.advance(batch.revision);
         }
+        if (!signal.aborted) throw new Error("the store ended the watch");
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        this.#logger.warn("the store's watch was interrupted, reading everything again", { error: describeError(error), failures });
-        await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {});
+        if (error instanceof CompactedError || error instanceof FutureRevisionError) isFilled = false;
+        this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", { error: describeError(error), failures });
+        await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
       }
     }
   }
 
   /** `resourceVersion` unset reads the newest state, "0" whatever is cached, a number nothing older than it. */
   async get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options: { readonly resourceVersion?: string } = {}): Promise<EncodedObject<T> | undefined> {
-    await this.#freshen(options.resourceVersion);
+    await this.#freshness.freshen(options.resourceVersion);
     return this.#cache(definition).get(objectStorageKey(definition, namespace, name));
   }
 
+  /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
   async list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions): Promise<ObjectList<T>> {
+    const cache = this.#cache(definition);
     const selection = compileSelection(definition, options);
-    const asked = parseResourceVersion(options.resourceVersion);
-    if (options.continue !== undefined) return this.#continueList(definition, namespace, options, selection);
-    if (options.resourceVersionMatch === "Exact" || (asked !== undefined && asked > 0 && (options.limit ?? 0) > 0 && options.resourceVersionMatch !== "NotOlderThan")) {
-      await this.#freshen(options.resourceVersion);
-      if (asked !== undefined && asked < this.#revision && asked < this.#cache(definition).lastChange) return this.#listAt(definition, namespace, options, selection, asked, "");
+    const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
+    await this.#freshness.freshen(token === undefined ? options.resourceVersion : undefined);
+    const limit = Math.max(0, options.limit ?? 0);
+    const revision = token === undefined ? exactRevision(options, limit) : token.revision < 0 ? undefined : token.revision;
+    const request: ListRequest<T> = { namespace, selection, limit, afterKey: token?.afterKey ?? "", revision: revision ?? this.revision() };
+    // Nothing of this kind has changed since: the cache still is that moment.
+    if (revision === undefined || cache.lastChange <= revision) return listCached(cache, request);
+    try {
+      return await listStored(this.#storage, cache, request);
+    } catch (error) {
+      if (token !== undefined && hasReason(error, "Expired")) throw expiredContinueToken(token);
+      throw error;
     }
-    await this.#freshen(options.resourceVersion);
-    return this.#listCached(definition, namespace, options, selection, "");
   }
 
+  /** See `openWatch`. Without a resourceVersion it begins with the newest state, never with a cached older one. */
   async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
-    await this.#freshen(options.resourceVersion === undefined && options.sendInitialEvents !== true ? "0" : options.resourceVersion);
-    return openWatch({ cache: this.#cache(definition), namespace, options, matches: selection.matches, clock: this.#clock, signal, revision: () => this.#revision });
+    await this.#freshness.freshen(options.resourceVersion);
+    return openWatch({ cache: this.#cache(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
@@ -148,133 +173,97 @@ export class ObjectStore {
     namespace: string,
     name: string,
     change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
-  ): Promise<{ readonly encoded: EncodedObject<T>; readonly wasDeleted: boolean }> {
+  ): Promise<ChangeResult<T>> {
     const key = objectStorageKey(definition, namespace, name);
-    let isFresh = false;
     let current = this.#cache(definition).get(key);
+    // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
+    let isNewest = false;
     for (let tries = 0; tries < WRITE_TRIES_MAX; tries++) {
       if (current === undefined) {
-        if (isFresh) throw notFound(definition, name);
-        current = await this.#read<T>(key);
-        isFresh = true;
+        if (!isNewest) current = await this.#read(key, definition);
+        isNewest = true;
         if (current === undefined) throw notFound(definition, name);
       }
-      let decision: Change<T>;
-      try {
-        decision = await change(current);
-      } catch (error) {
-        // A refusal that rests on an old state may be wrong; it counts only when the state was the newest.
-        if (isFresh) throw error;
-        const newest: StoredObject<T> | undefined = await this.#read<T>(key);
-        isFresh = true;
-        if (newest?.revision === current.revision) throw error;
-        current = newest;
+      const seen: StoredObject<T> = current;
+      const outcome = await this.#tryChange(key, seen, change);
+      if (outcome.is === "done") return outcome.result;
+      if (outcome.is === "raced") {
+        current = outcome.found === undefined ? undefined : fromEntry(outcome.found, this.#cache(definition));
+        isNewest = true;
         continue;
       }
-      const isSame = decision.do === "write" && decision.extra === undefined && sameContent(decision.object, current.object);
-      if (decision.do === "keep" || isSame) {
-        if (isFresh) return { encoded: current, wasDeleted: false };
-        const newest: StoredObject<T> | undefined = await this.#read<T>(key);
-        isFresh = true;
-        if (newest !== undefined && newest.revision === current.revision) return { encoded: current, wasDeleted: false };
-        current = newest;
-        continue;
-      }
-      const value = decision.do === "write" ? encodeForStorage(decision.object) : undefined;
-      const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
-      const extra = decision.extra;
-      const result = await this.#commit([{ key, modRevision: current.revision }, ...(extra?.conditions ?? [])], [operation, ...(extra?.operations ?? [])]);
-      if (result.is === "committed") {
-        if (decision.do === "write" && value !== undefined) return { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false };
-        return { encoded: current.at(result.revision), wasDeleted: true };
-      }
-      if (!result.found.has(key)) throw new ExtraConditionFailed([...result.found.keys()]);
-      const found = result.found.get(key);
-      current = found === undefined ? undefined : stored<T>(found);
-      isFresh = true;
+      const conclude = (): ChangeResult<T> => {
+        if (outcome.is === "refused") throw outcome.error;
+        return { encoded: seen, wasDeleted: false };
+      };
+      if (isNewest) return conclude();
+      current = await this.#read(key, definition);
+      isNewest = true;
+      if (current?.revision === seen.revision) return conclude();
     }
     throw conflict(definition, name);
   }
 
-  async #read<T extends KubeObject>(key: string): Promise<StoredObject<T> | undefined> {
-    const entry = await translate(() => this.#storage.get(key));
-    return entry === undefined ? undefined : stored<T>(entry);
+  async #tryChange<T extends KubeObject>(key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>): Promise<ChangeOutcome<T>> {
+    let decision: Change<T>;
+    try {
+      decision = await change(current);
+    } catch (error) {
+      return { is: "refused", error };
+    }
+    if (decision.do === "keep") return { is: "unchanged" };
+    const value = decision.do === "write" ? encodeForStorage(decision.object) : undefined;
+    if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current)) return { is: "unchanged" };
+    const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
+    const { conditions = [], operations = [] } = decision.extra ?? {};
+    const result = await this.#commit([{ key, modRevision: current.revision }, ...conditions], [operation, ...operations]);
+    if (result.is === "failed") {
+      if (result.found.has(key)) return { is: "raced", found: result.found.get(key) };
+      throw new ExtraConditionFailed([...result.found.keys()]);
+    }
+    if (decision.do === "write" && value !== undefined) return { is: "done", result: { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false } };
+    return { is: "done", result: { encoded: current.at(result.revision), wasDeleted: true } };
+  }
+
+  async #read<T extends KubeObject>(key: string, definition: ResourceDefinition<T>): Promise<StoredObject<T> | undefined> {
+    const entry = await withStatusErrors(() => this.#storage.get(key));
+    return entry === undefined ? undefined : fromEntry(entry, this.#cache(definition));
   }
 
   #commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
-    return translate(() => this.#storage.commit(conditions, operations));
+    return withStatusErrors(() => this.#storage.commit(conditions, operations));
   }
 
-  /** Waits until the cache shows what the reader asked for. */
-  async #freshen(resourceVersion: string | undefined): Promise<void> {
-    const asked = parseResourceVersion(resourceVersion);
-    if (asked === 0) return void (await this.ready());
-    const revision = asked ?? (await this.#newestRevision());
-    if (this.#revision >= revision) return;
-    const giveUp = new AbortController();
-    const cancel = this.#clock.after(FRESH_WAIT_MS, () => giveUp.abort());
-    try {
-      await raceAbort(this.#waitFor(revision), giveUp.signal);
-    } catch {
-      throw resourceVersionTooLarge(revision, this.#revision);
-    } finally {
-      cancel();
-    }
-  }
-
-  /** One question to the store for all who ask while it is under way; who comes later needs a newer answer. */
-  #newestRevision(): Promise<number> {
-    if (this.#currentRevision === undefined) {
-      this.#currentRevision = translate(() => this.#storage.currentRevision()).finally(() => (this.#currentRevision = undefined));
-    }
-    return this.#currentRevision;
-  }
-
-  #listCached<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>, afterKey: string): ObjectList<T> {
-    const cache = this.#cache(definition);
-    const limit = options.limit ?? 0;
-    const revision = this.#revision;
-    const prefix = namespacePrefix(definition, namespace);
-    if (limit <= 0 && afterKey === "") {
-      const items: StoredObject<T>[] = [];
-      for (const [key, object] of cache.sorted()) if (key.startsWith(prefix) && selection.matches(object.object)) items.push(object);
-      return { resourceVersion: String(revision), items };
-    }
-    const rest = cache.sorted().filter(([key]) => key.startsWith(prefix) && key > prefix + afterKey);
-    return pageOf(rest, limit, revision, prefix, selection);
-  }
-
-  async #continueList<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
-    const token = decodeContinueToken(options.continue ?? "");
-    await this.#freshen(undefined);
-    // Nothing of this kind has changed since the first page: the cache still is that moment.
-    if (token.revision < 0 || this.#cache(definition).lastChange <= token.revision) {
-      const page = this.#listCached(definition, namespace, options, selection, token.afterKey);
-      return token.revision < 0 ? page : { ...page, resourceVersion: String(token.revision), ...(page.continue === undefined ? {} : { continue: encodeContinueToken({ ...decodeContinueToken(page.continue), revision: token.revision }) }) };
-    }
-    try {
-      return await this.#listAt(definition, namespace, options, selection, token.revision, token.afterKey);
-    } catch (error) {
-      if (hasReason(error, "Expired")) throw expiredContinueToken(token);
-      throw error;
-    }
-  }
-
-  /** A list as of an earlier revision, straight from the store. */
-  async #listAt<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>, revision: number, afterKey: string): Promise<ObjectList<T>> {
-    const prefix = namespacePrefix(definition, namespace);
-    const page = await translate(() => this.#storage.list(prefix, { revision, ...(afterKey === "" ? {} : { afterKey: prefix + afterKey }) }));
-    return pageOf(page.entries.map((entry) => [entry.key, stored<T>(entry)] as const), options.limit ?? 0, revision, prefix, selection);
-  }
-
-  #replaceAll(entries: readonly Entry[], revision: number): void {
-    const byCache = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));
+  async #fill(): Promise<void> {
+    const { entries, revision } = await this.#storage.list(ROOT);
+    const found = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));
     for (const entry of entries) {
       const cache = this.#cacheOfKey(entry.key);
-      if (cache !== undefined) byCache.get(cache)?.push([entry.key, stored(entry)]);
+      const object = cache && this.#decode(entry, () => fromEntry(entry, cache));
+      if (cache !== undefined && object !== undefined) found.get(cache)?.push([entry.key, object]);
     }
-    for (const [cache, objects] of byCache) cache.replace(objects, revision);
-    this.#advance(revision);
+    for (const [cache, objects] of found) cache.replace(objects, revision);
+    this.#freshness.advance(revision);
+  }
+
+  #follow(event: StorageEvent): void {
+    if (event.type === "delete") return void this.#cacheOfKey(event.key)?.delete(event.key, event.revision);
+    const { entry } = event;
+    const cache = this.#cacheOfKey(entry.key);
+    if (cache === undefined) return;
+    const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
+    if (object !== undefined) cache.put(entry.key, object);
+    else cache.delete(entry.key, entry.modRevision);
+  }
+
+  /** What somebody wrote into the store past this API may be anything. It is taken for absent, and must not keep us from the rest. */
+  #decode(entry: Entry, decode: () => StoredObject<KubeObject>): StoredObject<KubeObject> | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      this.#logger.error("the store holds something that is no object; delete the key", { key: entry.key, revision: entry.modRevision, error: describeError(error) });
+      return undefined;
+    }
   }
 
   #cacheOfKey(key: string): WatchCache | undefined {
@@ -287,58 +276,17 @@ export class ObjectStore {
     if (cache === undefined) throw new Error(`no cache for ${definition.resource}: it is not in the catalog this store was opened with`);
     return cache as unknown as WatchCache<T>; // made from this very definition
   }
-
-  #waitFor(revision: number): Promise<void> {
-    if (this.#revision >= revision) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ revision, resolve }));
-  }
-
-  #advance(revision: number): void {
-    this.#revision = Math.max(this.#revision, revision);
-    if (this.#waiters.length === 0) return;
-    const reached = this.#waiters.filter((waiter) => waiter.revision <= this.#revision);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#revision);
-    for (const waiter of reached) waiter.resolve();
-  }
 }
 
-function pageOf<T extends KubeObject>(candidates: readonly (readonly [string, StoredObject<T>])[], limit: number, revision: number, prefix: string, selection: Selection<T>): ObjectList<T> {
-  const items: StoredObject<T>[] = [];
-  for (const [index, [key, object]] of candidates.entries()) {
-    if (!selection.matches(object.object)) continue;
-    items.push(object);
-    const remaining = candidates.length - index - 1;
-    if (limit > 0 && items.length === limit && remaining > 0) {
-      return {
-        resourceVersion: String(revision),
-        continue: encodeContinueToken({ revision, afterKey: key.slice(prefix.length) }),
-        // With a selection the rest would have to be read to be counted.
-        ...(selection.isEmpty ? { remainingItemCount: remaining } : {}),
-        items,
-      };
-    }
-  }
-  return { resourceVersion: String(revision), items };
+/** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
+function exactRevision({ resourceVersion, resourceVersionMatch }: ListOptions, limit: number): number | undefined {
+  const asked = parseResourceVersion(resourceVersion) ?? 0;
+  const isExact = resourceVersionMatch === "Exact" || (resourceVersionMatch === undefined && limit > 0);
+  return isExact && asked > 0 ? asked : undefined;
 }
 
-function stored<T extends KubeObject>(entry: Entry): StoredObject<T> {
-  return new StoredObject<T>(entry.value, entry.modRevision);
-}
-
-function sameContent(next: KubeObject, current: KubeObject): boolean {
-  return jsonEqual({ ...next, metadata: { ...next.metadata, resourceVersion: "" } }, { ...current, metadata: { ...current.metadata, resourceVersion: "" } });
-}
-
-/** The store's failures in the API's words. */
-async function translate<R>(work: () => Promise<R>): Promise<R> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof CompactedError) throw new StatusError("Expired", "The resourceVersion for the provided list is too old.");
-    if (error instanceof StorageUnavailableError) {
-      if (error.outcome === "unknown") throw new StatusError("Timeout", `the store did not say whether the write took effect: ${describeError(error)}`);
-      throw new StatusError("ServiceUnavailable", `the store is not available: ${describeError(error)}`, { retryAfterSeconds: 1 });
-    }
-    throw error;
-  }
+/** Whether writing would change nothing: the bytes are the same, or the values are and only the order of their fields is not. */
+function isSameContent<T extends KubeObject>(next: T, bytes: Buffer, current: StoredObject<T>): boolean {
+  if (current.isStoredAs(bytes)) return true;
+  return jsonEqual({ ...next, metadata: { ...next.metadata, resourceVersion: "" } }, { ...current.object, metadata: { ...current.object.metadata, resourceVersion: "" } });
 }

@@ -1,15 +1,21 @@
 import type { EncodedWatchEvent, ListOptions, WatchStream } from "../apimachinery/api-request.ts";
+import { formatApiVersion } from "../apimachinery/group-version.ts";
 import { parseResourceVersion, resourceVersionTooOld } from "../apimachinery/list-options.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { INITIAL_EVENTS_END_ANNOTATION } from "../apimachinery/watch-event.ts";
-import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { Clock } from "../lib/clock.ts";
 import { Mailbox } from "../lib/mailbox.ts";
+import { StoredObject } from "./encoded-object.ts";
+import { namespacePrefix } from "./keys.ts";
+import type { Selection } from "./selection.ts";
 import { eventFor, type CachedChange, type WatchCache } from "./watch-cache.ts";
 
-/** A watcher that is this many events behind is ended, so that nobody waits for it; it lists again. */
+/** A watcher that is this far behind is ended, so that neither memory nor anybody else waits for it; it watches on from what it saw. */
 const EVENTS_MAX = 50_000;
+const BYTES_MAX = 32 << 20;
 const BOOKMARK_INTERVAL_MS = 60_000;
+/** The last bookmark comes this long before the end, so that the next watch begins where this one stopped; upstream's time. */
+const LAST_BOOKMARK_MS = 2_000;
 /** Watches that ask for no timeout end by themselves after this long, so that load spreads again after restarts. */
 const DEFAULT_TIMEOUT_MS = 45 * 60_000;
 
@@ -17,7 +23,7 @@ export interface WatchRequest<T extends KubeObject> {
   readonly cache: WatchCache<T>;
   readonly namespace: string;
   readonly options: ListOptions;
-  readonly matches: (object: T) => boolean;
+  readonly selection: Selection<T>;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
   readonly revision: () => number;
@@ -27,48 +33,107 @@ export interface WatchRequest<T extends KubeObject> {
  * A watch over one kind's cache: the current state first when no resourceVersion (or "0") is given or initial events are asked for,
  * else everything after the given one. All watchers of a kind see the same events in the same order.
  */
-export function openWatch<T extends KubeObject>({ cache, namespace, options, matches, clock, signal, revision }: WatchRequest<T>): WatchStream<T> {
-  const mailbox = new Mailbox<EncodedWatchEvent<T>>(EVENTS_MAX);
-  const isSelected = (object: T) => (namespace === "" || object.metadata.namespace === namespace) && matches(object);
+export function openWatch<T extends KubeObject>(request: WatchRequest<T>): WatchStream<T> {
+  const { cache, namespace, options, selection, clock, signal, revision } = request;
+  const isSelected = (object: T) => (namespace === "" || object.metadata.namespace === namespace) && selection.matches(object);
+  const asked = parseResourceVersion(options.resourceVersion) ?? 0;
+  const withInitialEvents = options.sendInitialEvents === true || (asked === 0 && options.sendInitialEvents !== false);
+  const initial = withInitialEvents ? selectInitial(request, isSelected) : [];
+  const queue = new WatchQueue<T>();
+  if (options.sendInitialEvents === true && options.allowWatchBookmarks === true) queue.push(bookmark(cache, revision(), { [INITIAL_EVENTS_END_ANNOTATION]: "true" }));
+  if (!withInitialEvents) {
+    const missed = cache.changesAfter(asked === 0 ? revision() : asked);
+    if (missed === undefined) {
+      queue.push({ type: "ERROR", object: resourceVersionTooOld(asked, cache.historyFloor).status });
+      queue.close();
+      return stream([], queue, () => {});
+    }
+    for (const change of missed) push(queue, change, isSelected);
+  }
+
   const cleanups: (() => void)[] = [];
   const close = () => {
     for (const cleanup of cleanups.splice(0)) cleanup();
-    mailbox.close();
+    queue.close();
   };
-  const deliver = (change: CachedChange<T>) => {
-    const event = eventFor(change, isSelected);
-    if (event !== undefined && !mailbox.push(event)) close();
-  };
-  const asked = parseResourceVersion(options.resourceVersion);
-  const startsWithState = options.sendInitialEvents === true || ((asked === undefined || asked === 0) && options.sendInitialEvents !== false);
-  if (startsWithState) {
-    for (const current of [...cache.objects(namespace)].sort((a, b) => a.revision - b.revision)) {
-      if (isSelected(current.object)) mailbox.push({ type: "ADDED", object: current.object, encoded: current });
-    }
-    if (options.sendInitialEvents === true && options.allowWatchBookmarks !== false) mailbox.push(bookmark(cache, revision(), { [INITIAL_EVENTS_END_ANNOTATION]: "true" }));
-  } else {
-    const missed = cache.changesAfter(asked ?? revision());
-    if (missed === undefined) {
-      mailbox.push({ type: "ERROR", object: resourceVersionTooOld(asked ?? 0).status });
-      mailbox.close();
-      return stream(mailbox, close);
-    }
-    for (const change of missed) deliver(change);
+  const field = cache.indexedField(selection.equals);
+  const changed = (change: CachedChange<T>) => void (push(queue, change, isSelected) || close());
+  cleanups.push(cache.subscribe({ namespace, ...(field === undefined ? {} : { field }) }, { changed, reset: close }));
+  const timeoutMs = options.timeoutSeconds === undefined ? DEFAULT_TIMEOUT_MS : options.timeoutSeconds * 1000;
+  cleanups.push(clock.after(timeoutMs, close));
+  if (options.allowWatchBookmarks === true) {
+    // What waits already tells the reader a revision.
+    const sendBookmark = () => void (queue.isEmpty && queue.push(bookmark(cache, revision())));
+    cleanups.push(repeat(clock, BOOKMARK_INTERVAL_MS, sendBookmark));
+    if (timeoutMs > LAST_BOOKMARK_MS) cleanups.push(clock.after(timeoutMs - LAST_BOOKMARK_MS, sendBookmark));
   }
-  cleanups.push(cache.subscribe(deliver));
-  cleanups.push(clock.after(options.timeoutSeconds === undefined ? DEFAULT_TIMEOUT_MS : options.timeoutSeconds * 1000, close));
-  if (options.allowWatchBookmarks === true) cleanups.push(repeat(clock, BOOKMARK_INTERVAL_MS, () => mailbox.size === 0 && mailbox.push(bookmark(cache, revision()))));
-  signal?.addEventListener("abort", close, { once: true });
   if (signal?.aborted === true) close();
-  return stream(mailbox, close);
+  else if (signal !== undefined) {
+    signal.addEventListener("abort", close, { once: true });
+    cleanups.push(() => signal.removeEventListener("abort", close));
+  }
+  return stream(initial, queue, close);
 }
 
-function stream<T extends KubeObject>(mailbox: Mailbox<EncodedWatchEvent<T>>, close: () => void): WatchStream<T> {
+/** Events that wait for their reader, bounded in number and bytes. */
+class WatchQueue<T extends KubeObject> {
+  #mailbox = new Mailbox<EncodedWatchEvent<T>>(EVENTS_MAX);
+  #bytes = 0;
+  #isOverrun = false;
+
+  get isEmpty(): boolean {
+    return this.#mailbox.size === 0;
+  }
+
+  /** False when the reader is too far behind: then what waited is dropped, and the stream ends. */
+  push(event: EncodedWatchEvent<T>): boolean {
+    this.#bytes += sizeOf(event);
+    if (this.#bytes <= BYTES_MAX && this.#mailbox.push(event)) return true;
+    this.#isOverrun = true;
+    this.#mailbox.close();
+    // A reader that is stuck may never come back for them.
+    this.#mailbox = new Mailbox<EncodedWatchEvent<T>>(0);
+    this.close();
+    return false;
+  }
+
+  async take(): Promise<EncodedWatchEvent<T> | undefined> {
+    if (this.#isOverrun) return undefined;
+    const event = await this.#mailbox.take();
+    if (event !== undefined) this.#bytes -= sizeOf(event);
+    return event;
+  }
+
+  /** Ends the stream behind what already waits. */
+  close(): void {
+    this.#mailbox.close();
+  }
+}
+
+function push<T extends KubeObject>(queue: WatchQueue<T>, change: CachedChange<T>, isSelected: (object: T) => boolean): boolean {
+  const event = eventFor(change, isSelected);
+  return event === undefined || queue.push(event);
+}
+
+function sizeOf<T extends KubeObject>(event: EncodedWatchEvent<T>): number {
+  return event.type !== "ERROR" && event.type !== "BOOKMARK" && event.encoded instanceof StoredObject ? event.encoded.byteLength : 0;
+}
+
+/** Oldest change first, so that a reader that is cut off can go on from the last one it saw. */
+function selectInitial<T extends KubeObject>({ cache, namespace, selection }: WatchRequest<T>, isSelected: (object: T) => boolean): StoredObject<T>[] {
+  const field = cache.indexedField(selection.equals);
+  const candidates = field === undefined ? cache.range(namespacePrefix(cache.definition, namespace)) : cache.withField(field.name, field.value);
+  return candidates.filter(({ object }) => isSelected(object)).sort((a, b) => a.revision - b.revision);
+}
+
+/** The initial events are made one by one as they are read: there may be more of them than may wait. */
+function stream<T extends KubeObject>(initial: readonly StoredObject<T>[], queue: WatchQueue<T>, close: () => void): WatchStream<T> {
   return {
     close,
     async *[Symbol.asyncIterator]() {
       try {
-        yield* mailbox;
+        for (const encoded of initial) yield { type: "ADDED", object: encoded.object, encoded };
+        for (let event = await queue.take(); event !== undefined; event = await queue.take()) yield event;
       } finally {
         close();
       }

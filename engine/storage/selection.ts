@@ -7,11 +7,14 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 export interface Selection<T extends KubeObject> {
   readonly isEmpty: boolean;
   readonly matches: (object: T) => boolean;
+  /** The fields that must have one value, which an index can find; `matches` tests them too. */
+  readonly equals: ReadonlyMap<string, string>;
 }
 
 /** A request's label and field selectors as one predicate. Fields that the kind does not select by are a 400 that lists those it does. */
 export function compileSelection<T extends KubeObject>(definition: ResourceDefinition<T>, options: ListOptions & { readonly name?: string }): Selection<T> {
   const tests: ((object: T) => boolean)[] = [];
+  const equals = new Map<string, string>();
   if (options.labelSelector) {
     const matches = parseLabelSelector(options.labelSelector);
     tests.push((object) => matches(object.metadata.labels));
@@ -20,10 +23,14 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
     for (const { field, operator, value } of parseFieldSelector(options.fieldSelector)) {
       const read = fieldReader(definition, field);
       tests.push((object) => (read(object) === value) === (operator === "="));
+      if (operator === "=") equals.set(field, value);
     }
   }
-  if (options.name !== undefined) tests.push((object) => object.metadata.name === options.name);
-  return { isEmpty: tests.length === 0, matches: (object) => tests.every((test) => test(object)) };
+  if (options.name !== undefined) {
+    tests.push((object) => object.metadata.name === options.name);
+    equals.set("metadata.name", options.name);
+  }
+  return { isEmpty: tests.length === 0, equals, matches: (object) => tests.every((test) => test(object)) };
 }
 
 function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, field: string): (object: T) => string {

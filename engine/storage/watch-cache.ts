@@ -3,42 +3,61 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { StoredObject } from "./encoded-object.ts";
 import { resourcePrefix } from "./keys.ts";
+import { SortedObjects } from "./sorted-objects.ts";
 
 /** A change of one object as the cache remembers it; `previous` is what it was before, undefined for a creation. */
 export interface CachedChange<T extends KubeObject = KubeObject> {
   readonly revision: number;
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  /** For a deletion: the last state, under the revision of the deletion. */
   readonly current: StoredObject<T>;
   readonly previous: StoredObject<T> | undefined;
 }
 
-/** Changes kept per kind, for watches that begin a little in the past. Older ones get 410 and list again. */
-const HISTORY_MAX = 4_096;
+/** What somebody wants to hear of: everything, one namespace, or the objects with one value of an indexed field. */
+export interface Scope {
+  readonly namespace: string;
+  readonly field?: { readonly name: string; readonly value: string };
+}
 
-/** All objects of one kind, decoded once, in key order on demand; the recent changes; and who wants to hear of new ones. */
+export interface Subscriber<T extends KubeObject> {
+  changed(change: CachedChange<T>): void;
+  /** Everything was read anew, and what changed meanwhile is not known one by one: list again. */
+  reset(): void;
+}
+
+/** Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to twice as much is kept between two cleanings. */
+const HISTORY_MAX = 4_096;
+const HISTORY_BYTES_MAX = 16 << 20;
+
+/** Fields by which so many ask for so few that scanning would cost too much: every node agent follows its own pods. */
+const INDEXED_FIELDS: Readonly<Record<string, readonly string[]>> = { "/pods": ["spec.nodeName"] };
+
+/** All objects of one kind, decoded once, in key order; the recent changes; and who wants to hear of new ones. */
 export class WatchCache<T extends KubeObject = KubeObject> {
   readonly definition: ResourceDefinition<T>;
   readonly prefix: string;
-  readonly #objects = new Map<string, StoredObject<T>>();
-  readonly #byNamespace = new Map<string, Map<string, StoredObject<T>>>();
-  readonly #listeners = new Set<(change: CachedChange<T>) => void>();
+  readonly #objects = new SortedObjects<T>();
+  /** Per indexed field, per value: the objects by key. */
+  readonly #indexes: ReadonlyMap<string, Map<string, Map<string, StoredObject<T>>>>;
+  readonly #subscribers = new Map<string, Set<Subscriber<T>>>();
   #history: CachedChange<T>[] = [];
-  /** Changes after this revision are complete in the history. */
+  #historyBytes = 0;
   #historyFloor = 0;
   #lastChange = 0;
-  #sorted: readonly (readonly [string, StoredObject<T>])[] | undefined;
 
   constructor(definition: ResourceDefinition<T>) {
     this.definition = definition;
     this.prefix = resourcePrefix(definition);
+    this.#indexes = new Map((INDEXED_FIELDS[`${definition.group}/${definition.resource}`] ?? []).map((field) => [field, new Map()]));
   }
 
-  /** The revision of the newest change of this kind. */
+  /** No object of this kind has changed after this revision. */
   get lastChange(): number {
     return this.#lastChange;
   }
 
-  /** Watches may begin at this revision or later. */
+  /** Changes after this revision are complete in the history: watches may begin here or later. */
   get historyFloor(): number {
     return this.#historyFloor;
   }
@@ -51,39 +70,50 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     return this.#objects.get(key);
   }
 
-  /** Objects of a namespace, or all; in no particular order. */
-  objects(namespace = ""): Iterable<StoredObject<T>> {
-    return namespace === "" ? this.#objects.values() : (this.#byNamespace.get(namespace)?.values() ?? []);
+  /** Objects whose key starts with the prefix and comes after `afterKey`, in the store's order, which is that of paged lists. */
+  range(prefix: string, afterKey = ""): readonly StoredObject<T>[] {
+    return this.#objects.range(prefix, afterKey);
   }
 
-  /** All keys with their objects in the store's order, which is that of paged lists. */
-  sorted(): readonly (readonly [string, StoredObject<T>])[] {
-    return (this.#sorted ??= [...this.#objects].sort(([a], [b]) => (a < b ? -1 : 1)));
+  /** Objects with this value of an indexed field, in key order. */
+  withField(field: string, value: string): readonly StoredObject<T>[] {
+    const found = this.#indexes.get(field)?.get(value);
+    return found === undefined ? [] : [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
-  /** Replaces everything, at start or after the store's watch broke: history begins anew. */
+  /** The first of these fields that is indexed. */
+  indexedField(equals: ReadonlyMap<string, string>): { readonly name: string; readonly value: string } | undefined {
+    for (const name of this.#indexes.keys()) {
+      const value = equals.get(name);
+      if (value !== undefined) return { name, value };
+    }
+    return undefined;
+  }
+
+  /** Replaces everything, at start or when what changed since can no longer be told: history begins anew, and who follows must list again. */
   replace(entries: readonly (readonly [string, StoredObject<T>])[], revision: number): void {
-    this.#objects.clear();
-    this.#byNamespace.clear();
-    for (const [key, object] of entries) this.#put(key, object);
+    this.#objects.replace(entries);
+    for (const index of this.#indexes.values()) index.clear();
+    for (const [key, object] of entries) this.#index(key, undefined, object);
     this.#history = [];
+    this.#historyBytes = 0;
     this.#historyFloor = revision;
-    this.#lastChange = entries.reduce((newest, [, object]) => Math.max(newest, object.revision), 0);
-    this.#sorted = undefined;
+    // Deletions leave no trace in what was read: any revision before this one may have held more.
+    this.#lastChange = revision;
+    for (const audience of [...this.#subscribers.values()]) for (const subscriber of [...audience]) subscriber.reset();
   }
 
   put(key: string, object: StoredObject<T>): void {
-    const previous = this.#objects.get(key);
-    this.#put(key, object);
+    const previous = this.#objects.put(key, object);
+    this.#index(key, previous, object);
     this.#record({ revision: object.revision, type: previous === undefined ? "ADDED" : "MODIFIED", current: object, previous });
   }
 
   /** `revision` is that of the deletion: watchers see the last state under it. */
   delete(key: string, revision: number): void {
-    const previous = this.#objects.get(key);
+    const previous = this.#objects.delete(key);
     if (previous === undefined) return;
-    this.#objects.delete(key);
-    this.#byNamespace.get(previous.object.metadata.namespace ?? "")?.delete(key);
+    this.#index(key, previous, undefined);
     this.#record({ revision, type: "DELETED", current: previous.at(revision), previous });
   }
 
@@ -95,28 +125,67 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     return this.#history.slice(first);
   }
 
-  subscribe(listener: (change: CachedChange<T>) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+  /** Calls at least for every change that touches the scope; the caller still tests each. Returns what ends it. */
+  subscribe(scope: Scope, subscriber: Subscriber<T>): () => void {
+    const topic = scope.field !== undefined ? fieldTopic(scope.field.name, scope.field.value) : namespaceTopic(scope.namespace);
+    let audience = this.#subscribers.get(topic);
+    if (audience === undefined) this.#subscribers.set(topic, (audience = new Set()));
+    audience.add(subscriber);
+    return () => {
+      audience.delete(subscriber);
+      if (audience.size === 0 && this.#subscribers.get(topic) === audience) this.#subscribers.delete(topic);
+    };
   }
 
-  #put(key: string, object: StoredObject<T>): void {
-    this.#objects.set(key, object);
-    const namespace = object.object.metadata.namespace ?? "";
-    let members = this.#byNamespace.get(namespace);
-    if (members === undefined) this.#byNamespace.set(namespace, (members = new Map()));
-    members.set(key, object);
+  #index(key: string, previous: StoredObject<T> | undefined, current: StoredObject<T> | undefined): void {
+    for (const [field, index] of this.#indexes) {
+      const before = previous && this.#value(field, previous);
+      const after = current && this.#value(field, current);
+      if (before !== undefined && before !== after) {
+        index.get(before)?.delete(key);
+        if (index.get(before)?.size === 0) index.delete(before);
+      }
+      if (after === undefined || current === undefined) continue;
+      let members = index.get(after);
+      if (members === undefined) index.set(after, (members = new Map()));
+      members.set(key, current);
+    }
+  }
+
+  #value(field: string, object: StoredObject<T>): string {
+    try {
+      return this.definition.selectableFields[field]?.(object.object) ?? "";
+    } catch {
+      // Written past this API, without what its schema requires: it has no such value, and must not stop everybody else's events.
+      return "";
+    }
   }
 
   #record(change: CachedChange<T>): void {
-    this.#sorted = undefined;
     this.#lastChange = change.revision;
     this.#history.push(change);
-    if (this.#history.length > HISTORY_MAX * 2) {
-      const dropped = this.#history.splice(0, this.#history.length - HISTORY_MAX);
-      this.#historyFloor = dropped.at(-1)?.revision ?? this.#historyFloor;
+    this.#historyBytes += change.current.byteLength;
+    if (this.#history.length > HISTORY_MAX * 2 || this.#historyBytes > HISTORY_BYTES_MAX * 2) this.#forgetOldest();
+    for (const topic of this.#topics(change)) for (const subscriber of this.#subscribers.get(topic) ?? []) subscriber.changed(change);
+  }
+
+  #forgetOldest(): void {
+    let count = 0;
+    while (this.#history.length - count > HISTORY_MAX || (this.#historyBytes > HISTORY_BYTES_MAX && count < this.#history.length)) {
+      this.#historyBytes -= this.#history[count]?.current.byteLength ?? 0;
+      count++;
     }
-    for (const listener of this.#listeners) listener(change);
+    const dropped = this.#history.splice(0, count);
+    this.#historyFloor = dropped.at(-1)?.revision ?? this.#historyFloor;
+  }
+
+  #topics({ current, previous }: CachedChange<T>): Set<string> {
+    const topics = new Set([namespaceTopic(""), namespaceTopic(current.object.metadata.namespace ?? "")]);
+    for (const field of this.#indexes.keys()) {
+      topics.add(fieldTopic(field, this.#value(field, current)));
+      if (previous !== undefined) topics.add(fieldTopic(field, this.#value(field, previous)));
+    }
+    return topics;
   }
 }
 
@@ -130,4 +199,12 @@ export function eventFor<T extends KubeObject>(change: CachedChange<T>, matches:
   // The last state that matched, under the revision of the change that ended it.
   const last = previous.at(change.revision);
   return { type: "DELETED", object: last.object, encoded: last };
+}
+
+function namespaceTopic(namespace: string): string {
+  return `in ${namespace}`;
+}
+
+function fieldTopic(field: string, value: string): string {
+  return `${field}=${value}`;
 }
