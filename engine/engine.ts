@@ -68,6 +68,17 @@ const HEALTHY_WAIT_MS = 180_000;
  * client of the API and of nothing else. Resolves when all is up and the first sync is healthy, or has failed to become so in time.
  */
 export async function startEngine(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
+  const failed = new AbortController();
+  try {
+    return await assemble(config, parts, AbortSignal.any([signal, failed.signal]));
+  } catch (error) {
+    // What runs already must not outlive a start that failed.
+    failed.abort();
+    throw error;
+  }
+}
+
+async function assemble(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
   const { clock, random, logger, progress } = parts;
   const lock = lockDirectory(config.dataDir);
   const serverDir = path.join(config.dataDir, "server");

@@ -28,7 +28,8 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
-  await ensureEndpoints(client, kubernetesEndpoints(options));
+  // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
+  if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));
 }
 
 function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service & KubeObject {

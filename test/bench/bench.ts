@@ -25,13 +25,12 @@ if (!isRoot) {
   console.log("bench: everything beyond the store needs root; run it as root for the whole table");
   await benchStore();
 } else {
-  await benchStore();
-  await benchCluster();
+  await benchCluster(await benchStore());
 }
 printTable();
 
 /** Raw writes to SQLite: the floor of everything that is stored. */
-async function benchStore(): Promise<void> {
+async function benchStore(): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "bench-"));
   const storage = await openSqliteStorage(path.join(folder, "state.db"));
   const one = await rate(WRITES / 10, 1, (i) => put(storage, i));
@@ -39,13 +38,14 @@ async function benchStore(): Promise<void> {
   rows.push({ what: "durable writes/s to SQLite, 64 at once", value: many.toFixed(0), floor: `${one.toFixed(0)} one by one`, ratio: (many / one).toFixed(1) });
   await storage.close();
   rmSync(folder, { recursive: true });
+  return many;
 }
 
 function put(storage: Storage, index: number): Promise<unknown> {
   return storage.commit([], [{ do: "put", key: `/registry/bench/${index}`, value: Buffer.alloc(500, 97) }]);
 }
 
-async function benchCluster(): Promise<void> {
+async function benchCluster(rawWritesPerSecond: number): Promise<void> {
   const fabric = await createFabric("be", 1);
   const host = fabric.hosts[0]!;
   const dataDir = makeDataDir();
@@ -55,7 +55,7 @@ async function benchCluster(): Promise<void> {
     const started = performance.now();
     mainstay = await startMainstay(host, dataDir, ["--bind-address", host.address]);
     rows.push({ what: "start → first application healthy, s", value: ((performance.now() - started) / 1000).toFixed(1), floor: "", ratio: "" });
-    const bench = execFileSync("nsenter", [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL(import.meta.url).pathname.replace("bench.ts", "inside.ts"), dataDir, work, host.address, String(SAMPLES), String(WRITES)], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+    const bench = execFileSync("nsenter", [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL(import.meta.url).pathname.replace("bench.ts", "inside.ts"), dataDir, work, host.address, String(SAMPLES), String(WRITES), String(rawWritesPerSecond)], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
     rows.push(...(JSON.parse(bench.trim().split("\n").pop() ?? "[]") as Row[])); // inside.ts prints rows
     rows.push({ what: "memory of the engine with the quick start, MiB", value: rss(mainstay.process.pid ?? 0), floor: `${emptyNode()} an empty Node`, ratio: (Number(rss(mainstay.process.pid ?? 0)) / Number(emptyNode())).toFixed(1) });
   } finally {
