@@ -9,7 +9,9 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
   let single: EtcdCluster;
   let three: EtcdCluster;
   beforeAll(async () => {
-    [single, three] = await Promise.all([startEtcd(), startEtcd({ members: 3 })]);
+    // etcd's own timers: on a busy machine the kit's short ones can cost one election after the other.
+    const timers = ["--heartbeat-interval", "100", "--election-timeout", "1000"];
+    [single, three] = await Promise.all([startEtcd(), startEtcd({ members: 3, flags: timers })]);
   });
   afterAll(async () => {
     await Promise.all([single?.stop(), three?.stop()]);
@@ -58,7 +60,9 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
   });
 
   test("loses nothing acknowledged, and shows watchers every change once and in order, while leaders are killed", async () => {
-    const storage = await open(three);
+    // A store begins with the first endpoint: the first leader to die serves its calls and its watch.
+    const first = await three.leader();
+    const storage = await open(three, [first.endpoint, ...three.endpoints.filter((endpoint) => endpoint !== first.endpoint)]);
     const prefix = "/killed/";
     const start = await storage.currentRevision();
     const watcher = follow(storage, prefix, start);
@@ -74,7 +78,7 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
     await checkHistory(storage, prefix, start, watcher, load);
   });
 
-  test("goes on within two seconds when the member it uses hangs, and its watch misses nothing", async () => {
+  test("goes on within seconds when the member it uses hangs, and its watch misses nothing", async () => {
     const storage = await open(three);
     const prefix = "/paused/";
     const start = await storage.currentRevision();
