@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { assert } from "../lib/assert.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { Mailbox } from "../lib/mailbox.ts";
-import type { SqliteReply, SqliteRequest, WireEntry, WireEvent } from "./sqlite-protocol.ts";
+import type { SqliteReply, SqliteRequest, WireChange, WireEntry, WireEvent, WireOperation } from "./sqlite-protocol.ts";
 import {
   CompactedError,
   FutureRevisionError,
@@ -20,7 +20,10 @@ import {
 } from "./storage.ts";
 
 const PROGRESS_INTERVAL_MS = 5_000;
+/** A watcher that is this many batches behind is ended; it can resume from the revision it has seen. */
 const WATCH_BATCHES_MAX = 100_000;
+/** Entries per answer of the worker: writers wait for no longer list than this. */
+const PAGE_ENTRIES = 2_000;
 
 export interface SqliteOptions {
   readonly clock?: Clock;
@@ -29,23 +32,29 @@ export interface SqliteOptions {
 
 /**
  * The embedded store: one SQLite file, owned by one process and one worker thread of it.
- * Rejects when the file is in use, damaged, or from a newer version.
+ * Rejects with what is wrong and what to do when the file is in use, damaged, or not ours to read.
  */
 export async function openSqliteStorage(file: string, options: SqliteOptions = {}): Promise<Storage> {
   const worker = new Worker(new URL("./sqlite-worker.ts", import.meta.url), { workerData: { path: file }, execArgv: ["--disable-warning=ExperimentalWarning"] });
   worker.unref();
-  try {
-    const [opened] = (await once(worker, "message")) as [SqliteReply]; // the worker's first message says it is open
-    assert(opened.is === "opened", "the worker opens before it answers");
-    return new SqliteStorage(worker, opened.revision, opened.compactRevision, options);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    if (/locked|busy/i.test(why)) throw new Error(`${file} is in use by another process`, { cause: error });
-    throw new Error(`open the store ${file}: ${why}`, { cause: error });
-  }
+  const [[opened]] = (await once(worker, "message")) as [readonly SqliteReply[]]; // the worker's first message says it is open; else it fails with an error event
+  assert(opened?.is === "opened", "the worker opens before it answers");
+  return new SqliteStorage(worker, opened.revision, opened.compactRevision, options);
 }
 
-type Pending = { readonly resolve: (reply: SqliteReply) => void; readonly reject: (error: Error) => void };
+interface Pending {
+  readonly resolve: (reply: SqliteReply) => void;
+  readonly reject: (error: Error) => void;
+  /** Of a commit: what it puts, for those who watch. */
+  readonly operations: readonly WireOperation[];
+}
+
+interface Watcher {
+  readonly prefix: string;
+  readonly afterRevision: number;
+  readonly mailbox: Mailbox<WatchBatch>;
+}
+
 type RequestBody = SqliteRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
 
 class SqliteStorage implements Storage {
@@ -53,7 +62,8 @@ class SqliteStorage implements Storage {
   readonly #clock: Clock;
   readonly #progressIntervalMs: number;
   readonly #pending = new Map<number, Pending>();
-  readonly #watchers = new Set<{ readonly prefix: string; readonly afterRevision: number; readonly mailbox: Mailbox<WatchBatch> }>();
+  readonly #watchers = new Set<Watcher>();
+  #outbox: SqliteRequest[] = [];
   #revision: number;
   #compactRevision: number;
   #nextId = 1;
@@ -65,9 +75,11 @@ class SqliteStorage implements Storage {
     this.#compactRevision = compactRevision;
     this.#clock = options.clock ?? systemClock;
     this.#progressIntervalMs = options.progressIntervalMs ?? PROGRESS_INTERVAL_MS;
-    worker.on("message", (reply: SqliteReply) => this.#receive(reply));
+    worker.on("message", (replies: readonly SqliteReply[]) => {
+      for (const reply of replies) this.#receive(reply);
+    });
     worker.on("error", (error) => this.#end(new StorageUnavailableError("the store's thread failed", "unknown", { cause: error })));
-    worker.on("exit", () => this.#end(new StorageUnavailableError("the store is closed", "none")));
+    worker.on("exit", () => this.#end(closedError()));
   }
 
   async currentRevision(): Promise<number> {
@@ -82,16 +94,26 @@ class SqliteStorage implements Storage {
   }
 
   async list(prefix: string, range: ListRange = {}): Promise<EntryPage> {
-    const limit = range.limit !== undefined && range.limit > 0 ? range.limit : undefined;
-    const reply = await this.#ask({ do: "list", prefix, limit, afterKey: range.afterKey, revision: range.revision });
-    if (reply.is === "compacted") throw new CompactedError(range.revision ?? 0, reply.compactRevision);
-    if (reply.is === "future") throw new FutureRevisionError(range.revision ?? 0, reply.current);
-    assert(reply.is === "page", "a list is answered with a page");
-    return { entries: reply.entries.map(toEntry), revision: reply.revision, remaining: reply.remaining };
+    const wanted = range.limit !== undefined && range.limit > 0 ? range.limit : Number.POSITIVE_INFINITY;
+    const entries: Entry[] = [];
+    let revision = range.revision;
+    for (let afterKey = range.afterKey; ; afterKey = entries.at(-1)?.key) {
+      const limit = Math.min(PAGE_ENTRIES, wanted - entries.length);
+      const reply = await this.#ask({ do: "list", prefix, limit, afterKey, revision, withRemaining: limit === wanted - entries.length });
+      // Overtaken by a compaction between two pages of the newest state: that state is gone, a newer one is not.
+      if (reply.is === "compacted" && range.revision === undefined) return this.list(prefix, range);
+      if (reply.is === "compacted") throw new CompactedError(range.revision ?? 0, reply.compactRevision);
+      if (reply.is === "future") throw new FutureRevisionError(range.revision ?? 0, reply.current);
+      assert(reply.is === "page", "a list is answered with a page");
+      for (const entry of reply.entries) entries.push(toEntry(entry));
+      revision = reply.revision;
+      if (reply.remaining === 0 || entries.length >= wanted) return { entries, revision, remaining: reply.remaining };
+    }
   }
 
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
-    const reply = await this.#ask({ do: "commit", conditions, operations });
+    assert(operations.length < 2 || new Set(operations.map(({ key }) => key)).size === operations.length, "a commit changes a key once");
+    const reply = await this.#ask({ do: "commit", conditions, operations: operations.map(toWire) });
     if (reply.is === "failed") return { is: "failed", revision: reply.revision, found: new Map(reply.found.map(([key, entry]) => [key, entry && toEntry(entry)])) };
     assert(reply.is === "committed", "a commit is answered with its outcome");
     return { is: "committed", revision: reply.revision };
@@ -107,11 +129,12 @@ class SqliteStorage implements Storage {
     const caughtUp = this.#revision;
     const cancelProgress = this.#progress(mailbox);
     try {
-      if (afterRevision < caughtUp) {
-        const reply = await this.#ask({ do: "after", prefix, afterRevision, upTo: caughtUp });
-        if (reply.is === "compacted") throw new CompactedError(afterRevision, reply.compactRevision);
+      for (let seen = afterRevision; seen < caughtUp && !signal.aborted; ) {
+        const reply = await this.#ask({ do: "after", prefix, afterRevision: seen, upTo: caughtUp });
+        if (reply.is === "compacted") throw new CompactedError(seen, reply.compactRevision);
         assert(reply.is === "events", "history is answered with events");
         yield* toBatches(reply.events);
+        seen = reply.through;
       }
       for (;;) {
         const batch = await mailbox.take(signal);
@@ -138,33 +161,39 @@ class SqliteStorage implements Storage {
     if (this.#ended !== undefined) return;
     await this.#ask({ do: "close" });
     await this.#worker.terminate();
-    this.#end(new StorageUnavailableError("the store is closed", "none"));
+    this.#end(closedError());
   }
 
   #ask(body: RequestBody): Promise<SqliteReply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const id = this.#nextId++;
     return new Promise<SqliteReply>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject, operations: body.do === "commit" ? body.operations : [] });
       if (this.#pending.size === 1) this.#worker.ref();
-      this.#worker.postMessage({ ...body, id });
+      // All that is asked for in one turn goes as one message.
+      if (this.#outbox.push({ ...body, id }) === 1) queueMicrotask(() => this.#worker.postMessage(this.#outbox.splice(0)));
     });
   }
 
   #receive(reply: SqliteReply): void {
     const pending = this.#pending.get(reply.id);
+    if (pending === undefined) return; // ended meanwhile
     this.#pending.delete(reply.id);
     if (this.#pending.size === 0) this.#worker.unref();
-    if (reply.is === "committed" && reply.events.length > 0) {
+    if (reply.is === "committed" && reply.changes.length > 0) {
       // Watchers hear of a commit before its writer does, so a writer that reads its own watch is never ahead of it.
       this.#revision = reply.revision;
-      this.#publish(reply.revision, reply.events.map(toEvent));
+      this.#publish(reply.revision, pending.operations, reply.changes);
     }
-    if (reply.is === "error") pending?.reject(new StorageUnavailableError(`the store refused: ${reply.message}`, "none"));
-    else pending?.resolve(reply);
+    if (reply.is !== "error") return pending.resolve(reply);
+    const error = new StorageUnavailableError(`the store refused: ${reply.message}`, reply.outcome);
+    pending.reject(error);
+    if (reply.outcome === "unknown") this.#end(new StorageUnavailableError("the store's file can no longer be written reliably; check the disk, and start again", "none", { cause: error }));
   }
 
-  #publish(revision: number, events: readonly StorageEvent[]): void {
+  #publish(revision: number, operations: readonly WireOperation[], changes: readonly WireChange[]): void {
+    if (this.#watchers.size === 0) return;
+    const events = changes.map((change) => toEvent(wireEvent(operations, change, revision)));
     for (const { prefix, afterRevision, mailbox } of this.#watchers) {
       // A watch may begin at a revision that has not happened yet.
       const seen = revision > afterRevision ? events.filter((event) => (event.type === "put" ? event.entry.key : event.key).startsWith(prefix)) : [];
@@ -186,14 +215,28 @@ class SqliteStorage implements Storage {
 
   #end(error: StorageUnavailableError): void {
     this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-    for (const { mailbox } of this.#watchers) mailbox.close(this.#ended);
+    for (const { mailbox } of this.#watchers) mailbox.close(error);
   }
+}
+
+/** With a buffer of its own: one cut from Node's pool would take the whole pool along to the other thread, and keep it alive in this one. */
+function toWire(operation: Operation): WireOperation {
+  if (operation.do === "delete") return operation;
+  const { key, value } = operation;
+  return { do: "put", key, value: value.buffer.byteLength === value.byteLength ? value : new Uint8Array(value) };
 }
 
 function toEntry(wire: WireEntry): Entry {
   return { ...wire, value: Buffer.from(wire.value.buffer, wire.value.byteOffset, wire.value.byteLength) };
+}
+
+function wireEvent(operations: readonly WireOperation[], { index, createRevision, previous }: WireChange, revision: number): WireEvent {
+  const operation = operations[index];
+  assert(operation !== undefined, "what changed was asked for");
+  const { key } = operation;
+  return { key, revision, previous, entry: operation.do === "put" ? { key, value: operation.value, modRevision: revision, createRevision } : undefined };
 }
 
 function toEvent(wire: WireEvent): StorageEvent {
@@ -204,4 +247,8 @@ function toEvent(wire: WireEvent): StorageEvent {
 
 function* toBatches(events: readonly WireEvent[]): Generator<WatchBatch> {
   for (const [revision, batch] of Map.groupBy(events, (event) => event.revision)) yield { revision, events: batch.map(toEvent) };
+}
+
+function closedError(): StorageUnavailableError {
+  return new StorageUnavailableError("the store is closed", "none");
 }
