@@ -10,6 +10,7 @@ import { PodWorker } from "./pod-worker.ts";
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;
 const EVENTS_RETRY_MS = 1_000;
+const SETTLE_MS = [50, 300] as const;
 
 /** Gives every pod of this node a worker, and wakes it when something of its pod changes. */
 export class PodManager {
@@ -19,6 +20,8 @@ export class PodManager {
   #signal: AbortSignal | undefined;
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
+  /** Looks that are due already, by their delay. */
+  readonly #looks = new Set<number>();
 
   constructor(context: PodContext, pods: Informer<Pod>) {
     this.#context = context;
@@ -94,11 +97,27 @@ export class PodManager {
     const { runtime, clock, logger } = this.#context;
     while (!signal.aborted) {
       try {
-        for await (const _event of runtime.events(signal)) await this.#wakeChanged();
+        for await (const _event of runtime.events(signal)) {
+          await this.#wakeChanged();
+          this.#lookAgain(signal);
+        }
       } catch (error) {
         if (!signal.aborted) logger.warn("runtime events interrupted, will retry", { error: describeError(error) });
       }
       await sleep(clock, EVENTS_RETRY_MS, signal).catch(() => {});
+    }
+  }
+
+  /** The runtime tells of an end before its own records show it: look once more a moment later, however many events come meanwhile. */
+  #lookAgain(signal: AbortSignal): void {
+    const { clock, logger } = this.#context;
+    for (const delayMs of SETTLE_MS) {
+      if (this.#looks.has(delayMs)) continue;
+      this.#looks.add(delayMs);
+      clock.after(delayMs, () => {
+        this.#looks.delete(delayMs);
+        if (!signal.aborted) this.#wakeChanged().catch((error: unknown) => logger.warn("runtime not listed, will retry", { error: describeError(error) }));
+      });
     }
   }
 

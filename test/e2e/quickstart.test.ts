@@ -137,6 +137,12 @@ describe.skipIf(!isRoot)("the quick start", () => {
     expect(await kubectl(host, mainstay, "-n", "web", "logs", "teller", "--tail=1")).toBe("two\n");
   });
 
+  it("shows a crash loop within seconds", async () => {
+    await kubectl(host, mainstay, "-n", "web", "run", "crash", "--image=mainstay.local/busybox:1", "--", "sh", "-c", "exit 3");
+    await eventually(() => kubectl(host, mainstay, "-n", "web", "get", "pod", "crash", "--no-headers"), (line) => /CrashLoopBackOff +1 /.test(line), 8_000);
+    await kubectl(host, mainstay, "-n", "web", "delete", "pod", "crash", "--grace-period=0", "--force");
+  });
+
   it("leaves the pods running when it stops, and adopts them when it starts again", async () => {
     const look = () => kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "-o", "jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}");
     await settle(3);
