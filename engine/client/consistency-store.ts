@@ -1,32 +1,70 @@
-import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
+import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Informer } from "./informer.ts";
 
-/** An own write is awaited this long; then the key is worked on with what there is, and comes again with the late event. */
-const WAIT_MAX_MS = 10_000;
+/** Keys remembered; beyond it the oldest is forgotten, which costs at most a Conflict. */
 const KEYS_MAX = 50_000;
 
+interface Written {
+  revision: number;
+  /** Objects deleted at once, by key: there is no revision to wait for, only their absence. */
+  readonly removed: Map<string, string>;
+}
+
 /**
- * Remembers, for each key of a controller, the newest revision it wrote of a kind. Before the key is worked on again, its informer
- * must have seen that write: so no pod is created twice because the first one has not come back yet, and no counters of expectations are kept.
+ * Remembers, for each key of a controller, what it wrote of each kind. Before the key is worked on again, the informers must show all
+ * of it: so no pod is created or deleted twice because the first time has not come back yet, and no counters of expectations are kept.
  */
 export class ConsistencyStore {
-  readonly #written = new Map<string, number>();
+  /** Key of the controller's queue → kind → what was written. */
+  readonly #written = new Map<string, Map<string, Written>>();
 
-  /** Notes a write that was made for the key. */
-  wrote(key: string, object: KubeObject): void {
-    const revision = Number(object.metadata.resourceVersion ?? 0);
-    if (revision <= (this.#written.get(key) ?? 0)) return;
-    this.#written.delete(key);
-    this.#written.set(key, revision);
-    if (this.#written.size > KEYS_MAX) this.#written.delete(this.#written.keys().next().value ?? "");
+  /** Notes an object as the API answered it after a write. */
+  wrote(key: string, resource: ResourceReference, object: KubeObject): void {
+    const written = this.#of(key, resource);
+    written.revision = Math.max(written.revision, Number(object.metadata.resourceVersion ?? 0));
   }
 
-  /** Resolves when the informer shows all that was written for the key. */
-  async settled<T extends KubeObject>(key: string, informer: Informer<T>, signal: AbortSignal): Promise<void> {
-    const revision = this.#written.get(key);
-    if (revision === undefined || informer.revision >= revision) return;
-    await informer.waitForRevision(revision, AbortSignal.any([signal, AbortSignal.timeout(WAIT_MAX_MS)])).catch((error: unknown) => {
-      if (signal.aborted) throw error;
+  /** Notes that the API removed an object at once. */
+  removed(key: string, resource: ResourceReference, object: KubeObject): void {
+    this.#of(key, resource).removed.set(objectKey(object), object.metadata.uid ?? "");
+  }
+
+  /** Undefined when the informers show everything written for the key; else a promise of that, which rejects when the signal fires. */
+  held(key: string, informers: readonly Informer<KubeObject>[], signal: AbortSignal): Promise<void> | undefined {
+    const kinds = this.#written.get(key);
+    if (kinds === undefined) return undefined;
+    const open = informers.flatMap((informer) => {
+      const written = kinds.get(kindOf(informer.resource));
+      const isShown = () => written === undefined || shows(informer, written);
+      return isShown() ? [] : [{ informer, isShown }];
     });
+    if (open.length > 0) return Promise.all(open.map(({ informer, isShown }) => informer.waitUntil(isShown, signal))).then(() => {});
+    this.#written.delete(key);
+    return undefined;
   }
+
+  /** Stops waiting for the key's writes. */
+  forget(key: string): void {
+    this.#written.delete(key);
+  }
+
+  #of(key: string, resource: ResourceReference): Written {
+    const kinds = this.#written.get(key) ?? new Map<string, Written>();
+    this.#written.delete(key);
+    this.#written.set(key, kinds);
+    if (this.#written.size > KEYS_MAX) this.#written.delete(this.#written.keys().next().value ?? "");
+    const kind = kindOf(resource);
+    let written = kinds.get(kind);
+    if (written === undefined) kinds.set(kind, (written = { revision: 0, removed: new Map() }));
+    return written;
+  }
+}
+
+function shows(informer: Informer<KubeObject>, { revision, removed }: Written): boolean {
+  return informer.revision >= revision && [...removed].every(([key, uid]) => informer.getByKey(key)?.metadata.uid !== uid);
+}
+
+function kindOf({ group, resource }: ResourceReference): string {
+  return `${resource}.${group}`;
 }

@@ -1,15 +1,18 @@
 import type { Service } from "../lib/service.ts";
-import type { ControllerContext } from "./controller.ts";
+import type { ControllerContext } from "./controller-context.ts";
 import { deploymentController } from "./deployment.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { namespaceController } from "./namespace.ts";
+import { nodeHealthController } from "./node-health.ts";
 import { nodeIpamController } from "./node-ipam.ts";
-import { nodeLifecycleController } from "./node-lifecycle.ts";
+import { nodeTaintController } from "./node-taints.ts";
 import { podGarbageCollector } from "./pod-gc.ts";
 import { replicaSetController } from "./replica-set.ts";
+import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { taintEvictionController } from "./taint-eviction.ts";
 
 export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
@@ -20,15 +23,17 @@ export interface ClusterSettings {
 /** All controllers. They know nothing of each other, so the order means nothing. */
 export function createControllers(context: ControllerContext, settings: ClusterSettings): Service[] {
   return [
-    deploymentController(context),
-    replicaSetController(context),
-    endpointSliceController(context),
-    namespaceController(context),
-    garbageCollector(context),
-    nodeLifecycleController(context),
-    nodeIpamController(context, settings.clusterCidr),
-    podGarbageCollector(context),
-    serviceAccountController(context, settings.rootCa),
-    eventTtlController(context),
+    runController(deploymentController(context), context),
+    runController(replicaSetController(context), context),
+    runController(endpointSliceController(context), context),
+    runController(namespaceController(context), context),
+    runController(garbageCollector(context), context),
+    runController(nodeHealthController(context), context),
+    runController(nodeTaintController(context), context),
+    runController(taintEvictionController(context), context),
+    runController(nodeIpamController(context, settings.clusterCidr), context),
+    runController(podGarbageCollector(context), context),
+    runController(serviceAccountController(context, settings.rootCa), context),
+    runController(eventTtlController(context), context),
   ];
 }

@@ -1,85 +1,139 @@
-import { findCondition, withCondition } from "../apimachinery/conditions.ts";
+import { findCondition } from "../apimachinery/conditions.ts";
 import { formatTime } from "../lib/clock.ts";
 import type { Deployment, DeploymentCondition, ReplicaSet } from "../resources/types.ts";
-import { isComplete, rolloutBounds } from "./deployment-plan.ts";
+import { isComplete, type DeploymentStep } from "./deployment-plan.ts";
+import { maxUnavailable, specReplicas, wantedReplicas } from "./deployment-rollout.ts";
 
 export interface DeploymentObservation {
+  readonly step: Pick<DeploymentStep, "is" | "oldSets">;
   readonly newSet: ReplicaSet | undefined;
-  readonly oldSets: readonly ReplicaSet[];
-  /** A set was made or sized by this very step. */
-  readonly hasActed: boolean;
+  /** The set was made by this very step. */
+  readonly isNewSetCreated: boolean;
+  /** Why the set could not be made. */
+  readonly createFailure: string | undefined;
   readonly nowMs: number;
 }
 
 type Status = NonNullable<Deployment["status"]>;
+type Conditions = readonly DeploymentCondition[];
+
+/** The greatest int32: upstream's way to say that a deadline is not wanted. */
+const NO_DEADLINE_SECONDS = 2_147_483_647;
 
 /**
- * A Deployment's status from its sets', with upstream's conditions: Available, Progressing (until complete, or until nothing
- * has moved for progressDeadlineSeconds) and ReplicaFailure. Also the time until the deadline has to be looked at again.
+ * A Deployment's status from its sets', with upstream's conditions and reasons: Available, Progressing (until complete, or until nothing
+ * has moved for progressDeadlineSeconds) and ReplicaFailure. Also the time after which the deadline has to be looked at.
  */
-export function computeDeploymentStatus(deployment: Deployment, { newSet, oldSets, hasActed, nowMs }: DeploymentObservation): { readonly status: Status; readonly againMs: number | undefined } {
-  const all = [...oldSets, ...(newSet === undefined ? [] : [newSet])];
-  const count = (field: "replicas" | "readyReplicas" | "availableReplicas") => all.reduce((sum, set) => sum + (set.status?.[field] ?? 0), 0);
-  const old = deployment.status ?? {};
-  const wanted = deployment.spec.replicas ?? 1;
-  const available = count("availableReplicas");
-  const base: Status = {
-    observedGeneration: deployment.metadata.generation ?? 0,
-    replicas: count("replicas"),
-    updatedReplicas: newSet?.status?.replicas ?? 0,
-    readyReplicas: count("readyReplicas"),
-    availableReplicas: available,
-    unavailableReplicas: Math.max(0, all.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0) - available, wanted - available),
-    ...(old.collisionCount === undefined ? {} : { collisionCount: old.collisionCount }),
-  };
+export function computeDeploymentStatus(deployment: Deployment, observation: DeploymentObservation): { readonly status: Status; readonly againMs: number | undefined } {
+  const { step, newSet, nowMs } = observation;
+  const counts = computeCounts(deployment, newSet, step.oldSets);
   const now = formatTime(nowMs);
-  const isAvailable = available >= wanted - rolloutBounds(deployment).unavailable;
-  let conditions = withCondition<DeploymentCondition>(
-    old.conditions,
-    isAvailable
-      ? { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "Deployment has minimum availability." }
-      : { type: "Available", status: "False", reason: "MinimumReplicasUnavailable", message: "Deployment does not have minimum availability." },
-    now,
-  );
-  const progress = progressCondition(deployment, base, { newSet, oldSets, hasActed, nowMs });
-  // The time of the last progress, not only of the last change of the condition, decides about the deadline.
-  if (progress.condition !== undefined) conditions = withUpdateTime(withCondition(conditions, progress.condition, now), "Progressing", progress.hasMoved, now);
-  const failure = all.flatMap((set) => set.status?.conditions ?? []).find((condition) => condition.type === "ReplicaFailure" && condition.status === "True");
-  conditions = failure === undefined ? conditions.filter((condition) => condition.type !== "ReplicaFailure") : withCondition(conditions, { type: "ReplicaFailure", status: "True", reason: failure.reason ?? "", message: failure.message ?? "" }, now);
-  return { status: { ...base, conditions: [...conditions].map((condition) => ({ ...condition, lastUpdateTime: condition.lastUpdateTime ?? now })) }, againMs: progress.againMs };
-}
-
-interface Progress {
-  readonly condition: DeploymentCondition | undefined;
-  readonly hasMoved: boolean;
-  readonly againMs: number | undefined;
-}
-
-function progressCondition(deployment: Deployment, status: Status, { newSet, oldSets, hasActed, nowMs }: DeploymentObservation): Progress {
-  const old = deployment.status ?? {};
-  const known = findCondition(old.conditions, "Progressing");
-  const name = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
-  const deadlineSeconds = deployment.spec.progressDeadlineSeconds ?? 600;
-  const current = (condition: DeploymentCondition, hasMoved = false): Progress => ({ condition, hasMoved, againMs: undefined });
-  if (deployment.spec.paused === true) return current({ type: "Progressing", status: "Unknown", reason: "DeploymentPaused", message: "Deployment is paused" });
-  if (isComplete(deployment, newSet, oldSets)) return current({ type: "Progressing", status: "True", reason: "NewReplicaSetAvailable", message: `${name} has successfully progressed.` }, known?.reason !== "NewReplicaSetAvailable");
-  const hasMoved =
-    hasActed ||
-    (status.updatedReplicas ?? 0) > (old.updatedReplicas ?? 0) ||
-    (status.readyReplicas ?? 0) > (old.readyReplicas ?? 0) ||
-    (status.availableReplicas ?? 0) > (old.availableReplicas ?? 0) ||
-    (status.replicas ?? 0) - (status.updatedReplicas ?? 0) < (old.replicas ?? 0) - (old.updatedReplicas ?? 0);
-  const isNewRollout = known === undefined || known.reason === "DeploymentPaused" || (known.reason === "NewReplicaSetAvailable" && (newSet?.status?.replicas ?? 0) < (deployment.spec.replicas ?? 1));
-  if (hasMoved || isNewRollout) {
-    const condition = { type: "Progressing", status: "True", reason: "ReplicaSetUpdated", message: `${name} is progressing.` };
-    return { condition, hasMoved: true, againMs: deadlineSeconds * 1000 + 1 };
+  let conditions: Conditions = deployment.status?.conditions ?? [];
+  if (step.is === "scaling" || step.is === "rollingOut") conditions = withPause(deployment, conditions, now);
+  conditions = setCondition(conditions, availableCondition(deployment, counts), now);
+  if (step.is === "rollingOut") {
+    conditions = withProgress(deployment, observation, counts, conditions, now);
+    const failure = replicaFailure(newSet, step.oldSets);
+    conditions = failure === undefined ? conditions.filter(({ type }) => type !== "ReplicaFailure") : setCondition(conditions, failure, now);
   }
-  if (known.reason === "NewReplicaSetAvailable" || known.reason === "ProgressDeadlineExceeded") return { condition: undefined, hasMoved: false, againMs: undefined };
-  const leftMs = Date.parse(known.lastUpdateTime ?? known.lastTransitionTime ?? formatTime(nowMs)) + deadlineSeconds * 1000 - nowMs;
-  if (leftMs > 0) return { condition: undefined, hasMoved: false, againMs: leftMs + 1 };
-  return current({ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: `${name} has timed out progressing.` }, true);
+  const status: Status = { ...counts, ...(conditions.length === 0 ? {} : { conditions }) };
+  return { status, againMs: step.is === "rollingOut" ? deadlineMs(deployment, observation, conditions) : undefined };
 }
 
-function withUpdateTime(conditions: readonly DeploymentCondition[], type: string, hasMoved: boolean, now: string): readonly DeploymentCondition[] {
-  return hasMoved ? conditions.map((condition) => (condition.type === type ? { ...condition, lastUpdateTime: now } : condition)) : conditions;
+function computeCounts(deployment: Deployment, newSet: ReplicaSet | undefined, oldSets: readonly ReplicaSet[]): Omit<Status, "conditions"> {
+  const all = [...oldSets, ...(newSet === undefined ? [] : [newSet])];
+  const count = (value: (set: ReplicaSet) => number | undefined) => all.reduce((total, set) => total + (value(set) ?? 0), 0);
+  const availableReplicas = count((set) => set.status?.availableReplicas);
+  const { collisionCount } = deployment.status ?? {};
+  return {
+    observedGeneration: deployment.metadata.generation ?? 0,
+    replicas: count((set) => set.status?.replicas),
+    updatedReplicas: newSet?.status?.replicas ?? 0,
+    readyReplicas: count((set) => set.status?.readyReplicas),
+    availableReplicas,
+    unavailableReplicas: Math.max(0, count(specReplicas) - availableReplicas),
+    // A number only when every set has reported one.
+    ...(all.every((set) => set.status?.terminatingReplicas !== undefined) ? { terminatingReplicas: count((set) => set.status?.terminatingReplicas) } : {}),
+    ...(collisionCount === undefined ? {} : { collisionCount }),
+  };
+}
+
+function availableCondition(deployment: Deployment, { availableReplicas = 0 }: Status): DeploymentCondition {
+  return availableReplicas >= wantedReplicas(deployment) - maxUnavailable(deployment)
+    ? { type: "Available", status: "True", reason: "MinimumReplicasAvailable", message: "Deployment has minimum availability." }
+    : { type: "Available", status: "False", reason: "MinimumReplicasUnavailable", message: "Deployment does not have minimum availability." };
+}
+
+/** While paused, no time counts against the deadline; from resuming on, it counts anew. */
+function withPause(deployment: Deployment, conditions: Conditions, now: string): Conditions {
+  const reason = findCondition(conditions, "Progressing")?.reason;
+  if (!hasDeadline(deployment) || reason === "ProgressDeadlineExceeded") return conditions;
+  if (deployment.spec.paused === true) return setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentPaused", message: "Deployment is paused" }, now);
+  return reason === "DeploymentPaused" ? setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentResumed", message: "Deployment is resumed" }, now) : conditions;
+}
+
+function withProgress(deployment: Deployment, { step, newSet, isNewSetCreated, createFailure, nowMs }: DeploymentObservation, counts: Status, conditions: Conditions, now: string): Conditions {
+  if (!hasDeadline(deployment)) return conditions.filter(({ type }) => type !== "Progressing");
+  const progressing = (status: string, reason: string, message: string): DeploymentCondition => ({ type: "Progressing", status, reason, message });
+  if (createFailure !== undefined) return setCondition(conditions, progressing("False", "ReplicaSetCreateError", createFailure), now);
+  if (isNewSetCreated) conditions = setCondition(conditions, progressing("True", "NewReplicaSetCreated", `Created new replica set "${newSet?.metadata.name}"`), now);
+  else if (newSet !== undefined && findCondition(conditions, "Progressing") === undefined) conditions = setCondition(conditions, progressing("True", "FoundNewReplicaSet", `Found new replica set "${newSet.metadata.name}"`), now);
+  const known = findCondition(conditions, "Progressing");
+  // A finished rollout stays finished while only its pods come and go.
+  if (known?.reason === "NewReplicaSetAvailable" && counts.replicas === counts.updatedReplicas) return conditions;
+  const name = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
+  if (isComplete(deployment, newSet, step.oldSets)) return setCondition(conditions, progressing("True", "NewReplicaSetAvailable", `${name} has successfully progressed.`), now);
+  if (hasMoved(deployment.status ?? {}, counts)) {
+    const moved = { ...progressing("True", "ReplicaSetUpdated", `${name} is progressing.`), lastUpdateTime: now, lastTransitionTime: known?.status === "True" ? (known.lastTransitionTime ?? now) : now };
+    return [...conditions.filter(({ type }) => type !== "Progressing"), moved];
+  }
+  const isTimedOut = known !== undefined && known.reason !== "NewReplicaSetAvailable" && nowMs > sinceMs(known, nowMs) + (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
+  return isTimedOut ? setCondition(conditions, progressing("False", "ProgressDeadlineExceeded", `${name} has timed out progressing.`), now) : conditions;
+}
+
+/** Whether any count has come closer to the end since the last status. */
+function hasMoved(before: Status, after: Status): boolean {
+  const count = (value: number | undefined) => value ?? 0;
+  return (
+    count(after.updatedReplicas) > count(before.updatedReplicas) ||
+    count(after.replicas) - count(after.updatedReplicas) < count(before.replicas) - count(before.updatedReplicas) ||
+    count(after.readyReplicas) > count(before.readyReplicas) ||
+    count(after.availableReplicas) > count(before.availableReplicas)
+  );
+}
+
+/** The new set's failure, or else any old one's. */
+function replicaFailure(newSet: ReplicaSet | undefined, oldSets: readonly ReplicaSet[]): DeploymentCondition | undefined {
+  for (const set of [newSet, ...oldSets]) {
+    const failure = findCondition(set?.status?.conditions, "ReplicaFailure");
+    if (failure !== undefined) return { type: "ReplicaFailure", status: failure.status, ...(failure.reason === undefined ? {} : { reason: failure.reason }), ...(failure.message === undefined ? {} : { message: failure.message }) };
+  }
+  return undefined;
+}
+
+/** The time until the deadline passes if nothing moves; undefined when there is nothing to wait for. */
+function deadlineMs(deployment: Deployment, { step, newSet, nowMs }: DeploymentObservation, conditions: Conditions): number | undefined {
+  const known = findCondition(conditions, "Progressing");
+  if (known === undefined || !hasDeadline(deployment) || isComplete(deployment, newSet, step.oldSets)) return undefined;
+  if (known.reason === "ProgressDeadlineExceeded" || known.reason === "NewReplicaSetAvailable") return undefined;
+  // Conditions keep whole seconds, so one more makes sure that the deadline has passed.
+  return Math.max(0, sinceMs(known, nowMs) + (deployment.spec.progressDeadlineSeconds ?? 600) * 1000 - nowMs) + 1_000;
+}
+
+function hasDeadline(deployment: Deployment): boolean {
+  const { progressDeadlineSeconds } = deployment.spec;
+  return progressDeadlineSeconds !== undefined && progressDeadlineSeconds !== NO_DEADLINE_SECONDS;
+}
+
+function sinceMs({ lastUpdateTime, lastTransitionTime }: DeploymentCondition, nowMs: number): number {
+  const since = Date.parse(lastUpdateTime ?? lastTransitionTime ?? "");
+  return Number.isNaN(since) ? nowMs : since;
+}
+
+/** As upstream: the same status for the same reason is no news, whatever the message; a transition is a change of status only. */
+function setCondition(conditions: Conditions, condition: DeploymentCondition, now: string): Conditions {
+  const known = findCondition(conditions, condition.type);
+  if (known !== undefined && known.status === condition.status && known.reason === condition.reason) return conditions;
+  const lastTransitionTime = known?.status === condition.status ? (known.lastTransitionTime ?? now) : now;
+  return [...conditions.filter(({ type }) => type !== condition.type), { ...condition, lastUpdateTime: now, lastTransitionTime }];
 }

@@ -1,25 +1,29 @@
-import { sleep } from "../lib/clock.ts";
-import { describeError } from "../lib/log.ts";
-import { service } from "../lib/service.ts";
 import { eventResource } from "../resources/core/event.ts";
-import { unlessGone, type ControllerContext } from "./controller.ts";
+import type { CoreEvent } from "../resources/types.ts";
+import type { ControllerContext } from "./controller-context.ts";
+import { read, type Action, type ControllerDefinition } from "./define-controller.ts";
 
-const PERIOD_MS = 60_000;
 const DELETED_PER_ROUND_MAX = 2_000;
 
+/** The events whose last occurrence is longer ago than they are kept, within one round's bound. Pure. */
+export function planExpiry(events: readonly CoreEvent[], ttlMs: number, nowMs: number): readonly Action[] {
+  const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) => Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "");
+  return events
+    .filter((event) => lastMs(event) < nowMs - ttlMs)
+    .slice(0, DELETED_PER_ROUND_MAX)
+    .map((event) => ({ do: "delete", resource: eventResource, object: event }));
+}
+
 /** Events tell of the recent past: older ones go. */
-export function eventTtlController(context: ControllerContext) {
-  const { client, clock, informers, logger, timings } = context;
+export function eventTtlController({ informers, timings }: ControllerContext): ControllerDefinition<readonly CoreEvent[]> {
   const events = informers.informer(eventResource);
-  return service("event-ttl-controller", async (signal) => {
-    await events.waitForSync(signal);
-    while (!signal.aborted) {
-      const before = clock.now() - timings.eventTtlMs;
-      const old = events.list().filter((event) => Date.parse(event.lastTimestamp ?? event.metadata.creationTimestamp ?? "") < before);
-      for (const event of old.slice(0, DELETED_PER_ROUND_MAX)) {
-        await unlessGone(client.for(eventResource).delete(event.metadata.namespace ?? "", event.metadata.name ?? "")).catch((error: unknown) => logger.warn("event not removed", { error: describeError(error) }));
-      }
-      await sleep(clock, PERIOD_MS, signal).catch(() => {});
-    }
-  });
+  return {
+    name: "event-ttl-controller",
+    workers: 1,
+    watches: [],
+    reads: [read(events)],
+    initialKeys: ["events"],
+    observe: () => events.list(),
+    plan: (observed, nowMs) => [{ do: "wait", forMs: timings.eventTtlPeriodMs }, { do: "together", actions: planExpiry(observed, timings.eventTtlMs, nowMs) }],
+  };
 }

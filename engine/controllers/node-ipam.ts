@@ -1,8 +1,16 @@
 import { nodeResource } from "../resources/core/node.ts";
-import { runController, unlessGone, type ControllerContext } from "./controller.ts";
+import type { Node } from "../resources/types.ts";
+import type { ControllerContext } from "./controller-context.ts";
+import { tell, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
 /** Bits of a node's own range: 254 usable addresses. */
 const NODE_PREFIX_LENGTH = 24;
+
+export interface NodeIpamInputs {
+  readonly node: Node;
+  readonly clusterCidr: string;
+  readonly taken: ReadonlySet<string>;
+}
 
 /** The first /24 of the cluster's range that no node has; undefined when all are taken. Pure. */
 export function choosePodCidr(clusterCidr: string, taken: ReadonlySet<string>): string | undefined {
@@ -17,29 +25,25 @@ export function choosePodCidr(clusterCidr: string, taken: ReadonlySet<string>): 
   return undefined;
 }
 
-/** Gives each node a range of pod addresses, once and for its life. One worker, so that no range is given twice. */
-export function nodeIpamController(context: ControllerContext, clusterCidr: string) {
-  const { client, consistency, events, informers } = context;
+/** A range for a node that has none. It is written under the node's resourceVersion: who sets one meanwhile, wins. Pure. */
+export function planNodeIpam({ node, clusterCidr, taken }: NodeIpamInputs): readonly Action[] {
+  const podCIDR = choosePodCidr(clusterCidr, taken);
+  if (podCIDR === undefined) return [tell(node, "Warning", "CIDRNotAvailable", `No range of ${clusterCidr} is left for this node's pods`)];
+  return [{ do: "patch", resource: nodeResource, object: node, type: "merge", patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR, podCIDRs: [podCIDR] } } }];
+}
+
+/** Gives each node a range of pod addresses, once and for its life. All nodes are one key, so that no range is given twice. */
+export function nodeIpamController({ informers }: ControllerContext, clusterCidr: string): ControllerDefinition<NodeIpamInputs> {
   const nodes = informers.informer(nodeResource);
-  return runController(
-    {
-      name: "node-ipam-controller",
-      workers: 1,
-      sources: [nodes],
-      connect: (queue) => [nodes.addHandler({ add: (node) => !node.spec?.podCIDR && queue.add(node.metadata.name ?? ""), update: (_old, node) => !node.spec?.podCIDR && queue.add(node.metadata.name ?? "") })],
-      sync: async (name, signal) => {
-        await consistency.settled("node-ipam", nodes, signal);
-        const node = nodes.get("", name);
-        if (node === undefined || node.spec?.podCIDR) return;
-        const podCIDR = choosePodCidr(clusterCidr, new Set(nodes.list().map((other) => other.spec?.podCIDR ?? "")));
-        if (podCIDR === undefined) {
-          events.record(node, { type: "Warning", reason: "CIDRNotAvailable", message: `No range of ${clusterCidr} is left for this node's pods` });
-          return;
-        }
-        const patched = await unlessGone(client.for(nodeResource).patch("", name, "merge", { spec: { podCIDR, podCIDRs: [podCIDR] } }));
-        if (patched !== undefined) consistency.wrote("node-ipam", patched);
-      },
+  return {
+    name: "node-ipam-controller",
+    workers: 1,
+    watches: [watch(nodes, () => ["nodes"], (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR))],
+    observe() {
+      const all = nodes.list();
+      const node = all.find(({ spec }) => !spec?.podCIDR);
+      return node && { node, clusterCidr, taken: new Set(all.flatMap(({ spec }) => (spec?.podCIDR ? [spec.podCIDR] : []))) };
     },
-    context,
-  );
+    plan: planNodeIpam,
+  };
 }

@@ -1,9 +1,26 @@
-import { isConditionTrue, findCondition } from "../apimachinery/conditions.ts";
-import type { Pod } from "../resources/types.ts";
+import { findCondition, isConditionTrue } from "../apimachinery/conditions.ts";
+import { controllerOf } from "../apimachinery/object-meta.ts";
+import type { Pod, PodCondition } from "../resources/types.ts";
+
+/** The index of pods by the uid of the owner that manages them; pods without one are under the empty uid. */
+export const OWNER_INDEX = "controllerUid";
+export const ownerIndex = (pod: Pod): readonly string[] => [controllerOf(pod)?.uid ?? ""];
+
+/** The index of pods by the name of their node; unplaced ones are under the empty name. */
+export const NODE_INDEX = "node";
+export const nodeIndex = (pod: Pod): readonly string[] => [pod.spec.nodeName ?? ""];
+
+export function isPodFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
 
 /** Whether a pod counts: neither finished nor on its way out. */
 export function isPodActive(pod: Pod): boolean {
-  return pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed" && pod.metadata.deletionTimestamp === undefined;
+  return !isPodFinished(pod) && pod.metadata.deletionTimestamp === undefined;
+}
+
+export function isPodTerminating(pod: Pod): boolean {
+  return !isPodFinished(pod) && pod.metadata.deletionTimestamp !== undefined;
 }
 
 export function isPodReady(pod: Pod): boolean {
@@ -21,4 +38,9 @@ export function millisecondsToAvailable(pod: Pod, minReadySeconds: number, nowMs
   if (minReadySeconds === 0) return 0;
   const since = findCondition(pod.status?.conditions, "Ready")?.lastTransitionTime;
   return since === undefined ? undefined : Math.max(0, Date.parse(since) + minReadySeconds * 1000 - nowMs);
+}
+
+/** Says in a pod's status that it ends for the cluster's sake and not by its own doing; Jobs tell the two apart. */
+export function disruption(reason: string, message: string, now: string): PodCondition {
+  return { type: "DisruptionTarget", status: "True", reason, message, lastTransitionTime: now };
 }

@@ -1,0 +1,159 @@
+import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { newControllerRef } from "../apimachinery/owner-references.ts";
+import { jsonEqual } from "../lib/freeze.ts";
+import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
+import type { Endpoint, EndpointPort, EndpointSlice, Pod, Service } from "../resources/types.ts";
+import { create, update, type Action } from "./define-controller.ts";
+import { isPodFinished } from "./pods.ts";
+
+const ENDPOINTS_PER_SLICE_MAX = 100;
+export const SERVICE_LABEL = "kubernetes.io/service-name";
+export const MANAGER_LABEL = "endpointslice.kubernetes.io/managed-by";
+export const MANAGER = "endpointslice-controller.k8s.io";
+const HEADLESS_LABEL = "service.kubernetes.io/headless";
+
+export interface EndpointSliceInputs {
+  readonly service: Service;
+  /** The pods that it selects. */
+  readonly pods: readonly Pod[];
+  /** The slices that this controller made for it. */
+  readonly slices: readonly EndpointSlice[];
+  readonly zoneOfNode: ReadonlyMap<string, string>;
+}
+
+/** What one slice should hold; `slice` is undefined for one to be made. */
+interface Draft {
+  readonly slice: EndpointSlice | undefined;
+  readonly ports: readonly EndpointPort[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+/**
+ * The writes that bring a Service's slices to its pods, as few as possible: an endpoint stays in the slice it is in, new ones go first
+ * into slices that change anyway, then into one with room for the rest, and a slice is made only when none has. A slice that would go
+ * is turned into one that would come. Pure.
+ */
+export function planEndpointSlices({ service, pods, slices, zoneOfNode }: EndpointSliceInputs): readonly Action[] {
+  const drafts = [...groupByPorts(service, pods, zoneOfNode).values()].flatMap(({ ports, endpoints }) => draftSlices(service, ports, endpoints, slices));
+  const kept = new Set(drafts.flatMap(({ slice }) => (slice === undefined ? [] : [slice])));
+  const surplus = slices.filter((slice) => !kept.has(slice));
+  // A Service without endpoints keeps one empty slice, so that its readers can tell "none" from "not known yet".
+  if (drafts.length === 0) drafts.push({ slice: surplus.shift(), ports: [], endpoints: [] });
+  const actions = drafts.flatMap((draft): Action[] => {
+    const base = draft.slice ?? (surplus[0]?.addressType === "IPv4" ? surplus.shift() : undefined);
+    const next = render(service, base, draft);
+    if (base === undefined) return [create(endpointSliceResource, next)];
+    return jsonEqual(next, base) ? [] : [update(endpointSliceResource, next)];
+  });
+  return [...actions, ...surplus.map((slice): Action => ({ do: "delete", resource: endpointSliceResource, object: slice }))];
+}
+
+interface PortGroup {
+  readonly ports: readonly EndpointPort[];
+  readonly endpoints: Endpoint[];
+}
+
+/** Pods whose named ports have different numbers need slices of their own. */
+function groupByPorts(service: Service, pods: readonly Pod[], zoneOfNode: ReadonlyMap<string, string>): Map<string, PortGroup> {
+  const groups = new Map<string, PortGroup>();
+  for (const pod of pods) {
+    const endpoint = endpointOf(service, pod, zoneOfNode);
+    if (endpoint === undefined) continue;
+    const ports = portsOf(service, pod);
+    const key = JSON.stringify(ports);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ports, endpoints: [endpoint] });
+    else group.endpoints.push(endpoint);
+  }
+  return groups;
+}
+
+function draftSlices(service: Service, ports: readonly EndpointPort[], endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Draft[] {
+  const wanted = new Map(endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
+  const drafts = slices
+    .filter((slice) => slice.addressType === "IPv4" && jsonEqual(slice.ports ?? [], ports))
+    .map((slice) => ({ slice, ports, endpoints: claim(slice, wanted) }))
+    // One that would be empty is not kept: it may go, or become another.
+    .filter((draft) => draft.endpoints.length > 0);
+  const fill = (draft: { endpoints: Endpoint[] }) => {
+    for (const [key, endpoint] of wanted) {
+      if (draft.endpoints.length >= ENDPOINTS_PER_SLICE_MAX) return;
+      draft.endpoints.push(endpoint);
+      wanted.delete(key);
+    }
+  };
+  for (const draft of drafts) if (!jsonEqual(render(service, draft.slice, draft), draft.slice)) fill(draft);
+  const roomiest = drafts.filter(({ endpoints: held }) => held.length + wanted.size <= ENDPOINTS_PER_SLICE_MAX).sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
+  if (wanted.size > 0 && roomiest !== undefined) fill(roomiest);
+  const rest = [...wanted.values()];
+  const made: Draft[] = [];
+  for (let at = 0; at < rest.length; at += ENDPOINTS_PER_SLICE_MAX) made.push({ slice: undefined, ports, endpoints: rest.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
+  return [...drafts, ...made];
+}
+
+/** The slice's endpoints that are still wanted, in their new form; they leave `wanted`. */
+function claim(slice: EndpointSlice, wanted: Map<string, Endpoint>): Endpoint[] {
+  return (slice.endpoints ?? []).flatMap((endpoint) => {
+    const key = identityOf(endpoint);
+    const next = wanted.get(key);
+    wanted.delete(key);
+    return next === undefined ? [] : [next];
+  });
+}
+
+function endpointOf(service: Service, pod: Pod, zoneOfNode: ReadonlyMap<string, string>): Endpoint | undefined {
+  const ip = pod.status?.podIP;
+  if (!ip || isPodFinished(pod)) return undefined;
+  const serving = isConditionTrue(pod.status?.conditions, "Ready");
+  const terminating = pod.metadata.deletionTimestamp !== undefined;
+  const { nodeName, hostname, subdomain } = pod.spec;
+  const zone = zoneOfNode.get(nodeName ?? "");
+  return {
+    addresses: [ip],
+    conditions: { ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating), serving, terminating },
+    ...(hostname && subdomain === service.metadata.name ? { hostname } : {}),
+    ...(nodeName ? { nodeName } : {}),
+    ...(zone === undefined ? {} : { zone }),
+    targetRef: { kind: "Pod", namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
+  };
+}
+
+/** A port that the pod does not name is left out; others still work. */
+function portsOf(service: Service, pod: Pod): EndpointPort[] {
+  return (service.spec?.ports ?? []).flatMap((port) => {
+    const protocol = port.protocol ?? "TCP";
+    const target = port.targetPort || port.port;
+    const number = typeof target === "number" ? target : namedPort(pod, target, protocol);
+    if (number === undefined) return [];
+    return [{ name: port.name ?? "", port: number, protocol, ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }) }];
+  });
+}
+
+/** Ports of containers, and of those init containers that stay. */
+function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === "Always")];
+  return containers.flatMap((container) => container.ports ?? []).find((port) => port.name === name && (port.protocol ?? "TCP") === protocol)?.containerPort;
+}
+
+function identityOf(endpoint: Endpoint): string {
+  return `${endpoint.targetRef?.uid ?? ""}/${endpoint.addresses[0] ?? ""}`;
+}
+
+function render(service: Service, base: EndpointSlice | undefined, { ports, endpoints }: Draft): EndpointSlice {
+  const { name = "", namespace = "" } = service.metadata;
+  const labels = labelsFor(service);
+  if (base !== undefined) return { ...base, metadata: { ...base.metadata, labels }, endpoints, ports };
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { generateName: `${name}-`, namespace, labels, ownerReferences: [newControllerRef(service)] },
+    addressType: "IPv4",
+    endpoints,
+    ports,
+  };
+}
+
+function labelsFor(service: Service): Record<string, string> {
+  const { [HEADLESS_LABEL]: _headless, ...labels } = service.metadata.labels ?? {};
+  return { ...labels, [SERVICE_LABEL]: service.metadata.name ?? "", [MANAGER_LABEL]: MANAGER, ...(service.spec?.clusterIP === "None" ? { [HEADLESS_LABEL]: "" } : {}) };
+}

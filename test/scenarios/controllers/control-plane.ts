@@ -1,0 +1,67 @@
+import { ConsistencyStore } from "../../../engine/client/consistency-store.ts";
+import type { Client } from "../../../engine/client/client.ts";
+import { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { InformerFactory } from "../../../engine/client/informer-factory.ts";
+import { createControllers } from "../../../engine/controllers/controllers.ts";
+import { DEFAULT_TIMINGS, type ControllerTimings } from "../../../engine/controllers/timings.ts";
+import type { Logger } from "../../../engine/lib/log.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import { CONTROLLER_USER } from "../../../engine/auth/rbac-rules.ts";
+import { eventResource } from "../../../engine/resources/core/event.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+import { Kubelets } from "./kubelets.ts";
+
+export interface ControlPlane extends AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly api: TestApi;
+  /** A cluster admin. */
+  readonly client: Client;
+  readonly kubelets: Kubelets;
+  /** Reasons and messages of all events so far, by object name, in order. */
+  stories(name: string): Promise<string[]>;
+  /** Warnings that the controllers logged. */
+  readonly warnings: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. */
+export async function startControlPlane(timings: Partial<ControllerTimings> = {}): Promise<ControlPlane> {
+  const clock = new VirtualClock();
+  const random = seededRandom(1);
+  const api = await startTestApi({ clock, random, storage: openMemoryStorage({ clock }) });
+  const warnings: string[] = [];
+  const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), with: () => logger };
+  const client = api.as(CONTROLLER_USER, [], "kube-controller-manager");
+  const informers = new InformerFactory({ client, clock, random, logger });
+  const events = new EventRecorder({ client, clock, random, logger, component: "controller-manager" });
+  const context = { client, informers, events, consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, ...timings } };
+  const kubelets = new Kubelets(api.client, clock);
+  const running = new AbortController();
+  const ended = runServices([...createControllers(context, { rootCa: "test CA", clusterCidr: "10.42.0.0/16" }), informers.asService(), kubelets.asService()], running.signal);
+  await clock.settle();
+  const stop = async () => {
+    running.abort();
+    await ended;
+    await api.stop();
+  };
+  return {
+    clock,
+    api,
+    client: api.client,
+    kubelets,
+    warnings,
+    async stories(name) {
+      const { items } = await api.client.for(eventResource).list("");
+      return items
+        .filter((event) => event.involvedObject.name === name)
+        .sort((a, b) => Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion))
+        .map(({ reason, message, count = 1 }) => `${reason}: ${message}${count > 1 ? ` (×${count})` : ""}`);
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
