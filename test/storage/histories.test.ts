@@ -23,7 +23,7 @@ async function checkHistory(storage: Storage, options: HistoryOptions): Promise<
 }
 
 /** Writers, a compaction every few commits, and readers of which some lag: every reader's copy must end as the store does. */
-async function checkReplicas(storage: Storage, prefix: string, commits: number): Promise<void> {
+async function checkReplicas(storage: Storage, prefix: string, commits: number, keptRevisions = 10): Promise<void> {
   const eager = Array.from({ length: 3 }, () => replicate(storage, prefix));
   const lagging = Array.from({ length: 2 }, () => replicate(storage, prefix, () => delay(5)));
   const replicas = [...eager, ...lagging];
@@ -34,7 +34,7 @@ async function checkReplicas(storage: Storage, prefix: string, commits: number):
       const other = `${prefix}w${id}`;
       if (left % 7 === 0) await storage.commit([], [{ do: "delete", key }, { do: "put", key: other, value: Buffer.from(String(left)) }]);
       else await storage.commit([], [{ do: "put", key, value: Buffer.from(String(left)) }]);
-      if (left % 50 === 0) await storage.compact((await storage.currentRevision()) - 10).catch(() => {}); // another writer may have compacted further
+      if (left % 50 === 0) await storage.compact((await storage.currentRevision()) - keptRevisions).catch(() => {}); // another writer may have compacted further
     }
   };
   await Promise.all(Array.from({ length: 6 }, (_, id) => writer(id)));
@@ -102,6 +102,7 @@ describe.skipIf(skipWithoutEtcd())("the etcd store", () => {
   });
 
   test("shows every reader the same history under load and compaction", async () => {
-    await checkReplicas(await open(), "/replica/", 600);
+    // Events come over the network here: a compaction ten revisions back would outrun even readers that keep up.
+    await checkReplicas(await open(), "/replica/", 600, 200);
   });
 });
