@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { Informer, type InformerOptions } from "../../../engine/client/informer.ts";
+import { InformerFactory } from "../../../engine/client/informer-factory.ts";
+import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import type { ConfigMap } from "../../../engine/resources/types.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+import { FlakyClient } from "./flaky-client.ts";
+
+let clock: VirtualClock;
+let api: TestApi;
+let line: FlakyClient;
+let running: AbortController;
+let ended: Promise<void>[];
+let told: string[];
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  api = await startTestApi({ clock, random: seededRandom(1), storage: openMemoryStorage({ clock }) });
+  line = new FlakyClient(api.client);
+  running = new AbortController();
+  ended = [];
+  told = [];
+});
+afterEach(async () => {
+  running.abort();
+  await Promise.all(ended);
+  await api.stop();
+});
+
+const maps = () => api.client.for(configMapResource);
+const map = (name: string, value = "1"): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default", labels: { of: "test" } }, data: { value } });
+const change = (name: string, value: string) => maps().patch("default", name, "merge", { data: { value } });
+
+async function start(options: Partial<InformerOptions> = {}): Promise<Informer<ConfigMap>> {
+  const informer = new Informer(configMapResource, { client: line.client, clock, random: seededRandom(2), logger: silentLogger, labelSelector: "of=test", ...options });
+  informer.addHandler({
+    add: ({ metadata, data }) => told.push(`+${metadata.name}=${data?.["value"]}`),
+    update: (old, { metadata, data }) => told.push(`~${metadata.name} ${old.data?.["value"]}→${data?.["value"]}`),
+    delete: ({ metadata }) => told.push(`-${metadata.name}`),
+  });
+  ended.push(informer.run(running.signal));
+  await clock.settle();
+  return informer;
+}
+
+describe.each([{ streamsInitialState: false }, { streamsInitialState: true }])("with $streamsInitialState as streamsInitialState", (options) => {
+  test("handlers are told of what is there, then of every change, with the state before and after", async () => {
+    await maps().create(map("a"));
+    const informer = await start(options);
+    expect(informer.hasSynced).toBe(true);
+    await maps().create(map("b"));
+    await change("a", "2");
+    await maps().delete("default", "b");
+    await clock.settle();
+    expect(told).toEqual(["+a=1", "+b=1", "~a 1→2", "-b"]);
+    expect(informer.list("default").map(({ metadata }) => metadata.name)).toEqual(["a"]);
+    expect(line.counts.lists).toBe(options.streamsInitialState ? 0 : 1);
+  });
+
+  test("after a 410 the difference is told, deletions included, and nothing twice", async () => {
+    for (const name of ["kept", "changed", "deleted", "replaced"]) await maps().create(map(name));
+    await start(options);
+    told.length = 0;
+    line.watchFailures.push(new StatusError("Expired", "too old resource version"));
+    line.isDown = true;
+    line.cut();
+    await change("changed", "2");
+    await maps().delete("default", "deleted");
+    await maps().delete("default", "replaced");
+    await maps().create(map("replaced", "9"));
+    await clock.settle();
+    expect(told).toEqual([]);
+    line.isDown = false;
+    await clock.advance(60_000);
+    expect([...told].sort()).toEqual(["+replaced=9", "-deleted", "-replaced", "~changed 1→2"]);
+    expect(told.indexOf("-replaced")).toBeLessThan(told.indexOf("+replaced=9"));
+  });
+});
+
+test("a cut watch resumes where it was, without a new list, and misses nothing", async () => {
+  await maps().create(map("a"));
+  await start();
+  line.isDown = true;
+  line.cut();
+  await change("a", "2");
+  await change("a", "3");
+  await maps().create(map("b"));
+  line.isDown = false;
+  await clock.advance(60_000);
+  expect(told).toEqual(["+a=1", "~a 1→2", "~a 2→3", "+b=1"]);
+  expect(line.counts.lists).toBe(1);
+});
+
+test("a list that expires between two pages is made in one piece", async () => {
+  await Promise.all(Array.from({ length: 501 }, (_unused, i) => maps().create(map(`m${i}`))));
+  line.pageFailures.push(new StatusError("Expired", "the provided continue parameter is too old"));
+  const informer = await start();
+  expect(informer.list()).toHaveLength(501);
+});
+
+test("a server that hangs up at once is asked less and less often", async () => {
+  await start();
+  line.hangsUp = true;
+  line.counts.watches = 0;
+  line.cut();
+  await clock.advance(60_000);
+  expect(line.counts.watches).toBeGreaterThan(3);
+  expect(line.counts.watches).toBeLessThan(15);
+});
+
+test("a list refused for a while is asked again until it is answered", async () => {
+  line.isDown = true;
+  const informer = await start();
+  await clock.advance(20_000);
+  expect(informer.hasSynced).toBe(false);
+  line.isDown = false;
+  await clock.advance(60_000);
+  expect(informer.hasSynced).toBe(true);
+});
+
+test("one handler's mistake costs neither the others their events nor the copy its place", async () => {
+  const errors: unknown[] = [];
+  const logger: Logger = { ...silentLogger, error: (_message, fields) => errors.push(fields), with: () => logger };
+  const informer = await start({ logger });
+  informer.addHandler({ add: () => { throw new Error("a bug"); } });
+  const others: string[] = [];
+  informer.addHandler({ add: ({ metadata }) => void others.push(metadata.name ?? "") });
+  await maps().create(map("a"));
+  await maps().create(map("b"));
+  await clock.settle();
+  expect(others).toEqual(["a", "b"]);
+  expect(errors).toHaveLength(2);
+  expect(line.counts.lists).toBe(1);
+});
+
+test("a handler that comes late is told of everything known, and a removed one of nothing more", async () => {
+  await maps().create(map("a"));
+  const informer = await start();
+  const late: string[] = [];
+  const remove = informer.addHandler({ add: ({ metadata }) => void late.push(metadata.name ?? "") });
+  remove();
+  await maps().create(map("b"));
+  await clock.settle();
+  expect(late).toEqual(["a"]);
+});
+
+test("indexes follow their objects, and waiting for a revision ends when the copy shows it", async () => {
+  const informer = await start();
+  informer.addIndex("value", ({ data }) => [data?.["value"] ?? ""]);
+  await maps().create(map("a", "x"));
+  const changed = await change("a", "y");
+  await informer.waitForRevision(Number(changed.metadata.resourceVersion), running.signal);
+  expect(informer.byIndex("value", "x")).toEqual([]);
+  expect(informer.byIndex("value", "y").map(({ metadata }) => metadata.name)).toEqual(["a"]);
+  const given = new AbortController();
+  const waiting = informer.waitForRevision(informer.revision + 1_000, given.signal);
+  given.abort();
+  await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
+});
+
+test("the factory shares one informer per kind and selection, and starts late ones at once", async () => {
+  const factory = new InformerFactory({ client: line.client, clock, random: seededRandom(2), logger: silentLogger });
+  expect(factory.informer(configMapResource)).toBe(factory.informer(configMapResource));
+  expect(factory.informer(configMapResource, { namespace: "default" })).not.toBe(factory.informer(configMapResource));
+  ended.push(factory.asService().run(running.signal));
+  await clock.settle();
+  const late = factory.informer(configMapResource, { labelSelector: "of=test" });
+  await clock.settle();
+  expect(late.hasSynced).toBe(true);
+});

@@ -1,0 +1,79 @@
+import { beforeEach, expect, test } from "vitest";
+import { Workqueue } from "../../../engine/client/workqueue.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+let clock: VirtualClock;
+let queue: Workqueue;
+beforeEach(() => {
+  clock = new VirtualClock();
+  queue = new Workqueue({ clock });
+});
+
+test("a key asked for many times comes once", async () => {
+  for (const key of ["a", "b", "a", "a"]) queue.add(key);
+  expect([await queue.take(), await queue.take()]).toEqual(["a", "b"]);
+  expect(queue.size).toBe(0);
+});
+
+test("a key in work is not given to a second worker, and comes again when it was asked for meanwhile", async () => {
+  queue.add("a");
+  await queue.take();
+  queue.add("a");
+  queue.add("a");
+  expect(queue.size).toBe(0);
+  queue.done("a");
+  expect(queue.size).toBe(1);
+  await queue.take();
+  queue.done("a");
+  expect(queue.isIdle).toBe(true);
+});
+
+test("of two appointments of one key the earlier stands", async () => {
+  queue.addAfter("a", 5_000);
+  queue.addAfter("a", 1_000);
+  queue.addAfter("a", 9_000);
+  await clock.advance(999);
+  expect(queue.size).toBe(0);
+  await clock.advance(1);
+  expect(queue.size).toBe(1);
+  await queue.take();
+  queue.done("a");
+  await clock.advance(60_000);
+  expect(queue.isIdle).toBe(true);
+});
+
+test("each failure of a key doubles its delay from 5 ms up to 1000 s, and success begins anew", async () => {
+  const delays: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const before = clock.monotonic();
+    queue.retry("a");
+    await clock.runUntil(() => queue.size === 1, 2_000_000);
+    delays.push(clock.monotonic() - before);
+    queue.done((await queue.take()) ?? "");
+  }
+  expect(delays.slice(0, 5)).toEqual([5, 10, 20, 40, 80]);
+  expect(delays.at(-1)).toBe(1_000_000);
+  queue.forget("a");
+  expect(queue.failures("a")).toBe(0);
+});
+
+test("many failing keys together retry at a bounded rate after a burst", async () => {
+  for (let i = 0; i < 200; i++) queue.retry(`k${i}`);
+  await clock.advance(100);
+  const early = queue.size;
+  expect(early).toBeGreaterThanOrEqual(100);
+  expect(early).toBeLessThan(105);
+  await clock.advance(5_000);
+  expect(queue.size - early).toBe(50);
+});
+
+test("a closed queue gives what is ready, then nothing, and wakes those who wait", async () => {
+  const waiting = queue.take();
+  queue.addAfter("late", 1_000);
+  queue.close();
+  expect(await waiting).toBeUndefined();
+  queue.add("a");
+  await clock.advance(2_000);
+  expect(queue.size).toBe(0);
+  expect(clock.pending).toBe(0);
+});
