@@ -1,8 +1,9 @@
 // Everything a fresh machine needs before Mainstay can run: npm packages (and with them the project's own Node)
 // and Debian packages. Plain JavaScript for Node 18 upward, because it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -43,13 +44,34 @@ export function installNodePackages({ allowed, say }) {
   const command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"];
   if (!allowed) fail(`npm packages are missing or outdated. Run: (cd ${projectRoot} && ${command.join(" ")})`);
   say(`installing npm packages: ${command.join(" ")}`);
-  run(command, { cwd: projectRoot });
+  if (isOldNode()) installUnderNewNode(command, say);
+  else run(command, { cwd: projectRoot });
   if (!existsSync(projectNode)) {
     // npm 12 and later do not run install scripts that the user has not approved; this one only links the binary.
     run(["npm", "rebuild", "node", "--loglevel=error"], { cwd: projectRoot });
   }
   if (!existsSync(projectNode)) fail(`the npm package "node" did not bring ${projectNode}; run "npm rebuild node" in ${projectRoot} and look at its output`);
   writeFileSync(stamp, wanted);
+}
+
+/** npm leaves out, without a word, optional packages that name a newer Node than its own; compiled parts of the tests' runner are such. */
+function isOldNode() {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major < 20 || (major === 20 && minor < 19);
+}
+
+/** Runs npm under the Node that the project brings, both fetched beside it for the time of the installation. */
+function installUnderNewNode(command, say) {
+  const { packages } = JSON.parse(readFileSync(path.join(projectRoot, "package-lock.json"), "utf8"));
+  const tools = [`node@${packages["node_modules/node"].version}`, "npm@11"];
+  const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-npm-"));
+  try {
+    say(`Node ${process.versions.node} is too old for some packages: using ${tools.join(" and ")} to install them`);
+    run(["npm", "install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", ...tools], { cwd: folder });
+    run(command, { cwd: projectRoot, env: { ...process.env, PATH: `${path.join(folder, "node_modules/.bin")}:${process.env.PATH}` } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /**
