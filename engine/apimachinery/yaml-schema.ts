@@ -48,3 +48,24 @@ const binaryTag = yaml.defineScalarTag<string>("tag:yaml.org,2002:binary", {
 });
 
 export const kubernetesYamlSchema: yaml.Schema = yaml.CORE_SCHEMA.withTags(booleanTag, integerTag, yaml.mergeTag, binaryTag);
+
+const DATE_TIME = /^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d?):(\d\d?)(\.\d+)?[ \t]*(Z|[-+]\d\d:\d\d)?)?$/;
+
+/** A plain date or time, which Go turns into its full form when it writes JSON. */
+const goTimeTag = yaml.defineScalarTag<string>("tag:yaml.org,2002:timestamp", {
+  implicit: true,
+  implicitFirstChars: [..."0123456789"],
+  resolve: (source) => {
+    const match = DATE_TIME.exec(source);
+    if (match === null) return yaml.NOT_RESOLVED;
+    const two = (digits: string | undefined) => (digits ?? "0").padStart(2, "0");
+    const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
+    const exact = fraction.replace(/0+$/, "").replace(/^\.$/, "");
+    const text = `${year ?? ""}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}${exact}${zone}`;
+    return Number.isNaN(Date.parse(text)) ? yaml.NOT_RESOLVED : text;
+  },
+  identify: () => false,
+});
+
+/** Plain scalars as Go's yaml.v3 reads them into untyped values, and so kustomize and Helm's consumers: as above, but `yes`, `on` and their like are text. */
+export const goYamlSchema: yaml.Schema = yaml.CORE_SCHEMA.withTags(integerTag, yaml.mergeTag, binaryTag, goTimeTag);

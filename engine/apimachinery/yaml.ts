@@ -37,15 +37,15 @@ export class YamlError extends Error {
 
 /**
  * Reads a YAML (or JSON) stream the way kubectl does: YAML 1.1 booleans and octals, merge keys, no timestamps.
- * Empty documents are left out. Throws a YamlError for bad text, duplicate keys and anything beyond the limits.
+ * Empty documents are left out. Another schema reads plain scalars in another way. Throws a YamlError for bad text, duplicate keys and anything beyond the limits.
  */
-export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS): YamlDocument[] {
+export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema): YamlDocument[] {
   if (Buffer.byteLength(text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
   let events: yaml.Event[];
   let values: unknown[];
   try {
     events = yaml.parseEvents(text, { maxDepth: 100 });
-    values = yaml.constructFromEvents(events, { source: text, schema: kubernetesYamlSchema, maxAliases: limits.aliasesMax });
+    values = yaml.constructFromEvents(events, { source: text, schema, maxAliases: limits.aliasesMax });
   } catch (error) {
     throw asYamlError(error);
   }

@@ -1,0 +1,216 @@
+import type { KustomizationFile, SortOptions } from "./kustomization.ts";
+import type { RenderChart } from "./chart-generator.ts";
+import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
+import { at, fail, type Place } from "./kustomize-error.ts";
+import { fixNameReferences } from "./name-references.ts";
+import { writeOriginNotes } from "./origin-notes.ts";
+import type { SchemaLookup } from "./patches.ts";
+import { Resource } from "./resource.ts";
+import { ResourceMap } from "./resource-map.ts";
+import { isRemote, RecordedFiles, resolvePath, type FileDependencies, type RepositoryFiles } from "./repository-files.ts";
+import { sortResources } from "./sort-order.ts";
+import { EMPTY_CONFIG, mergeConfigs, type TransformerConfig } from "./transformer-config.ts";
+import { addHashes, setEntries } from "./transformers.ts";
+import { TargetSteps } from "./target-steps.ts";
+import { bindVariables, resolveVariables, type DeclaredVariable } from "./variables.ts";
+import { decodeUtf8 } from "./key-values.ts";
+import { parseDocuments, resourcesOf } from "./yaml-documents.ts";
+
+export interface BuildOptions {
+  readonly files: RepositoryFiles;
+  /** Merge keys of the kinds that are known. */
+  readonly schemas: SchemaLookup;
+  /** Renders the charts of `helmCharts`; without it, charts are refused. */
+  readonly renderChart?: RenderChart;
+  /** Turns a file into what it stands for before anything reads it: where encrypted files are decrypted. */
+  readonly transformFile?: (content: Buffer, path: string) => Promise<Buffer>;
+}
+
+export interface BuildResult {
+  /** In the order of application. */
+  readonly resources: readonly Resource[];
+  readonly dependencies: FileDependencies;
+}
+
+/** What a kustomization and those below it have gathered so far. */
+export interface Accumulator {
+  readonly map: ResourceMap;
+  config: TransformerConfig;
+  variables: DeclaredVariable[];
+}
+
+/** One kustomization on the way of a build. */
+export interface Target {
+  readonly folder: string;
+  readonly file: KustomizationFile;
+  /** Path from the outermost kustomization, for `buildMetadata`. */
+  readonly originPath: string;
+  /** The namespace that charts get which state none. */
+  readonly chartNamespace: string;
+  /** Folders of the kustomizations above, outermost first. */
+  readonly above: readonly string[];
+}
+
+const DEPTH_MAX = 64;
+/** What `managedByLabel` says in a kustomize that is part of another program, such as kubectl. */
+const VERSION_LABEL = "kustomize-(devel)";
+
+/** Why a build failed, with what it had looked at: a later commit may mend it by changing any of that. */
+export interface BuildFailure {
+  readonly error: unknown;
+  readonly dependencies: FileDependencies;
+}
+
+/**
+ * Builds a kustomization folder as `kubectl kustomize` does, out of the files of one commit and nothing else.
+ * A failure comes back as a value, because what was looked at until then matters as well; its error is a KustomizeError when the repository is at fault.
+ */
+export async function buildKustomization(folder: string, options: BuildOptions): Promise<BuildResult | BuildFailure> {
+  const build = new KustomizationBuild(options);
+  try {
+    return { resources: await build.run(folder), dependencies: build.files.dependencies };
+  } catch (error) {
+    return { error, dependencies: build.files.dependencies };
+  }
+}
+
+/** Whether a folder has a kustomization file; its name when it has exactly one. */
+export async function findKustomization(files: Pick<RecordedFiles, "look">, folder: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of KUSTOMIZATION_FILES) {
+    const path = folder === "" ? name : `${folder}/${name}`;
+    if ((await files.look(path))?.is === "file") found.push(path);
+  }
+  return found;
+}
+
+export class KustomizationBuild {
+  readonly files: RecordedFiles;
+  readonly options: BuildOptions;
+  readonly #steps: TargetSteps;
+
+  constructor(options: BuildOptions) {
+    this.options = options;
+    this.files = new RecordedFiles(options.files);
+    this.#steps = new TargetSteps(this);
+  }
+
+  async run(folder: string): Promise<readonly Resource[]> {
+    const target = await this.#load(folder, { file: folder, line: 1 }, { originPath: "", chartNamespace: "", above: [] });
+    const { kustomization } = target.file;
+    const gathered = newAccumulator();
+    await this.#accumulate(target, gathered);
+    const { map, config, variables } = gathered;
+    at(target.file, () => {
+      addHashes(map);
+      fixNameReferences(map, config.nameReference);
+      resolveVariables(map, variables, config.varReference);
+      // Objects for the build's own use, such as sources of replacements.
+      map.keep((resource) => ["false", undefined].includes(resource.annotations["config.kubernetes.io/local-config"]));
+    });
+    at(target.file.placeOf(["sortOptions"]), () => sortResources(map, kustomization.sortOptions satisfies SortOptions | undefined));
+    if (kustomization.buildMetadata.includes("managedByLabel")) setEntries({ "app.kubernetes.io/managed-by": VERSION_LABEL }, [{ group: "", version: "", kind: "", path: "metadata/labels", create: true }])(map, target.file.placeOf(["buildMetadata"]));
+    for (const resource of map.resources) writeOriginNotes(resource, kustomization.buildMetadata);
+    return map.resources;
+  }
+
+  /** Objects of files and kustomizations, in the order in which they are named. */
+  async accumulatePaths(target: Target, paths: readonly string[], gathered: Accumulator, field: string): Promise<void> {
+    for (const [index, path] of paths.entries()) {
+      const place = target.file.placeOf([field, index]);
+      const full = isRemote(path) ? undefined : resolvePath(target.folder, path, place);
+      const entry = full === undefined ? undefined : await this.files.look(full);
+      if (full === undefined || entry === undefined) {
+        if (isRemote(path)) fail(place, `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`);
+        fail(place, `there is no ${full ?? path}`);
+      }
+      if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
+      else this.#appendFile(target, path, full, (await this.readFile(full, place)), place, gathered);
+    }
+  }
+
+  async accumulateComponents(target: Target, gathered: Accumulator): Promise<void> {
+    for (const [index, path] of target.file.kustomization.components.entries()) {
+      const place = target.file.placeOf(["components", index]);
+      if (isRemote(path)) fail(place, `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in`);
+      await this.#accumulateFolder(target, resolvePath(target.folder, path, place), path, place, gathered, true);
+    }
+  }
+
+  /** A file named by a kustomization, as it counts after decryption. */
+  async readFile(path: string, place: Place): Promise<Buffer> {
+    const content = await this.files.read(path);
+    if (content === undefined) return fail(place, `there is no file ${path}`);
+    return this.options.transformFile === undefined ? content : this.options.transformFile(content, path);
+  }
+
+  #appendFile(target: Target, path: string, full: string, content: Buffer, place: Place, gathered: Accumulator): void {
+    const text = decodeUtf8(content);
+    if (text === undefined) return fail(place, `${full} is not text`);
+    for (const resource of resourcesOf(parseDocuments(text, full))) {
+      resource.origin = { path: joinPath(target.originPath, path) };
+      at(resource.place, () => gathered.map.append(resource));
+    }
+  }
+
+  async #accumulateFolder(parent: Target, folder: string, path: string, place: Place, gathered: Accumulator, isComponent: boolean): Promise<void> {
+    if ([...parent.above, parent.folder].includes(folder)) fail(place, `${path} leads back to a kustomization that leads here: ${[...parent.above, parent.folder, folder].join(" → ")}`);
+    const { kustomization } = parent.file;
+    const target = await this.#load(folder, place, { originPath: joinPath(parent.originPath, path), chartNamespace: kustomization.namespace || parent.chartNamespace, above: [...parent.above, parent.folder] });
+    const isKind = target.file.kustomization.kind === "Component";
+    if (isKind !== isComponent) fail(place, isComponent ? `${folder} is no Component; list it below resources` : `${folder} is a Component; list it below components`);
+    // A component sees, and changes, what its parent has gathered so far.
+    if (isComponent) return this.#accumulate(target, gathered);
+    const own = newAccumulator();
+    await this.#accumulate(target, own);
+    at(place, () => {
+      gathered.map.appendAll(own.map.resources);
+      gathered.config = mergeConfigs(gathered.config, own.config);
+      mergeVariables(gathered, own.variables);
+    });
+  }
+
+  async #accumulate(target: Target, gathered: Accumulator): Promise<void> {
+    const { kustomization, placeOf } = target.file;
+    await this.accumulatePaths(target, kustomization.resources, gathered, "resources");
+    gathered.config = mergeConfigs(gathered.config, await this.#steps.configuration(target));
+    await this.#steps.runGenerators(target, gathered);
+    await this.accumulateComponents(target, gathered);
+    await this.#steps.runTransformers(target, gathered);
+    const variables = kustomization.vars.map((variable, index) => ({ ...variable, place: placeOf(["vars", index]) }));
+    bindVariables(gathered.map, variables);
+    mergeVariables(gathered, variables);
+  }
+
+  async #load(folder: string, place: Place, rest: Pick<Target, "originPath" | "chartNamespace" | "above">): Promise<Target> {
+    if (rest.above.length > DEPTH_MAX) fail(place, `kustomizations lie more than ${DEPTH_MAX} deep in each other`);
+    const entry = await this.files.look(folder);
+    if (folder !== "" && entry?.is !== "directory") fail(place, `there is no folder ${folder}`);
+    const [file, ...more] = await findKustomization(this.files, folder);
+    if (file === undefined) return fail(place, `${folder === "" ? "." : folder} has no kustomization.yaml`);
+    if (more.length > 0) fail({ file, line: 1 }, `the folder has several kustomization files: ${[file, ...more].join(", ")}; keep one`);
+    return { folder, file: parseKustomization((await this.files.read(file)) ?? Buffer.alloc(0), file), ...rest };
+  }
+}
+
+export function newAccumulator(): Accumulator {
+  return { map: new ResourceMap(), config: EMPTY_CONFIG, variables: [] };
+}
+
+function mergeVariables(gathered: Accumulator, more: readonly DeclaredVariable[]): void {
+  for (const variable of more) {
+    if (gathered.variables.some((known) => known.name === variable.name)) fail(variable.place, `var ${variable.name} is declared twice`);
+    gathered.variables.push(variable);
+  }
+}
+
+/** Joins as a path is shown: `..` steps stay where nothing is left to go up from. */
+function joinPath(base: string, path: string): string {
+  const parts: string[] = [];
+  for (const part of `${base}/${path}`.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else parts.push(part);
+  }
+  return parts.join("/");
+}

@@ -1,0 +1,43 @@
+/** A JSON object while it is being built. Trees of these belong to one build and are copied before they leave it. */
+export type JsonMap = Record<string, unknown>;
+
+/** Where a value stands inside an object. */
+export type Steps = readonly (string | number)[];
+
+export function isMap(value: unknown): value is JsonMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+/** A scalar as it stands in a file; everything else has no text. */
+export function textOf(value: unknown): string {
+  return isScalar(value) ? String(value) : "";
+}
+
+/** The child map under a key, made when there is none. */
+export function childMap(parent: JsonMap, key: string): JsonMap {
+  const child = parent[key];
+  if (isMap(child)) return child;
+  const made: JsonMap = {};
+  parent[key] = made;
+  return made;
+}
+
+/** A map of scalars as text; what holds no scalar is left out. */
+export function stringMap(value: unknown): Record<string, string> {
+  return isMap(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => isScalar(item)).map(([key, item]) => [key, textOf(item)])) : {};
+}
+
+/** JSON as Go's encoder writes it: keys in byte order, `<`, `>`, `&` and the two line separators escaped. Hashes depend on each byte. */
+export function goJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goJson).join(",")}]`;
+  if (isMap(value)) return `{${Object.keys(value).sort().map((key) => `${goString(key)}:${goJson(value[key])}`).join(",")}}`;
+  return typeof value === "string" ? goString(value) : (JSON.stringify(value) ?? "null");
+}
+
+function goString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

@@ -1,0 +1,70 @@
+import { fail, type Place } from "./kustomize-error.ts";
+
+/** What stands at a path of a commit. */
+export interface FileEntry {
+  readonly is: "file" | "directory";
+  /** Changes exactly when the content does. */
+  readonly id: string;
+}
+
+/** The files of one commit, by path from the repository's root. */
+export interface RepositoryFiles {
+  look(path: string): Promise<FileEntry | undefined>;
+  read(id: string): Promise<Buffer>;
+}
+
+/** What a build has looked at: path → the file's id, `directory`, or `none`. As long as all still hold, its result does. */
+export type FileDependencies = ReadonlyMap<string, string>;
+
+/** Files that remember what was asked of them. */
+export class RecordedFiles {
+  readonly #files: RepositoryFiles;
+  readonly #dependencies = new Map<string, string>();
+
+  constructor(files: RepositoryFiles) {
+    this.#files = files;
+  }
+
+  get dependencies(): FileDependencies {
+    return this.#dependencies;
+  }
+
+  async look(path: string): Promise<FileEntry | undefined> {
+    const entry = await this.#files.look(path);
+    this.#dependencies.set(path, markOf(entry));
+    return entry;
+  }
+
+  /** The content of a file; undefined when there is none at the path. */
+  async read(path: string): Promise<Buffer | undefined> {
+    const entry = await this.look(path);
+    return entry?.is === "file" ? this.#files.read(entry.id) : undefined;
+  }
+}
+
+/** Whether everything a build has looked at is still as it was. */
+export async function stillHolds(files: RepositoryFiles, dependencies: FileDependencies): Promise<boolean> {
+  for (const [path, mark] of dependencies) if (markOf(await files.look(path)) !== mark) return false;
+  return true;
+}
+
+function markOf(entry: FileEntry | undefined): string {
+  return entry === undefined ? "none" : entry.is === "directory" ? "directory" : entry.id;
+}
+
+/** A path as a kustomization writes it, from the repository's root. What leaves the repository is refused. */
+export function resolvePath(folder: string, path: string, at: Place): string {
+  if (path.startsWith("/")) fail(at, `${path} is absolute; paths count from the kustomization's folder`);
+  const parts = folder === "" ? [] : folder.split("/");
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.pop() === undefined) fail(at, `${path} lies outside the repository`);
+  }
+  return parts.join("/");
+}
+
+/** Whether a resource names something on the network rather than in the repository. */
+export function isRemote(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]*::?\/?\/|^git@|^git::|[?&](ref|version|submodules|timeout)=|\.git(\/|$)|^(www\.)?(github|gitlab|bitbucket|codeberg)\.(com|org)[:/]/i.test(path);
+}

@@ -1,0 +1,74 @@
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
+import { fail } from "./kustomize-error.ts";
+import { Resource, type SourceDocument } from "./resource.ts";
+
+/**
+ * The documents of a file, or of text inside one, with the way back to their lines. Values are read as kustomize reads them, which
+ * is not quite how kubectl does: `yes` and `on` are text there. Throws a KustomizeError for bad YAML.
+ */
+export function parseDocuments(text: string, file: string, firstLine = 1): readonly SourceDocument[] {
+  try {
+    return parseYamlDocuments(text, undefined, goYamlSchema).map((document) => ({
+      value: document.value,
+      file,
+      line: document.line + firstLine - 1,
+      lineOf: (steps: Steps) => document.lineOf(steps) + firstLine - 1,
+    }));
+  } catch (error) {
+    if (error instanceof YamlError) return fail({ file, line: error.line + firstLine - 1 }, `YAML: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Objects out of documents: lists are taken apart, empty ones left out; what has no kind or name is refused. */
+export function resourcesOf(documents: readonly SourceDocument[]): Resource[] {
+  const queue: SourceDocument[] = [...documents];
+  const resources: Resource[] = [];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const { value } = next;
+    if (value === null || value === undefined || (isMap(value) && Object.keys(value).length === 0)) continue;
+    if (!isMap(value)) fail(next, "is not an object with apiVersion, kind and metadata");
+    const kind = textOf(value["kind"]);
+    if (kind.endsWith("List") && "items" in value) {
+      // Upstream puts a list's items behind everything else of the file.
+      queue.push(...itemsOf(next, value["items"]));
+      continue;
+    }
+    resources.push(new Resource(checked(next, value), [next]));
+  }
+  return resources;
+}
+
+function itemsOf(list: SourceDocument, items: unknown): readonly SourceDocument[] {
+  if (items === null || items === undefined) return [];
+  if (!Array.isArray(items)) return fail({ file: list.file, line: list.lineOf(["items"]) }, "items must be a list");
+  return items.map((value: unknown, index) => ({ value, file: list.file, line: list.lineOf(["items", index]), lineOf: (steps: Steps) => list.lineOf(["items", index, ...steps]) }));
+}
+
+function checked(document: SourceDocument, value: JsonMap): JsonMap {
+  const kind = textOf(value["kind"]);
+  if (kind === "") fail(document, "has no kind");
+  const metadata = value["metadata"];
+  if (!kind.endsWith("List") && (!isMap(metadata) || textOf(metadata["name"]) === "")) fail({ file: document.file, line: document.lineOf(["metadata"]) }, `${kind} has no metadata.name`);
+  const empty = emptyItem(value);
+  if (empty !== undefined) fail({ file: document.file, line: document.lineOf(empty) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
+  return structuredClone(value);
+}
+
+function emptyItem(value: unknown): Steps | undefined {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      if (item === null) return [index];
+      const inner = emptyItem(item);
+      if (inner !== undefined) return [index, ...inner];
+    }
+  } else if (isMap(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      const inner = emptyItem(item);
+      if (inner !== undefined) return [key, ...inner];
+    }
+  }
+  return undefined;
+}
