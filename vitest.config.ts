@@ -10,6 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "real",
+          globalSetup: "test/kit/provide-kubectl.ts",
           include: ["test/storage/**/*.test.ts", "test/node/**/*.test.ts", "test/clients/**/*.test.ts", "test/e2e/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,

@@ -19,13 +19,15 @@ import type { ServerConfig } from "./config.ts";
 import { createControllers } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import { createGitOps, type GitOps } from "./gitops/gitops.ts";
-import { aborted, raceAbort } from "./lib/abort.ts";
+import { awaitFirstSync } from "./first-sync.ts";
+import { isAbort } from "./lib/abort.ts";
 import { sleep, type Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import type { Logger } from "./lib/log.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
 import type { Random } from "./lib/random.ts";
-import { runServices, service, type Service } from "./lib/service.ts";
+import { service, type Service } from "./lib/service.ts";
+import { ServiceScope } from "./lib/service-scope.ts";
 import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
@@ -50,6 +52,9 @@ export interface EngineParts {
 
 /** A running engine, as its command line sees it. */
 export interface Engine {
+  /** Whether the first commit was healthy when the start ended; `firstSyncHealthy` resolves when it becomes so. */
+  readonly isHealthy: boolean;
+  readonly firstSyncHealthy: Promise<void>;
   readonly gitUrl: string | undefined;
   readonly kubeconfigFile: string;
   readonly statusBranch: string;
@@ -61,26 +66,27 @@ export interface Engine {
 }
 
 const seedFolder = fileURLToPath(new URL("../examples/quickstart", import.meta.url));
-const HEALTHY_WAIT_MS = 180_000;
 
 /**
  * The composition root: opens the store, serves the API, starts controllers, scheduler, Git and the machine's agent, each as a
  * client of the API and of nothing else. Resolves when all is up and the first sync is healthy, or has failed to become so in time.
  */
 export async function startEngine(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
-  const failed = new AbortController();
+  const scope = new ServiceScope(signal);
   try {
-    return await assemble(config, parts, AbortSignal.any([signal, failed.signal]));
+    return await assemble(config, parts, scope);
   } catch (error) {
-    // What runs already must not outlive a start that failed.
-    failed.abort();
+    // What runs already must not outlive a start that failed; and a service's own failure says more than what failed after it.
+    await scope.end();
+    await scope.ended;
     throw error;
   }
 }
 
-async function assemble(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
+async function assemble(config: ServerConfig, parts: EngineParts, scope: ServiceScope): Promise<Engine> {
   const { clock, random, logger, progress } = parts;
   const lock = lockDirectory(config.dataDir);
+  scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
   mkdirSync(serverDir, { recursive: true, mode: 0o700 });
   const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress(defaultRoute()) : config.bindAddress);
@@ -88,17 +94,14 @@ async function assemble(config: ServerConfig, parts: EngineParts, signal: AbortS
   const storage = await during(progress, "open the store", config.datastoreEndpoint ?? "SQLite", () =>
     openStorage({ dataDir: serverDir, endpoint: config.datastoreEndpoint, caFile: config.datastoreCaFile, certFile: config.datastoreCertFile, keyFile: config.datastoreKeyFile }),
   );
+  scope.defer(() => storage.close());
   const store = new ObjectStore({ storage, resources: catalog, clock, logger });
   const metrics = new MetricsRegistry();
-  const services: Service[] = [service("store", (running) => store.run(running)), createCompactor(storage, clock, logger)];
-  const stopEarly = new AbortController();
-  const running = AbortSignal.any([signal, stopEarly.signal]);
-  // The store must run before the API can answer; the rest joins it below.
-  const base = runServices(services, running);
-  base.catch(() => stopEarly.abort());
+  // The store must run before the API can answer, and until nothing asks it any more.
+  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger));
 
   const pki = await ClusterPki.open(path.join(serverDir, "pki"), clock);
-  const { server, port, service: listening } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, running));
+  const { server, port } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
@@ -116,14 +119,10 @@ async function assemble(config: ServerConfig, parts: EngineParts, signal: AbortS
       config: { clusterName: config.clusterName, dataDir: config.dataDir, branch: config.branch, path: config.path, gitPort: config.gitPort, ...(config.repo === undefined ? { seedFolder } : { repo: config.repo }) },
     }),
   );
-  const rest = runServices([listening, ...controlPlane(as, parts, metrics, pki.ca, config), ...gitops.services, ...(config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [])], running);
-  const ended = Promise.all([base, rest.finally(() => stopEarly.abort())]).then(async () => {
-    await storage.close();
-    lock.release();
-  });
-  ended.catch(() => {}); // awaited by the command; a failure during the start is noticed by the steps below
-  await Promise.race([rest, waitUntilUsable(config, parts, gitops, as(GITOPS_USER), running)]);
-  return { gitUrl: gitops.gitUrl, kubeconfigFile, statusBranch: gitops.statusBranch(), applications: () => gitops.applications(), firstService: await firstService(as(GITOPS_USER), running), ended };
+  const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
+  scope.start(...gitops.services, ...controlPlane(as, parts, metrics, pki.ca, config), ...agent);
+  const isHealthy = await waitUntilUsable(config, parts, gitops, as(GITOPS_USER), scope.signal);
+  return { isHealthy, firstSyncHealthy: gitops.firstSyncHealthy, gitUrl: gitops.gitUrl, kubeconfigFile, statusBranch: gitops.statusBranch(), applications: () => gitops.applications(), firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
 }
 
 interface ApiParts {
@@ -133,8 +132,8 @@ interface ApiParts {
   readonly nodeIp: string;
 }
 
-async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, signal: AbortSignal): Promise<{ server: ApiServer; port: number; service: Service }> {
-  await store.ready(signal);
+async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number }> {
+  await store.ready(scope.signal);
   const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, tokenKey: await pki.tokenKey() });
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
@@ -142,11 +141,8 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const authenticator = new Authenticator({ tokens: server.parts.tokens, lookup: tokenLookup(store), joinToken: await pki.joinToken() });
   const listener = await openHttpListener({ server, authenticator, host: config.bindAddress, port: config.apiPort, ca: pki.ca, serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
-  const running = service("api listener", async (running) => {
-    await aborted(running);
-    await listener.close();
-  });
-  return { server, port: listener.port, service: running };
+  scope.defer(() => listener.close());
+  return { server, port: listener.port };
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
@@ -181,7 +177,7 @@ async function agentService(config: ServerConfig, { clock, logger }: EngineParts
   return createAgentProcess(args, path.join(agentDir, "agent.log"), clock, logger);
 }
 
-async function waitUntilUsable(config: ServerConfig, { clock, progress }: EngineParts, gitops: GitOps, client: Client, signal: AbortSignal): Promise<void> {
+async function waitUntilUsable(config: ServerConfig, { clock, progress }: EngineParts, gitops: GitOps, client: Client, signal: AbortSignal): Promise<boolean> {
   if (config.agent) {
     await during(progress, "start the node agent", config.nodeName, async () => {
       for (;;) {
@@ -191,15 +187,7 @@ async function waitUntilUsable(config: ServerConfig, { clock, progress }: Engine
       }
     });
   }
-  const step = progress.step("deploy the repository");
-  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(HEALTHY_WAIT_MS)]);
-  try {
-    await raceAbort(config.agent ? gitops.firstSyncHealthy : Promise.resolve(), giveUp);
-    step.done(`${gitops.applications().length} applications`);
-  } catch {
-    const waiting = gitops.applications().filter((application) => application.health !== "Healthy");
-    step.failed(waiting.map((application) => `${application.name}: ${application.health} ${application.reason}`).join("; ") || "not healthy yet");
-  }
+  return awaitFirstSync({ gitops, progress, clock, awaitHealth: config.agent }, signal);
 }
 
 async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {
@@ -217,7 +205,7 @@ async function during<T>(progress: Progress, title: string, note: string, work: 
     step.done(note);
     return result;
   } catch (error) {
-    step.failed(error instanceof Error ? error.message : String(error));
+    step.failed(isAbort(error) ? "interrupted" : error instanceof Error ? error.message : String(error));
     throw error;
   }
 }

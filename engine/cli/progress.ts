@@ -1,5 +1,7 @@
 import { styleText } from "node:util";
 
+const PLAIN_NOTE_MS = 10_000;
+
 /** Where a long command tells its user what it is doing. */
 export interface Progress {
   /** Begins a step; the previous one must have ended. `done` and `failed` end it, with an optional note. */
@@ -19,6 +21,7 @@ export function createProgress(output: NodeJS.WriteStream, monotonicMs: () => nu
     step(title) {
       const startedMs = monotonicMs();
       let note = "";
+      let toldMs = startedMs;
       const draw = (mark: string, suffix: string) => output.write(`\r\u001b[K${mark} ${title}${suffix}`);
       if (isLive) draw(styleText("yellow", "…"), "");
       const end = (mark: string, colour: "green" | "red", suffix: string) => {
@@ -33,6 +36,11 @@ export function createProgress(output: NodeJS.WriteStream, monotonicMs: () => nu
           if (text === note) return;
           note = text;
           if (isLive) draw(styleText("yellow", "…"), `  ${styleText("dim", text)}`);
+          // In a log, how it goes is worth a line now and then, not at every change.
+          else if (text !== "" && monotonicMs() - toldMs >= PLAIN_NOTE_MS) {
+            toldMs = monotonicMs();
+            output.write(`… ${title}  ${text}  ${seconds(startedMs)}\n`);
+          }
         },
         done: (text = "") => end("✓", "green", text),
         failed: (text) => end("✗", "red", text),

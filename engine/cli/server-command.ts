@@ -21,18 +21,30 @@ export async function runServerCommand(config: ServerConfig): Promise<void> {
     });
   }
   const progress = createProgress(process.stderr, systemClock.monotonic);
-  const engine = await startEngine(config, { clock: systemClock, random: systemRandom, logger: createLogger(config.logLevel, logFile), progress }, stop.signal);
-  if (!stop.signal.aborted) process.stdout.write(renderSummary(config, engine, logFile));
-  await engine.ended;
+  const started = startEngine(config, { clock: systemClock, random: systemRandom, logger: createLogger(config.logLevel, logFile), progress }, stop.signal);
+  // Being told to stop is no failure, at whatever step of the start it comes.
+  const engine = await started.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    return undefined;
+  });
+  if (engine !== undefined) {
+    if (!stop.signal.aborted) process.stdout.write(renderSummary(config, engine, logFile));
+    if (!engine.isHealthy) void announceReady(engine, stop.signal);
+    await engine.ended;
+  }
   process.stderr.write(config.agent ? "mainstay stopped; the pods keep running. Start again to look after them, or remove everything with: npm run reset\n" : "mainstay stopped\n");
 }
 
+async function announceReady({ firstSyncHealthy, applications }: Engine, signal: AbortSignal): Promise<void> {
+  await firstSyncHealthy;
+  if (!signal.aborted) process.stdout.write(`${readyLine(applications())}\n`);
+}
+
 /** What a new user needs next. Its first line is what scripts wait for. */
-export function renderSummary(config: ServerConfig, engine: Pick<Engine, "gitUrl" | "kubeconfigFile" | "statusBranch" | "applications" | "firstService">, logFile: string): string {
+export function renderSummary(config: ServerConfig, engine: Pick<Engine, "isHealthy" | "gitUrl" | "kubeconfigFile" | "statusBranch" | "applications" | "firstService">, logFile: string): string {
   const applications = engine.applications();
-  const healthy = applications.filter((application) => application.health === "Healthy").length;
   const lines = [
-    `mainstay is ready: ${healthy} of ${applications.length} application${applications.length === 1 ? "" : "s"} healthy`,
+    engine.isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`,
     "",
     ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`),
     "",
@@ -54,4 +66,14 @@ export function renderSummary(config: ServerConfig, engine: Pick<Engine, "gitUrl
   }
   lines.push("", "Ctrl-C stops the engine and leaves the pods running.", "");
   return lines.join("\n");
+}
+
+/** Scripts wait for this line, which is printed once and only when everything is healthy. */
+function readyLine(applications: readonly { readonly health: string }[]): string {
+  return `mainstay is ready: ${countHealthy(applications)}`;
+}
+
+function countHealthy(applications: readonly { readonly health: string }[]): string {
+  const healthy = applications.filter((application) => application.health === "Healthy").length;
+  return `${healthy} of ${applications.length} application${applications.length === 1 ? "" : "s"} healthy`;
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../lib/abort.ts";
+import { explainListenError } from "../lib/listen-error.ts";
 import type { Logger } from "../lib/log.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "./native-git.ts";
 
@@ -38,8 +39,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   try {
     await app.listen({ host: options.address, port: options.port });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw new Error(`port ${options.port} on ${options.address} is taken by another program; choose another with --git-port`, { cause: error });
-    throw new Error(`listen on ${options.address}:${options.port} for Git`, { cause: error });
+    throw explainListenError(error, { address: options.address, port: options.port, option: "--git-port" });
   }
   const address = app.server.address();
   return {

@@ -103,7 +103,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     statusBranch: () => reporter.branch ?? `status/${config.clusterName}`,
     applications: () => synchroniser.units.facts(),
     facts: () => reporter.facts(),
-    firstSyncHealthy: whenHealthy(synchroniser, follower),
+    firstSyncHealthy: whenHealthy(synchroniser, follower, reporter),
   };
 }
 
@@ -120,9 +120,11 @@ function socketPath(root: string): string {
   return path.join(root, "hooks.sock");
 }
 
-async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower): Promise<void> {
+async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower, reporter: StatusReporter): Promise<void> {
   await follower.firstLook();
-  const isHealthy = () => synchroniser.state === undefined || (synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.facts().every((app) => app.health === "Healthy"));
+  // A repository that cannot be reached wants something that is not known yet; an empty one wants nothing.
+  const isEmpty = () => synchroniser.state === undefined && reporter.facts().sync.state === "empty";
+  const isHealthy = () => isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.facts().every((app) => app.health === "Healthy"));
   if (isHealthy()) return;
   await new Promise<void>((resolve) => {
     const unsubscribe = synchroniser.subscribe(() => {

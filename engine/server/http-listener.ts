@@ -6,6 +6,7 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
+import { explainListenError } from "../lib/listen-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import { credentialsOf, impersonate, type RawRequest } from "./http/peer.ts";
 import { writeAnswer, type RawResponse } from "./http/response.ts";
@@ -70,7 +71,9 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     active.add(work);
     void work.finally(() => active.delete(work));
   });
-  await app.listen({ host, port: options.port });
+  await app.listen({ host, port: options.port }).catch((error: unknown) => {
+    throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
+  });
   const renewing = renewForever(options, app.server, closing.signal);
   const { port } = app.server.address() as AddressInfo; // it listens on TCP
   logger.info("the API is served", { host, port });

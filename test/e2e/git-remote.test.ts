@@ -151,7 +151,7 @@ describe("the Git server", () => {
     const server = await startGitServer({ root, address: "127.0.0.1", port: 0, logger: silentLogger });
     const running = server.run(stop.signal);
     try {
-      await expect(startGitServer({ root, address: "127.0.0.1", port: server.port, logger: silentLogger })).rejects.toThrow(`port ${server.port} on 127.0.0.1 is taken by another program; choose another with --git-port`);
+      await expect(startGitServer({ root, address: "127.0.0.1", port: server.port, logger: silentLogger })).rejects.toThrow(`port ${server.port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --git-port`);
       const get = async (url: string, headers: Record<string, string> = {}) => (await fetch(`http://127.0.0.1:${server.port}${url}`, { headers })).status;
       expect([await get("/"), await get("/r.git/config"), await get("/r.git/HEAD"), await get("/../x.git/info/refs")]).toEqual([404, 404, 404, 404]);
       expect(await get("/r.git/info/refs?service=git-upload-pack", { origin: "http://evil.example" })).toBe(403);

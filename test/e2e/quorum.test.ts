@@ -1,11 +1,8 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipWithoutEtcd, startEtcd, type EtcdCluster } from "../kit/etcd.ts";
-import type { Host } from "../kit/hosts.ts";
-import { eventually, exec, kubectl, makeDataDir, startMainstay, type Mainstay } from "../kit/mainstay.ts";
-
-/** This machine itself: the control plane alone needs no network of its own. */
-const here: Host = { name: "here", address: "127.0.0.1", enter: ["env"], exec: (command, ...args) => exec(command, ...args), setLink: async () => {} };
+import { thisMachine as here } from "../kit/hosts.ts";
+import { eventually, kubectl, makeDataDir, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 describe.skipIf(skipWithoutEtcd())("a control plane over three etcd members", () => {
   let etcd: EtcdCluster;

@@ -21,6 +21,15 @@ export interface Fabric {
   destroy(): Promise<void>;
 }
 
+/** The machine that runs the tests: enough for a control plane, which listens on loopback only. */
+export const thisMachine: Host = {
+  name: "here",
+  address: "127.0.0.1",
+  enter: ["env"],
+  exec: async (command, ...args) => (await run(command, args, { maxBuffer: 64 << 20 })).stdout,
+  setLink: () => Promise.reject(new Error("the network of this machine is not the test's to cut")),
+};
+
 /**
  * Builds `count` hosts attached to one switch, each with its own loopback, routes, rules and conntrack.
  * `ip netns exec` would hide the cgroup file systems, so commands are run through `nsenter --net`.

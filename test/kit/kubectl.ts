@@ -26,8 +26,8 @@ const CACHE = path.join(os.tmpdir(), "mainstay-test-kubectl");
 
 /** The kubectl of this machine, when it is new enough, and Debian's newest, unpacked beside the system, when a mirror can be reached. */
 export async function findKubectls(): Promise<readonly Kubectl[]> {
-  const found = [await inspect("kubectl"), await newestFromDebian()];
-  return found.filter((kubectl): kubectl is Kubectl => kubectl !== undefined && Number(kubectl.version.split(".")[1]) >= OLDEST_MINOR);
+  const found = [await inspect("kubectl"), await newestFromDebian()].filter((kubectl): kubectl is Kubectl => kubectl !== undefined && Number(kubectl.version.split(".")[1]) >= OLDEST_MINOR);
+  return found.filter((kubectl, index) => found.findIndex(({ version }) => version === kubectl.version) === index);
 }
 
 /** Runs kubectl with a kubeconfig and a home of its own; a failure is a result, not an error. */

@@ -1,0 +1,210 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import net, { type AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { thisMachine } from "../kit/hosts.ts";
+import { eventually, kubectl, requireRoot, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { configMapYaml } from "../kit/git.ts";
+
+const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
+const BARE = ["--no-agent", "--api-port", "0", "--git-port", "0"];
+
+let folder: string;
+let dataDir: string;
+const running: Mainstay[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "ms-"));
+  dataDir = path.join(folder, "d");
+  mkdirSync(dataDir);
+});
+afterEach(async () => {
+  for (const mainstay of running.splice(0)) await mainstay.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(args: readonly string[] = []): Promise<Mainstay> {
+  const mainstay = await startMainstay(thisMachine, dataDir, [...BARE, ...args]);
+  running.push(mainstay);
+  return mainstay;
+}
+
+/** Runs a server until it ends by itself or has printed `until`, and is then told to stop. */
+async function run(args: readonly string[], until?: RegExp): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "server", "--data-dir", dataDir, ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let isTold = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (isTold || until?.test(output) !== true) return;
+      isTold = true; // a second Ctrl-C would mean: at once
+      child.kill("SIGINT");
+    });
+  }
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, output };
+}
+
+async function withTakenPort<T>(use: (port: number) => Promise<T>): Promise<T> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await use((server.address() as AddressInfo).port);
+  } finally {
+    server.close();
+  }
+}
+
+const git = (cwd: string, ...args: string[]) => execFileSync("git", ["-C", cwd, "-c", "user.name=Ada", "-c", "user.email=ada@example.org", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+/** A bare repository with one commit, as a forge would hold it, and a clone of it. */
+function createRemote(name = "remote.git"): { readonly bare: string; readonly clone: string } {
+  const bare = path.join(folder, name);
+  const clone = path.join(folder, "clone");
+  execFileSync("git", ["init", "-q", "--bare", "-b", "main", bare]);
+  execFileSync("git", ["clone", "-q", bare, clone], { stdio: "ignore" });
+  commit(clone, { "a.yaml": configMapYaml("a") });
+  return { bare, clone };
+}
+
+function commit(clone: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(clone, name), text);
+  git(clone, "add", "-A");
+  git(clone, "commit", "-q", "-m", Object.keys(files).join(", "));
+  git(clone, "push", "-q", "origin", "HEAD:main");
+}
+
+describe("a server that cannot start", () => {
+  it("names the port of the API that is taken, and the option", async () => {
+    await withTakenPort(async (port) => {
+      const { code, output } = await run(["--api-port", String(port)]);
+      expect(code).toBe(1);
+      expect(output).toContain(`port ${port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --api-port`);
+    });
+    expect((await run([], /^mainstay is ready/m)).code).toBe(0);
+  });
+
+  it("names the port of Git that is taken, and the option", async () => {
+    await withTakenPort(async (port) => {
+      const { code, output } = await run(["--git-port", String(port)]);
+      expect(code).toBe(1);
+      expect(output).toContain(`port ${port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --git-port`);
+    });
+  });
+
+  it("names an address that this machine does not have", async () => {
+    const { code, output } = await run(["--bind-address", "192.0.2.77"]);
+    expect(code).toBe(1);
+    expect(output).toContain("192.0.2.77 is no address of this machine; choose one of its own with --bind-address");
+  });
+
+  it.each([
+    [["--api-port", "70000"], '--api-port "70000": must be a port number'],
+    [["--cluster-name", "Not_Good"], '--cluster-name "Not_Good": must consist of'],
+    [["--service-cidr", "10.0.0.0"], '--service-cidr "10.0.0.0": must be an IPv4 range'],
+    [["--no-such-option"], "unknown option '--no-such-option'"],
+  ])("refuses %j as wrong usage, before it touches anything", async (args, message) => {
+    const { code, output } = await run(args);
+    expect(code).toBe(2);
+    expect(output).toContain(message);
+  });
+
+  it("refuses a data directory that another one uses, by its process", async () => {
+    const first = await start();
+    const { code, output } = await run([]);
+    expect(code).toBe(1);
+    expect(output).toContain(`${dataDir} is in use by another Mainstay (process ${first.process.pid})`);
+  });
+});
+
+describe("a start", () => {
+  it("that is interrupted ends at once, without an error, and can be repeated", async () => {
+    const { code, output } = await run([], /open the store/);
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).not.toMatch(/error|abort/i);
+    expect((await run([], /^mainstay is ready/m)).output).toContain("mainstay stopped");
+  });
+
+  it.each([
+    ["a file path", (missing: string) => path.join(missing, "none.git"), /none\.git.*does not|not.*repository|no such/i],
+    ["HTTPS", () => "https://127.0.0.1:1/team/cluster.git", /127\.0\.0\.1:1/],
+    ["SSH", () => "ssh://git@127.0.0.1:1/team/cluster.git", /ssh: connect to host 127\.0\.0\.1 port 1: Connection refused/],
+  ])("with a remote over %s that cannot be reached says so, and that it is tried again", async (_name, url, message) => {
+    const { code, output } = await run(["--repo", url(folder)], /^mainstay is running, not yet ready/m);
+    expect(code).toBe(0);
+    expect(output).toMatch(/✗ deploy the repository/);
+    expect(output).toMatch(message);
+    expect(output).toContain("it is tried again");
+  });
+
+  it("whose remote comes back follows it, and says then that it is ready", async () => {
+    const { bare } = createRemote("away.git");
+    const url = path.join(folder, "later.git");
+    const child = run(["--repo", url], /^mainstay is ready: 1 of 1 application healthy/m);
+    await eventually(() => thisMachine.exec("cat", path.join(dataDir, "mainstay.log")), (text) => text.includes("later.git"), 20_000);
+    execFileSync("mv", [bare, url]);
+    expect((await child).code).toBe(0);
+  });
+
+  it("with a commit that cannot be applied says where the mistake is", async () => {
+    const { bare, clone } = createRemote();
+    commit(clone, { "b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: 5\n" });
+    const { output } = await run(["--repo", bare], /^mainstay is running, not yet ready/m);
+    expect(output).toMatch(/✗ deploy the repository {2}commit [0-9a-f]{10} is rejected: b\.yaml:4 data: must be an object/);
+  });
+});
+
+describe("a status branch that someone else wrote to", () => {
+  it("is taken over: their commit stays in its history, and the page tells the truth again", async () => {
+    const { bare, clone } = createRemote();
+    await start(["--repo", bare]);
+    const fetch = () => git(clone, "fetch", "-q", "origin", "+refs/heads/status/local:refs/remotes/origin/status/local");
+    await eventually(async () => (fetch(), git(clone, "show", "origin/status/local:README.md")), (text) => text.includes("Healthy"), 30_000);
+    git(clone, "worktree", "add", "-q", "-B", "status/local", path.join(folder, "status"), "origin/status/local");
+    const status = path.join(folder, "status");
+    writeFileSync(path.join(status, "README.md"), "all is well, believe me\n");
+    git(status, "commit", "-q", "-am", "a foreign hand");
+    git(status, "push", "-q", "--force", "origin", "status/local");
+    const foreign = git(status, "rev-parse", "HEAD").trim();
+    commit(clone, { "c.yaml": configMapYaml("c") });
+    const page = await eventually(async () => (fetch(), git(clone, "show", "origin/status/local:README.md")), (text) => text.includes('"c.yaml"') || text.includes("c.yaml"), 60_000);
+    expect(page).not.toContain("believe me");
+    expect(git(clone, "merge-base", "--is-ancestor", foreign, "origin/status/local")).toBe("");
+  });
+});
+
+describe.skipIf(!requireRoot())("a full disk under the whole server", () => {
+  it("refuses writes with the reason, goes on reading, loses nothing acknowledged, and recovers", async () => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", dataDir]);
+    try {
+      const server = await start();
+      const create = (name: string) => kubectl(thisMachine, server, "create", "configmap", name, `--from-literal=key=${"x".repeat(20_000)}`).then(() => name, (error: Error) => error);
+      const ballast = path.join(dataDir, "ballast");
+      execFileSync("sh", ["-c", `dd if=/dev/zero of=${ballast} bs=64k 2>/dev/null || true`]);
+      const created: string[] = [];
+      let refusal: Error | undefined;
+      for (let index = 0; index < 60 && refusal === undefined; index++) {
+        const result = await create(`full-${index}`);
+        if (typeof result === "string") created.push(result);
+        else refusal = result;
+      }
+      expect(refusal?.message).toMatch(/full/i);
+      expect((await kubectl(thisMachine, server, "get", "configmaps", "-o", "name")).match(/full-/g)?.length ?? 0).toBe(created.length);
+      rmSync(ballast);
+      await eventually(() => create("after"), (result) => result === "after", 30_000);
+      await server.kill();
+      const again = await start();
+      const names = await kubectl(thisMachine, again, "get", "configmaps", "-o", "name");
+      for (const name of [...created, "after"]) expect(names).toContain(`configmap/${name}\n`);
+      await again.kill();
+    } finally {
+      for (const mainstay of running.splice(0)) await mainstay.kill();
+      execFileSync("umount", [dataDir]);
+    }
+  });
+});
