@@ -22,6 +22,7 @@ export interface ServerConfig {
   readonly datastoreKeyFile: string | undefined;
   readonly containerRuntimeEndpoint: string | undefined;
   readonly agent: boolean;
+  readonly git: boolean;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -53,14 +54,21 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "datastoreKeyFile", flags: "--datastore-keyfile <file>", description: "client key for etcd" },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
   { key: "agent", flags: "--no-agent", description: "run the control plane only: this machine runs no pods" },
+  { key: "git", flags: "--no-git", description: "host and follow no repository: what runs is what the API is told" },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
 ];
 
-/** The environment variable of an option: `apiPort` is MAINSTAY_API_PORT. */
-export function environmentName(key: string): string {
-  return `MAINSTAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+/** The environment variable of an option: `--api-port` is MAINSTAY_API_PORT, `--no-agent` is MAINSTAY_NO_AGENT. */
+export function environmentName({ key, flags }: Pick<OptionRow, "key" | "flags">): string {
+  const name = key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+  return isSwitch({ flags }) ? `MAINSTAY_NO_${name}` : `MAINSTAY_${name}`;
+}
+
+/** What is on unless it is switched off. */
+function isSwitch({ flags }: Pick<OptionRow, "flags">): boolean {
+  return flags.startsWith("--no-");
 }
 
 /**
@@ -70,10 +78,10 @@ export function environmentName(key: string): string {
 export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string | undefined>>): ServerConfig {
   const config: Record<string, unknown> = {};
   for (const row of serverOptions) {
-    const variable = environmentName(row.key);
-    if (row.key === "agent") {
-      // The one negative flag: commander gives false for --no-agent; MAINSTAY_NO_AGENT=true says the same.
-      config["agent"] = flags["agent"] !== false && environment["MAINSTAY_NO_AGENT"] !== "true" && environment[variable] !== "false";
+    const variable = environmentName(row);
+    if (isSwitch(row)) {
+      // commander gives false for --no-agent; MAINSTAY_NO_AGENT=true says the same.
+      config[row.key] = flags[row.key] !== false && environment[variable] !== "true";
       continue;
     }
     const flag = flags[row.key];
@@ -81,6 +89,7 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
     const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
   }
+  if (config["git"] === false && config["repo"] !== undefined) throw new UsageError("--repo and --no-git exclude each other: leave one of them out");
   // The table holds a row for every key of ServerConfig, which a test checks.
   return config as unknown as ServerConfig;
 }

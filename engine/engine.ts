@@ -52,13 +52,11 @@ export interface EngineParts {
 
 /** A running engine, as its command line sees it. */
 export interface Engine {
-  /** Whether the first commit was healthy when the start ended; `firstSyncHealthy` resolves when it becomes so. */
+  /** Whether the first commit was healthy when the start ended; the Git part's `firstSyncHealthy` resolves when it becomes so. */
   readonly isHealthy: boolean;
-  readonly firstSyncHealthy: Promise<void>;
-  readonly gitUrl: string | undefined;
+  /** Undefined with --no-git. */
+  readonly gitops: Pick<GitOps, "gitUrl" | "statusBranch" | "applications" | "firstSyncHealthy"> | undefined;
   readonly kubeconfigFile: string;
-  readonly statusBranch: string;
-  readonly applications: GitOps["applications"];
   /** Address of the first Service that was deployed, for the user to try. */
   readonly firstService: string | undefined;
   /** Resolves when everything has ended after the signal; rejects when a part failed. */
@@ -110,19 +108,19 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port });
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
-  const gitops = await during(progress, config.repo === undefined ? "host the Git repository" : "follow the Git repository", config.repo ?? `port ${config.gitPort}`, () =>
-    createGitOps({
-      client: as(GITOPS_USER),
-      clock,
-      random,
-      logger,
-      config: { clusterName: config.clusterName, dataDir: config.dataDir, branch: config.branch, path: config.path, gitPort: config.gitPort, ...(config.repo === undefined ? { seedFolder } : { repo: config.repo }) },
-    }),
-  );
+  const gitops = config.git ? await openGitOps(config, parts, as(GITOPS_USER)) : undefined;
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
-  scope.start(...gitops.services, ...controlPlane(as, parts, metrics, pki.ca, config), ...agent);
-  const isHealthy = await waitUntilUsable(config, parts, gitops, as(GITOPS_USER), scope.signal);
-  return { isHealthy, firstSyncHealthy: gitops.firstSyncHealthy, gitUrl: gitops.gitUrl, kubeconfigFile, statusBranch: gitops.statusBranch(), applications: () => gitops.applications(), firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+  scope.start(...(gitops?.services ?? []), ...controlPlane(as, parts, metrics, pki.ca, config), ...agent);
+  if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
+  const isHealthy = gitops === undefined || (await awaitFirstSync({ gitops, progress, clock, awaitHealth: config.agent }, scope.signal));
+  return { isHealthy, gitops, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+}
+
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
+  const { clusterName, dataDir, branch, path, gitPort, repo } = config;
+  return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
+    createGitOps({ client, clock, random, logger, config: { clusterName, dataDir, branch, path, gitPort, ...(repo === undefined ? { seedFolder } : { repo }) } }),
+  );
 }
 
 interface ApiParts {
@@ -177,17 +175,14 @@ async function agentService(config: ServerConfig, { clock, logger }: EngineParts
   return createAgentProcess(args, path.join(agentDir, "agent.log"), clock, logger);
 }
 
-async function waitUntilUsable(config: ServerConfig, { clock, progress }: EngineParts, gitops: GitOps, client: Client, signal: AbortSignal): Promise<boolean> {
-  if (config.agent) {
-    await during(progress, "start the node agent", config.nodeName, async () => {
-      for (;;) {
-        const node = await client.for(nodeResource).get("", config.nodeName).catch(() => undefined);
-        if (node?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true) return;
-        await sleep(clock, 100, signal);
-      }
-    });
-  }
-  return awaitFirstSync({ gitops, progress, clock, awaitHealth: config.agent }, signal);
+async function awaitNode(config: ServerConfig, { clock, progress }: EngineParts, client: Client, signal: AbortSignal): Promise<void> {
+  await during(progress, "start the node agent", config.nodeName, async () => {
+    for (;;) {
+      const node = await client.for(nodeResource).get("", config.nodeName).catch(() => undefined);
+      if (node?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true) return;
+      await sleep(clock, 100, signal);
+    }
+  });
 }
 
 async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {

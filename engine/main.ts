@@ -13,7 +13,7 @@ const program = new Command("mainstay")
 
 const server = program.command("server").description("run the cluster: API, store, controllers, scheduler, Git, and this machine's node agent");
 for (const row of serverOptions) {
-  server.option(row.flags, `${row.description} [${row.key === "agent" ? "MAINSTAY_NO_AGENT" : environmentName(row.key)}]${row.default === undefined ? "" : ` (default: ${row.default})`}`);
+  server.option(row.flags, `${row.description} [${environmentName(row)}]${row.default === undefined ? "" : ` (default: ${row.default})`}`);
 }
 server.option("--no-install", "refuse to install missing packages; print the command that would [MAINSTAY_NO_INSTALL]");
 server.action(async (flags: Record<string, unknown>) => {

@@ -25,8 +25,8 @@ child.on("error", (error) => {
 child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + 15));
 
 function needsOf([command, ...options]) {
-  const runsPods = !options.includes("--no-agent") && process.env.MAINSTAY_NO_AGENT !== "true";
-  if (command === "server") return runsPods ? [...serverNeeds, ...agentNeeds] : serverNeeds;
+  const has = (part) => !options.includes(`--no-${part}`) && process.env[`MAINSTAY_NO_${part.toUpperCase()}`] !== "true";
+  if (command === "server") return [...(has("git") ? serverNeeds : []), ...(has("agent") ? agentNeeds : [])];
   if (command === "agent") return agentNeeds;
   if (command === "--script") return [...serverNeeds, ...agentNeeds];
   return [];

@@ -29,43 +29,47 @@ export async function runServerCommand(config: ServerConfig): Promise<void> {
   });
   if (engine !== undefined) {
     if (!stop.signal.aborted) process.stdout.write(renderSummary(config, engine, logFile));
-    if (!engine.isHealthy) void announceReady(engine, stop.signal);
+    if (!engine.isHealthy && engine.gitops !== undefined) void announceReady(engine.gitops, stop.signal);
     await engine.ended;
   }
   process.stderr.write(config.agent ? "mainstay stopped; the pods keep running. Start again to look after them, or remove everything with: npm run reset\n" : "mainstay stopped\n");
 }
 
-async function announceReady({ firstSyncHealthy, applications }: Engine, signal: AbortSignal): Promise<void> {
-  await firstSyncHealthy;
-  if (!signal.aborted) process.stdout.write(`${readyLine(applications())}\n`);
+async function announceReady(gitops: NonNullable<Engine["gitops"]>, signal: AbortSignal): Promise<void> {
+  await gitops.firstSyncHealthy;
+  if (!signal.aborted) process.stdout.write(`${readyLine(gitops.applications())}\n`);
 }
 
 /** What a new user needs next. Its first line is what scripts wait for. */
-export function renderSummary(config: ServerConfig, engine: Pick<Engine, "isHealthy" | "gitUrl" | "kubeconfigFile" | "statusBranch" | "applications" | "firstService">, logFile: string): string {
-  const applications = engine.applications();
-  const lines = [
-    engine.isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`,
+export function renderSummary(config: Pick<ServerConfig, "repo" | "branch">, engine: Pick<Engine, "isHealthy" | "gitops" | "kubeconfigFile" | "firstService">, logFile: string): string {
+  const { gitops, isHealthy, firstService, kubeconfigFile } = engine;
+  const applications = gitops?.applications() ?? [];
+  const heading = gitops === undefined ? "mainstay is ready: the API is served; no repository is followed" : isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`;
+  return [
+    heading,
     "",
     ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`),
-    "",
-    ...(engine.firstService === undefined ? [] : [`  Service        curl http://${engine.firstService}`]),
-    ...(engine.gitUrl === undefined ? [`  Repository     ${config.repo} (branch ${config.branch})`] : [`  Repository     ${engine.gitUrl}`]),
-    `  Status branch  ${engine.statusBranch}`,
-    `  Kubeconfig     ${engine.kubeconfigFile}`,
+    ...(applications.length === 0 ? [] : [""]),
+    ...(firstService === undefined ? [] : [`  Service        curl http://${firstService}`]),
+    ...(gitops === undefined ? [] : [`  Repository     ${gitops.gitUrl ?? `${config.repo} (branch ${config.branch})`}`, `  Status branch  ${gitops.statusBranch()}`]),
+    `  Kubeconfig     ${kubeconfigFile}`,
     `  Log            ${logFile}`,
+    ...(gitops?.gitUrl === undefined ? [] : suggestions(gitops.gitUrl, gitops.statusBranch(), kubeconfigFile)),
+    "",
+    "Ctrl-C stops the engine and leaves the pods running.",
+    "",
+  ].join("\n");
+}
+
+function suggestions(gitUrl: string, statusBranch: string, kubeconfigFile: string): readonly string[] {
+  return [
+    "",
+    "Try:",
+    `  git clone ${gitUrl} && cd ${path.basename(gitUrl, ".git")}`,
+    `  sed -i 's/replicas: 3/replicas: 5/' apps/web/deployment.yaml && git commit -am "scale web to 5" && git push`,
+    `  git fetch && git show origin/${statusBranch}:README.md`,
+    `  kubectl --kubeconfig ${kubeconfigFile} get pods -A`,
   ];
-  if (engine.gitUrl !== undefined) {
-    lines.push(
-      "",
-      "Try:",
-      `  git clone ${engine.gitUrl} && cd ${path.basename(engine.gitUrl, ".git")}`,
-      `  sed -i 's/replicas: 3/replicas: 5/' apps/web/deployment.yaml && git commit -am "scale web to 5" && git push`,
-      `  git fetch && git show origin/${engine.statusBranch}:README.md`,
-      `  kubectl --kubeconfig ${engine.kubeconfigFile} get pods -A`,
-    );
-  }
-  lines.push("", "Ctrl-C stops the engine and leaves the pods running.", "");
-  return lines.join("\n");
 }
 
 /** Scripts wait for this line, which is printed once and only when everything is healthy. */

@@ -3,7 +3,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { CommitInfo } from "./git-source.ts";
-import type { ParsedObject, Place } from "./parse-manifests.ts";
+import type { LocateField, ParsedObject, Place } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
@@ -27,6 +27,8 @@ export interface DesiredObject {
   readonly line: number;
   readonly blob: string;
   readonly place: Place;
+  /** Where each field was written, when that is not simply a line of `file`. */
+  readonly locate?: LocateField;
   readonly resource: ResourceDefinition;
   /** The intent that is applied, with namespace, label and annotation. Frozen. */
   readonly object: KubeObject;
@@ -62,6 +64,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
   return {
     identity: identityOf(resource.group, resource.kind, namespace, metadata.name ?? ""),
     unit: unit.name, file, line: parsed.line, blob, place: parsed.place, resource,
+    ...(parsed.locate === undefined ? {} : { locate: parsed.locate }),
     object: deepFreeze(intent),
     digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64"),
   };

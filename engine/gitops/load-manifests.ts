@@ -3,18 +3,22 @@ import { BoundedCache } from "./bounded-cache.ts";
 import { isProblem, toDesiredObject, type DesiredObject, type DesiredState } from "./desired-state.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "./git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
+import { KUSTOMIZATION_FILES } from "./kustomize/kustomization.ts";
+import type { RepositoryFiles } from "./kustomize/repository-files.ts";
+import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { parseManifests, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
+import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
 import { DEFAULT_PARENTS, resolveUnits, type Unit } from "./resolve-units.ts";
 import { ServedKinds } from "./served-kinds.ts";
+import { treeFiles } from "./tree-files.ts";
 
 const IGNORE_FILE = ".mainstayignore";
-/** Folders below folders; deeper ones are an accident or an attack. */
-const DEPTH_MAX = 32;
 const TREES_KEPT = 20_000;
 const FILES_KEPT = 100_000;
 const UNITS_KEPT = 5_000;
+const LISTINGS_KEPT = 5_000;
 const BLOBS_PER_READ = 512;
 
 export interface ManifestLoaderOptions {
@@ -29,11 +33,7 @@ export interface LoadCounters {
   treesRead: number;
   blobsRead: number;
   filesParsed: number;
-}
-
-interface FileRef {
-  readonly path: string;
-  readonly blob: string;
+  foldersRendered: number;
 }
 
 /** Everything a unit's folder holds, kept by the tree's id. */
@@ -43,24 +43,43 @@ interface UnitContent {
   readonly notices: readonly string[];
 }
 
-interface FolderListing {
-  readonly files: FileRef[];
-  readonly problems: Problem[];
-  readonly notices: string[];
+/** What the units of one commit are made from. */
+interface UnitsRequest {
+  readonly objects: GitObjects;
+  readonly units: readonly Unit[];
+  readonly treeOf: (unit: Unit) => string;
+  readonly prefix: string;
+  readonly isIgnored: IgnoreRule;
+  readonly ignoreId: string;
+  /** All files of the commit: a kustomization may use any of them. */
+  readonly files: RepositoryFiles;
+}
+
+/** A unit before its plain files are parsed. */
+interface UnitDraft {
+  readonly unit: Unit;
+  readonly listing: FolderListing;
+  readonly rendered: readonly RenderedFolder[];
+  readonly files: readonly FileRef[];
+  /** Equal for equal content. */
+  readonly key: string;
 }
 
 /** Reads commits into desired state. Equal trees and blobs are read and parsed once, whichever commit they come from. */
 export class ManifestLoader {
-  readonly counters: LoadCounters = { treesRead: 0, blobsRead: 0, filesParsed: 0 };
+  readonly counters: LoadCounters = { treesRead: 0, blobsRead: 0, filesParsed: 0, foldersRendered: 0 };
   readonly kinds: ServedKinds;
   readonly #options: ManifestLoaderOptions;
   readonly #trees = new BoundedCache<readonly TreeEntry[]>(TREES_KEPT);
   readonly #files = new BoundedCache<ParsedFile>(FILES_KEPT);
   readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
+  readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
+  readonly #renderer: FolderRenderer;
 
   constructor(options: ManifestLoaderOptions) {
     this.#options = options;
     this.kinds = new ServedKinds(options.catalog);
+    this.#renderer = new FolderRenderer(this.kinds);
   }
 
   /** What counts as long as nothing has been pushed. */
@@ -80,7 +99,14 @@ export class ManifestLoader {
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const folders = await this.#folders(objects, root, config, isIgnored);
     const resolved = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
-    const contents = await this.#contents(objects, resolved.units, (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root, prefix, isIgnored, ignoreEntry?.id ?? "");
+    const request: UnitsRequest = {
+      objects, prefix, isIgnored,
+      units: resolved.units,
+      treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
+      ignoreId: ignoreEntry?.id ?? "",
+      files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
+    };
+    const contents = await this.#contents(request);
     const all = contents.flatMap((content) => content.objects);
     return {
       commit, config,
@@ -123,43 +149,33 @@ export class ManifestLoader {
     return found;
   }
 
-  /** Lists what is new, reads all new blobs together, then puts units together out of parsed files. */
-  async #contents(objects: GitObjects, units: readonly Unit[], treeOf: (unit: Unit) => string, prefix: string, isIgnored: IgnoreRule, ignoreId: string): Promise<readonly UnitContent[]> {
-    const keyOf = (unit: Unit) => [treeOf(unit), prefix, ignoreId, unit.name, unit.path, unit.namespace ?? ""].join(" ");
-    const known = new Map(units.map((unit) => [unit, this.#units.get(keyOf(unit))]));
-    const listings = new Map<Unit, FolderListing>();
-    for (const unit of units) {
-      if (known.get(unit) !== undefined) continue;
-      const listing: FolderListing = { files: [], problems: [], notices: [] };
-      await this.#listFolder(objects, treeOf(unit), unit.path, prefix, isIgnored, 0, listing);
-      listings.set(unit, listing);
-    }
-    const parsed = await this.#parseBlobs(objects, [...listings.values()].flatMap((listing) => listing.files.map((file) => file.blob)));
-    return units.map((unit) => {
-      const listing = listings.get(unit);
-      if (listing === undefined) return known.get(unit) ?? { objects: [], problems: [], notices: [] };
-      const content = assembleUnit(unit, listing, parsed);
-      this.#units.set(keyOf(unit), content);
-      return content;
-    });
+  /** Renders and lists what is new, reads all new blobs together, then puts units together out of parsed files. */
+  async #contents(request: UnitsRequest): Promise<readonly UnitContent[]> {
+    const { units } = request;
+    const drafts: UnitDraft[] = [];
+    for (const unit of units) drafts.push(await this.#draft(unit, request));
+    const missing = drafts.filter((draft) => this.#units.get(draft.key) === undefined);
+    const parsed = await this.#parseBlobs(request.objects, missing.flatMap((draft) => draft.files.map((file) => file.blob)));
+    for (const draft of missing) this.#units.set(draft.key, assembleUnit(draft, parsed));
+    // A repository with more units than are kept still gets all of them.
+    return drafts.map((draft) => this.#units.get(draft.key) ?? assembleUnit(draft, parsed));
   }
 
-  async #listFolder(objects: GitObjects, tree: string, path: string, prefix: string, isIgnored: IgnoreRule, depth: number, out: FolderListing): Promise<void> {
-    const full = (name: string) => `${prefix}${path === "" ? name : `${path}/${name}`}`;
-    if (depth > DEPTH_MAX) return void out.problems.push({ file: `${prefix}${path}`, line: 1, message: `lies deeper than ${DEPTH_MAX} folders` });
-    const entries = await this.#tree(objects, tree);
-    if (entries.some((entry) => entry.name === "Chart.yaml" && entry.is === "file")) return void out.notices.push(`${full("Chart.yaml")}: Helm charts are not rendered yet, the folder is left out`);
-    for (const entry of entries) {
-      const child = path === "" ? entry.name : `${path}/${entry.name}`;
-      const problem = (message: string) => void out.problems.push({ file: full(entry.name), line: 1, message });
-      if (!isSafeName(entry.name)) problem("the tree holds a name that leaves its folder; the commit was made by a broken or hostile program");
-      else if (entry.name.startsWith(".") || (path === "" && entry.name === CONFIG_FILE) || isIgnored(child, entry.is === "directory")) continue;
-      else if (entry.is === "directory") await this.#listFolder(objects, entry.id, child, prefix, isIgnored, depth + 1, out);
-      else if (entry.is === "symlink") problem("symbolic links are not followed; commit the file itself, or list the link in .mainstayignore");
-      else if (entry.is === "submodule") problem("submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore");
-      else if (/^kustomization(\.ya?ml)?$/i.test(entry.name)) problem("kustomization files are not rendered yet; commit the rendered manifests");
-      else if (isManifestName(entry.name)) out.files.push({ path: full(entry.name), blob: entry.id });
-    }
+  async #draft(unit: Unit, request: UnitsRequest): Promise<UnitDraft> {
+    const { prefix, isIgnored, objects, files, ignoreId, treeOf } = request;
+    const tree = treeOf(unit);
+    const place = [tree, prefix, ignoreId, unit.path].join(" ");
+    let listing = this.#listings.get(place);
+    if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
+    const key = [place, unit.name, unit.namespace ?? ""].join(" ");
+    if (listing.kustomizations.length === 0) return { unit, listing, key, rendered: [], files: listing.files };
+    const all: RenderedFolder[] = [];
+    for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, ""));
+    this.counters.foldersRendered = this.#renderer.rendered;
+    const rendered = outermost(listing.kustomizations, all);
+    // A file that a kustomization has taken is not applied by itself as well.
+    const taken = new Set(rendered.flatMap((folder) => [...folder.dependencies.keys()]));
+    return { unit, listing, rendered, key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`, files: listing.files.filter((file) => !taken.has(file.path)) };
   }
 
   async #parseBlobs(objects: GitObjects, ids: readonly string[]): Promise<ReadonlyMap<string, ParsedFile>> {
@@ -223,19 +239,29 @@ export class ManifestLoader {
   }
 }
 
-function assembleUnit(unit: Unit, listing: FolderListing, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
+/** Kustomizations that no other one of the unit uses: bases and components are not deployed by themselves. */
+function outermost(folders: readonly string[], all: readonly RenderedFolder[]): readonly RenderedFolder[] {
+  return all.filter((rendered, index) => {
+    const folder = folders[index] ?? "";
+    const isUsed = all.some((other) => other !== rendered && KUSTOMIZATION_FILES.some((name) => !["none", undefined].includes(other.dependencies.get(folder === "" ? name : `${folder}/${name}`))));
+    return !isUsed && !rendered.isComponent;
+  });
+}
+
+function assembleUnit({ unit, listing, rendered, files }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
   const objects: DesiredObject[] = [];
   const problems: Problem[] = [...listing.problems];
-  const notices: string[] = [...listing.notices];
-  for (const { path, blob } of listing.files) {
+  const notices: string[] = [...listing.notices, ...listing.charts.map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: Helm charts are not rendered yet, the folder is left out`)];
+  const add = (desired: DesiredObject | Problem) => void (isProblem(desired) ? problems.push(desired) : objects.push(desired));
+  for (const { path, blob } of files) {
     const file = parsed.get(blob);
     problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
     notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
-    for (const parsedObject of file?.objects ?? []) {
-      const desired = toDesiredObject(parsedObject, unit, path, blob);
-      if (isProblem(desired)) problems.push(desired);
-      else objects.push(desired);
-    }
+    for (const parsedObject of file?.objects ?? []) add(toDesiredObject(parsedObject, unit, path, blob));
+  }
+  for (const folder of rendered) {
+    problems.push(...folder.problems);
+    for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
   return { objects, problems, notices };
 }
@@ -255,14 +281,6 @@ function findDuplicates(objects: readonly DesiredObject[]): readonly Problem[] {
     }
   }
   return problems;
-}
-
-function isManifestName(name: string): boolean {
-  return /\.(ya?ml|json)$/i.test(name);
-}
-
-function isSafeName(name: string): boolean {
-  return name !== "" && name !== "." && name !== ".." && !name.includes("/") && !name.includes("\\") && name.toLowerCase() !== ".git";
 }
 
 function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {

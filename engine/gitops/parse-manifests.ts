@@ -1,10 +1,7 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { structuralPathOf } from "./field-path.ts";
-import { conform } from "../apimachinery/structural-schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../apimachinery/yaml.ts";
-import { deepFreeze } from "../lib/freeze.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
-import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
+import { checkManifest } from "./check-manifest.ts";
 import type { Problem } from "./problem.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 
@@ -20,7 +17,12 @@ export interface ParsedObject {
   readonly resource: ResourceDefinition;
   readonly line: number;
   readonly place: Place;
+  /** Where a field was written, for objects that were made from several files. */
+  readonly locate?: LocateField;
 }
+
+/** The file and line that a field of an object comes from. */
+export type LocateField = (steps: readonly (string | number)[]) => { readonly file: string; readonly line: number };
 
 /** What one file holds. It depends on the content alone, so it is kept by the blob's id. */
 export interface ParsedFile {
@@ -31,9 +33,6 @@ export interface ParsedFile {
 }
 
 export const FILE_BYTES_MAX = 1 << 20;
-/** Set by the server or by exports such as `kubectl get -o yaml`; never part of what a file asks for. */
-const SERVER_METADATA = ["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"];
-
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
 export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
@@ -81,43 +80,11 @@ class FilePass {
   #readObject(document: YamlDocument, value: unknown, place: Place): void {
     const lineOf = (path: readonly (string | number)[]) => document.lineOf([...place.prefix, ...path]);
     const line = place.prefix.length === 0 ? document.line : lineOf([]);
-    if (!isRecord(value)) return void this.notices.push(`line ${line}: not an object, left out`);
-    const { apiVersion, kind, metadata } = value;
-    if (typeof kind !== "string" || typeof apiVersion !== "string") {
-      // Other programs keep YAML too. Only what also has metadata was surely meant as a manifest.
-      if (metadata !== undefined && (kind !== undefined || apiVersion !== undefined)) this.problems.push({ line, field: typeof kind === "string" ? "apiVersion" : "kind", message: "is required and must be text" });
-      else this.notices.push(`line ${line}: no apiVersion and kind, left out`);
-      return;
-    }
-    if (/^kustomize\.config\.k8s\.io\//.test(apiVersion)) return void this.problems.push({ line, message: "kustomization files are not rendered yet; commit the rendered manifests" });
-    const refusal = this.#kinds.refusal(apiVersion, kind);
-    const resource = this.#kinds.find(apiVersion, kind);
-    if (refusal !== undefined || resource === undefined) return void this.problems.push({ line: lineOf(["kind"]), message: refusal ?? `no kind ${kind} in ${apiVersion}` });
-    this.#check(stripServerFields(value), resource, line, lineOf, place);
+    const check = checkManifest(value, this.#kinds);
+    if (check.is === "other") this.notices.push(`line ${line}: ${check.what}`);
+    else if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
+    else this.problems.push(...check.faults.map(({ steps, field, message }) => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message })));
   }
-
-  #check(value: Record<string, unknown>, resource: ResourceDefinition, line: number, lineOf: (path: readonly (string | number)[]) => number, place: Place): void {
-    const before = this.problems.length;
-    const report = (field: string, message: string) => void this.problems.push({ line: lineOf(structuralPathOf(field)), field, message });
-    const checked = conform(resource.schema, value, { defaults: false, prune: false });
-    for (const field of checked.unknown) report(field, unknownFieldMessage(field, resource.schema));
-    for (const error of checked.errors) report(error.field, plainMessage(error.message, error.field));
-    const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};
-    if (metadata["name"] === undefined || metadata["name"] === "") {
-      report("metadata.name", metadata["generateName"] === undefined ? "is required" : "is required: an object in Git needs a fixed name, generateName makes a new one each time");
-    }
-    if (this.problems.length > before) return;
-    // The schema was just found to hold, and every kind's schema is that of a KubeObject.
-    const object = checked.value as KubeObject;
-    this.objects.push({ object: deepFreeze(object), resource, line, place });
-  }
-}
-
-function stripServerFields(value: Record<string, unknown>): Record<string, unknown> {
-  const { status: _status, ...rest } = value;
-  if (!isRecord(rest["metadata"])) return rest;
-  const metadata = Object.fromEntries(Object.entries(rest["metadata"]).filter(([name]) => !SERVER_METADATA.includes(name)));
-  return { ...rest, metadata };
 }
 
 /** Text, or undefined when the bytes are not UTF-8 text. */

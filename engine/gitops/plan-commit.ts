@@ -73,6 +73,7 @@ export async function problemsOf(objects: GitObjects, plan: SyncPlan): Promise<r
 
 async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusal): Promise<Problem> {
   const { field, message } = complaint;
+  if (field !== undefined && desired.locate !== undefined) return { ...desired.locate(structuralPathOf(field)), field, message };
   const line = field === undefined ? desired.line : locateField(await objects.blob(desired.blob), desired.place, structuralPathOf(field));
   return { file: desired.file, line, message, ...(field === undefined ? {} : { field }) };
 }

@@ -3,7 +3,7 @@ import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, conflict } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
-import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import { validateUpdate } from "./validate-object.ts";
 
@@ -31,6 +31,11 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
  * everything but status, annotations, finalizers and managed fields. Runs before fields are attributed to the writer.
  */
 export function scopeToSubresource<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
+  const part = partOf(definition, subresource);
+  if (part !== undefined) {
+    const { managedFields, uid, resourceVersion } = object.metadata;
+    return withMetadata(part.scope(object, old), { managedFields, uid, resourceVersion });
+  }
   if (subresource !== "status") return hasStatus(definition) ? withStatusOf(object, old) : object;
   const { annotations, finalizers, managedFields, uid, resourceVersion } = object.metadata;
   return withMetadata(withStatusOf(old, object), { annotations, finalizers, managedFields, uid, resourceVersion });
@@ -43,6 +48,7 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
 export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
+  const part = partOf(definition, subresource);
   const kept = withMetadata(scopeToSubresource(definition, object, old, subresource), {
     name: old.metadata.name,
     namespace: old.metadata.namespace,
@@ -54,16 +60,27 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
     resourceVersion: old.metadata.resourceVersion,
   });
   const defaulted = withStrategyDefaults(definition, kept);
-  const prepare = isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
+  const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const prepared = prepare?.(defaulted, old) ?? defaulted;
-  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
-  validateUpdate(definition, next, old, isStatus);
+  const next = !isStatus && part === undefined && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
+  validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"));
   return next;
+}
+
+/** What is written at `subresource`, for kinds that have such a part. */
+export function partOf<T extends KubeObject>(definition: ResourceDefinition<T>, subresource: string | undefined): ObjectPart<T> | undefined {
+  for (const candidate of definition.subresources) if (candidate.name === subresource && "part" in candidate) return candidate.part;
+  return undefined;
 }
 
 /** Whether two states differ in more than the times of their managed fields: such a write would tell nobody anything. */
 export function isSameState(left: KubeObject, right: KubeObject): boolean {
   return jsonEqual(withoutTimes(left), withoutTimes(right));
+}
+
+/** Whether a PUT or PATCH at `subresource` carries the object itself. */
+export function isPartOfObject(definition: ResourceDefinition, subresource: string): boolean {
+  return (subresource === "status" && hasStatus(definition)) || partOf(definition, subresource) !== undefined;
 }
 
 export function hasStatus(definition: { readonly subresources: readonly { readonly name: string }[] }): boolean {

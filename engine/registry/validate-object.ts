@@ -2,7 +2,7 @@ import { invalid, type FieldError } from "../apimachinery/field-error.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
-import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
 
 /** Throws a 422 that lists everything wrong with a new object. */
 export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): void {
@@ -10,13 +10,13 @@ export function validateCreate<T extends KubeObject>(definition: ResourceDefinit
   refuse(definition, object, [...meta, ...contentErrors(definition, object)]);
 }
 
-/** Throws a 422 for what an update may not do; with `status`, only the status rules of the kind apply to the content. */
-export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, isStatus: boolean): void {
+/** Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. */
+export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, what: "object" | "status" | ObjectPart<T>): void {
   const { strategy } = definition;
-  const rules = isStatus ? strategy.validateStatusUpdate : strategy.validateUpdate;
+  const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
   const meta = validateObjectMetaUpdate(object.metadata, old.metadata);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
-  const content = schemaErrors.length > 0 || isStatus ? schemaErrors : (strategy.validate?.(object) ?? []);
+  const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))]);
 }
 

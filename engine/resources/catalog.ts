@@ -9,10 +9,15 @@ import { podResource } from "./core/pod.ts";
 import { secretResource } from "./core/secret.ts";
 import { serviceAccountResource } from "./core/service-account.ts";
 import { serviceResource } from "./core/service.ts";
+import { certificateSigningRequestResource } from "./certificates/certificate-signing-request.ts";
 import type { ResourceDefinition } from "./define-resource.ts";
 import { endpointSliceResource } from "./discovery/endpoint-slice.ts";
 import { applicationResource } from "./mainstay/application.ts";
 import { repositoryResource } from "./mainstay/repository.ts";
+import { clusterRoleBindingResource } from "./rbac/cluster-role-binding.ts";
+import { clusterRoleResource } from "./rbac/cluster-role.ts";
+import { roleBindingResource } from "./rbac/role-binding.ts";
+import { roleResource } from "./rbac/role.ts";
 
 /** Every kind the API serves. The order is that of discovery, and so of `kubectl api-resources`. */
 export const catalog: readonly ResourceDefinition[] = [
@@ -30,6 +35,11 @@ export const catalog: readonly ResourceDefinition[] = [
     replicaSetResource,
     leaseResource,
     endpointSliceResource,
+    certificateSigningRequestResource,
+    clusterRoleResource,
+    clusterRoleBindingResource,
+    roleResource,
+    roleBindingResource,
     applicationResource,
     repositoryResource,
   ] as unknown as readonly ResourceDefinition[]),

@@ -79,7 +79,15 @@ export interface Column<T extends KubeObject> {
 export type Subresource<T extends KubeObject> =
   | { readonly name: "status" }
   | { readonly name: "scale"; readonly scale: ScaleAccess<T> }
+  | { readonly name: string; readonly part: ObjectPart<T> }
   | { readonly name: string; readonly kind: string; readonly group: string; readonly version: string; readonly verbs: readonly Verb[] };
+
+/** A part of the object that is written at an address of its own, as the object itself: `approval` of a signing request. */
+export interface ObjectPart<T extends KubeObject> {
+  /** The old object with what this address covers of the written one. Metadata that writers share (resourceVersion, managed fields) is seen to. */
+  readonly scope: (object: T, old: T) => T;
+  readonly validate?: (object: T, old: T) => readonly FieldError[];
+}
 
 export interface ScaleAccess<T extends KubeObject> {
   readonly specReplicas: (object: T) => number;

@@ -2687,9 +2687,9 @@ readonly error?: string
 readonly audiences?: readonly string[]
 }
 /**
- * Asks whether the asking client may do something.
+ * Asks whether some user may do something in one namespace.
  */
-export interface SelfSubjectAccessReview {
+export interface LocalSubjectAccessReview {
 /**
  * API version of the object.
  */
@@ -2699,15 +2699,33 @@ readonly apiVersion: string
  */
 readonly kind: string
 readonly metadata: ObjectMeta
-readonly spec: SelfSubjectAccessReviewSpec
+readonly spec: SubjectAccessReviewSpec
 readonly status?: SubjectAccessReviewStatus
 }
 /**
- * What the asking client would do.
+ * Who would do what.
  */
-export interface SelfSubjectAccessReviewSpec {
+export interface SubjectAccessReviewSpec {
 readonly resourceAttributes?: ResourceAttributes
 readonly nonResourceAttributes?: NonResourceAttributes
+/**
+ * Name of the user.
+ */
+readonly user?: string
+/**
+ * Groups of the user.
+ */
+readonly groups?: readonly string[]
+/**
+ * Further facts about the user, from its authenticator.
+ */
+readonly extra?: {
+readonly [k: string]: readonly string[]
+}
+/**
+ * Uid of the user.
+ */
+readonly uid?: string
 }
 /**
  * A request for API objects, as authorization sees it.
@@ -2822,6 +2840,109 @@ readonly evaluationError?: string
 readonly denied?: boolean
 }
 /**
+ * Asks whether the asking client may do something.
+ */
+export interface SelfSubjectAccessReview {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: SelfSubjectAccessReviewSpec
+readonly status?: SubjectAccessReviewStatus
+}
+/**
+ * What the asking client would do.
+ */
+export interface SelfSubjectAccessReviewSpec {
+readonly resourceAttributes?: ResourceAttributes
+readonly nonResourceAttributes?: NonResourceAttributes
+}
+/**
+ * Asks for everything that the asking client may do in one namespace.
+ */
+export interface SelfSubjectRulesReview {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: SelfSubjectRulesReviewSpec
+readonly status?: SubjectRulesReviewStatus
+}
+/**
+ * Which namespace is meant.
+ */
+export interface SelfSubjectRulesReviewSpec {
+/**
+ * The namespace; required.
+ */
+readonly namespace?: string
+}
+/**
+ * What a user may do in a namespace, as far as it can be listed.
+ */
+export interface SubjectRulesReviewStatus {
+/**
+ * What may be done to resources. The order means nothing, and rules may repeat each other.
+ */
+readonly resourceRules: readonly ResourceRule[]
+/**
+ * Which other paths may be used. The order means nothing, and rules may repeat each other.
+ */
+readonly nonResourceRules: readonly NonResourceRule[]
+/**
+ * True when more may be allowed than is listed, because not every authorizer can list its rules.
+ */
+readonly incomplete: boolean
+/**
+ * What went wrong on the way, such as a role that is missing.
+ */
+readonly evaluationError?: string
+}
+/**
+ * Verbs that are allowed for some resources.
+ */
+export interface ResourceRule {
+/**
+ * Verbs, such as get or list; * for all.
+ */
+readonly verbs: readonly string[]
+/**
+ * API groups of the resources; * for all.
+ */
+readonly apiGroups?: readonly string[]
+/**
+ * Resources; * for all of the groups, * /scale for one subresource of all.
+ */
+readonly resources?: readonly string[]
+/**
+ * Names of single objects that the rule is limited to; without any it holds for all.
+ */
+readonly resourceNames?: readonly string[]
+}
+/**
+ * Verbs that are allowed for some paths.
+ */
+export interface NonResourceRule {
+/**
+ * HTTP methods in lower case; * for all.
+ */
+readonly verbs: readonly string[]
+/**
+ * Paths; a * at the end stands for anything after it.
+ */
+readonly nonResourceURLs?: readonly string[]
+}
+/**
  * Asks whether some user may do something.
  */
 export interface SubjectAccessReview {
@@ -2836,31 +2957,6 @@ readonly kind: string
 readonly metadata: ObjectMeta
 readonly spec: SubjectAccessReviewSpec
 readonly status?: SubjectAccessReviewStatus
-}
-/**
- * Who would do what.
- */
-export interface SubjectAccessReviewSpec {
-readonly resourceAttributes?: ResourceAttributes
-readonly nonResourceAttributes?: NonResourceAttributes
-/**
- * Name of the user.
- */
-readonly user?: string
-/**
- * Groups of the user.
- */
-readonly groups?: readonly string[]
-/**
- * Further facts about the user, from its authenticator.
- */
-readonly extra?: {
-readonly [k: string]: readonly string[]
-}
-/**
- * Uid of the user.
- */
-readonly uid?: string
 }
 /**
  * How many replicas a workload has, in a form that is the same for all workloads.
@@ -2899,6 +2995,103 @@ readonly replicas: number
  * Label selector of the workload's pods, as text.
  */
 readonly selector?: string
+}
+/**
+ * Asks a signer for a certificate. Somebody approves or denies it; then the signer answers in the status.
+ */
+export interface CertificateSigningRequest {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: CertificateSigningRequestSpec
+readonly status?: CertificateSigningRequestStatus
+}
+/**
+ * What is asked for, and by whom.
+ */
+export interface CertificateSigningRequestSpec {
+/**
+ * The PKCS 10 request in PEM form.
+ */
+readonly request: string
+/**
+ * Who shall sign: a domain, a slash and a path. Names under kubernetes.io are the cluster's own signers.
+ */
+readonly signerName: string
+/**
+ * How long the certificate should be valid, at least 600. The signer may give less.
+ */
+readonly expirationSeconds?: number
+/**
+ * What the key will be used for, such as client auth or digital signature.
+ */
+readonly usages?: readonly string[]
+/**
+ * Who has made the request; set by the server.
+ */
+readonly username?: string
+/**
+ * The uid of who has made the request; set by the server.
+ */
+readonly uid?: string
+/**
+ * The groups of who has made the request; set by the server.
+ */
+readonly groups?: readonly string[]
+/**
+ * Further facts about who has made the request; set by the server.
+ */
+readonly extra?: {
+readonly [k: string]: readonly string[]
+}
+}
+/**
+ * What was decided about a request, and the certificate.
+ */
+export interface CertificateSigningRequestStatus {
+/**
+ * Approved, Denied or Failed, with who says so and why.
+ */
+readonly conditions?: readonly CertificateSigningRequestCondition[]
+/**
+ * The certificate in PEM form, and after it any intermediate ones.
+ */
+readonly certificate?: string
+}
+/**
+ * A decision about a signing request.
+ */
+export interface CertificateSigningRequestCondition {
+/**
+ * Approved, Denied or Failed. None of them can be taken back, and a request cannot be both of the first two.
+ */
+readonly type: string
+/**
+ * Always True for the known types.
+ */
+readonly status: string
+/**
+ * Why, in one word.
+ */
+readonly reason?: string
+/**
+ * Why, for people.
+ */
+readonly message?: string
+/**
+ * When the condition was last touched.
+ */
+readonly lastUpdateTime?: string
+/**
+ * When the status last changed.
+ */
+readonly lastTransitionTime?: string
 }
 /**
  * A role that one holder has for a limited time: leader election and node heartbeats.
@@ -4842,4 +5035,151 @@ readonly apiVersion: string
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly deleteOptions?: DeleteOptions
+}
+/**
+ * Grants a cluster role to users, groups and service accounts in all namespaces and for what has none.
+ */
+export interface ClusterRoleBinding {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Who is granted the role.
+ */
+readonly subjects?: readonly Subject[]
+readonly roleRef: RoleRef
+}
+/**
+ * A user, group or service account that is granted a role.
+ */
+export interface Subject {
+/**
+ * User, Group or ServiceAccount.
+ */
+readonly kind: string
+/**
+ * Group of the kind. Empty for service accounts, rbac.authorization.k8s.io for users and groups.
+ */
+readonly apiGroup?: string
+/**
+ * Its name.
+ */
+readonly name: string
+/**
+ * Namespace of a service account; users and groups have none.
+ */
+readonly namespace?: string
+}
+/**
+ * The role that a binding grants.
+ */
+export interface RoleRef {
+/**
+ * Always rbac.authorization.k8s.io.
+ */
+readonly apiGroup?: string
+/**
+ * Role or ClusterRole.
+ */
+readonly kind: string
+/**
+ * Its name.
+ */
+readonly name: string
+}
+/**
+ * Rights over the whole cluster, to be granted by a ClusterRoleBinding, or for one namespace by a RoleBinding.
+ */
+export interface ClusterRole {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * What the role allows.
+ */
+readonly rules?: readonly PolicyRule[]
+readonly aggregationRule?: AggregationRule
+}
+/**
+ * What may be done to which resources, or with which paths that are no resources. Rules only ever allow.
+ */
+export interface PolicyRule {
+/**
+ * Verbs that the rule allows, such as get, list, watch, create, update, patch or delete; * for all.
+ */
+readonly verbs: readonly string[]
+/**
+ * API groups of the resources; an empty string is the core group, * stands for all.
+ */
+readonly apiGroups?: readonly string[]
+/**
+ * Resources, such as pods or pods/log; * for all, * /scale for one subresource of all.
+ */
+readonly resources?: readonly string[]
+/**
+ * Names of single objects that the rule is limited to; without any it holds for all.
+ */
+readonly resourceNames?: readonly string[]
+/**
+ * Paths that are no resources, such as /healthz or /metrics/*; only cluster roles may name them, in rules of their own.
+ */
+readonly nonResourceURLs?: readonly string[]
+}
+/**
+ * Finds the cluster roles whose rules are put together in another.
+ */
+export interface AggregationRule {
+/**
+ * Labels of the roles to take; a role counts when one of the selectors matches.
+ */
+readonly clusterRoleSelectors?: readonly LabelSelector[]
+}
+/**
+ * Grants a role to users, groups and service accounts within one namespace.
+ */
+export interface RoleBinding {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Who is granted the role.
+ */
+readonly subjects?: readonly Subject[]
+readonly roleRef: RoleRef
+}
+/**
+ * Rights within one namespace, to be granted by a RoleBinding there.
+ */
+export interface Role {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * What the role allows.
+ */
+readonly rules?: readonly PolicyRule[]
 }

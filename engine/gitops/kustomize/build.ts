@@ -1,7 +1,7 @@
 import type { KustomizationFile, SortOptions } from "./kustomization.ts";
 import type { RenderChart } from "./chart-generator.ts";
 import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
-import { at, fail, type Place } from "./kustomize-error.ts";
+import { at, BuildFault, fail, KustomizeError, type Place } from "./kustomize-error.ts";
 import { fixNameReferences } from "./name-references.ts";
 import { writeOriginNotes } from "./origin-notes.ts";
 import type { SchemaLookup } from "./patches.ts";
@@ -30,6 +30,8 @@ export interface BuildResult {
   /** In the order of application. */
   readonly resources: readonly Resource[];
   readonly dependencies: FileDependencies;
+  /** The folder is a component, which is nothing by itself. */
+  readonly isComponent: boolean;
 }
 
 /** What a kustomization and those below it have gathered so far. */
@@ -68,8 +70,11 @@ export interface BuildFailure {
 export async function buildKustomization(folder: string, options: BuildOptions): Promise<BuildResult | BuildFailure> {
   const build = new KustomizationBuild(options);
   try {
-    return { resources: await build.run(folder), dependencies: build.files.dependencies };
-  } catch (error) {
+    const { resources, isComponent } = await build.run(folder);
+    return { resources, isComponent, dependencies: build.files.dependencies };
+  } catch (thrown) {
+    // Whatever the input's fault is, it has a place: at worst the kustomization as a whole.
+    const error = thrown instanceof BuildFault ? new KustomizeError([{ file: `${folder === "" ? "" : `${folder}/`}kustomization.yaml`, line: 1, message: thrown.message }]) : thrown;
     return { error, dependencies: build.files.dependencies };
   }
 }
@@ -95,7 +100,7 @@ export class KustomizationBuild {
     this.#steps = new TargetSteps(this);
   }
 
-  async run(folder: string): Promise<readonly Resource[]> {
+  async run(folder: string): Promise<{ readonly resources: readonly Resource[]; readonly isComponent: boolean }> {
     const target = await this.#load(folder, { file: folder, line: 1 }, { originPath: "", chartNamespace: "", above: [] });
     const { kustomization } = target.file;
     const gathered = newAccumulator();
@@ -111,7 +116,7 @@ export class KustomizationBuild {
     at(target.file.placeOf(["sortOptions"]), () => sortResources(map, kustomization.sortOptions satisfies SortOptions | undefined));
     if (kustomization.buildMetadata.includes("managedByLabel")) setEntries({ "app.kubernetes.io/managed-by": VERSION_LABEL }, [{ group: "", version: "", kind: "", path: "metadata/labels", create: true }])(map, target.file.placeOf(["buildMetadata"]));
     for (const resource of map.resources) writeOriginNotes(resource, kustomization.buildMetadata);
-    return map.resources;
+    return { resources: map.resources, isComponent: kustomization.kind === "Component" };
   }
 
   /** Objects of files and kustomizations, in the order in which they are named. */

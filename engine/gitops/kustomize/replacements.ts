@@ -1,8 +1,7 @@
-import { parseLabelSelector } from "../../apimachinery/selectors.ts";
 import { findFields, lookUp, splitFieldPath, type FoundField, type NewField } from "./field-paths.ts";
 import { isMap, isScalar, textOf, type JsonMap } from "./json-value.ts";
 import { BuildFault, type Place } from "./kustomize-error.ts";
-import { selectorPatterns, type ResourceMap, type Selector } from "./resource-map.ts";
+import { marksPredicate, selectorPatterns, type ResourceMap, type Selector } from "./resource-map.ts";
 import type { Resource } from "./resource.ts";
 import { effectiveNamespace, isSelected, type ResourceId } from "./resource-id.ts";
 import { scalarOfText } from "./scalar-text.ts";
@@ -78,8 +77,8 @@ function targetPredicate(select: Selector, reject: readonly Selector[]): (resour
   const compile = (selector: Selector) => ({
     selector,
     patterns: selectorPatterns(selector),
-    labels: parseLabelSelector(selector.labelSelector ?? ""),
-    annotations: parseLabelSelector(selector.annotationSelector ?? ""),
+    labels: marksPredicate(selector.labelSelector),
+    annotations: marksPredicate(selector.annotationSelector),
   });
   type Compiled = ReturnType<typeof compile>;
   const fitsId = ({ patterns }: Compiled, id: ResourceId) => patterns.fitsKind(id) && patterns.name.fits(id.name) && patterns.namespace.fits(id.namespace);

@@ -1,4 +1,4 @@
-import { parseLabelSelector } from "../../apimachinery/selectors.ts";
+import { parseLabelSelector, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import { isMap, stringMap, textOf } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
 import { Pattern } from "./pattern.ts";
@@ -80,8 +80,8 @@ export class ResourceMap {
 
   select(selector: Selector): readonly Resource[] {
     const patterns = selectorPatterns(selector);
-    const labels = parseLabelSelector(selector.labelSelector ?? "");
-    const annotations = parseLabelSelector(selector.annotationSelector ?? "");
+    const labels = marksPredicate(selector.labelSelector);
+    const annotations = marksPredicate(selector.annotationSelector);
     return this.#resources.filter((resource) => {
       const [now, then] = [resource.id, resource.originalId];
       if (!patterns.namespace.fits(effectiveNamespace(then)) && !patterns.namespace.fits(effectiveNamespace(now))) return false;
@@ -95,6 +95,15 @@ export class ResourceMap {
     if (isClusterScoped(id)) return this.#resources;
     const foreign = subjectNamespaces(referrer);
     return this.#resources.filter((other) => isClusterScoped(other.id) || effectiveNamespace(other.id) === effectiveNamespace(id) || foreign.has(other.namespace));
+  }
+}
+
+/** Whether labels or annotations fit a selector in its text form. */
+export function marksPredicate(selector: string | undefined): LabelPredicate {
+  try {
+    return parseLabelSelector(selector ?? "");
+  } catch (error) {
+    throw new BuildFault(`${selector ?? ""} is no selector: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { notFound } from "../../apimachinery/status-error.ts";
+import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleOf } from "../../registry/scale.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type VerbHandler } from "../exchange.ts";
 
@@ -7,7 +8,7 @@ export const get: VerbHandler<"get"> = async (exchange) => {
   const options = request.resourceVersion === undefined ? {} : { resourceVersion: request.resourceVersion };
   const found = await parts.store.get(definition, namespaceOf(exchange), request.name, options);
   if (found === undefined) throw notFound(definition, request.name);
-  if (request.subresource === undefined || request.subresource === "status") return objectResult(200, found);
+  if (request.subresource === undefined || isPartOfObject(definition, request.subresource)) return objectResult(200, found);
   const access = request.subresource === "scale" ? scaleAccessOf(definition) : undefined;
   if (access === undefined) throw unsupportedMethod();
   return objectResult(200, madeUp(scaleOf(access, found.object)));

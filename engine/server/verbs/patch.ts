@@ -11,7 +11,7 @@ import { badRequest, hasReason, StatusError } from "../../apimachinery/status-er
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
-import { hasStatus } from "../../registry/before-update.ts";
+import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
@@ -21,7 +21,7 @@ import { createPrepared, placeInNamespace } from "./create.ts";
 export const patch: VerbHandler<"patch"> = async (exchange) => {
   const { request, definition } = exchange;
   if (request.subresource === "scale") return patchScale(exchange);
-  if (request.subresource !== undefined && !(request.subresource === "status" && hasStatus(definition))) throw unsupportedMethod();
+  if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   if (request.patchType !== "apply") return changeObject(exchange, (current) => patched(exchange, current));
   const intent = checkedIntent(exchange);
   try {

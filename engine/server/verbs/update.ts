@@ -3,7 +3,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
 import { accessDenied } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
-import { hasStatus } from "../../registry/before-update.ts";
+import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
@@ -15,7 +15,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   const { request, definition } = exchange;
   if (request.subresource === "scale") return updateScale(exchange);
   if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
-  if (request.subresource !== undefined && !(request.subresource === "status" && hasStatus(definition))) throw unsupportedMethod();
+  if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
   if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
   if (!object.metadata.name) throw badRequest("name must be provided");

@@ -25,6 +25,18 @@ describe("server options", () => {
   });
 
   it("name the variable when the bad value came from the environment", () => {
-    expect(() => resolveServerConfig({}, { [environmentName("gitPort")]: "x" })).toThrow('MAINSTAY_GIT_PORT "x"');
+    expect(() => resolveServerConfig({}, { [environmentName({ key: "gitPort", flags: "--git-port <port>" })]: "x" })).toThrow('MAINSTAY_GIT_PORT "x"');
+  });
+});
+
+describe("switches", () => {
+  it("are on unless a flag or its variable says no", () => {
+    expect(resolveServerConfig({}, {})).toMatchObject({ agent: true, git: true });
+    expect(resolveServerConfig({ git: false }, {})).toMatchObject({ agent: true, git: false });
+    expect(resolveServerConfig({}, { MAINSTAY_NO_AGENT: "true", MAINSTAY_NO_GIT: "true" })).toMatchObject({ agent: false, git: false });
+  });
+
+  it("do not contradict other options", () => {
+    expect(() => resolveServerConfig({ git: false, repo: "https://example.org/r.git" }, {})).toThrow("--repo and --no-git exclude each other");
   });
 });

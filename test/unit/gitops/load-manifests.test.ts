@@ -111,7 +111,7 @@ describe("bad input is a problem with a place", () => {
     ["a file over one mebibyte", { "a.yaml": `x: ${"y".repeat(1 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 1048576/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
     ["text in another encoding", { "a.yaml": Buffer.from([0x61, 0xff, 0xfe]) }, /^a\.yaml:1 the file is binary/],
-    ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 kustomization files are not rendered yet/],
+    ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 there is no apps\/a\/x\.yaml/],
     ["a namespace on a kind that has none", { "a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, namespace: ns1}\n" }, /^a\.yaml:1 metadata\.namespace: Namespace objects belong to the whole cluster/],
     ["a kind that is the system's own", { "a.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n" }, /^a\.yaml:2 Application objects are made by the system/],
     ["an unknown field of mainstay.yaml", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunit: []\n" }, /^mainstay\.yaml:3 unit: unknown field; is units meant\?$/],
