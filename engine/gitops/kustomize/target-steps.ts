@@ -136,7 +136,10 @@ export class TargetSteps {
     const place = target.file.placeOf(steps);
     const pairs = await readKeyValues(this.#build, target, args, place);
     const document: SourceDocument = { ...place, value: args, lineOf: (inner) => target.file.placeOf([...steps, ...sourceSteps(args, inner)]).line };
-    return at(place, () => generate(kind, args, pairs, document));
+    const made = at(place, () => generate(kind, args, pairs, document));
+    // What it says is what it was made to be, so its fields can be found in it.
+    made.documents = [{ ...document, value: structuredClone(made.value) }];
+    return made;
   }
 }
 
