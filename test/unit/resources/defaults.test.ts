@@ -109,6 +109,9 @@ describe("defaults", () => {
       Service: { spec: { ports: [{ port: 80 }] } },
       EndpointSlice: { addressType: "IPv4", endpoints: [] },
       Event: { involvedObject: {} },
+      RoleBinding: { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "User", name: "u" }] },
+      ClusterRoleBinding: { roleRef: { kind: "ClusterRole", name: "r" }, subjects: [{ kind: "ServiceAccount", name: "s", namespace: "n" }] },
+      CertificateSigningRequest: { spec: { request: "", signerName: "example.com/signer", usages: ["any"] } },
     };
     for (const definition of catalog) {
       const once = decode(definition, { metadata: { name: "web" }, ...bodies[definition.kind] });

@@ -1,0 +1,123 @@
+import { duplicateField, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsSubdomainError } from "../../apimachinery/names.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { humanDuration } from "../human-duration.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { CertificateSigningRequest, CertificateSigningRequestCondition } from "../types.ts";
+
+const EXPIRATION_SECONDS_MIN = 600;
+
+/** What a certificate's key may be used for, by the names of the API. */
+const USAGES = [
+  "signing", "digital signature", "content commitment", "key encipherment", "key agreement", "data encipherment", "cert sign", "crl sign", "encipher only", "decipher only",
+  "any", "server auth", "client auth", "code signing", "email protection", "s/mime", "ipsec end system", "ipsec tunnel", "ipsec user", "timestamping", "ocsp signing", "microsoft sgc", "netscape sgc",
+];
+
+export const certificateSigningRequestResource = defineResource<CertificateSigningRequest>({
+  group: "certificates.k8s.io",
+  version: "v1",
+  resource: "certificatesigningrequests",
+  kind: "CertificateSigningRequest",
+  namespaced: false,
+  shortNames: ["csr"],
+  schema: loadSchema("certificates.k8s.io/v1/certificate-signing-request.yaml"),
+  strategy: {
+    nameRule: "pathSegment",
+    // Nobody creates a request that is approved already.
+    prepareForCreate: ({ status: _status, ...request }) => ({ ...request, status: {} }),
+    prepareForUpdate: (request, old) => ({ ...request, spec: old.spec, ...(old.status === undefined ? {} : { status: old.status }) }),
+    validate: validateRequest,
+    validateStatusUpdate: (request, old) => [...validateConditions(request, old, ["Approved", "Denied"]), ...validateCertificate(request, old)],
+    // Who signs says nothing about approval, and the other way round.
+    prepareForStatusUpdate: (request, old) => ({ ...request, status: { ...request.status, conditions: withConditionsOf(request, old, ["Approved", "Denied"]) } }),
+  },
+  subresources: [
+    { name: "status" },
+    {
+      name: "approval",
+      part: {
+        scope: (request, old) => ({ ...old, status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) } }),
+        validate: (request, old) => validateConditions(request, old, ["Failed"]),
+      },
+    },
+  ],
+  columns: [
+    nameColumn,
+    ageColumn,
+    { name: "SignerName", type: "string", description: "Who shall sign.", cell: ({ spec }) => spec.signerName },
+    { name: "Requestor", type: "string", description: "Who asks.", cell: ({ spec }) => spec.username ?? "" },
+    { name: "RequestedDuration", type: "string", description: "How long the certificate should be valid.", cell: ({ spec }) => (spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000)) },
+    { name: "Condition", type: "string", description: "What was decided.", cell: conditionText },
+  ],
+  selectableFields: { "spec.signerName": ({ spec }) => spec.signerName },
+});
+
+function conditionText({ status = {} }: CertificateSigningRequest): string {
+  const types = (status.conditions ?? []).map(({ type }) => type);
+  const decided = types.includes("Denied") ? "Denied" : types.includes("Approved") ? "Approved" : "";
+  const words = [decided, ...(types.includes("Failed") ? ["Failed"] : []), ...(status.certificate ? ["Issued"] : [])].filter((word) => word !== "");
+  return words.length === 0 ? "Pending" : words.join(",");
+}
+
+function validateRequest({ spec }: CertificateSigningRequest): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const usages = spec.usages ?? [];
+  if (usages.length === 0) errors.push(requiredField("spec.usages"));
+  usages.forEach((usage, index) => {
+    if (!USAGES.includes(usage)) errors.push(unsupportedValue(`spec.usages[${index}]`, usage, USAGES));
+    else if (usages.indexOf(usage) < index) errors.push(duplicateField(`spec.usages[${index}]`, usage));
+  });
+  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN) errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
+  return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
+}
+
+/** A domain with at least two parts, and one path segment after it. */
+export function validateSignerName(name: string, field: string): FieldError[] {
+  if (name === "") return [requiredField(field)];
+  const [domain = "", path, ...more] = name.split("/");
+  if (path === undefined || more.length > 0) return [invalidField(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")];
+  const problem = dnsSubdomainError(domain);
+  if (problem !== undefined) return [invalidField(field, domain, `validating label ${JSON.stringify(domain)}: ${problem}`)];
+  if (!domain.includes(".")) return [invalidField(field, domain, "should be a domain with at least two segments separated by dots")];
+  return /^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$/.test(path) ? [] : [invalidField(field, path, `validating label ${JSON.stringify(path)}: must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`)];
+}
+
+/** Decisions are for good. `foreign` are the types that this address may not touch. */
+function validateConditions({ status = {} }: CertificateSigningRequest, { status: oldStatus = {} }: CertificateSigningRequest, foreign: readonly string[]): FieldError[] {
+  const field = "status.conditions";
+  const conditions = status.conditions ?? [];
+  const errors = conditions.flatMap((condition, index) => [
+    ...(condition.type === "" ? [requiredField(`${field}[${index}].type`)] : []),
+    ...(["Approved", "Denied", "Failed"].includes(condition.type) && condition.status !== "True" ? [unsupportedValue(`${field}[${index}].status`, condition.status, ["True"])] : []),
+    ...(conditions.findIndex(({ type }) => type === condition.type) < index ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
+  ]);
+  if (has(conditions, "Approved") && has(conditions, "Denied")) errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));
+  for (const type of ["Approved", "Denied", "Failed"]) {
+    const before = oldStatus.conditions?.find((condition) => condition.type === type);
+    const after = conditions.find((condition) => condition.type === type);
+    if (before !== undefined && after === undefined) errors.push(forbiddenField(field, `updates may not remove a condition of type ${JSON.stringify(type)}`));
+    if (before === undefined && after !== undefined && foreign.includes(type)) errors.push(forbiddenField(field, `updates may not add a condition of type ${JSON.stringify(type)}`));
+    if (before !== undefined && after !== undefined && foreign.includes(type) && !jsonEqual(before, after)) errors.push(forbiddenField(field, `updates may not modify a condition of type ${JSON.stringify(type)}`));
+  }
+  return errors;
+}
+
+function validateCertificate({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest): FieldError[] {
+  const { certificate = "" } = status;
+  if (old.certificate && certificate !== old.certificate) return [forbiddenField("status.certificate", "updates may not set certificate content if existing certificate content is present")];
+  if (certificate === "") return [];
+  const pem = Buffer.from(certificate, "base64").toString("latin1");
+  return /^-----BEGIN CERTIFICATE-----\r?\n[^-]+-----END CERTIFICATE-----/m.test(pem) ? [] : [invalidField("status.certificate", "<certificate data>", 'must contain at least one PEM block of type "CERTIFICATE"')];
+}
+
+function has(conditions: readonly CertificateSigningRequestCondition[], type: string): boolean {
+  return conditions.some((condition) => condition.type === type);
+}
+
+/** The written conditions, those of `kept` types as they were. */
+function withConditionsOf({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, kept: readonly string[]): readonly CertificateSigningRequestCondition[] {
+  const written = (status.conditions ?? []).filter(({ type }) => !kept.includes(type));
+  return [...(old.conditions ?? []).filter(({ type }) => kept.includes(type)), ...written];
+}
