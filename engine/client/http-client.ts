@@ -20,19 +20,19 @@ const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
 const REQUEST_TIMEOUT_MS = 60_000;
 /** A watch with bookmarks hears something every minute; one that is silent for longer than two has a dead connection under it. */
 const WATCH_SILENCE_MAX_MS = 150_000;
+/** Connections for requests at once; a watch holds its own as long as it lives, and must never keep a request waiting. */
 const SOCKETS_MAX = 64;
 
 /** A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. */
 export function createHttpClient(connection: Connection, userAgent: string): Client {
-  const agent = new Agent({
+  const tls = {
     keepAlive: true,
-    maxSockets: SOCKETS_MAX,
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
     ...(connection.certificate === undefined ? {} : { cert: connection.certificate }),
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,
-  });
-  return clientOn(new Transport(connection, agent), userAgent);
+  };
+  return clientOn(new Transport(connection, new Agent({ ...tls, maxSockets: SOCKETS_MAX }), new Agent(tls)), userAgent);
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {
@@ -46,15 +46,18 @@ interface HttpRequest {
   readonly contentType?: string;
   readonly userAgent: string;
   readonly signal?: AbortSignal;
+  readonly isWatch?: boolean;
 }
 
 class Transport {
   readonly #connection: Connection;
   readonly #agent: Agent;
+  readonly #watchAgent: Agent;
 
-  constructor(connection: Connection, agent: Agent) {
+  constructor(connection: Connection, agent: Agent, watchAgent: Agent) {
     this.#connection = connection;
     this.#agent = agent;
+    this.#watchAgent = watchAgent;
   }
 
   /** The decoded answer; rejects with a StatusError for every failure. */
@@ -80,14 +83,14 @@ class Transport {
     }
   }
 
-  #attempt({ method, path, body, contentType, userAgent, signal }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+  #attempt({ method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const outgoing = request(
         `${this.#connection.server}${path}`,
         {
           method,
-          agent: this.#agent,
+          agent: isWatch === true ? this.#watchAgent : this.#agent,
           headers: {
             accept: "application/json",
             "user-agent": userAgent,
@@ -125,7 +128,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     },
     async *watch(namespace, options, signal) {
       const path = `${collection(namespace)}${listQuery(options, true)}`;
-      const response = await transport.open({ method: "GET", path, userAgent, signal }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
+      const response = await transport.open({ method: "GET", path, userAgent, signal, isWatch: true }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
       if (response.statusCode !== 200) decode(response, await readAll(response));
       for await (const line of lines(response, signal)) {
         const event = JSON.parse(line) as WatchEvent<T>; // one frame per line, by protocol

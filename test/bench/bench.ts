@@ -2,50 +2,40 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
-import type { Storage } from "../../engine/storage/storage.ts";
+import { startEtcd } from "../kit/etcd.ts";
 import { createFabric } from "../kit/hosts.ts";
 import { makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { benchApi } from "./api.ts";
+import { printTable, scaleOf, toRow, type Row } from "./measure.ts";
+import { benchEtcd, benchSqlite } from "./stores.ts";
 
-/** Samples per row on one core; more cores take more. */
-const SAMPLES = 10 * Math.min(4, os.availableParallelism());
-const WRITES = 500 * Math.min(4, os.availableParallelism());
-
-interface Row {
-  readonly what: string;
-  readonly value: string;
-  readonly floor: string;
-  readonly ratio: string;
-}
-
+/** `npm run bench [-- stores|api|cluster …]`: what each part measures is in its own file. */
+const chosen = process.argv.slice(2);
+const isChosen = (part: string) => chosen.length === 0 || chosen.includes(part);
+const scale = scaleOf();
 const rows: Row[] = [];
 const isRoot = process.getuid?.() === 0;
-console.log(`bench: ${os.availableParallelism()} cores, ${SAMPLES} samples per latency, ${WRITES} writes per rate, load ${os.loadavg()[0]?.toFixed(1)}`);
-if (!isRoot) {
-  console.log("bench: everything beyond the store needs root; run it as root for the whole table");
-  await benchStore();
-} else {
-  await benchCluster(await benchStore());
-}
-printTable();
+const hasEtcd = canRun("etcd", "--version");
+console.log(`bench: ${os.availableParallelism()} cores, ${scale.samples} samples per latency, ${scale.writes} writes per rate, load ${os.loadavg()[0]?.toFixed(1)}`);
+if (!isRoot) console.log("bench: what needs containers needs root; those rows are left out");
+if (!hasEtcd) console.log("bench: etcd is not installed; its rows are left out");
 
-/** Raw writes to SQLite: the floor of everything that is stored. */
-async function benchStore(): Promise<number> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "bench-"));
-  const storage = await openSqliteStorage(path.join(folder, "state.db"));
-  const one = await rate(WRITES / 10, 1, (i) => put(storage, i));
-  const many = await rate(WRITES, 64, (i) => put(storage, i));
-  rows.push({ what: "durable writes/s to SQLite, 64 at once", value: many.toFixed(0), floor: `${one.toFixed(0)} one by one`, ratio: (many / one).toFixed(1) });
-  await storage.close();
-  rmSync(folder, { recursive: true });
-  return many;
+if (isChosen("stores") || isChosen("api")) {
+  const sqlite = await benchSqlite(scale);
+  rows.push(...sqlite.rows);
+  if (isChosen("api")) rows.push(...(await benchApi("SQLite", [], sqlite, scale)));
+  if (hasEtcd) {
+    await using etcd = await startEtcd({ members: 3 });
+    const floor = await benchEtcd(etcd, scale);
+    rows.push(...floor.rows);
+    if (isChosen("api")) rows.push(...(await benchApi("etcd", ["--datastore-endpoint", etcd.endpoints.join(",")], floor, scale)));
+  }
 }
+if (isRoot && isChosen("cluster")) rows.push(...(await benchCluster()));
+printTable(rows);
 
-function put(storage: Storage, index: number): Promise<unknown> {
-  return storage.commit([], [{ do: "put", key: `/registry/bench/${index}`, value: Buffer.alloc(500, 97) }]);
-}
-
-async function benchCluster(rawWritesPerSecond: number): Promise<void> {
+/** The whole line on a machine of its own, with containers: inside.ts measures from within. */
+async function benchCluster(): Promise<readonly Row[]> {
   const fabric = await createFabric("be", 1);
   const host = fabric.hosts[0]!;
   const dataDir = makeDataDir();
@@ -54,10 +44,13 @@ async function benchCluster(rawWritesPerSecond: number): Promise<void> {
   try {
     const started = performance.now();
     mainstay = await startMainstay(host, dataDir, ["--bind-address", host.address]);
-    rows.push({ what: "start → first application healthy, s", value: ((performance.now() - started) / 1000).toFixed(1), floor: "", ratio: "" });
-    const bench = execFileSync("nsenter", [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL(import.meta.url).pathname.replace("bench.ts", "inside.ts"), dataDir, work, host.address, String(SAMPLES), String(WRITES), String(rawWritesPerSecond)], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-    rows.push(...(JSON.parse(bench.trim().split("\n").pop() ?? "[]") as Row[])); // inside.ts prints rows
-    rows.push({ what: "memory of the engine with the quick start, MiB", value: rss(mainstay.process.pid ?? 0), floor: `${emptyNode()} an empty Node`, ratio: (Number(rss(mainstay.process.pid ?? 0)) / Number(emptyNode())).toFixed(1) });
+    const healthy = (performance.now() - started) / 1000;
+    const bench = execFileSync("nsenter", [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL("inside.ts", import.meta.url).pathname, dataDir, work, String(scale.samples)], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+    return [
+      toRow({ what: "start → first application healthy", value: healthy, unit: "s" }),
+      ...(JSON.parse(bench.trim().split("\n").pop() ?? "[]") as Row[]), // inside.ts prints rows
+      toRow({ what: "memory of the engine with the quick start", value: rss(mainstay.process.pid ?? 0), unit: "MiB", floor: emptyNode(), peer: "an empty Node" }),
+    ];
   } finally {
     await mainstay?.stop();
     await resetMainstay(host, dataDir);
@@ -66,28 +59,20 @@ async function benchCluster(rawWritesPerSecond: number): Promise<void> {
   }
 }
 
-function rss(pid: number): string {
+function rss(pid: number): number {
   // nsenter replaces itself by the server, so the child's id is the server's.
-  return (Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024).toFixed(0);
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }
 
-function emptyNode(): string {
-  return (Number(execFileSync(process.execPath, ["-e", "console.log(process.memoryUsage().rss)"], { encoding: "utf8" })) / 2 ** 20).toFixed(0);
+function emptyNode(): number {
+  return Number(execFileSync(process.execPath, ["-e", "console.log(process.memoryUsage().rss)"], { encoding: "utf8" })) / 2 ** 20;
 }
 
-async function rate(count: number, concurrency: number, work: (index: number) => Promise<unknown>): Promise<number> {
-  let next = 0;
-  const started = performance.now();
-  await Promise.all(
-    Array.from({ length: concurrency }, async () => {
-      while (next < count) await work(next++);
-    }),
-  );
-  return count / ((performance.now() - started) / 1000);
-}
-
-function printTable(): void {
-  const cells = [["what", "value", "floor or peer", "ratio"], ...rows.map((row) => [row.what, row.value, row.floor, row.ratio])];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
-  for (const row of cells) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+function canRun(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,110 @@
+import { readFileSync, rmSync } from "node:fs";
+import { createHttpClient } from "../../engine/client/http-client.ts";
+import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
+import type { ResourceClient } from "../../engine/client/client.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import type { ConfigMap } from "../../engine/resources/types.ts";
+import { thisMachine } from "../kit/hosts.ts";
+import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
+import { median, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
+
+const NAMESPACE = "default";
+const manifest = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: NAMESPACE, name }, data: { value: "x".repeat(300) } });
+
+/**
+ * A bare control plane over HTTPS on a store, and the rates of its verbs. The clients run in this process, so on a machine with two cores
+ * each has one: the rates are of both together.
+ */
+export async function benchApi(name: string, serverArgs: readonly string[], floor: { readonly writesPerSecond: number }, scale: Scale): Promise<readonly Row[]> {
+  const dataDir = makeDataDir();
+  const startMs = performance.now();
+  const server = await startMainstay(thisMachine, dataDir, ["--no-agent", "--no-git", "--api-port", "0", ...serverArgs]);
+  const rows: Row[] = [toRow({ what: `${name}: start → ready`, value: (performance.now() - startMs) / 1000, unit: "s" })];
+  try {
+    const maps = createHttpClient(readKubeconfig(server.kubeconfig), "bench").for(configMapResource);
+    const memory = () => residentMiB(server.process.pid ?? 0);
+    const idle = memory();
+    rows.push(toRow({ what: `${name}: memory, idle`, value: idle, unit: "MiB", floor: emptyNodeMiB(), peer: "this process" }));
+    rows.push(...(await benchWrites(name, maps, floor.writesPerSecond, scale)));
+    rows.push(...(await benchReads(name, maps, scale)));
+    rows.push(toRow({ what: `${name}: memory with ${scale.objects} objects`, value: memory(), unit: "MiB", floor: idle, peer: "idle" }));
+    rows.push(...(await benchWatch(name, maps, scale)));
+    return rows;
+  } finally {
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function benchWrites(name: string, maps: ResourceClient<ConfigMap>, rawWrites: number, { writes }: Scale): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const clients of [1, 16, 64]) {
+    const creates = await rate(clients === 1 ? writes / 5 : writes, clients, (index) => maps.create(manifest(`c${clients}-${index}`)));
+    rows.push(toRow({ what: `${name}: creates, ${clients} clients`, value: creates, unit: "/s", floor: rawWrites, peer: "raw writes, 64 at once" }));
+  }
+  const creates = await rate(writes, 64, (index) => maps.create(manifest(`base-${index}`)));
+  const others: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
+    updates: (index) => maps.update({ ...manifest(`base-${index}`), data: { value: "y".repeat(300) } }),
+    "merge patches": (index) => maps.patch(NAMESPACE, `base-${index}`, "merge", { data: { more: "z" } }),
+    applies: (index) => maps.patch(NAMESPACE, `base-${index}`, "apply", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: "w" } }, { fieldManager: "bench", force: true }),
+    deletes: (index) => maps.delete(NAMESPACE, `base-${index}`),
+  };
+  for (const [verb, task] of Object.entries(others)) rows.push(toRow({ what: `${name}: ${verb}, 64 clients`, value: await rate(writes, 64, task), unit: "/s", floor: creates, peer: "creates" }));
+  return rows;
+}
+
+async function benchReads(name: string, maps: ResourceClient<ConfigMap>, { writes, objects, samples }: Scale): Promise<readonly Row[]> {
+  const { items } = await maps.list(NAMESPACE);
+  const creates = await rate(Math.max(1, objects - items.length), 64, (index) => maps.create(manifest(`o-${index}`)));
+  const gets = await rate(writes * 2, 64, (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`));
+  const lists: number[] = [];
+  for (let index = 0; index < Math.max(3, samples / 4); index++) lists.push(await timed(() => maps.list(NAMESPACE)));
+  const listed = objects / (median(lists) / 1000);
+  return [
+    toRow({ what: `${name}: gets, 64 clients`, value: gets, unit: "/s", floor: creates, peer: "creates" }),
+    toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets" }),
+  ];
+}
+
+async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { samples, watchers }: Scale): Promise<readonly Row[]> {
+  const stop = new AbortController();
+  const { resourceVersion } = await maps.list(NAMESPACE, { limit: 1 });
+  const seen = new Map<string, { left: number; readonly all: () => void; readonly first: () => void }>();
+  const watching = Array.from({ length: watchers }, async () => {
+    for await (const event of maps.watch(NAMESPACE, { resourceVersion }, stop.signal)) {
+      const waiting = seen.get(event.object.metadata.name ?? "");
+      if (waiting === undefined) continue;
+      waiting.first();
+      if (--waiting.left === 0) waiting.all();
+    }
+  });
+  const [costs, firsts, alls]: [number[], number[], number[]] = [[], [], []];
+  for (let index = 0; index < samples; index++) {
+    const watched = `watched-${index}`;
+    const first = Promise.withResolvers<void>();
+    const all = Promise.withResolvers<void>();
+    seen.set(watched, { left: watchers, first: first.resolve, all: all.resolve });
+    const startedMs = performance.now();
+    const since = () => performance.now() - startedMs;
+    await Promise.all([
+      maps.create(manifest(watched)).then(() => costs.push(since())),
+      first.promise.then(() => firsts.push(since())),
+      all.promise.then(() => alls.push(since())),
+    ]);
+  }
+  stop.abort();
+  await Promise.allSettled(watching);
+  return [
+    toRow({ what: `${name}: write → event at the first of ${watchers} watchers`, value: median(firsts), unit: "ms", floor: median(costs), peer: "the write itself" }),
+    toRow({ what: `${name}: write → event at all ${watchers} watchers`, value: median(alls), unit: "ms", floor: median(costs), peer: "the write itself" }),
+  ];
+}
+
+/** `env` replaces itself by the server, so the child's id is the server's. */
+function residentMiB(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+}
+
+function emptyNodeMiB(): number {
+  return process.memoryUsage().rss / 2 ** 20;
+}

@@ -1,0 +1,67 @@
+import os from "node:os";
+
+/** How much is measured: a run on one core takes a quarter of what four or more take. */
+export interface Scale {
+  readonly samples: number;
+  readonly writes: number;
+  readonly objects: number;
+  readonly watchers: number;
+}
+
+export function scaleOf(cores = os.availableParallelism()): Scale {
+  const factor = Math.min(4, cores);
+  return { samples: 10 * factor, writes: 1_000 * factor, objects: 2_500 * factor, watchers: 100 * factor };
+}
+
+/** One line of the table. `floor` is what was measured beside it in the same run; the ratio is what counts. */
+export interface Row {
+  readonly what: string;
+  readonly value: string;
+  readonly floor: string;
+  readonly ratio: string;
+}
+
+export interface Measured {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: "ms" | "/s" | "MiB" | "s";
+  readonly floor?: number;
+  readonly peer?: string;
+}
+
+export function toRow({ what, value, unit, floor, peer = "" }: Measured): Row {
+  const shown = (number: number) => number.toFixed(unit === "ms" || unit === "s" ? 1 : 0);
+  return { what: `${what}, ${unit}`, value: shown(value), floor: floor === undefined ? peer : `${shown(floor)} ${peer}`.trim(), ratio: floor === undefined ? "" : (value / floor).toFixed(2) };
+}
+
+/** Tasks per second with so many at once. */
+export async function rate(count: number, concurrency: number, task: (index: number) => Promise<unknown>): Promise<number> {
+  let next = 0;
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (next < count) await task(next++);
+    }),
+  );
+  return count / ((performance.now() - started) / 1000);
+}
+
+export async function timed(task: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await task();
+  return performance.now() - started;
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+export async function poll(isDone: () => Promise<boolean>, everyMs = 5): Promise<void> {
+  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, everyMs));
+}
+
+export function printTable(rows: readonly Row[]): void {
+  const cells = [["what", "value", "floor or peer", "ratio"], ...rows.map((row) => [row.what, row.value, row.floor, row.ratio])];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
+  for (const row of cells) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+}

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createHttpClient } from "../../engine/client/http-client.ts";
+import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
+import type { Client } from "../../engine/client/client.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+/** More than the client has connections for requests. */
+const MANY = 80;
+
+let api: TestListener;
+let client: Client;
+beforeAll(async () => {
+  api = await startTestListener();
+  client = createHttpClient(readKubeconfig(api.kubeconfig), "test-agent");
+});
+afterAll(() => api.stop());
+
+const map = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "default", name } }) as const;
+
+describe("the client over HTTPS", () => {
+  test("gives listed objects their type, and continues where a page ended", async () => {
+    const maps = client.for(configMapResource);
+    for (const name of ["page-a", "page-b", "page-c"]) await maps.create({ ...map(name), metadata: { ...map(name).metadata, labels: { paged: "yes" } } });
+    const first = await maps.list("default", { labelSelector: "paged=yes", limit: 2 });
+    expect(first.items[0]).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });
+    const second = await maps.list("default", { labelSelector: "paged=yes", limit: 2, ...(first.continue === undefined ? {} : { continue: first.continue }) });
+    expect([...first.items, ...second.items].map(({ metadata }) => metadata.name)).toEqual(["page-a", "page-b", "page-c"]);
+  });
+
+  test("rejects with the server's reason", async () => {
+    const maps = client.for(configMapResource);
+    await maps.create(map("twice"));
+    await expect(maps.create(map("twice"))).rejects.toMatchObject({ status: { reason: "AlreadyExists", code: 409 } });
+    await expect(maps.get("default", "missing")).rejects.toMatchObject({ status: { reason: "NotFound", code: 404 } });
+    await expect(maps.update({ ...map("twice"), metadata: { ...map("twice").metadata, resourceVersion: "1" } })).rejects.toMatchObject({ status: { reason: "Conflict", code: 409 } });
+  });
+
+  test("asks and writes while more watches are open than it has connections for requests", async () => {
+    const maps = client.for(configMapResource);
+    const stop = new AbortController();
+    const { resourceVersion } = await maps.list("default");
+    let told = 0;
+    const all = Promise.withResolvers<void>();
+    const watches = Array.from({ length: MANY }, async () => {
+      for await (const event of maps.watch("default", { resourceVersion }, stop.signal)) if (event.object.metadata.name === "watched" && ++told === MANY) all.resolve();
+    });
+    await maps.create(map("watched"));
+    await all.promise;
+    stop.abort();
+    await Promise.allSettled(watches);
+    expect(told).toBe(MANY);
+  });
+
+  test("says which server it cannot reach, as a failure that is worth a retry", async () => {
+    const gone = createHttpClient({ ...readKubeconfig(api.kubeconfig), server: "https://127.0.0.1:1" }, "test-agent");
+    await expect(gone.for(configMapResource).list("default")).rejects.toMatchObject({ status: { reason: "ServiceUnavailable" }, message: expect.stringContaining("https://127.0.0.1:1") });
+  });
+});
