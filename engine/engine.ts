@@ -7,7 +7,7 @@ import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/rbac-rules.ts";
+import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/known-users.ts";
 import type { Progress } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import { ConsistencyStore } from "./client/consistency-store.ts";

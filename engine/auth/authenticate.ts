@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { unauthorized } from "../apimachinery/status-error.ts";
-import { AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./rbac-rules.ts";
+import { AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
 import { ISSUER, type ServiceAccountTokens, type TokenLookup } from "./service-account-token.ts";
 
 /** What a transport knows about who is calling. */

@@ -1,7 +1,8 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { formatGroupResource } from "../apimachinery/group-version.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
-import { policies, type Policy, type Rule } from "./rbac-rules.ts";
+import type { PolicyRule } from "../resources/types.ts";
+import { MASTERS_GROUP } from "./known-users.ts";
 
 /** One request as the authorizer sees it. */
 export type AuthorizationAttributes =
@@ -16,72 +17,91 @@ export type AuthorizationAttributes =
       readonly namespace: string;
       /** Empty for lists, watches and creates. */
       readonly name: string;
+      readonly version?: string;
       readonly fieldSelector?: string;
+      readonly labelSelector?: string;
     }
   | { readonly is: "path"; readonly user: UserInfo; readonly verb: string; readonly path: string };
 
+/** `none`: somebody else may know better. A reason is for people; of a denial it becomes part of the answer. */
+export interface Decision {
+  readonly is: "allow" | "deny" | "none";
+  readonly reason: string;
+}
+
+export const NO_OPINION: Decision = { is: "none", reason: "" };
+
+/** What an authorizer can say about a user's rights in a namespace without being asked about each. */
+export interface KnownRules {
+  readonly rules: readonly PolicyRule[];
+  /** More may be allowed than is listed. */
+  readonly incomplete: boolean;
+  readonly errors: readonly string[];
+}
+
+/** One way of deciding. */
+export interface AuthorizationMode {
+  decide(attributes: AuthorizationAttributes): Promise<Decision> | Decision;
+  rulesFor?(user: UserInfo, namespace: string): Promise<KnownRules> | KnownRules;
+}
+
 /** Decides whether a request may be made; says nothing about its content. */
 export interface Authorizer {
-  allows(attributes: AuthorizationAttributes): Promise<boolean> | boolean;
+  decide(attributes: AuthorizationAttributes): Promise<Decision>;
+  allows(attributes: AuthorizationAttributes): Promise<boolean>;
+  rulesFor(user: UserInfo, namespace: string): Promise<KnownRules>;
 }
 
-/** Allows what any of the authorizers allows. */
-export function anyAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
+/** Asks the modes in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
+export function createAuthorizer(modes: readonly AuthorizationMode[]): Authorizer {
+  const decide = async (attributes: AuthorizationAttributes): Promise<Decision> => {
+    const reasons: string[] = [];
+    for (const mode of [mastersMode, ...modes]) {
+      const decision = await mode.decide(attributes);
+      if (decision.is !== "none") return decision;
+      if (decision.reason !== "") reasons.push(decision.reason);
+    }
+    return { is: "none", reason: reasons.join("\n") };
+  };
   return {
-    async allows(attributes) {
-      for (const authorizer of authorizers) if (await authorizer.allows(attributes)) return true;
-      return false;
+    decide,
+    allows: async (attributes) => (await decide(attributes)).is === "allow",
+    async rulesFor(user, namespace) {
+      const parts = await Promise.all(modes.map((mode) => mode.rulesFor?.(user, namespace) ?? { rules: [], incomplete: false, errors: [] }));
+      return { rules: parts.flatMap(({ rules }) => rules), incomplete: parts.some(({ incomplete }) => incomplete), errors: parts.flatMap(({ errors }) => errors) };
     },
   };
 }
 
-/** The members of this group may do everything. */
-const MASTERS = "system:masters";
+/** So that a cluster whose roles are broken can be repaired. */
+const mastersMode: AuthorizationMode = { decide: ({ user }) => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION) };
 
-/** Rights by fixed policies, in the shape of RBAC rules (rbac-rules.ts). */
-export function policyAuthorizer(list: readonly Policy[] = policies): Authorizer {
-  return {
-    allows(attributes) {
-      const { user } = attributes;
-      if (user.groups.includes(MASTERS)) return true;
-      return list.some((policy) => appliesTo(policy, user) && policy.rules.some((rule) => covers(rule, attributes)));
-    },
-  };
+export const alwaysAllowMode: AuthorizationMode = {
+  decide: () => ({ is: "allow", reason: "" }),
+  rulesFor: () => ({ rules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }, { verbs: ["*"], nonResourceURLs: ["*"] }], incomplete: false, errors: [] }),
+};
+
+export const alwaysDenyMode: AuthorizationMode = { decide: () => ({ is: "none", reason: "Everything is forbidden." }) };
+
+/** Throws a 403 unless the request is allowed. */
+export async function requireAllowed(authorizer: Authorizer, attributes: AuthorizationAttributes): Promise<void> {
+  const { is, reason } = await authorizer.decide(attributes);
+  if (is !== "allow") throw accessDenied(attributes, reason);
 }
 
 /** A 403 in upstream's words. */
-export function accessDenied(attributes: AuthorizationAttributes): StatusError {
+export function accessDenied(attributes: AuthorizationAttributes, reason = ""): StatusError {
   const user = `User ${JSON.stringify(attributes.user.username)} cannot`;
-  if (attributes.is === "path") return new StatusError("Forbidden", `forbidden: ${user} ${attributes.verb} path ${JSON.stringify(attributes.path)}`, {});
+  const because = reason === "" ? "" : `: ${reason}`;
+  if (attributes.is === "path") return new StatusError("Forbidden", `forbidden: ${user} ${attributes.verb} path ${JSON.stringify(attributes.path)}${because}`, {});
   const { verb, group, resource, subresource, namespace, name } = attributes;
   const full = subresource === undefined ? resource : `${resource}/${subresource}`;
   const where = namespace === "" ? "at the cluster scope" : `in the namespace ${JSON.stringify(namespace)}`;
   const what = formatGroupResource({ group, resource });
   const subject = name === "" ? what : `${what} ${JSON.stringify(name)}`;
-  return new StatusError("Forbidden", `${subject} is forbidden: ${user} ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}`, {
+  return new StatusError("Forbidden", `${subject} is forbidden: ${user} ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}${because}`, {
     ...(name === "" ? {} : { name }),
     ...(group === "" ? {} : { group }),
     kind: resource,
   });
-}
-
-function appliesTo(policy: Policy, user: UserInfo): boolean {
-  return policy.subjects.some((subject) => (subject.kind === "User" ? subject.name === user.username : user.groups.includes(subject.name)));
-}
-
-function covers(rule: Rule, attributes: AuthorizationAttributes): boolean {
-  if (!matches(rule.verbs, attributes.verb)) return false;
-  if (attributes.is === "path") {
-    return (rule.nonResourceURLs ?? []).some((pattern) => pattern === attributes.path || (pattern.endsWith("*") && attributes.path.startsWith(pattern.slice(0, -1))));
-  }
-  const { group, resource, subresource, namespace, name } = attributes;
-  const full = subresource === undefined ? resource : `${resource}/${subresource}`;
-  if (!matches(rule.apiGroups ?? [], group)) return false;
-  if (!matches(rule.resources ?? [], full) && !(subresource !== undefined && (rule.resources ?? []).includes(`*/${subresource}`))) return false;
-  if (rule.resourceNames !== undefined && !rule.resourceNames.includes(name)) return false;
-  return rule.namespaces === undefined || rule.namespaces.includes(namespace);
-}
-
-function matches(list: readonly string[], value: string): boolean {
-  return list.includes("*") || list.includes(value);
 }

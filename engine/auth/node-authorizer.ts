@@ -1,57 +1,172 @@
-import { podResource } from "../resources/core/pod.ts";
-import type { Pod, PodSpec, Volume } from "../resources/types.ts";
-import type { AuthorizationAttributes, Authorizer } from "./authorize.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Pod } from "../resources/types.ts";
+import { NO_OPINION, type AuthorizationAttributes, type AuthorizationMode, type Decision } from "./authorize.ts";
+import { componentRoles } from "./default-roles/component-roles.ts";
+import { nodeNameOf } from "./known-users.ts";
+import { claimNames, references, type ReferencedResource } from "./pod-references.ts";
+import { ruleAllows } from "./policy-rules.ts";
 
-/** The pods of one namespace, or of all for the empty one, as far as the server's cache knows them. */
-export type PodLister = (namespace: string) => Promise<readonly Pod[]>;
+/** What the server's cache knows of what a node is connected with. */
+export interface NodeObjects {
+  /** Pods that are bound to the node, in all namespaces. */
+  podsOn(nodeName: string): Promise<readonly Pod[]>;
+  pod(namespace: string, name: string): Promise<Pod | undefined>;
+  /** An object of a kind that may not be served: claims, volumes, attachments. */
+  find(group: string, resource: string, namespace: string, name: string): Promise<KubeObject | undefined>;
+}
 
-/** Reads of a node that depend on which pods it runs: their own objects, and the ConfigMaps, Secrets and service accounts they name. */
-export function nodeAuthorizer(podsIn: PodLister): Authorizer {
+type ResourceAttributes = Extract<AuthorizationAttributes, { readonly is: "resource" }>;
+
+const ALLOW: Decision = { is: "allow", reason: "" };
+const no = (reason: string): Decision => ({ is: "none", reason });
+
+/** What every node may do, whichever pods it runs; what depends on those is decided below. */
+const nodeRules = componentRoles.find(({ metadata }) => metadata.name === "system:node")?.rules ?? [];
+
+/**
+ * Decides about nodes: each sees itself, its pods, and of Secrets, ConfigMaps, claims, volumes and tokens those that its pods name.
+ * What it may write is bounded further by the NodeRestriction admission plugin.
+ */
+export function nodeMode(objects: NodeObjects): AuthorizationMode {
   return {
-    async allows(attributes) {
-      if (attributes.is === "path") return false;
-      const nodeName = nodeNameOf(attributes);
-      if (nodeName === undefined || attributes.group !== "" || attributes.subresource !== undefined) return false;
-      const { resource, verb, namespace } = attributes;
-      if (!["get", "list", "watch"].includes(verb)) return false;
-      if (resource === podResource.resource) {
-        if (verb !== "get") return selects(attributes.fieldSelector, "spec.nodeName") === nodeName;
-        const pod = (await podsIn(namespace)).find((candidate) => candidate.metadata.name === attributes.name);
-        // An agent must be able to learn that a pod is gone.
-        return pod === undefined || pod.spec.nodeName === nodeName;
+    decide(attributes) {
+      const nodeName = nodeNameOf(attributes.user);
+      if (nodeName === undefined) return NO_OPINION;
+      if (attributes.is === "resource") {
+        const decision = decideResource(objects, nodeName, attributes);
+        if (decision !== undefined) return decision;
       }
-      if (resource !== "configmaps" && resource !== "secrets" && resource !== "serviceaccounts") return false;
-      // A list or watch of one object names it by field selector.
-      const name = attributes.name || selects(attributes.fieldSelector, "metadata.name");
-      if (namespace === "" || name === undefined || name === "") return false;
-      const pods = await podsIn(namespace);
-      return pods.some((pod) => pod.spec.nodeName === nodeName && references(pod.spec, resource, name));
+      return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;
     },
+    rulesFor: (user) => (nodeNameOf(user) === undefined ? { rules: [], incomplete: false, errors: [] } : { rules: [], incomplete: true, errors: ["node authorizer does not support user rule resolution"] }),
   };
 }
 
-/** Whether a pod needs this object to run. */
-export function references(spec: PodSpec, resource: "configmaps" | "secrets" | "serviceaccounts", name: string): boolean {
-  if (resource === "serviceaccounts") return (spec.serviceAccountName || "default") === name;
-  if (resource === "secrets" && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true;
-  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
-  const inEnvironment = containers.some(
-    (container) =>
-      (container.envFrom ?? []).some((source) => (resource === "secrets" ? source.secretRef : source.configMapRef)?.name === name) ||
-      (container.env ?? []).some((variable) => (resource === "secrets" ? variable.valueFrom?.secretKeyRef : variable.valueFrom?.configMapKeyRef)?.name === name),
-  );
-  return inEnvironment || (spec.volumes ?? []).some((volume) => volumeReferences(volume, resource, name));
+/** Undefined for resources that all nodes may use alike. */
+function decideResource(objects: NodeObjects, nodeName: string, attributes: ResourceAttributes): Promise<Decision> | Decision | undefined {
+  const { group, resource, subresource = "", verb } = attributes;
+  const related = (isRelated: (namespace: string, name: string) => Promise<boolean>) => relation(attributes, nodeName, isRelated);
+  switch (`${group}/${resource}`) {
+    case "/secrets":
+    case "/configmaps":
+      if (!["get", "list", "watch"].includes(verb)) return no("can only read resources of this type");
+      if (subresource !== "") return no("cannot read subresource");
+      if (attributes.namespace === "") return no("can only read namespaced object of this type");
+      return related((namespace, name) => usesObject(objects, nodeName, resource as ReferencedResource, namespace, name)); // one of the two cases
+    case "/serviceaccounts":
+      if (subresource === "" && verb === "get") return related((namespace, name) => usesObject(objects, nodeName, "serviceaccounts", namespace, name));
+      if (verb !== "create" || attributes.name === "") return no("can only create tokens for individual service accounts");
+      if (subresource !== "token") return no("can only create token subresource of serviceaccount");
+      return related((namespace, name) => usesObject(objects, nodeName, "serviceaccounts", namespace, name));
+    case "/persistentvolumeclaims":
+      if (subresource === "status" ? !["get", "update", "patch"].includes(verb) : verb !== "get") return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
+      return related((namespace, name) => usesClaim(objects, nodeName, namespace, name));
+    case "/persistentvolumes":
+      if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
+      return related((_namespace, name) => usesVolume(objects, nodeName, name));
+    case "storage.k8s.io/volumeattachments":
+      if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
+      return related(async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
+    case "coordination.k8s.io/leases":
+      return decideOwn(attributes, nodeName, "lease");
+    case "storage.k8s.io/csinodes":
+      return decideOwn(attributes, nodeName, "CSINode");
+    case "/nodes":
+      return decideNode(attributes, nodeName);
+    case "/pods":
+      return decidePod(objects, attributes, nodeName);
+    default:
+      return undefined;
+  }
 }
 
-function volumeReferences(volume: Volume, resource: "configmaps" | "secrets", name: string): boolean {
-  const projected = volume.projected?.sources ?? [];
-  if (resource === "secrets") return volume.secret?.secretName === name || projected.some((source) => source.secret?.name === name);
-  return volume.configMap?.name === name || projected.some((source) => source.configMap?.name === name);
+async function relation(attributes: ResourceAttributes, nodeName: string, isRelated: (namespace: string, name: string) => Promise<boolean>): Promise<Decision> {
+  // A list or watch of one object names it by field selector.
+  const name = attributes.name || (selects(attributes.fieldSelector, "metadata.name") ?? "");
+  if (name === "") return no("No Object name found");
+  return (await isRelated(attributes.namespace, name)) ? ALLOW : no(`no relationship found between node '${nodeName}' and this object`);
 }
 
-function nodeNameOf({ user }: AuthorizationAttributes): string | undefined {
-  const prefix = "system:node:";
-  return user.groups.includes("system:nodes") && user.username.startsWith(prefix) ? user.username.slice(prefix.length) : undefined;
+/** Objects of which each node has one, under its own name. At a create the name is not known yet; NodeRestriction sees it. */
+function decideOwn({ verb, namespace, name, subresource }: ResourceAttributes, nodeName: string, kind: "lease" | "CSINode"): Decision {
+  const isLease = kind === "lease";
+  if (!["get", "create", "update", "patch", "delete"].includes(verb)) return no(`can only get, create, update, patch, or delete a ${isLease ? "node lease" : "CSINode"}`);
+  if (isLease && namespace !== "kube-node-lease") return no('can only access leases in the "kube-node-lease" system namespace');
+  if (!isLease && subresource !== undefined) return no("cannot authorize CSINode subresources");
+  if (verb !== "create" && name !== nodeName) return no(`can only access ${isLease ? "node lease" : "CSINode"} with the same name as the requesting node`);
+  return ALLOW;
+}
+
+function decideNode({ verb, name, subresource, fieldSelector }: ResourceAttributes, nodeName: string): Decision | undefined {
+  if (subresource === undefined && ["get", "list", "watch"].includes(verb)) {
+    const asked = name || selects(fieldSelector, "metadata.name");
+    return asked === nodeName ? ALLOW : no(`node '${nodeName}' cannot read ${asked === undefined || asked === "" ? "all nodes" : `'${asked}'`}, only its own Node object`);
+  }
+  return undefined;
+}
+
+async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, nodeName: string): Promise<Decision> {
+  const { verb, subresource, namespace, name, fieldSelector } = attributes;
+  if (subresource === undefined) {
+    if (verb === "get") {
+      const pod = await objects.pod(namespace, name);
+      // An agent must be able to learn that a pod is gone.
+      return pod === undefined || pod.spec.nodeName === nodeName ? ALLOW : no(`no relationship found between node '${nodeName}' and this object`);
+    }
+    if (verb === "list" || verb === "watch") return selects(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch pods with spec.nodeName field selector");
+  }
+  // Whether the pod is its own, NodeRestriction checks, which sees it.
+  return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;
+}
+
+async function usesObject(objects: NodeObjects, nodeName: string, resource: ReferencedResource, namespace: string, name: string): Promise<boolean> {
+  const pods = await objects.podsOn(nodeName);
+  if (pods.some((pod) => pod.metadata.namespace === namespace && references(pod.spec, resource, name))) return true;
+  if (resource !== "secrets") return false;
+  for (const volume of await volumesOf(objects, pods)) if (volumeSecrets(volume).some((secret) => secret.name === name && (secret.namespace ?? volume.spec?.claimRef?.namespace) === namespace)) return true;
+  return false;
+}
+
+async function usesClaim(objects: NodeObjects, nodeName: string, namespace: string, name: string): Promise<boolean> {
+  return (await objects.podsOn(nodeName)).some((pod) => pod.metadata.namespace === namespace && claimNames(pod.metadata.name ?? "", pod.spec).includes(name));
+}
+
+async function usesVolume(objects: NodeObjects, nodeName: string, name: string): Promise<boolean> {
+  return (await volumesOf(objects, await objects.podsOn(nodeName))).some((volume) => volume.metadata.name === name);
+}
+
+interface SecretReference {
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+/** As much of a PersistentVolume as matters here. */
+type VolumeObject = KubeObject & { readonly spec?: { readonly claimRef?: { readonly namespace?: string } } & Readonly<Record<string, unknown>> };
+
+/** The volumes behind the claims of these pods. */
+async function volumesOf(objects: NodeObjects, pods: readonly Pod[]): Promise<readonly VolumeObject[]> {
+  const volumes: VolumeObject[] = [];
+  for (const { metadata, spec } of pods) {
+    for (const claimName of claimNames(metadata.name ?? "", spec)) {
+      const claim = specOf<{ readonly volumeName?: string }>(await objects.find("", "persistentvolumeclaims", metadata.namespace ?? "", claimName));
+      const volume = claim?.volumeName ? await objects.find("", "persistentvolumes", "", claim.volumeName) : undefined;
+      if (volume !== undefined) volumes.push(volume as VolumeObject); // found as one
+    }
+  }
+  return volumes;
+}
+
+/** Every reference to a Secret in the volume's source, whatever its driver. */
+function volumeSecrets({ spec = {} }: VolumeObject): readonly SecretReference[] {
+  const sources = Object.values(spec).filter((value): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null);
+  return sources.flatMap((source) => [
+    ...Object.entries(source).filter(([field]) => /secretRef$/i.test(field)).map(([, value]) => value as SecretReference), // fields of that name hold nothing else
+    ...(typeof source["secretName"] === "string" ? [{ name: source["secretName"], ...(typeof source["secretNamespace"] === "string" ? { namespace: source["secretNamespace"] } : {}) }] : []),
+  ]);
+}
+
+function specOf<S>(object: KubeObject | undefined): S | undefined {
+  return (object as { readonly spec?: S } | undefined)?.spec; // found under the kind that the caller names
 }
 
 /** The value that a field selector demands of one field. */

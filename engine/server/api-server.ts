@@ -2,8 +2,10 @@ import { AdmissionChain } from "../admission/admission.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import type { ApiHandler, ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
-import { anyAuthorizer, policyAuthorizer, type Authorizer } from "../auth/authorize.ts";
-import { nodeAuthorizer } from "../auth/node-authorizer.ts";
+import { createAuthorizer, type Authorizer } from "../auth/authorize.ts";
+import { nodeMode } from "../auth/node-authorizer.ts";
+import { rbacMode } from "../auth/rbac-authorizer.ts";
+import { followRbac } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens } from "../auth/service-account-token.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -11,11 +13,12 @@ import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { parseIpRange } from "../registry/ip-range.ts";
-import { podResource } from "../resources/core/pod.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ServerParts } from "./exchange.ts";
 import { runFilters } from "./filters.ts";
+import { nodeObjects } from "./node-objects.ts";
+import { rbacEscalation } from "./rbac-escalation.ts";
 import { ResourceIndex } from "./resource-index.ts";
 import { virtualResources } from "./virtual-resources.ts";
 
@@ -31,7 +34,7 @@ export interface ApiServerOptions {
   readonly serviceCidr: string;
   /** Signs service account tokens: PEM, PKCS #8, P-256. See `generateTokenKey`. */
   readonly tokenKey: string;
-  /** Replaces the default: fixed policies and what nodes may read. */
+  /** Replaces the default: what nodes may, and RBAC. */
   readonly authorizer?: Authorizer;
 }
 
@@ -81,11 +84,15 @@ export class ApiServer implements ApiHandler {
 /** Builds the server from its parts; the store must be running before requests can be answered. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
+  const rbac = followRbac(store);
+  const authorizer = options.authorizer ?? createAuthorizer([nodeMode(nodeObjects(store, options.catalog)), rbacMode(rbac, () => store.caughtUp())]);
+  const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const parts: ServerParts = {
     store,
     resources: new ResourceIndex(options.catalog, virtualResources.map((virtual) => virtual.definition)),
-    authorizer: options.authorizer ?? anyAuthorizer([policyAuthorizer(), nodeAuthorizer(podsOf(store))]),
-    admission: new AdmissionChain(admissionPlugins(random), {
+    authorizer,
+    rbac,
+    admission: new AdmissionChain([...admissionPlugins(random), escalation], {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
     }),
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
@@ -95,8 +102,4 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
   };
   return new ApiServer(parts, options.metrics);
-}
-
-function podsOf(store: ObjectStore) {
-  return async (namespace: string) => (await store.list(podResource, namespace, { resourceVersion: "0" })).items.map((item) => item.object);
 }

@@ -4,6 +4,7 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import { IMMORTAL_NAMESPACES } from "../admission/namespace-lifecycle.ts";
 import type { Client } from "../client/client.ts";
 import { createLocalClient } from "../client/local-client.ts";
+import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
@@ -27,6 +28,7 @@ const KUBERNETES = "kubernetes";
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  await bootstrapRoles(client);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
   // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
   if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));

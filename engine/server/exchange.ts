@@ -3,6 +3,7 @@ import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from ".
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authorizer } from "../auth/authorize.ts";
+import type { RbacIndex } from "../auth/rbac-index.ts";
 import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -18,6 +19,7 @@ export interface ServerParts {
   readonly store: ObjectStore;
   readonly resources: ResourceIndex;
   readonly authorizer: Authorizer;
+  readonly rbac: RbacIndex;
   readonly admission: AdmissionChain;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;

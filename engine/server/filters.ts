@@ -2,7 +2,7 @@ import type { ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { accessDenied, type AuthorizationAttributes } from "../auth/authorize.ts";
+import { requireAllowed, type AuthorizationAttributes } from "../auth/authorize.ts";
 import { unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
@@ -27,8 +27,7 @@ export function runFilters(request: ApiRequest, parts: ServerParts): Promise<Api
 }
 
 async function authorize(request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
-  const attributes = attributesOf(request);
-  if (!(await parts.authorizer.allows(attributes))) throw accessDenied(attributes);
+  await requireAllowed(parts.authorizer, attributesOf(request));
   return next();
 }
 

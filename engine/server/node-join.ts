@@ -2,8 +2,7 @@ import { isIP } from "node:net";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { dnsSubdomainError } from "../apimachinery/names.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { nodeNameOf } from "../admission/node-restriction.ts";
-import { JOINERS_GROUP, NODES_GROUP } from "../auth/rbac-rules.ts";
+import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../auth/known-users.ts";
 import type { PkiRequest } from "../auth/cluster-pki.ts";
 
 /** Where machines ask for their certificates. */

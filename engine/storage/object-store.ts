@@ -53,6 +53,13 @@ export class ExtraConditionFailed extends Error {
   }
 }
 
+/** Who keeps a view of all objects of a kind. */
+export interface Follower<T extends KubeObject> {
+  /** All there are; nothing that was told before holds any more. */
+  replaced(objects: readonly T[]): void;
+  changed(object: T, wasDeleted: boolean): void;
+}
+
 export interface ObjectStoreOptions {
   readonly storage: Storage;
   readonly resources: readonly ResourceDefinition[];
@@ -152,6 +159,19 @@ export class ObjectStore {
     const selection = compileSelection(definition, options);
     await this.#freshness.freshen(options.resourceVersion);
     return openWatch({ cache: this.#cache(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
+  }
+
+  /** Resolves once the cache shows everything that was written before the call, by this server or another. */
+  caughtUp(): Promise<void> {
+    return this.#freshness.freshen(undefined);
+  }
+
+  /** Tells of every object of a kind that the cache holds now, and of each change from here on, in the store's order. Never ends. */
+  follow<T extends KubeObject>(definition: ResourceDefinition<T>, follower: Follower<T>): void {
+    const cache = this.#cache(definition);
+    const tellAll = () => follower.replaced(cache.range(cache.prefix).map(({ object }) => object));
+    tellAll();
+    cache.subscribe({ namespace: "" }, { reset: tellAll, changed: ({ type, current }) => follower.changed(current.object, type === "DELETED") });
   }
 
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {

@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { withAuthenticatedGroup, type ClientCertificate, type Credentials } from "../../auth/authenticate.ts";
-import { accessDenied, type Authorizer } from "../../auth/authorize.ts";
+import { requireAllowed, type Authorizer } from "../../auth/authorize.ts";
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -57,8 +57,7 @@ export async function impersonate(caller: UserInfo, headers: Headers, authorizer
     ...extra.flatMap(([key, values]) => values.map((name) => ({ group: "authentication.k8s.io", resource: "userextras", subresource: key, name }))),
   ];
   for (const one of asked) {
-    const attributes = { is: "resource" as const, user: caller, verb: "impersonate", namespace: "", ...one };
-    if (!(await authorizer.allows(attributes))) throw accessDenied(attributes);
+    await requireAllowed(authorizer, { is: "resource" as const, user: caller, verb: "impersonate", namespace: "", ...one });
   }
   return withAuthenticatedGroup({ username, groups, ...(uid === undefined ? {} : { uid }), ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }) });
 }

@@ -2,7 +2,7 @@ import { pipeline } from "node:stream/promises";
 import type { Writable } from "node:stream";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { internalError, StatusError } from "../../apimachinery/status-error.ts";
-import { accessDenied, type AuthorizationAttributes } from "../../auth/authorize.ts";
+import { requireAllowed, type AuthorizationAttributes } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { ApiServer } from "../api-server.ts";
@@ -122,5 +122,5 @@ function attributesOf(http: HttpRequest, info: ResourceInfo): AuthorizationAttri
 }
 
 async function authorize(server: ApiServer, attributes: AuthorizationAttributes): Promise<void> {
-  if (!(await server.parts.authorizer.allows(attributes))) throw accessDenied(attributes);
+  await requireAllowed(server.parts.authorizer, attributes);
 }

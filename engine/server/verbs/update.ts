@@ -1,7 +1,7 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
-import { accessDenied } from "../../auth/authorize.ts";
+import { requireAllowed } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
@@ -36,7 +36,7 @@ async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: K
   const { definition, parts, request } = exchange;
   const { group, resource } = definition;
   const attributes = { is: "resource" as const, user: request.user, verb: "create", group, resource, namespace: request.namespace ?? "", name: request.name };
-  if (!(await parts.authorizer.allows(attributes))) throw accessDenied(attributes);
+  await requireAllowed(parts.authorizer, attributes);
   const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
   return createPrepared(exchange, trackCreation(exchange, fresh), warnings);
 }

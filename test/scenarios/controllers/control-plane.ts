@@ -8,7 +8,7 @@ import type { Logger } from "../../../engine/lib/log.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
-import { CONTROLLER_USER } from "../../../engine/auth/rbac-rules.ts";
+import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";

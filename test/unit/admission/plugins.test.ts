@@ -99,7 +99,7 @@ describe("a node's credentials", () => {
 
   test("read what its pods name, and nothing more", async () => {
     expect((await agent().for(secretResource).get(NAMESPACE, "needed")).metadata.name).toBe("needed");
-    expect(await messageOf(agent().for(secretResource).get(NAMESPACE, "other"))).toBe('secrets "other" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "rules"');
+    expect(await messageOf(agent().for(secretResource).get(NAMESPACE, "other"))).toBe(`secrets "other" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "rules": no relationship found between node 'n1' and this object`);
     expect((await agent().for(podResource).list("", { fieldSelector: "spec.nodeName=n1" })).items.map((item) => item.metadata.name)).toEqual(["mine"]);
     expect(await messageOf(agent().for(podResource).list("", {}))).toContain("cannot list resource");
     expect(await messageOf(agent().for(secretResource).list(NAMESPACE))).toContain("cannot list resource");

@@ -3,10 +3,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Authenticator } from "../../../engine/auth/authenticate.ts";
-import { accessDenied, policyAuthorizer, type AuthorizationAttributes } from "../../../engine/auth/authorize.ts";
 import { createSigningRequest, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
-import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "../../../engine/auth/rbac-rules.ts";
 import { generateTokenKey, ISSUER, ServiceAccountTokens, type TokenLookup } from "../../../engine/auth/service-account-token.ts";
 import type { Clock } from "../../../engine/lib/clock.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
@@ -111,44 +109,5 @@ describe("service account tokens", () => {
     await expect(authenticator.authenticate({ bearer: "join-you" })).rejects.toMatchObject({ reason: "Unauthorized" });
     await expect(authenticator.authenticate({ certificate: { ...certificate, isTrusted: false } })).rejects.toMatchObject({ reason: "Unauthorized" });
     expect((await authenticator.authenticate({ certificate: { ...certificate, isTrusted: false }, bearer: "static" })).username).toBe("jane");
-  });
-});
-
-describe("policies", () => {
-  const authorizer = policyAuthorizer();
-  const user = (username: string, ...groups: readonly string[]) => ({ username, groups: [...groups, "system:authenticated"] });
-  const may = (who: ReturnType<typeof user>, verb: string, full: string, group = "", namespace = "shop") => {
-    const [resource = "", subresource] = full.split("/");
-    return authorizer.allows({ is: "resource", user: who, verb, group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: "x" });
-  };
-
-  test.each([
-    ["the masters", user("root", "system:masters"), "delete", "nodes", "", true],
-    ["the scheduler", user(SCHEDULER_USER), "create", "pods/binding", "", true],
-    ["the scheduler", user(SCHEDULER_USER), "get", "secrets", "", false],
-    ["the scheduler", user(SCHEDULER_USER), "create", "pods", "", false],
-    ["the controllers", user(CONTROLLER_USER), "create", "replicasets", "apps", true],
-    ["the controllers", user(CONTROLLER_USER), "patch", "deployments/status", "apps", true],
-    ["the controllers", user(CONTROLLER_USER), "create", "deployments", "apps", false],
-    ["the Git sync", user(GITOPS_USER), "patch", "deployments", "apps", true],
-    ["the Git sync", user(GITOPS_USER), "update", "applications/status", "mainstay.dev", true],
-    ["the Git sync", user(GITOPS_USER), "create", "serviceaccounts/token", "", false],
-    ["anybody", user("jane"), "create", "selfsubjectaccessreviews", "authorization.k8s.io", true],
-    ["anybody", user("jane"), "get", "pods", "", false],
-    ["a joining machine", user("system:bootstrap:mainstay", "system:bootstrappers"), "create", "nodes", "", false],
-  ])("%s: %o may %s %s: %s", (_who, who, verb, resource, group, expected) => {
-    expect(may(who as ReturnType<typeof user>, verb as string, resource as string, group as string)).toBe(expected);
-  });
-
-  test("leader election is in kube-system only", () => {
-    expect(may(user(SCHEDULER_USER), "update", "leases", "coordination.k8s.io", "kube-system")).toBe(true);
-    expect(may(user(SCHEDULER_USER), "update", "leases", "coordination.k8s.io", "shop")).toBe(false);
-  });
-
-  test("a refusal says who may not do what, and where", () => {
-    const attributes: AuthorizationAttributes = { is: "resource", user: user("u"), verb: "list", group: "apps", resource: "deployments", namespace: "", name: "" };
-    expect(accessDenied(attributes).message).toBe('deployments.apps is forbidden: User "u" cannot list resource "deployments" in API group "apps" at the cluster scope');
-    expect(accessDenied({ ...attributes, group: "", resource: "pods", subresource: "log", namespace: "n", name: "p", verb: "get" }).message).toBe('pods "p" is forbidden: User "u" cannot get resource "pods/log" in API group "" in the namespace "n"');
-    expect(accessDenied({ is: "path", user: user("u"), verb: "get", path: "/metrics" }).message).toBe('forbidden: User "u" cannot get path "/metrics"');
   });
 });

@@ -1,0 +1,37 @@
+/** Names of users and groups that the system itself gives a meaning. */
+export const SCHEDULER_USER = "system:kube-scheduler";
+export const CONTROLLER_USER = "system:kube-controller-manager";
+export const GITOPS_USER = "mainstay:gitops";
+export const ANONYMOUS_USER = "system:anonymous";
+
+/** Its members may do everything, whatever roles and bindings say. */
+export const MASTERS_GROUP = "system:masters";
+export const NODES_GROUP = "system:nodes";
+export const JOINERS_GROUP = "system:bootstrappers";
+export const AUTHENTICATED_GROUP = "system:authenticated";
+export const UNAUTHENTICATED_GROUP = "system:unauthenticated";
+export const SERVICE_ACCOUNTS_GROUP = "system:serviceaccounts";
+
+const NODE_PREFIX = "system:node:";
+const ACCOUNT_PREFIX = "system:serviceaccount:";
+
+/** The name of the node whose credentials these are; undefined for all other users. */
+export function nodeNameOf(user: { readonly username: string; readonly groups: readonly string[] }): string | undefined {
+  return user.username.startsWith(NODE_PREFIX) && user.groups.includes(NODES_GROUP) ? user.username.slice(NODE_PREFIX.length) : undefined;
+}
+
+export function serviceAccountUsername(namespace: string, name: string): string {
+  return `${ACCOUNT_PREFIX}${namespace}:${name}`;
+}
+
+/** The groups of every service account of a namespace, as its tokens give them. */
+export function serviceAccountGroups(namespace: string): readonly string[] {
+  return [SERVICE_ACCOUNTS_GROUP, `${SERVICE_ACCOUNTS_GROUP}:${namespace}`];
+}
+
+/** The account behind a username; undefined for other users. */
+export function splitServiceAccountUsername(username: string): { readonly namespace: string; readonly name: string } | undefined {
+  if (!username.startsWith(ACCOUNT_PREFIX)) return undefined;
+  const [namespace = "", name = "", ...more] = username.slice(ACCOUNT_PREFIX.length).split(":");
+  return namespace === "" || name === "" || more.length > 0 ? undefined : { namespace, name };
+}

@@ -1,0 +1,50 @@
+import type { PodSpec, Volume } from "../resources/types.ts";
+
+export type ReferencedResource = "configmaps" | "secrets" | "serviceaccounts";
+
+/** Whether a pod needs this object to run. */
+export function references(spec: PodSpec, resource: ReferencedResource, name: string): boolean {
+  if (resource === "serviceaccounts") return (spec.serviceAccountName || "default") === name;
+  if (resource === "secrets" && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true;
+  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  const inEnvironment = containers.some(
+    (container) =>
+      (container.envFrom ?? []).some((source) => (resource === "secrets" ? source.secretRef : source.configMapRef)?.name === name) ||
+      (container.env ?? []).some((variable) => (resource === "secrets" ? variable.valueFrom?.secretKeyRef : variable.valueFrom?.configMapKeyRef)?.name === name),
+  );
+  return inEnvironment || (spec.volumes ?? []).some((volume) => volumeReferences(volume, resource, name));
+}
+
+/** The claims that a pod's volumes use, those made for this pod alone among them. */
+export function claimNames(podName: string, { volumes = [] }: PodSpec): readonly string[] {
+  return volumes.flatMap((volume) => [...(volume.persistentVolumeClaim === undefined ? [] : [volume.persistentVolumeClaim.claimName]), ...(volume.ephemeral === undefined ? [] : [`${podName}-${volume.name}`])]);
+}
+
+/** Whether the spec names any ConfigMap, Secret or claim at all. */
+export function namesOther({ containers, initContainers = [], ephemeralContainers = [], volumes = [], imagePullSecrets = [] }: PodSpec): { readonly secrets: boolean; readonly configMaps: boolean; readonly claims: boolean } {
+  const all = [...containers, ...initContainers, ...ephemeralContainers];
+  const sources = all.flatMap((container) => [...(container.envFrom ?? []), ...(container.env ?? []).flatMap(({ valueFrom }) => valueFrom ?? [])]);
+  const has = (...fields: readonly string[]) => sources.some((source) => fields.some((field) => (source as Readonly<Record<string, unknown>>)[field] !== undefined)); // either kind of source, looked at by its fields
+  const inVolumes = (field: "secret" | "configMap") => volumes.some((volume) => volume[field] !== undefined || (volume.projected?.sources ?? []).some((source) => source[field] !== undefined));
+  return {
+    secrets: imagePullSecrets.length > 0 || has("secretRef", "secretKeyRef") || inVolumes("secret") || volumes.some(usesSecretOfDriver),
+    configMaps: has("configMapRef", "configMapKeyRef") || inVolumes("configMap"),
+    claims: volumes.some((volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined),
+  };
+}
+
+function volumeReferences(volume: Volume, resource: "configmaps" | "secrets", name: string): boolean {
+  const projected = volume.projected?.sources ?? [];
+  if (resource === "secrets") return volume.secret?.secretName === name || projected.some((source) => source.secret?.name === name) || driverSecrets(volume).includes(name);
+  return volume.configMap?.name === name || projected.some((source) => source.configMap?.name === name);
+}
+
+function usesSecretOfDriver(volume: Volume): boolean {
+  return driverSecrets(volume).length > 0;
+}
+
+/** Secrets that a volume's driver logs in with. */
+function driverSecrets({ csi, cephfs, rbd, iscsi, flexVolume, scaleIO, storageos, azureFile }: Volume): readonly string[] {
+  const referenced = [csi?.nodePublishSecretRef, cephfs?.secretRef, rbd?.secretRef, iscsi?.secretRef, flexVolume?.secretRef, scaleIO?.secretRef, storageos?.secretRef];
+  return [...referenced.flatMap((reference) => (reference?.name ? [reference.name] : [])), ...(azureFile === undefined ? [] : [azureFile.secretName])];
+}
