@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { createHttpClient } from "../../engine/client/http-client.ts";
 import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
@@ -24,7 +25,7 @@ export async function benchApi(name: string, serverArgs: readonly string[], floo
     const maps = createHttpClient(readKubeconfig(server.kubeconfig), "bench").for(configMapResource);
     const memory = () => residentMiB(server.process.pid ?? 0);
     const idle = memory();
-    rows.push(toRow({ what: `${name}: memory, idle`, value: idle, unit: "MiB", floor: emptyNodeMiB(), peer: "this process" }));
+    rows.push(toRow({ what: `${name}: memory, idle`, value: idle, unit: "MiB", floor: emptyNodeMiB(), peer: "an empty Node" }));
     rows.push(...(await benchWrites(name, maps, floor.writesPerSecond, scale)));
     rows.push(...(await benchReads(name, maps, scale)));
     rows.push(toRow({ what: `${name}: memory with ${scale.objects} objects`, value: memory(), unit: "MiB", floor: idle, peer: "idle" }));
@@ -100,11 +101,11 @@ async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { sampl
   ];
 }
 
-/** `env` replaces itself by the server, so the child's id is the server's. */
-function residentMiB(pid: number): number {
+/** `env` and `nsenter` replace themselves by the server, so the id of a test's child is the server's. */
+export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }
 
-function emptyNodeMiB(): number {
-  return process.memoryUsage().rss / 2 ** 20;
+export function emptyNodeMiB(): number {
+  return Number(execFileSync(process.execPath, ["-e", "console.log(process.memoryUsage().rss)"], { encoding: "utf8" })) / 2 ** 20;
 }

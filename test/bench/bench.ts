@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { startEtcd } from "../kit/etcd.ts";
 import { createFabric } from "../kit/hosts.ts";
 import { makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
-import { benchApi } from "./api.ts";
+import { benchApi, emptyNodeMiB, residentMiB } from "./api.ts";
 import { printTable, scaleOf, toRow, type Row } from "./measure.ts";
 import { benchEtcd, benchSqlite } from "./stores.ts";
 
@@ -49,7 +49,7 @@ async function benchCluster(): Promise<readonly Row[]> {
     return [
       toRow({ what: "start → first application healthy", value: healthy, unit: "s" }),
       ...(JSON.parse(bench.trim().split("\n").pop() ?? "[]") as Row[]), // inside.ts prints rows
-      toRow({ what: "memory of the engine with the quick start", value: rss(mainstay.process.pid ?? 0), unit: "MiB", floor: emptyNode(), peer: "an empty Node" }),
+      toRow({ what: "memory of the engine with the quick start", value: residentMiB(mainstay.process.pid ?? 0), unit: "MiB", floor: emptyNodeMiB(), peer: "an empty Node" }),
     ];
   } finally {
     await mainstay?.stop();
@@ -57,15 +57,6 @@ async function benchCluster(): Promise<readonly Row[]> {
     await fabric.destroy();
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function rss(pid: number): number {
-  // nsenter replaces itself by the server, so the child's id is the server's.
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-}
-
-function emptyNode(): number {
-  return Number(execFileSync(process.execPath, ["-e", "console.log(process.memoryUsage().rss)"], { encoding: "utf8" })) / 2 ** 20;
 }
 
 function canRun(command: string, ...args: string[]): boolean {
