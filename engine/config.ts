@@ -23,6 +23,8 @@ export interface ServerConfig {
   readonly containerRuntimeEndpoint: string | undefined;
   readonly agent: boolean;
   readonly git: boolean;
+  readonly sopsAgeKeyFile: string | undefined;
+  readonly sopsAgeSecret: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -55,6 +57,8 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
   { key: "agent", flags: "--no-agent", description: "run the control plane only: this machine runs no pods" },
   { key: "git", flags: "--no-git", description: "host and follow no repository: what runs is what the API is told" },
+  { key: "sopsAgeKeyFile", flags: "--sops-age-key-file <file>", description: "age keys that encrypted files of the repository (SOPS) are opened with" },
+  { key: "sopsAgeSecret", flags: "--sops-age-secret <namespace/name>", description: "Secret with further age keys", default: "mainstay-system/sops-age", parse: namespacedName },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
@@ -116,6 +120,11 @@ function port(text: string): number {
 
 function branchSafeName(text: string): string {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw new Error("must consist of lower-case letters, digits and '-', at most 63");
+  return text;
+}
+
+function namespacedName(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)) throw new Error("must have the form namespace/name");
   return text;
 }
 

@@ -119,7 +119,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
   const { clusterName, dataDir, branch, path, gitPort, repo } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, clock, random, logger, config: { clusterName, dataDir, branch, path, gitPort, ...(repo === undefined ? { seedFolder } : { repo }) } }),
+    createGitOps({ client, clock, random, logger, config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo }) } }),
   );
 }
 

@@ -8,6 +8,7 @@ import type { Problem } from "./problem.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
 import { identityOf } from "./served-kinds.ts";
+import type { Substitution } from "./substitute-variables.ts";
 
 /** The unit that an object belongs to, on the object itself. */
 export const APPLICATION_LABEL = "mainstay.dev/application";
@@ -29,6 +30,8 @@ export interface DesiredObject {
   readonly place: Place;
   /** Where each field was written, when that is not simply a line of `file`. */
   readonly locate?: LocateField;
+  /** It was written in an encrypted file: none of its values may be shown. */
+  readonly isConfidential?: boolean;
   readonly resource: ResourceDefinition;
   /** The intent that is applied, with namespace, label and annotation. Frozen. */
   readonly object: KubeObject;
@@ -44,6 +47,8 @@ export interface DesiredState {
   readonly objects: ReadonlyMap<string, DesiredObject>;
   readonly problems: readonly Problem[];
   readonly notices: readonly string[];
+  /** Where the values of variables were put, by application. */
+  readonly substitutions: ReadonlyMap<string, readonly Substitution[]>;
 }
 
 /** An object of a file as its unit wants it, or why that cannot be. */
@@ -65,6 +70,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
     identity: identityOf(resource.group, resource.kind, namespace, metadata.name ?? ""),
     unit: unit.name, file, line: parsed.line, blob, place: parsed.place, resource,
     ...(parsed.locate === undefined ? {} : { locate: parsed.locate }),
+    ...(parsed.isConfidential === true ? { isConfidential: true } : {}),
     object: deepFreeze(intent),
     digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64"),
   };

@@ -23,13 +23,14 @@ const SHOWN_MAX = 60;
 /**
  * The fields in which two stored forms of an object differ, status and server-set metadata aside.
  * Both have been through the same defaulting, so nothing is shown that the repository did not ask for.
+ * Of a confidential object, one that was written in an encrypted file, no value is shown at all.
  */
-export function computeFieldChanges(live: KubeObject, next: KubeObject): readonly FieldChange[] {
+export function computeFieldChanges(live: KubeObject, next: KubeObject, isConfidential = false): readonly FieldChange[] {
   const raw: { steps: readonly (string | number)[]; from: unknown; to: unknown }[] = [];
   compare(comparable(live), comparable(next), [], (steps, from, to) => raw.push({ steps, from, to }));
   const isSecret = next.kind === "Secret";
   return raw.map(({ steps, from, to }) => {
-    const hide = isSecret && (steps[0] === "data" || steps[0] === "stringData");
+    const hide = (isConfidential && steps[0] !== "metadata") || (isSecret && (steps[0] === "data" || steps[0] === "stringData"));
     const [fromText, toText] = hide ? [hidden(from), hidden(to)] : shownPair(from, to);
     return { steps, label: labelOf(steps, next), from: fromText, to: toText };
   });

@@ -8,9 +8,11 @@ import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { catalog } from "../resources/catalog.ts";
+import { readAgeKeys, type AgeKeySources } from "./age-keys.ts";
 import { ClusterView } from "./cluster-view.ts";
 import type { GitSource } from "./git-source.ts";
 import { startGitServer } from "./git-server.ts";
+import { createChartRenderer } from "./helm-program.ts";
 import { installHooks, runHookServer } from "./hook-server.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./hosted-repository.ts";
 import { ManifestLoader } from "./load-manifests.ts";
@@ -37,6 +39,8 @@ export interface GitOpsConfig {
   readonly bindAddress?: string;
   readonly seedFolder?: string;
   readonly pollIntervalMs?: number;
+  /** Where the age keys of encrypted files are. */
+  readonly ageKeys?: AgeKeySources;
 }
 
 export interface GitOpsOptions {
@@ -83,7 +87,8 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
 
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
   const view = new ClusterView(informers);
-  const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path });
+  const { ageKeys } = config;
+  const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url });
   const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger });

@@ -1,12 +1,14 @@
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { BoundedCache } from "./bounded-cache.ts";
-import { isProblem, toDesiredObject, type DesiredObject, type DesiredState } from "./desired-state.ts";
+import { assembleUnit, chartFolder, findDuplicates, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
+import type { DesiredState } from "./desired-state.ts";
+import { createFileTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "./git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
-import { KUSTOMIZATION_FILES } from "./kustomize/kustomization.ts";
+import type { RenderChart } from "./kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "./kustomize/repository-files.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
-import { parseManifests, type ParsedFile } from "./parse-manifests.ts";
+import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
 import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
@@ -26,6 +28,10 @@ export interface ManifestLoaderOptions {
   readonly cluster: string;
   /** Folder of the repository to use; "." is all of it. */
   readonly basePath: string;
+  /** The age keys that encrypted files may be opened with, as they are now. */
+  readonly ageKeys?: () => Promise<readonly string[]>;
+  /** Renders Helm charts; without it they are refused where they are asked for. */
+  readonly renderChart?: RenderChart;
 }
 
 /** What loading has cost so far; a commit that changes one file reads one blob and the trees above it. */
@@ -34,13 +40,6 @@ export interface LoadCounters {
   blobsRead: number;
   filesParsed: number;
   foldersRendered: number;
-}
-
-/** Everything a unit's folder holds, kept by the tree's id. */
-interface UnitContent {
-  readonly objects: readonly DesiredObject[];
-  readonly problems: readonly Problem[];
-  readonly notices: readonly string[];
 }
 
 /** What the units of one commit are made from. */
@@ -53,16 +52,7 @@ interface UnitsRequest {
   readonly ignoreId: string;
   /** All files of the commit: a kustomization may use any of them. */
   readonly files: RepositoryFiles;
-}
-
-/** A unit before its plain files are parsed. */
-interface UnitDraft {
-  readonly unit: Unit;
-  readonly listing: FolderListing;
-  readonly rendered: readonly RenderedFolder[];
-  readonly files: readonly FileRef[];
-  /** Equal for equal content. */
-  readonly key: string;
+  readonly transformOf: (unit: Unit) => FileTransform;
 }
 
 /** Reads commits into desired state. Equal trees and blobs are read and parsed once, whichever commit they come from. */
@@ -79,7 +69,7 @@ export class ManifestLoader {
   constructor(options: ManifestLoaderOptions) {
     this.#options = options;
     this.kinds = new ServedKinds(options.catalog);
-    this.#renderer = new FolderRenderer(this.kinds);
+    this.#renderer = new FolderRenderer(this.kinds, options.renderChart);
   }
 
   /** What counts as long as nothing has been pushed. */
@@ -99,11 +89,13 @@ export class ManifestLoader {
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const folders = await this.#folders(objects, root, config, isIgnored);
     const resolved = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const keys = (await this.#options.ageKeys?.()) ?? [];
     const request: UnitsRequest = {
       objects, prefix, isIgnored,
       units: resolved.units,
       treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
       ignoreId: ignoreEntry?.id ?? "",
+      transformOf: (unit) => createFileTransform(keys, unit.variables ?? {}),
       files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
     };
     const contents = await this.#contents(request);
@@ -113,6 +105,7 @@ export class ManifestLoader {
       units: resolved.units,
       objects: new Map(all.map((object) => [object.identity, object])),
       problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all)]),
+      substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };
   }
@@ -155,7 +148,7 @@ export class ManifestLoader {
     const drafts: UnitDraft[] = [];
     for (const unit of units) drafts.push(await this.#draft(unit, request));
     const missing = drafts.filter((draft) => this.#units.get(draft.key) === undefined);
-    const parsed = await this.#parseBlobs(request.objects, missing.flatMap((draft) => draft.files.map((file) => file.blob)));
+    const parsed = await this.#parseBlobs(request.objects, missing);
     for (const draft of missing) this.#units.set(draft.key, assembleUnit(draft, parsed));
     // A repository with more units than are kept still gets all of them.
     return drafts.map((draft) => this.#units.get(draft.key) ?? assembleUnit(draft, parsed));
@@ -167,34 +160,41 @@ export class ManifestLoader {
     const place = [tree, prefix, ignoreId, unit.path].join(" ");
     let listing = this.#listings.get(place);
     if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
-    const key = [place, unit.name, unit.namespace ?? ""].join(" ");
-    if (listing.kustomizations.length === 0) return { unit, listing, key, rendered: [], files: listing.files };
+    const transform = request.transformOf(unit);
+    const key = [place, unit.name, unit.namespace ?? "", transform.variant].join(" ");
     const all: RenderedFolder[] = [];
-    for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, ""));
+    for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, transform));
+    const rendered = [...outermost(listing.kustomizations, all)];
+    const { helm } = unit;
+    if (helm !== undefined) for (const folder of listing.charts) rendered.push(await this.#renderer.renderChart(files, chartFolder(unit, folder, helm), transform));
     this.counters.foldersRendered = this.#renderer.rendered;
-    const rendered = outermost(listing.kustomizations, all);
     // A file that a kustomization has taken is not applied by itself as well.
     const taken = new Set(rendered.flatMap((folder) => [...folder.dependencies.keys()]));
-    return { unit, listing, rendered, key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`, files: listing.files.filter((file) => !taken.has(file.path)) };
+    return { unit, listing, rendered, transform, key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`, files: listing.files.filter((file) => !taken.has(file.path)) };
   }
 
-  async #parseBlobs(objects: GitObjects, ids: readonly string[]): Promise<ReadonlyMap<string, ParsedFile>> {
+  /** Parsed files by `variant blob`: the same blob may stand for different things in different units. */
+  async #parseBlobs(objects: GitObjects, drafts: readonly UnitDraft[]): Promise<ReadonlyMap<string, ParsedFile>> {
     const parsed = new Map<string, ParsedFile>();
-    const missing: string[] = [];
-    for (const id of new Set(ids)) {
-      const known = this.#files.get(id);
-      if (known === undefined) missing.push(id);
-      else parsed.set(id, known);
+    const missing = new Map<string, { readonly file: FileRef; readonly transform: FileTransform }>();
+    for (const { files, transform } of drafts) {
+      for (const file of files) {
+        const key = parsedKey(file, transform);
+        const known = this.#files.get(key);
+        if (known === undefined) missing.set(key, { file, transform });
+        else parsed.set(key, known);
+      }
     }
-    for (let start = 0; start < missing.length; start += BLOBS_PER_READ) {
-      const batch = missing.slice(start, start + BLOBS_PER_READ);
-      const contents = await objects.blobs(batch);
+    const all = [...missing];
+    for (let start = 0; start < all.length; start += BLOBS_PER_READ) {
+      const batch = all.slice(start, start + BLOBS_PER_READ);
+      const contents = await objects.blobs(batch.map(([, { file }]) => file.blob));
       this.counters.blobsRead += batch.length;
-      for (const [index, id] of batch.entries()) {
-        const file = parseManifests(contents[index] ?? Buffer.alloc(0), this.kinds);
+      for (const [index, [key, { file, transform }]] of batch.entries()) {
+        const result = await parseTransformed(contents[index] ?? Buffer.alloc(0), file.path, transform, this.kinds);
         this.counters.filesParsed++;
-        this.#files.set(id, file);
-        parsed.set(id, file);
+        this.#files.set(key, result);
+        parsed.set(key, result);
       }
     }
     return parsed;
@@ -239,50 +239,6 @@ export class ManifestLoader {
   }
 }
 
-/** Kustomizations that no other one of the unit uses: bases and components are not deployed by themselves. */
-function outermost(folders: readonly string[], all: readonly RenderedFolder[]): readonly RenderedFolder[] {
-  return all.filter((rendered, index) => {
-    const folder = folders[index] ?? "";
-    const isUsed = all.some((other) => other !== rendered && KUSTOMIZATION_FILES.some((name) => !["none", undefined].includes(other.dependencies.get(folder === "" ? name : `${folder}/${name}`))));
-    return !isUsed && !rendered.isComponent;
-  });
-}
-
-function assembleUnit({ unit, listing, rendered, files }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
-  const objects: DesiredObject[] = [];
-  const problems: Problem[] = [...listing.problems];
-  const notices: string[] = [...listing.notices, ...listing.charts.map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: Helm charts are not rendered yet, the folder is left out`)];
-  const add = (desired: DesiredObject | Problem) => void (isProblem(desired) ? problems.push(desired) : objects.push(desired));
-  for (const { path, blob } of files) {
-    const file = parsed.get(blob);
-    problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
-    notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
-    for (const parsedObject of file?.objects ?? []) add(toDesiredObject(parsedObject, unit, path, blob));
-  }
-  for (const folder of rendered) {
-    problems.push(...folder.problems);
-    for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
-  }
-  return { objects, problems, notices };
-}
-
-/** One object described twice: in one file, in one unit, or by two units that would take it from each other for ever. */
-function findDuplicates(objects: readonly DesiredObject[]): readonly Problem[] {
-  const first = new Map<string, DesiredObject>();
-  const problems: Problem[] = [];
-  for (const object of objects) {
-    const earlier = first.get(object.identity);
-    if (earlier === undefined) first.set(object.identity, object);
-    else {
-      const { kind, metadata } = object.object;
-      const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
-      const units = earlier.unit === object.unit ? "" : ` by unit ${earlier.unit}`;
-      problems.push({ file: object.file, line: object.line, message: `${name} is already described${units} in ${earlier.file}:${earlier.line}; keep one of them` });
-    }
-  }
-  return problems;
-}
-
 function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
-  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [] };
+  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [], substitutions: new Map() };
 }

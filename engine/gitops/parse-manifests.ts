@@ -2,8 +2,11 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../apimachinery/yaml.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";
+import type { FileTransform } from "./file-transform.ts";
+import { KustomizeError } from "./kustomize/kustomize-error.ts";
 import type { Problem } from "./problem.ts";
 import type { ServedKinds } from "./served-kinds.ts";
+import type { Substitution } from "./substitute-variables.ts";
 
 /** Where an object is inside its file: which document, and which item when the document is a List. */
 export interface Place {
@@ -19,6 +22,8 @@ export interface ParsedObject {
   readonly place: Place;
   /** Where a field was written, for objects that were made from several files. */
   readonly locate?: LocateField;
+  /** It was written in an encrypted file: none of its values may be shown. */
+  readonly isConfidential?: boolean;
 }
 
 /** The file and line that a field of an object comes from. */
@@ -30,6 +35,7 @@ export interface ParsedFile {
   readonly problems: readonly Omit<Problem, "file">[];
   /** What was left out without being wrong, such as a file that is no manifest. */
   readonly notices: readonly string[];
+  readonly substitutions?: readonly Substitution[];
 }
 
 export const FILE_BYTES_MAX = 1 << 20;
@@ -49,6 +55,21 @@ export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile 
   const pass = new FilePass(kinds);
   for (const [index, document] of documents.entries()) pass.readDocument(document, index);
   return { objects: pass.objects, problems: pass.problems, notices: pass.notices };
+}
+
+/** Reads a manifest file after what is encrypted was opened and variables were put in. */
+export async function parseTransformed(content: Buffer, path: string, transform: FileTransform, kinds: ServedKinds): Promise<ParsedFile> {
+  try {
+    const { content: plain, isConfidential, substitutions } = await transform.apply(content, path);
+    const parsed = parseManifests(plain, kinds);
+    if (plain === content) return parsed;
+    // The blob in the repository has other text, but the same lines.
+    const lines = (place: Place): LocateField => (steps) => ({ file: path, line: locateField(plain, place, steps) });
+    return { ...parsed, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
+  } catch (error) {
+    if (error instanceof KustomizeError) return { objects: [], problems: error.problems.map(({ line, message }) => ({ line, message })), notices: [] };
+    throw error;
+  }
 }
 
 /** The line of a field of an object in a file that has been parsed before. */

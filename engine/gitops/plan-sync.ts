@@ -117,7 +117,7 @@ function planObject(candidate: Candidate, allowReplace: readonly string[], refus
     case "create":
       return { do: "create", candidate, desired };
     case "update":
-      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, changes: computeFieldChanges(outcome.live, outcome.result) };
+      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, allowReplace, refusals);
     case "refused":

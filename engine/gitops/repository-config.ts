@@ -5,6 +5,7 @@ import type { Repository } from "../resources/types.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
+import type { Variables } from "./substitute-variables.ts";
 
 export const CONFIG_FILE = "mainstay.yaml";
 
@@ -15,7 +16,18 @@ export interface UnitRule {
   readonly prune: boolean;
   readonly dependsOn: readonly string[];
   readonly deadlineMs: number;
+  /** Values that `${name}` stands for in the unit's files; none when the unit has not asked for it. */
+  readonly variables: Variables;
+  /** How the unit's chart is rendered; undefined leaves charts out. */
+  readonly helm: HelmSettings | undefined;
   readonly line: number;
+}
+
+/** The opt-in to rendering a folder that is a Helm chart. */
+export interface HelmSettings {
+  readonly releaseName: string | undefined;
+  /** Files of values from the repository's root, the last one winning. */
+  readonly values: readonly string[];
 }
 
 /** mainstay.yaml with everything filled in. */
@@ -61,6 +73,7 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
     // Accepting the line without checking signatures would promise a protection that is not there.
     if (repository.signatures?.require === true) failed(document.lineOf(["signatures", "require"]), "commit signatures are not verified yet; remove the line, so that nobody relies on it", "signatures.require");
     for (const [index, unit] of (repository.units ?? []).entries()) {
+      for (const [name, value] of Object.entries(unit.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
       if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
     }
     const branch = repository.status?.branch ?? fallback.status.branch;
@@ -81,6 +94,8 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
       prune: unit.prune ?? true,
       dependsOn: unit.dependsOn ?? [],
       deadlineMs: parseDurationMs(unit.deadline) ?? DEFAULT_DEADLINE_MS,
+      variables: variablesOf(unit.variables),
+      helm: unit.helm === undefined ? undefined : { releaseName: unit.helm.releaseName, values: unit.helm.values ?? [] },
       line: lineOfUnit(index),
     })),
     deletes: {
@@ -102,6 +117,11 @@ export function parseDurationMs(text: string | undefined): number | undefined {
   const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
   // The expression above admits these units only.
   return [...text.matchAll(/(\d+)(ms|s|m|h)/g)].reduce((sum, match) => sum + Number(match[1]) * units[match[2] as keyof typeof units], 0);
+}
+
+function variablesOf(source: Readonly<Record<string, unknown>> | undefined): Variables {
+  // Checked above to hold single values only.
+  return Object.fromEntries(Object.entries(source ?? {}).filter(([, value]) => typeof value !== "object")) as Variables;
 }
 
 function isRelativePath(path: string): boolean {

@@ -1,6 +1,7 @@
 import { globExpression } from "./ignore-patterns.ts";
 import type { Problem } from "./problem.ts";
-import { CONFIG_FILE, DEFAULT_DEADLINE_MS, type RepositoryConfig, type UnitRule } from "./repository-config.ts";
+import { CONFIG_FILE, DEFAULT_DEADLINE_MS, type HelmSettings, type RepositoryConfig, type UnitRule } from "./repository-config.ts";
+import type { Variables } from "./substitute-variables.ts";
 
 /** A folder of the repository that is applied and reported as one Application. */
 export interface Unit {
@@ -14,6 +15,10 @@ export interface Unit {
   /** Names of the units that must be healthy first. */
   readonly dependsOn: readonly string[];
   readonly deadlineMs: number;
+  /** Values that `${name}` stands for in its files. */
+  readonly variables?: Variables;
+  /** How its chart is rendered, when it is one. */
+  readonly helm?: HelmSettings;
 }
 
 export interface ResolvedUnits {
@@ -24,8 +29,8 @@ export interface ResolvedUnits {
 
 /** The folders whose children are applications when mainstay.yaml says nothing. */
 export const DEFAULT_PARENTS = ["infra", "apps"];
-const DEFAULT_RULES: readonly UnitRule[] = DEFAULT_PARENTS.map((parent) => ({ path: `${parent}/*`, namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, line: 1 }));
-const ROOT_RULE: UnitRule = { path: "", namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, line: 1 };
+const DEFAULT_RULES: readonly UnitRule[] = DEFAULT_PARENTS.map((parent) => ({ path: `${parent}/*`, namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, variables: {}, helm: undefined, line: 1 }));
+const ROOT_RULE: UnitRule = { path: "", namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, variables: {}, helm: undefined, line: 1 };
 
 /**
  * Which folders are units: those that mainstay.yaml names, or each folder below apps/ and infra/, or the root.
@@ -61,6 +66,8 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
       prune: rule.prune,
       dependsOn: expandDependencies(rule, path, paths).map((dependency) => names.get(dependency) ?? dependency),
       deadlineMs: rule.deadlineMs,
+      ...(Object.keys(rule.variables).length === 0 ? {} : { variables: rule.variables }),
+      ...(rule.helm === undefined ? {} : { helm: rule.helm }),
     };
   });
   const cycle = findCycle(units);

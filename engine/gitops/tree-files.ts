@@ -7,6 +7,15 @@ export interface TreeReader {
   blob(id: string): Promise<Buffer>;
 }
 
+async function listTree(tree: string, prefix: string, reader: TreeReader): Promise<readonly (readonly [path: string, id: string])[]> {
+  const files: (readonly [string, string])[] = [];
+  for (const entry of await reader.tree(tree)) {
+    if (entry.is === "directory") files.push(...(await listTree(entry.id, `${prefix}${entry.name}/`, reader)));
+    else if (entry.is === "file") files.push([`${prefix}${entry.name}`, entry.id]);
+  }
+  return files;
+}
+
 /** The files of one commit by path. Links and submodules do not count as files. */
 export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
   return {
@@ -20,5 +29,9 @@ export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
       return entry?.is === "file" || entry?.is === "directory" ? { is: entry.is, id: entry.id } : undefined;
     },
     read: (id) => reader.blob(id),
+    async list(path) {
+      const folder = await this.look(path);
+      return folder?.is === "directory" ? listTree(folder.id, "", reader) : [];
+    },
   };
 }

@@ -4701,6 +4701,24 @@ readonly dependsOn?: readonly string[]
  * How long an application may take to become healthy, such as 5m.
  */
 readonly deadline?: string
+/**
+ * Values that ${name} stands for in the files of these folders, of any single type. Names that are not listed are left alone, and so are block scalars.
+ */
+readonly variables?: Record<string, unknown>
+readonly helm?: RepositoryHelm
+}
+/**
+ * How a Helm chart in the repository is rendered.
+ */
+export interface RepositoryHelm {
+/**
+ * Name of the release; that of the application when absent.
+ */
+readonly releaseName?: string
+/**
+ * Files of values, from the root of the repository; a later one wins.
+ */
+readonly values?: readonly string[]
 }
 /**
  * Limits on what one commit may delete.

@@ -30,6 +30,7 @@ export function memoryFiles(files: Files): RepositoryFiles {
       return id !== undefined ? { is: "file", id } : folders.has(file) ? { is: "directory", id: file } : undefined;
     },
     read: async (id) => byId.get(id) ?? Buffer.alloc(0),
+    list: async (folder) => [...entries].filter(([file]) => file.startsWith(`${folder}/`)).map(([file, id]) => [file.slice(folder.length + 1), id] as const),
   };
 }
 

@@ -21,7 +21,7 @@ export interface ChartRequest {
 export type ChartValues = { readonly is: "file"; readonly path: string; readonly content: Buffer } | { readonly is: "inline"; readonly values: Readonly<Record<string, unknown>> };
 
 /** Renders a chart to manifests. `readFile` gives the files of the chart's folder and records them. Throws a KustomizeError at `place`. */
-export type RenderChart = (request: ChartRequest, build: Pick<KustomizationBuild, "files" | "readFile">, place: Place) => Promise<string>;
+export type RenderChart = (request: ChartRequest, build: Pick<KustomizationBuild, "files" | "readFile" | "options">, place: Place) => Promise<string>;
 
 /** The objects of a chart that lies in the repository. */
 export async function chartResources(build: KustomizationBuild, target: Target, chart: HelmChartRow, chartHome: string, place: Place): Promise<readonly Resource[]> {

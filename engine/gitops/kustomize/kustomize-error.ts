@@ -4,10 +4,13 @@ import type { Problem } from "../problem.ts";
 export class KustomizeError extends Error {
   override readonly name = "KustomizeError";
   readonly problems: readonly Problem[];
+  /** The machine is at fault rather than the files: another try may succeed without a change. */
+  readonly isTransient: boolean;
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], isTransient = false) {
     super(problems.map((problem) => `${problem.file}:${problem.line} ${problem.message}`).join("\n"));
     this.problems = problems;
+    this.isTransient = isTransient;
   }
 }
 

@@ -11,9 +11,11 @@ export interface FileEntry {
 export interface RepositoryFiles {
   look(path: string): Promise<FileEntry | undefined>;
   read(id: string): Promise<Buffer>;
+  /** All files below a folder, by path from it, with their ids. */
+  list(path: string): Promise<readonly (readonly [path: string, id: string])[]>;
 }
 
-/** What a build has looked at: path → the file's id, `directory`, or `none`. As long as all still hold, its result does. */
+/** What a build has looked at: path → the file's id, `directory`, or `none`; a path that ends in `/` → the id of the whole folder. As long as all still hold, its result does. */
 export type FileDependencies = ReadonlyMap<string, string>;
 
 /** Files that remember what was asked of them. */
@@ -35,6 +37,18 @@ export class RecordedFiles {
     return entry;
   }
 
+  /** Everything below a folder; whatever changes there, the result does. */
+  async list(path: string): Promise<readonly (readonly [path: string, id: string])[]> {
+    this.#dependencies.set(`${path}/`, (await this.#files.look(path))?.id ?? "none");
+    return this.#files.list(path);
+  }
+
+  /** A file of a listing, as it counts for whoever reads files here. */
+  async readId(id: string, path: string, reader: { readonly options?: { readonly transformFile?: ((content: Buffer, path: string) => Promise<Buffer>) | undefined } }): Promise<Buffer> {
+    const content = await this.#files.read(id);
+    return reader.options?.transformFile === undefined ? content : reader.options.transformFile(content, path);
+  }
+
   /** The content of a file; undefined when there is none at the path. */
   async read(path: string): Promise<Buffer | undefined> {
     const entry = await this.look(path);
@@ -44,7 +58,11 @@ export class RecordedFiles {
 
 /** Whether everything a build has looked at is still as it was. */
 export async function stillHolds(files: RepositoryFiles, dependencies: FileDependencies): Promise<boolean> {
-  for (const [path, mark] of dependencies) if (markOf(await files.look(path)) !== mark) return false;
+  for (const [path, mark] of dependencies) {
+    const isFolder = path.endsWith("/");
+    const entry = await files.look(isFolder ? path.slice(0, -1) : path);
+    if ((isFolder ? (entry?.id ?? "none") : markOf(entry)) !== mark) return false;
+  }
   return true;
 }
 

@@ -146,6 +146,6 @@ describe("bad input is a problem with a place", () => {
   test("files of other programs and charts are named, not refused", async () => {
     const state = await load({ "a.yaml": "steps: [one]\n---\n- x\n", "chart/Chart.yaml": "apiVersion: v2\nname: x\n", "chart/templates/d.yaml": "{{ if }}" });
     expect(problems(state)).toEqual([]);
-    expect(state.notices).toEqual(["chart/Chart.yaml: Helm charts are not rendered yet, the folder is left out", "a.yaml: line 1: no apiVersion and kind, left out", "a.yaml: line 3: not an object, left out"]);
+    expect(state.notices).toEqual(["chart/Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm", "a.yaml: line 1: no apiVersion and kind, left out", "a.yaml: line 3: not an object, left out"]);
   });
 });
