@@ -68,7 +68,8 @@ async function download(binary: string): Promise<boolean> {
     await writeFile(path.join(work, "status"), "");
     await writeFile(path.join(work, "sid.sources"), `Types: deb\nURIs: ${debianMirror()}\nSuites: sid\nComponents: main\nSigned-By: ${DEBIAN_KEYRING}\n`);
     const settings = { "Dir::Etc::sourcelist": "sid.sources", "Dir::State::lists": "lists", "Dir::State::status": "status", "Dir::Cache": "cache" };
-    const options = [...Object.entries(settings).map(([name, file]) => `${name}=${path.join(work, file)}`), "Dir::Etc::sourceparts=-", "APT::Sandbox::User=", "Acquire::Languages=none", "Acquire::Retries=0", "Acquire::http::Timeout=10"].flatMap((option) => ["-o", option]);
+    // A mirror that is itself a snapshot carries signatures whose time is over; they are checked all the same.
+    const options = [...Object.entries(settings).map(([name, file]) => `${name}=${path.join(work, file)}`), "Dir::Etc::sourceparts=-", "APT::Sandbox::User=", "Acquire::Languages=none", "Acquire::Check-Valid-Until=false", "Acquire::Retries=0", "Acquire::http::Timeout=10"].flatMap((option) => ["-o", option]);
     await run("apt-get", [...options, "-q", "update"], { cwd: work, timeout: 60_000 });
     await run("apt-get", [...options, "-q", "download", "kubectl"], { cwd: work, timeout: 120_000 });
     const archive = (await readdir(work)).find((file) => file.endsWith(".deb"));
