@@ -7,17 +7,15 @@ import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/known-users.ts";
+import { GITOPS_USER } from "./auth/known-users.ts";
+import { openSharedPki } from "./auth/shared-pki.ts";
 import type { Progress } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
-import { ConsistencyStore } from "./client/consistency-store.ts";
-import { EventRecorder } from "./client/event-recorder.ts";
-import { InformerFactory } from "./client/informer-factory.ts";
 import { formatKubeconfig } from "./client/kubeconfig.ts";
 import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
-import { createControllers } from "./controllers/controllers.ts";
-import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
+import { createControlPlane, elected, type ElectedOptions } from "./control-plane.ts";
+import { claimGitHome, shareGitOps } from "./git-leadership.ts";
 import { createGitOps, type GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { isAbort } from "./lib/abort.ts";
@@ -32,7 +30,6 @@ import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { serviceResource } from "./resources/core/service.ts";
-import { createScheduler } from "./scheduler/scheduler.ts";
 import { createApiServer, type ApiServer } from "./server/api-server.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
 import { openHttpListener } from "./server/http-listener.ts";
@@ -42,6 +39,7 @@ import { tokenLookup } from "./server/token-lookup.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { openStorage } from "./storage/open-storage.ts";
+import type { Storage } from "./storage/storage.ts";
 
 export interface EngineParts {
   readonly clock: Clock;
@@ -54,8 +52,9 @@ export interface EngineParts {
 export interface Engine {
   /** Whether the first commit was healthy when the start ended; the Git part's `firstSyncHealthy` resolves when it becomes so. */
   readonly isHealthy: boolean;
-  /** Undefined with --no-git. */
+  /** Undefined when this server follows no repository; `gitNote` says why. */
   readonly gitops: Pick<GitOps, "gitUrl" | "statusBranch" | "applications" | "firstSyncHealthy"> | undefined;
+  readonly gitNote: string;
   readonly kubeconfigFile: string;
   /** Address of the first Service that was deployed, for the user to try. */
   readonly firstService: string | undefined;
@@ -98,7 +97,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   // The store must run before the API can answer, and until nothing asks it any more.
   scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger));
 
-  const pki = await ClusterPki.open(path.join(serverDir, "pki"), clock);
+  const pkiDir = path.join(serverDir, "pki");
+  const pki = isShared(config) ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
   const { server, port } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
@@ -108,12 +108,45 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port });
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
-  const gitops = config.git ? await openGitOps(config, parts, as(GITOPS_USER)) : undefined;
+  const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
-  scope.start(...(gitops?.services ?? []), ...controlPlane(as, parts, metrics, pki.ca, config), ...agent);
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr });
+  scope.start(...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
-  const isHealthy = gitops === undefined || (await awaitFirstSync({ gitops, progress, clock, awaitHealth: config.agent }, scope.signal));
-  return { isHealthy, gitops, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+  const followed = await gitops();
+  const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
+  return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+}
+
+/** Whether other servers may work on the same store. */
+function isShared(config: ServerConfig): boolean {
+  return config.datastoreEndpoint !== undefined;
+}
+
+function electedOptions(config: ServerConfig, { clock, random, logger }: EngineParts, as: (username: string) => Client): ElectedOptions {
+  return { as, clock, random, logger, identity: `${config.nodeName}_${random.uuid()}` };
+}
+
+interface GitPart {
+  readonly services: readonly Service[];
+  /** What this server follows, once that is decided. */
+  readonly gitops: () => Promise<GitOps | undefined>;
+  /** Why it follows nothing, when it does not. */
+  readonly gitNote: string;
+}
+
+/** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
+async function composeGit(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, storage: Storage, scope: ServiceScope): Promise<GitPart> {
+  const none = (gitNote: string): GitPart => ({ services: [], gitops: async () => undefined, gitNote });
+  if (!config.git) return none("no repository is followed");
+  if (isShared(config) && config.repo !== undefined) {
+    const leadership = shareGitOps(() => openGitOps(config, parts, as(GITOPS_USER)), electedOptions(config, parts, as));
+    return { services: [leadership.service], gitops: () => leadership.decided(scope.signal), gitNote: "another server follows the repository" };
+  }
+  const home = isShared(config) ? await claimGitHome(storage, config.nodeName) : config.nodeName;
+  if (home !== config.nodeName) return none(`server ${home} hosts the repository`);
+  const gitops = await openGitOps(config, parts, as(GITOPS_USER));
+  return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
 function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
@@ -141,19 +174,6 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   const listener = await openHttpListener({ server, authenticator, host: config.bindAddress, port: config.apiPort, ca: pki.ca, serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
   scope.defer(() => listener.close());
   return { server, port: listener.port };
-}
-
-/** Controllers and scheduler share informers; each acts under its own name. */
-function controlPlane(as: (username: string) => Client, { clock, random, logger }: EngineParts, metrics: MetricsRegistry, rootCa: string, config: ServerConfig): Service[] {
-  const informers = new InformerFactory({ client: as(CONTROLLER_USER), clock, random, logger });
-  const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
-  const client = as(CONTROLLER_USER);
-  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
-  return [
-    ...createControllers(context, { rootCa, clusterCidr: config.clusterCidr }),
-    createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
-    informers.asService(),
-  ];
 }
 
 /** The agent of this machine gets its certificates straight from the authority, and everything else as any agent would. */

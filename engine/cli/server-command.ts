@@ -41,10 +41,10 @@ async function announceReady(gitops: NonNullable<Engine["gitops"]>, signal: Abor
 }
 
 /** What a new user needs next. Its first line is what scripts wait for. */
-export function renderSummary(config: Pick<ServerConfig, "repo" | "branch">, engine: Pick<Engine, "isHealthy" | "gitops" | "kubeconfigFile" | "firstService">, logFile: string): string {
-  const { gitops, isHealthy, firstService, kubeconfigFile } = engine;
+export function renderSummary(config: Pick<ServerConfig, "repo" | "branch">, engine: Pick<Engine, "isHealthy" | "gitops" | "gitNote" | "kubeconfigFile" | "firstService">, logFile: string): string {
+  const { gitops, gitNote, isHealthy, firstService, kubeconfigFile } = engine;
   const applications = gitops?.applications() ?? [];
-  const heading = gitops === undefined ? "mainstay is ready: the API is served; no repository is followed" : isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`;
+  const heading = gitops === undefined ? `mainstay is ready: the API is served; ${gitNote}` : isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`;
   return [
     heading,
     "",
