@@ -28,7 +28,9 @@ child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + 1
 
 function needsOf([command, ...options]) {
   const has = (part) => !options.includes(`--no-${part}`) && process.env[`MAINSTAY_NO_${part.toUpperCase()}`] !== "true";
-  if (command === "server") return [...(has("git") ? serverNeeds : []), ...(has("agent") ? agentNeeds : [])];
+  const repo = options[options.indexOf("--repo") + 1] ?? "";
+  const isOverSsh = /^ssh:|^[^/:]+@[^/:]+:/.test(options.includes("--repo") ? repo : (process.env.MAINSTAY_REPO ?? ""));
+  if (command === "server") return [...(has("git") ? serverNeeds : []), ...(isOverSsh ? ["ssh"] : []), ...(has("agent") ? agentNeeds : [])];
   if (command === "agent") return agentNeeds;
   if (command === "--script") return [...serverNeeds, ...agentNeeds];
   return [];

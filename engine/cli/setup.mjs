@@ -18,6 +18,7 @@ export const projectNode = path.join(projectRoot, "node_modules/node/bin/node");
  */
 const requirements = {
   git: { files: ["git"], package: "git", why: "serves and follows the repository" },
+  ssh: { files: ["ssh"], package: "openssh-client", why: "follows repositories over SSH" },
   containerd: { files: ["containerd"], package: "containerd", why: "runs the containers" },
   runtime: { files: ["crun", "runc"], package: "runc", why: "starts the containers" },
   cni: { files: ["/usr/lib/cni/ptp", "/opt/cni/bin/ptp"], package: "containernetworking-plugins", why: "connects the pods" },
@@ -31,7 +32,7 @@ const requirements = {
 
 export const serverNeeds = ["git"];
 export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
-export const testNeeds = [...serverNeeds, ...agentNeeds, "etcd", "curl"];
+export const testNeeds = [...serverNeeds, "ssh", ...agentNeeds, "etcd", "curl"];
 
 /**
  * Brings the npm packages to the state of package-lock.json, once per content of that file.
