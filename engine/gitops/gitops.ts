@@ -9,6 +9,7 @@ import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { catalog } from "../resources/catalog.ts";
 import { readAgeKeys, type AgeKeySources } from "./age-keys.ts";
+import { BranchPlanner } from "./branch-planner.ts";
 import { ClusterView } from "./cluster-view.ts";
 import type { GitSource } from "./git-source.ts";
 import { startGitServer } from "./git-server.ts";
@@ -16,6 +17,7 @@ import { createChartRenderer } from "./helm-program.ts";
 import { installHooks, runHookServer } from "./hook-server.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./hosted-repository.ts";
 import { ManifestLoader } from "./load-manifests.ts";
+import type { ForecastPods } from "./plan-workloads.ts";
 import { PushGate } from "./push-gate.ts";
 import { RepositoryRecord } from "./repository-object.ts";
 import { openRemoteSource } from "./remote-source.ts";
@@ -49,6 +51,8 @@ export interface GitOpsOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly config: GitOpsConfig;
+  /** Where the scheduler would put pods that do not exist yet; without it, plans say nothing about that. */
+  readonly forecastPods?: ForecastPods;
   /** Shared informers, run by their owner; without it, gitops runs its own. */
   readonly informers?: InformerFactory;
 }
@@ -91,14 +95,17 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url });
-  const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger });
+  const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
   const record = new RepositoryRecord(client, config.clusterName);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });
-  const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, clock, logger });
+  const { forecastPods } = options;
+  const planner = new BranchPlanner({ source, follower, synchroniser, reporter, view, forecastPods, cluster: config.clusterName, clock, logger });
+  const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
   const services: Service[] = [
     ...(options.informers === undefined ? [informers.asService()] : []),
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),
+    service("branch plans", (signal) => planner.run(signal)),
     service("status branch", (signal) => reporter.run(signal)),
     ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer(socketPath(root), gate, logger, signal))]),
   ];

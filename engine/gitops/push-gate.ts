@@ -5,7 +5,10 @@ import { openGitObjects, overlayEnvironment, type ObjectOverlay } from "./git-ob
 import { shortId, type GitObjects } from "./git-source.ts";
 import { readRef } from "./git-store.ts";
 import { inheritedEnvironment, runGit } from "./native-git.ts";
+import { forecastCommit } from "./forecast-commit.ts";
+import { podLines } from "./plan-page.ts";
 import { renderPlan, summarisePlan } from "./plan-text.ts";
+import type { ForecastPods } from "./plan-workloads.ts";
 import { formatProblem } from "./problem.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "./push-progress.ts";
 import type { SourceFollower } from "./source-follower.ts";
@@ -36,6 +39,9 @@ export interface PushGateOptions {
   readonly follower: SourceFollower;
   readonly synchroniser: Synchroniser;
   readonly reporter: StatusReporter;
+  readonly forecastPods: ForecastPods | undefined;
+  /** Called after a branch was pushed that is not the desired one. */
+  readonly onBranchMoved: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -85,6 +91,7 @@ export class PushGate {
   async follow(session: PushSession): Promise<void> {
     const { synchroniser, follower, clock, reporter } = this.#options;
     const update = session.updates.find(({ ref, to }) => ref === this.#ref && !NONE.test(to));
+    if (session.updates.some(({ ref }) => ref !== this.#ref)) this.#options.onBranchMoved();
     if (update === undefined) return;
     follower.trigger();
     const { waitMs } = parsePushOptions(session.options);
@@ -152,6 +159,7 @@ export class PushGate {
       return false;
     }
     for (const line of renderPlan(prepared.plan)) print(line);
+    for (const line of podLines(await forecastCommit(prepared, this.#options.forecastPods))) print(line);
     print(`plan for ${shortId(update.to, 7)}: ${summarisePlan(prepared.plan)}`);
     for (const notice of prepared.state.notices.slice(0, NOTICES_SHOWN)) print(`note: ${notice}`);
     if (prepared.state.notices.length > NOTICES_SHOWN) print(`note: … and ${prepared.state.notices.length - NOTICES_SHOWN} more`);

@@ -20,6 +20,21 @@ export interface StatusFacts {
   readonly incidents: readonly IncidentFacts[];
   /** What a reader of the repository should know: files left out, a rewritten branch. */
   readonly notices: readonly string[];
+  /** What merging each branch or open request would do; absent where nobody plans. */
+  readonly plans?: readonly PlanFacts[];
+}
+
+export interface PlanFacts {
+  /** Without `refs/heads/`; `pr-12` and `mr-7` for requests of a forge. */
+  readonly branch: string;
+  readonly commit: string;
+  /** The commit that ran when the plan was made. */
+  readonly base?: string;
+  readonly summary: string;
+  /** The page with the whole plan. */
+  readonly file: string;
+  /** Of the page: the facts change with it. */
+  readonly digest: string;
 }
 
 export interface SyncFacts {

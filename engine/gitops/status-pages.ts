@@ -16,6 +16,7 @@ export function renderReadme(facts: StatusFacts): string {
     ...(facts.incidents.some((incident) => incident.closed === undefined) ? ["## Incidents", incidentList(facts)] : []),
     ...(facts.nodes.length === 0 ? [] : ["## Nodes", nodeTable(facts)]),
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
+    ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
     ...(facts.drift.length === 0 ? [] : ["## Put back", markdownTable(["When (UTC)", "Object", "Change", "By"], facts.drift.map((drift) => [shortTime(drift.time), plain(drift.object), plain(drift.change), plain(drift.writer)]))]),
     ...(facts.notices.length === 0 ? [] : ["## Notes", facts.notices.slice(0, 20).map((notice) => `- ${plain(notice)}`).join("\n")]),
     `Written by Mainstay. Times are UTC. As data: ${link("status.json", "README.md", "status.json")}.`,

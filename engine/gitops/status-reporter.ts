@@ -11,7 +11,7 @@ import { HEALTH_ORDER } from "./health.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "./commit-message.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
-import { overallHealth, type IncidentFacts, type NodeFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import { overallHealth, type IncidentFacts, type NodeFacts, type PlanFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
 import { renderStatusReport, statusMessage } from "./status-report.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { Synchroniser } from "./synchroniser.ts";
@@ -20,6 +20,12 @@ const RETRY = { initialMs: 1_000, maxMs: 300_000 };
 /** What belongs together arrives within this time. */
 const GATHER_MS = 60;
 
+/** Plans of branches, and their pages by path. */
+export interface PlannedPages {
+  readonly plans: readonly PlanFacts[];
+  readonly pages: ReadonlyMap<string, string>;
+}
+
 export interface StatusReporterOptions {
   readonly cluster: string;
   readonly source: GitSource;
@@ -27,6 +33,8 @@ export interface StatusReporterOptions {
   readonly view: ClusterView;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Plans of branches will come; a first report without them would take down those of the run before. */
+  readonly awaitsPlans?: boolean;
 }
 
 /** Tells on the status branch what is running. One writer; commits only when the facts changed, not more often than asked. */
@@ -36,6 +44,7 @@ export class StatusReporter {
   #minIntervalMs = 0;
   #sync: SyncFacts = { state: "empty" };
   #notices: readonly string[] = [];
+  #planned: PlannedPages | undefined;
   #incidents: readonly IncidentFacts[] = [];
   #written: StatusFacts | undefined;
   #writtenAtMs = -Infinity;
@@ -55,6 +64,12 @@ export class StatusReporter {
   setSync(sync: SyncFacts, notices: readonly string[]): void {
     this.#sync = sync;
     this.#notices = notices;
+    this.#request();
+  }
+
+  /** What merging branches would do; shown with the next report. */
+  setPlans(planned: PlannedPages): void {
+    this.#planned = planned;
     this.#request();
   }
 
@@ -87,7 +102,7 @@ export class StatusReporter {
         await this.#wait(this.#isDue ? 0 : Infinity, signal);
         await this.#wait(GATHER_MS, signal);
         this.#isDue = false;
-        if (!synchroniser.isInformed) continue;
+        if (!synchroniser.isInformed || (this.#options.awaitsPlans === true && this.#planned === undefined)) continue;
         const { facts, nextDueMs } = this.#observe();
         if (nextDueMs < Infinity) clock.after(nextDueMs - clock.now() + 1, () => this.#request());
         if (jsonEqual(facts, this.#written)) continue;
@@ -132,6 +147,7 @@ export class StatusReporter {
       drift: synchroniser.drift,
       incidents,
       notices: this.#notices,
+      ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
     };
     return { facts, nextDueMs };
   }
@@ -143,7 +159,7 @@ export class StatusReporter {
     const trailers = { desiredCommit: facts.commit?.id, revision: String(view.revision()), result: facts.sync.state === "rejected" ? "rejected" : (deploy?.result ?? "applied"), durationMs: deploy?.healthyMs ?? deploy?.appliedMs };
     try {
       const result = await this.#writer.write({
-        files: renderStatusReport(facts),
+        files: new Map([...renderStatusReport(facts), ...(this.#planned?.pages ?? [])]),
         message: statusMessage(this.#written, facts, trailers),
         signature: { name: "Mainstay", email: `mainstay@${cluster}.invalid`, time: clock.now() },
       });
@@ -187,6 +203,7 @@ function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolea
   if (before.sync.state !== facts.sync.state && facts.sync.state !== "syncing") return true;
   const [last, deploy] = [before.deploys[0], facts.deploys[0]];
   if (deploy?.healthyMs !== undefined && (last?.commit !== deploy.commit || last.healthyMs === undefined)) return true;
+  if ((facts.plans ?? []).some((plan) => before.plans?.some((known) => known.branch === plan.branch && known.commit === plan.commit) !== true)) return true;
   const state = overallHealth(facts, HEALTH_ORDER);
   return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
 }

@@ -12,6 +12,7 @@ import { systemClock } from "../../engine/lib/clock.ts";
 import { createLogger, silentLogger } from "../../engine/lib/log.ts";
 import { systemRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
+import { createPodForecast } from "../../engine/pod-forecast.ts";
 import { deploymentResource } from "../../engine/resources/apps/deployment.ts";
 import type { Deployment } from "../../engine/resources/types.ts";
 import { startTestApi, type TestApi } from "./test-api.ts";
@@ -58,7 +59,7 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
   const start = async () => {
     const gitops = await createGitOps({
       // With the rights that the engine gives it, not an administrator's.
-      client: api.as(GITOPS_USER), clock: systemClock, random: systemRandom, logger,
+      client: api.as(GITOPS_USER), clock: systemClock, random: systemRandom, logger, forecastPods: createPodForecast(api.client),
       config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort, ...config },
     });
     gitPort = Number(new URL(gitops.gitUrl ?? "http://localhost:0").port);

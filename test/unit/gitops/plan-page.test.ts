@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { planFile } from "../../../engine/gitops/branch-planner.ts";
+import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
+import { computeFieldChanges } from "../../../engine/gitops/field-diff.ts";
+import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan-page.ts";
+import type { Action, SyncPlan } from "../../../engine/gitops/plan-sync.ts";
+import { planPods } from "../../../engine/gitops/plan-workloads.ts";
+import { desired, stored } from "./objects.ts";
+
+const spec = (replicas: number, image = "web:1") => ({ spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image }] } } } });
+const plan = (...actions: Action[]): SyncPlan => ({ waves: [{ rank: 0, actions }], refusals: [], problems: [], forget: [], kept: [], waiting: new Map(), unchanged: 4 });
+const created = (replicas: number): Action => {
+  const object = desired("Deployment", "web", spec(replicas));
+  return { do: "create", desired: object, candidate: { desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } } };
+};
+function updated(from: ReturnType<typeof spec>, to: ReturnType<typeof spec>): Action {
+  const [before, after] = [desired("Deployment", "web", from), desired("Deployment", "web", to)];
+  const [live, result] = [stored(before), stored(after)];
+  return { do: "update", desired: after, live, intent: after.object, force: false, changes: computeFieldChanges(live, result), candidate: { desired: after, cause: "commit", outcome: { is: "update", live, result, intent: after.object, force: false, leftToOthers: [] } } };
+}
+const pruned = (live: KubeObject): Action => ({ do: "prune", live, entry: { unit: "web", identity: "x", entry: { version: "v1", kind: live.kind, name: live.metadata.name ?? "" }, live } }) as Action;
+const state = (more: Partial<DesiredState> = {}): DesiredState => ({ commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 }, config: {} as DesiredState["config"], units: [], objects: new Map(), problems: [], notices: [], substitutions: new Map(), ...more });
+const page = (facts: Partial<PlanPageFacts>) => renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], ...facts });
+
+describe("the pods that a plan brings", () => {
+  test("a new workload brings all of them, a larger one the difference, a smaller one none", () => {
+    expect(planPods(plan(created(3)))).toMatchObject({ planned: [{ workload: "Deployment web/web", count: 3, rollout: "at once" }], leaving: [] });
+    expect(planPods(plan(updated(spec(2), spec(5)))).planned).toMatchObject([{ count: 3 }]);
+    expect(planPods(plan(updated(spec(5), spec(2)))).planned).toEqual([]);
+  });
+
+  test("another template replaces every pod, and the old ones leave", () => {
+    const { planned, leaving } = planPods(plan(updated(spec(2), spec(2, "web:2"))));
+    expect(planned).toMatchObject([{ count: 2, rollout: "one after the other" }]);
+    expect(leaving).toEqual([{ namespace: "web", selector: { matchLabels: { app: "web" } } }]);
+  });
+
+  test("what is deleted leaves; what has no selector never makes room", () => {
+    expect(planPods(plan(pruned(stored(desired("Deployment", "web", spec(1)))))).leaving).toHaveLength(1);
+    expect(planPods(plan(pruned(stored(desired("ConfigMap", "c"))))).leaving).toEqual([]);
+  });
+});
+
+describe("the page of a plan", () => {
+  test("says what would change, field by field, and how the pods fare", () => {
+    const text = page({
+      plan: plan(updated(spec(2), spec(4, "web:2"))),
+      planned: [{ workload: "Deployment web/web", count: 4, pod: { apiVersion: "v1", kind: "Pod", metadata: {}, spec: { containers: [] } }, rollout: "rolling, surge 1, unavailable 0" }],
+      pods: [{ workload: "Deployment web/web", count: 4, fits: 3, reasons: ["n2 lacks 212Mi of memory"], pulls: [{ image: "web:2", nodes: ["n1", "n2"] }] }],
+    });
+    expect(text).toContain("# Plan for feature/x on home: 1 change, 4 unchanged\n\nhead `9f8e7d6c5b` Scale web · base `a1b2c3d4e5`");
+    expect(text).toContain("🟥 Deployment web/web: 3 of 4 pods fit: n2 lacks 212Mi of memory");
+    expect(text).toContain("web:2 is not on n1, n2 yet and will be pulled");
+    expect(text).toMatch(/<details><summary>\\~ Deployment web\/web: replicas 2→4, image 1→2<\/summary>\n\n```diff\n! replicas 2→4\n! image 1→2\n```/);
+  });
+
+  test("warns of what is deleted and replaced", () => {
+    expect(page({ plan: plan(pruned(stored(desired("ConfigMap", "old")))) })).toContain("- ⚠️ ConfigMap old is deleted");
+  });
+
+  test("a commit that would be refused shows why, and nothing else", () => {
+    const text = page({ problems: [{ file: "apps/web/d.yaml", line: 6, field: "spec.replicas", message: "must be a non-negative integer" }] });
+    expect(text).toContain("would be refused: 1 problem");
+    expect(text).toContain("`apps/web/d.yaml:6 spec.replicas: must be a non-negative integer`");
+  });
+
+  test("variables are shown where they changed something, and text of the repository has no power over the page", () => {
+    const action = created(1);
+    const file = action.do === "create" ? action.desired.file : "";
+    const text = page({ plan: plan(action), state: state({ substitutions: new Map([["web", [{ file, line: 6, name: "count", value: 1 }, { file: "other.yaml", line: 1, name: "x", value: 1 }]]]), commit: { ...state().commit, message: "<script> @all | `x`" } }) });
+    expect(text).toContain(`\`${file}:6 \${count} is 1\``);
+    expect(text).not.toContain("other.yaml");
+    expect(text).toContain("&lt;script&gt; @\u200ball \\| \\`x\\`");
+  });
+
+  test("nothing to change is said in one sentence", () => expect(page({})).toContain("Nothing changes in the cluster."));
+
+  test("a pod that fits says how it comes", () => {
+    expect(podLines({ planned: [], pods: [{ workload: "Pod a/b", count: 1, fits: 1, reasons: [], pulls: [] }] })).toEqual(["✓ Pod a/b: 1 pod fits (at once)"]);
+  });
+
+  test("every branch has a file of its own", () => expect([planFile("a"), planFile("a/b"), planFile("a.md/b")]).toEqual(["plans/a.md", "plans/a/b.md", "plans/a.md_/b.md"]));
+});
