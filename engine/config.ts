@@ -1,11 +1,12 @@
 import os from "node:os";
 import path from "node:path";
+import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
  * Every option of `mainstay server`: the one table behind --help, the MAINSTAY_… variables and the types.
  * A flag on the command line wins over the environment, which wins over the default.
  */
-export interface ServerConfig {
+export interface ServerConfig extends AuthConfig {
   readonly dataDir: string;
   readonly apiPort: number;
   readonly gitPort: number;
@@ -37,6 +38,8 @@ export interface OptionRow {
   readonly description: string;
   readonly default?: string;
   readonly parse?: (text: string) => unknown;
+  /** May be given several times, or once with commas. */
+  readonly repeats?: true;
 }
 
 export const serverOptions: readonly OptionRow[] = [
@@ -61,6 +64,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "sopsAgeSecret", flags: "--sops-age-secret <namespace/name>", description: "Secret with further age keys", default: "mainstay-system/sops-age", parse: namespacedName },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
+  ...authOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
 ];
 

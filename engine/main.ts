@@ -13,7 +13,9 @@ const program = new Command("mainstay")
 
 const server = program.command("server").description("run the cluster: API, store, controllers, scheduler, Git, and this machine's node agent");
 for (const row of serverOptions) {
-  server.option(row.flags, `${row.description} [${environmentName(row)}]${row.default === undefined ? "" : ` (default: ${row.default})`}`);
+  const description = `${row.description} [${environmentName(row)}]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`;
+  if (row.repeats === true) server.option(row.flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before},${value}`));
+  else server.option(row.flags, description);
 }
 server.option("--no-install", "refuse to install missing packages; print the command that would [MAINSTAY_NO_INSTALL]");
 server.action(async (flags: Record<string, unknown>) => {
@@ -51,6 +53,43 @@ program
     const { runResetCommand } = await import("./cli/reset-command.ts");
     await runResetCommand(flags.dataDir);
   });
+
+const dataDirOption = ["--data-dir <dir>", "the server's data directory", process.env["MAINSTAY_DATA_DIR"] ?? "/var/lib/mainstay"] as const;
+const storeOptions = serverOptions.filter((row) => row.key.startsWith("datastore"));
+
+const backup = program
+  .command("backup")
+  .description("write the cluster into one file: all objects, its keys, its hosted repository; the server may go on running")
+  .argument("[file]", "the file to write (default: mainstay-<cluster>-<time>.backup here)")
+  .option(...dataDirOption);
+for (const row of storeOptions) backup.option(row.flags, `${row.description}; only while no server runs`);
+backup.action(async (file: string | undefined, flags: Record<string, string>) => {
+  const { runBackupCommand } = await import("./cli/backup-command.ts");
+  await runBackupCommand(file, flags);
+});
+
+const restore = program
+  .command("restore")
+  .description("bring a backup back, into an empty data directory and an empty store")
+  .argument("<file>", "a file that `mainstay backup` wrote")
+  .option(...dataDirOption);
+for (const row of storeOptions) restore.option(row.flags, row.description);
+restore.action(async (file: string, flags: Record<string, string>) => {
+  const { runRestoreCommand } = await import("./cli/backup-command.ts");
+  await runRestoreCommand(file, flags);
+});
+
+const migrate = program
+  .command("migrate")
+  .description("move a cluster's objects from one store to another, with their revisions; the server must be stopped")
+  .requiredOption("--from <store>", 'where they are: "sqlite", or etcd endpoints separated by commas')
+  .requiredOption("--to <store>", "where they go: the same; it must be empty")
+  .option(...dataDirOption);
+for (const row of storeOptions.filter(({ key }) => key !== "datastoreEndpoint")) migrate.option(row.flags, row.description);
+migrate.action(async (flags: Record<string, string>) => {
+  const { runMigrateCommand } = await import("./cli/migrate-command.ts");
+  await runMigrateCommand(flags);
+});
 
 try {
   await program.parseAsync(process.argv);

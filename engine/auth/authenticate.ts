@@ -1,62 +1,126 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { unauthorized } from "../apimachinery/status-error.ts";
-import { AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
-import { ISSUER, type ServiceAccountTokens, type TokenLookup } from "./service-account-token.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Secret } from "../resources/types.ts";
+import { bootstrapSecretName, BOOTSTRAP_TOKEN_NAMESPACE, parseBootstrapToken, userOfBootstrapToken } from "./authentication/bootstrap-token.ts";
+import type { CertificateVerifier } from "./authentication/client-certificate.ts";
+import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
+import { isSameSecret } from "./authentication/static-tokens.ts";
+import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
+import type { ServiceAccountTokens, TokenLookup } from "./service-account-token.ts";
 
 /** What a transport knows about who is calling. */
 export interface Credentials {
-  /** Of the client's certificate, when it showed one. */
+  /** Of the client, when it showed one. */
   readonly certificate?: ClientCertificate;
   /** Of `Authorization: Bearer`. */
   readonly bearer?: string;
+  readonly headers?: Headers;
+  /** Where the request goes; anonymous requests may be limited to some paths. */
+  readonly path?: string;
 }
 
+/** A certificate as it was shown; whether it means anything is for the authenticator to say. */
 export interface ClientCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
   /** SHA-256 of the certificate, as hexadecimal digits. */
   readonly fingerprint: string;
-  /** Whether the cluster's authority has signed it and it is valid now. */
-  readonly isTrusted: boolean;
+  /** The certificate and those that were shown with it, DER. */
+  readonly chain: readonly Buffer[];
 }
 
-export interface AuthenticatorOptions {
-  readonly tokens: ServiceAccountTokens;
-  readonly lookup: TokenLookup;
+/** One more way of finding the user of a token. */
+export interface TokenAuthenticator {
+  authenticate(token: string): Promise<UserInfo | undefined>;
+}
+
+export interface AnonymousPolicy {
+  readonly isEnabled: boolean;
+  /** All when absent. */
+  readonly paths?: readonly string[];
+}
+
+/** How callers prove who they are; whatever is absent is not taken. */
+export interface AuthenticationOptions {
+  readonly clientAuthority?: CertificateVerifier;
+  readonly frontProxy?: FrontProxy;
   /** Lets machines ask for a certificate, and nothing else. */
   readonly joinToken?: string;
   /** Fixed bearer tokens of people and programs. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
+  /** Asked in this order, after our own kinds of tokens. */
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  /** Allowed everywhere when absent. */
+  readonly anonymous?: AnonymousPolicy;
 }
 
-export const ANONYMOUS: UserInfo = { username: "system:anonymous", groups: [UNAUTHENTICATED_GROUP] };
+export interface AuthenticatorParts extends AuthenticationOptions {
+  readonly tokens: ServiceAccountTokens;
+  readonly lookup: TokenLookup & { secretObject(namespace: string, name: string): Promise<Secret | undefined> };
+  readonly clock: Clock;
+}
 
-/** Who is calling: by certificate, else by token, else nobody in particular. Throws 401 for credentials that are not good. */
+export const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
+
+export interface AuthenticatedToken {
+  readonly user: UserInfo;
+  /** Which of the audiences in question the token is for. */
+  readonly audiences: readonly string[];
+}
+
+/** Who is calling: as a proxy says, by certificate, by token, else nobody in particular. Throws 401 for credentials that are not good. */
 export class Authenticator {
-  readonly #options: AuthenticatorOptions;
+  readonly #parts: AuthenticatorParts;
 
-  constructor(options: AuthenticatorOptions) {
-    this.#options = options;
+  constructor(parts: AuthenticatorParts) {
+    this.#parts = parts;
   }
 
-  async authenticate({ certificate, bearer }: Credentials): Promise<UserInfo> {
+  async authenticate({ certificate, bearer, headers = {}, path }: Credentials): Promise<UserInfo> {
+    const { frontProxy, clientAuthority, clock, anonymous, tokens } = this.#parts;
     if (certificate !== undefined) {
-      if (certificate.isTrusted && certificate.commonName !== "") return userOfCertificate(certificate);
-      // A certificate of somebody else's authority may come along with a token of ours.
-      if (bearer === undefined) throw unauthorized();
+      const proxied = frontProxy && userOfProxy(frontProxy, certificate, headers, clock.now());
+      if (proxied !== undefined) return withAuthenticatedGroup(proxied);
+      if (clientAuthority?.isTrusted(certificate, clock.now()) === true && certificate.commonName !== "") return userOfCertificate(certificate);
+      // A certificate of somebody else's authority may come along with a token of ours, and a proxy's with no user.
+      if (bearer === undefined && frontProxy?.verifier.isTrusted(certificate, clock.now()) !== true) throw unauthorized();
     }
-    if (bearer === undefined) return ANONYMOUS;
-    const user = await this.#userOfToken(bearer);
-    if (user === undefined) throw unauthorized();
-    return user;
+    if (bearer === undefined) {
+      if (anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
+      throw unauthorized();
+    }
+    const found = await this.authenticateToken(bearer, tokens.audiences);
+    if (found === undefined) throw unauthorized();
+    return found.user;
   }
 
-  async #userOfToken(token: string): Promise<UserInfo | undefined> {
-    const { joinToken, staticTokens, tokens, lookup } = this.#options;
-    if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP, AUTHENTICATED_GROUP] };
-    for (const [known, user] of staticTokens ?? []) if (isSameSecret(known, token)) return withAuthenticatedGroup(user);
-    return (await tokens.verify(token, [ISSUER], lookup))?.user;
+  /** Whose token it is, when it is for one of the audiences; undefined when nobody knows it. */
+  async authenticateToken(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined> {
+    const { tokens, lookup } = this.#parts;
+    const verified = await tokens.verify(token, audiences, lookup);
+    if (verified !== undefined) return verified;
+    // Tokens that name no audience are for this server.
+    const ours = audiences.filter((audience) => tokens.audiences.includes(audience));
+    const user = ours.length === 0 ? undefined : await this.#userOfOtherToken(token);
+    return user === undefined ? undefined : { user: withAuthenticatedGroup(user), audiences: ours };
+  }
+
+  async #userOfOtherToken(token: string): Promise<UserInfo | undefined> {
+    const { joinToken, staticTokens, tokenAuthenticators = [], lookup, clock } = this.#parts;
+    if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP] };
+    for (const [known, user] of staticTokens ?? []) if (isSameSecret(known, token)) return user;
+    const bootstrap = parseBootstrapToken(token);
+    if (bootstrap !== undefined) {
+      const secret = await lookup.secretObject(BOOTSTRAP_TOKEN_NAMESPACE, bootstrapSecretName(bootstrap.id));
+      const user = secret && userOfBootstrapToken(secret, bootstrap, clock.now());
+      if (user !== undefined) return user;
+    }
+    for (const authenticator of tokenAuthenticators) {
+      const user = await authenticator.authenticate(token);
+      if (user !== undefined) return user;
+    }
+    return undefined;
   }
 }
 
@@ -66,12 +130,6 @@ function userOfCertificate({ commonName, organizations, fingerprint }: ClientCer
 
 /** A user that is to be somebody else; the caller has checked that it may. */
 export function withAuthenticatedGroup(user: UserInfo): UserInfo {
-  if (user.username === ANONYMOUS.username || user.groups.includes(AUTHENTICATED_GROUP)) return user;
+  if (user.username === ANONYMOUS_USER || user.groups.includes(AUTHENTICATED_GROUP) || user.groups.includes(UNAUTHENTICATED_GROUP)) return user;
   return { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
-}
-
-/** Takes the same time for every wrong guess. */
-function isSameSecret(known: string, given: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(known), digest(given));
 }

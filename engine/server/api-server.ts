@@ -2,11 +2,12 @@ import { AdmissionChain } from "../admission/admission.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import type { ApiHandler, ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
-import { createAuthorizer, type Authorizer } from "../auth/authorize.ts";
+import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
+import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
 import { followRbac } from "../auth/rbac-index.ts";
-import { ServiceAccountTokens } from "../auth/service-account-token.ts";
+import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
@@ -20,6 +21,7 @@ import { runFilters } from "./filters.ts";
 import { nodeObjects } from "./node-objects.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { ResourceIndex } from "./resource-index.ts";
+import { tokenLookup } from "./token-lookup.ts";
 import { virtualResources } from "./virtual-resources.ts";
 
 export interface ApiServerOptions {
@@ -34,8 +36,11 @@ export interface ApiServerOptions {
   readonly serviceCidr: string;
   /** Signs service account tokens: PEM, PKCS #8, P-256. See `generateTokenKey`. */
   readonly tokenKey: string;
-  /** Replaces the default: what nodes may, and RBAC. */
-  readonly authorizer?: Authorizer;
+  readonly tokenSettings?: TokenSettings;
+  /** How callers prove who they are, beside service account tokens. */
+  readonly authentication?: AuthenticationOptions;
+  /** Who decides, in this order; the two that live here are named. Both when absent. */
+  readonly authorization?: readonly ("Node" | "RBAC" | AuthorizationMode)[];
 }
 
 /**
@@ -85,7 +90,9 @@ export class ApiServer implements ApiHandler {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
   const rbac = followRbac(store);
-  const authorizer = options.authorizer ?? createAuthorizer([nodeMode(nodeObjects(store, options.catalog)), rbacMode(rbac, () => store.caughtUp())]);
+  const modes = { Node: () => nodeMode(nodeObjects(store, options.catalog)), RBAC: () => rbacMode(rbac, () => store.caughtUp()) };
+  const authorizer = createAuthorizer((options.authorization ?? ["Node", "RBAC"]).map((mode) => (typeof mode === "string" ? modes[mode]() : mode)));
+  const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const parts: ServerParts = {
     store,
@@ -96,7 +103,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
     }),
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
-    tokens: new ServiceAccountTokens(options.tokenKey, clock, random),
+    tokens,
+    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
     clock,
     random,
     logger,

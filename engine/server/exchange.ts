@@ -2,6 +2,7 @@ import type { AdmissionChain } from "../admission/admission.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
+import type { Authenticator } from "../auth/authenticate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { RbacIndex } from "../auth/rbac-index.ts";
 import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
@@ -20,6 +21,7 @@ export interface ServerParts {
   readonly resources: ResourceIndex;
   readonly authorizer: Authorizer;
   readonly rbac: RbacIndex;
+  readonly authenticator: Authenticator;
   readonly admission: AdmissionChain;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;

@@ -3,12 +3,12 @@ import type { Http2SecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import Fastify, { type FastifyReply, type FastifyRequest, type RouteGenericInterface } from "fastify";
 import { StatusError } from "../apimachinery/status-error.ts";
-import type { Authenticator } from "../auth/authenticate.ts";
+import { impersonate } from "../auth/authentication/impersonate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
 import { explainListenError } from "../lib/listen-error.ts";
 import type { ApiServer } from "./api-server.ts";
-import { credentialsOf, impersonate, type RawRequest } from "./http/peer.ts";
+import { credentialsOf, type RawRequest } from "./http/peer.ts";
 import { writeAnswer, type RawResponse } from "./http/response.ts";
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
 import { KindSchemas } from "./kind-schemas.ts";
@@ -18,15 +18,16 @@ import { Paths } from "./paths.ts";
 
 export interface HttpListenerOptions {
   readonly server: ApiServer;
-  readonly authenticator: Authenticator;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** PEM; clients' certificates are checked against it. */
+  /** PEM; what clients may show certificates of. */
   readonly ca: string;
   /** Our own certificate; asked for again from time to time, so that it can be renewed. */
   readonly serving: () => Promise<KeyPair>;
   readonly signer?: CertificateSigner;
+  /** Where others find the keys of service account tokens, when not at the issuer itself. */
+  readonly jwksUri?: string;
   readonly nodes?: NodeTransport;
   /** What /readyz waits for; true when absent. */
   readonly isStarted?: () => boolean;
@@ -56,7 +57,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const parts: ServeParts = {
     server,
     schemas: new KindSchemas(server.parts.resources),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }) }),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
   };
   const closing = new AbortController();
@@ -118,7 +119,7 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
   const auditId = auditIdOf(request, options);
   const url = new URL(request.raw.url ?? "/", "https://unused");
   try {
-    const caller = await options.authenticator.authenticate(credentialsOf(request.raw as unknown as RawRequest, headers)); // read as declared there
+    const caller = await options.server.parts.authenticator.authenticate({ ...credentialsOf(request.raw as unknown as RawRequest, headers), path: url.pathname }); // read as declared there
     const user = await impersonate(caller, headers, options.server.parts.authorizer);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
     await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]) }, raw, auditId);

@@ -1,4 +1,3 @@
-import { ISSUER } from "../auth/service-account-token.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import { Discovery, type Document } from "./discovery.ts";
@@ -23,6 +22,8 @@ export interface PathOptions {
   readonly isStarted: () => boolean;
   /** Without one nobody can join. */
   readonly signer?: CertificateSigner;
+  /** Where others find the keys of service account tokens, when not at the issuer itself. */
+  readonly jwksUri?: string;
 }
 
 type Handler = (request: HttpRequest, rest: string) => Promise<PathAnswer | undefined> | PathAnswer | undefined;
@@ -147,7 +148,8 @@ function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
   return routes;
 }
 
-function serverRoutes({ server, signer }: PathOptions): readonly Route[] {
+function serverRoutes(options: PathOptions): readonly Route[] {
+  const { server, signer } = options;
   const tokens = server.parts.tokens;
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body }) => json(await joinNode(user, parseJsonBody(body), signer), 201) }];
   return [
@@ -156,7 +158,7 @@ function serverRoutes({ server, signer }: PathOptions): readonly Route[] {
     {
       method: "GET",
       path: "/.well-known/openid-configuration",
-      handle: () => json({ issuer: ISSUER, jwks_uri: `${ISSUER}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: ["ES256"] }),
+      handle: () => json({ issuer: tokens.issuer, jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: tokens.algorithms }),
     },
     { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json" }) },
     ...join,

@@ -10,6 +10,7 @@ import { decodeObject, type Decodable } from "../registry/decode-object.ts";
 import { evictionKind, withDisruption } from "../registry/eviction.ts";
 import { planToken, tokenRequestKind } from "./token-request.ts";
 import { refuseShape } from "../registry/validate-object.ts";
+import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
@@ -86,11 +87,14 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, body: KubeObj
   const namespace = namespaceOf(exchange);
   const account = await parts.store.get(serviceAccountResource, namespace, name);
   if (account === undefined) throw notFound(serviceAccountResource, name);
-  const request = body as KubeObject & { readonly spec?: { readonly boundObjectRef?: { readonly kind?: string; readonly name?: string } } }; // decoded by tokenRequestKind
+  const request = body as KubeObject & { readonly spec?: { readonly boundObjectRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string } } }; // decoded by tokenRequestKind
   const bound = request.spec?.boundObjectRef;
   const pod = bound?.kind === "Pod" ? await parts.store.get(podResource, namespace, bound.name ?? "") : undefined;
   const secret = bound?.kind === "Secret" ? await parts.store.get(secretResource, namespace, bound.name ?? "") : undefined;
-  const plan = planToken(account.object, request, { ...(pod === undefined ? {} : { pod: pod.object }), ...(secret === undefined ? {} : { secret: secret.object }) });
+  const nodeName = bound?.kind === "Node" ? bound.name : pod?.object.spec.nodeName;
+  const node = nodeName ? await parts.store.get(nodeResource, "", nodeName) : undefined;
+  const found = { ...(pod === undefined ? {} : { pod: pod.object }), ...(secret === undefined ? {} : { secret: secret.object }), ...(node === undefined ? {} : { node: node.object }) };
+  const plan = planToken(account.object, request, found, parts.tokens);
   const { token, expiresMs } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds);
   const status = { token, expirationTimestamp: formatTime(expiresMs) };
   const metadata = { name, namespace, creationTimestamp: nowText(exchange) };

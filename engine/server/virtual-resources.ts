@@ -1,15 +1,14 @@
 import type { ApiResult, UserInfo } from "../apimachinery/api-request.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
-import type { AuthorizationAttributes } from "../auth/authorize.ts";
-import { ISSUER } from "../auth/service-account-token.ts";
 import { decodeObject } from "../registry/decode-object.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { defineResource, type ResourceDefinition } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
-import type { SelfSubjectAccessReview, SelfSubjectReview, SubjectAccessReview, SubjectAccessReviewSpec, TokenReview } from "../resources/types.ts";
+import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview, TokenReview } from "../resources/types.ts";
+import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { madeUp, objectResult, type Exchange, type RequestOf } from "./exchange.ts";
-import { tokenLookup } from "./token-lookup.ts";
 
 /** A kind that is a question: it is created, answered and forgotten. */
 export interface VirtualResource {
@@ -17,27 +16,39 @@ export interface VirtualResource {
   readonly create: (exchange: Exchange<RequestOf<"create">>) => Promise<ApiResult>;
 }
 
-function question<T extends KubeObject>(group: string, resource: string, kind: string, file: string, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
-  const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: false, verbs: ["create"], schema: loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
+interface QuestionAddress {
+  readonly group: string;
+  readonly kind: string;
+  readonly file: string;
+  readonly namespaced?: true;
+}
+
+function question<T extends KubeObject>({ group, kind, file, namespaced }: QuestionAddress, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
+  const resource = `${kind.toLowerCase()}s`;
+  const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: namespaced === true, verbs: ["create"], schema: loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
   return {
     definition,
     async create(exchange) {
       const { object, warnings, schemaErrors } = decodeObject(definition, exchange.request.body, exchange.request.options);
       if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
+      const namespace = namespaced === true ? (exchange.request.namespace ?? "") : undefined;
+      if (namespace !== undefined && object.metadata.namespace !== undefined && object.metadata.namespace !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(201, madeUp({ ...object, status } as KubeObject), warnings);
+      return objectResult(201, madeUp({ ...(namespace === undefined ? object : withMetadata(object, { namespace })), status } as KubeObject), warnings);
     },
   };
 }
 
+const AUTHENTICATION = "authentication.k8s.io";
+const AUTHORIZATION = "authorization.k8s.io";
+
 export const virtualResources: readonly VirtualResource[] = [
-  question<SelfSubjectReview & KubeObject>("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", "self-subject-review", ({ request }) => ({ userInfo: userStatus(request.user) })),
-  question<TokenReview & KubeObject>("authentication.k8s.io", "tokenreviews", "TokenReview", "token-review", reviewToken),
-  question<SelfSubjectAccessReview & KubeObject>("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "self-subject-access-review", (exchange, { spec }) => reviewAccess(exchange, exchange.request.user, spec)),
-  question<SubjectAccessReview & KubeObject>("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", "subject-access-review", (exchange, { spec }) => {
-    if (!spec.user && (spec.groups ?? []).length === 0) throw badRequest("at least one of user or group must be specified");
-    return reviewAccess(exchange, { username: spec.user ?? "", groups: spec.groups ?? [] }, spec);
-  }),
+  question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review" }, ({ request }) => ({ userInfo: userStatus(request.user) })),
+  question<TokenReview & KubeObject>({ group: AUTHENTICATION, kind: "TokenReview", file: "token-review" }, reviewToken),
+  question<SelfSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectAccessReview", file: "self-subject-access-review" }, ({ parts, request }, review) => reviewSelf(parts, request.user, review)),
+  question<SelfSubjectRulesReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review" }, ({ parts, request }, review) => reviewRules(parts, request.user, review)),
+  question<SubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SubjectAccessReview", file: "subject-access-review" }, ({ parts }, review) => reviewSubject(parts, review)),
+  question<LocalSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "LocalSubjectAccessReview", file: "local-subject-access-review", namespaced: true }, ({ parts, request }, review) => reviewLocally(parts, request.namespace ?? "", review)),
 ];
 
 const byDefinition = new Map(virtualResources.map((virtual) => [virtual.definition, virtual]));
@@ -50,23 +61,10 @@ function userStatus({ username, uid, groups, extra }: UserInfo): object {
   return { username, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) };
 }
 
-async function reviewAccess({ parts }: Exchange<RequestOf<"create">>, user: UserInfo, spec: Pick<SubjectAccessReviewSpec, "resourceAttributes" | "nonResourceAttributes">): Promise<object> {
-  const { resourceAttributes: asked, nonResourceAttributes: path } = spec;
-  if ((asked === undefined) === (path === undefined)) throw badRequest("exactly one of resourceAttributes and nonResourceAttributes must be specified");
-  const attributes: AuthorizationAttributes =
-    asked === undefined
-      ? { is: "path", user, verb: path?.verb ?? "", path: path?.path ?? "" }
-      : {
-          is: "resource", user, verb: asked.verb ?? "", group: asked.group ?? "", resource: asked.resource ?? "",
-          ...(asked.subresource ? { subresource: asked.subresource } : {}), namespace: asked.namespace ?? "", name: asked.name ?? "",
-        };
-  return { allowed: await parts.authorizer.allows(attributes) };
-}
-
 async function reviewToken({ parts }: Exchange<RequestOf<"create">>, { spec }: TokenReview): Promise<object> {
-  const audiences = (spec.audiences ?? []).length === 0 ? [ISSUER] : (spec.audiences ?? []);
-  const verified = await parts.tokens.verify(spec.token, audiences, tokenLookup(parts.store));
+  if (spec.token === "") throw badRequest("token is required for TokenReview in authentication");
+  const audiences = (spec.audiences ?? []).length === 0 ? parts.tokens.audiences : (spec.audiences ?? []);
+  const verified = await parts.authenticator.authenticateToken(spec.token, audiences);
   if (verified === undefined) return { authenticated: false, user: {}, error: "[invalid bearer token]" };
   return { authenticated: true, user: userStatus(verified.user), audiences: verified.audiences };
 }
-

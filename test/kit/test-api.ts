@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
-import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
+import type { AuthenticationOptions } from "../../engine/auth/authenticate.ts";
+import { generateTokenKey, type TokenSettings } from "../../engine/auth/service-account-token.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import { systemClock, type Clock } from "../../engine/lib/clock.ts";
@@ -9,7 +10,7 @@ import { systemRandom, type Random } from "../../engine/lib/random.ts";
 import { catalog } from "../../engine/resources/catalog.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
-import { createApiServer, type ApiServer } from "../../engine/server/api-server.ts";
+import { createApiServer, type ApiServer, type ApiServerOptions } from "../../engine/server/api-server.ts";
 import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
 import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../engine/storage/object-store.ts";
@@ -26,6 +27,9 @@ export interface TestApiOptions {
    * and without which no pod can be created. True when absent.
    */
   readonly defaultAccounts?: boolean;
+  readonly authentication?: AuthenticationOptions;
+  readonly authorization?: ApiServerOptions["authorization"];
+  readonly tokenSettings?: TokenSettings;
 }
 
 export interface TestApi extends AsyncDisposable {
@@ -52,7 +56,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const running = new AbortController();
   const storeEnded = store.run(running.signal);
   tokenKey ??= generateTokenKey();
-  const server = createApiServer({ store, catalog, clock, random, logger, metrics: new MetricsRegistry(), serviceCidr, tokenKey });
+  const server = createApiServer({ store, catalog, clock, random, logger, metrics: new MetricsRegistry(), serviceCidr, tokenKey, ...given(options) });
   const client = createLocalClient(server, adminUser, "test");
   await bootstrapCluster(server, { serviceCidr, advertiseAddress: "192.0.2.1", apiPort: 6443 });
   if (options.defaultAccounts !== false) await ensureDefaultAccount(client, "default");
@@ -70,6 +74,10 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+function given({ authentication, authorization, tokenSettings }: TestApiOptions): Pick<ApiServerOptions, "authentication" | "authorization" | "tokenSettings"> {
+  return { ...(authentication === undefined ? {} : { authentication }), ...(authorization === undefined ? {} : { authorization }), ...(tokenSettings === undefined ? {} : { tokenSettings }) };
 }
 
 /** A namespace with the service account that pods need, as the controllers would leave it. */

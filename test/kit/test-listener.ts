@@ -1,14 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { Authenticator } from "../../engine/auth/authenticate.ts";
+import { CertificateVerifier } from "../../engine/auth/authentication/client-certificate.ts";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { openHttpListener } from "../../engine/server/http-listener.ts";
 import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
 import { createNodeTransport } from "../../engine/server/node-proxy.ts";
-import { tokenLookup } from "../../engine/server/token-lookup.ts";
 import { startTestApi, type TestApi, type TestApiOptions } from "./test-api.ts";
 
 export interface TestListener extends TestApi {
@@ -24,19 +23,21 @@ export interface TestListener extends TestApi {
 
 export interface TestListenerOptions extends TestApiOptions {
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
+  /** PEM of further authorities whose certificates clients may show. */
+  readonly clientCa?: string;
 }
 
 /** A test API with HTTPS before it, on a free port of 127.0.0.1, with certificates of its own. */
 export async function startTestListener(options: TestListenerOptions = {}): Promise<TestListener> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "api-"));
-  const api = await startTestApi(options);
-  const { server } = api;
   const pki = await ClusterPki.open(path.join(directory, "pki"), systemClock);
   const joinToken = await pki.joinToken();
+  const clientAuthority = new CertificateVerifier(`${pki.ca}${options.clientCa ?? ""}`);
+  const api = await startTestApi({ ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
+  const { server } = api;
   const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({
     server,
-    authenticator: new Authenticator({ tokens: server.parts.tokens, lookup: tokenLookup(api.store), joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }) }),
     host: "127.0.0.1",
     port: 0,
     ca: pki.ca,

@@ -1,10 +1,9 @@
-import type { TLSSocket } from "node:tls";
-import type { UserInfo } from "../../apimachinery/api-request.ts";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { StatusError } from "../../apimachinery/status-error.ts";
-import { withAuthenticatedGroup, type ClientCertificate, type Credentials } from "../../auth/authenticate.ts";
-import { requireAllowed, type Authorizer } from "../../auth/authorize.ts";
+import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
+import type { Headers } from "../../auth/authentication/request-header.ts";
 
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+const CHAIN_MAX = 8;
 
 /** What node gives us of a request; on HTTP/2 the connection is that of the session. */
 export interface RawRequest {
@@ -24,11 +23,11 @@ export function credentialsOf(raw: RawRequest, headers: Headers): Credentials {
   const authorization = headers["authorization"];
   const bearer = typeof authorization === "string" ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : undefined;
   if (authorization !== undefined && bearer === undefined) throw new StatusError("Unauthorized", "Unauthorized");
-  return { ...(certificate === "none" ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
+  return { headers, ...(certificate === "none" ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
 }
 
 function readPeer(socket: Partial<TLSSocket>): ClientCertificate | "none" {
-  const peer = socket.getPeerCertificate?.();
+  const peer = socket.getPeerCertificate?.(true);
   // Without a certificate node answers an empty object.
   if (peer === undefined || Object.keys(peer).length === 0) return "none";
   const { CN, O } = peer.subject as { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }; // repeated names come as lists
@@ -36,39 +35,17 @@ function readPeer(socket: Partial<TLSSocket>): ClientCertificate | "none" {
     commonName: [CN ?? ""].flat()[0] ?? "",
     organizations: O === undefined ? [] : [O].flat(),
     fingerprint: (peer.fingerprint256 ?? "").replaceAll(":", "").toLowerCase(),
-    isTrusted: socket.authorized === true,
+    chain: chainOf(peer),
   };
 }
 
-/** The user that `Impersonate-*` headers ask for, when the caller may be that user; else the caller. */
-export async function impersonate(caller: UserInfo, headers: Headers, authorizer: Authorizer): Promise<UserInfo> {
-  const username = one(headers["impersonate-user"]);
-  const groups = many(headers["impersonate-group"]);
-  const uid = one(headers["impersonate-uid"]);
-  const extra = Object.entries(headers).filter(([name]) => name.startsWith(EXTRA_PREFIX)).map(([name, value]) => [decodeURIComponent(name.slice(EXTRA_PREFIX.length)), many(value)] as const);
-  if (username === undefined) {
-    if (groups.length === 0 && uid === undefined && extra.length === 0) return caller;
-    throw new StatusError("BadRequest", "requested impersonation of groups, uid or extra without impersonating a user");
+/** The certificate and what was shown to lead from it to an authority; the last one may name itself as its issuer. */
+function chainOf(peer: DetailedPeerCertificate): readonly Buffer[] {
+  const chain: Buffer[] = [];
+  const seen = new Set<DetailedPeerCertificate>();
+  for (let current: DetailedPeerCertificate | undefined = peer; current !== undefined && !seen.has(current) && chain.length < CHAIN_MAX; current = current.issuerCertificate) {
+    seen.add(current);
+    chain.push(current.raw);
   }
-  const asked = [
-    { group: "", resource: "users", name: username },
-    ...groups.map((name) => ({ group: "", resource: "groups", name })),
-    ...(uid === undefined ? [] : [{ group: "authentication.k8s.io", resource: "uids", name: uid }]),
-    ...extra.flatMap(([key, values]) => values.map((name) => ({ group: "authentication.k8s.io", resource: "userextras", subresource: key, name }))),
-  ];
-  for (const one of asked) {
-    await requireAllowed(authorizer, { is: "resource" as const, user: caller, verb: "impersonate", namespace: "", ...one });
-  }
-  return withAuthenticatedGroup({ username, groups, ...(uid === undefined ? {} : { uid }), ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }) });
-}
-
-const EXTRA_PREFIX = "impersonate-extra-";
-
-function one(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : value?.[0];
-}
-
-/** Repeated headers arrive joined by commas; group names hold none. */
-function many(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : [value].flat().flatMap((part) => part.split(",")).map((part) => part.trim()).filter((part) => part !== "");
+  return chain;
 }

@@ -1,13 +1,21 @@
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Authenticator } from "../../../engine/auth/authenticate.ts";
-import { createSigningRequest, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
+import { Authenticator, type AuthenticatorParts, type ClientCertificate } from "../../../engine/auth/authenticate.ts";
+import { createAuthority, createSigningRequest, issueCertificate, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
-import { generateTokenKey, ISSUER, ServiceAccountTokens, type TokenLookup } from "../../../engine/auth/service-account-token.ts";
+import { DEFAULT_ISSUER as ISSUER, generateTokenKey, ServiceAccountTokens } from "../../../engine/auth/service-account-token.ts";
 import type { Clock } from "../../../engine/lib/clock.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
+import type { Secret } from "../../../engine/resources/types.ts";
+import { parseAuthenticationConfig } from "../../../engine/auth/authentication/authentication-config.ts";
+import { parseBootstrapToken, userOfBootstrapToken } from "../../../engine/auth/authentication/bootstrap-token.ts";
+import { CertificateVerifier } from "../../../engine/auth/authentication/client-certificate.ts";
+import { userOfClaims } from "../../../engine/auth/authentication/oidc.ts";
+import { userOfProxy } from "../../../engine/auth/authentication/request-header.ts";
+import { parseTokenFile } from "../../../engine/auth/authentication/static-tokens.ts";
 import { joinNode } from "../../../engine/server/node-join.ts";
 
 let nowMs = Date.parse("2026-01-01T00:00:00Z");
@@ -64,8 +72,9 @@ describe("service account tokens", () => {
   const tokens = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(1));
   const subject = { namespace: "shop", serviceaccount: { name: "robot", uid: "u1" }, pod: { name: "p", uid: "u2" } };
   const living: { account: string | undefined; pod: string | undefined; deleted?: string } = { account: "u1", pod: "u2" };
+  const kept = new Map<string, Secret>();
   const existing = (uid: string | undefined, deletionTimestamp?: string) => (uid === undefined ? undefined : { metadata: { uid, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) } });
-  const lookup: TokenLookup = { serviceAccount: async () => existing(living.account), pod: async () => existing(living.pod, living.deleted), secret: async () => undefined };
+  const lookup: AuthenticatorParts["lookup"] = { serviceAccount: async () => existing(living.account), pod: async () => existing(living.pod, living.deleted), secret: async (_namespace, name) => kept.get(name), secretObject: async (_namespace, name) => kept.get(name), node: async () => existing("n-uid") };
 
   test("say who they are for, and end", async () => {
     const { token, expiresMs } = await tokens.issue(subject, [ISSUER], 600);
@@ -100,14 +109,142 @@ describe("service account tokens", () => {
 
   test("who calls is found by certificate, by token, or not at all", async () => {
     const jane = { username: "jane", groups: ["dev"] };
-    const authenticator = new Authenticator({ tokens, lookup, joinToken: "join-me", staticTokens: new Map([["static", jane]]) });
-    const certificate = { commonName: "joe", organizations: ["ops"], fingerprint: "ab", isTrusted: true };
+    const trusted: readonly Buffer[] = [Buffer.from("trusted")];
+    const clientAuthority = { isTrusted: ({ chain }: ClientCertificate) => chain === trusted } as unknown as CertificateVerifier; // chains have a test of their own
+    const authenticator = new Authenticator({ tokens, lookup, clock, clientAuthority, joinToken: "join-me", staticTokens: new Map([["static", jane]]) });
+    const certificate = { commonName: "joe", organizations: ["ops"], fingerprint: "ab", chain: trusted };
     expect(await authenticator.authenticate({ certificate })).toMatchObject({ username: "joe", groups: ["ops", "system:authenticated"] });
     expect(await authenticator.authenticate({})).toEqual({ username: "system:anonymous", groups: ["system:unauthenticated"] });
     expect(await authenticator.authenticate({ bearer: "static" })).toEqual({ username: "jane", groups: ["dev", "system:authenticated"] });
     expect((await authenticator.authenticate({ bearer: "join-me" })).groups).toContain("system:bootstrappers");
     await expect(authenticator.authenticate({ bearer: "join-you" })).rejects.toMatchObject({ reason: "Unauthorized" });
-    await expect(authenticator.authenticate({ certificate: { ...certificate, isTrusted: false } })).rejects.toMatchObject({ reason: "Unauthorized" });
-    expect((await authenticator.authenticate({ certificate: { ...certificate, isTrusted: false }, bearer: "static" })).username).toBe("jane");
+    await expect(authenticator.authenticate({ certificate: { ...certificate, chain: [] } })).rejects.toMatchObject({ reason: "Unauthorized" });
+    expect((await authenticator.authenticate({ certificate: { ...certificate, chain: [] }, bearer: "static" })).username).toBe("jane");
+  });
+});
+
+describe("keys of service account tokens", () => {
+  const lookup = { serviceAccount: async () => ({ metadata: { uid: "u1" } }), pod: async () => undefined, secret: async () => undefined, node: async () => undefined };
+  const subject = { namespace: "shop", serviceaccount: { name: "robot", uid: "u1" } };
+
+  test("can be changed while tokens of the old one stay good", async () => {
+    const [old, fresh] = [generateTokenKey(), generateTokenKey()];
+    const before = new ServiceAccountTokens(old, clock, seededRandom(3));
+    const { token } = await before.issue(subject, [ISSUER], 600);
+    const after = new ServiceAccountTokens(fresh, clock, seededRandom(4), { verificationKeys: [old] });
+    expect((await after.verify(token, [ISSUER], lookup))?.user.username).toBe("system:serviceaccount:shop:robot");
+    expect(await new ServiceAccountTokens(fresh, clock, seededRandom(4)).verify(token, [ISSUER], lookup)).toBeUndefined();
+    expect((await after.keySet()).keys).toHaveLength(2);
+  });
+
+  test("of the RSA kind work as well", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const tokens = new ServiceAccountTokens(privateKey.export({ type: "pkcs8", format: "pem" }).toString(), clock, seededRandom(5), { issuers: ["https://new.example", "https://old.example"] });
+    const { token } = await tokens.issue(subject, ["https://new.example"], 600);
+    expect(tokens.algorithms).toEqual(["RS256"]);
+    expect(await tokens.verify(token, tokens.audiences, lookup)).toBeDefined();
+  });
+
+  test("also sign the tokens of Secrets, which stop with their Secret", async () => {
+    const tokens = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(6));
+    const token = await tokens.issueLegacy("shop", { name: "robot", uid: "u1" }, "robot-token");
+    const kept = { metadata: { uid: "s" }, data: { token: Buffer.from(token).toString("base64") } };
+    expect((await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => kept }))?.user).toEqual({ username: "system:serviceaccount:shop:robot", uid: "u1", groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"] });
+    expect(await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => ({ ...kept, data: { token: "" } }) })).toBeUndefined();
+    expect(await tokens.verify(token, [ISSUER], lookup)).toBeUndefined();
+  });
+});
+
+describe("a bootstrap token", () => {
+  const base64 = (fields: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+  const fields = { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true", "auth-extra-groups": "system:bootstrappers:workers" };
+  const userWith = (changed: Readonly<Record<string, string>>, secret = "0123456789abcdef") =>
+    userOfBootstrapToken({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef" }, type: "bootstrap.kubernetes.io/token", data: base64({ ...fields, ...changed }) }, { id: "abcdef", secret }, nowMs);
+
+  test("stands for a machine that wants to join", () => {
+    expect(parseBootstrapToken("abcdef.0123456789abcdef")).toEqual({ id: "abcdef", secret: "0123456789abcdef" });
+    expect(parseBootstrapToken("abcdef.0123")).toBeUndefined();
+    expect(userWith({})).toEqual({ username: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:bootstrappers:workers"] });
+  });
+
+  test.each<[string, Readonly<Record<string, string>>, string?]>([
+    ["with another secret", {}, "0000000000000000"],
+    ["that is not meant for it", { "usage-bootstrap-authentication": "false" }],
+    ["whose time is over", { expiration: "2020-01-01T00:00:00Z" }],
+    ["whose time cannot be read", { expiration: "soon" }],
+    ["that wants to be in other groups", { "auth-extra-groups": "system:masters" }],
+    ["under another name", { "token-id": "fedcba" }],
+  ])("%s is nobody's", (_what, changed, secret) => {
+    expect(userWith(changed, secret)).toBeUndefined();
+  });
+});
+
+describe("clients' certificates", () => {
+  test("are trusted when one of the authorities has signed them for clients, and in their time", async () => {
+    const start = Date.parse("2030-01-01T00:00:00Z");
+    const validity = { notBeforeMs: start, notAfterMs: start + 86_400_000 };
+    const [ours, theirs] = [await createAuthority("ours", validity.notBeforeMs, validity.notAfterMs), await createAuthority("theirs", validity.notBeforeMs, validity.notAfterMs)];
+    const shown = async (authority: typeof ours, usage: "client" | "serving"): Promise<ClientCertificate> => {
+      const { certificate } = await issueCertificate(authority, { commonName: "joe", usage, ...validity });
+      return { commonName: "joe", organizations: [], fingerprint: "", chain: [new X509Certificate(certificate).raw] };
+    };
+    const verifier = new CertificateVerifier(`${ours.certificate}\n`);
+    const good = await shown(ours, "client");
+    expect(verifier.isTrusted(good, start + 1000)).toBe(true);
+    expect(verifier.isTrusted(good, start + 2 * 86_400_000)).toBe(false);
+    expect(verifier.isTrusted(good, start - 1000)).toBe(false);
+    expect(verifier.isTrusted(await shown(theirs, "client"), start + 1000)).toBe(false);
+    expect(verifier.isTrusted(await shown(ours, "serving"), start + 1000)).toBe(false);
+    expect(verifier.isTrusted({ ...good, chain: [Buffer.from("nonsense")] }, start + 1000)).toBe(false);
+    expect(() => new CertificateVerifier("nothing")).toThrow("no certificate");
+  });
+});
+
+describe("a proxy before the server", () => {
+  const verifier = { isTrusted: () => true } as unknown as CertificateVerifier; // chains have a test of their own
+  const proxy = { verifier, allowedNames: ["front"], usernameHeaders: ["X-Remote-User"], uidHeaders: ["X-Remote-Uid"], groupHeaders: ["X-Remote-Group"], extraHeaderPrefixes: ["X-Remote-Extra-"] };
+  const front: ClientCertificate = { commonName: "front", organizations: [], fingerprint: "", chain: [] };
+
+  test("says who is calling, in headers", () => {
+    const headers = { "x-remote-user": "jane", "x-remote-uid": "7", "x-remote-group": ["a", "b"], "x-remote-extra-acme.com%2fproject": "p" };
+    expect(userOfProxy(proxy, front, headers, 0)).toEqual({ username: "jane", uid: "7", groups: ["a", "b"], extra: { "acme.com/project": ["p"] } });
+    expect(userOfProxy(proxy, { ...front, commonName: "other" }, headers, 0)).toBeUndefined();
+    expect(userOfProxy(proxy, front, {}, 0)).toBeUndefined();
+    expect(userOfProxy({ ...proxy, verifier: { isTrusted: () => false } as unknown as CertificateVerifier }, front, headers, 0)).toBeUndefined(); // as above
+  });
+});
+
+describe("a file of tokens", () => {
+  test("has a line for each, groups in quotes", () => {
+    expect([...parseTokenFile('# people\nt1,jane,1,"dev,ops"\nt2,joe\n')]).toEqual([["t1", { username: "jane", uid: "1", groups: ["dev", "ops"] }], ["t2", { username: "joe", groups: [] }]]);
+    expect(() => parseTokenFile("t1\n")).toThrow("line 1");
+  });
+});
+
+describe("an AuthenticationConfiguration", () => {
+  const file = (jwt: string) => `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: true, conditions: [{path: /livez}]}\njwt:\n${jwt}`;
+  test("names providers and how claims become users", () => {
+    expect(parseAuthenticationConfig(file("- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]"))).toMatchObject({
+      providers: [{ issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "" }, groups: { claim: "roles", prefix: "id:" }, uidClaim: "sub", requiredClaims: { hd: "example.com" } }],
+      anonymous: { isEnabled: true, paths: ["/livez"] },
+    });
+  });
+
+  test.each([
+    ["- issuer: {url: http://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].issuer.url: must be an https address"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub}}", "jwt[0].claimMappings.username.prefix: must be set"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: 'claims.a + claims.b'}}", "only claims.NAME is supported"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  surprise: 1\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].surprise: is not known"],
+  ])("is refused by the place of what is wrong: %s", (jwt, message) => {
+    expect(() => parseAuthenticationConfig(file(jwt))).toThrow(message);
+  });
+
+  test("makes users of claims, and none of claims that say too little", () => {
+    const provider = { issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "id:" }, groups: { claim: "roles", prefix: "g:" }, requiredClaims: { hd: "x" }, algorithms: ["RS256"] };
+    expect(userOfClaims(provider, { email: "a@x", hd: "x", roles: "dev", email_verified: true })).toEqual({ username: "id:a@x", groups: ["g:dev"] });
+    expect(userOfClaims(provider, { email: "a@x", hd: "x", email_verified: false })).toBeUndefined();
+    expect(userOfClaims(provider, { email: "a@x", hd: "y" })).toBeUndefined();
+    expect(userOfClaims(provider, { hd: "x" })).toBeUndefined();
+    expect(userOfClaims(provider, { email: "a@x", hd: "x", roles: { dev: true } })).toBeUndefined();
   });
 });

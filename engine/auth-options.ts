@@ -1,0 +1,113 @@
+/** Who may: the switches by which operators say who callers are and who decides about them, under upstream's names. */
+export interface AuthConfig {
+  readonly authorizationMode: readonly string[];
+  readonly authorizationWebhookConfigFile: string | undefined;
+  readonly authorizationWebhookCacheAuthorizedTtl: number;
+  readonly authorizationWebhookCacheUnauthorizedTtl: number;
+  readonly anonymousAuth: boolean;
+  readonly clientCaFile: string | undefined;
+  readonly tokenAuthFile: string | undefined;
+  readonly authenticationConfig: string | undefined;
+  readonly authenticationTokenWebhookConfigFile: string | undefined;
+  readonly authenticationTokenWebhookCacheTtl: number;
+  readonly oidcIssuerUrl: string | undefined;
+  readonly oidcClientId: string | undefined;
+  readonly oidcCaFile: string | undefined;
+  readonly oidcUsernameClaim: string;
+  readonly oidcUsernamePrefix: string | undefined;
+  readonly oidcGroupsClaim: string | undefined;
+  readonly oidcGroupsPrefix: string;
+  readonly oidcRequiredClaim: readonly string[];
+  readonly oidcSigningAlgs: readonly string[];
+  readonly requestheaderClientCaFile: string | undefined;
+  readonly requestheaderAllowedNames: readonly string[];
+  readonly requestheaderUsernameHeaders: readonly string[];
+  readonly requestheaderUidHeaders: readonly string[];
+  readonly requestheaderGroupHeaders: readonly string[];
+  readonly requestheaderExtraHeadersPrefix: readonly string[];
+  readonly serviceAccountIssuer: readonly string[];
+  readonly serviceAccountSigningKeyFile: string | undefined;
+  readonly serviceAccountKeyFile: readonly string[];
+  readonly serviceAccountMaxTokenExpiration: number | undefined;
+  readonly serviceAccountJwksUri: string | undefined;
+  readonly apiAudiences: readonly string[];
+}
+
+interface AuthOptionRow {
+  readonly key: keyof AuthConfig;
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+  readonly parse?: (text: string) => unknown;
+  /** May be given several times, or once with commas. */
+  readonly repeats?: true;
+}
+
+const MODES = ["Node", "RBAC", "Webhook", "AlwaysAllow", "AlwaysDeny"];
+
+export const authOptions: readonly AuthOptionRow[] = [
+  { key: "authorizationMode", flags: "--authorization-mode <modes>", description: `who decides, in this order: ${MODES.join(", ")}`, default: "Node,RBAC", parse: listOf(MODES) },
+  { key: "authorizationWebhookConfigFile", flags: "--authorization-webhook-config-file <file>", description: "kubeconfig of the server that mode Webhook asks" },
+  { key: "authorizationWebhookCacheAuthorizedTtl", flags: "--authorization-webhook-cache-authorized-ttl <duration>", description: "how long its permissions are remembered", default: "5m0s", parse: durationMs },
+  { key: "authorizationWebhookCacheUnauthorizedTtl", flags: "--authorization-webhook-cache-unauthorized-ttl <duration>", description: "how long its refusals are remembered", default: "30s", parse: durationMs },
+  { key: "anonymousAuth", flags: "--anonymous-auth <bool>", description: "answer requests without credentials as system:anonymous", default: "true", parse: bool },
+  { key: "clientCaFile", flags: "--client-ca-file <file>", description: "further authorities (PEM) whose client certificates are taken, beside the cluster's own" },
+  { key: "tokenAuthFile", flags: "--token-auth-file <file>", description: 'fixed bearer tokens: lines of token,user,uid,"group1,group2"' },
+  { key: "authenticationConfig", flags: "--authentication-config <file>", description: "AuthenticationConfiguration: identity providers and anonymous access" },
+  { key: "authenticationTokenWebhookConfigFile", flags: "--authentication-token-webhook-config-file <file>", description: "kubeconfig of a server that knows tokens" },
+  { key: "authenticationTokenWebhookCacheTtl", flags: "--authentication-token-webhook-cache-ttl <duration>", description: "how long its answers are remembered", default: "2m0s", parse: durationMs },
+  { key: "oidcIssuerUrl", flags: "--oidc-issuer-url <url>", description: "OpenID Connect provider whose ID tokens are taken (https)" },
+  { key: "oidcClientId", flags: "--oidc-client-id <id>", description: "audience that its tokens must be for" },
+  { key: "oidcCaFile", flags: "--oidc-ca-file <file>", description: "authority of its certificate (default: the system's)" },
+  { key: "oidcUsernameClaim", flags: "--oidc-username-claim <claim>", description: "claim that is the user's name", default: "sub" },
+  { key: "oidcUsernamePrefix", flags: "--oidc-username-prefix <prefix>", description: "what is put before it; - for nothing (default: the issuer and #, nothing for email)" },
+  { key: "oidcGroupsClaim", flags: "--oidc-groups-claim <claim>", description: "claim that lists the user's groups" },
+  { key: "oidcGroupsPrefix", flags: "--oidc-groups-prefix <prefix>", description: "what is put before each of them", default: "" },
+  { key: "oidcRequiredClaim", flags: "--oidc-required-claim <claim=value,…>", description: "claims that must be as said", default: "", parse: list, repeats: true },
+  { key: "oidcSigningAlgs", flags: "--oidc-signing-algs <algorithms>", description: "signatures that are taken", default: "RS256", parse: list, repeats: true },
+  { key: "requestheaderClientCaFile", flags: "--requestheader-client-ca-file <file>", description: "authority of proxies that say in headers who is calling" },
+  { key: "requestheaderAllowedNames", flags: "--requestheader-allowed-names <names>", description: "common names of such proxies (default: any)", default: "", parse: list, repeats: true },
+  { key: "requestheaderUsernameHeaders", flags: "--requestheader-username-headers <names>", description: "headers with the user's name", default: "X-Remote-User", parse: list, repeats: true },
+  { key: "requestheaderUidHeaders", flags: "--requestheader-uid-headers <names>", description: "headers with the user's uid", default: "", parse: list, repeats: true },
+  { key: "requestheaderGroupHeaders", flags: "--requestheader-group-headers <names>", description: "headers with the user's groups", default: "X-Remote-Group", parse: list, repeats: true },
+  { key: "requestheaderExtraHeadersPrefix", flags: "--requestheader-extra-headers-prefix <prefixes>", description: "beginning of headers with more about the user", default: "X-Remote-Extra-", parse: list, repeats: true },
+  { key: "serviceAccountIssuer", flags: "--service-account-issuer <urls>", description: "issuer of service account tokens; tokens of further ones, after commas, stay good", default: "https://kubernetes.default.svc.cluster.local", parse: list, repeats: true },
+  { key: "serviceAccountSigningKeyFile", flags: "--service-account-signing-key-file <file>", description: "private key that signs them (default: the cluster's own)" },
+  { key: "serviceAccountKeyFile", flags: "--service-account-key-file <files>", description: "further keys whose signatures stay good", default: "", parse: list, repeats: true },
+  { key: "serviceAccountMaxTokenExpiration", flags: "--service-account-max-token-expiration <duration>", description: "the longest life a token may ask for, at least one hour", parse: tokenLife },
+  { key: "serviceAccountJwksUri", flags: "--service-account-jwks-uri <url>", description: "where others find the keys (default: at the issuer)" },
+  { key: "apiAudiences", flags: "--api-audiences <names>", description: "audiences whose tokens this API takes (default: the issuers)", default: "", parse: list, repeats: true },
+];
+
+function list(text: string): readonly string[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+}
+
+function listOf(values: readonly string[]): (text: string) => readonly string[] {
+  return (text) => {
+    const given = list(text);
+    const unknown = given.find((one) => !values.includes(one));
+    if (given.length === 0 || unknown !== undefined || new Set(given).size < given.length) throw new Error(`must be one or more of ${values.join(", ")}, each once`);
+    return given;
+  };
+}
+
+function bool(text: string): boolean {
+  if (text !== "true" && text !== "false") throw new Error("must be true or false");
+  return text === "true";
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration as Go writes it, such as 1h30m or 5m0s. */
+function durationMs(text: string): number {
+  if (text === "0") return 0;
+  if (!/^(\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) throw new Error("must be a duration such as 30s, 5m or 1h30m");
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce((sum, [, value, unit]) => sum + Number(value) * (UNITS_MS[unit ?? ""] ?? 0), 0);
+}
+
+function tokenLife(text: string): number {
+  const ms = durationMs(text);
+  if (ms < 3_600_000) throw new Error("must be at least 1h");
+  return ms / 1000;
+}

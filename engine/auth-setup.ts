@@ -1,0 +1,153 @@
+import { readFileSync } from "node:fs";
+import type { AuthConfig } from "./auth-options.ts";
+import { alwaysAllowMode, alwaysDenyMode, type AuthorizationMode } from "./auth/authorize.ts";
+import type { AuthenticationOptions, TokenAuthenticator } from "./auth/authenticate.ts";
+import { parseAuthenticationConfig } from "./auth/authentication/authentication-config.ts";
+import { CertificateVerifier } from "./auth/authentication/client-certificate.ts";
+import { OidcAuthenticator, type OidcProvider } from "./auth/authentication/oidc.ts";
+import type { FrontProxy } from "./auth/authentication/request-header.ts";
+import { parseTokenFile } from "./auth/authentication/static-tokens.ts";
+import { TokenWebhook, type WebhookTarget } from "./auth/authentication/token-webhook.ts";
+import { webhookMode } from "./auth/authorization-webhook.ts";
+import type { TokenSettings } from "./auth/service-account-token.ts";
+import { readKubeconfig } from "./client/kubeconfig.ts";
+import { UsageError } from "./config.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Logger } from "./lib/log.ts";
+import type { ApiServerOptions } from "./server/api-server.ts";
+
+export interface AuthSetup {
+  readonly authentication: AuthenticationOptions;
+  readonly authorization: NonNullable<ApiServerOptions["authorization"]>;
+  readonly tokenSettings: TokenSettings;
+  /** The private key that signs service account tokens, PEM. */
+  readonly tokenKey: string;
+  /** PEM of all authorities that clients' certificates may come from. */
+  readonly clientCas: string;
+}
+
+export interface AuthSetupParts {
+  /** The cluster's own authority, PEM: its client certificates are always taken. */
+  readonly clusterCa: string;
+  readonly joinToken: string;
+  readonly tokenKey: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Reads the files that the switches name. Throws a UsageError with the switch for what cannot be. */
+export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, tokenKey, clock, logger }: AuthSetupParts): AuthSetup {
+  const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
+  const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
+  const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
+  const structured = readOption("--authentication-config", config.authenticationConfig, parseAuthenticationConfig);
+  if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
+  const providers = [...(structured?.providers ?? []), ...oidcProviderOf(config)];
+  const tokenSettings = tokenSettingsOf(config);
+  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, clock, logger })];
+  const tokenAuthenticators: readonly TokenAuthenticator[] = [...providers.map((provider) => new OidcAuthenticator(provider, clock, logger)), ...webhook];
+  return {
+    authentication: {
+      clientAuthority: new CertificateVerifier(`${clusterCa}\n${clientCa}`),
+      joinToken,
+      tokenAuthenticators,
+      anonymous: structured?.anonymous ?? { isEnabled: config.anonymousAuth },
+      ...(staticTokens === undefined ? {} : { staticTokens }),
+      ...(proxyCa === undefined ? {} : { frontProxy: frontProxyOf(config, proxyCa) }),
+    },
+    authorization: config.authorizationMode.map((mode) => authorizationMode(mode, config, clock, logger)),
+    tokenSettings,
+    tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
+    clientCas: [clusterCa, clientCa, proxyCa ?? ""].join("\n"),
+  };
+}
+
+function tokenSettingsOf(config: AuthConfig): TokenSettings {
+  return {
+    issuers: config.serviceAccountIssuer,
+    ...(config.apiAudiences.length === 0 ? {} : { audiences: config.apiAudiences }),
+    verificationKeys: config.serviceAccountKeyFile.flatMap((file) => readOption("--service-account-key-file", file, keysIn) ?? []),
+    ...(config.serviceAccountMaxTokenExpiration === undefined ? {} : { secondsMax: config.serviceAccountMaxTokenExpiration }),
+  };
+}
+
+function oidcProviderOf(config: AuthConfig): readonly OidcProvider[] {
+  const { oidcIssuerUrl: issuer, oidcClientId, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = config;
+  if (issuer === undefined && oidcClientId === undefined) return [];
+  if (issuer === undefined || oidcClientId === undefined) throw new UsageError("--oidc-issuer-url and --oidc-client-id belong together: one of them is missing");
+  if (!issuer.startsWith("https://")) throw new UsageError(`--oidc-issuer-url "${issuer}": must be an https address`);
+  const ca = readOption("--oidc-ca-file", config.oidcCaFile, checkedAuthorities);
+  // As upstream: an address is a name of its own, other claims are told apart by their issuer.
+  const prefix = oidcUsernamePrefix === "-" ? "" : (oidcUsernamePrefix ?? (oidcUsernameClaim === "email" ? "" : `${issuer}#`));
+  const requiredClaims = Object.fromEntries(config.oidcRequiredClaim.map((pair) => [pair.split("=")[0] ?? "", pair.split("=").slice(1).join("=")]));
+  return [
+    {
+      issuer,
+      audiences: [oidcClientId],
+      ...(ca === undefined ? {} : { ca }),
+      username: { claim: oidcUsernameClaim, prefix },
+      ...(oidcGroupsClaim === undefined ? {} : { groups: { claim: oidcGroupsClaim, prefix: config.oidcGroupsPrefix } }),
+      requiredClaims,
+      algorithms: config.oidcSigningAlgs,
+    },
+  ];
+}
+
+function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {
+  return {
+    verifier: new CertificateVerifier(ca),
+    allowedNames: config.requestheaderAllowedNames,
+    usernameHeaders: config.requestheaderUsernameHeaders,
+    uidHeaders: config.requestheaderUidHeaders,
+    groupHeaders: config.requestheaderGroupHeaders,
+    extraHeaderPrefixes: config.requestheaderExtraHeadersPrefix,
+  };
+}
+
+function authorizationMode(mode: string, config: AuthConfig, clock: Clock, logger: Logger): "Node" | "RBAC" | AuthorizationMode {
+  switch (mode) {
+    case "Node":
+    case "RBAC":
+      return mode;
+    case "AlwaysAllow":
+      return alwaysAllowMode;
+    case "AlwaysDeny":
+      return alwaysDenyMode;
+    default: {
+      if (config.authorizationWebhookConfigFile === undefined) throw new UsageError("--authorization-mode Webhook needs --authorization-webhook-config-file");
+      const target = webhookTarget("--authorization-webhook-config-file", config.authorizationWebhookConfigFile);
+      return webhookMode({ target, allowedTtlMs: config.authorizationWebhookCacheAuthorizedTtl, refusedTtlMs: config.authorizationWebhookCacheUnauthorizedTtl, clock, logger });
+    }
+  }
+}
+
+function webhookTarget(flag: string, file: string): WebhookTarget {
+  try {
+    const { server, ...credentials } = readKubeconfig(file);
+    return { url: server, ...credentials };
+  } catch (error) {
+    throw new UsageError(`${flag} "${file}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function readOption<T>(flag: string, file: string | undefined, parse: (text: string) => T): T | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`${flag} "${file}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Throws for text that is no certificate. */
+function checkedAuthorities(pem: string): string {
+  new CertificateVerifier(pem);
+  return pem;
+}
+
+/** Every key in a PEM file; it may hold several. */
+function keysIn(pem: string): readonly string[] {
+  const keys = [...pem.matchAll(/-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----[\s\S]+?-----END [A-Z ]*(?:KEY|CERTIFICATE)-----/g)].map(([text]) => text);
+  if (keys.length === 0) throw new Error("there is no key in it");
+  return keys;
+}

@@ -1,0 +1,63 @@
+import { X509Certificate } from "node:crypto";
+import type { ClientCertificate } from "../authenticate.ts";
+
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+const ANY_USAGE = "2.5.29.37.0";
+/** More certificates between a client and its authority than anybody has. */
+const CHAIN_MAX = 8;
+
+/** Whether clients' certificates come from one of these authorities. Throws for text that holds no certificates. */
+export class CertificateVerifier {
+  readonly #authorities: readonly X509Certificate[];
+  readonly #validity = new WeakMap<ClientCertificate, { readonly fromMs: number; readonly toMs: number } | "untrusted">();
+
+  constructor(pem: string) {
+    this.#authorities = parseCertificates(pem);
+    if (this.#authorities.length === 0) throw new Error("there is no certificate of an authority in it");
+  }
+
+  /** The chain of a connection is followed once; its time is looked at in each request. */
+  isTrusted(certificate: ClientCertificate, nowMs: number): boolean {
+    let validity = this.#validity.get(certificate);
+    if (validity === undefined) this.#validity.set(certificate, (validity = this.#follow(certificate.chain)));
+    return validity !== "untrusted" && validity.fromMs <= nowMs && nowMs <= validity.toMs;
+  }
+
+  #follow(chain: readonly Buffer[]): { readonly fromMs: number; readonly toMs: number } | "untrusted" {
+    let shown: X509Certificate[];
+    try {
+      shown = chain.slice(0, CHAIN_MAX).map((der) => new X509Certificate(der));
+    } catch {
+      return "untrusted"; // nothing that OpenSSL reads twice in the same way
+    }
+    const [leaf, ...intermediates] = shown;
+    if (leaf === undefined || !mayAuthenticateClients(leaf)) return "untrusted";
+    let fromMs = -Infinity;
+    let toMs = Infinity;
+    for (let current: X509Certificate = leaf, steps = 0; steps < CHAIN_MAX; steps++) {
+      fromMs = Math.max(fromMs, Date.parse(current.validFrom));
+      toMs = Math.min(toMs, Date.parse(current.validTo));
+      const authority = this.#authorities.find((candidate) => hasSigned(candidate, current));
+      if (authority !== undefined) return { fromMs: Math.max(fromMs, Date.parse(authority.validFrom)), toMs: Math.min(toMs, Date.parse(authority.validTo)) };
+      const next = intermediates.find((candidate) => candidate.ca && candidate !== current && hasSigned(candidate, current));
+      if (next === undefined) return "untrusted";
+      current = next;
+    }
+    return "untrusted";
+  }
+}
+
+function hasSigned(authority: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+}
+
+/** A certificate that names purposes must name this one. */
+function mayAuthenticateClients({ keyUsage }: X509Certificate): boolean {
+  const usages: readonly string[] | undefined = keyUsage; // undefined without the extension, whatever the types say
+  return usages === undefined || usages.length === 0 || usages.includes(CLIENT_AUTH) || usages.includes(ANY_USAGE);
+}
+
+/** Every certificate in a PEM text. */
+export function parseCertificates(pem: string): X509Certificate[] {
+  return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)].map(([text]) => new X509Certificate(text));
+}

@@ -1,0 +1,140 @@
+import { createLocalJWKSet, decodeJwt, errors, jwtVerify, type JSONWebKeySet, type JWTPayload } from "jose";
+import type { UserInfo } from "../../apimachinery/api-request.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { fetchRemoteJson } from "../remote-json.ts";
+
+/** One identity provider that signs tokens of people, and how its claims become users of ours. */
+export interface OidcProvider {
+  readonly issuer: string;
+  /** Where its description is, when not below the issuer's own address. */
+  readonly discoveryUrl?: string;
+  /** One of these must be in the token's `aud`. */
+  readonly audiences: readonly string[];
+  /** PEM of the authority that has signed its certificate; the system's ones when absent. */
+  readonly ca?: string;
+  readonly username: ClaimMapping;
+  readonly groups?: ClaimMapping;
+  readonly uidClaim?: string;
+  /** Extra key → claim. */
+  readonly extra?: Readonly<Record<string, string>>;
+  readonly requiredClaims: Readonly<Record<string, string>>;
+  readonly algorithms: readonly string[];
+}
+
+export interface ClaimMapping {
+  readonly claim: string;
+  readonly prefix: string;
+}
+
+const TIMEOUT_MS = 10_000;
+/** A provider changes keys rarely, and a key nobody knows makes us ask it earlier. */
+const KEYS_TTL_MS = 3_600_000;
+/** Tokens of unknown keys cannot make us ask more often than this. */
+const REFETCH_MIN_MS = 10_000;
+
+type KeyLookup = ReturnType<typeof createLocalJWKSet>;
+
+/** Checks OpenID Connect ID tokens of one provider; its keys are fetched when first needed and kept. */
+export class OidcAuthenticator {
+  readonly #provider: OidcProvider;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #keys: KeyLookup | undefined;
+  #fetchedMs = -Infinity;
+  #fetching: Promise<KeyLookup> | undefined;
+
+  constructor(provider: OidcProvider, clock: Clock, logger: Logger) {
+    if (!provider.issuer.startsWith("https://")) throw new Error(`the OpenID Connect issuer ${provider.issuer} must be an https address`);
+    this.#provider = provider;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Undefined for tokens that are not of this provider, not for us, or not good. */
+  async authenticate(token: string): Promise<UserInfo | undefined> {
+    if (issuerOf(token) !== this.#provider.issuer) return undefined;
+    let payload: JWTPayload;
+    try {
+      payload = await this.#verify(token);
+    } catch (error) {
+      this.#logger.debug("an OpenID Connect token was refused", { issuer: this.#provider.issuer, error });
+      return undefined;
+    }
+    return userOfClaims(this.#provider, payload);
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    const { issuer, audiences, algorithms } = this.#provider;
+    const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), requiredClaims: ["exp"] };
+    try {
+      return (await jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      return (await jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
+    }
+  }
+
+  async #currentKeys(ageMaxMs: number): Promise<KeyLookup> {
+    if (this.#keys !== undefined && this.#clock.monotonic() - this.#fetchedMs < ageMaxMs) return this.#keys;
+    this.#fetching ??= this.#fetch().finally(() => (this.#fetching = undefined));
+    try {
+      return await this.#fetching;
+    } catch (error) {
+      // Old keys are better than shutting everybody out while the provider is away.
+      if (this.#keys === undefined) throw error;
+      this.#logger.warn("the keys of an OpenID Connect provider could not be fetched, going on with the old ones", { issuer: this.#provider.issuer, error });
+      return this.#keys;
+    }
+  }
+
+  async #fetch(): Promise<KeyLookup> {
+    const { issuer, discoveryUrl, ca } = this.#provider;
+    const common = { timeoutMs: TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
+    const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
+    if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
+    if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
+    const keys = createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
+    this.#keys = keys;
+    this.#fetchedMs = this.#clock.monotonic();
+    return keys;
+  }
+}
+
+/** The user that a token's claims describe; undefined when they do not say enough, or not what is required. Pure. */
+export function userOfClaims(provider: OidcProvider, claims: Readonly<Record<string, unknown>>): UserInfo | undefined {
+  for (const [claim, value] of Object.entries(provider.requiredClaims)) if (claims[claim] !== value) return undefined;
+  const name = claims[provider.username.claim];
+  if (typeof name !== "string" || name === "") return undefined;
+  // Whoever could choose his own address unchecked would be whom he likes.
+  if (provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true) return undefined;
+  const groups = provider.groups === undefined ? [] : textList(claims[provider.groups.claim]);
+  if (groups === undefined) return undefined;
+  const uid = provider.uidClaim === undefined ? undefined : claims[provider.uidClaim];
+  const jti = claims["jti"];
+  const extra = {
+    ...Object.fromEntries(Object.entries(provider.extra ?? {}).map(([key, claim]) => [key, textList(claims[claim]) ?? []])),
+    ...(typeof jti === "string" ? { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] } : {}),
+  };
+  return {
+    username: `${provider.username.prefix}${name}`,
+    groups: groups.map((group) => `${provider.groups?.prefix ?? ""}${group}`),
+    ...(typeof uid === "string" ? { uid } : {}),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  };
+}
+
+/** One text or many; undefined for anything else. */
+function textList(value: unknown): readonly string[] | undefined {
+  if (value === undefined || value === null) return [];
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.every((one): one is string => typeof one === "string") ? list : undefined;
+}
+
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined; // not a JSON web token
+  }
+}

@@ -1,0 +1,99 @@
+import type { UserInfo } from "../apimachinery/api-request.ts";
+import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { badRequest } from "../apimachinery/status-error.ts";
+import type { AuthorizationAttributes } from "../auth/authorize.ts";
+import type { LocalSubjectAccessReview, NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview, SubjectAccessReviewSpec } from "../resources/types.ts";
+import type { ServerParts } from "./exchange.ts";
+
+const GROUP = "authorization.k8s.io";
+
+/** May the one who asks do it? */
+export function reviewSelf(parts: ServerParts, user: UserInfo, { spec }: SelfSubjectAccessReview): Promise<object> {
+  refuse("SelfSubjectAccessReview", targetErrors(spec));
+  return decide(parts, user, spec);
+}
+
+/** May somebody do it? */
+export function reviewSubject(parts: ServerParts, { spec }: SubjectAccessReview): Promise<object> {
+  refuse("SubjectAccessReview", [...targetErrors(spec), ...subjectErrors(spec)]);
+  return decide(parts, userOf(spec), spec);
+}
+
+/** May somebody do it in the namespace that the request went to? */
+export function reviewLocally(parts: ServerParts, namespace: string, { spec }: LocalSubjectAccessReview): Promise<object> {
+  refuse("LocalSubjectAccessReview", [
+    ...targetErrors(spec),
+    ...subjectErrors(spec),
+    ...(spec.resourceAttributes !== undefined && (spec.resourceAttributes.namespace ?? "") !== namespace ? [invalidField("spec.resourceAttributes.namespace", spec.resourceAttributes.namespace ?? "", "must match metadata.namespace")] : []),
+    ...(spec.nonResourceAttributes === undefined ? [] : [invalidField("spec.nonResourceAttributes", spec.nonResourceAttributes, "disallowed on this kind of request")]),
+  ]);
+  return decide(parts, userOf(spec), spec);
+}
+
+/** Everything that the one who asks may do in a namespace, as far as authorizers can list it. */
+export async function reviewRules({ authorizer }: ServerParts, user: UserInfo, { spec }: SelfSubjectRulesReview): Promise<object> {
+  if (!spec.namespace) throw badRequest("no namespace on request");
+  const { rules, incomplete, errors } = await authorizer.rulesFor(user, spec.namespace);
+  return {
+    resourceRules: rules
+      .filter(({ resources = [] }) => resources.length > 0)
+      .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({ verbs, apiGroups, resources, ...(resourceNames.length === 0 ? {} : { resourceNames }) })),
+    nonResourceRules: rules.filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0).map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
+    incomplete,
+    ...(errors.length === 0 ? {} : { evaluationError: errors.length === 1 ? errors[0] : `[${errors.join(", ")}]` }),
+  };
+}
+
+async function decide({ authorizer }: ServerParts, user: UserInfo, target: Target): Promise<object> {
+  const { is, reason } = await authorizer.decide(attributesOf(user, target));
+  return { allowed: is === "allow", ...(is === "deny" ? { denied: true } : {}), ...(reason === "" ? {} : { reason }) };
+}
+
+interface Target {
+  readonly resourceAttributes?: ResourceAttributes;
+  readonly nonResourceAttributes?: NonResourceAttributes;
+}
+
+function attributesOf(user: UserInfo, { resourceAttributes: asked, nonResourceAttributes: path }: Target): AuthorizationAttributes {
+  if (asked === undefined) return { is: "path", user, verb: path?.verb ?? "", path: path?.path ?? "" };
+  const { verb = "", group = "", version = "", resource = "", subresource, namespace = "", name = "", fieldSelector, labelSelector } = asked;
+  const fields = fieldSelector?.rawSelector ?? selectorText(fieldSelector?.requirements ?? []);
+  const labels = labelSelector?.rawSelector ?? selectorText(labelSelector?.requirements ?? []);
+  return {
+    is: "resource", user, verb, group, version, resource, namespace, name,
+    ...(subresource ? { subresource } : {}), ...(fields === "" ? {} : { fieldSelector: fields }), ...(labels === "" ? {} : { labelSelector: labels }),
+  };
+}
+
+/** Requirements as they would stand in a query. */
+function selectorText(requirements: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]): string {
+  const one = ({ key, operator, values = [] }: (typeof requirements)[number]) => {
+    if (operator === "Exists") return key;
+    if (operator === "DoesNotExist") return `!${key}`;
+    if (values.length === 1) return `${key}${operator === "In" ? "=" : "!="}${values[0] ?? ""}`;
+    return `${key} ${operator === "In" ? "in" : "notin"} (${values.join(",")})`;
+  };
+  return requirements.map(one).join(",");
+}
+
+function userOf({ user = "", groups = [], uid, extra }: SubjectAccessReviewSpec): UserInfo {
+  return { username: user, groups, ...(uid ? { uid } : {}), ...(extra === undefined ? {} : { extra }) };
+}
+
+function targetErrors({ resourceAttributes: asked, nonResourceAttributes: path }: Target): FieldError[] {
+  if (asked !== undefined && path !== undefined) return [invalidField("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes")];
+  if (asked === undefined && path === undefined) return [invalidField("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
+  return (["fieldSelector", "labelSelector"] as const).flatMap((name) => {
+    const selector = asked?.[name];
+    if (selector === undefined || !selector.rawSelector || (selector.requirements ?? []).length === 0) return [];
+    return [invalidField(`spec.resourceAttributes.${name}.rawSelector`, selector.rawSelector, "may not specified at the same time as requirements")];
+  });
+}
+
+function subjectErrors({ user = "", groups = [] }: SubjectAccessReviewSpec): FieldError[] {
+  return user === "" && groups.length === 0 ? [invalidField("spec.user", user, "at least one of user or group must be specified")] : [];
+}
+
+function refuse(kind: string, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid(GROUP, kind, "", errors);
+}
