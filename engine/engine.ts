@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
-import { Authenticator } from "./auth/authenticate.ts";
+import { setUpAuth } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -36,7 +36,6 @@ import { bootstrapCluster } from "./server/bootstrap.ts";
 import { openHttpListener } from "./server/http-listener.ts";
 import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createNodeTransport } from "./server/node-proxy.ts";
-import { tokenLookup } from "./server/token-lookup.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { openStorage } from "./storage/open-storage.ts";
@@ -166,13 +165,13 @@ interface ApiParts {
 
 async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number }> {
   await store.ready(scope.signal);
-  const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, tokenKey: await pki.tokenKey() });
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), tokenKey: await pki.tokenKey(), clock, logger });
+  const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth });
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
   const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
-  const authenticator = new Authenticator({ tokens: server.parts.tokens, lookup: tokenLookup(store), joinToken: await pki.joinToken() });
-  const listener = await openHttpListener({ server, authenticator, host: config.bindAddress, port: config.apiPort, ca: pki.ca, serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
+  const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
   scope.defer(() => listener.close());
   return { server, port: listener.port };
 }
