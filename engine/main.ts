@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./config.ts";
+import type { PlanFlags } from "./cli/plan-command.ts";
 import { describeError } from "./lib/log.ts";
 
 /**
@@ -43,6 +44,21 @@ program
   .action(async (flags: { dataDir: string; kubeconfig?: string; json?: boolean }) => {
     const { runStatusCommand } = await import("./cli/status-command.ts");
     await runStatusCommand(flags, process.stdout);
+  });
+
+program
+  .command("plan")
+  .description("show what the cluster would do if these files, or a commit, were pushed; changes nothing. Exit status 1: it would be refused")
+  .argument("[dir]", "folder with the manifests", ".")
+  .option("--ref <commit>", "plan a commit, branch or tag of the repository instead of the files as they are")
+  .option("--path <dir>", "folder of the repository that the cluster uses", process.env["MAINSTAY_PATH"] ?? ".")
+  .option("--data-dir <dir>", "the server's data directory", process.env["MAINSTAY_DATA_DIR"] ?? "/var/lib/mainstay")
+  .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
+  .option("--sops-age-key-file <file>", "age keys that encrypted files are opened with", process.env["SOPS_AGE_KEY_FILE"])
+  .option("--sops-age-secret <namespace/name>", "Secret with further age keys", "mainstay-system/sops-age")
+  .action(async (directory: string, flags: PlanFlags) => {
+    const { runPlanCommand } = await import("./cli/plan-command.ts");
+    if (!(await runPlanCommand(directory, flags, process.stdout))) process.exitCode = 1;
   });
 
 program

@@ -1,0 +1,111 @@
+import path from "node:path";
+import { hasReason } from "../apimachinery/status-error.ts";
+import { createHttpClient } from "../client/http-client.ts";
+import type { Client } from "../client/client.ts";
+import { readKubeconfig } from "../client/kubeconfig.ts";
+import { UsageError } from "../config.ts";
+import { readAgeKeys } from "../gitops/age-keys.ts";
+import { ApplicationStore } from "../gitops/application-store.ts";
+import type { DesiredState } from "../gitops/desired-state.ts";
+import { forecastCommit } from "../gitops/forecast-commit.ts";
+import { openGitObjects } from "../gitops/git-objects.ts";
+import type { CommitInfo, GitObjects } from "../gitops/git-source.ts";
+import { createChartRenderer } from "../gitops/helm-program.ts";
+import { ownedEntries } from "../gitops/inventory.ts";
+import { ManifestLoader } from "../gitops/load-manifests.ts";
+import { gitText } from "../gitops/native-git.ts";
+import { planCommit, problemsOf } from "../gitops/plan-commit.ts";
+import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan-page.ts";
+import type { Outcome } from "../gitops/plan-sync.ts";
+import { sortProblems } from "../gitops/problem.ts";
+import { createPodForecast } from "../pod-forecast.ts";
+import { catalog } from "../resources/catalog.ts";
+import { namespaceResource } from "../resources/core/namespace.ts";
+import { repositoryResource } from "../resources/mainstay/repository.ts";
+import { openDirectory } from "./directory-objects.ts";
+
+export interface PlanFlags {
+  readonly dataDir: string;
+  readonly kubeconfig?: string;
+  /** A commit, branch or tag of the repository at hand; without it, the files as they are. */
+  readonly ref?: string;
+  readonly path: string;
+  readonly sopsAgeKeyFile?: string;
+  readonly sopsAgeSecret: string;
+}
+
+/**
+ * `mainstay plan`: what the cluster would do if this were pushed, by the code that would do it. Changes nothing.
+ * Returns whether the commit would be accepted.
+ */
+export async function runPlanCommand(directory: string, flags: PlanFlags, output: { write(text: string): unknown }): Promise<boolean> {
+  const client = createHttpClient(readKubeconfig(flags.kubeconfig ?? path.join(flags.dataDir, "kubeconfig.yaml")), "mainstay-plan");
+  const { objects, commit } = flags.ref === undefined ? await workTree(directory) : await revision(directory, flags.ref);
+  const { forecast, unchecked } = await planAgainst(client, objects, commit, flags);
+  for (const line of renderForecast(forecast, Infinity)) output.write(`${line}\n`);
+  if (unchecked > 0) output.write(`note: ${unchecked} objects of new namespaces were held against their schemas only; the push checks the rest\n`);
+  output.write(`plan: ${summariseForecast(forecast)}\n`);
+  return forecast.problems.length === 0;
+}
+
+async function planAgainst(client: Client, objects: GitObjects, commit: CommitInfo, flags: PlanFlags): Promise<{ readonly forecast: CommitForecast; readonly unchecked: number }> {
+  const repositories = await client.for(repositoryResource).list("");
+  const loader = new ManifestLoader({
+    catalog,
+    cluster: repositories.items[0]?.metadata.name ?? "local",
+    basePath: flags.path,
+    renderChart: createChartRenderer(),
+    ageKeys: () => ageKeys(client, flags),
+  });
+  const state = await loader.load(objects, commit);
+  const applications = new ApplicationStore(client);
+  await applications.load();
+  const knownOutcomes = await outcomesOfNewNamespaces(client, state);
+  const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
+  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes, owned: ownedEntries(applications.all()), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
+  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan))]);
+  return { forecast: await forecastCommit({ state, plan, problems }, createPodForecast(client)), unchecked: knownOutcomes.size };
+}
+
+/** Nothing can be tried out in a namespace that only comes with the commit, for that is not possible over the wire. */
+async function outcomesOfNewNamespaces(client: Client, state: DesiredState): Promise<ReadonlyMap<string, Outcome>> {
+  const coming = [...state.objects.values()].filter((desired) => desired.resource.kind === "Namespace" && desired.resource.group === "").map((desired) => desired.object.metadata.name ?? "");
+  const missing = new Set<string>();
+  for (const name of coming) {
+    try {
+      await client.for(namespaceResource).get("", name);
+    } catch (error) {
+      if (!hasReason(error, "NotFound")) throw error;
+      missing.add(name);
+    }
+  }
+  return new Map([...state.objects.values()].filter((desired) => missing.has(desired.object.metadata.namespace ?? "")).map((desired) => [desired.identity, { is: "create", result: desired.object }] as const));
+}
+
+/** The keys at hand, and those of the cluster as far as this user may read them. */
+async function ageKeys(client: Client, flags: PlanFlags): Promise<readonly string[]> {
+  try {
+    return await readAgeKeys(client, { file: flags.sopsAgeKeyFile, secret: flags.sopsAgeSecret });
+  } catch (error) {
+    if (hasReason(error, "Forbidden") && flags.sopsAgeKeyFile === undefined) return [];
+    throw error;
+  }
+}
+
+async function workTree(directory: string): Promise<{ readonly objects: GitObjects; readonly commit: CommitInfo }> {
+  const { objects } = await openDirectory(directory);
+  return { objects, commit: await objects.commit("work tree") };
+}
+
+async function revision(directory: string, ref: string): Promise<{ readonly objects: GitObjects; readonly commit: CommitInfo }> {
+  let gitDir: string;
+  let id: string;
+  try {
+    gitDir = (await gitText({ args: ["-C", directory, "rev-parse", "--absolute-git-dir"] })).trim();
+    id = (await gitText({ gitDir, args: ["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`] })).trim();
+  } catch (error) {
+    throw new UsageError(`${ref} is no commit, branch or tag of a repository in ${directory}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const objects = openGitObjects(gitDir);
+  return { objects, commit: await objects.commit(id) };
+}

@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runPlanCommand, type PlanFlags } from "../../../engine/cli/plan-command.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
+import { startTestListener, type TestListener } from "../../kit/test-listener.ts";
+
+let api: TestListener;
+let folder: string;
+beforeEach(async () => {
+  api = await startTestListener();
+  folder = mkdtempSync(path.join(os.tmpdir(), "ms-plan-"));
+});
+afterEach(async () => {
+  await api.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (files: Readonly<Record<string, string>>) => {
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(path.join(folder, path.dirname(file)), { recursive: true });
+    writeFileSync(path.join(folder, file), content);
+  }
+};
+const git = (...args: string[]) => execFileSync("git", ["-c", "user.name=ada", "-c", "user.email=ada@example.org", ...args], { cwd: folder, stdio: "pipe" });
+async function plan(flags: Partial<PlanFlags> = {}): Promise<{ isAccepted: boolean; text: string }> {
+  let text = "";
+  const isAccepted = await runPlanCommand(folder, { dataDir: "/nonexistent", kubeconfig: api.kubeconfig, path: ".", sopsAgeSecret: "mainstay-system/sops-age", ...flags }, { write: (part) => (text += part) });
+  return { isAccepted, text };
+}
+
+describe("mainstay plan", () => {
+  test("tells what the files at hand would do, before anything is committed or pushed", async () => {
+    write({ "apps/web/d.yaml": deploymentYaml("web", 2), "apps/web/kustomization.yaml": "resources: [d.yaml]\nreplicas: [{name: web, count: 3}]\n" });
+    const { isAccepted, text } = await plan();
+    expect(isAccepted).toBe(true);
+    expect(text).toContain("+ Deployment default/web\n");
+    expect(text).toContain("! Deployment default/web: 0 of 3 pods fit: there is no node\n");
+    expect(text).toContain("plan: 1 new object, 0 unchanged\n");
+    expect((await api.client.for(deploymentResource).list("")).items).toEqual([]);
+  });
+
+  test("says what would be refused and where, by schema and by admission, and fails", async () => {
+    write({ "apps/web/d.yaml": deploymentYaml("web", "many"), "apps/web/e.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: nowhere") });
+    const { isAccepted, text } = await plan();
+    expect(isAccepted).toBe(false);
+    expect(text).toContain("apps/web/d.yaml:6 spec.replicas: must be a non-negative integer\n");
+    expect(text).toMatch(/apps\/web\/e\.yaml:\d+ metadata\.namespace: there is no Namespace nowhere/);
+    expect(text).toContain("plan: would be refused: 2 problems\n");
+  });
+
+  test("reads a commit, branch or tag of the repository instead", async () => {
+    git("init", "-q", "-b", "main");
+    write({ "apps/web/c.yaml": configMapYaml("committed") });
+    git("add", "-A");
+    git("commit", "-q", "-m", "first");
+    write({ "apps/web/c.yaml": configMapYaml("changed"), "apps/web/ignored.yaml": configMapYaml("ignored"), ".gitignore": "ignored.yaml\n" });
+    expect((await plan({ ref: "main" })).text).toContain("+ ConfigMap default/committed\n");
+    const { text } = await plan();
+    expect(text).toContain("+ ConfigMap default/changed\n");
+    expect(text).not.toContain("ignored");
+    await expect(plan({ ref: "absent" })).rejects.toThrow(/absent is no commit, branch or tag/);
+  });
+
+  test("objects of a namespace that comes with them are no mistake", async () => {
+    write({ "apps/web/ns.yaml": namespaceYaml("fresh"), "apps/web/c.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: fresh") });
+    const { isAccepted, text } = await plan();
+    expect(isAccepted).toBe(true);
+    expect(text).toContain("+ ConfigMap fresh/c\n");
+    expect(text).toContain("note: 1 objects of new namespaces were held against their schemas only");
+  });
+});
