@@ -74,6 +74,12 @@ export function environmentName({ key, flags }: Pick<OptionRow, "key" | "flags">
   return isSwitch({ flags }) ? `MAINSTAY_NO_${name}` : `MAINSTAY_${name}`;
 }
 
+/** Under which name commander gives a flag's value: `--datastore-cafile` is datastoreCafile, `--no-agent` is agent. */
+export function flagKey({ flags }: Pick<OptionRow, "flags">): string {
+  const [flag = ""] = flags.replace(/^--(?:no-)?/, "").split(" ");
+  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /** What is on unless it is switched off. */
 function isSwitch({ flags }: Pick<OptionRow, "flags">): boolean {
   return flags.startsWith("--no-");
@@ -89,10 +95,10 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
     const variable = environmentName(row);
     if (isSwitch(row)) {
       // commander gives false for --no-agent; MAINSTAY_NO_AGENT=true says the same.
-      config[row.key] = flags[row.key] !== false && environment[variable] !== "true";
+      config[row.key] = flags[flagKey(row)] !== false && environment[variable] !== "true";
       continue;
     }
-    const flag = flags[row.key];
+    const flag = flags[flagKey(row)];
     const text = typeof flag === "string" ? flag : (environment[variable] ?? row.default);
     const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);

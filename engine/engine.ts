@@ -9,11 +9,13 @@ import { setUpAuth } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
+import { backupCluster } from "./backup/backup-cluster.ts";
 import type { Progress } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import { formatKubeconfig } from "./client/kubeconfig.ts";
 import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
+import { createControlSocket } from "./control-socket.ts";
 import { createControlPlane, elected, type ElectedOptions } from "./control-plane.ts";
 import { claimGitHome, shareGitOps } from "./git-leadership.ts";
 import { createGitOps, type GitOps } from "./gitops/gitops.ts";
@@ -109,9 +111,10 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
+  const control = createControlSocket(config.dataDir, (file) => backupCluster({ storage, dataDir: config.dataDir, cluster: config.clusterName, clock }, file), logger);
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
   const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr });
-  scope.start(...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
+  scope.start(control, ...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));

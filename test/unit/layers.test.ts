@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/controllers": API_CLIENT,
   "engine/scheduler": API_CLIENT,
   "engine/gitops": API_CLIENT,
+  "engine/backup": [...BASE, "engine/storage", "engine/gitops"],
   "node-agent": API_CLIENT,
 };
 

@@ -1,5 +1,6 @@
+import { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { environmentName, resolveServerConfig, serverOptions, UsageError } from "../../../engine/config.ts";
+import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/config.ts";
 
 describe("server options", () => {
   it("have their defaults without flags and environment", () => {
@@ -26,6 +27,26 @@ describe("server options", () => {
 
   it("name the variable when the bad value came from the environment", () => {
     expect(() => resolveServerConfig({}, { [environmentName({ key: "gitPort", flags: "--git-port <port>" })]: "x" })).toThrow('MAINSTAY_GIT_PORT "x"');
+  });
+});
+
+/** One of these is a value of any option without a default. */
+const SAMPLES = ["127.0.0.1", "1h", "17", "true", "name=value"];
+const isAccepted = (row: OptionRow, sample: string) => {
+  try {
+    row.parse?.(sample);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("every option", () => {
+  it.each(serverOptions.filter(({ flags }) => flags.includes("<")).map((row) => [row.flags, row] as const))("%s is read as the command line gives it", (flags, row) => {
+    const command = new Command().option(flags).exitOverride();
+    const value = row.default ?? SAMPLES.find((sample) => isAccepted(row, sample)) ?? "";
+    command.parse([flags.split(" ")[0] ?? "", value], { from: "user" });
+    expect(resolveServerConfig(command.opts(), {})[row.key]).toEqual(row.parse === undefined ? value : row.parse(value));
   });
 });
 

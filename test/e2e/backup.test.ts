@@ -1,0 +1,88 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { skipWithoutEtcd, startEtcd } from "../kit/etcd.ts";
+import { thisMachine as here } from "../kit/hosts.ts";
+import { eventually, kubectl, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+
+const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
+
+/** Everything of a cluster in one file, and its way from store to store. */
+describe("a cluster's data", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "ms-"));
+  const at = (name: string) => path.join(folder, name);
+  const file = at("all.backup");
+  let server: Mainstay;
+  let objects: string;
+  let history: string;
+  const start = (name: string, ...args: string[]) => startMainstay(here, at(name), ["--no-agent", "--api-port", "0", "--git-port", "0", ...args]);
+  const command = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], { encoding: "utf8" });
+    return { status, output: stdout + stderr };
+  };
+  /** What nobody changes while a server starts and stops, with resourceVersions. */
+  const look = (of: Mainstay) => kubectl(here, of, "get", "configmaps,secrets,services,deployments", "-A", "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.generation}{'\\n'}{end}");
+  const versions = (of: Mainstay) => kubectl(here, of, "get", "configmaps,secrets", "-n", "default", "-o", "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}");
+  const log = (name: string) => execFileSync("git", ["--git-dir", at(`${name}/git/cluster.git`), "log", "--format=%H", "main"], { encoding: "utf8" });
+
+  beforeAll(async () => {
+    server = await start("one");
+    await kubectl(here, server, "create", "secret", "generic", "password", "--from-literal=value=hunter2");
+    for (let index = 0; index < 5; index++) await kubectl(here, server, "create", "configmap", `map-${index}`);
+    await eventually(() => look(server), (text) => text.includes("Deployment/web/web"));
+    objects = await look(server);
+    history = log("one");
+  });
+  afterAll(async () => {
+    await server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("is backed up while the server runs", async () => {
+    const { status, output } = command("backup", file, "--data-dir", at("one"));
+    expect({ status, output }).toMatchObject({ status: 0, output: expect.stringMatching(/all\.backup: \d+ objects at revision \d+, \d+ files, .* sha256 [0-9a-f]{64}/) });
+  });
+
+  it("comes back on an empty machine: objects, versions, credentials and repository", async () => {
+    const before = await versions(server);
+    await server.stop();
+    expect(command("restore", file, "--data-dir", at("two"))).toMatchObject({ status: 0, output: expect.stringContaining("of cluster local") });
+    expect(log("two")).toBe(history);
+    const restored = await start("two");
+    expect(await look(restored)).toBe(objects);
+    expect(await versions(restored)).toBe(before);
+    expect(await kubectl(here, restored, "get", "secret", "password", "-o", "jsonpath={.data.value}")).toBe(Buffer.from("hunter2").toString("base64"));
+    // The old kubeconfig is as good as the new one, but for the port.
+    const url = (await kubectl(here, restored, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
+    expect(await here.exec("kubectl", "--kubeconfig", path.join(at("one"), "kubeconfig.yaml"), "--server", url, "get", "namespace", "default", "-o", "name")).toBe("namespace/default\n");
+    await restored.stop();
+  });
+
+  it("is never restored over a cluster, and a damaged file not at all", async () => {
+    expect(command("restore", file, "--data-dir", at("two"))).toMatchObject({ status: 1, output: expect.stringContaining("holds a cluster already") });
+    writeFileSync(at("bad.backup"), "x");
+    expect(command("restore", at("bad.backup"), "--data-dir", at("three"))).toMatchObject({ status: 1, output: expect.stringContaining("read the backup") });
+  });
+
+  it.skipIf(skipWithoutEtcd())("moves to etcd and back, with its revisions", async () => {
+    await using etcd = await startEtcd({ members: 1 });
+    const endpoint = etcd.endpoints.join(",");
+    expect(command("migrate", "--from", "sqlite", "--to", endpoint, "--data-dir", at("two"))).toMatchObject({ status: 0, output: expect.stringContaining(`start the server with --datastore-endpoint ${endpoint}`) });
+    const moved = await start("two", "--datastore-endpoint", endpoint);
+    expect(await look(moved)).toBe(objects);
+    const before = await versions(moved);
+    await kubectl(here, moved, "create", "configmap", "written-to-etcd");
+    await moved.stop();
+    expect(command("migrate", "--from", endpoint, "--to", "sqlite", "--data-dir", at("two"))).toMatchObject({ status: 1, output: expect.stringContaining("is not empty") });
+    rmSync(at("two/server"), { recursive: true });
+    expect(command("migrate", "--from", endpoint, "--to", "sqlite", "--data-dir", at("two"))).toMatchObject({ status: 0 });
+    const back = await start("two");
+    const after = await versions(back);
+    for (const line of before.trim().split("\n").filter((text) => !text.startsWith("kube-root-ca"))) expect(after).toContain(line);
+    expect(after).toContain("written-to-etcd");
+    await back.stop();
+  });
+});
