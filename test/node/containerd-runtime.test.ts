@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { describe } from "vitest";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { silentLogger } from "../../engine/lib/log.ts";
+import { containerdPaths, startContainerd } from "../../node-agent/cri/containerd.ts";
+import { openCriRuntime } from "../../node-agent/cri/cri-runtime.ts";
+import { ensureLocalImages } from "../../node-agent/images/local-images.ts";
+import { writeCniConfig } from "../../node-agent/network/cni.ts";
+import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { describeRuntime } from "./runtime-contract.ts";
+
+/** Not a network of any cluster in these tests. */
+const POD_CIDR = "10.99.77.0/24";
+
+describe.skipIf(!requireRoot())("containerd", () => {
+  describeRuntime("containerd as the agent runs it", async () => {
+    const dataDir = mkdtempSync(path.join(os.tmpdir(), "cd-"));
+    const stop = new AbortController();
+    writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), POD_CIDR);
+    const containerd = await startContainerd(dataDir, systemClock, silentLogger, stop.signal);
+    const runtime = openCriRuntime(containerd.socket);
+    await ensureLocalImages(runtime, containerd.socket);
+    await eventually(() => runtime.problem(), (problem) => problem === undefined, 20_000);
+    return {
+      runtime,
+      image: "mainstay.local/busybox:1",
+      async until(what, condition) {
+        const deadline = performance.now() + 30_000;
+        while (!(await condition())) {
+          if (performance.now() > deadline) throw new Error(`not within 30 s: ${what}`);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      },
+      async stop() {
+        for (const { id } of await runtime.listSandboxes()) {
+          await runtime.stopSandbox(id);
+          await runtime.removeSandbox(id);
+        }
+        runtime.close();
+        await containerd.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
+    };
+  });
+});
