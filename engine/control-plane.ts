@@ -4,7 +4,7 @@ import { ConsistencyStore } from "./client/consistency-store.ts";
 import { EventRecorder } from "./client/event-recorder.ts";
 import { InformerFactory } from "./client/informer-factory.ts";
 import { leaderElection } from "./client/leader-election.ts";
-import { createControllers } from "./controllers/controllers.ts";
+import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
@@ -23,16 +23,17 @@ export interface ControlPlaneOptions {
   /** PEM; handed to pods as the authority to trust. */
   readonly rootCa: string;
   readonly clusterCidr: string;
+  readonly keys: ClusterKeys;
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
-export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr }: ControlPlaneOptions): readonly Service[] {
+export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys }: ControlPlaneOptions): readonly Service[] {
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
   const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
   return [
-    ...createControllers(context, { rootCa, clusterCidr }),
+    ...createControllers(context, { rootCa, clusterCidr, keys }),
     createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
     informers.asService(),
   ];

@@ -113,7 +113,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
   const control = createControlSocket(config.dataDir, (file) => backupCluster({ storage, dataDir: config.dataDir, cluster: config.clusterName, clock }, file), logger);
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr });
+  const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr, keys });
   scope.start(control, ...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();

@@ -1,6 +1,7 @@
 import "reflect-metadata"; // the ASN.1 decorators of @peculiar/x509 register themselves through it
 import { randomBytes, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { alternativeNames, isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
 
 x509.cryptoProvider.set(webcrypto);
 
@@ -53,20 +54,73 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
  * Throws an Error when the request is malformed or not signed by its own key.
  */
 export async function signRequest(authority: KeyPair, requestPem: string, request: CertificateRequest): Promise<string> {
-  let csr: x509.Pkcs10CertificateRequest;
-  try {
-    csr = new x509.Pkcs10CertificateRequest(requestPem);
-  } catch (error) {
-    throw new Error("the certificate request is not a PEM encoded PKCS #10 request", { cause: error });
-  }
-  if (!(await csr.verify())) throw new Error("the certificate request is not signed by its own key");
+  const csr = parseCertificateRequest(requestPem);
+  if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
   return sign(authority, await csr.publicKey.export(), request);
 }
 
+/** The uses of a key by the names of the API, and what a certificate says for each. */
+const KEY_USAGES: Readonly<Record<string, x509.KeyUsageFlags>> = {
+  "signing": x509.KeyUsageFlags.digitalSignature,
+  "digital signature": x509.KeyUsageFlags.digitalSignature,
+  "content commitment": x509.KeyUsageFlags.nonRepudiation,
+  "key encipherment": x509.KeyUsageFlags.keyEncipherment,
+  "key agreement": x509.KeyUsageFlags.keyAgreement,
+  "data encipherment": x509.KeyUsageFlags.dataEncipherment,
+  "cert sign": x509.KeyUsageFlags.keyCertSign,
+  "crl sign": x509.KeyUsageFlags.cRLSign,
+  "encipher only": x509.KeyUsageFlags.encipherOnly,
+  "decipher only": x509.KeyUsageFlags.decipherOnly,
+};
+const EXTENDED_USAGES: Readonly<Record<string, string>> = {
+  "any": "2.5.29.37.0",
+  "server auth": "1.3.6.1.5.5.7.3.1",
+  "client auth": "1.3.6.1.5.5.7.3.2",
+  "code signing": "1.3.6.1.5.5.7.3.3",
+  "email protection": "1.3.6.1.5.5.7.3.4",
+  "s/mime": "1.3.6.1.5.5.7.3.4",
+  "ipsec end system": "1.3.6.1.5.5.7.3.5",
+  "ipsec tunnel": "1.3.6.1.5.5.7.3.6",
+  "ipsec user": "1.3.6.1.5.5.7.3.7",
+  "timestamping": "1.3.6.1.5.5.7.3.8",
+  "ocsp signing": "1.3.6.1.5.5.7.3.9",
+  "microsoft sgc": "1.3.6.1.4.1.311.10.3.3",
+  "netscape sgc": "2.16.840.1.113730.4.1",
+};
+
+/** A certificate that says what an approved request asks for: its subject and names, for these uses of its key. It never makes an authority. */
+export async function signAsRequested(authority: KeyPair, requestPem: string, usages: readonly string[], notBeforeMs: number, notAfterMs: number): Promise<string> {
+  const csr = parseCertificateRequest(requestPem);
+  if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const names = alternativeNames(csr);
+  const keyUsage = usages.reduce((flags, usage) => flags | (KEY_USAGES[usage] ?? 0), 0);
+  const extended = usages.flatMap((usage) => EXTENDED_USAGES[usage] ?? []);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    issuer: issuer.subjectName.toJSON(),
+    subject: csr.subjectName.toJSON(),
+    notBefore: new Date(notBeforeMs),
+    notAfter: new Date(Math.min(notAfterMs, issuer.notAfter.getTime())),
+    signingAlgorithm: ALGORITHM,
+    publicKey: csr.publicKey,
+    signingKey: await importKey(authority.key),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      ...(keyUsage === 0 ? [] : [new x509.KeyUsagesExtension(keyUsage, true)]),
+      ...(extended.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...new Set(extended)])]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      ...(names === undefined ? [] : [names]),
+    ],
+  });
+  return certificate.toString("pem");
+}
+
 /** A key and a signing request for it, as an agent sends it to join. */
-export async function createSigningRequest(commonName: string): Promise<{ readonly request: string; readonly key: string }> {
+export async function createSigningRequest(commonName: string, organizations: readonly string[] = [], dnsNames: readonly string[] = []): Promise<{ readonly request: string; readonly key: string }> {
   const keys = await generateKeys();
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: [{ CN: [commonName] }], keys, signingAlgorithm: ALGORITHM });
+  const extensions = dnsNames.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns" as const, value })))];
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: [...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }], keys, signingAlgorithm: ALGORITHM, extensions });
   return { request: request.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 

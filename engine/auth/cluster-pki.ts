@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { createAuthority, isSignedBy, issueCertificate, readCertificate, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import { createAuthority, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
 import { generateTokenKey } from "./service-account-token.ts";
 
 const DAY_MS = 86_400_000;
@@ -12,6 +12,9 @@ const CERTIFICATE_DAYS = 365;
 const BACKDATE_MS = 5 * 60_000;
 /** A certificate is replaced when less than this part of its life is left. */
 const RENEW_SHARE = 0.3;
+
+const APPROVED_SECONDS_MIN = 600;
+const SHORT_LIFE_MS = 8 * 3_600_000;
 
 /** A certificate of one's own, by the name of its file. */
 export type PkiRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterMs">;
@@ -54,6 +57,14 @@ export class ClusterPki {
   /** Signs the key of somebody else's request; what the certificate says is ours to decide. */
   sign(requestPem: string, request: PkiRequest): Promise<string> {
     return signRequest(this.#authority, requestPem, this.#dated(request));
+  }
+
+  /** Signs what an approved request asks for, for so long or less. */
+  signApproved(requestPem: string, usages: readonly string[], seconds: number | undefined): Promise<string> {
+    const nowMs = this.#clock.now();
+    const lifeMs = Math.min(seconds === undefined ? Infinity : Math.max(seconds, APPROVED_SECONDS_MIN) * 1000, CERTIFICATE_DAYS * DAY_MS);
+    // Who asks for a short life gets it: what lies before now is not added to it.
+    return signAsRequested(this.#authority, requestPem, usages, nowMs - BACKDATE_MS, lifeMs < SHORT_LIFE_MS ? nowMs + lifeMs : nowMs + lifeMs - BACKDATE_MS);
   }
 
   /** The key that signs service account tokens, PEM. */

@@ -1,4 +1,10 @@
 import type { Service } from "../lib/service.ts";
+import { accountTokenController, type IssueAccountToken } from "./account-tokens.ts";
+import { certificateApprover } from "./certificate-approver.ts";
+import { certificateCleaner } from "./certificate-cleaner.ts";
+import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
+import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
+import { tokenCleaner } from "./token-cleaner.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { deploymentController } from "./deployment.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
@@ -18,6 +24,13 @@ export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
   readonly rootCa: string;
   readonly clusterCidr: string;
+  /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
+  readonly keys?: ClusterKeys;
+}
+
+export interface ClusterKeys {
+  readonly signApproved: SignApproved;
+  readonly issueAccountToken: IssueAccountToken;
 }
 
 /** All controllers. They know nothing of each other, so the order means nothing. */
@@ -35,5 +48,15 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(podGarbageCollector(context), context),
     runController(serviceAccountController(context, settings.rootCa), context),
     runController(eventTtlController(context), context),
+    runController(clusterRoleAggregation(context), context),
+    runController(tokenCleaner(context), context),
+    runController(certificateApprover(context), context),
+    runController(certificateCleaner(context), context),
+    ...(settings.keys === undefined
+      ? []
+      : [
+          runController(certificateSigner(context, settings.keys.signApproved), context),
+          runController(accountTokenController(context, settings.rootCa, settings.keys.issueAccountToken), context),
+        ]),
   ];
 }

@@ -1,4 +1,5 @@
 import { AdmissionChain } from "../admission/admission.ts";
+import { certificatePlugins, type SignerCheck } from "../admission/certificates.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import type { ApiHandler, ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
@@ -21,6 +22,7 @@ import { runFilters } from "./filters.ts";
 import { nodeObjects } from "./node-objects.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { ResourceIndex } from "./resource-index.ts";
+import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
 import { virtualResources } from "./virtual-resources.ts";
 
@@ -93,13 +95,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const modes = { Node: () => nodeMode(nodeObjects(store, options.catalog)), RBAC: () => rbacMode(rbac, () => store.caughtUp()) };
   const authorizer = createAuthorizer((options.authorization ?? ["Node", "RBAC"]).map((mode) => (typeof mode === "string" ? modes[mode]() : mode)));
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
+  const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const parts: ServerParts = {
     store,
     resources: new ResourceIndex(options.catalog, virtualResources.map((virtual) => virtual.definition)),
     authorizer,
     rbac,
-    admission: new AdmissionChain([...admissionPlugins(random), escalation], {
+    admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation], {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
     }),
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),

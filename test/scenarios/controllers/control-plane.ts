@@ -8,9 +8,11 @@ import type { Logger } from "../../../engine/lib/log.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
+import { createAuthority, signAsRequested, type KeyPair } from "../../../engine/auth/certificates.ts";
 import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { START } from "../../kit/objects.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 import { Kubelets } from "./kubelets.ts";
@@ -28,6 +30,13 @@ export interface ControlPlane extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** One authority for all tests of a process, over all of virtual time: making one takes longer than most tests. */
+let authority: Promise<KeyPair> | undefined;
+const signApproved = async (request: string, usages: readonly string[], seconds = 3600): Promise<string> => {
+  authority ??= createAuthority("test", 0, Date.UTC(2099, 0, 1));
+  return signAsRequested(await authority, request, usages, START, START + seconds * 1000);
+};
+
 /** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. */
 export async function startControlPlane(timings: Partial<ControllerTimings> = {}): Promise<ControlPlane> {
   const clock = new VirtualClock();
@@ -40,8 +49,10 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const events = new EventRecorder({ client, clock, random, logger, component: "controller-manager" });
   const context = { client, informers, events, consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, ...timings } };
   const kubelets = new Kubelets(api.client, clock);
+  const tokens = api.server.parts.tokens;
+  const keys = { signApproved, issueAccountToken: tokens.issueLegacy.bind(tokens) };
   const running = new AbortController();
-  const ended = runServices([...createControllers(context, { rootCa: "test CA", clusterCidr: "10.42.0.0/16" }), informers.asService(), kubelets.asService()], running.signal);
+  const ended = runServices([...createControllers(context, { rootCa: "test CA", clusterCidr: "10.42.0.0/16", keys }), informers.asService(), kubelets.asService()], running.signal);
   await clock.settle();
   const stop = async () => {
     running.abort();

@@ -64,7 +64,7 @@ describe("the cluster's certificates", () => {
     expect((await joinNode(node, { nodeName: "n2", csr: request }, pki)).servingCertificate).toBeUndefined();
     await expect(joinNode(node, { nodeName: "n3", csr: request }, pki)).rejects.toThrow('User "system:node:n2" cannot ask for the certificate of node "n3"');
     await expect(joinNode(joiner, { nodeName: "Not A Name", csr: request }, pki)).rejects.toThrow("nodeName: Invalid value");
-    await expect(joinNode(joiner, { nodeName: "n2", csr: "nonsense" }, pki)).rejects.toThrow("the certificate request is not a PEM encoded PKCS #10 request");
+    await expect(joinNode(joiner, { nodeName: "n2", csr: "nonsense" }, pki)).rejects.toThrow("PEM block type must be CERTIFICATE REQUEST");
   });
 });
 
