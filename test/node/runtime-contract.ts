@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ContainerState, Runtime, SandboxConfig } from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
+import { NamespaceMode } from "../../node-agent/cri/runtime_pb.ts";
 
 export interface RuntimeUnderTest {
   readonly runtime: Runtime;
@@ -12,7 +13,7 @@ export interface RuntimeUnderTest {
 }
 
 /** Each container has its own process numbers, as Kubernetes has it: its first process is number 1, which ignores what it does not handle. */
-const LINUX = { securityContext: { namespaceOptions: { pid: 1 } } };
+const LINUX = { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } };
 
 /** What the node agent relies on in a runtime. The fake and containerd pass it, so that what is found with the fake is true of the other. */
 export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTest>): void {
