@@ -26,9 +26,9 @@ export function childMap(parent: JsonMap, key: string): JsonMap {
   return made;
 }
 
-/** A map of scalars as text; what holds no scalar is left out. */
+/** A map of scalars as text, as upstream rewrites labels and annotations: a null is the word. What holds no scalar is left out. */
 export function stringMap(value: unknown): Record<string, string> {
-  return isMap(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => isScalar(item)).map(([key, item]) => [key, textOf(item)])) : {};
+  return isMap(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => item === null || isScalar(item)).map(([key, item]) => [key, item === null ? "null" : textOf(item)])) : {};
 }
 
 /** JSON as Go's encoder writes it: keys in byte order, `<`, `>`, `&` and the two line separators escaped. Hashes depend on each byte. */

@@ -58,6 +58,9 @@ export function mergeIntoSelected(patches: readonly Resource[], target: Selector
     if (more.length > 0) fail(more[0]?.place ?? patch.place, "a patch with a target must be one document");
     for (const resource of map.select(target)) {
       const copy = new Resource({ ...structuredClone(patch.value), apiVersion: resource.value["apiVersion"] }, patch.documents);
+      // Upstream rewrites these of a patch that has a target, which drops empty maps and makes text of everything.
+      copy.setMetadata("labels", copy.labels);
+      copy.setMetadata("annotations", copy.annotations);
       located(patch, () => mergeInto(resource, copy, options, schemas));
     }
     map.dropDeleted();
@@ -86,6 +89,7 @@ function mergeInto(target: Resource, patch: Resource, options: PatchOptions, sch
     return;
   }
   target.value = merged;
+  target.settleShared();
   if (options.allowKindChange !== true) target.value["kind"] = kind;
   if (options.allowNameChange !== true) target.setMetadata("name", name);
   target.setMetadata("namespace", namespace);
@@ -106,7 +110,7 @@ function applyOperations(resource: Resource, operations: readonly Operation[]): 
     resource.touches.push({ steps: stepsOf(textOf(op["path"])), file: operation.file, line: operation.line });
   }
   if (!isMap(value)) throw new BuildFault(`the patch leaves nothing of ${describeId(resource.id)}`);
-  resource.value = value;
+  resource.replaceValue(value);
   // An empty map that only served the patch goes again.
   resource.setMetadata("annotations", resource.metadata["annotations"]);
 }

@@ -102,6 +102,7 @@ function copyToField(resource: Resource, value: unknown, path: string, options: 
   for (const field of fields) {
     setField(field, value, options);
     resource.touches.push({ steps: field.steps, file: at.file, line: at.line });
+    resource.settleShared();
   }
 }
 

@@ -30,6 +30,17 @@ interface PreviousId {
   readonly kind: string;
 }
 
+/** A field by the map that holds it. */
+export interface FieldPlace {
+  readonly holder: JsonMap;
+  readonly key: string;
+}
+
+interface SharedField {
+  places: readonly FieldPlace[];
+  value: unknown;
+}
+
 /** One object in the middle of a build, with what is remembered about it until the build ends. Mutable, owned by its build. */
 export class Resource {
   value: JsonMap;
@@ -46,6 +57,7 @@ export class Resource {
   /** Where it was first written; later documents (patches) follow. */
   documents: readonly SourceDocument[];
   touches: Touch[] = [];
+  #shared: SharedField[] = [];
 
   constructor(value: JsonMap, documents: readonly SourceDocument[]) {
     this.value = value;
@@ -107,6 +119,33 @@ export class Resource {
   rememberId(): void {
     const { id } = this;
     this.previous = [...this.previous, { name: id.name, namespace: effectiveNamespace(id), kind: id.kind }];
+  }
+
+  /**
+   * Makes fields one: upstream puts the very same node wherever a label is new, so whatever sets one of them later sets them all.
+   * Selectors of real repositories depend on it.
+   */
+  shareFields(places: readonly FieldPlace[]): void {
+    const [first, ...more] = places;
+    if (first !== undefined && more.length > 0) this.#shared.push({ places, value: first.holder[first.key] });
+  }
+
+  /** Carries a change of one shared field to the others. */
+  settleShared(): void {
+    for (const field of this.#shared) {
+      // A field that was removed, or whose map was replaced, has left for good.
+      field.places = field.places.filter(({ holder, key }) => Object.hasOwn(holder, key));
+      const changed = field.places.find(({ holder, key }) => holder[key] !== field.value);
+      if (changed === undefined) continue;
+      field.value = changed.holder[changed.key];
+      for (const { holder, key } of field.places) holder[key] = field.value;
+    }
+  }
+
+  /** Replaces the whole object by a copy, in which nothing is shared any more. */
+  replaceValue(value: JsonMap): void {
+    this.value = value;
+    this.#shared = [];
   }
 
   /** Sets a field of metadata; undefined and the empty text remove it. */

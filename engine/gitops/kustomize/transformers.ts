@@ -3,7 +3,7 @@ import { isMap, isScalar, textOf, type Steps } from "./json-value.ts";
 import { BuildFault, type Place } from "./kustomize-error.ts";
 import { replaceImage, type ImageChange } from "./image-name.ts";
 import type { ResourceMap } from "./resource-map.ts";
-import type { Resource } from "./resource.ts";
+import type { FieldPlace, Resource } from "./resource.ts";
 import { describeId, equalIds, isClusterScoped, isSelected, type Gvk } from "./resource-id.ts";
 import { contentHash } from "./content-hash.ts";
 
@@ -14,6 +14,7 @@ export type Transformer = (map: ResourceMap, at: Place) => void;
 export function touch(resource: Resource, spec: FieldSpec, missing: MissingField | undefined, at: Place, update: (current: unknown) => unknown): void {
   const changed = updateField(resource, spec, missing, (current) => update(current));
   resource.touches.push(...changed.map((steps: Steps) => ({ steps, file: at.file, line: at.line })));
+  resource.settleShared();
 }
 
 function scalarOrFault(current: unknown, path: string): string {
@@ -92,17 +93,24 @@ export function addAffix(side: "prefix" | "suffix", text: string, fieldSpecs: re
 export function setEntries(entries: Readonly<Record<string, string>>, fieldSpecs: readonly FieldSpec[]): Transformer {
   const keys = Object.keys(entries).sort();
   return (map, at) => {
-    for (const resource of map.resources) {
-      for (const spec of fieldSpecs) {
-        if (keys.length === 0) continue;
-        touch(resource, spec, "map", at, (current) => {
-          if (current === null || current === undefined) return current;
-          if (!isMap(current)) throw new BuildFault(`${spec.path} of ${describeId(resource.id)} is no map`);
-          return { ...current, ...entries };
-        });
-      }
-    }
+    for (const resource of map.resources) for (const key of keys) setEntry(resource, key, entries[key] ?? "", fieldSpecs, at);
   };
+}
+
+function setEntry(resource: Resource, key: string, value: string, fieldSpecs: readonly FieldSpec[], at: Place): void {
+  const added: FieldPlace[] = [];
+  for (const spec of fieldSpecs) {
+    updateField(resource, spec, "map", (current, steps) => {
+      if (current === null || current === undefined) return current;
+      if (!isMap(current)) throw new BuildFault(`${spec.path} of ${describeId(resource.id)} is no map`);
+      if (!Object.hasOwn(current, key)) added.push({ holder: current, key });
+      if (current[key] !== value) resource.touches.push({ steps: [...steps, key], file: at.file, line: at.line });
+      current[key] = value;
+      return current;
+    });
+  }
+  resource.settleShared();
+  resource.shareFields(added);
 }
 
 /** Gives images another name, tag or digest: in every list of containers, wherever it stands, and in the fields of the specs. */
