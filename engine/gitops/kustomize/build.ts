@@ -2,6 +2,7 @@ import type { KustomizationFile, SortOptions } from "./kustomization.ts";
 import type { RenderChart } from "./chart-generator.ts";
 import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
 import { at, BuildFault, fail, KustomizeError, type Place } from "./kustomize-error.ts";
+import { readCustomSchemas } from "./custom-schemas.ts";
 import { fixNameReferences } from "./name-references.ts";
 import { writeOriginNotes } from "./origin-notes.ts";
 import type { SchemaLookup } from "./patches.ts";
@@ -92,11 +93,15 @@ export async function findKustomization(files: Pick<RecordedFiles, "look">, fold
 export class KustomizationBuild {
   readonly files: RecordedFiles;
   readonly options: BuildOptions;
+  /** Merge keys: those of known kinds, then those that the outermost kustomization with a schema of its own brings. */
+  readonly schemas: SchemaLookup;
   readonly #steps: TargetSteps;
+  #customSchemas: SchemaLookup | undefined;
 
   constructor(options: BuildOptions) {
     this.options = options;
     this.files = new RecordedFiles(options.files);
+    this.schemas = (apiVersion, kind) => options.schemas(apiVersion, kind) ?? this.#customSchemas?.(apiVersion, kind);
     this.#steps = new TargetSteps(this);
   }
 
@@ -194,7 +199,18 @@ export class KustomizationBuild {
     const [file, ...more] = await findKustomization(this.files, folder);
     if (file === undefined) return fail(place, `${folder === "" ? "." : folder} has no kustomization.yaml`);
     if (more.length > 0) fail({ file, line: 1 }, `the folder has several kustomization files: ${[file, ...more].join(", ")}; keep one`);
-    return { folder, file: parseKustomization((await this.files.read(file)) ?? Buffer.alloc(0), file), ...rest };
+    const target: Target = { folder, file: parseKustomization((await this.files.read(file)) ?? Buffer.alloc(0), file), ...rest };
+    await this.#loadSchemas(target);
+    return target;
+  }
+
+  async #loadSchemas({ folder, file }: Target): Promise<void> {
+    const { path } = file.kustomization.openapi;
+    if (path === undefined || this.#customSchemas !== undefined) return;
+    const place = file.placeOf(["openapi", "path"]);
+    const full = resolvePath(folder, path, place);
+    const [document] = parseDocuments((await this.readFile(full, place)).toString("utf8"), full);
+    this.#customSchemas = at({ file: full, line: 1 }, () => readCustomSchemas(document?.value));
   }
 }
 

@@ -1,21 +1,21 @@
 import { updateField, type NameReference } from "./field-spec.ts";
 import { isMap, textOf, type JsonMap } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
-import type { ResourceMap } from "./resource-map.ts";
+import { referablePredicate, type ResourceMap } from "./resource-map.ts";
 import type { Resource } from "./resource.ts";
 import { describeId, effectiveNamespace, isClusterScoped, isSelected, type Gvk } from "./resource-id.ts";
 
 /** Rewrites every field that names another object whose name has changed since it was written. */
 export function fixNameReferences(map: ResourceMap, references: readonly NameReference[]): void {
-  const renamed = map.resources.some((resource) => resource.previous.length > 0);
-  if (!renamed) return;
+  const byName = formerNames(map.resources);
+  if (byName.size === 0) return;
   for (const referrer of map.resources) {
-    let candidates: readonly Resource[] | undefined;
+    const original = referrer.originalId;
+    const isReferable = referablePredicate(referrer);
     for (const target of references) {
       for (const spec of target.fieldSpecs) {
-        if (!isSelected(referrer.originalId, spec)) continue;
-        candidates ??= map.referableFrom(referrer).filter((resource) => resource.previous.length > 0);
-        const search: Search = { referrer, target, candidates, path: spec.path };
+        if (!isSelected(original, spec)) continue;
+        const search: Search = { referrer, target, isReferable, byName, path: spec.path };
         // Fields are looked up by path alone from here: the kind was just compared, by the original id.
         updateField(referrer, { ...spec, group: "", version: "", kind: "" }, undefined, (current) => rewrite(search, current));
       }
@@ -26,8 +26,22 @@ export function fixNameReferences(map: ResourceMap, references: readonly NameRef
 interface Search {
   readonly referrer: Resource;
   readonly target: Gvk;
-  readonly candidates: readonly Resource[];
+  readonly isReferable: (other: Resource) => boolean;
+  /** Objects by every name that they had. */
+  readonly byName: ReadonlyMap<string, readonly Resource[]>;
   readonly path: string;
+}
+
+function formerNames(resources: readonly Resource[]): ReadonlyMap<string, readonly Resource[]> {
+  const byName = new Map<string, Resource[]>();
+  for (const resource of resources) {
+    for (const name of new Set(resource.previous.map((id) => id.name))) {
+      const known = byName.get(name);
+      if (known === undefined) byName.set(name, [resource]);
+      else known.push(resource);
+    }
+  }
+  return byName;
 }
 
 function rewrite(search: Search, current: unknown): unknown {
@@ -39,14 +53,14 @@ function rewrite(search: Search, current: unknown): unknown {
 function rewriteOne(search: Search, current: unknown): unknown {
   if (current === null) return current;
   if (isMap(current)) return rewriteMap(search, current);
-  return select(search, textOf(current), search.candidates, (resource) => resource.name)?.name ?? current;
+  return select(search, textOf(current), (candidates) => candidates, (resource) => resource.name)?.name ?? current;
 }
 
 /** A reference with a namespace of its own, such as a subject of a binding. */
 function rewriteMap(search: Search, current: JsonMap): JsonMap {
   if (current["name"] === undefined) throw new BuildFault(`${search.path} of ${describeId(search.referrer.id)} has no field name`);
   const stated = current["namespace"];
-  const referral = select(search, textOf(current["name"]), stated === undefined ? search.candidates : inNamespace(search.candidates, textOf(stated)), (resource) => `${resource.namespace}/${resource.name}`);
+  const referral = select(search, textOf(current["name"]), (candidates) => (stated === undefined ? candidates : inNamespace(candidates, textOf(stated))), (resource) => `${resource.namespace}/${resource.name}`);
   if (referral === undefined) return current;
   return { ...current, name: referral.name, ...(referral.namespace === "" ? {} : { namespace: referral.namespace }) };
 }
@@ -58,9 +72,10 @@ function inNamespace(candidates: readonly Resource[], namespace: string): readon
 }
 
 /** The object that a name means: by what it was called, its kind, its namespace, and where that leaves several, by the same prefixes and suffixes. */
-function select(search: Search, name: string, all: readonly Resource[], sameness: (resource: Resource) => string): Resource | undefined {
+function select(search: Search, name: string, narrow: (candidates: readonly Resource[]) => readonly Resource[], sameness: (resource: Resource) => string): Resource | undefined {
   const { referrer, target } = search;
-  let candidates = all.filter((resource) => resource.previous.some((id) => id.name === name) && resource.previousIds.some((id) => isSelected(id, target)) && fitsRole(search, resource) && sharesNamespace(referrer, resource));
+  const all = narrow((search.byName.get(name) ?? []).filter(search.isReferable));
+  let candidates = all.filter((resource) => resource.previousIds.some((id) => isSelected(id, target)) && fitsRole(search, resource) && sharesNamespace(referrer, resource));
   if (candidates.length > 1) candidates = candidates.filter((resource) => sameAffixes(referrer, resource, true));
   else return candidates[0];
   if (candidates.length > 1) candidates = candidates.filter((resource) => sameAffixes(referrer, resource, false));

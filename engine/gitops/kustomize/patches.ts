@@ -146,10 +146,6 @@ function located<T>(patch: Resource, run: () => T): T {
 }
 
 function assertDistinct(map: ResourceMap, place: Place): void {
-  const seen = new Set<string>();
-  for (const resource of map.resources) {
-    const id = JSON.stringify(resource.id);
-    if (seen.has(id)) fail(place, `the patch makes two objects of one name: ${describeId(resource.id)}`);
-    seen.add(id);
-  }
+  const twice = map.collision();
+  if (twice !== undefined) fail(place, `the patch makes two objects of one name: ${describeId(twice.id)}`);
 }

@@ -71,11 +71,11 @@ export async function configureTransformers(build: KustomizationBuild, reader: P
     case "ReplicaCountTransformer":
       return [setReplicas(args.replica?.name ?? "", args.replica?.count ?? 0, fieldSpecs)];
     case "PatchTransformer":
-      return [await reader.patch(here, args, place, [], build.options.schemas)];
+      return [await reader.patch(here, args, place, [], build.schemas)];
     case "PatchJson6902Transformer":
       return [await reader.jsonPatch(here, { ...args, ...(args.jsonOp === undefined ? {} : { patch: args.jsonOp }) }, place, [])];
     case "PatchStrategicMergeTransformer":
-      return [...(await reader.mergePatches(here, args.paths ?? [], build.options.schemas)), ...inlinePatches(args.patches, config, build)];
+      return [...(await reader.mergePatches(here, args.paths ?? [], build.schemas)), ...inlinePatches(args.patches, config, build)];
     case "ReplacementTransformer":
       return (await readReplacements(reader, here, args.replacements ?? [])).map(({ replacement }) => replace(replacement));
     case "HashTransformer":
@@ -90,7 +90,7 @@ export async function configureTransformers(build: KustomizationBuild, reader: P
 function inlinePatches(text: string | undefined, config: Resource, build: KustomizationBuild): readonly Transformer[] {
   if (text === undefined || text.trim() === "") return [];
   const patch = readPatch(parseDocuments(text, config.place.file, config.place.line), config.place);
-  return patch.is === "merge" ? [mergeIntoNamed(patch.patches, {}, build.options.schemas)] : [];
+  return patch.is === "merge" ? [mergeIntoNamed(patch.patches, {}, build.schemas)] : [];
 }
 
 /** Programs that a repository brings are never run. */

@@ -79,6 +79,11 @@ export function equalIds(a: ResourceId, b: ResourceId): boolean {
   return a.name === b.name && equalGvk(a, b) && effectiveNamespace(a) === effectiveNamespace(b);
 }
 
+/** Equal for equal ids, as `equalIds` has it. */
+export function idKey(id: ResourceId): string {
+  return [id.group, id.version, id.kind, effectiveNamespace(id), id.name].join("\n");
+}
+
 /** `Deployment shop/web`, for messages. */
 export function describeId(id: ResourceId): string {
   return `${id.kind} ${id.namespace === "" ? "" : `${id.namespace}/`}${id.name}`;

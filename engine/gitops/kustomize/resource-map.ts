@@ -3,7 +3,7 @@ import { isMap, stringMap, textOf } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
 import { Pattern } from "./pattern.ts";
 import type { Resource } from "./resource.ts";
-import { describeId, effectiveNamespace, equalIds, isClusterScoped, type Gvk, type ResourceId } from "./resource-id.ts";
+import { describeId, effectiveNamespace, equalIds, idKey, isClusterScoped, type Gvk, type ResourceId } from "./resource-id.ts";
 
 /** Which objects a patch or replacement means. Names and kinds are patterns (RE2) that must fit whole. */
 export interface Selector {
@@ -25,12 +25,27 @@ export class ResourceMap {
   }
 
   append(resource: Resource): void {
-    if (this.#resources.some((other) => equalIds(other.id, resource.id))) throw new BuildFault(`${describeId(resource.id)} is there twice; each object may come from one place only`);
-    this.#resources.push(resource);
+    this.appendAll([resource]);
   }
 
+  /** Ids change while a build runs, so they are compared anew each time: add many at once. */
   appendAll(resources: readonly Resource[]): void {
-    for (const resource of resources) this.append(resource);
+    const taken = new Set(this.#resources.map((other) => idKey(other.id)));
+    for (const resource of resources) {
+      const key = idKey(resource.id);
+      if (taken.has(key)) throw new BuildFault(`${describeId(resource.id)} is there twice; each object may come from one place only`);
+      taken.add(key);
+      this.#resources.push(resource);
+    }
+  }
+
+  /** An object that shares its present id with another one; undefined when there is none. */
+  collision(): Resource | undefined {
+    const taken = new Set<string>();
+    return this.#resources.find((resource) => {
+      const key = idKey(resource.id);
+      return taken.has(key) || !taken.add(key);
+    });
   }
 
   /** Adds what a generator made: a new object, or a change of the one it names. */
@@ -89,13 +104,15 @@ export class ResourceMap {
     });
   }
 
-  /** Objects that a field of `referrer` can name: those of its namespace, those of none, and where a RoleBinding's subjects live. */
-  referableFrom(referrer: Resource): readonly Resource[] {
-    const { id } = referrer;
-    if (isClusterScoped(id)) return this.#resources;
-    const foreign = subjectNamespaces(referrer);
-    return this.#resources.filter((other) => isClusterScoped(other.id) || effectiveNamespace(other.id) === effectiveNamespace(id) || foreign.has(other.namespace));
-  }
+}
+
+/** Whether a field of `referrer` can name an object: one of its namespace, of none, or of where a RoleBinding's subjects live. */
+export function referablePredicate(referrer: Resource): (other: Resource) => boolean {
+  const { id } = referrer;
+  if (isClusterScoped(id)) return () => true;
+  const foreign = subjectNamespaces(referrer);
+  const own = effectiveNamespace(id);
+  return (other) => isClusterScoped(other.id) || effectiveNamespace(other.id) === own || foreign.has(other.namespace);
 }
 
 /** Whether labels or annotations fit a selector in its text form. */

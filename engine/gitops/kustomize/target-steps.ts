@@ -92,7 +92,7 @@ export class TargetSteps {
   async #builtIn(target: Target, config: TransformerConfig): Promise<readonly PreparedTransformer[]> {
     const { kustomization, placeOf } = target.file;
     const { namespace, namePrefix, nameSuffix, commonLabels, commonAnnotations } = kustomization;
-    const schemas = this.#build.options.schemas;
+    const { schemas } = this.#build;
     const list: PreparedTransformer[] = [];
     const add = (plugin: string, steps: Steps, run: Transformer) => void list.push({ plugin, run, at: placeOf(steps) });
     if (kustomization.patchesStrategicMerge.length > 0) add("PatchStrategicMergeTransformer", ["patchesStrategicMerge"], inTurn(await this.#patches.mergePatches(target, kustomization.patchesStrategicMerge, schemas)));

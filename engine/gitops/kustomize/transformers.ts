@@ -4,7 +4,7 @@ import { BuildFault, type Place } from "./kustomize-error.ts";
 import { replaceImage, type ImageChange } from "./image-name.ts";
 import type { ResourceMap } from "./resource-map.ts";
 import type { FieldPlace, Resource } from "./resource.ts";
-import { describeId, equalIds, isClusterScoped, isSelected, type Gvk } from "./resource-id.ts";
+import { describeId, isClusterScoped, isSelected, type Gvk } from "./resource-id.ts";
 import { contentHash } from "./content-hash.ts";
 
 /** Changes the objects of a build in place; `at` is the line that asked for it, for messages and for the way back from a field. */
@@ -39,8 +39,9 @@ export function setNamespace(options: NamespaceOptions): Transformer {
     for (const resource of map.resources) {
       resource.rememberId();
       moveToNamespace(resource, options, at);
-      if (map.resources.filter((other) => equalIds(other.id, resource.id)).length > 1) throw new BuildFault(`namespace ${options.namespace} makes two objects of one: ${describeId(resource.id)}`);
     }
+    const twice = map.collision();
+    if (twice !== undefined) throw new BuildFault(`namespace ${options.namespace} gives two objects one name: ${describeId(twice.id)}`);
   };
 }
 
