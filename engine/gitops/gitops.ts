@@ -53,6 +53,8 @@ export interface GitOpsOptions {
   readonly config: GitOpsConfig;
   /** Where the scheduler would put pods that do not exist yet; without it, plans say nothing about that. */
   readonly forecastPods?: ForecastPods;
+  /** The repository, when it is neither hosted nor reached by Git: simulations bring one in memory. */
+  readonly source?: GitSource;
   /** Shared informers, run by their owner; without it, gitops runs its own. */
   readonly informers?: InformerFactory;
 }
@@ -78,16 +80,14 @@ export interface GitOps {
 export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const { clock, random, logger, config } = options;
   const client = options.client.as("mainstay");
-  const isHosted = config.repo === undefined;
+  const isHosted = config.repo === undefined && options.source === undefined;
   const root = path.join(config.dataDir, "git");
   const gitDir = path.join(root, isHosted ? "cluster.git" : "remote.git");
   const address = config.bindAddress ?? "127.0.0.1";
-  await fs.mkdir(root, { recursive: true, mode: 0o700 });
+  if (options.source === undefined) await fs.mkdir(root, { recursive: true, mode: 0o700 });
   const server = isHosted ? await prepareHosting(gitDir, root, address, options) : undefined;
   const gitUrl = server === undefined ? undefined : `http://${address.includes(":") ? `[${address}]` : address}:${server.port}/cluster.git`;
-  const source: GitSource = config.repo === undefined
-    ? openHostedSource(gitDir, config.branch, gitUrl ?? "")
-    : await openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
+  const source = options.source ?? (await openSource(options, gitDir, gitUrl));
 
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
   const view = new ClusterView(informers);
@@ -117,6 +117,11 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     facts: () => reporter.facts(),
     firstSyncHealthy: whenHealthy(synchroniser, follower, reporter),
   };
+}
+
+async function openSource({ config, logger }: GitOpsOptions, gitDir: string, gitUrl: string | undefined): Promise<GitSource> {
+  if (config.repo === undefined) return openHostedSource(gitDir, config.branch, gitUrl ?? "");
+  return openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
 }
 
 async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, logger }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {
