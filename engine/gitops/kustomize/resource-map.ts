@@ -19,8 +19,11 @@ export interface Selector {
 /** The objects of a build, in order. No two have the same present id. */
 export class ResourceMap {
   #resources: Resource[] = [];
+  /** Present ids while objects are only added; whoever is given objects may change theirs. */
+  #taken: Set<string> | undefined;
 
   get resources(): readonly Resource[] {
+    this.#taken = undefined;
     return this.#resources;
   }
 
@@ -28,9 +31,8 @@ export class ResourceMap {
     this.appendAll([resource]);
   }
 
-  /** Ids change while a build runs, so they are compared anew each time: add many at once. */
   appendAll(resources: readonly Resource[]): void {
-    const taken = new Set(this.#resources.map((other) => idKey(other.id)));
+    const taken = (this.#taken ??= new Set(this.#resources.map((other) => idKey(other.id))));
     for (const resource of resources) {
       const key = idKey(resource.id);
       if (taken.has(key)) throw new BuildFault(`${describeId(resource.id)} is there twice; each object may come from one place only`);
@@ -64,14 +66,17 @@ export class ResourceMap {
       mergeData(made, old);
       made.origin = old.origin ?? made.origin;
     }
+    this.#taken = undefined;
     this.#resources = this.#resources.map((resource) => (resource === old ? made : resource));
   }
 
   dropDeleted(): void {
+    this.#taken = undefined;
     this.#resources = this.#resources.filter((resource) => !resource.isDeleted);
   }
 
   keep(predicate: (resource: Resource) => boolean): void {
+    this.#taken = undefined;
     this.#resources = this.#resources.filter(predicate);
   }
 
@@ -81,6 +86,7 @@ export class ResourceMap {
 
   /** Objects that have, or had, an id that fits. */
   matchingAny(matches: (id: ResourceId) => boolean): readonly Resource[] {
+    this.#taken = undefined;
     return this.#resources.filter((resource) => !resource.isDeleted && resource.allIds.some(matches));
   }
 
@@ -94,6 +100,7 @@ export class ResourceMap {
   }
 
   select(selector: Selector): readonly Resource[] {
+    this.#taken = undefined;
     const patterns = selectorPatterns(selector);
     const labels = marksPredicate(selector.labelSelector);
     const annotations = marksPredicate(selector.annotationSelector);
