@@ -23,7 +23,8 @@ export interface ControlPlaneOptions {
   /** PEM; handed to pods as the authority to trust. */
   readonly rootCa: string;
   readonly clusterCidr: string;
-  readonly keys: ClusterKeys;
+  /** Without them nobody answers signing requests or fills Secrets with tokens. */
+  readonly keys?: ClusterKeys;
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
@@ -33,7 +34,7 @@ export function createControlPlane({ as, clock, random, logger, metrics, rootCa,
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
   const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
   return [
-    ...createControllers(context, { rootCa, clusterCidr, keys }),
+    ...createControllers(context, { rootCa, clusterCidr, ...(keys === undefined ? {} : { keys }) }),
     createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
     informers.asService(),
   ];

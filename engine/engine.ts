@@ -5,6 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
+import { parseNodeToken } from "./auth/node-token.ts";
 import { setUpAuth } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
@@ -169,7 +170,7 @@ interface ApiParts {
 
 async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number }> {
   await store.ready(scope.signal);
-  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), tokenKey: await pki.tokenKey(), clock, logger });
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: parseNodeToken(await pki.nodeToken()).secret, tokenKey: await pki.tokenKey(), clock, logger });
   const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth });
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];

@@ -29,7 +29,7 @@ export interface AgentOptionRow {
 /** The one table of `mainstay agent`'s options; each is also MAINSTAY_… in the environment. */
 export const agentOptions: readonly AgentOptionRow[] = [
   { key: "server", flags: "--server <url>", description: "API server to join, such as https://10.0.0.1:6443" },
-  { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/join-token" },
+  { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/node-token" },
   { key: "kubeconfig", flags: "--kubeconfig <file>", description: "kubeconfig of a node that has joined already, instead of --server and --token" },
   { key: "dataDir", flags: "--data-dir <dir>", description: "where the agent keeps everything", default: "/var/lib/mainstay/agent" },
   { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },

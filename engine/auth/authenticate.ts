@@ -61,6 +61,9 @@ export interface AuthenticatorParts extends AuthenticationOptions {
   readonly clock: Clock;
 }
 
+/** Of the authority's certificate: a machine reads it before it trusts us with its token. */
+const PUBLIC_PATH = "/mainstay/v1/ca";
+
 export const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
 
 export interface AuthenticatedToken {
@@ -87,7 +90,7 @@ export class Authenticator {
       if (bearer === undefined && frontProxy?.verifier.isTrusted(certificate, clock.now()) !== true) throw unauthorized();
     }
     if (bearer === undefined) {
-      if (anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
+      if (path === PUBLIC_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
       throw unauthorized();
     }
     const found = await this.authenticateToken(bearer, tokens.audiences);

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { createAuthority, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import { formatNodeToken } from "./node-token.ts";
 import { generateTokenKey } from "./service-account-token.ts";
 
 const DAY_MS = 86_400_000;
@@ -75,6 +76,14 @@ export class ClusterPki {
   /** The secret by which machines join. */
   async joinToken(): Promise<string> {
     return (await this.#secret("join-token", () => randomBytes(24).toString("base64url"))).trim();
+  }
+
+  /** The same with the authority's hash before it, as people hand it to machines; kept in the file `node-token`. */
+  async nodeToken(): Promise<string> {
+    const token = formatNodeToken(this.ca, await this.joinToken());
+    const file = path.join(this.#directory, "node-token");
+    if ((await readIfThere(file))?.trim() !== token) await writePrivate(file, `${token}\n`);
+    return token;
   }
 
   async #secret(file: string, make: () => string): Promise<string> {

@@ -2,13 +2,17 @@ import { contentOf, parseCertificateRequest, type CertificateRequestContent } fr
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
+import { nodeResource } from "../resources/core/node.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CertificateSigningRequest, CertificateSigningRequestSpec, SubjectAccessReview } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
+import { unlessGone } from "./execute-actions.ts";
 import { update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 import { kubeletClientProblem, KUBELET_CLIENT_SIGNER } from "./certificate-signers.ts";
 
 const reviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };
+
+const NODE_PREFIX = "system:node:";
 
 /** A right that stands for the approval of one sort of request. */
 type ApprovalRight = "selfnodeclient" | "nodeclient";
@@ -37,6 +41,8 @@ export function planApproval({ request, right }: Approvable, nowMs: number): rea
 /** Approves nodes' requests for client certificates when whoever asks was given the right to have them; everything else waits for people. */
 export function certificateApprover({ informers, client }: ControllerContext): ControllerDefinition<Approvable> {
   const requests = informers.informer(certificateSigningRequestResource);
+  // Whoever may have certificates of nodes may not have that of a machine that is here already.
+  const isTaken = async (nodeName: string) => (await unlessGone(client.for(nodeResource).get("", nodeName))) !== undefined;
   const isAllowed = async ({ username = "", uid, groups, extra }: CertificateSigningRequestSpec, subresource: ApprovalRight) => {
     const spec = { user: username, ...(uid === undefined ? {} : { uid }), ...(groups === undefined ? {} : { groups }), ...(extra === undefined ? {} : { extra }), resourceAttributes: { group: "certificates.k8s.io", resource: "certificatesigningrequests", verb: "create", subresource } };
     const answer = await client.for(reviews).create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec });
@@ -48,7 +54,11 @@ export function certificateApprover({ informers, client }: ControllerContext): C
     async observe(name) {
       const request = requests.get("", name);
       if (request === undefined || (request.status?.conditions ?? []).length > 0 || request.status?.certificate) return undefined;
-      for (const right of approvalRights(request.spec, readContent(request.spec.request))) if (await isAllowed(request.spec, right)) return { request, right };
+      const content = readContent(request.spec.request);
+      for (const right of approvalRights(request.spec, content)) {
+        if (!(await isAllowed(request.spec, right))) continue;
+        return right === "nodeclient" && (await isTaken(content.commonName.slice(NODE_PREFIX.length))) ? undefined : { request, right };
+      }
       return undefined;
     },
     plan: planApproval,

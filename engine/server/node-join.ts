@@ -5,6 +5,8 @@ import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../auth/known-users.ts";
 import type { PkiRequest } from "../auth/cluster-pki.ts";
 
+/** Where machines find the authority that their token's hash is of. Everybody may know it. */
+export const AUTHORITY_PATH = "/mainstay/v1/ca";
 /** Where machines ask for their certificates. */
 export const JOIN_PATH = "/mainstay/v1/join";
 
@@ -22,15 +24,21 @@ export interface JoinAnswer {
   readonly ca: string;
 }
 
+/** Keeps every node's name to the machine that joined under it first; NodePasswords does. */
+export interface NodeNames {
+  claim(nodeName: string, password: string): Promise<void>;
+}
+
 /**
- * Gives a machine its certificates. The join token may ask in the name of any node, so it is a secret of the whole cluster;
- * a node that has joined may renew its own. Whatever the requests say, the certificates say node and group.
+ * Gives a machine its certificates. A join token may ask in the name of any node that no other machine has; a node that has
+ * joined may renew its own. Whatever the requests say, the certificates say node and group.
  */
-export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner): Promise<JoinAnswer> {
-  const { nodeName, csr, servingCsr, addresses } = parseJoin(body);
+export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner, names: NodeNames): Promise<JoinAnswer> {
+  const { nodeName, nodePassword, csr, servingCsr, addresses } = parseJoin(body);
   const own = nodeNameOf(user);
   const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes("system:masters") : own === nodeName;
   if (!mayName) throw new StatusError("Forbidden", `User ${JSON.stringify(user.username)} cannot ask for the certificate of node ${JSON.stringify(nodeName)}`, {});
+  if (own === undefined) await names.claim(nodeName, requiredPassword(nodePassword));
   const commonName = `system:node:${nodeName}`;
   const sign = async (request: string, what: PkiRequest) => {
     try {
@@ -45,8 +53,17 @@ export async function joinNode(user: UserInfo, body: unknown, signer: Certificat
   return { certificate, servingCertificate, ca: signer.ca };
 }
 
+/** Short ones could be guessed by another machine. */
+const PASSWORD_LENGTH_MIN = 16;
+
+function requiredPassword(password: string | undefined): string {
+  if (password === undefined || password.length < PASSWORD_LENGTH_MIN) throw badRequest(`nodePassword: Required value: a secret of the machine's own, of at least ${PASSWORD_LENGTH_MIN} characters`);
+  return password;
+}
+
 interface JoinRequest {
   readonly nodeName: string;
+  readonly nodePassword: string | undefined;
   readonly csr: string;
   readonly servingCsr: string | undefined;
   readonly addresses: readonly string[];
@@ -54,12 +71,13 @@ interface JoinRequest {
 
 function parseJoin(body: unknown): JoinRequest {
   const source = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>; // every field is checked below
-  const { nodeName, csr, servingCsr, addresses = [] } = source;
+  const { nodeName, nodePassword, csr, servingCsr, addresses = [] } = source;
   if (typeof nodeName !== "string" || nodeName === "") throw badRequest("nodeName: Required value");
   const problem = dnsSubdomainError(nodeName);
   if (problem !== undefined) throw badRequest(`nodeName: Invalid value: ${JSON.stringify(nodeName)}: ${problem}`);
   if (typeof csr !== "string" || csr === "") throw badRequest("csr: Required value: a PEM encoded PKCS #10 request");
+  if (nodePassword !== undefined && typeof nodePassword !== "string") throw badRequest("nodePassword: must be a text");
   if (servingCsr !== undefined && typeof servingCsr !== "string") throw badRequest("servingCsr: must be a PEM encoded PKCS #10 request");
   if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string" || isIP(address) === 0)) throw badRequest("addresses: must be a list of IP addresses");
-  return { nodeName, csr, servingCsr, addresses: addresses as readonly string[] };
+  return { nodeName, nodePassword, csr, servingCsr, addresses: addresses as readonly string[] };
 }

@@ -1,10 +1,13 @@
 import { StatusError } from "../apimachinery/status-error.ts";
+import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { healthChecks, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { parseAccept, JSON_TYPE } from "./http/negotiation.ts";
-import { JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
+import { API_SERVER_USER } from "./bootstrap.ts";
+import { AUTHORITY_PATH, JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
+import { NodePasswords } from "./node-passwords.ts";
 import { OpenApi } from "./openapi.ts";
 import { GIT_VERSION, versionInfo } from "./version.ts";
 
@@ -150,8 +153,9 @@ function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
 
 function serverRoutes(options: PathOptions): readonly Route[] {
   const { server, signer } = options;
+  const names = new NodePasswords(createLocalClient(server, API_SERVER_USER, "node-join"), server.parts.clock);
   const tokens = server.parts.tokens;
-  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body }) => json(await joinNode(user, parseJsonBody(body), signer), 201) }];
+  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body }) => json(await joinNode(user, parseJsonBody(body), signer, names), 201) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
   return [
     { method: "GET", path: "/version", handle: () => json(versionInfo()) },
     { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },

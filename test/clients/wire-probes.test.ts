@@ -233,13 +233,18 @@ describe("who may do what", () => {
   test("a machine joins with the token, and is that node from then on", async () => {
     const machine = await rawClient(api.url, api.pki, undefined);
     const { request: csr } = await createSigningRequest("whoever");
-    const join = (token: string) => machine.send("/mainstay/v1/join", { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify({ nodeName: "n7", csr }) });
+    const join = (token: string, nodePassword = "a secret of this machine alone") => machine.send("/mainstay/v1/join", { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify({ nodeName: "n7", nodePassword, csr }) });
     expect((await join("guess")).code).toBe(401);
     const answer = await join(api.joinToken);
     expect(answer.code).toBe(201);
     const { certificate, ca } = JSON.parse(answer.text) as { certificate: string; ca: string };
     expect(ca).toBe(api.pki.ca);
     expect(readCertificate(certificate).commonName).toBe("system:node:n7");
+    expect((await join(api.joinToken)).code).toBe(201);
+    const thief = await join(api.joinToken, "a secret of another machine");
+    expect(thief.code).toBe(403);
+    expect(JSON.parse(thief.text)).toMatchObject({ message: expect.stringContaining('the name "n7" belongs to another machine') as unknown });
+    expect((await machine.send("/mainstay/v1/ca", {})).text).toBe(api.pki.ca);
     const pods = await machine.send("/api/v1/pods", { headers: { authorization: `Bearer ${api.joinToken}` } });
     expect(pods.code).toBe(403);
     machine.close();

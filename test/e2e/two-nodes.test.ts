@@ -74,7 +74,7 @@ describe.skipIf(!isRoot)("two nodes", () => {
     fabric = await createFabric("tn", 2);
     [first, second] = fabric.hosts as [Host, Host]; // two were asked for
     server = await startMainstay(first, serverDir, ["--bind-address", first.address]);
-    const token = readFileSync(path.join(serverDir, "server", "pki", "join-token"), "utf8").trim();
+    const token = readFileSync(path.join(serverDir, "server", "pki", "node-token"), "utf8").trim();
     agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token]);
     await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / Ready /.test(text));
     await first.exec("sh", "-c", `printf '%s' "$1" | kubectl --kubeconfig ${server.kubeconfig} apply -f -`, "sh", manifest);

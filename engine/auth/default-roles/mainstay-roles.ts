@@ -1,8 +1,10 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from "../../resources/types.ts";
-import { CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER } from "../known-users.ts";
+import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, UNAUTHENTICATED_GROUP } from "../known-users.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { clusterRole, clusterRoleBinding, group, paths, READ, role, roleBinding, rule, user, writeEvents } from "./define-role.ts";
 
+/** The group that kubeadm writes into its bootstrap tokens. */
+const KUBEADM_GROUP = "system:bootstrappers:kubeadm:default-node-token";
 const WRITE = "create,update,patch,delete,deletecollection";
 
 /** Controllers of this system share one user, which so holds what upstream gives to the service account of each. */
@@ -19,13 +21,13 @@ export const mainstayRoles: readonly ClusterRole[] = [
     rule("get,list,watch,update,patch,delete,deletecollection", "*", "*"),
     rule("create", "core", "serviceaccounts,configmaps,secrets,endpoints,persistentvolumes,persistentvolumeclaims"),
     rule("create", "coordination.k8s.io", "leases"),
-    rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kubelet-serving"),
     writeEvents,
   ]),
   clusterRole("mainstay:scheduler", [rule(READ, "core", "namespaces,nodes,pods,services"), rule("patch,update", "core", "pods/status"), rule("delete", "core", "pods")]),
   // An agent is the network's proxy and its names' server as well. Its own pods and what they name are the node authorizer's matter.
   clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices")]),
   clusterRole("mainstay:node-join", [paths("post", "/mainstay/v1/join")]),
+  clusterRole("mainstay:authority-viewer", [paths("get", "/mainstay/v1/ca")]),
   // A repository says what the cluster is: whoever may push to it may have made anything that is written there.
   clusterRole("mainstay:gitops", [rule(`${READ},${WRITE}`, "*", "*"), rule("bind,escalate", "rbac.authorization.k8s.io", "clusterroles,roles"), paths("get", "*")]),
 ];
@@ -36,9 +38,10 @@ export const mainstayBindings: readonly ClusterRoleBinding[] = [
   clusterRoleBinding("mainstay:node-agent", [group(NODES_GROUP)]),
   clusterRoleBinding("mainstay:node-join", [group(JOINERS_GROUP), group(NODES_GROUP)]),
   clusterRoleBinding("mainstay:gitops", [user(GITOPS_USER)]),
-  // As kubeadm grants it: a machine with a bootstrap token may ask for a node's certificate, and a node for its next one.
-  clusterRoleBinding("system:node-bootstrapper", [group(JOINERS_GROUP)], "mainstay:node-bootstrappers"),
-  clusterRoleBinding("system:certificates.k8s.io:certificatesigningrequests:nodeclient", [group(JOINERS_GROUP)], "mainstay:approve-node-clients"),
+  clusterRoleBinding("mainstay:authority-viewer", [group(AUTHENTICATED_GROUP), group(UNAUTHENTICATED_GROUP)]),
+  // Bootstrap tokens with kubeadm's group join as kubeadm's do, by a signing request that is approved unseen; the others by /mainstay/v1/join.
+  clusterRoleBinding("system:node-bootstrapper", [group(KUBEADM_GROUP)], "mainstay:node-bootstrappers"),
+  clusterRoleBinding("system:certificates.k8s.io:certificatesigningrequests:nodeclient", [group(KUBEADM_GROUP)], "mainstay:approve-node-clients"),
   clusterRoleBinding("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", [group(NODES_GROUP)], "mainstay:approve-node-renewals"),
 ];
 

@@ -133,11 +133,16 @@ describe("a signing request", () => {
   };
 
   test("of a machine with a bootstrap token gets a node's certificate by itself", async () => {
-    const joiner = plane.api.as("system:bootstrap:abcdef", ["system:bootstrappers"]);
+    const joiner = plane.api.as("system:bootstrap:abcdef", ["system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token"]);
     const made = await ask(joiner, "node-csr", "kubernetes.io/kube-apiserver-client-kubelet", ["system:node:n7", "system:nodes"], ["digital signature", "client auth"]);
-    expect(made.spec).toMatchObject({ username: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:authenticated"] });
+    expect(made.spec).toMatchObject({ username: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token", "system:authenticated"] });
     expect(await until(() => certificateOf("node-csr"))).toMatchObject({ commonName: "system:node:n7" });
     expect((await requests().get("", "node-csr")).status?.conditions).toMatchObject([{ type: "Approved", reason: "AutoApproved" }]);
+    // A machine that is here already keeps its name to itself.
+    await plane.kubelets.up("n8");
+    await ask(joiner, "theirs", "kubernetes.io/kube-apiserver-client-kubelet", ["system:node:n8", "system:nodes"], ["digital signature", "client auth"]);
+    await plane.clock.advance(5_000);
+    expect((await requests().get("", "theirs")).status?.conditions ?? []).toEqual([]);
   });
 
   test("of anybody else waits for somebody who may decide", async () => {

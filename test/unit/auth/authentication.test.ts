@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Authenticator, type AuthenticatorParts, type ClientCertificate } from "../../../engine/auth/authenticate.ts";
 import { createAuthority, createSigningRequest, issueCertificate, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
+import { formatNodeToken, hashOfAuthority, parseNodeToken } from "../../../engine/auth/node-token.ts";
 import { DEFAULT_ISSUER as ISSUER, generateTokenKey, ServiceAccountTokens } from "../../../engine/auth/service-account-token.ts";
 import type { Clock } from "../../../engine/lib/clock.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
@@ -56,15 +57,21 @@ describe("the cluster's certificates", () => {
     const joiner = { username: "system:bootstrap:mainstay", groups: ["system:bootstrappers", "system:authenticated"] };
     const { request } = await createSigningRequest("system:masters");
     const { request: servingCsr } = await createSigningRequest("anything");
-    const answer = await joinNode(joiner, { nodeName: "n2", csr: request, servingCsr, addresses: ["10.0.0.7"] }, pki);
+    const claimed: string[] = [];
+    const names = { claim: async (nodeName: string) => void claimed.push(nodeName) };
+    const nodePassword = "0123456789abcdef";
+    const answer = await joinNode(joiner, { nodeName: "n2", csr: request, nodePassword, servingCsr, addresses: ["10.0.0.7"] }, pki, names);
     expect(readCertificate(answer.certificate)).toMatchObject({ commonName: "system:node:n2", names: [] });
     expect(readCertificate(answer.servingCertificate ?? "").names).toEqual(["n2", "10.0.0.7"]);
     expect(await isSignedBy({ certificate: pki.ca, key: "" }, answer.certificate)).toBe(true);
     const node = { username: "system:node:n2", groups: ["system:nodes", "system:authenticated"] };
-    expect((await joinNode(node, { nodeName: "n2", csr: request }, pki)).servingCertificate).toBeUndefined();
-    await expect(joinNode(node, { nodeName: "n3", csr: request }, pki)).rejects.toThrow('User "system:node:n2" cannot ask for the certificate of node "n3"');
-    await expect(joinNode(joiner, { nodeName: "Not A Name", csr: request }, pki)).rejects.toThrow("nodeName: Invalid value");
-    await expect(joinNode(joiner, { nodeName: "n2", csr: "nonsense" }, pki)).rejects.toThrow("PEM block type must be CERTIFICATE REQUEST");
+    expect((await joinNode(node, { nodeName: "n2", csr: request }, pki, names)).servingCertificate).toBeUndefined();
+    await expect(joinNode(node, { nodeName: "n3", csr: request }, pki, names)).rejects.toThrow('User "system:node:n2" cannot ask for the certificate of node "n3"');
+    expect(claimed).toEqual(["n2"]);
+    await expect(joinNode(joiner, { nodeName: "n2", nodePassword: "short", csr: request }, pki, names)).rejects.toThrow("nodePassword: Required value");
+    await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: request }, pki, { claim: async () => Promise.reject(new Error("taken")) })).rejects.toThrow("taken");
+    await expect(joinNode(joiner, { nodeName: "Not A Name", csr: request }, pki, names)).rejects.toThrow("nodeName: Invalid value");
+    await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: "nonsense" }, pki, names)).rejects.toThrow("PEM block type must be CERTIFICATE REQUEST");
   });
 });
 
@@ -152,6 +159,15 @@ describe("keys of service account tokens", () => {
     expect((await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => kept }))?.user).toEqual({ username: "system:serviceaccount:shop:robot", uid: "u1", groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"] });
     expect(await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => ({ ...kept, data: { token: "" } }) })).toBeUndefined();
     expect(await tokens.verify(token, [ISSUER], lookup)).toBeUndefined();
+  });
+});
+
+describe("the token of machines", () => {
+  test("carries the hash of the authority that they shall trust", () => {
+    const token = formatNodeToken("-----BEGIN", "s3cret");
+    expect(token).toMatch(/^K10[0-9a-f]{64}::s3cret$/);
+    expect(parseNodeToken(token)).toEqual({ caHash: hashOfAuthority("-----BEGIN"), secret: "s3cret" });
+    expect(parseNodeToken("abcdef.0123456789abcdef\n")).toEqual({ caHash: undefined, secret: "abcdef.0123456789abcdef" });
   });
 });
 

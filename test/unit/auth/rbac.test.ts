@@ -58,7 +58,8 @@ describe("the default roles", () => {
     ["the Git sync", user(GITOPS_USER), "impersonate", "users", "", false],
     ["anybody", user("jane"), "create", "selfsubjectaccessreviews", "authorization.k8s.io", true],
     ["anybody", user("jane"), "get", "pods", "", false],
-    ["a joining machine", user("system:bootstrap:abcdef", "system:bootstrappers"), "create", "certificatesigningrequests", "certificates.k8s.io", true],
+    ["a machine with a token of kubeadm's", user("system:bootstrap:abcdef", "system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token"), "create", "certificatesigningrequests", "certificates.k8s.io", true],
+    ["a machine with the join token", user("system:bootstrap:mainstay", "system:bootstrappers"), "create", "certificatesigningrequests", "certificates.k8s.io", false],
     ["a joining machine", user("system:bootstrap:abcdef", "system:bootstrappers"), "create", "nodes", "", false],
   ])("%s: %o may %s %s: %s", async (_who, who, verb, resource, group, expected) => {
     expect(await may(who as ReturnType<typeof user>, verb as string, resource as string, group as string)).toBe(expected);
