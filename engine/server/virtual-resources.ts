@@ -29,7 +29,7 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
   return {
     definition,
     async create(exchange) {
-      const { object, warnings, schemaErrors } = decodeObject(definition, exchange.request.body, exchange.request.options);
+      const { object, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
       if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
       const namespace = namespaced === true ? (exchange.request.namespace ?? "") : undefined;
       if (namespace !== undefined && object.metadata.namespace !== undefined && object.metadata.namespace !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
@@ -37,6 +37,13 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
       return objectResult(201, madeUp({ ...(namespace === undefined ? object : withMetadata(object, { namespace })), status } as KubeObject), warnings);
     },
   };
+}
+
+/** The answer is ours to give; typed clients send an empty one, which need not be complete. */
+function withoutStatus(body: unknown): unknown {
+  if (typeof body !== "object" || body === null) return body;
+  const { status: _status, ...question } = body as Readonly<Record<string, unknown>>; // a JSON object
+  return question;
 }
 
 const AUTHENTICATION = "authentication.k8s.io";

@@ -1,4 +1,5 @@
 import { Agent, request } from "node:https";
+import type { KeyPair } from "../../engine/auth/certificates.ts";
 import type { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 
 export interface RawAnswer {
@@ -14,9 +15,10 @@ export interface RawOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One request after the other, exactly as written: for what no client library would send. */
-export async function rawClient(url: string, pki: ClusterPki, user: { readonly commonName: string; readonly organizations: readonly string[] } | undefined) {
-  const credentials = user === undefined ? undefined : await pki.certificate(`raw-${user.commonName.replace(/\W/g, "-")}`, { ...user, usage: "client" });
+
+/** One request after the other, exactly as written: for what no client library would send. The user's certificate is made by the cluster's authority, unless it is given. */
+export async function rawClient(url: string, pki: ClusterPki, user: { readonly commonName: string; readonly organizations: readonly string[] } | KeyPair | undefined) {
+  const credentials = user === undefined || "certificate" in user ? user : await pki.certificate(`raw-${user.commonName.replace(/\W/g, "-")}`, { ...user, usage: "client" });
   const agent = new Agent({ ca: pki.ca, keepAlive: true, ...(credentials === undefined ? {} : { cert: credentials.certificate, key: credentials.key }) });
   const send = (path: string, { method = "GET", body, headers = {} }: RawOptions = {}): Promise<RawAnswer> =>
     new Promise((resolve, reject) => {

@@ -1,0 +1,249 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { exportJWK, SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CertificateVerifier } from "../../engine/auth/authentication/client-certificate.ts";
+import { OidcAuthenticator } from "../../engine/auth/authentication/oidc.ts";
+import { TokenWebhook } from "../../engine/auth/authentication/token-webhook.ts";
+import { webhookMode } from "../../engine/auth/authorization-webhook.ts";
+import { createAuthority, createSigningRequest, issueCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { silentLogger } from "../../engine/lib/log.ts";
+import { findKubectls, runKubectl, type KubectlResult } from "../kit/kubectl.ts";
+import { rawClient } from "../kit/raw-https.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+const kubectls = await findKubectls();
+if (kubectls.length === 0) {
+  if (process.env["CI"]) throw new Error("no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
+  console.warn("skipped in part: no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
+}
+const BODY_MAX = 1 << 20;
+
+/** Somebody else's HTTPS server on a free port, whose certificate its own authority has signed. */
+class OtherServer {
+  readonly asked: unknown[] = [];
+  readonly authority: KeyPair;
+  readonly #server: Server;
+
+  private constructor(authority: KeyPair, server: Server) {
+    this.authority = authority;
+    this.#server = server;
+  }
+
+  /** `answer` gets the path and the body, and gives the answer's body; undefined is a 404. */
+  static async start(answer: (path: string, body: unknown) => unknown): Promise<OtherServer> {
+    const now = systemClock.now();
+    const authority = await createAuthority("somebody else", now - 60_000, now + 3_600_000);
+    const { certificate, key } = await issueCertificate(authority, { commonName: "other", usage: "serving", ipAddresses: ["127.0.0.1"], notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000 });
+    const server = createServer({ cert: certificate, key }, (request, response) => {
+      let text = "";
+      request.setEncoding("utf8").on("data", (chunk: string) => (text = (text + chunk).slice(0, BODY_MAX)));
+      request.on("end", () => {
+        const body: unknown = text === "" ? undefined : JSON.parse(text);
+        if (body !== undefined) other.asked.push(body);
+        const value = answer(request.url ?? "", body);
+        response.writeHead(value === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(value ?? {}));
+      });
+    });
+    const other = new OtherServer(authority, server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return other;
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`; // it listens on TCP
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+describe.each(kubectls)("kubectl $version", (kubectl) => {
+  let api: TestListener;
+  let folder: string;
+  beforeAll(async () => {
+    api = await startTestListener();
+    folder = await mkdtemp(path.join(os.tmpdir(), "who-"));
+  });
+  afterAll(async () => {
+    await api.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const raw = (args: string): Promise<KubectlResult> => runKubectl(kubectl, api.kubeconfig, args.split(" "));
+  const k = async (args: string): Promise<string> => {
+    const { code, stdout, stderr } = await raw(args);
+    expect(code, `kubectl ${args}: ${stderr}${stdout}`).toBe(0);
+    return stdout;
+  };
+  const file = async (name: string, text: string): Promise<string> => {
+    const full = path.join(folder, name);
+    await writeFile(full, text);
+    return full;
+  };
+
+  test("asks what somebody may do, and grants it", async () => {
+    expect(await k("auth can-i delete nodes")).toBe("yes\n");
+    expect(await raw("auth can-i list pods --as jane")).toMatchObject({ code: 1, stdout: "no\n" });
+    await k("create role reader --verb=get,list --resource=pods,pods/log");
+    await k("create rolebinding readers --role=reader --user=jane --group=dev --serviceaccount=default:default");
+    expect(await k("auth can-i list pods --as jane")).toBe("yes\n");
+    expect(await k("auth can-i get pods/log --as anybody --as-group dev --as-group system:authenticated")).toBe("yes\n");
+    expect(await k("auth can-i list pods --as system:serviceaccount:default:default")).toBe("yes\n");
+    expect(await raw("auth can-i list pods --as jane -A")).toMatchObject({ code: 1, stdout: "no\n" });
+    expect(await k("auth can-i get /healthz --as jane")).toBe("yes\n");
+    const list = await k("auth can-i --list --as jane");
+    expect(list).toMatch(/^pods +\[\] +\[\] +\[get list\]$/m);
+    expect(list).toMatch(/^selfsubjectreviews\.authentication\.k8s\.io +\[\] +\[\] +\[create\]$/m);
+    expect(list).toMatch(/^ +\[\/healthz\] +\[\] +\[get\]$/m);
+    expect(await k("get rolebindings -o wide")).toMatch(/readers +Role\/reader +\S+ +jane +dev +default\/default/);
+    expect(await k("describe role reader")).toMatch(/pods\/log +\[\] +\[\] +\[get list\]/);
+    expect(await k("describe rolebinding readers")).toMatch(/User +jane/);
+  });
+
+  test("is told who it is", async () => {
+    expect(await k("auth whoami")).toMatch(/Username +kubernetes-admin/);
+    expect(await k("auth whoami --as system:serviceaccount:shop:robot")).toMatch(/Groups +\[system:serviceaccounts system:serviceaccounts:shop system:authenticated\]/);
+  });
+
+  test("is refused in upstream's words", async () => {
+    expect((await raw("get secrets --as joe -n default")).stderr).toBe('Error from server (Forbidden): secrets is forbidden: User "joe" cannot list resource "secrets" in API group "" in the namespace "default"\n');
+    expect((await raw("get nodes --as system:node:n1 --as-group system:nodes --as-group system:authenticated -o name")).stderr).toBe("");
+    expect((await raw("get secret x --as system:node:n1 --as-group system:nodes")).stderr).toContain("no relationship found between node 'n1' and this object");
+  });
+
+  test("reconciles roles", async () => {
+    const roles = await file("roles.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: default}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: made, namespace: default}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: made}\nsubjects: [{kind: User, name: joe}]\n");
+    expect(await k(`auth reconcile -f ${roles}`)).toMatch(/role.rbac.authorization.k8s.io\/made reconciled/);
+    await k("patch role made --type=merge -p {\"rules\":[]}");
+    expect(await raw("auth can-i get pods --as joe")).toMatchObject({ code: 1 });
+    await k(`auth reconcile -f ${roles}`);
+    expect(await k("auth can-i get pods --as joe")).toBe("yes\n");
+  });
+
+  test("approves and denies signing requests", async () => {
+    const { request } = await createSigningRequest("joe", ["dev"]);
+    const csr = (name: string) => `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: ${name}}\nspec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: ${Buffer.from(request).toString("base64")}}\n`;
+    await k(`create -f ${await file("a.yaml", csr("good"))} -f ${await file("b.yaml", csr("bad"))}`);
+    expect(await k("get csr good")).toMatch(/good +\S+ +kubernetes.io\/kube-apiserver-client +kubernetes-admin +<none> +Pending/);
+    expect(await k("certificate approve good")).toContain("approved");
+    expect(await k("certificate deny bad")).toContain("denied");
+    expect(await k("get csr --no-headers")).toMatch(/bad .* Denied\ngood .* Approved/);
+    expect((await raw("certificate approve bad")).stderr).toContain("Denied");
+    expect((await raw("certificate approve good --as joe")).stderr).toContain("is forbidden");
+  });
+
+  test("makes tokens of service accounts, good for whom they are made", async () => {
+    const token = (await k("create token default --duration=15m")).trim();
+    expect(await k(`auth whoami --kubeconfig=${await file("sa.yaml", kubeconfigOf(api, { token }))}`)).toMatch(/Username +system:serviceaccount:default:default/);
+    const foreign = (await k("create token default --audience=somebody")).trim();
+    expect((await raw(`auth whoami --kubeconfig=${await file("foreign.yaml", kubeconfigOf(api, { token: foreign }))}`)).stderr).toContain("Unauthorized");
+    expect((await raw("create token default --duration=1m")).stderr).toContain("may not specify a duration less than 10 minutes");
+    expect((await raw("create token default --bound-object-kind=Pod --bound-object-name=none")).stderr).toContain('pods "none" not found');
+  });
+});
+
+function kubeconfigOf({ url, pki }: TestListener, user: object): string {
+  return JSON.stringify({ apiVersion: "v1", kind: "Config", clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": Buffer.from(pki.ca).toString("base64") } }], users: [{ name: "u", user }], contexts: [{ name: "c", context: { cluster: "c", user: "u" } }], "current-context": "c" });
+}
+
+/** Asks the API who it takes the sender for: username and groups, or the code of the refusal. */
+async function whoami(api: TestListener, headers: Readonly<Record<string, string>>, certificate?: Parameters<typeof rawClient>[2]): Promise<unknown> {
+  const client = await rawClient(api.url, api.pki, certificate);
+  try {
+    const { code, text } = await client.send("/apis/authentication.k8s.io/v1/selfsubjectreviews", { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" }) });
+    const { userInfo } = (JSON.parse(text) as { readonly status: { readonly userInfo?: { readonly username: string; readonly groups: readonly string[] } } }).status; // a review or a Status
+    return userInfo === undefined ? code : [userInfo.username, ...userInfo.groups];
+  } finally {
+    client.close();
+  }
+}
+
+describe("OpenID Connect", () => {
+  test("lets people in by their provider's tokens, also after it has changed its keys", async () => {
+    const makeKey = (kid: string) => ({ kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) });
+    let current = makeKey("one");
+    const provider: OtherServer = await OtherServer.start((where) => (where === "/.well-known/openid-configuration" ? { issuer: provider.url, jwks_uri: `${provider.url}/keys` } : where === "/keys" ? { keys } : undefined));
+    let keys: readonly object[] = [{ ...(await exportJWK(current.publicKey)), kid: current.kid, alg: "RS256", use: "sig" }];
+    let nowMs = systemClock.monotonic();
+    const clock = { ...systemClock, monotonic: () => nowMs };
+    const oidc = new OidcAuthenticator({ issuer: provider.url, audiences: ["mainstay"], ca: provider.authority.certificate, username: { claim: "email", prefix: "id:" }, groups: { claim: "roles", prefix: "id:" }, requiredClaims: { hd: "example.com" }, algorithms: ["RS256"] }, clock, silentLogger);
+    const api = await startTestListener({ authentication: { tokenAuthenticators: [oidc] } });
+    const token = (claims: object = {}, audience = "mainstay", lifetime = "10m") =>
+      new SignJWT({ email: "jane@example.com", roles: ["dev"], hd: "example.com", ...claims }).setProtectedHeader({ alg: "RS256", kid: current.kid }).setIssuer(provider.url).setAudience(audience).setExpirationTime(lifetime).sign(current.privateKey);
+    const as = async (bearer: string) => whoami(api, { authorization: `Bearer ${bearer}` });
+    try {
+      expect(await as(await token())).toEqual(["id:jane@example.com", "id:dev", "system:authenticated"]);
+      expect(await as(await token({}, "somebody"))).toBe(401);
+      expect(await as(await token({ hd: "example.org" }))).toBe(401);
+      expect(await as(await token({ email_verified: false }))).toBe(401);
+      expect(await as(await token({}, "mainstay", "-1m"))).toBe(401);
+      current = makeKey("two");
+      expect(await as(await token())).toBe(401);
+      keys = [{ ...(await exportJWK(current.publicKey)), kid: current.kid, alg: "RS256", use: "sig" }];
+      nowMs += 11_000; // a key that nobody knows makes it ask again, but not all the time
+      expect(await as(await token())).toEqual(["id:jane@example.com", "id:dev", "system:authenticated"]);
+    } finally {
+      await api.stop();
+      await provider.stop();
+    }
+  });
+});
+
+describe("other servers", () => {
+  test("are asked whose token it is and who may, and their answers remembered", async () => {
+    const other = await OtherServer.start((_where, body) => {
+      const { kind, spec } = body as { readonly kind: string; readonly spec: { readonly token?: string; readonly user?: string; readonly resourceAttributes?: { readonly resource?: string } } };
+      if (kind === "TokenReview") return { status: spec.token === "good" ? { authenticated: true, user: { username: "hook", groups: ["hooked"] } } : { authenticated: false } };
+      return { status: { allowed: spec.user === "hook" && spec.resourceAttributes?.resource === "pods", denied: spec.resourceAttributes?.resource === "secrets", reason: "said so" } };
+    });
+    const target = { url: `${other.url}/review`, ca: other.authority.certificate };
+    const clock = systemClock;
+    const webhook = new TokenWebhook({ target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, logger: silentLogger });
+    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, logger: silentLogger }), "RBAC"] });
+    try {
+      expect(await whoami(api, { authorization: "Bearer good" })).toEqual(["hook", "hooked", "system:authenticated"]);
+      expect(await whoami(api, { authorization: "Bearer bad" })).toBe(401);
+      const client = await rawClient(api.url, api.pki, undefined);
+      const get = async (where: string) => client.send(where, { headers: { authorization: "Bearer good" } });
+      expect((await get("/api/v1/namespaces/default/pods")).code).toBe(200);
+      const before = other.asked.length;
+      expect((await get("/api/v1/namespaces/default/pods")).code).toBe(200);
+      expect(other.asked.length).toBe(before);
+      const denied = await get("/api/v1/namespaces/default/secrets");
+      expect([denied.code, JSON.parse(denied.text)]).toMatchObject([403, { message: 'secrets is forbidden: User "hook" cannot list resource "secrets" in API group "" in the namespace "default": said so' }]);
+      client.close();
+    } finally {
+      await api.stop();
+      await other.stop();
+    }
+  });
+});
+
+describe("a server that knows no strangers", () => {
+  test("answers them with 401, but shows machines its authority; a proxy may speak for people", async () => {
+    const now = systemClock.now();
+    const proxies = await createAuthority("proxies", now - 60_000, now + 3_600_000);
+    const front = await issueCertificate(proxies, { commonName: "front", usage: "client", notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000 });
+    const frontProxy = { verifier: new CertificateVerifier(proxies.certificate), allowedNames: ["front"], usernameHeaders: ["X-Remote-User"], uidHeaders: [], groupHeaders: ["X-Remote-Group"], extraHeaderPrefixes: ["X-Remote-Extra-"] };
+    const api = await startTestListener({ authentication: { anonymous: { isEnabled: false }, frontProxy } });
+    try {
+      expect(await whoami(api, {})).toBe(401);
+      expect(await whoami(api, { "x-remote-user": "jane", "x-remote-group": "dev" }, front)).toEqual(["jane", "dev", "system:authenticated"]);
+      expect(await whoami(api, { "x-remote-user": "jane" })).toBe(401);
+      expect(await whoami(api, {}, front)).toBe(401);
+      const stranger = await rawClient(api.url, api.pki, undefined);
+      expect((await stranger.send("/mainstay/v1/ca", {})).text).toBe(api.pki.ca);
+      expect((await stranger.send("/version", {})).code).toBe(401);
+      stranger.close();
+    } finally {
+      await api.stop();
+    }
+  });
+});
