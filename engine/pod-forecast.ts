@@ -1,5 +1,8 @@
+import { labelSelectorPredicate } from "./apimachinery/selectors.ts";
 import type { Client } from "./client/client.ts";
+import type { QuotaObject } from "./gitops/plan-quota.ts";
 import type { ForecastPods } from "./gitops/plan-workloads.ts";
+import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { podResource } from "./resources/core/pod.ts";
 import { forecastPods } from "./scheduler/forecast-pods.ts";
@@ -7,7 +10,18 @@ import { forecastPods } from "./scheduler/forecast-pods.ts";
 /** Plans and scheduler meet here: where pods would go, by the scheduler's own filters and scores on the cluster as it is now. */
 export function createPodForecast(client: Client): ForecastPods {
   return async (planned, leaving) => {
-    const [nodes, pods] = await Promise.all([client.for(nodeResource).list(""), client.for(podResource).list("")]);
-    return forecastPods(nodes.items, pods.items, planned, leaving);
+    const [nodes, pods, quotas] = await Promise.all([client.for(nodeResource).list(""), client.for(podResource).list(""), listQuotas(client)]);
+    const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
+    return {
+      pods: planned.length === 0 ? [] : forecastPods(nodes.items, pods.items, planned, leaving),
+      leaving: pods.items.filter((pod) => gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))),
+      quotas,
+    };
   };
+}
+
+/** None where the kind is not served. */
+async function listQuotas(client: Client): Promise<readonly QuotaObject[]> {
+  const resource = catalog.find((candidate) => candidate.group === "" && candidate.kind === "ResourceQuota");
+  return resource === undefined ? [] : (await client.for(resource).list("")).items;
 }

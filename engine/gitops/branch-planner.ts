@@ -16,10 +16,8 @@ import type { Synchroniser } from "./synchroniser.ts";
 const BRANCHES_MAX = 50;
 /** What changes together is planned together. */
 const GATHER_MS = 200;
-/** The cluster moves all the time; plans follow it this often, and only when it did. */
-const CLUSTER_INTERVAL_MS = 60_000;
-/** Branches of a followed remote are looked for this often. */
-const REMOTE_INTERVAL_MS = 60_000;
+/** The cluster moves all the time; plans follow it this often, and only when it did. Branches of a followed remote are looked for as often. */
+const INTERVAL_MS = 60_000;
 /** Refs that are proposals, and the names their plans have. */
 const PROPOSALS: readonly { readonly prefix: string; readonly name: (rest: string) => string | undefined }[] = [
   { prefix: "refs/heads/", name: (rest) => (rest.startsWith("status/") ? undefined : rest) },
@@ -66,7 +64,7 @@ export class BranchPlanner {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { follower, synchroniser, clock, logger, reporter, source } = this.#options;
+    const { follower, synchroniser, clock, logger, reporter } = this.#options;
     let base = synchroniser.state?.commit.id;
     const unsubscribe = synchroniser.subscribe(() => {
       // Only another base is urgent; the rest of what moves in a cluster waits for its turn.
@@ -86,7 +84,7 @@ export class BranchPlanner {
           // A report without plans is better than none.
           reporter.setPlans(pagesOf(this.#plans));
         }
-        await this.#wait(source.pollIntervalMs === Infinity ? CLUSTER_INTERVAL_MS : REMOTE_INTERVAL_MS, signal);
+        await this.#wait(INTERVAL_MS, signal);
         await sleep(clock, GATHER_MS, signal);
       }
     } catch (error) {

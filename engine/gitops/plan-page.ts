@@ -2,6 +2,7 @@ import type { DesiredState } from "./desired-state.ts";
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { shortId } from "./git-source.ts";
 import { code, plain } from "./markdown.ts";
+import { formatQuota, type QuotaForecast } from "./plan-quota.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
 import { renderAction, renderPlan, summarisePlan } from "./plan-text.ts";
 import type { PlannedPods, PodForecast } from "./plan-workloads.ts";
@@ -16,6 +17,7 @@ export interface CommitForecast {
   readonly problems: readonly Problem[];
   readonly planned: readonly PlannedPods[];
   readonly pods: readonly PodForecast[];
+  readonly quotas: readonly QuotaForecast[];
 }
 
 const PROBLEMS_MAX = 200;
@@ -40,13 +42,13 @@ export function renderForecast(forecast: CommitForecast, linesMax?: number): rea
   ];
 }
 
-/** `web: 3 of 4 pods fit: n2 lacks 212Mi of memory`, and what would be pulled. */
-export function podLines({ pods, planned }: Pick<CommitForecast, "pods" | "planned">): readonly string[] {
-  return pods.flatMap((pod) => {
+/** `web: 3 of 4 pods fit: n2 lacks 212Mi of memory`, what would be pulled, and what would be left of quotas. */
+export function podLines({ pods, planned, quotas }: Pick<CommitForecast, "pods" | "planned" | "quotas">): readonly string[] {
+  return [...pods.flatMap((pod) => {
     const rollout = planned.find((group) => group.workload === pod.workload)?.rollout ?? "at once";
     const fit = pod.fits === pod.count ? `${count(pod.count, "pod")} fit${pod.count === 1 ? "s" : ""} (${rollout})` : `${pod.fits} of ${count(pod.count, "pod")} fit: ${pod.reasons.join("; ")}`;
     return [`${pod.fits === pod.count ? "✓" : "!"} ${pod.workload}: ${fit}`, ...pod.pulls.map(({ image, nodes }) => `  ${image} is not on ${nodes.join(", ")} yet and will be pulled`)];
-  });
+  }), ...quotas.map(formatQuota)];
 }
 
 export interface PlanPageFacts extends CommitForecast {

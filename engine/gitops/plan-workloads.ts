@@ -3,6 +3,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import type { Pod } from "../resources/types.ts";
 import { describeDesired } from "./desired-state.ts";
+import type { QuotaObject } from "./plan-quota.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
 
 /** Pods that a plan would bring, all alike. */
@@ -28,8 +29,16 @@ export interface PodForecast {
   readonly pulls: readonly { readonly image: string; readonly nodes: readonly string[] }[];
 }
 
+/** The cluster's answer to planned pods. */
+export interface PodOutlook {
+  readonly pods: readonly PodForecast[];
+  /** The pods that leave, as they are now. */
+  readonly leaving: readonly Pod[];
+  readonly quotas: readonly QuotaObject[];
+}
+
 /** Asks the scheduler where pods would go; composed where the parts meet, for the scheduler is no neighbour of ours. */
-export type ForecastPods = (planned: readonly PlannedPods[], leaving: readonly LeavingPods[]) => Promise<readonly PodForecast[]>;
+export type ForecastPods = (planned: readonly PlannedPods[], leaving: readonly LeavingPods[]) => Promise<PodOutlook>;
 
 /** The parts of workloads that say which pods they want; the same in all their kinds. */
 interface WorkloadSpec {

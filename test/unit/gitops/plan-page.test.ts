@@ -5,7 +5,9 @@ import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
 import { computeFieldChanges } from "../../../engine/gitops/field-diff.ts";
 import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan-page.ts";
 import type { Action, SyncPlan } from "../../../engine/gitops/plan-sync.ts";
+import { computeQuotaAfter, formatQuota, type QuotaObject } from "../../../engine/gitops/plan-quota.ts";
 import { planPods } from "../../../engine/gitops/plan-workloads.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
 import { desired, stored } from "./objects.ts";
 
 const spec = (replicas: number, image = "web:1") => ({ spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image }] } } } });
@@ -21,7 +23,7 @@ function updated(from: ReturnType<typeof spec>, to: ReturnType<typeof spec>): Ac
 }
 const pruned = (live: KubeObject): Action => ({ do: "prune", live, entry: { unit: "web", identity: "x", entry: { version: "v1", kind: live.kind, name: live.metadata.name ?? "" }, live } }) as Action;
 const state = (more: Partial<DesiredState> = {}): DesiredState => ({ commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 }, config: {} as DesiredState["config"], units: [], objects: new Map(), problems: [], notices: [], substitutions: new Map(), ...more });
-const page = (facts: Partial<PlanPageFacts>) => renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], ...facts });
+const page = (facts: Partial<PlanPageFacts>) => renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], quotas: [], ...facts });
 
 describe("the pods that a plan brings", () => {
   test("a new workload brings all of them, a larger one the difference, a smaller one none", () => {
@@ -39,6 +41,29 @@ describe("the pods that a plan brings", () => {
   test("what is deleted leaves; what has no selector never makes room", () => {
     expect(planPods(plan(pruned(stored(desired("Deployment", "web", spec(1)))))).leaving).toHaveLength(1);
     expect(planPods(plan(pruned(stored(desired("ConfigMap", "c"))))).leaving).toEqual([]);
+  });
+});
+
+describe("quotas after a plan", () => {
+  const quota = (hard: Record<string, string>, used: Record<string, string> = {}, more: object = {}): QuotaObject => ({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "compute", namespace: "web" }, spec: { hard, ...more }, status: { used } });
+  const pod = (memory: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "web" }, spec: { containers: [{ name: "c", image: "i", resources: { requests: { memory, cpu: "250m" }, limits: { memory } } }] } });
+
+  test("count the pods that come and go, and objects, and say what would not fit", () => {
+    const planned = [{ workload: "Deployment web/web", count: 3, pod: pod("256Mi"), rollout: "at once" }];
+    const lines = computeQuotaAfter([quota({ "requests.memory": "1Gi", cpu: "2", "limits.memory": "512Mi", pods: "10", "count/deployments.apps": "5", secrets: "3" }, { "requests.memory": "512Mi", cpu: "500m", pods: "2" })], plan(created(3)), planned, [pod("256Mi")]).map(formatQuota);
+    expect(lines).toEqual([
+      "✓ quota web/compute: requests.memory 512Mi → 1Gi of 1Gi",
+      "✓ quota web/compute: cpu 500m → 1 of 2",
+      "✓ quota web/compute: limits.memory 0 → 512Mi of 512Mi",
+      "✓ quota web/compute: pods 2 → 4 of 10",
+      "✓ quota web/compute: count/deployments.apps 0 → 1 of 5",
+    ]);
+    expect(computeQuotaAfter([quota({ pods: "2" })], plan(), planned, []).map(formatQuota)).toEqual(["! quota web/compute: pods 0 → 3 of 2, so some pods or objects would be refused"]);
+  });
+
+  test("leave out other namespaces, and quotas of some pods only", () => {
+    const planned = [{ workload: "w", count: 1, pod: pod("1Mi"), rollout: "at once" }];
+    expect(computeQuotaAfter([{ ...quota({ pods: "1" }), metadata: { name: "q", namespace: "other" } }, quota({ pods: "1" }, {}, { scopes: ["BestEffort"] })], plan(), planned, [])).toEqual([]);
   });
 });
 
@@ -77,7 +102,7 @@ describe("the page of a plan", () => {
   test("nothing to change is said in one sentence", () => expect(page({})).toContain("Nothing changes in the cluster."));
 
   test("a pod that fits says how it comes", () => {
-    expect(podLines({ planned: [], pods: [{ workload: "Pod a/b", count: 1, fits: 1, reasons: [], pulls: [] }] })).toEqual(["✓ Pod a/b: 1 pod fits (at once)"]);
+    expect(podLines({ planned: [], quotas: [], pods: [{ workload: "Pod a/b", count: 1, fits: 1, reasons: [], pulls: [] }] })).toEqual(["✓ Pod a/b: 1 pod fits (at once)"]);
   });
 
   test("every branch has a file of its own", () => expect([planFile("a"), planFile("a/b"), planFile("a.md/b")]).toEqual(["plans/a.md", "plans/a/b.md", "plans/a.md_/b.md"]));
