@@ -3,6 +3,7 @@ import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
@@ -92,7 +93,7 @@ export class PodWorker {
           againMs = backoffMs(SYNC_RETRY, failures);
           logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });
         }
-        if (!this.#isDirty) await this.#wait(againMs, clock.after, signal);
+        if (!this.#isDirty) await this.#wait(againMs, clock, signal);
       }
     } finally {
       this.#probes.stop();
@@ -239,7 +240,7 @@ export class PodWorker {
     }
   }
 
-  #wait(milliseconds: number, after: (delayMs: number, callback: () => void) => () => void, signal: AbortSignal): Promise<void> {
+  #wait(milliseconds: number, clock: Clock, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         cancel();
@@ -247,7 +248,7 @@ export class PodWorker {
         this.#wake = undefined;
         resolve();
       };
-      const cancel = milliseconds === Infinity ? () => {} : after(Math.max(0, milliseconds), done);
+      const cancel = milliseconds === Infinity ? () => {} : clock.after(Math.max(0, milliseconds), done);
       this.#wake = done;
       signal.addEventListener("abort", done, { once: true });
     });

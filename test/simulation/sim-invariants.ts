@@ -1,0 +1,68 @@
+import { findCondition } from "../../engine/apimachinery/conditions.ts";
+import { deploymentResource } from "../../engine/resources/apps/deployment.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import type { SimCluster } from "./sim-cluster.ts";
+import type { SimHistory } from "./sim-history.ts";
+
+/** What must hold at every moment, faults or not; the broken ones, in words. */
+export async function breachesAlways(cluster: SimCluster): Promise<readonly string[]> {
+  const breaches: string[] = [];
+  for (const node of cluster.nodes) {
+    const containers = await node.runtime.listContainers().catch(() => []);
+    const running = new Map<string, number>();
+    for (const { podUid, name, state } of containers) if (state === "running") running.set(`${podUid}/${name}`, (running.get(`${podUid}/${name}`) ?? 0) + 1);
+    for (const [key, count] of running) if (count > 1) breaches.push(`${node.name} runs container ${key} ${count} times`);
+  }
+  return breaches;
+}
+
+/** What must hold when everything is mended and time has passed; the broken ones, in words. */
+export async function breachesAtRest(cluster: SimCluster, history: SimHistory): Promise<readonly string[]> {
+  const breaches: string[] = [];
+  const { apps, commit } = history.wanted ?? { apps: {}, commit: "" };
+  const { admin, git } = cluster;
+  const deployments = (await admin.for(deploymentResource).list("")).items;
+  const pods = (await admin.for(podResource).list("")).items;
+  const maps = (await admin.for(configMapResource).list("")).items;
+
+  for (const [name, app] of Object.entries(apps)) {
+    const deployment = deployments.find(({ metadata }) => metadata.name === name);
+    const image = deployment?.spec?.template.spec?.containers[0]?.image;
+    if (deployment?.spec?.replicas !== app.replicas || image !== app.image) breaches.push(`${name} is ${deployment?.spec?.replicas}×${image}, and Git says ${app.replicas}×${app.image}`);
+    const setting = maps.find(({ metadata }) => metadata.name === name)?.data?.["setting"];
+    if (setting !== app.setting) breaches.push(`${name}'s setting is ${setting}, and Git says ${app.setting}`);
+    breaches.push(...(await podBreaches(cluster, name, app.replicas, app.image, pods.filter(({ metadata }) => metadata.labels?.["app"] === name))));
+  }
+  for (const { metadata } of deployments) if (apps[metadata.name ?? ""] === undefined) breaches.push(`Deployment ${metadata.name} is in no commit any more`);
+  for (const name of history.byHand) if (!maps.some(({ metadata }) => metadata.name === name)) breaches.push(`ConfigMap ${name} was made by hand, acknowledged, and is gone`);
+
+  const known = new Set(pods.map(({ metadata }) => metadata.uid));
+  for (const node of cluster.nodes) for (const sandbox of await node.runtime.listSandboxes()) if (!known.has(sandbox.uid)) breaches.push(`${node.name} still holds a sandbox of ${sandbox.name}, which the API does not know`);
+
+  const page = JSON.parse((await git.read("status/local", "status.json")) ?? "{}") as { readonly commit?: { readonly id: string }; readonly sync?: { readonly state: string }; readonly applications?: readonly { readonly name: string; readonly health: string; readonly ready: string }[] };
+  if (page.commit?.id !== commit || page.sync?.state !== "applied") breaches.push(`the status branch says ${page.sync?.state} ${page.commit?.id.slice(0, 7)}, and ${commit.slice(0, 7)} is what runs`);
+  for (const [name, { replicas }] of Object.entries(apps)) {
+    const told = page.applications?.find((application) => application.name === name);
+    if (told?.health !== "Healthy" || told.ready !== `${replicas}/${replicas}`) breaches.push(`the status branch says ${name} is ${told?.health} ${told?.ready}`);
+  }
+  return breaches;
+}
+
+async function podBreaches(cluster: SimCluster, name: string, replicas: number, image: string, pods: readonly Pod[]): Promise<readonly string[]> {
+  const breaches: string[] = [];
+  const ready = pods.filter((pod) => pod.status?.phase === "Running" && findCondition(pod.status.conditions, "Ready")?.status === "True" && pod.metadata.deletionTimestamp === undefined);
+  if (pods.length !== replicas || ready.length !== replicas) breaches.push(`${name} has ${pods.length} pods, ${ready.length} of them ready, instead of ${replicas}: ${pods.map((pod) => `${pod.metadata.name} on ${pod.spec.nodeName} ${pod.status?.phase} ${JSON.stringify(pod.status?.containerStatuses?.[0]?.state)}`).join("; ")}`);
+  for (const pod of ready) {
+    const node = cluster.nodes.find((candidate) => candidate.name === pod.spec.nodeName);
+    const running = (await node?.runtime.listContainers(pod.metadata.uid))?.filter(({ state }) => state === "running") ?? [];
+    if (running.length !== 1 || running[0]?.image !== image) breaches.push(`the API says ${pod.metadata.name} runs ${image}; ${node?.name} runs ${running.map((container) => container.image).join(", ") || "nothing"} for it`);
+  }
+  const slices = (await cluster.admin.for(endpointSliceResource).list("default", { labelSelector: `kubernetes.io/service-name=${name}` })).items;
+  const addresses = slices.flatMap(({ endpoints }) => endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses).sort();
+  const expected = ready.map((pod) => pod.status?.podIP ?? "").sort();
+  if (addresses.join() !== expected.join()) breaches.push(`${name}'s endpoints are ${addresses.join() || "none"}, and its ready pods ${expected.join() || "none"}`);
+  return breaches;
+}

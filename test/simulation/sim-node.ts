@@ -1,0 +1,92 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import type { ApiHandler } from "../../engine/apimachinery/api-request.ts";
+import { EventRecorder } from "../../engine/client/event-recorder.ts";
+import { InformerFactory } from "../../engine/client/informer-factory.ts";
+import { createLocalClient } from "../../engine/client/local-client.ts";
+import { ServiceScope } from "../../engine/lib/service-scope.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import type { Node } from "../../engine/resources/types.ts";
+import { createNodeLease } from "../../node-agent/node/node-lease.ts";
+import { createNodeReporter } from "../../node-agent/node/node-status.ts";
+import { refusePod } from "../../node-agent/pods/admit-pod.ts";
+import { Limiter } from "../../node-agent/pods/limiter.ts";
+import type { PodContext } from "../../node-agent/pods/pod-context.ts";
+import { PodManager } from "../../node-agent/pods/pod-manager.ts";
+import { FakeRuntime } from "../kit/fake-runtime.ts";
+import { Link } from "./link.ts";
+import type { SimParts } from "./sim-engine.ts";
+
+export interface SimNodeOptions extends Pick<SimParts, "clock" | "random" | "logger"> {
+  readonly name: string;
+  readonly index: number;
+  readonly images: readonly string[];
+  readonly registry: readonly string[];
+  /** Where the machine keeps its files. */
+  readonly folder: string;
+  readonly api: () => ApiHandler | undefined;
+}
+
+/** A machine: a runtime that outlives agents, the agent's own pod management over it, and a network that can be cut. */
+export class SimNode {
+  readonly name: string;
+  readonly runtime: FakeRuntime;
+  readonly link: Link;
+  readonly #options: SimNodeOptions;
+  #scope: ServiceScope | undefined;
+
+  constructor(options: SimNodeOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.link = new Link(options.api);
+    this.runtime = new FakeRuntime({ clock: options.clock, images: options.images, registry: options.registry, subnet: `10.42.${options.index + 100}` });
+  }
+
+  get isRunning(): boolean {
+    return this.#scope !== undefined;
+  }
+
+  startAgent(): void {
+    const { clock, random, logger, name, index, folder } = this.#options;
+    const client = createLocalClient(this.link, { username: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] }, "mainstay-agent");
+    const informers = new InformerFactory({ client, clock, random, logger });
+    const pods = informers.informer(podResource, { fieldSelector: `spec.nodeName=${name}` });
+    const podsDir = path.join(folder, name, "pods");
+    const logsDir = path.join(folder, name, "logs");
+    for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true });
+    const hostIp = `192.0.2.${index + 10}`;
+    let node: Node | undefined;
+    const context: PodContext = {
+      runtime: this.runtime,
+      client,
+      events: new EventRecorder({ client, clock, random, logger, component: "kubelet", host: name }),
+      clock,
+      random,
+      logger,
+      settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30 },
+      podsDir,
+      starts: new Limiter(6),
+      sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
+      refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
+    };
+    const manager = new PodManager(context, pods);
+    this.#scope = new ServiceScope(new AbortController().signal);
+    this.#scope.start(
+      informers.asService(),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeLease(client, clock, logger, name),
+      ...manager.services(),
+    );
+  }
+
+  async stopAgent(): Promise<void> {
+    this.link.drop();
+    await this.#scope?.end();
+    this.#scope = undefined;
+  }
+}
+
+/** Pods of the simulation have neither volumes nor configuration from elsewhere: files are the real part's business. */
+function none(): Promise<never> {
+  return Promise.reject(new Error("not in a simulation"));
+}
