@@ -1,70 +1,156 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { forbidden } from "../apimachinery/status-error.ts";
+import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
+import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod, TokenRequest } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import { forbiddenNodeLabels } from "./node-labels.ts";
+import { podReferences } from "./pod-references.ts";
 
 const NODE_USER = "system:node:";
-/** Labels with this prefix steer isolation between nodes; a node may not give them to itself. */
-const RESTRICTED_LABEL = /(^|\.)node-restriction\.kubernetes\.io\//;
+const NODES_GROUP = "system:nodes";
+const LEASE_NAMESPACE = "kube-node-lease";
+const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
-/** The name of the node whose credentials these are; undefined for all other users. */
-export function nodeNameOf(user: { readonly username: string; readonly groups: readonly string[] }): string | undefined {
-  return user.username.startsWith(NODE_USER) && user.groups.includes("system:nodes") ? user.username.slice(NODE_USER.length) : undefined;
-}
-
-/** An agent writes only what is its own: its Node, its Lease, the status of its pods, tokens for them. */
+/** An agent writes only what is its own: its Node, its Lease, the status of its pods and of their claims, tokens for them. */
 export const nodeRestriction: AdmissionPlugin = {
   name: "NodeRestriction",
   async validate(attributes, reader) {
-    const nodeName = nodeNameOf(attributes.user);
-    if (nodeName === undefined) return;
-    const refuse = (why: string): never => {
+    if (!attributes.user.groups.includes(NODES_GROUP) || !attributes.user.username.startsWith(NODE_USER)) return;
+    const nodeName = attributes.user.username.slice(NODE_USER.length);
+    const refuse: Refuse = (why) => {
       throw forbidden(attributes.definition, attributes.name, why);
     };
-    if (isKind(attributes, "", "pods")) validatePod(attributes, nodeName, refuse);
-    else if (isKind(attributes, "", "nodes")) validateNode(attributes, nodeName, refuse);
-    else if (isKind(attributes, "", "serviceaccounts") && attributes.subresource === "token") await validateToken(attributes, reader, nodeName, refuse);
-    else if (isKind(attributes, "coordination.k8s.io", "leases")) {
-      if (attributes.namespace !== "kube-node-lease" || nameOf(attributes) !== nodeName) refuse(`node ${JSON.stringify(nodeName)} can only access its own lease in namespace "kube-node-lease"`);
-    }
+    if (nodeName === "") refuse(`could not determine node from user ${JSON.stringify(attributes.user.username)}`);
+    const check = checks.find(({ group, resource }) => isKind(attributes, group, resource));
+    await check?.validate({ ...attributes, nodeName, refuse, reader });
   },
 };
 
 type Refuse = (why: string) => never;
 
-function validatePod({ operation, subresource, object, old }: AdmissionAttributes, nodeName: string, refuse: Refuse): void {
-  const pod = (old ?? object) as Pod; // isKind
-  if (operation === "CREATE" && subresource === undefined) {
-    if (pod.metadata.annotations?.["kubernetes.io/config.mirror"] === undefined) refuse(`pod does not have "kubernetes.io/config.mirror" annotation, node ${JSON.stringify(nodeName)} can only create mirror pods`);
-    if (pod.spec.nodeName !== nodeName) refuse(`node ${JSON.stringify(nodeName)} can only create pods with spec.nodeName set to itself`);
-  } else if (operation === "UPDATE" && subresource !== "status") refuse(`node ${JSON.stringify(nodeName)} can only update pod status`);
-  else if (subresource !== "eviction" && pod.spec?.nodeName !== nodeName) {
-    refuse(operation === "DELETE" ? `node ${JSON.stringify(nodeName)} can only delete pods with spec.nodeName set to itself` : `node ${JSON.stringify(nodeName)} can only update pod status for pods with spec.nodeName set to itself`);
+interface Check extends AdmissionAttributes {
+  readonly nodeName: string;
+  readonly refuse: Refuse;
+  readonly reader: AdmissionReader;
+}
+
+const checks: readonly { readonly group: string; readonly resource: string; readonly validate: (check: Check) => Promise<void> | void }[] = [
+  { group: "", resource: "pods", validate: validatePod },
+  { group: "", resource: "nodes", validate: validateNode },
+  { group: "", resource: "persistentvolumeclaims", validate: validateClaim },
+  { group: "", resource: "serviceaccounts", validate: validateToken },
+  { group: "coordination.k8s.io", resource: "leases", validate: validateLease },
+  { group: "storage.k8s.io", resource: "csinodes", validate: validateCsiNode },
+];
+
+function validatePod(check: Check): Promise<void> | void {
+  const { subresource, operation, refuse, nodeName } = check;
+  switch (subresource) {
+    case undefined:
+      if (operation === "CREATE") return validateMirrorPod(check);
+      if (operation === "DELETE") return requireOwnPod(check, `node ${JSON.stringify(nodeName)} can only delete pods with spec.nodeName set to itself`);
+      return refuse(`unexpected operation ${JSON.stringify(operation)}, node ${JSON.stringify(nodeName)} can only create and delete mirror pods`);
+    case "status":
+      return validatePodStatus(check);
+    case "eviction":
+      return requireOwnPod(check, `node ${nodeName} can only evict pods with spec.nodeName set to itself`);
+    default:
+      return refuse(`unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`);
   }
-  if (operation === "UPDATE" && !jsonEqual(object?.metadata.labels ?? {}, old?.metadata.labels ?? {})) refuse(`node ${JSON.stringify(nodeName)} cannot update labels through pod status`);
 }
 
-function validateNode(attributes: AdmissionAttributes, nodeName: string, refuse: Refuse): void {
-  if (nameOf(attributes) !== nodeName) refuse(`node ${JSON.stringify(nodeName)} is not allowed to modify node ${JSON.stringify(nameOf(attributes))}`);
-  if (attributes.operation === "DELETE") refuse(`node ${JSON.stringify(nodeName)} is not allowed to delete nodes`);
-  const labels = (object: KubeObject | undefined) => Object.entries(object?.metadata.labels ?? {}).filter(([key]) => RESTRICTED_LABEL.test(key));
-  if (!jsonEqual(labels(attributes.object), labels(attributes.old))) refuse(`is not allowed to modify labels: ${labels(attributes.object).map(([key]) => key).join(", ")}`);
-  if (attributes.operation === "UPDATE" && attributes.old !== undefined && !jsonEqual((attributes.object as Node).spec?.taints ?? [], (attributes.old as Node).spec?.taints ?? [])) {
-    refuse(`node ${JSON.stringify(nodeName)} is not allowed to modify taints`);
+/** The pod of a file on the node's disk, shown in the API: it belongs to the node and can reach nothing in the API through it. */
+async function validateMirrorPod({ object, nodeName, refuse, reader }: Check): Promise<void> {
+  const pod = object as Pod; // isKind, a create
+  const node = JSON.stringify(nodeName);
+  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] === undefined) refuse(`pod does not have ${JSON.stringify(MIRROR_ANNOTATION)} annotation, node ${node} can only create mirror pods`);
+  if (pod.spec.nodeName !== nodeName) refuse(`node ${node} can only create pods with spec.nodeName set to itself`);
+  const [owner, ...others] = pod.metadata.ownerReferences ?? [];
+  if (others.length > 0) refuse(`node ${node} can only create pods with a single owner reference set to itself`);
+  if (owner === undefined || owner.apiVersion !== "v1" || owner.kind !== "Node" || owner.name !== nodeName) return refuse(`node ${node} can only create pods with an owner reference set to itself`);
+  if (owner.controller !== true) refuse(`node ${node} can only create pods with a controller owner reference set to itself`);
+  if (owner.blockOwnerDeletion === true) refuse(`node ${node} must not set blockOwnerDeletion on an owner reference`);
+  const known = await reader.get(nodeResource, "", nodeName, { fresh: true });
+  if (known === undefined) throw notFound(nodeResource, nodeName);
+  if (known.metadata.uid !== owner.uid) refuse(`node ${nodeName} UID mismatch: expected ${owner.uid} got ${known.metadata.uid ?? ""}`);
+  if (pod.spec.serviceAccountName) refuse(`node ${node} can not create pods that reference a service account`);
+  for (const what of podReferences(pod.spec)) refuse(`node ${node} can not create pods that reference ${what}`);
+}
+
+function validatePodStatus({ operation, object, old, nodeName, refuse }: Check): void {
+  if (operation !== "UPDATE") refuse(`unexpected operation ${JSON.stringify(operation)}`);
+  const [before, after] = [old as Pod, object as Pod]; // isKind, an update
+  const node = JSON.stringify(nodeName);
+  if (before.spec.nodeName !== nodeName) refuse(`node ${node} can only update pod status for pods with spec.nodeName set to itself`);
+  if (!jsonEqual(after.metadata.labels ?? {}, before.metadata.labels ?? {})) refuse(`node ${node} cannot update labels through pod status`);
+  if (!jsonEqual(after.status?.resourceClaimStatuses ?? [], before.status?.resourceClaimStatuses ?? [])) refuse(`node ${node} cannot update resource claim statues`);
+}
+
+/** The pod that is deleted or evicted; of an eviction only the name is known. */
+async function requireOwnPod({ old, name, namespace, nodeName, refuse, reader }: Check, why: string): Promise<void> {
+  const pod = (old as Pod | undefined) ?? (await reader.get(podResource, namespace, name, { fresh: true })); // isKind
+  if (pod === undefined) throw notFound(podResource, name);
+  if (pod.spec.nodeName !== nodeName) refuse(why);
+}
+
+function validateNode(check: Check): void {
+  const { operation, object, old, nodeName, refuse } = check;
+  const node = JSON.stringify(nodeName);
+  if (nameOf(check) !== nodeName) refuse(`node ${node} is not allowed to modify node ${JSON.stringify(nameOf(check))}`);
+  if (operation === "DELETE") refuse(`node ${node} is not allowed to delete nodes`);
+  const labels = forbiddenNodeLabels(object?.metadata.labels ?? {}, old?.metadata.labels ?? {});
+  if (operation === "CREATE") {
+    if ((object as Node).spec?.configSource !== undefined) refuse(`node ${node} is not allowed to create pods with a non-nil configSource`);
+    if (labels.length > 0) refuse(`node ${node} is not allowed to set the following labels: ${labels.join(", ")}`);
+    return;
   }
+  const [before, after] = [(old as Node).spec ?? {}, (object as Node).spec ?? {}]; // isKind, an update
+  if (after.configSource !== undefined && !jsonEqual(after.configSource, before.configSource)) refuse(`node ${node} is not allowed to update configSource to a new non-nil configSource`);
+  // Its own taints and labels decide which pods come to a node.
+  if (!jsonEqual(after.taints ?? [], before.taints ?? [])) refuse(`node ${node} is not allowed to modify taints`);
+  if (labels.length > 0) refuse(`is not allowed to modify labels: ${labels.join(", ")}`);
 }
 
-async function validateToken(attributes: AdmissionAttributes, reader: AdmissionReader, nodeName: string, refuse: Refuse): Promise<void> {
-  const bound = (attributes.object as TokenRequest).spec?.boundObjectRef; // the body of serviceaccounts/token
-  if (bound?.kind !== "Pod" || !bound.name || !bound.uid) return refuse("node requested token not bound to a pod");
-  const pod = await reader.get(podResource, attributes.namespace, bound.name, { fresh: true });
-  if (pod === undefined || pod.metadata.uid !== bound.uid) return refuse(`the UID in the bound object reference (${bound.uid}) does not match the UID in record`);
-  if (pod.spec.nodeName !== nodeName) return refuse("node requested token bound to a pod scheduled on a different node");
-  if ((pod.spec.serviceAccountName || "default") !== attributes.name) return refuse("node requested token for a service account that its pod does not use");
+type ClaimLike = KubeObject & { readonly status?: Readonly<Record<string, unknown>> };
+
+/** What a claim has grown to, a node may say; nothing else about it. */
+function validateClaim({ operation, subresource, object, old, nodeName, refuse }: Check): void {
+  if (subresource !== "status") refuse("may only update PVC status");
+  if (operation !== "UPDATE") refuse(`unexpected operation ${JSON.stringify(operation)}`);
+  const rest = (claim: KubeObject | undefined) => {
+    const { status = {}, metadata = {}, ...others } = (claim ?? {}) as Partial<ClaimLike>; // isKind
+    const { capacity: _capacity, conditions: _conditions, allocatedResources: _resources, allocatedResourceStatuses: _statuses, ...kept } = status;
+    const { resourceVersion: _version, managedFields: _fields, ...about } = metadata;
+    return { ...others, metadata: about, status: kept };
+  };
+  if (!jsonEqual(rest(object), rest(old))) refuse(`node ${JSON.stringify(nodeName)} is not allowed to update fields other than status.capacity and status.conditions`);
 }
 
+/** A token for a pod that runs here, as the account that the pod runs as. */
+async function validateToken({ operation, subresource, object, name, namespace, reader, nodeName, refuse }: Check): Promise<void> {
+  if (operation !== "CREATE" || subresource !== "token") return;
+  const bound = (object as TokenRequest).spec?.boundObjectRef; // the body of serviceaccounts/token
+  if (bound === undefined || bound.apiVersion !== "v1" || bound.kind !== "Pod" || !bound.name) return refuse("node requested token not bound to a pod");
+  if (!bound.uid) refuse("node requested token with a pod binding without a uid");
+  const pod = await reader.get(podResource, namespace, bound.name, { fresh: true });
+  if (pod === undefined) throw notFound(podResource, bound.name);
+  if (pod.metadata.uid !== bound.uid) refuse(`the UID in the bound object reference (${bound.uid ?? ""}) does not match the UID in record. The object might have been deleted and then recreated`);
+  if (pod.spec.nodeName !== nodeName) refuse("node requested token bound to a pod scheduled on a different node");
+  if ((pod.spec.serviceAccountName || "default") !== name) refuse("node requested token for a service account that its pod does not use");
+}
+
+function validateLease(check: Check): void {
+  if (check.namespace !== LEASE_NAMESPACE) check.refuse(`can only access leases in the ${JSON.stringify(LEASE_NAMESPACE)} system namespace`);
+  if (nameOf(check) !== check.nodeName) check.refuse("can only access node lease with the same name as the requesting node");
+}
+
+function validateCsiNode(check: Check): void {
+  if (nameOf(check) !== check.nodeName) check.refuse("can only access CSINode with the same name as the requesting node");
+}
+
+/** At a create the address has no name yet, but the object has. */
 function nameOf({ name, object }: AdmissionAttributes): string {
   return name !== "" ? name : (object?.metadata.name ?? "");
 }

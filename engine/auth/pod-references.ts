@@ -20,27 +20,10 @@ export function claimNames(podName: string, { volumes = [] }: PodSpec): readonly
   return volumes.flatMap((volume) => [...(volume.persistentVolumeClaim === undefined ? [] : [volume.persistentVolumeClaim.claimName]), ...(volume.ephemeral === undefined ? [] : [`${podName}-${volume.name}`])]);
 }
 
-/** Whether the spec names any ConfigMap, Secret or claim at all. */
-export function namesOther({ containers, initContainers = [], ephemeralContainers = [], volumes = [], imagePullSecrets = [] }: PodSpec): { readonly secrets: boolean; readonly configMaps: boolean; readonly claims: boolean } {
-  const all = [...containers, ...initContainers, ...ephemeralContainers];
-  const sources = all.flatMap((container) => [...(container.envFrom ?? []), ...(container.env ?? []).flatMap(({ valueFrom }) => valueFrom ?? [])]);
-  const has = (...fields: readonly string[]) => sources.some((source) => fields.some((field) => (source as Readonly<Record<string, unknown>>)[field] !== undefined)); // either kind of source, looked at by its fields
-  const inVolumes = (field: "secret" | "configMap") => volumes.some((volume) => volume[field] !== undefined || (volume.projected?.sources ?? []).some((source) => source[field] !== undefined));
-  return {
-    secrets: imagePullSecrets.length > 0 || has("secretRef", "secretKeyRef") || inVolumes("secret") || volumes.some(usesSecretOfDriver),
-    configMaps: has("configMapRef", "configMapKeyRef") || inVolumes("configMap"),
-    claims: volumes.some((volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined),
-  };
-}
-
 function volumeReferences(volume: Volume, resource: "configmaps" | "secrets", name: string): boolean {
   const projected = volume.projected?.sources ?? [];
   if (resource === "secrets") return volume.secret?.secretName === name || projected.some((source) => source.secret?.name === name) || driverSecrets(volume).includes(name);
   return volume.configMap?.name === name || projected.some((source) => source.configMap?.name === name);
-}
-
-function usesSecretOfDriver(volume: Volume): boolean {
-  return driverSecrets(volume).length > 0;
 }
 
 /** Secrets that a volume's driver logs in with. */
