@@ -31,6 +31,12 @@ export function unknownFieldMessage(field: string, schema: Schema): string {
   return closest === undefined ? "unknown field" : `unknown field; is ${closest.candidate} meant?`;
 }
 
+/** A complaint about something encrypted: what stands behind a colon may be the value itself. */
+export function withoutValues(message: string): string {
+  const colon = message.indexOf(":");
+  return colon < 0 ? message : `${message.slice(0, colon)} (not shown: the file is encrypted)`;
+}
+
 /** One complaint of the server about an object; without a field it is about the object as a whole. */
 export interface Complaint {
   readonly field?: string;

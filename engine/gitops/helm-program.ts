@@ -10,6 +10,7 @@ import { inheritedEnvironment } from "./native-git.ts";
 /** A chart that takes longer does something a template should not. */
 const TIMEOUT_MS = 60_000;
 const OUTPUT_BYTES_MAX = 32 << 20;
+const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
 /**
  * Renders charts with the program `helm` of the machine. The chart's files go to a folder of their own, which is gone afterwards;
@@ -17,6 +18,8 @@ const OUTPUT_BYTES_MAX = 32 << 20;
  */
 export function createChartRenderer(program = "helm"): RenderChart {
   return async (request, build, place) => {
+    // A name that begins with a dash would be an option of helm, and some of its options run programs.
+    for (const name of [request.releaseName, request.namespace]) if (!NAME.test(name)) throw new KustomizeError([{ ...place, message: `${JSON.stringify(name)} cannot be the name of a release or namespace; use lower-case letters, digits, - and .` }]);
     const work = await mkdtemp(path.join(os.tmpdir(), "mainstay-chart-"));
     try {
       const chart = path.join(work, "chart");
@@ -40,13 +43,13 @@ export function createChartRenderer(program = "helm"): RenderChart {
 
 function chartArgs(request: ChartRequest, chart: string): readonly string[] {
   return [
-    "template", request.releaseName, chart, "--namespace", request.namespace,
+    "template", ...(request.nameTemplate === undefined ? [request.releaseName, chart] : [chart, `--name-template=${request.nameTemplate}`]), "--namespace", request.namespace,
     ...(request.includeCrds ? ["--include-crds"] : []),
     ...(request.skipHooks ? ["--no-hooks"] : []),
     // A chart's tests are for people to run; deployed, they would run at every sync.
     "--skip-tests",
-    ...request.apiVersions.flatMap((version) => ["--api-versions", version]),
-    ...(request.kubeVersion === undefined ? [] : ["--kube-version", request.kubeVersion]),
+    ...request.apiVersions.map((version) => `--api-versions=${version}`),
+    ...(request.kubeVersion === undefined ? [] : [`--kube-version=${request.kubeVersion}`]),
   ];
 }
 

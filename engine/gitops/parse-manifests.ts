@@ -2,6 +2,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../apimachinery/yaml.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";
+import { withoutValues } from "./explain-error.ts";
 import type { FileTransform } from "./file-transform.ts";
 import { KustomizeError } from "./kustomize/kustomize-error.ts";
 import type { Problem } from "./problem.ts";
@@ -39,6 +40,7 @@ export interface ParsedFile {
 }
 
 export const FILE_BYTES_MAX = 1 << 20;
+
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
 export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
@@ -65,7 +67,8 @@ export async function parseTransformed(content: Buffer, path: string, transform:
     if (plain === content) return parsed;
     // The blob in the repository has other text, but the same lines.
     const lines = (place: Place): LocateField => (steps) => ({ file: path, line: locateField(plain, place, steps) });
-    return { ...parsed, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
+    const problems = isConfidential ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) })) : parsed.problems;
+    return { ...parsed, problems, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
   } catch (error) {
     if (error instanceof KustomizeError) return { objects: [], problems: error.problems.map(({ line, message }) => ({ line, message })), notices: [] };
     throw error;

@@ -5,6 +5,7 @@ import { trailerValues } from "./commit-message.ts";
 import type { DesiredObject, DesiredState } from "./desired-state.ts";
 import { dryRunObjects } from "./dry-run.ts";
 import { structuralPathOf } from "./field-path.ts";
+import { withoutValues } from "./explain-error.ts";
 import type { GitObjects } from "./git-source.ts";
 import type { OwnedEntry } from "./inventory.ts";
 import { mapConcurrently } from "./map-concurrently.ts";
@@ -72,7 +73,8 @@ export async function problemsOf(objects: GitObjects, plan: SyncPlan): Promise<r
 }
 
 async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusal): Promise<Problem> {
-  const { field, message } = complaint;
+  const { field } = complaint;
+  const message = desired.isConfidential === true ? withoutValues(complaint.message) : complaint.message;
   if (field !== undefined && desired.locate !== undefined) return { ...desired.locate(structuralPathOf(field)), field, message };
   const line = field === undefined ? desired.line : locateField(await objects.blob(desired.blob), desired.place, structuralPathOf(field));
   return { file: desired.file, line, message, ...(field === undefined ? {} : { field }) };

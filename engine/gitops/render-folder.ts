@@ -1,5 +1,6 @@
 import { BoundedCache } from "./bounded-cache.ts";
 import { checkManifest } from "./check-manifest.ts";
+import { withoutValues } from "./explain-error.ts";
 import type { FileTransform } from "./file-transform.ts";
 import { buildKustomization, type BuildOptions } from "./kustomize/build.ts";
 import { buildChart, type ChartFolder } from "./kustomize/chart-folder.ts";
@@ -111,7 +112,7 @@ export class FolderRenderer {
     // A generated ConfigMap may hold any file that was read.
     const isConfidential = documents.some((document) => confidential.has(document.file)) || (confidential.size > 0 && resource.kind === "ConfigMap");
     if (check.is === "object") objects.push({ object: check.object, resource: check.resource, file: place.file, line: place.line, place: { document: 0, prefix: [] }, locate: (steps) => locateField(origin, steps), isConfidential });
-    else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message })));
+    else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message: isConfidential ? withoutValues(message) : message })));
     else problems.push({ ...place, message: check.what });
   }
 

@@ -9,6 +9,8 @@ import { parseDocuments, resourcesOf } from "./yaml-documents.ts";
 export interface ChartRequest {
   readonly folder: string;
   readonly releaseName: string;
+  /** A template for the release's name, in place of it. */
+  readonly nameTemplate?: string;
   readonly namespace: string;
   readonly values: readonly ChartValues[];
   readonly includeCrds: boolean;
@@ -55,7 +57,8 @@ async function chartRequest(build: KustomizationBuild, target: Target, chart: He
   }
   return {
     folder, values,
-    releaseName: chart.releaseName ?? chart.nameTemplate ?? chart.name ?? "release",
+    releaseName: chart.releaseName ?? chart.name ?? "release",
+    ...(chart.nameTemplate === undefined ? {} : { nameTemplate: chart.nameTemplate }),
     namespace: chart.namespace ?? "default",
     includeCrds: chart.includeCRDs ?? false,
     skipHooks: chart.skipHooks ?? false,

@@ -55,6 +55,7 @@ export function findFields(root: JsonMap, path: readonly string[], create: NewFi
   const found: FoundField[] = [];
   const walk = (field: FoundField | undefined, value: unknown, depth: number, steps: Steps): void => {
     const part = path[depth];
+    if (part === "__proto__") throw new BuildFault("no field is called __proto__");
     if (part === undefined) {
       if (field !== undefined) found.push(field);
       return;

@@ -67,15 +67,16 @@ export function updateField(resource: Resource, spec: FieldSpec, missing: Missin
     const part = parts[depth] ?? "";
     const isList = part.endsWith("[]");
     const name = isList ? part.slice(0, -2) : part;
-    if (name === "") throw new BuildFault(`${spec.path}: a part of the path is empty`);
+    if (name === "" || name === "__proto__") throw new BuildFault(`${spec.path}: ${name === "" ? "a part of the path is empty" : "no field is called so"}`);
     const mayCreate = spec.create && missing !== undefined && !isList;
     const isLast = depth === parts.length - 1;
     if (!Object.hasOwn(map, name) && !mayCreate) return;
-    if (map[name] === undefined || map[name] === null) {
-      if (mayCreate) map[name] = isLast && missing === "text" ? "" : {};
-      else if (isList) map[name] = [];
+    let value = Object.hasOwn(map, name) ? map[name] : undefined;
+    if (value === undefined || value === null) {
+      if (mayCreate) value = isLast && missing === "text" ? "" : {};
+      else if (isList) value = [];
     }
-    map[name] = walk(map[name], depth + 1, [...steps, name]);
+    map[name] = walk(value, depth + 1, [...steps, name]);
   };
   walk(resource.value, 0, []);
   return changed;

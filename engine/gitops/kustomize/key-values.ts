@@ -14,7 +14,7 @@ export type KeyValue = readonly [key: string, value: Buffer];
 /** `key=value`, with one pair of quotes around the value taken off. */
 export function parseLiteral(source: string): KeyValue {
   const equals = source.indexOf("=");
-  if (equals <= 0) throw new BuildFault(`literal ${source} is not of the form key=value`);
+  if (equals <= 0) throw new BuildFault("a literal is not of the form key=value");
   const value = source.slice(equals + 1);
   const quote = value.charAt(0);
   const isQuoted = value.length >= 2 && (quote === '"' || quote === "'") && value.endsWith(quote);

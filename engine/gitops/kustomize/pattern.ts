@@ -6,7 +6,7 @@ export class Pattern {
   readonly #expression: RE2JS | undefined;
 
   constructor(source: string | undefined) {
-    this.#expression = source === undefined || source === "" ? undefined : compile(`^(?:${source})$`);
+    this.#expression = source === undefined || source === "" ? undefined : compile(`^(?:${source})$`, source);
   }
 
   /** Whether the whole text fits. */
@@ -21,10 +21,10 @@ export function compilePattern(source: string): (text: string) => boolean {
   return (text) => expression.test(text);
 }
 
-function compile(source: string): RE2JS {
+function compile(source: string, shown = source): RE2JS {
   try {
     return RE2JS.compile(source);
   } catch (error) {
-    throw new BuildFault(`${source} is no pattern: ${error instanceof Error ? error.message : String(error)}`);
+    throw new BuildFault(`${shown} is no pattern: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

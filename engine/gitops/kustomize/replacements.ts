@@ -159,6 +159,6 @@ function setField(field: FoundField, value: unknown, { delimiter, index = 0 }: F
 
 function sameType(current: unknown, text: string): unknown {
   const value = scalarOfText(text);
-  if (typeof value !== typeof current) throw new BuildFault(`${JSON.stringify(text)} cannot take the place of ${String(current)}, for the field holds a ${typeof current}`);
+  if (typeof value !== typeof current) throw new BuildFault(`the field holds a ${typeof current}, and what is copied into it is none`);
   return value;
 }

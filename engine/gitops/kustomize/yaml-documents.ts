@@ -53,7 +53,7 @@ function checked(document: SourceDocument, value: JsonMap): JsonMap {
   const metadata = value["metadata"];
   if (!kind.endsWith("List") && (!isMap(metadata) || textOf(metadata["name"]) === "")) fail({ file: document.file, line: document.lineOf(["metadata"]) }, `${kind} has no metadata.name`);
   const empty = emptyItem(value);
-  if (empty !== undefined) fail({ file: document.file, line: document.lineOf(empty) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
+  if (empty !== undefined) fail({ file: document.file, line: document.lineOf(empty.slice(0, -1)) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
   return structuredClone(value);
 }
 
