@@ -19,6 +19,7 @@ import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resou
 import type { AgentConfig } from "./config.ts";
 import { containerdPaths, startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
 import { writeCniConfig } from "./network/cni.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
@@ -57,6 +58,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const containerd = config.containerRuntimeEndpoint === undefined ? await startContainerd(dataDir, clock, logger, signal) : undefined;
   const socket = containerd?.socket ?? config.containerRuntimeEndpoint ?? "";
   const runtime = openCriRuntime(socket);
+  const streaming = openStreamingRuntime(socket);
   const built = containerd === undefined ? [] : await ensureLocalImages(runtime, socket);
   if (built.length > 0) logger.info("built local images", { images: built });
 
@@ -99,13 +101,14 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
-    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, pods: () => manager.pods(), clock, logger }),
+    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, pods: () => manager.pods(), clock, logger }),
   ];
   try {
     await runServices(all, signal);
   } finally {
     await events.flush();
     runtime.close();
+    streaming.close();
     await containerd?.stop();
   }
 

@@ -1,5 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { Http2SecureServer } from "node:http2";
+import type { IncomingMessage } from "node:http";
+import type { Duplex, Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import Fastify, { type FastifyReply, type FastifyRequest, type RouteGenericInterface } from "fastify";
 import { StatusError } from "../apimachinery/status-error.ts";
@@ -11,10 +13,13 @@ import type { ApiServer } from "./api-server.ts";
 import { credentialsOf, type RawRequest } from "./http/peer.ts";
 import { writeAnswer, type RawResponse } from "./http/response.ts";
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
+import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts";
+import { takeProtocolToken } from "./http/protocol-token.ts";
 import { KindSchemas } from "./kind-schemas.ts";
 import type { CertificateSigner } from "./node-join.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { Paths } from "./paths.ts";
+import { proxiedPath } from "./proxy/proxy-target.ts";
 
 export interface HttpListenerOptions {
   readonly server: ApiServer;
@@ -46,6 +51,7 @@ type SecureReply = FastifyReply<RouteGenericInterface, Http2SecureServer>;
 /** Upstream's bound for a request's body. */
 const BODY_BYTES_MAX = 3 * 1024 * 1024;
 const STREAMS_MAX = 1000;
+const PROXY_PATHS = ["/api/v1/namespaces/:namespace/pods/:name/proxy", "/api/v1/namespaces/:namespace/services/:name/proxy", "/api/v1/nodes/:name/proxy"];
 const RENEW_CHECK_MS = 6 * 3_600_000;
 /** How long requests may go on after a close. */
 const CLOSE_GRACE_MS = 1_000;
@@ -65,12 +71,26 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const connections = new Connections(app.server);
   const active = new Set<Promise<void>>();
   app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply).catch(() => reply.raw.destroy()));
-  app.all("/*", (request, reply) => {
-    reply.hijack();
+  const track = (path: string, answering: Promise<void>) => {
     // A client that goes away while it is answered makes writing fail; there is nobody left to tell.
-    const work = respond(options, parts, request, reply, closing.signal).catch((error: unknown) => logger.debug("an answer could not be written", { path: request.url, error }));
+    const work = answering.catch((error: unknown) => logger.debug("an answer could not be written", { path, error }));
     active.add(work);
     void work.finally(() => active.delete(work));
+  };
+  const handle = (request: SecureRequest, reply: SecureReply) => {
+    reply.hijack();
+    track(request.url, respond(options, parts, request, reply, closing.signal));
+  };
+  app.all("/*", handle);
+  await app.register(async (scope) => {
+    // What is passed on to pods, services and nodes is neither read nor bounded here.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    for (const path of PROXY_PATHS) for (const tail of ["", "/*"]) (scope as unknown as typeof app).all(`${path}${tail}`, handle); // the same server: only its parsers differ
+  });
+  app.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    track(request.url ?? "", respondUpgrade(options, parts, request, { socket, head }, closing.signal));
   });
   await app.listen({ host, port: options.port }).catch((error: unknown) => {
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
@@ -122,9 +142,27 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
     const caller = await options.server.parts.authenticator.authenticate({ ...credentialsOf(request.raw as unknown as RawRequest, headers), path: url.pathname }); // read as declared there
     const user = await impersonate(caller, headers, options.server.parts.authorizer);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
+    if (proxiedPath(request.raw.url ?? "") !== undefined) {
+      const stream = request.body === undefined || request.body === null ? {} : { body: request.body as Readable }; // what the parser of those paths left it as
+      return await serveProxy(parts, { method, url: request.raw.url ?? "", headers, user, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
+    }
     await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]) }, raw, auditId);
   } catch (error) {
     await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+  }
+}
+
+/** WebSockets and SPDY, both over HTTP/1.1. Never rejects. */
+async function respondUpgrade(options: HttpListenerOptions, parts: ServeParts, raw: IncomingMessage, caller: { readonly socket: Duplex; readonly head: Buffer }, closing: AbortSignal): Promise<void> {
+  const headers = takeProtocolToken(raw.headers);
+  const url = raw.url ?? "/";
+  try {
+    const { authenticator, authorizer, random } = options.server.parts;
+    const proven = await authenticator.authenticate({ ...credentialsOf(raw, headers), path: new URL(url, "https://unused").pathname });
+    const user = await impersonate(proven, headers, authorizer);
+    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user }, caller, { auditId: random.uuid(), signal: closing });
+  } catch (error) {
+    refuseUpgrade(parts, { url, headers }, caller.socket, error);
   }
 }
 

@@ -2,6 +2,7 @@ import { request, type RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { StatusError, type StatusReason } from "../apimachinery/status-error.ts";
 import type { KeyPair } from "../auth/certificates.ts";
+import type { ServerIdentity } from "./proxy/forward.ts";
 
 /** One thing to be read from a node's agent. */
 export interface NodeTarget {
@@ -18,6 +19,8 @@ export interface NodeTarget {
 export interface NodeTransport {
   /** The agent's answer as it comes. Rejects with a StatusError when there is none, or when it is a failure. */
   open(target: NodeTarget, signal: AbortSignal): Promise<IncomingMessage>;
+  /** What the server shows of itself to agents. */
+  identity(): Promise<ServerIdentity>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,11 +29,15 @@ const MESSAGE_BYTES_MAX = 16 * 1024;
 
 /** Over HTTPS with the server's client certificate; agents must show one of the same authority for their address. */
 export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>): NodeTransport {
+  const identity = async (): Promise<ServerIdentity> => {
+    const { certificate, key } = await credentials();
+    return { ca, cert: certificate, key };
+  };
   return {
+    identity,
     async open(target, signal) {
-      const { certificate, key } = await credentials();
       const { host, port, path } = target;
-      const response = await connect({ host, port, path, method: "GET", ca, cert: certificate, key, signal, timeout: CONNECT_TIMEOUT_MS }, target);
+      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS }, target);
       if ((response.statusCode ?? 500) < 300) return response;
       throw await failureOf(response, target);
     },

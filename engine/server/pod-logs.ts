@@ -9,7 +9,7 @@ import type { NodeTarget } from "./node-proxy.ts";
 const AGENT_PORT_DEFAULT = 10_250;
 const NUMBERS = ["sinceSeconds", "tailLines", "limitBytes"] as const;
 /** What the agent is told; everything else in the query is for us. */
-const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes"];
+const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
 
 /** Where a pod's log is read, on its node. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
 export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget> {
@@ -48,7 +48,8 @@ export function chooseContainer(pod: Pod, asked: string): string {
   throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${containers.join(" ")}]${others}`);
 }
 
-function agentAddress(node: Node): { readonly host: string; readonly port: number } {
+/** Where the node says that its agent listens. Throws 400 when it does not say. */
+export function agentAddress(node: Node): { readonly host: string; readonly port: number } {
   const address = node.status?.addresses?.find((candidate) => candidate.type === "InternalIP")?.address;
   if (address === undefined) throw badRequest(`node ${node.metadata.name ?? ""} has no InternalIP address`);
   return { host: address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || AGENT_PORT_DEFAULT };

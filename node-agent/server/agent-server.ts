@@ -1,5 +1,6 @@
 import { createServer, type ServerOptions } from "node:https";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
@@ -8,6 +9,9 @@ import { service, type Service } from "../../engine/lib/service.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { latestOf } from "../pods/compute-pod-actions.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { StreamingRuntime } from "../cri/streaming-runtime.ts";
+import { connectStream } from "../streaming/stream-endpoint.ts";
+import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
 export interface AgentServerOptions {
@@ -18,6 +22,7 @@ export interface AgentServerOptions {
   readonly key: string;
   readonly clientCa: string;
   readonly runtime: Runtime;
+  readonly streaming: StreamingRuntime;
   readonly pods: () => readonly Pod[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,14 +42,36 @@ export function createAgentServer(options: AgentServerOptions): Service {
         response.end();
       });
     });
+    const streams = new Set<Duplex>();
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      streams.add(socket);
+      socket.once("close", () => streams.delete(socket));
+      socket.on("error", () => socket.destroy());
+      upgrade(options, { request, socket, head }).catch((error: unknown) => {
+        if (!(error instanceof StreamRefusal)) options.logger.warn("agent stream failed", { path: request.url, error: describeError(error) });
+        refuse(socket, error instanceof StreamRefusal ? error.code : 500, describeError(error));
+      });
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new Error(`listen on ${options.address}:${options.port} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);
     });
     await aborted(signal);
     server.closeAllConnections();
+    for (const socket of streams) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
+}
+
+/** exec, attach and port-forward. Rejects while nothing has been answered. */
+async function upgrade(options: AgentServerOptions, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
+  if (!isAllowed(client.socket as TLSSocket)) throw new StreamRefusal(403, "only the API server may ask this"); // the server speaks TLS only
+  const target = await planStreamTarget(options, new URL(client.request.url ?? "/", "https://agent"));
+  await connectStream(options.streaming, target, client);
+}
+
+function refuse(socket: Duplex, code: number, text: string): void {
+  socket.end(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
 }
 
 async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {

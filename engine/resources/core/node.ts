@@ -25,7 +25,7 @@ export const nodeResource = defineResource<Node>({
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status" }, { name: "proxy", kind: "NodeProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
   columns: [
     nameColumn,
     { name: "Status", type: "string", description: "Whether it is ready, and whether pods may be placed on it.", cell: nodeStatus },

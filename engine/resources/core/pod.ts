@@ -42,6 +42,10 @@ export const podResource = defineResource<Pod>({
     { name: "binding", kind: "Binding", group: "", version: "v1", verbs: ["create"] },
     { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
     { name: "log", kind: "Pod", group: "", version: "v1", verbs: ["get"] },
+    { name: "exec", kind: "PodExecOptions", group: "", version: "v1", verbs: ["create", "get"] },
+    { name: "attach", kind: "PodAttachOptions", group: "", version: "v1", verbs: ["create", "get"] },
+    { name: "portforward", kind: "PodPortForwardOptions", group: "", version: "v1", verbs: ["create", "get"] },
+    { name: "proxy", kind: "PodProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] },
   ],
   columns: [
     nameColumn,

@@ -23,7 +23,7 @@ export const serviceResource = defineResource<Service>({
     validate: validateService,
     validateUpdate: validateServiceUpdate,
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status" }, { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
   columns: [
     nameColumn,
     { name: "Type", type: "string", description: "How it is reached.", cell: (service) => service.spec?.type ?? "" },

@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { Writable } from "node:stream";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
-import { internalError, StatusError } from "../../apimachinery/status-error.ts";
+import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
 import { requireAllowed, type AuthorizationAttributes } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
@@ -10,6 +10,7 @@ import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
 import type { NodeTransport } from "../node-proxy.ts";
 import type { Paths } from "../paths.ts";
 import { planLogs } from "../pod-logs.ts";
+import { isPodStream } from "../proxy/plan-connect.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
@@ -68,6 +69,10 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
+  if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
+    await authorize(server, attributesOf(http, info));
+    throw badRequest("Upgrade request required");
+  }
   if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
     await authorize(server, attributesOf(http, info));
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
@@ -116,7 +121,8 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
   return undefined;
 }
 
-function attributesOf(http: HttpRequest, info: ResourceInfo): AuthorizationAttributes {
+/** What a request of a resource asks leave for. */
+export function attributesOf(http: Pick<HttpRequest, "user" | "method" | "query">, info: ResourceInfo): AuthorizationAttributes {
   const { group, resource, subresource, namespace, name } = info;
   return { is: "resource", user: http.user, verb: verbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
 }

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
+import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { requireAllowed } from "../../auth/authorize.ts";
+import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
+import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
+import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
+import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
+import { parseRequestPath } from "./request-info.ts";
+import type { RawResponse } from "./response.ts";
+import { attributesOf, failureAnswer, type ServeParts } from "./serve.ts";
+
+/** A request of an authenticated user that is passed on to where its address says. */
+export interface StreamRequest {
+  readonly method: string;
+  /** As it came, with its query. */
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly user: UserInfo;
+}
+
+type Transport = Pick<ForwardOptions, "auditId" | "signal">;
+
+/** Answers a request of `pods/proxy`, `services/proxy` or `nodes/proxy`, by any method. Rejects with what cannot be passed on. */
+export async function serveProxy(parts: ServeParts, request: StreamRequest & { readonly body?: Readable }, raw: RawResponse, transport: Transport): Promise<void> {
+  const { target, prefix } = await planStream(parts, request, "request");
+  const proxied = proxiedPath(request.url);
+  if (proxied?.path === "" && (request.method === "GET" || request.method === "HEAD")) {
+    // Pages at the root link to their neighbours, which works only below a slash.
+    raw.writeHead(301, { location: `${proxied.prefix}/${proxied.query}`, "audit-id": transport.auditId });
+    return void raw.end();
+  }
+  await forwardRequest(target, request, raw, { ...transport, prefix, identity: parts.nodes?.identity });
+}
+
+/** Answers a request to switch protocols: exec, attach, port-forward and proxies. Never rejects. */
+export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
+  try {
+    const { target, prefix } = await planStream(parts, request, "upgrade");
+    await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
+  } catch (error) {
+    refuseUpgrade(parts, request, caller.socket, error);
+  }
+}
+
+/** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
+export function refuseUpgrade(parts: ServeParts, { url, headers }: Pick<StreamRequest, "url" | "headers">, socket: Duplex, error: unknown): void {
+  const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error);
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
+}
+
+async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade"): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
+  const { pathname, searchParams: query } = new URL(request.url, "https://unused");
+  const info = parseRequestPath(pathname);
+  if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
+  const { namespace, name, resource, subresource } = info;
+  const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
+  await requireAllowed(server.parts.authorizer, attributes);
+  const proxied = proxiedPath(request.url);
+  if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
+    return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };
+  }
+  if (form === "upgrade" && resource === "pods" && isPodStream(subresource)) {
+    // A WebSocket begins with a GET, but what it does in the pod is no reading: upstream wants the right to create as well.
+    if (attributes.verb === "get") await requireAllowed(server.parts.authorizer, { ...attributes, verb: "create" });
+    return { target: await planConnect(server.parts, { namespace, name, stream: subresource }, query), prefix: "" };
+  }
+  throw badRequest("this address cannot be upgraded");
+}

@@ -1,0 +1,126 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import https from "node:https";
+import type { Duplex, Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { StatusError } from "../../apimachinery/status-error.ts";
+import type { RawResponse } from "../http/response.ts";
+import type { ProxyTarget } from "./proxy-target.ts";
+
+/** The server's own certificate towards agents, and the authority of theirs. PEM. */
+export interface ServerIdentity {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Forwarded {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body?: Readable;
+}
+
+/** How the other end's answer is shown. */
+export interface ForwardOptions {
+  readonly identity: (() => Promise<ServerIdentity>) | undefined;
+  /** The proxy's own path, put before the paths that the other end redirects to. */
+  readonly prefix: string;
+  readonly auditId: string;
+  readonly signal: AbortSignal;
+}
+
+const CONNECT_TIMEOUT_MS = 30_000;
+/** Of one connection only (RFC 9110, 7.6.1), or meant for this server alone: what the caller proved itself with stays here. */
+const OWN_HEADERS = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|authorization|impersonate-.*|x-remote-.*|:.*)$/i;
+
+/** Passes a request on and its answer back, both as they flow. Rejects with a 503 while nothing has been answered. */
+export async function forwardRequest(target: ProxyTarget, request: Forwarded, raw: RawResponse, options: ForwardOptions): Promise<void> {
+  const outgoing = await connect(target, request.method, { ...passedOn(request.headers), host: hostHeader(target) }, options.identity, options.signal);
+  const answered = answerOf(outgoing, target);
+  const sending = request.body === undefined ? void outgoing.end() : pipeline(request.body, outgoing);
+  // A body that broke off shows as a failed answer too.
+  await Promise.race([sending?.then(() => answered), answered]).catch(() => {});
+  const answer = await answered;
+  if (answer.is === "upgrade") throw new StatusError("InternalError", `${target.description} switched protocols without being asked`);
+  const { response } = answer;
+  raw.writeHead(response.statusCode ?? 502, { ...(passedOn(response.headers) as Record<string, string | string[]>), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
+  raw.flushHeaders?.();
+  await pipeline(response, raw as unknown as Writable).catch(() => raw.destroy()); // node's responses are writable streams; one side went away
+}
+
+/**
+ * Passes on a request to switch protocols (WebSocket, SPDY), then copies bytes both ways until either side ends, whatever they mean.
+ * A refusal is shown to the caller as it came. Rejects with a 503 while nothing has been answered.
+ */
+export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, caller: { readonly socket: Duplex; readonly head: Buffer }, options: ForwardOptions): Promise<void> {
+  const { socket, head } = caller;
+  const headers = { ...passedOn(request.headers), host: hostHeader(target), connection: "Upgrade", upgrade: request.headers.upgrade };
+  const outgoing = await connect(target, request.method, headers, options.identity, options.signal);
+  outgoing.end();
+  const answer = await answerOf(outgoing, target);
+  socket.write(headText(answer.response, answer.is === "upgrade" ? {} : { connection: "close" }));
+  if (answer.is === "response") return pipeline(answer.response, socket).catch(() => void socket.destroy());
+  if (answer.head.length > 0) socket.write(answer.head);
+  if (head.length > 0) answer.socket.write(head);
+  await copyBoth(socket, answer.socket);
+}
+
+/** Copies both ways with backpressure: each side is read only as fast as the other takes it. Resolves when both have ended, however. */
+export async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+  const stop = (): void => {
+    left.destroy();
+    right.destroy();
+  };
+  // An end that was said is passed on and the other way goes on; a connection that broke takes the other with it.
+  await Promise.all([pipeline(left, right, { end: true }), pipeline(right, left, { end: true })].map((way) => way.catch(stop)));
+  stop();
+}
+
+type Answered = { readonly is: "response"; readonly response: IncomingMessage } | { readonly is: "upgrade"; readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer };
+
+async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<http.ClientRequest> {
+  if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
+  const tls = target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
+  const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, agent: false as const, timeout: CONNECT_TIMEOUT_MS };
+  return target.scheme === "https" ? https.request({ ...common, ...tls }) : http.request(common);
+}
+
+function answerOf(outgoing: http.ClientRequest, target: ProxyTarget): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `error trying to reach ${target.description} at ${target.host}:${target.port}: ${why}`));
+    const onTimeout = (): void => void outgoing.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} seconds`));
+    // Only connecting is bounded: how long an answer takes is the other end's matter.
+    outgoing.on("timeout", onTimeout);
+    outgoing.on("socket", (socket) => socket.once(target.scheme === "https" ? "secureConnect" : "connect", () => outgoing.off("timeout", onTimeout).setTimeout(0)));
+    outgoing.on("response", (response) => resolve({ is: "response", response }));
+    outgoing.on("upgrade", (response, socket, head) => resolve({ is: "upgrade", response, socket, head }));
+    outgoing.on("error", (error) => fail(error.message));
+  });
+}
+
+function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OWN_HEADERS.test(name)));
+}
+
+function hostHeader({ host, port }: ProxyTarget): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** A redirect within the other end stays within the proxy. */
+function relocated(response: IncomingMessage, target: ProxyTarget, prefix: string): { location?: string } {
+  const { location } = response.headers;
+  if (location === undefined) return {};
+  const own = `${target.scheme}://${hostHeader(target)}`;
+  const url = new URL(location, `${own}${target.path}`);
+  return url.origin === new URL(own).origin ? { location: `${prefix}${url.pathname}${url.search}${url.hash}` } : {};
+}
+
+/** A response's first line and headers as text, exactly as they came where nothing is added. */
+function headText(response: IncomingMessage, changed: Readonly<Record<string, string>>): string {
+  const lines = [`HTTP/1.1 ${response.statusCode ?? 502} ${response.statusMessage ?? ""}`];
+  for (let index = 0; index < response.rawHeaders.length; index += 2) {
+    const name = response.rawHeaders[index] ?? "";
+    const isReplaced = name.toLowerCase() in changed || (Object.keys(changed).length > 0 && name.toLowerCase() === "transfer-encoding");
+    if (!isReplaced) lines.push(`${name}: ${response.rawHeaders[index + 1] ?? ""}`);
+  }
+  return `${[...lines, ...Object.entries(changed).map(([name, value]) => `${name}: ${value}`)].join("\r\n")}\r\n\r\n`;
+}

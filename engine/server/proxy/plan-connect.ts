@@ -1,0 +1,50 @@
+import { badRequest, notFound } from "../../apimachinery/status-error.ts";
+import { nodeResource } from "../../resources/core/node.ts";
+import { podResource } from "../../resources/core/pod.ts";
+import type { ServerParts } from "../exchange.ts";
+import { agentAddress, chooseContainer } from "../pod-logs.ts";
+import type { ProxyTarget } from "./proxy-target.ts";
+
+export type PodStream = "exec" | "attach" | "portforward";
+
+export function isPodStream(subresource: string | undefined): subresource is PodStream {
+  return subresource === "exec" || subresource === "attach" || subresource === "portforward";
+}
+
+/** Where a pod's streams are opened, on its node. Throws 400 for what cannot be asked, 404 for what is not there. */
+export async function planConnect(parts: ServerParts, { namespace, name, stream }: { readonly namespace: string; readonly name: string; readonly stream: PodStream }, query: URLSearchParams): Promise<ProxyTarget> {
+  const found = await parts.store.get(podResource, namespace, name);
+  if (found === undefined) throw notFound(podResource, name);
+  const place = [namespace, name, ...(stream === "portforward" ? [] : [chooseContainer(found.object, query.get("container") ?? "")])];
+  const search = stream === "portforward" ? portQuery(query) : commandQuery(stream, query);
+  const nodeName = found.object.spec.nodeName ?? "";
+  if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned`);
+  const node = await parts.store.get(nodeResource, "", nodeName);
+  if (node === undefined) throw notFound(nodeResource, nodeName);
+  const endpoint = { exec: "exec", attach: "attach", portforward: "portForward" }[stream];
+  const path = `/${endpoint}/${place.map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;
+  return { description: `node ${nodeName}`, scheme: "https", ...agentAddress(node.object), path, isAgent: true };
+}
+
+/** The agent's names for the options, which are the ones of upstream's. */
+function commandQuery(stream: "exec" | "attach", query: URLSearchParams): string {
+  const asked = new URLSearchParams();
+  for (const [ours, theirs] of [["stdin", "input"], ["stdout", "output"], ["stderr", "error"], ["tty", "tty"]] as const) if (isTrue(query.get(ours))) asked.set(theirs, "1");
+  if (!["input", "output", "error"].some((name) => asked.has(name))) throw badRequest("you must specify at least 1 of stdin, stdout, stderr");
+  if (stream === "exec") {
+    const command = query.getAll("command");
+    if (command.length === 0) throw badRequest("you must specify a command");
+    for (const word of command) asked.append("command", word);
+  }
+  return asked.toString();
+}
+
+function portQuery(query: URLSearchParams): string {
+  const ports = query.getAll("ports").flatMap((text) => text.split(","));
+  for (const port of ports) if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) throw badRequest(`invalid port ${JSON.stringify(port)}: it is a number from 1 to 65535`);
+  return new URLSearchParams(ports.map((port): [string, string] => ["port", port])).toString();
+}
+
+function isTrue(text: string | null): boolean {
+  return text !== null && text !== "false" && text !== "0";
+}

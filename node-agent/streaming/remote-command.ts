@@ -1,0 +1,99 @@
+import type { WebSocket } from "ws";
+import type { StreamOptions } from "../cri/streaming-runtime.ts";
+import { SpdyClient } from "./spdy-client.ts";
+import type { Duplex } from "node:stream";
+
+/** The channels of `v5.channel.k8s.io`: the first byte of every message. */
+export const Channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+export const V5_PROTOCOL = "v5.channel.k8s.io";
+/** What the runtime is spoken to in; v5 differs only in what happens on a WebSocket. */
+export const RUNTIME_PROTOCOL = "v4.channel.k8s.io";
+/** The runtime is not read from while this much waits to be taken by the WebSocket. */
+const WAITING_BYTES_MAX = 256 * 1024;
+const NORMAL_CLOSURE = 1000;
+
+/**
+ * Connects a WebSocket that speaks `v5.channel.k8s.io` with the runtime's SPDY streams of one process, until the process has ended or either
+ * side is gone. Unlike v4 it can say that stdin has ended while output goes on. Never rejects.
+ */
+export async function bridgeRemoteCommand(websocket: WebSocket, runtime: { readonly connection: Duplex; readonly head: Buffer }, options: StreamOptions): Promise<void> {
+  const channels = new Map<number, number>(); // stream → channel
+  const streams = new Map<number, number>(); // channel → stream
+  let hasStatus = false;
+  let finish: () => void = () => {};
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  const send = (channel: number, bytes: Buffer): void => {
+    if (websocket.readyState !== websocket.OPEN) return;
+    websocket.send(Buffer.concat([Buffer.from([channel]), bytes]), () => {
+      if (websocket.bufferedAmount < WAITING_BYTES_MAX) client.resume();
+    });
+    if (websocket.bufferedAmount >= WAITING_BYTES_MAX) client.pause();
+  };
+  const client = new SpdyClient(runtime.connection, runtime.head, {
+    onData(streamId, bytes) {
+      const channel = channels.get(streamId);
+      if (channel === undefined) return;
+      if (channel === Channel.error) hasStatus = true;
+      send(channel, bytes);
+    },
+    onStreamEnd(streamId) {
+      const channel = channels.get(streamId);
+      channels.delete(streamId);
+      // stdin and resize end when the process does; only what the runtime writes counts.
+      const isOpen = [...channels.values()].some((open) => open === Channel.stdout || open === Channel.stderr || open === Channel.error);
+      if (channel !== undefined && !isOpen) finish();
+    },
+    onEnd: () => finish(),
+  });
+  websocket.on("message", (message: Buffer) => void take(message));
+  websocket.on("close", () => finish());
+  websocket.on("error", () => finish());
+  websocket.pause(); // nothing can be taken before the streams are open
+  try {
+    for (const [channel, type] of wantedStreams(options)) {
+      const streamId = await client.open({ streamtype: type });
+      channels.set(streamId, channel);
+      streams.set(channel, streamId);
+    }
+    // Clients take the first message as the sign that all is connected.
+    send(options.stdout ? Channel.stdout : options.stderr ? Channel.stderr : Channel.error, Buffer.alloc(0));
+    websocket.resume();
+    await finished;
+    if (!hasStatus) send(Channel.error, failure("the runtime ended the connection without saying how the process ended"));
+  } catch (error) {
+    send(Channel.error, failure(error instanceof Error ? error.message : String(error)));
+  } finally {
+    websocket.resume();
+    websocket.close(NORMAL_CLOSURE);
+    client.destroy();
+  }
+
+  async function take(message: Buffer): Promise<void> {
+    const channel = message[0];
+    if (channel === Channel.close) {
+      const ended = streams.get(message[1] ?? -1);
+      if (message[1] === Channel.stdin && ended !== undefined) client.write(ended, Buffer.alloc(0), true);
+      return;
+    }
+    const streamId = channel === Channel.stdin || channel === Channel.resize ? streams.get(channel) : undefined;
+    if (streamId === undefined || message.length < 2 || client.write(streamId, message.subarray(1))) return;
+    websocket.pause();
+    await client.drained();
+    websocket.resume();
+  }
+}
+
+/** In the order in which upstream opens them: the runtime waits for all of them before it begins. */
+function wantedStreams({ stdin, stdout, stderr, tty }: StreamOptions): readonly (readonly [number, string])[] {
+  return [
+    [Channel.error, "error"] as const,
+    ...(stdin ? [[Channel.stdin, "stdin"] as const] : []),
+    ...(stdout ? [[Channel.stdout, "stdout"] as const] : []),
+    ...(stderr && !tty ? [[Channel.stderr, "stderr"] as const] : []),
+    ...(tty ? [[Channel.resize, "resize"] as const] : []),
+  ];
+}
+
+function failure(message: string): Buffer {
+  return Buffer.from(JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "InternalError", message, code: 500 }));
+}

@@ -1,0 +1,118 @@
+import http, { type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createWebSocketStream, WebSocketServer, type WebSocket } from "ws";
+import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
+import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
+
+/** SPDY frames in the messages of a WebSocket, which is how current clients forward ports through proxies that know no SPDY. */
+const TUNNEL_PROTOCOL = "SPDY/3.1+portforward.k8s.io";
+const PORT_FORWARD_PROTOCOL = "portforward.k8s.io";
+/** Upstream's: a connection on which nothing happens is given up. */
+const IDLE_MS = 4 * 3_600_000;
+const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** What a request asks to be connected with. */
+export type StreamTarget =
+  | { readonly do: "exec"; readonly containerId: string; readonly command: readonly string[]; readonly options: StreamOptions }
+  | { readonly do: "attach"; readonly containerId: string; readonly options: StreamOptions }
+  | { readonly do: "portForward"; readonly sandboxId: string; readonly ports: readonly number[] };
+
+/** The connection that a client wants to be switched. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+const websockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false) });
+/** `/` is no character of a protocol's name by the standard, but upstream's has one: it is answered by hand. */
+const tunnels = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
+tunnels.on("headers", (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`));
+
+/**
+ * Connects a client with a stream of the runtime. SPDY and the older WebSocket protocols are the runtime's own and copied byte by byte;
+ * what it does not know is spoken here. Rejects while nothing has been answered.
+ */
+export async function connectStream(runtime: StreamingRuntime, target: StreamTarget, client: UpgradeRequest): Promise<void> {
+  const { request, socket } = client;
+  (socket as Partial<import("node:net").Socket>).setTimeout?.(IDLE_MS, () => socket.destroy());
+  const url = await addressOf(runtime, target);
+  const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
+  if (target.do !== "portForward" && offered.includes(V5_PROTOCOL)) {
+    const spdy = await openSpdy(url, RUNTIME_PROTOCOL);
+    return bridgeRemoteCommand(await accept(websockets, client), spdy, target.options);
+  }
+  if (target.do === "portForward" && offered.includes(TUNNEL_PROTOCOL)) {
+    const spdy = await openSpdy(url, PORT_FORWARD_PROTOCOL);
+    delete request.headers["sec-websocket-protocol"];
+    const tunnel = createWebSocketStream(await accept(tunnels, client));
+    if (spdy.head.length > 0) tunnel.write(spdy.head);
+    return copyBoth(tunnel, spdy.connection);
+  }
+  return passOn(url, client);
+}
+
+function addressOf(runtime: StreamingRuntime, target: StreamTarget): Promise<URL> {
+  switch (target.do) {
+    case "exec":
+      return runtime.exec(target.containerId, target.command, target.options);
+    case "attach":
+      return runtime.attach(target.containerId, target.options);
+    case "portForward":
+      return runtime.portForward(target.sandboxId, target.ports);
+  }
+}
+
+function accept(server: WebSocketServer, { request, socket, head }: UpgradeRequest): Promise<WebSocket> {
+  return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+}
+
+async function openSpdy(url: URL, protocol: string): Promise<{ readonly connection: Duplex; readonly head: Buffer }> {
+  const answer = await upgrade(url, "POST", { connection: "Upgrade", upgrade: "SPDY/3.1", "x-stream-protocol-version": protocol, "content-length": "0" });
+  if (answer.socket !== undefined) return { connection: answer.socket, head: answer.head };
+  throw new Error(`the runtime refused to open a stream (${answer.response.statusCode ?? 0}): ${(await textOf(answer.response)).trim()}`);
+}
+
+/** The runtime gets the request as it came, and the client its answer: from then on bytes are copied. */
+async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Promise<void> {
+  const { authorization: _, host: __, ...headers } = request.headers;
+  const answer = await upgrade(url, request.method ?? "GET", headers);
+  const lines = [`HTTP/1.1 ${answer.response.statusCode ?? 502} ${answer.response.statusMessage ?? ""}`];
+  for (let index = 0; index < answer.response.rawHeaders.length; index += 2) lines.push(`${answer.response.rawHeaders[index] ?? ""}: ${answer.response.rawHeaders[index + 1] ?? ""}`);
+  if (answer.socket === undefined) {
+    const text = await textOf(answer.response);
+    return void socket.end(`${lines[0] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  }
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  if (answer.head.length > 0) socket.write(answer.head);
+  if (head.length > 0) answer.socket.write(head);
+  return copyBoth(socket, answer.socket);
+}
+
+type Upgraded = { readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer } | { readonly response: IncomingMessage; readonly socket: undefined };
+
+function upgrade(url: URL, method: string, headers: http.OutgoingHttpHeaders): Promise<Upgraded> {
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request(url, { method, headers, agent: false });
+    outgoing.on("upgrade", (response, socket, head) => resolve({ response, socket, head }));
+    outgoing.on("response", (response) => resolve({ response, socket: undefined }));
+    outgoing.on("error", (error) => reject(new Error("connect to the runtime's streams", { cause: error })));
+    outgoing.end();
+  });
+}
+
+async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+  const stop = (): void => {
+    left.destroy();
+    right.destroy();
+  };
+  await Promise.all([pipeline(left, right), pipeline(right, left)].map((way) => way.catch(stop)));
+  stop();
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of response) if (text.length < 16_384) text += (chunk as Buffer).toString("utf8"); // no encoding is set
+  return text;
+}
