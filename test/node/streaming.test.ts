@@ -1,0 +1,190 @@
+import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
+import { findKubectls } from "../kit/kubectl.ts";
+import { kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+
+const isRoot = requireRoot();
+
+const manifest = `
+apiVersion: v1
+kind: Pod
+metadata: {name: box, labels: {app: box}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: web
+      image: mainstay.local/busybox:1
+      command: [sh, -c, "mkdir -p /tmp/w && echo hello > /tmp/w/index.html && echo started && echo warned >&2 && exec httpd -f -p 8080 -h /tmp/w"]
+      ports: [{containerPort: 8080, name: http}]
+      readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: talker}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - {name: main, image: mainstay.local/busybox:1, stdin: true, command: [sh, -c, "while read word; do echo heard $word; done; echo no more; sleep 1000"]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: box}
+spec:
+  selector: {app: box}
+  ports: [{port: 80, targetPort: http}]
+`;
+
+const kubectls = await findKubectls();
+const run = promisify(execFile);
+
+/** One machine with its own containerd and the whole way from kubectl to a process: API server, node agent, runtime. */
+describe.skipIf(!isRoot)("streams of a real container", () => {
+  let fabric: Fabric;
+  let host: Host;
+  let server: Mainstay;
+  const dataDir = makeDataDir();
+  const folder = mkdtempSync(path.join(os.tmpdir(), "streams-"));
+
+  beforeAll(async () => {
+    fabric = await createFabric("st", 1);
+    host = fabric.hosts[0] as Host; // one was made
+    server = await startMainstay(host, dataDir, ["--no-git"]);
+    await withInput("kubectl", manifest, "apply", "-f", "-");
+    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "--timeout=60s");
+  }, 120_000);
+  afterAll(async () => {
+    await server?.stop();
+    if (host !== undefined) await resetMainstay(host, dataDir);
+    await fabric?.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  interface How {
+    readonly binary: string;
+    readonly env?: Readonly<Record<string, string>>;
+  }
+  const k = (...args: string[]) => kubectl(host, server, ...args);
+  const words = (binary: string, ...args: string[]) => [...host.enter, binary, "--kubeconfig", server.kubeconfig, ...args];
+
+  /** kubectl with something on its standard input. */
+  function withInput(how: string | How, input: string | Buffer, ...args: string[]): Promise<{ readonly stdout: string; readonly stderr: string; readonly code: number | null }> {
+    const { binary, env = {} } = typeof how === "string" ? { binary: how } : how;
+    const [command = "", ...rest] = words(binary, ...args);
+    const child = spawn(command, rest, { stdio: "pipe", env: { ...process.env, ...env } });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("latin1")));
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+    child.stdin.on("error", () => {}); // a command that reads nothing closes its end
+    child.stdin.end(input);
+    return new Promise((resolve) => child.once("close", (code) => resolve({ stdout, stderr, code })));
+  }
+
+  it("the official JavaScript client executes, attaches, forwards and follows logs", async () => {
+    const [command = "", ...enter] = host.enter;
+    const { stdout } = await run(command, [...enter, process.execPath, fileURLToPath(new URL("./client-streams.ts", import.meta.url)), server.kubeconfig], { timeout: 60_000 });
+    expect(JSON.parse(stdout)).toEqual({ exec: { out: "to js\n", status: "Failure", exitCode: "4" }, input: "from js", forward: "HTTP/1.1 200 OK", log: "started\n" });
+  });
+
+  describe.each(kubectls)("kubectl $version", ({ binary }) => {
+    it("exec shows both outputs and the exit code of the command", async () => {
+      const answer = await withInput(binary, "", "exec", "box", "--", "sh", "-c", "echo out; echo err >&2; exit 7");
+      expect(answer).toMatchObject({ stdout: "out\n", code: 7 });
+      expect(answer.stderr).toContain("err\n");
+      expect(answer.stderr).toContain("command terminated with exit code 7");
+    });
+
+    it("exec -i ends the command's input when its own ends, and loses nothing of a large one", async () => {
+      const input = Buffer.alloc(8 << 20, "0123456789abcdef-");
+      expect(await withInput(binary, input, "exec", "-i", "box", "--", "md5sum")).toMatchObject({ stdout: `${createHash("md5").update(input).digest("hex")}  -\n`, code: 0 });
+    });
+
+    it("exec shows large output completely", async () => {
+      const { stdout } = await withInput(binary, "", "exec", "box", "--", "sh", "-c", "dd if=/dev/zero bs=1024 count=8192 2>/dev/null");
+      expect(stdout.length).toBe(8 << 20);
+    });
+
+    it("exec falls back to SPDY where WebSockets are switched off", async () => {
+      expect(await withInput({ binary, env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false" } }, "spoken", "exec", "-i", "box", "--", "cat")).toMatchObject({ stdout: "spoken", code: 0 });
+    });
+
+    it("exec says when the command or the container does not exist", async () => {
+      expect((await withInput(binary, "", "exec", "box", "--", "no-such-command")).stderr).toContain('"no-such-command": executable file not found');
+      expect((await withInput(binary, "", "exec", "box", "-c", "absent", "--", "true")).stderr).toContain("container absent is not valid for pod box");
+    });
+
+    it("attach shows what the container writes from then on and sends it input", async () => {
+      const [command = "", ...args] = words(binary, "attach", "-i", "talker", "-c", "main");
+      const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+      child.stdin.write("said\n"); // and is left open: the runtime lets go of who has nothing more to say
+      let text = "";
+      await new Promise<void>((resolve) => child.once("exit", () => resolve()).stdout.on("data", (chunk: Buffer) => (text += chunk.toString("utf8")).includes("heard said") && child.kill()));
+      expect(text).toContain("heard said");
+    });
+
+    it("run --attach shows the output of a command and removes its pod", async () => {
+      const { stdout } = await withInput(binary, "from here\n", "run", "once", "--image=mainstay.local/busybox:1", "--restart=Never", "--rm", "-i", "--quiet", "--", "sh", "-c", "read word; echo $word arrived");
+      expect(stdout).toContain("from here arrived");
+    });
+
+    it("cp copies a file to the pod and back", async () => {
+      const file = path.join(folder, "file");
+      const content = Buffer.alloc(3 << 20, "abcdefg");
+      writeFileSync(file, content);
+      expect(await withInput(binary, "", "cp", file, "box:/tmp/file")).toMatchObject({ code: 0 });
+      expect(await withInput(binary, "", "cp", "box:/tmp/file", `${file}.back`)).toMatchObject({ code: 0 });
+      expect(readFileSync(`${file}.back`).equals(content)).toBe(true);
+    });
+
+    it.each([
+      ["a pod, tunnelled through a WebSocket", "pod/box", "8080", {}],
+      ["a service's port name, over plain SPDY", "svc/box", "80", { KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" }],
+    ])("port-forward reaches %s", async (_what, target, port, env) => {
+      const [command = "", ...args] = words(binary, "port-forward", target, `:${port}`);
+      const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+      try {
+        const local = await new Promise<string>((resolve, reject) => {
+          let text = "";
+          child.once("exit", () => reject(new Error(`port-forward ended: ${text}`)));
+          child.stdout.on("data", (chunk: Buffer) => {
+            text += chunk.toString("utf8");
+            const found = /127\.0\.0\.1:(\d+)/.exec(text)?.[1];
+            if (found !== undefined) resolve(found);
+          });
+        });
+        // Several at once and one after the other: each is a pair of streams on the one connection.
+        const pages = await Promise.all([1, 2, 3].map(() => host.exec("curl", "-s", "-m", "5", `http://127.0.0.1:${local}/`)));
+        expect([...pages, await host.exec("curl", "-s", "-m", "5", `http://127.0.0.1:${local}/`)]).toEqual(["hello\n", "hello\n", "hello\n", "hello\n"]);
+      } finally {
+        child.kill();
+      }
+    });
+
+    it("logs are chosen by stream, time, count and size", async () => {
+      const logs = async (...args: string[]) => (await withInput(binary, "", "logs", "box", ...args)).stdout;
+      expect((await logs()).split("\n").sort()).toEqual(["", "started", "warned"]);
+      expect(await logs("--limit-bytes=3")).toHaveLength(3);
+      expect((await logs("--tail=1")).split("\n")).toHaveLength(2);
+      expect(await logs("--since-time=2100-01-01T00:00:00Z")).toBe("");
+      expect(await logs("--timestamps")).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z /);
+      expect(await logs("-l", "app=box", "--prefix").catch(() => "")).toBe("");
+      expect((await withInput(binary, "", "logs", "-l", "app=box", "--prefix", "--all-containers")).stdout).toContain("[pod/box/web] started");
+      expect((await withInput(binary, "", "get", "--raw", "/api/v1/namespaces/default/pods/box/log?stream=Stderr")).stdout).toBe("warned\n");
+    });
+  });
+
+  it("proxies pass requests on to the pod, the service and the node", async () => {
+    expect(await k("get", "--raw", "/api/v1/namespaces/default/pods/box:8080/proxy/index.html")).toBe("hello\n");
+    expect(await k("get", "--raw", "/api/v1/namespaces/default/pods/box/proxy/")).toBe("hello\n");
+    expect(await k("get", "--raw", "/api/v1/namespaces/default/services/box:80/proxy/")).toBe("hello\n");
+    expect(await k("get", "--raw", `/api/v1/nodes/${host.name}/proxy/healthz`)).toBe("ok");
+    expect(await k("get", "--raw", `/api/v1/nodes/${host.name}/proxy/containerLogs/default/box/web?tailLines=1`)).toMatch(/^(started|warned)\n$/);
+  });
+});
