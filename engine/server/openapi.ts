@@ -6,6 +6,7 @@ import { scaleKind } from "../registry/scale.ts";
 import { subresourceFacts, type Discovery, type Document } from "./discovery.ts";
 import { bodyKindOf } from "./subresources.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
+import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 const OBJECT_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
@@ -52,6 +53,11 @@ export class OpenApi {
     });
   }
 
+  /** The same in protobuf, for clients that read nothing else. */
+  combinedProtobuf(): Document {
+    return this.#document("v2 protobuf", () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
+  }
+
   #v3(path: string): (Document & { readonly hash: string }) | undefined {
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
     return place && this.#document(`v3 ${path}`, () => {
@@ -61,10 +67,11 @@ export class OpenApi {
     });
   }
 
-  #document(key: string, make: () => object): Document & { readonly hash: string } {
+  #document(key: string, make: () => object | Buffer): Document & { readonly hash: string } {
     let document = this.#documents.get(key);
     if (document === undefined) {
-      const body = Buffer.from(JSON.stringify(make()));
+      const made = make();
+      const body = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
       const hash = createHash("sha512").update(body).digest("hex").toUpperCase();
       document = { body, hash, etag: `"${hash}"` };
       this.#documents.set(key, document);

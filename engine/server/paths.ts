@@ -9,6 +9,7 @@ import { API_SERVER_USER } from "./bootstrap.ts";
 import { AUTHORITY_PATH, JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";
 import { OpenApi } from "./openapi.ts";
+import { OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi-v2-protobuf.ts";
 import { GIT_VERSION, versionInfo } from "./version.ts";
 
 /** An answer that is not an API object. */
@@ -116,9 +117,11 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
       path: "/openapi/v2",
       handle(request) {
         const ranges = parseAccept(header(request, "accept") || "*/*");
-        if (!ranges.some((range) => [JSON_TYPE, "*/*", "application/*"].includes(range.type))) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}`, {});
-        const document = openApi.combined();
-        return cached(request, document, JSON_TYPE, { etag: document.etag, vary: "Accept" });
+        const range = ranges.find(({ type }) => [JSON_TYPE, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD, "*/*", "application/*"].includes(type));
+        if (range === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
+        const isProtobuf = range.type === OPENAPI_V2_PROTOBUF || range.type === OPENAPI_V2_PROTOBUF_OLD;
+        const document = isProtobuf ? openApi.combinedProtobuf() : openApi.combined();
+        return cached(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE, { etag: document.etag, vary: "Accept" });
       },
     },
   ];

@@ -129,6 +129,14 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
     expect(stderr).toContain('strict decoding error: unknown field "spec.replica"');
   });
 
+  test("applies a List, and finds mistakes in it before it sends anything", async () => {
+    const items = (field: string) => JSON.stringify({ kind: "List", apiVersion: "v1", items: ["one", "two"].map((name) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, [field]: { key: "value" } })) });
+    expect((await k("apply -f -", items("data"))).trim().split("\n")).toEqual(["configmap/one created", "configmap/two created"]);
+    const mistaken = await raw("apply -f -", { input: items("dada") });
+    expect(mistaken.stderr).toContain('unknown field "dada" in io.k8s.api.core.v1.ConfigMap');
+    expect(mistaken.code).toBe(1);
+  });
+
   test("applies on the server's side, with conflicts and force", async () => {
     const map = (value: string) => `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"ssa"},"data":{"k":"${value}"}}`;
     expect(await k("-n shop apply --server-side --field-manager=one -f -", map("1"))).toBe("configmap/ssa serverside-applied\n");

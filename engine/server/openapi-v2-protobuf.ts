@@ -1,0 +1,133 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+
+/**
+ * An OpenAPI 2 document in the protobuf form of gnostic's `openapi.v2` package, whose field numbers stand beside the fields below.
+ * kubectl validates lists of objects with it, and asks for it in this form only.
+ */
+export const OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** How older clients ask for it; no media type may be spelled so, and none is answered so. */
+export const OPENAPI_V2_PROTOBUF_OLD = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+type Json = Readonly<Record<string, unknown>>;
+type Write = (writer: BinaryWriter) => void;
+
+export function encodeOpenApiV2(document: Json): Buffer {
+  const writer = new BinaryWriter();
+  text(writer, 1, document["swagger"]);
+  nested(writer, 2, (info) => {
+    text(info, 1, object(document["info"])["title"]);
+    text(info, 2, object(document["info"])["version"]);
+  });
+  nested(writer, 8, (paths) => named(paths, 2, document["paths"], writePathItem));
+  nested(writer, 9, (definitions) => named(definitions, 1, document["definitions"], writeSchema));
+  return Buffer.from(writer.finish());
+}
+
+const METHODS: Readonly<Record<string, number>> = { get: 2, put: 3, post: 4, delete: 5, options: 6, head: 7, patch: 8 };
+
+function writePathItem(writer: BinaryWriter, item: Json): void {
+  for (const [method, operation] of Object.entries(item)) {
+    const field = METHODS[method];
+    if (field !== undefined) nested(writer, field, (inner) => writeOperation(inner, object(operation)));
+  }
+}
+
+function writeOperation(writer: BinaryWriter, operation: Json): void {
+  for (const type of list(operation["produces"])) text(writer, 6, type);
+  for (const type of list(operation["consumes"])) text(writer, 7, type);
+  // ParametersItem.parameter of Parameter.body_parameter or Parameter.non_body_parameter.query_parameter_sub_schema.
+  for (const parameter of list(operation["parameters"]).map(object)) nested(writer, 8, (item) => nested(item, 1, (inner) => writeParameter(inner, parameter)));
+  nested(writer, 9, (responses) =>
+    named(responses, 1, operation["responses"], (value, response) =>
+      // ResponseValue.response; SchemaItem.schema
+      nested(value, 1, (inner) => {
+        text(inner, 1, response["description"]);
+        if (response["schema"] !== undefined) nested(inner, 2, (item) => nested(item, 1, (schema) => writeSchema(schema, object(response["schema"]))));
+      }),
+    ),
+  );
+  writeExtensions(writer, 13, operation);
+}
+
+function writeParameter(writer: BinaryWriter, parameter: Json): void {
+  if (parameter["in"] === "body") {
+    nested(writer, 1, (body) => {
+      text(body, 2, parameter["name"]);
+      text(body, 3, "body");
+      flag(body, 4, parameter["required"]);
+      nested(body, 5, (schema) => writeSchema(schema, object(parameter["schema"])));
+    });
+    return;
+  }
+  nested(writer, 2, (other) =>
+    nested(other, 3, (query) => {
+      text(query, 2, "query");
+      text(query, 4, parameter["name"]);
+      text(query, 6, parameter["type"]);
+    }),
+  );
+}
+
+function writeSchema(writer: BinaryWriter, schema: Json): void {
+  text(writer, 1, schema["$ref"]);
+  text(writer, 2, schema["format"]);
+  text(writer, 3, schema["title"]);
+  text(writer, 4, schema["description"]);
+  if (schema["default"] !== undefined) nested(writer, 5, any(schema["default"]));
+  for (const name of list(schema["required"])) text(writer, 19, name);
+  for (const value of list(schema["enum"])) nested(writer, 20, any(value));
+  const additional = schema["additionalProperties"];
+  if (typeof additional === "boolean") nested(writer, 21, (item) => flag(item, 2, additional));
+  else if (additional !== undefined) nested(writer, 21, (item) => nested(item, 1, (inner) => writeSchema(inner, object(additional))));
+  if (schema["type"] !== undefined) nested(writer, 22, (types) => (Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]).forEach((type) => text(types, 1, type)));
+  if (schema["items"] !== undefined) nested(writer, 23, (items) => nested(items, 1, (inner) => writeSchema(inner, object(schema["items"]))));
+  if (schema["properties"] !== undefined) nested(writer, 25, (properties) => named(properties, 1, schema["properties"], writeSchema));
+  writeExtensions(writer, 31, schema);
+}
+
+/** Fields that OpenAPI does not know, by their names; their values as YAML, which JSON is. */
+function writeExtensions(writer: BinaryWriter, field: number, from: Json): void {
+  for (const [name, value] of Object.entries(from)) {
+    if (!name.startsWith("x-")) continue;
+    nested(writer, field, (extension) => {
+      text(extension, 1, name);
+      nested(extension, 2, any(value));
+    });
+  }
+}
+
+/** A map, as pairs of a name and a value. */
+function named(writer: BinaryWriter, field: number, map: unknown, write: (writer: BinaryWriter, value: Json) => void): void {
+  for (const [name, value] of Object.entries(object(map))) {
+    nested(writer, field, (pair) => {
+      text(pair, 1, name);
+      nested(pair, 2, (inner) => write(inner, object(value)));
+    });
+  }
+}
+
+function any(value: unknown): Write {
+  return (writer) => text(writer, 2, `${JSON.stringify(value)}\n`);
+}
+
+function nested(writer: BinaryWriter, field: number, write: Write): void {
+  writer.tag(field, 2).fork();
+  write(writer);
+  writer.join();
+}
+
+function text(writer: BinaryWriter, field: number, value: unknown): void {
+  if (typeof value === "string" && value !== "") writer.tag(field, 2).string(value);
+}
+
+function flag(writer: BinaryWriter, field: number, value: unknown): void {
+  if (value === true) writer.tag(field, 0).bool(true);
+}
+
+function object(value: unknown): Json {
+  return typeof value === "object" && value !== null ? (value as Json) : {}; // parts of a document that we made ourselves
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
