@@ -62,7 +62,7 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const defaulted = withStrategyDefaults(definition, kept);
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const prepared = prepare?.(defaulted, old) ?? defaulted;
-  const next = !isStatus && part === undefined && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
+  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"));
   return next;
 }

@@ -57,6 +57,11 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
     if (failure !== undefined) actions.push({ do: "killContainer", state: container, container: specOf(pod, container.name), why: failure });
   }
   const step = (container: Container, isInit: boolean) => planStart(pod, container, isInit, state, sandbox, failures, nowMs);
+  // Whoever looks for what is wrong may be looking at a pod that never gets any further.
+  for (const container of ephemeralContainers(pod)) {
+    const next = step(container, false);
+    if (next !== undefined) actions.push(next);
+  }
   for (const container of pod.spec.initContainers ?? []) {
     const latest = latestOf(state, container.name, sandbox);
     const isSidecar = container.restartPolicy === "Always";
@@ -76,6 +81,11 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
     if (next !== undefined) actions.push(next);
   }
   return actions;
+}
+
+/** Containers that were added for debugging: they run once. */
+export function ephemeralContainers(pod: Pod): readonly (Container & { readonly targetContainerName?: string | undefined })[] {
+  return (pod.spec.ephemeralContainers ?? []).map((container) => ({ ...container, restartPolicy: "Never" }));
 }
 
 /** Milliseconds that a container waits between its end and its next start, after it ended `attempt + 1` times. */
@@ -141,5 +151,5 @@ function hasMainStarted(pod: Pod, state: PodState): boolean {
 }
 
 function specOf(pod: Pod, name: string): Container | undefined {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === name);
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...ephemeralContainers(pod)].find((container) => container.name === name);
 }

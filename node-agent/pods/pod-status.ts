@@ -2,7 +2,7 @@ import { findCondition, withCondition } from "../../engine/apimachinery/conditio
 import { formatTime } from "../../engine/lib/clock.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { currentSandbox, isFinished, latestOf, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+import { currentSandbox, ephemeralContainers, isFinished, latestOf, type PodState, type ProbeResults, restartBackoffMs, type StartFailure } from "./compute-pod-actions.ts";
 
 export interface StatusInputs {
   readonly pod: Pod;
@@ -24,6 +24,8 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
   const ip = pod.spec.hostNetwork === true ? hostIp : sandbox?.isReady === true ? sandbox.ip : (pod.status?.podIP ?? "");
   const containerStatuses = pod.spec.containers.map((container) => containerStatus(inputs, container, false));
   const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) => containerStatus(inputs, container, true));
+  // They serve nobody, so they are never ready.
+  const ephemeralContainerStatuses = ephemeralContainers(pod).map((container) => ({ ...containerStatus(inputs, container, false), ready: false }));
   const phase = refusal !== undefined ? "Failed" : computePhase(inputs);
   const old = pod.status ?? {};
   return {
@@ -37,6 +39,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     observedGeneration: pod.metadata.generation ?? 1,
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined ? { containerStatuses } : {}),
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     conditions: computeConditions(inputs, phase, containerStatuses, initContainerStatuses),
   };
 }

@@ -10,7 +10,7 @@ import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Container, Pod, PodStatus } from "../../engine/resources/types.ts";
 import { hasLiveVolumes, mountVolumes, MountError, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
-import { computePodActions, currentSandbox, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import { computePodActions, currentSandbox, ephemeralContainers, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podCgroup, podLogDir } from "./container-config.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
@@ -215,7 +215,7 @@ export class PodWorker {
     const { runtime } = this.#context;
     const uid = this.#pod.metadata.uid ?? "";
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(uid), runtime.listContainers(uid)]);
-    const specs = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers];
+    const specs = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers, ...ephemeralContainers(this.#pod)];
     for (const container of containers) {
       if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
     }

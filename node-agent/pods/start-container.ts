@@ -2,7 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
-import type { ContainerState, SandboxState } from "../cri/runtime.ts";
+import { NamespaceMode } from "../cri/runtime_pb.ts";
+import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
+import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
 import { expand } from "./expand.ts";
 import { runHook } from "./lifecycle-hook.ts";
@@ -21,6 +23,15 @@ export class StartError extends Error {
 
 const TERMINATION_MESSAGE_BYTES_MAX = 4096;
 
+/** A debugging container that names another one sees that one's processes. */
+async function withTarget({ runtime }: PodContext, pod: Pod, container: Container & { readonly targetContainerName?: string | undefined }, config: ContainerConfig): Promise<ContainerConfig> {
+  if (!container.targetContainerName) return config;
+  const target = latestOf({ sandboxes: [], containers: await runtime.listContainers(pod.metadata.uid ?? "") }, container.targetContainerName);
+  if (target?.state !== "running") throw new Error(`target container ${container.targetContainerName} is not running`);
+  const { linux } = config;
+  return { ...config, linux: { ...linux, securityContext: { ...linux?.securityContext, namespaceOptions: { ...linux?.securityContext?.namespaceOptions, pid: NamespaceMode.TARGET, targetId: target.id } } } } as ContainerConfig; // the same message with one part replaced
+}
+
 /** Pulls the image if needed, creates the container and starts it. Throws a StartError; tells the story in events. */
 export async function startContainer(context: PodContext, pod: Pod, container: Container, attempt: number, sandbox: SandboxState, volumes: ReadonlyMap<string, string>): Promise<void> {
   const { runtime, events, settings } = context;
@@ -32,7 +43,8 @@ export async function startContainer(context: PodContext, pod: Pod, container: C
   try {
     const environment = await computeEnvironment(pod, container, context.sources(pod, podIp));
     const mounts = [...volumeMounts(container, volumes, environment), ...managedMounts(context, pod, container, attempt, podIp)];
-    id = await runtime.createContainer(sandbox.id, computeContainerConfig(pod, container, attempt, image, environment, mounts, settings), sandboxConfig);
+    const config = computeContainerConfig(pod, container, attempt, image, environment, mounts, settings);
+    id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });

@@ -7,6 +7,7 @@ import { withPodSpecDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
 import { validatePodSpec } from "../validation/pod-spec.ts";
+import { validateEphemeralContainers, validateResize, withEphemeralContainers, withResources } from "../validation/pod-parts.ts";
 import { validatePodUpdate } from "../validation/pod-update.ts";
 
 const wide = (name: string, description: string, cell: Column<Pod>["cell"]): Column<Pod> => ({ name, type: "string", description, priority: 1, cell });
@@ -42,6 +43,8 @@ export const podResource = defineResource<Pod>({
     { name: "binding", kind: "Binding", group: "", version: "v1", verbs: ["create"] },
     { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
     { name: "log", kind: "Pod", group: "", version: "v1", verbs: ["get"] },
+    { name: "ephemeralcontainers", part: { scope: withEphemeralContainers, validate: validateEphemeralContainers } },
+    { name: "resize", part: { scope: withResources, validate: (pod, old) => validateResize(pod, old, qosClass) } },
     { name: "exec", kind: "PodExecOptions", group: "", version: "v1", verbs: ["create", "get"] },
     { name: "attach", kind: "PodAttachOptions", group: "", version: "v1", verbs: ["create", "get"] },
     { name: "portforward", kind: "PodPortForwardOptions", group: "", version: "v1", verbs: ["create", "get"] },
