@@ -86,8 +86,8 @@ export class Authenticator {
       const proxied = frontProxy && userOfProxy(frontProxy, certificate, headers, clock.now());
       if (proxied !== undefined) return withAuthenticatedGroup(proxied);
       if (clientAuthority?.isTrusted(certificate, clock.now()) === true && certificate.commonName !== "") return userOfCertificate(certificate);
-      // A certificate of somebody else's authority may come along with a token of ours, and a proxy's with no user.
-      if (bearer === undefined && frontProxy?.verifier.isTrusted(certificate, clock.now()) !== true) throw unauthorized();
+      // A certificate of somebody else's authority may come along with a token of ours.
+      if (bearer === undefined) throw unauthorized();
     }
     if (bearer === undefined) {
       if (path === PUBLIC_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;

@@ -2,8 +2,9 @@ import type { ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { requireAllowed, type AuthorizationAttributes } from "../auth/authorize.ts";
+import { requireAllowed } from "../auth/authorize.ts";
 import { unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
+import { attributesOf } from "./request-attributes.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
 /** One step of a request. It answers, refuses by throwing, or lets the next one go on. */
@@ -59,20 +60,4 @@ function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "cre
   if (fieldManager !== undefined && fieldManager.length > 128) errors.push(tooLong("fieldManager", 128));
   if (fieldManager !== undefined && /[^\P{C}\t]/u.test(fieldManager)) errors.push(invalidField("fieldManager", fieldManager, "should only contain printable characters"));
   if (errors.length > 0) throw invalid("meta.k8s.io", `${{ create: "Create", update: "Update", patch: "Patch" }[request.verb]}Options`, "", errors);
-}
-
-/** The request as the authorizer sees it. */
-export function attributesOf(request: ApiRequest): AuthorizationAttributes {
-  const options = request.verb === "list" || request.verb === "watch" ? request.options : undefined;
-  return {
-    is: "resource",
-    user: request.user,
-    verb: request.verb,
-    group: request.resource.group,
-    resource: request.resource.resource,
-    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
-    namespace: request.namespace ?? "",
-    name: "name" in request ? (request.name ?? "") : "",
-    ...(options?.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
-  };
 }

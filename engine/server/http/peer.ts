@@ -1,9 +1,10 @@
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
-import type { Headers } from "../../auth/authentication/request-header.ts";
+import { valuesOf, type Headers } from "../../auth/authentication/request-header.ts";
 
 const CHAIN_MAX = 8;
+const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** What node gives us of a request; on HTTP/2 the connection is that of the session. */
 export interface RawRequest {
@@ -21,9 +22,15 @@ export function credentialsOf(raw: RawRequest, headers: Headers): Credentials {
   let certificate = certificates.get(connection);
   if (certificate === undefined) certificates.set(connection, (certificate = readPeer((session?.socket ?? raw.socket) as Partial<TLSSocket>)));
   const authorization = headers["authorization"];
-  const bearer = typeof authorization === "string" ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : undefined;
+  const bearer = typeof authorization === "string" ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : bearerOfProtocols(headers["sec-websocket-protocol"]);
   if (authorization !== undefined && bearer === undefined) throw new StatusError("Unauthorized", "Unauthorized");
   return { headers, ...(certificate === "none" ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
+}
+
+/** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */
+function bearerOfProtocols(protocols: string | readonly string[] | undefined): string | undefined {
+  const given = valuesOf(protocols).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
+  return given === undefined ? undefined : Buffer.from(given.slice(TOKEN_PROTOCOL.length), "base64url").toString("utf8") || undefined;
 }
 
 function readPeer(socket: Partial<TLSSocket>): ClientCertificate | "none" {

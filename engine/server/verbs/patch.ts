@@ -10,6 +10,8 @@ import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
 import { badRequest, hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
+import { requireAllowed } from "../../auth/authorize.ts";
+import { attributesOf } from "../request-attributes.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
@@ -97,6 +99,8 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 /** An apply to a name that does not exist creates it. */
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
+  // The right to change what is there is not the right to make more.
+  await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), { fieldValidation: "Warn" });
   if (schemaErrors.length > 0) {
     const namespace = definition.namespaced ? (request.namespace ?? "") : "";

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Client } from "../../../engine/client/client.ts";
+import { credentialsOf } from "../../../engine/server/http/peer.ts";
+import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
+import { createAuthorizer } from "../../../engine/auth/authorize.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
+import { roleResource } from "../../../engine/resources/rbac/role.ts";
+import type { PolicyRule } from "../../../engine/resources/types.ts";
+import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" };
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await createTestNamespace(api.client, "shop");
+});
+afterAll(() => api.stop());
+
+async function grant(username: string, ...rules: readonly PolicyRule[]): Promise<Client> {
+  const metadata = { name: username, namespace: "shop" };
+  await api.client.for(roleResource).create({ ...RBAC, kind: "Role", metadata, rules });
+  await api.client.for(roleBindingResource).create({ ...RBAC, kind: "RoleBinding", metadata, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: username }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }] });
+  return api.as(username);
+}
+const configMaps = (verbs: readonly string[], names?: readonly string[]): PolicyRule => ({ verbs, apiGroups: [""], resources: ["configmaps"], ...(names === undefined ? {} : { resourceNames: names }) });
+const map = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, data: { a: "1" } });
+const failure = async (work: Promise<unknown>): Promise<string> => work.then(() => "nothing failed", (error: unknown) => (error as Error).message);
+
+describe("the right to", () => {
+  test("patch is not the right to create by an apply", async () => {
+    const maps = (await grant("patcher", configMaps(["patch"]))).for(configMapResource);
+    const apply = (name: string) => maps.patch("shop", name, "apply", map(name), { fieldManager: "me" });
+    expect(await failure(apply("new"))).toBe('configmaps "new" is forbidden: User "patcher" cannot create resource "configmaps" in API group "" in the namespace "shop"');
+    await api.client.for(configMapResource).create(map("old"));
+    expect((await apply("old")).metadata.name).toBe("old");
+  });
+
+  test("something in a namespace reaches the namespace itself", async () => {
+    const namespaces = (await grant("keeper", { verbs: ["get"], apiGroups: [""], resources: ["namespaces"] })).for(namespaceResource);
+    expect((await namespaces.get("", "shop")).metadata.name).toBe("shop");
+    expect(await failure(namespaces.get("", "default"))).toBe('namespaces "default" is forbidden: User "keeper" cannot get resource "namespaces" in API group "" in the namespace "default"');
+  });
+
+  test("one object includes lists of it alone", async () => {
+    const maps = (await grant("reader", configMaps(["get", "list"], ["old"]))).for(configMapResource);
+    expect((await maps.list("shop", { fieldSelector: "metadata.name=old" })).items.map(({ metadata }) => metadata.name)).toEqual(["old"]);
+    expect(await failure(maps.list("shop"))).toContain('cannot list resource "configmaps"');
+    expect(await failure(maps.list("shop", { fieldSelector: "metadata.name=new" }))).toContain('configmaps "new" is forbidden');
+  });
+});
+
+describe("a caller who wants to be somebody else", () => {
+  const caller = { username: "jane", groups: ["system:authenticated"] };
+  const asked: string[] = [];
+  const authorizer = createAuthorizer([{ decide: (attributes) => (asked.push(attributes.is === "resource" ? `${attributes.group}/${attributes.resource}${attributes.subresource === undefined ? "" : `/${attributes.subresource}`} ${attributes.namespace}/${attributes.name}` : ""), { is: "allow", reason: "" }) }]);
+
+  test("must have the right to each part of him", async () => {
+    const headers = { "impersonate-user": "joe", "impersonate-group": "dev,ops", "impersonate-uid": "7", "impersonate-extra-example.com%2fscope": "view" };
+    expect(await impersonate(caller, headers, authorizer)).toEqual({ username: "joe", uid: "7", groups: ["dev", "ops", "system:authenticated"], extra: { "example.com/scope": ["view"] } });
+    expect(asked).toEqual(["/users /joe", "/groups /dev", "/groups /ops", "authentication.k8s.io/userextras/example.com/scope /view", "authentication.k8s.io/uids /7"]);
+  });
+
+  test("becomes a service account with its groups, and nobody with nobody's", async () => {
+    asked.length = 0;
+    expect((await impersonate(caller, { "impersonate-user": "system:serviceaccount:shop:robot" }, authorizer)).groups).toEqual(["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"]);
+    expect(asked).toEqual(["/serviceaccounts shop/robot"]);
+    expect((await impersonate(caller, { "impersonate-user": "system:anonymous" }, authorizer)).groups).toEqual(["system:unauthenticated"]);
+    expect(await impersonate(caller, {}, authorizer)).toBe(caller);
+    await expect(impersonate(caller, { "impersonate-group": "dev" }, authorizer)).rejects.toThrow("without impersonating a user");
+  });
+});
+
+describe("what a client shows of itself", () => {
+  const raw = { socket: {} };
+  test("is a bearer token in its header, or for a browser's WebSocket in a protocol", () => {
+    expect(credentialsOf(raw, { authorization: "Bearer abc" }).bearer).toBe("abc");
+    expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");
+    expect(credentialsOf(raw, {}).bearer).toBeUndefined();
+    expect(() => credentialsOf(raw, { authorization: "Basic abc" })).toThrow("Unauthorized");
+  });
+});
