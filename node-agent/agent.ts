@@ -17,7 +17,7 @@ import { serviceAccountResource } from "../engine/resources/core/service-account
 import { serviceResource } from "../engine/resources/core/service.ts";
 import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
 import type { AgentConfig } from "./config.ts";
-import { containerdPaths, startContainerd } from "./cri/containerd.ts";
+import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
@@ -55,7 +55,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const logsDir = path.join(dataDir, "logs");
   for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true, mode: 0o750 });
   enableForwarding();
-  const containerd = config.containerRuntimeEndpoint === undefined ? await startContainerd(dataDir, clock, logger, signal) : undefined;
+  const containerd = config.containerRuntimeEndpoint === undefined ? await keepContainerd(dataDir, clock, logger, signal) : undefined;
   const socket = containerd?.socket ?? config.containerRuntimeEndpoint ?? "";
   const runtime = openCriRuntime(socket);
   const streaming = openStreamingRuntime(socket);
@@ -85,6 +85,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const watched = new Set<string>();
 
   const all: Service[] = [
+    ...(containerd === undefined ? [] : [containerd.service]),
     informers.asService(),
     createNodeReporter({
       client,

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { backoffMs } from "../../engine/lib/backoff.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
 import { openCriRuntime } from "./cri-runtime.ts";
 
 export const PAUSE_IMAGE = "mainstay.local/pause:1";
@@ -28,6 +30,9 @@ export interface ContainerdHandle {
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
+/** How soon the end of containerd is noticed. */
+const LOOK_MS = 500;
+const RESTART = { initialMs: 500, maxMs: 30_000 };
 const BIN_DIRS = ["/usr/lib/cni", "/opt/cni/bin"];
 const RUNTIMES = { crun: ["/usr/bin/crun", "/usr/sbin/crun"], runc: ["/usr/sbin/runc", "/usr/bin/runc"] } as const;
 
@@ -58,6 +63,36 @@ export async function startContainerd(agentDir: string, clock: Clock, logger: Lo
   writeFileSync(pidFile, String(child.pid));
   await Promise.race([failed, waitUntilAnswers(paths.socket, clock, signal)]);
   return handle(paths.socket, child.pid ?? 0, pidFile, clock);
+}
+
+export interface KeptContainerd {
+  readonly socket: string;
+  /** Starts it again, at the same socket, whenever it has ended; its containers went on under their shims. */
+  readonly service: Service;
+  stop(): Promise<void>;
+}
+
+/** A containerd of our own that is there as long as we are. Rejects when it cannot be started at all. */
+export async function keepContainerd(agentDir: string, clock: Clock, logger: Logger, signal: AbortSignal): Promise<KeptContainerd> {
+  let current = await startContainerd(agentDir, clock, logger, signal);
+  return {
+    socket: current.socket,
+    service: service("containerd", async (running) => {
+      for (let failures = 0; !running.aborted; ) {
+        await sleep(clock, failures === 0 ? LOOK_MS : backoffMs(RESTART, failures), running).catch(() => {});
+        if (running.aborted || isAlive(current.pid)) continue;
+        logger.warn("containerd ended, starting it again", { pid: current.pid });
+        try {
+          current = await startContainerd(agentDir, clock, logger, running);
+          failures = 0;
+        } catch (error) {
+          failures++;
+          if (!running.aborted) logger.error("containerd does not start, will retry", { error: describeError(error) });
+        }
+      }
+    }),
+    stop: () => current.stop(),
+  };
 }
 
 /** crun starts pods faster, but refuses the hybrid layout of cgroup versions, which runc copes with. */

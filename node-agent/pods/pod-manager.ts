@@ -49,7 +49,7 @@ export class PodManager {
   async #run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     await this.#pods.waitForSync(signal);
-    await this.#adoptLeftovers();
+    if (!(await this.#adoptLeftovers(signal))) return;
     const remove = this.#pods.addHandler({
       add: (pod) => this.#see(pod),
       update: (_old, pod) => this.#see(pod),
@@ -80,17 +80,30 @@ export class PodManager {
     return worker;
   }
 
-  /** Pods that the runtime still has and the API no longer knows: deleted while no agent ran. */
-  async #adoptLeftovers(): Promise<void> {
-    const { runtime, logger } = this.#context;
-    const known = new Set(this.#pods.list().map((pod) => pod.metadata.uid));
-    for (const sandbox of await runtime.listSandboxes()) {
-      this.#seen.set(sandbox.uid, "");
-      if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;
-      logger.info("ending a pod that was deleted meanwhile", { pod: `${sandbox.namespace}/${sandbox.name}` });
-      const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: sandbox.name, namespace: sandbox.namespace, uid: sandbox.uid }, spec: { containers: [] } };
-      this.#start(pod).orphan();
+  /**
+   * Pods that the runtime still has and the API no longer knows: deleted while no agent ran. Waits for a runtime that does not answer;
+   * false when the signal fired first.
+   */
+  async #adoptLeftovers(signal: AbortSignal): Promise<boolean> {
+    const { runtime, clock, logger } = this.#context;
+    while (!signal.aborted) {
+      try {
+        const sandboxes = await runtime.listSandboxes();
+        const known = new Set(this.#pods.list().map((pod) => pod.metadata.uid));
+        for (const sandbox of sandboxes) {
+          this.#seen.set(sandbox.uid, "");
+          if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;
+          logger.info("ending a pod that was deleted meanwhile", { pod: `${sandbox.namespace}/${sandbox.name}` });
+          const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: sandbox.name, namespace: sandbox.namespace, uid: sandbox.uid }, spec: { containers: [] } };
+          this.#start(pod).orphan();
+        }
+        return true;
+      } catch (error) {
+        logger.warn("the runtime does not answer, will retry", { error: describeError(error) });
+        await sleep(clock, EVENTS_RETRY_MS, signal).catch(() => {});
+      }
     }
+    return false;
   }
 
   async #followRuntime(signal: AbortSignal): Promise<void> {

@@ -28,6 +28,7 @@ export class SimCluster implements AsyncDisposable {
   /** An administrator's access; fails while no engine serves. */
   readonly admin: Client;
   engine: SimEngine | undefined;
+  readonly failures: string[] = [];
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), "sim-"));
   readonly #trace = createHash("sha256");
   readonly #following = new AbortController();
@@ -53,8 +54,8 @@ export class SimCluster implements AsyncDisposable {
   }
 
   startEngine(): void {
-    const { clock, random, storage, git } = this;
-    this.engine = SimEngine.begin({ clock, random, storage, git, logger: silentLogger });
+    const { clock, random, storage, git, failures } = this;
+    this.engine = SimEngine.begin({ clock, random, storage, git, failures, logger: silentLogger });
   }
 
   async killEngine(): Promise<void> {

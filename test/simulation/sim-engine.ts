@@ -5,7 +5,7 @@ import { GITOPS_USER } from "../../engine/auth/known-users.ts";
 import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
 import { createGitOps, type GitOps } from "../../engine/gitops/gitops.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import type { Logger } from "../../engine/lib/log.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import type { Random } from "../../engine/lib/random.ts";
 import { service } from "../../engine/lib/service.ts";
@@ -26,6 +26,8 @@ export interface SimParts {
   readonly logger: Logger;
   readonly storage: Storage;
   readonly git: MemoryGit;
+  /** Why engines ended that should have gone on. */
+  readonly failures: string[];
 }
 
 /** Making one takes longer than a simulated hour. */
@@ -45,6 +47,7 @@ export class SimEngine {
 
   static begin(parts: SimParts): SimEngine {
     const engine = new SimEngine(mortalStorage(parts.storage));
+    engine.#scope.ended.catch((error: unknown) => engine.#isDead || parts.failures.push(`the engine ended: ${describeError(error)}`));
     // A start that dies halfway is one of the things that happen.
     engine.#assemble(parts).catch((error: unknown) => {
       if (!engine.#isDead) throw error;

@@ -9,7 +9,7 @@ import type { SimHistory } from "./sim-history.ts";
 
 /** What must hold at every moment, faults or not; the broken ones, in words. */
 export async function breachesAlways(cluster: SimCluster): Promise<readonly string[]> {
-  const breaches: string[] = [];
+  const breaches = [...cluster.failures, ...cluster.nodes.flatMap(({ failures }) => failures)];
   for (const node of cluster.nodes) {
     const containers = await node.runtime.listContainers().catch(() => []);
     const running = new Map<string, number>();
@@ -54,7 +54,7 @@ export async function breachesAtRest(cluster: SimCluster, history: SimHistory): 
 async function podBreaches(cluster: SimCluster, name: string, replicas: number, image: string, pods: readonly Pod[]): Promise<readonly string[]> {
   const breaches: string[] = [];
   const ready = pods.filter((pod) => pod.status?.phase === "Running" && findCondition(pod.status.conditions, "Ready")?.status === "True" && pod.metadata.deletionTimestamp === undefined);
-  if (pods.length !== replicas || ready.length !== replicas) breaches.push(`${name} has ${pods.length} pods, ${ready.length} of them ready, instead of ${replicas}: ${pods.map((pod) => `${pod.metadata.name} on ${pod.spec.nodeName} ${pod.status?.phase} ${JSON.stringify(pod.status?.containerStatuses?.[0]?.state)}`).join("; ")}`);
+  if (pods.length !== replicas || ready.length !== replicas) breaches.push(`${name} has ${pods.length} pods, ${ready.length} of them ready, instead of ${replicas}: ${pods.map((pod) => `${pod.metadata.name} on ${pod.spec.nodeName} ${pod.status?.phase}${pod.metadata.deletionTimestamp === undefined ? "" : ` ending since ${pod.metadata.deletionTimestamp}`} ${JSON.stringify(pod.status?.containerStatuses?.[0]?.state)}`).join("; ")}`);
   for (const pod of ready) {
     const node = cluster.nodes.find((candidate) => candidate.name === pod.spec.nodeName);
     const running = (await node?.runtime.listContainers(pod.metadata.uid))?.filter(({ state }) => state === "running") ?? [];

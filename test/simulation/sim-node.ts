@@ -4,6 +4,7 @@ import type { ApiHandler } from "../../engine/apimachinery/api-request.ts";
 import { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../engine/client/informer-factory.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
+import { describeError } from "../../engine/lib/log.ts";
 import { ServiceScope } from "../../engine/lib/service-scope.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Node } from "../../engine/resources/types.ts";
@@ -32,6 +33,8 @@ export class SimNode {
   readonly name: string;
   readonly runtime: FakeRuntime;
   readonly link: Link;
+  /** Why agents ended that should have gone on. */
+  readonly failures: string[] = [];
   readonly #options: SimNodeOptions;
   #scope: ServiceScope | undefined;
 
@@ -70,8 +73,10 @@ export class SimNode {
       refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
-    this.#scope = new ServiceScope(new AbortController().signal);
-    this.#scope.start(
+    const scope = new ServiceScope(new AbortController().signal);
+    scope.ended.catch((error: unknown) => this.failures.push(`the agent of ${name} ended: ${describeError(error)}`));
+    this.#scope = scope;
+    scope.start(
       informers.asService(),
       createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),

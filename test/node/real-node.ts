@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { ContainerStatus, CoreEvent, Pod, PodSpec } from "../../engine/resources/types.ts";
+import { createFabric, type Host } from "../kit/hosts.ts";
+import { eventually, kubectl, makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+
+export const IMAGE = "mainstay.local/busybox:1";
+
+/** A cluster of one machine with real containers and no repository: pods are made through the API, with kubectl. */
+export interface RealNode {
+  readonly host: Host;
+  readonly dataDir: string;
+  readonly mainstay: Mainstay;
+  kubectl(...args: string[]): Promise<string>;
+  /** Applies any objects. */
+  apply(...objects: readonly object[]): Promise<void>;
+  /** Makes a pod and does not wait for it. */
+  create(name: string, spec: Partial<PodSpec> & { readonly containers: readonly object[] }, metadata?: object): Promise<void>;
+  pod(name: string): Promise<Pod>;
+  /** Waits until the pod is as asked; gives it. */
+  until(name: string, isRight: (pod: Pod) => boolean, timeoutMs?: number): Promise<Pod>;
+  /** `Reason: message` of the pod's events. */
+  events(name: string): Promise<readonly string[]>;
+  stop(): Promise<void>;
+}
+
+/** A busybox container that runs a shell script. */
+export const shell = (script: string, more: object = {}) => ({ name: "main", image: IMAGE, command: ["sh", "-c", script], ...more });
+
+export const container = (pod: Pod, name = "main"): ContainerStatus | undefined => [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((status) => status.name === name);
+
+/** `tag` keeps the machines of different test files apart; two letters. */
+export async function startRealNode(tag: string): Promise<RealNode> {
+  const fabric = await createFabric(tag, 1);
+  const host = fabric.hosts[0]!;
+  const dataDir = makeDataDir();
+  const folder = mkdtempSync(path.join(os.tmpdir(), "node-"));
+  let serial = 0;
+  const clean = async () => {
+    await resetMainstay(host, dataDir);
+    await fabric.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  let mainstay: Mainstay;
+  try {
+    mainstay = await startMainstay(host, dataDir, ["--no-git"]);
+  } catch (error) {
+    await clean();
+    throw error;
+  }
+  const node: RealNode = {
+    host, dataDir, mainstay,
+    kubectl: (...args) => kubectl(host, mainstay, ...args),
+    async apply(...objects) {
+      const file = path.join(folder, `${++serial}.json`);
+      writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+      await node.kubectl("apply", "-f", file);
+    },
+    create: (name, spec, metadata = {}) => node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", labels: { app: name }, ...metadata }, spec: { terminationGracePeriodSeconds: 1, ...spec } }),
+    pod: async (name) => JSON.parse(await node.kubectl("get", "pod", name, "-o", "json")) as Pod, // kubectl printed it
+    until: (name, isRight, timeoutMs = 30_000) => eventually(() => node.pod(name), isRight, timeoutMs),
+    async events(name) {
+      const { items } = JSON.parse(await node.kubectl("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", "json")) as { items: CoreEvent[] };
+      return items.map(({ reason, message }) => `${reason}: ${message}`);
+    },
+    async stop() {
+      await mainstay.stop();
+      await clean();
+    },
+  };
+  // The first pods need the service account that a controller makes.
+  await eventually(() => node.kubectl("get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+  return node;
+}

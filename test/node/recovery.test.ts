@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findCondition } from "../../engine/apimachinery/conditions.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
+
+/** What survives the sudden death of the parts of a machine. */
+describe.skipIf(!requireRoot())("a machine whose parts die", () => {
+  let node: RealNode;
+  beforeAll(async () => {
+    node = await startRealNode("rc");
+  });
+  afterAll(async () => node?.stop());
+  const isReady = (pod: Pod) => findCondition(pod.status?.conditions, "Ready")?.status === "True";
+  const pidsOf = async (pattern: string) => (await node.host.exec("pgrep", "-f", pattern).catch(() => "")).trim().split("\n").filter((line) => line !== "");
+  const identity = async (name: string) => {
+    const status = container(await node.pod(name));
+    return `${status?.containerID} ${status?.restartCount}`;
+  };
+
+  it("keeps its containers through the death of containerd, which comes back and is followed again", { timeout: 90_000 }, async () => {
+    await node.create("steady", { containers: [shell("sleep 1000")] });
+    await node.until("steady", isReady);
+    const before = await identity("steady");
+    const [pid = ""] = await pidsOf(`containerd -c ${node.dataDir}`);
+    await node.host.exec("kill", "-9", pid);
+    await eventually(() => pidsOf(`containerd -c ${node.dataDir}`), (pids) => pids.length > 0 && !pids.includes(pid), 40_000);
+    await node.create("after", { containers: [shell("sleep 1000")] });
+    await node.until("after", isReady, 40_000);
+    expect(await identity("steady")).toBe(before);
+    // The end of a container of before is heard of as well.
+    await node.kubectl("delete", "pod", "steady", "--timeout=20s");
+  });
+
+  it("neither doubles nor loses containers when its agent dies while pods start", { timeout: 90_000 }, async () => {
+    const names = Array.from({ length: 5 }, (_, index) => `start-${index}`);
+    await Promise.all(names.map((name) => node.create(name, { containers: [shell("sleep 1000")] })));
+    const agents = await pidsOf(`main.ts agent.*${node.dataDir}`);
+    await node.host.exec("kill", "-9", ...agents);
+    for (const name of names) await node.until(name, isReady, 40_000);
+    const shims = async () => (await pidsOf(`containerd-shim.*${node.dataDir}`)).length;
+    // Two pods of the first test at most, and one sandbox for each of these; a doubled one would stay.
+    const pods = JSON.parse(await node.kubectl("get", "pods", "-o", "json")) as { items: Pod[] };
+    await eventually(shims, (count) => count === pods.items.length, 20_000);
+    for (const name of names) expect(container(await node.pod(name))?.restartCount).toBe(0);
+  });
+
+  it("starts a container anew that was killed behind its back, in the same pod", async () => {
+    await node.create("killed", { containers: [shell("exec sleep 4242")] });
+    await node.until("killed", isReady);
+    const { status } = await node.pod("killed");
+    await node.host.exec("pkill", "-9", "-f", "^sleep 4242$");
+    const pod = await node.until("killed", (seen) => container(seen)?.restartCount === 1 && isReady(seen));
+    expect(container(pod)?.lastState?.terminated).toMatchObject({ exitCode: 137 });
+    expect(pod.status?.podIP).toBe(status?.podIP);
+  });
+});
