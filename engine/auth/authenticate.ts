@@ -5,7 +5,7 @@ import type { Secret } from "../resources/types.ts";
 import { bootstrapSecretName, BOOTSTRAP_TOKEN_NAMESPACE, parseBootstrapToken, userOfBootstrapToken } from "./authentication/bootstrap-token.ts";
 import type { CertificateVerifier } from "./authentication/client-certificate.ts";
 import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
-import { isSameSecret } from "./authentication/static-tokens.ts";
+import { hashOfToken, isSameSecret } from "./authentication/static-tokens.ts";
 import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
 import type { ServiceAccountTokens, TokenLookup } from "./service-account-token.ts";
 
@@ -75,9 +75,12 @@ export interface AuthenticatedToken {
 /** Who is calling: as a proxy says, by certificate, by token, else nobody in particular. Throws 401 for credentials that are not good. */
 export class Authenticator {
   readonly #parts: AuthenticatorParts;
+  /** By hash: looking one up tells nothing about the others, however many there are. */
+  readonly #staticTokens: ReadonlyMap<string, UserInfo>;
 
   constructor(parts: AuthenticatorParts) {
     this.#parts = parts;
+    this.#staticTokens = new Map([...(parts.staticTokens ?? [])].map(([token, user]) => [hashOfToken(token), user]));
   }
 
   async authenticate({ certificate, bearer, headers = {}, path }: Credentials): Promise<UserInfo> {
@@ -110,9 +113,10 @@ export class Authenticator {
   }
 
   async #userOfOtherToken(token: string): Promise<UserInfo | undefined> {
-    const { joinToken, staticTokens, tokenAuthenticators = [], lookup, clock } = this.#parts;
+    const { joinToken, tokenAuthenticators = [], lookup, clock } = this.#parts;
     if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP] };
-    for (const [known, user] of staticTokens ?? []) if (isSameSecret(known, token)) return user;
+    const fixed = this.#staticTokens.get(hashOfToken(token));
+    if (fixed !== undefined) return fixed;
     const bootstrap = parseBootstrapToken(token);
     if (bootstrap !== undefined) {
       const secret = await lookup.secretObject(BOOTSTRAP_TOKEN_NAMESPACE, bootstrapSecretName(bootstrap.id));

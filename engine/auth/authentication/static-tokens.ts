@@ -7,6 +7,11 @@ export function isSameSecret(known: string, given: string): boolean {
   return timingSafeEqual(digest(known), digest(given));
 }
 
+/** SHA-256, under which tokens can be kept and looked up. */
+export function hashOfToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
 /** Fixed tokens out of a file of `token,user,uid,"group1,group2"` lines. Throws with the line's number for what is none. */
 export function parseTokenFile(text: string): ReadonlyMap<string, UserInfo> {
   const tokens = new Map<string, UserInfo>();
