@@ -24,6 +24,8 @@ export interface AuthSetup {
   readonly tokenKey: string;
   /** PEM of all authorities that clients' certificates may come from. */
   readonly clientCas: string;
+  /** The same for API servers that are called through this one, in upstream's form of a ConfigMap. */
+  readonly authenticationFacts: Readonly<Record<string, string>>;
 }
 
 export interface AuthSetupParts {
@@ -58,6 +60,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, tokenKey, 
     authorization: config.authorizationMode.map((mode) => authorizationMode(mode, config, clock, logger)),
     tokenSettings,
     tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
+    authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? {} : proxyFacts(config, proxyCa)) },
     clientCas: [clusterCa, clientCa, proxyCa ?? ""].join("\n"),
   };
 }
@@ -101,6 +104,17 @@ function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {
     uidHeaders: config.requestheaderUidHeaders,
     groupHeaders: config.requestheaderGroupHeaders,
     extraHeaderPrefixes: config.requestheaderExtraHeadersPrefix,
+  };
+}
+
+function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, string>> {
+  return {
+    "requestheader-client-ca-file": ca,
+    "requestheader-allowed-names": JSON.stringify(config.requestheaderAllowedNames),
+    "requestheader-username-headers": JSON.stringify(config.requestheaderUsernameHeaders),
+    "requestheader-uid-headers": JSON.stringify(config.requestheaderUidHeaders),
+    "requestheader-group-headers": JSON.stringify(config.requestheaderGroupHeaders),
+    "requestheader-extra-headers-prefix": JSON.stringify(config.requestheaderExtraHeadersPrefix),
   };
 }
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import { parseNodeToken } from "./auth/node-token.ts";
-import { setUpAuth } from "./auth-setup.ts";
+import { setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -102,13 +102,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared(config) ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, scope));
+  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port, authenticationFacts });
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
@@ -168,7 +168,7 @@ interface ApiParts {
   readonly nodeIp: string;
 }
 
-async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number }> {
+async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: parseNodeToken(await pki.nodeToken()).secret, tokenKey: await pki.tokenKey(), clock, logger });
   const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth });
@@ -178,7 +178,7 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes: createNodeTransport(pki.ca, toAgents) });
   scope.defer(() => listener.close());
-  return { server, port: listener.port };
+  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
 }
 
 /** The agent of this machine gets its certificates straight from the authority, and everything else as any agent would. */

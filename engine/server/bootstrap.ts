@@ -6,11 +6,12 @@ import type { Client } from "../client/client.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
+import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
-import type { EndpointSlice, Service } from "../resources/types.ts";
+import type { ConfigMap, EndpointSlice, Service } from "../resources/types.ts";
 
 /** The server's own identity. */
 export const API_SERVER_USER = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
@@ -20,6 +21,8 @@ export interface BootstrapOptions {
   /** Where pods reach this server: an address of the machine, not a loopback one, and the port it listens on. */
   readonly advertiseAddress: string;
   readonly apiPort: number;
+  /** How callers prove who they are, for API servers that are called through this one: the data of a ConfigMap. */
+  readonly authenticationFacts?: Readonly<Record<string, string>>;
 }
 
 const KUBERNETES = "kubernetes";
@@ -29,6 +32,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await bootstrapRoles(client);
+  if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
   // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
   if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));
@@ -60,6 +64,13 @@ async function ensureEndpoints(client: Client, slice: EndpointSlice & KubeObject
   const slices = client.for<EndpointSlice & KubeObject>(endpointSliceResource);
   const { metadata } = await slices.get("default", KUBERNETES);
   await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: metadata.resourceVersion } });
+}
+
+/** Kept true at every start; other facts in it are left alone. */
+async function publishFacts(client: Client, data: Readonly<Record<string, string>>): Promise<void> {
+  const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
+  if (await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data })) return;
+  await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
 }
 
 /** Creates an object unless it is there; whether it did. */

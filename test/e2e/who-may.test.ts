@@ -70,6 +70,12 @@ describe("the switches of who may", () => {
     expect((JSON.parse(await kubectl(thisMachine, server, "get", "--raw", "/openid/v1/jwks")) as { keys: readonly { kty: string }[] }).keys.map(({ kty }) => kty)).toEqual(["RSA"]);
   });
 
+  it("tell API servers behind this one whose certificates to take", async () => {
+    const facts = await kubectl(thisMachine, server, "get", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "-o", "jsonpath={.data.client-ca-file}");
+    expect(facts.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(facts).toContain(readFileSync(file("people.crt"), "utf8").trim());
+  });
+
   it("leave roles to say what they may", async () => {
     await expect(kubectl(thisMachine, as("robot", { token: "robot-token" }), "get", "pods")).rejects.toThrow('pods is forbidden: User "robot" cannot list resource "pods"');
     await kubectl(thisMachine, server, "create", "clusterrolebinding", "viewers", "--clusterrole=view", "--group=ops");
