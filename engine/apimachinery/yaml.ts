@@ -9,6 +9,8 @@ export interface YamlDocument {
   readonly line: number;
   /** 1-based line of a field's key or of a list item; of the nearest existing ancestor when the path does not exist. */
   lineOf(path: readonly (string | number)[]): number;
+  /** A single value as it is written, `1.10` or the empty text; undefined when there is none at the path. */
+  textOf(path: readonly (string | number)[]): string | undefined;
 }
 
 export interface YamlLimits {
@@ -21,7 +23,14 @@ export interface YamlLimits {
 
 export const DEFAULT_YAML_LIMITS: YamlLimits = { bytesMax: 1 << 20, aliasesMax: 200, expandedValuesMax: 200_000 };
 
+/** For files that hold many objects: bundles of definitions have several megabytes. */
+export const BUNDLE_YAML_LIMITS: YamlLimits = { bytesMax: 16 << 20, aliasesMax: 200, expandedValuesMax: 2_000_000 };
+
 const EXPANDED_DEPTH_MAX = 1000;
+/** Lines that may be moved; each costs a parse. */
+const REPAIRS_MAX = 64;
+/** Further right than any key stands. */
+const INDENTATION = " ".repeat(200);
 
 /** Text that is no acceptable YAML. `line` and `column` are 1-based. */
 export class YamlError extends Error {
@@ -44,7 +53,7 @@ export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YA
   let events: yaml.Event[];
   let values: unknown[];
   try {
-    events = yaml.parseEvents(text, { maxDepth: 100 });
+    ({ events, text } = parseYamlEvents(text));
     values = yaml.constructFromEvents(events, { source: text, schema, maxAliases: limits.aliasesMax });
   } catch (error) {
     throw asYamlError(error);
@@ -54,9 +63,29 @@ export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YA
     .map((value, index) => {
       const positions = new Positions(text, events, ranges[index] ?? [0, 0]);
       countValues(value, { left: limits.expandedValuesMax }, 0);
-      return { value, line: positions.lineOf([]), lineOf: (path: readonly (string | number)[]) => positions.lineOf(path) };
+      return { value, line: positions.lineOf([]), lineOf: (path: readonly (string | number)[]) => positions.lineOf(path), textOf: (path: readonly (string | number)[]) => positions.textOf(path) };
     })
     .filter((document) => document.value !== null && document.value !== undefined);
+}
+
+/**
+ * The events of a text, and the text that their offsets count in. Inside brackets and quotes, Go's parser lets lines stand as far
+ * left as they like, and many files have a closing bracket right below its key; such lines are moved to the right, so that every
+ * line keeps its number. Throws js-yaml's exception.
+ */
+export function parseYamlEvents(text: string): { readonly events: yaml.Event[]; readonly text: string } {
+  let moved = text;
+  for (let repairs = 0; ; repairs++) {
+    try {
+      return { events: yaml.parseEvents(moved, { maxDepth: 100 }), text: moved };
+    } catch (error) {
+      const line = error instanceof yaml.YAMLException && error.reason === "deficient indentation" ? error.mark?.line : undefined;
+      if (line === undefined || repairs === REPAIRS_MAX) throw error;
+      const lines = moved.split("\n");
+      lines[line] = `${INDENTATION}${lines[line] ?? ""}`;
+      moved = lines.join("\n");
+    }
+  }
 }
 
 /**
@@ -107,6 +136,17 @@ class Positions {
     this.#text = text;
     this.#events = events;
     this.#range = range;
+  }
+
+  textOf(path: readonly (string | number)[]): string | undefined {
+    let at = this.#range[0];
+    for (const step of path) {
+      const found = this.#child(at, step);
+      if (found === undefined) return undefined;
+      at = found.at;
+    }
+    const event = this.#events[at];
+    return event?.type === yaml.EVENT_ID.SCALAR ? yaml.getScalarValue(this.#text, event) : undefined;
   }
 
   lineOf(path: readonly (string | number)[]): number {

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { parseYamlDocuments, YamlError, type YamlDocument } from "../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../apimachinery/yaml.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
@@ -39,17 +39,17 @@ export interface ParsedFile {
   readonly substitutions?: readonly Substitution[];
 }
 
-export const FILE_BYTES_MAX = 1 << 20;
+export const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
 
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
 export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
-  if (content.byteLength > FILE_BYTES_MAX) return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (1 MiB) are allowed. Split it`);
+  if (content.byteLength > FILE_BYTES_MAX) return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
   const text = decodeText(content);
   if (text === undefined) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
   let documents: YamlDocument[];
   try {
-    documents = parseYamlDocuments(text);
+    documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
   } catch (error) {
     if (error instanceof YamlError) return failed(error.line, `YAML: ${error.message}`);
     throw error;
@@ -78,7 +78,7 @@ export async function parseTransformed(content: Buffer, path: string, transform:
 /** The line of a field of an object in a file that has been parsed before. */
 export function locateField(content: Buffer, place: Place, path: readonly (string | number)[]): number {
   try {
-    return parseYamlDocuments(decodeText(content) ?? "")[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
+    return parseYamlDocuments(decodeText(content) ?? "", BUNDLE_YAML_LIMITS)[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
   } catch {
     return 1;
   }

@@ -7,6 +7,8 @@ import type { HealthState, ObjectHealth } from "./health.ts";
 const UNSCHEDULED_GRACE_MS = 15_000;
 /** So many restarts show that trying again does not help. */
 const RESTARTS_UNTIL_FINAL = 3;
+/** So much of what keeps a container from being made is told in a line. */
+const BLOCKER_MAX = 200;
 /** Waiting reasons that are not progress. */
 const FAILING_REASON = /BackOff|^Err|Error$|^Invalid|^CreateContainer|^RunContainer/;
 
@@ -67,7 +69,9 @@ function describeContainer(status: ContainerStatus): Trouble | undefined {
     const last = status.lastState?.terminated;
     const exit = last === undefined ? "" : ` (${last.reason ?? "ended"}, exit code ${last.exitCode ?? 0})`;
     const words = [waiting.message, runtimeMessage(last)].filter((text) => text !== undefined && text !== "").join("; ");
-    return { container, short: `${reason}${exit}`, long: `${reason}${exit}${words === "" ? "" : `: ${words}`}`, isFailing: FAILING_REASON.test(reason) };
+    // A container that is merely being made has no message; one that cannot be made has.
+    const blocker = reason === "ContainerCreating" && waiting.message !== undefined ? `: ${waiting.message.slice(0, BLOCKER_MAX)}` : "";
+    return { container, short: `${reason}${exit}${blocker}`, long: `${reason}${exit}${words === "" ? "" : `: ${words}`}`, isFailing: FAILING_REASON.test(reason) };
   }
   const ended = status.state?.terminated;
   if (ended === undefined || ended.exitCode === 0) return undefined;

@@ -25,23 +25,25 @@ export function substituteVariables(text: string, variables: Variables, file: st
   if (!text.includes("${") || Object.keys(variables).length === 0) return { text, uses };
   let result = "";
   let at = 0;
-  for (const scalar of scalarsOf(text)) {
+  const walked = walk(text);
+  if (walked === undefined) return { text, uses };
+  for (const scalar of walked.scalars) {
     const isBlock = scalar.style === yaml.SCALAR_STYLE.LITERAL_BLOCK || scalar.style === yaml.SCALAR_STYLE.FOLDED_BLOCK;
-    const written = text.slice(scalar.start, scalar.end);
+    const written = walked.text.slice(scalar.start, scalar.end);
     if (isBlock || written.includes("\n") || !scalar.text.includes("${")) continue;
     const value = substituteIn(scalar.text, variables, (name, used) => void uses.push({ file, line: scalar.line, name, value: used }));
     if (value === scalar.text) continue;
-    result += text.slice(at, scalar.start) + JSON.stringify(value);
+    result += walked.text.slice(at, scalar.start) + JSON.stringify(value);
     at = scalar.end;
   }
-  return { text: result + text.slice(at), uses };
+  return { text: uses.length === 0 && result === "" ? text : result + walked.text.slice(at), uses };
 }
 
-function scalarsOf(text: string): ReturnType<typeof walkScalars>["scalars"] {
+function walk(text: string): ReturnType<typeof walkScalars> | undefined {
   try {
-    return walkScalars(text).scalars;
+    return walkScalars(text);
   } catch (error) {
-    if (error instanceof yaml.YAMLException) return [];
+    if (error instanceof yaml.YAMLException) return undefined;
     throw error;
   }
 }

@@ -15,7 +15,7 @@ import { addHashes, setEntries } from "./transformers.ts";
 import { TargetSteps } from "./target-steps.ts";
 import { bindVariables, resolveVariables, type DeclaredVariable } from "./variables.ts";
 import { decodeUtf8 } from "./key-values.ts";
-import { parseDocuments, resourcesOf } from "./yaml-documents.ts";
+import { annotationsAsText, parseDocuments, resourcesOf } from "./yaml-documents.ts";
 
 export interface BuildOptions {
   readonly files: RepositoryFiles;
@@ -157,7 +157,7 @@ export class KustomizationBuild {
   #appendFile(target: Target, path: string, full: string, content: Buffer, place: Place, gathered: Accumulator): void {
     const text = decodeUtf8(content);
     if (text === undefined) return fail(place, `${full} is not text`);
-    for (const resource of resourcesOf(parseDocuments(text, full))) {
+    for (const resource of resourcesOf(parseDocuments(text, full)).map(annotationsAsText)) {
       resource.origin = { path: joinPath(target.originPath, path) };
       at(resource.place, () => gathered.map.append(resource));
     }

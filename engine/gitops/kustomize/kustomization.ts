@@ -1,3 +1,4 @@
+import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { plainMessage, unknownFieldMessage } from "../explain-error.ts";
@@ -122,8 +123,9 @@ export function parseKustomization(content: Buffer, file: string): Kustomization
   const document = onlyDocument(content, file);
   const problems: Problem[] = [];
   const report = (field: string, message: string) => void problems.push({ file, line: document.lineOf(structuralPathOf(field)), field, message });
-  const value = isMap(document.value) ? document.value : {};
-  const checked = conform(KUSTOMIZATION_SCHEMA, document.value, { defaults: false, prune: false });
+  const source = withKnownNames(KUSTOMIZATION_SCHEMA, document.value);
+  const value = isMap(source) ? source : {};
+  const checked = conform(KUSTOMIZATION_SCHEMA, source, { defaults: false, prune: false });
   for (const field of checked.unknown) report(field, unknownFieldMessage(field, KUSTOMIZATION_SCHEMA));
   for (const error of checked.errors) report(error.field, plainMessage(error.message, error.field));
   const kind = value["kind"] ?? "Kustomization";
@@ -134,6 +136,19 @@ export function parseKustomization(content: Buffer, file: string): Kustomization
   if (problems.length > 0) throw new KustomizeError(problems);
   // The schema was just found to hold, and states exactly these fields.
   return { file, line: document.line, kustomization: normalised(checked.value as Partial<Kustomization> & Deprecated), placeOf: (steps) => ({ file, line: document.lineOf(steps) }) };
+}
+
+/** Upstream's reader takes field names in any case, and `fieldpath` is often written so. */
+export function withKnownNames(schema: Schema, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => (schema.items === undefined ? item : withKnownNames(schema.items, item)));
+  if (!isMap(value) || schema.properties === undefined) return value;
+  const { properties } = schema;
+  const byLowerCase = new Map(Object.keys(properties).map((name) => [name.toLowerCase(), name]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => {
+    const known = Object.hasOwn(properties, key) ? key : byLowerCase.get(key.toLowerCase());
+    const own = known === undefined || (known !== key && Object.hasOwn(value, known)) ? undefined : properties[known];
+    return own === undefined || known === undefined ? [key, item] : [known, withKnownNames(own, item)];
+  }));
 }
 
 function onlyDocument(content: Buffer, file: string): YamlDocument {

@@ -2,7 +2,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import { plainMessage, unknownFieldMessage } from "../explain-error.ts";
 import { structuralPathOf } from "../field-path.ts";
 import type { Target } from "./build.ts";
-import type { Kustomization } from "./kustomization.ts";
+import { withKnownNames, type Kustomization } from "./kustomization.ts";
 import { REPLACEMENT_SCHEMA } from "./kustomization-schema.ts";
 import { fail, KustomizeError, type Place } from "./kustomize-error.ts";
 import type { PatchReader } from "./patch-reader.ts";
@@ -31,7 +31,7 @@ export async function readReplacements(reader: PatchReader, target: Target, rows
 }
 
 function checked(value: unknown, document: SourceDocument, steps: readonly number[]): Replacement {
-  const result = conform(REPLACEMENT_SCHEMA, value, { defaults: false, prune: false });
+  const result = conform(REPLACEMENT_SCHEMA, withKnownNames(REPLACEMENT_SCHEMA, value), { defaults: false, prune: false });
   const problem = (field: string, message: string) => ({ file: document.file, line: document.lineOf([...steps, ...structuralPathOf(field)]), field, message });
   const problems = [...result.unknown.map((field) => problem(field, unknownFieldMessage(field, REPLACEMENT_SCHEMA))), ...result.errors.map((error) => problem(error.field, plainMessage(error.message, error.field)))];
   if (problems.length > 0) throw new KustomizeError(problems);

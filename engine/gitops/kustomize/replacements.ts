@@ -49,7 +49,7 @@ function sourceOf(map: ResourceMap, source: NonNullable<Replacement["source"]>):
   if (matches.length > 1) throw new BuildFault(`several objects could be the source ${what}`);
   const path = source.fieldPath ?? DEFAULT_PATH;
   const value = lookUp(resource.value, splitFieldPath(path));
-  if (value === undefined || value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0)) throw new BuildFault(`the source ${what} has no ${path}`);
+  if (value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)) throw new BuildFault(`the source ${what} has no ${path}`);
   const { delimiter, index = 0 } = source.options ?? {};
   if (delimiter === undefined || delimiter === "") return value;
   if (!isScalar(value)) throw new BuildFault("a delimiter fits single values only");

@@ -8,6 +8,8 @@ export interface SourceDocument extends Place {
   readonly value: unknown;
   /** Line of a field inside it, or of the nearest ancestor that exists. */
   lineOf(steps: Steps): number;
+  /** A single value as it is written there. */
+  textOf?(steps: Steps): string | undefined;
 }
 
 /** A field that a transformer set, and the line that made it. Later ones win. */

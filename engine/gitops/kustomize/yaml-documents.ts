@@ -1,4 +1,4 @@
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
 import { fail } from "./kustomize-error.ts";
@@ -10,16 +10,26 @@ import { Resource, type SourceDocument } from "./resource.ts";
  */
 export function parseDocuments(text: string, file: string, firstLine = 1): readonly SourceDocument[] {
   try {
-    return parseYamlDocuments(text, undefined, goYamlSchema).map((document) => ({
+    return parseYamlDocuments(text, BUNDLE_YAML_LIMITS, goYamlSchema).map((document) => ({
       value: document.value,
       file,
       line: document.line + firstLine - 1,
       lineOf: (steps: Steps) => document.lineOf(steps) + firstLine - 1,
+      textOf: (steps: Steps) => document.textOf(steps),
     }));
   } catch (error) {
     if (error instanceof YamlError) return fail({ file, line: error.line + firstLine - 1 }, `YAML: ${error.message}`);
     throw error;
   }
+}
+
+/** Makes text of annotations that are none, as they are written: `1.10` is not the number 1.1. Upstream does so in the end. */
+export function annotationsAsText(resource: Resource): Resource {
+  const annotations = resource.metadata["annotations"];
+  const [document] = resource.documents;
+  if (!isMap(annotations) || document?.textOf === undefined) return resource;
+  for (const [key, value] of Object.entries(annotations)) annotations[key] = document.textOf(["metadata", "annotations", key]) ?? value;
+  return resource;
 }
 
 /** Objects out of documents: lists are taken apart, empty ones left out; what has no kind or name is refused. */

@@ -1,4 +1,5 @@
 import * as yaml from "js-yaml";
+import { parseYamlEvents } from "../../apimachinery/yaml.ts";
 
 /** A single value of a YAML or JSON text, and where it stands. */
 export interface ScalarSite {
@@ -20,6 +21,8 @@ export interface TopEntry {
 }
 
 export interface WalkedText {
+  /** What the offsets count in: the text, with lines moved to the right where it could not be read otherwise. */
+  readonly text: string;
   readonly scalars: readonly ScalarSite[];
   readonly top: readonly TopEntry[];
 }
@@ -31,9 +34,9 @@ interface Frame {
   readonly keys: readonly string[];
 }
 
-/** All values of a text in its order, keys left out; the offsets count in the text. Throws js-yaml's exception for bad text. */
-export function walkScalars(text: string): WalkedText {
-  const events = yaml.parseEvents(text, { maxDepth: 100 });
+/** All values of a text in its order, keys left out; keys and values in quotes with them. Throws js-yaml's exception for bad text. */
+export function walkScalars(source: string): WalkedText {
+  const { events, text } = parseYamlEvents(source);
   const scalars: ScalarSite[] = [];
   const starts: { key: string; start: number }[] = [];
   const stack: Frame[] = [];
@@ -63,7 +66,7 @@ export function walkScalars(text: string): WalkedText {
       scalars.push({ text: value, style: event.style, keys, start: quoteStart(text, event), end: quoteEnd(text, event), line: lineAt(text, event.valueStart) });
     }
   }
-  return { scalars, top: starts.map(({ key, start }, index) => ({ key, start, end: starts[index + 1]?.start ?? text.length })) };
+  return { text, scalars, top: starts.map(({ key, start }, index) => ({ key, start, end: starts[index + 1]?.start ?? text.length })) };
 }
 
 function isQuoted(event: yaml.ScalarEvent): boolean {

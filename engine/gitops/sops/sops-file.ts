@@ -54,7 +54,7 @@ async function decryptDocuments(text: string, keys: readonly string[]): Promise<
   const holder = documents.map((document) => document.value).find((value) => typeof value === "object" && value !== null && "sops" in value);
   const metadata = readMetadata((holder as { readonly sops?: unknown } | undefined)?.sops); // found by having that field
   const key = await openDataKey(metadata, keys);
-  const { scalars, top } = walkScalars(text);
+  const { scalars, top, text: walked } = walkScalars(text);
   const checksum = startChecksum(metadata);
   const edits: { start: number; end: number; text: string }[] = [];
   for (const scalar of scalars) {
@@ -70,8 +70,8 @@ async function decryptDocuments(text: string, keys: readonly string[]): Promise<
     if (scalar.text !== "") edits.push({ start: scalar.start, end: scalar.end, text: jsonOf(value) });
   }
   verifyChecksum(metadata, key, checksum.digest("hex").toUpperCase());
-  for (const entry of top) if (entry.key === "sops") edits.push({ start: entry.start, end: entry.end, text: blankOut(text, entry.start, entry.end) });
-  return withoutDanglingComma(applyEdits(text, edits));
+  for (const entry of top) if (entry.key === "sops") edits.push({ start: entry.start, end: entry.end, text: blankOut(walked, entry.start, entry.end) });
+  return withoutDanglingComma(applyEdits(walked, edits));
 }
 
 /** Keeps line breaks, so that everything behind stays on its line; a closing brace or a document's edge stays too. */

@@ -108,7 +108,7 @@ describe("bad input is a problem with a place", () => {
     ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
     ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x is already described by unit a in apps\/a\/x\.yaml:1/],
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
-    ["a file over one mebibyte", { "a.yaml": `x: ${"y".repeat(1 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 1048576/],
+    ["a file over sixteen mebibytes", { "a.yaml": `x: ${"y".repeat(16 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 16777216/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
     ["text in another encoding", { "a.yaml": Buffer.from([0x61, 0xff, 0xfe]) }, /^a\.yaml:1 the file is binary/],
     ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 there is no apps\/a\/x\.yaml/],
