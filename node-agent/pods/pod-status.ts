@@ -13,6 +13,8 @@ export interface StatusInputs {
   readonly nowMs: number;
   /** Last lines or termination message of ended containers, by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
+  /** Why containers cannot even be made yet: the sandbox or a volume cannot. */
+  readonly blocker?: string;
   /** Why the pod as a whole was refused or is failing, e.g. `OutOfcpu`. */
   readonly refusal?: { readonly reason: string; readonly message: string };
 }
@@ -56,7 +58,7 @@ function computePhase({ pod, state }: StatusInputs): string {
   return initDone && latest.every((container) => container !== undefined && container.state !== "created") ? "Running" : "Pending";
 }
 
-function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
   const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
@@ -89,7 +91,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const wait = waitingReason(pod, state, container, isInit, latest, failure, nowMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
-  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 && !isInit ? "PodInitializing" : "ContainerCreating" } } };
+  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 && !isInit ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } } };
 }
 
 function waitingReason(pod: Pod, state: PodState, container: Container, isInit: boolean, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {

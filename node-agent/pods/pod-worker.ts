@@ -22,6 +22,7 @@ const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 /** Volumes that follow the API are looked at this often even when no change was reported: tokens age by themselves. */
 const VOLUME_REFRESH_MS = 60_000;
+const MOUNT_FAILED = "MountVolume.SetUp failed";
 
 /**
  * Looks after one pod from its first sight to its last trace. One step at a time: look, decide (computePodActions), act, report;
@@ -38,6 +39,7 @@ export class PodWorker {
   #volumesAtMs = 0;
   #wake: (() => void) | undefined;
   #isDirty = true;
+  #blocker: string | undefined;
   #reported: PodStatus | undefined;
 
   constructor(context: PodContext, pod: Pod) {
@@ -90,6 +92,7 @@ export class PodWorker {
         } catch (error) {
           if (signal.aborted) return;
           failures++;
+          await this.#tellBlocker();
           againMs = backoffMs(SYNC_RETRY, failures);
           logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });
         }
@@ -130,6 +133,16 @@ export class PodWorker {
     return hasActed ? Math.min(againMs, 50) : againMs;
   }
 
+  /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
+  async #tellBlocker(): Promise<void> {
+    if (this.#blocker === undefined) return;
+    try {
+      await this.#report(computePodStatus(this.#statusInputs(await this.#observe())));
+    } catch (error) {
+      this.#context.logger.debug("pod status not written", { pod: describeObject(this.#pod), error: describeError(error) });
+    }
+  }
+
   async #execute(action: Exclude<PodAction, { do: "wait" }>, state: PodState): Promise<void> {
     const { runtime, settings, starts, events } = this.#context;
     switch (action.do) {
@@ -138,8 +151,10 @@ export class PodWorker {
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         try {
           await starts.run(() => runtime.runSandbox(config));
+          this.#blocker = undefined;
         } catch (error) {
-          events.record(this.#pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: `Failed to create pod sandbox: ${describeError(error)}` });
+          this.#blocker = `Failed to create pod sandbox: ${describeError(error)}`;
+          events.record(this.#pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: this.#blocker });
           throw error;
         }
         return;
@@ -180,9 +195,11 @@ export class PodWorker {
     try {
       this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, this.#pod.status?.podIP ?? ""));
       this.#volumesAtMs = clock.now();
+      if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
     } catch (error) {
       if (this.#volumes === undefined) {
-        if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message: `MountVolume.SetUp failed: ${error.message}` });
+        this.#blocker = `${MOUNT_FAILED}: ${describeError(error)}`;
+        if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message: this.#blocker });
         throw error;
       }
       // What is mounted stays as it is until its source is back.
@@ -224,7 +241,7 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings } = this.#context;
-    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages };
+    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

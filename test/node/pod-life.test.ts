@@ -145,4 +145,10 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     await node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "later", namespace: "default" }, data: { key: "now" } });
     await node.until("waits", isReady, 40_000);
   });
+
+  it("whose volume cannot be made says so in its status", async () => {
+    await node.create("unmounted", { volumes: [{ name: "v", hostPath: { path: "/no/such/place", type: "Directory" } }], containers: [shell("sleep 1000", { volumeMounts: [{ name: "v", mountPath: "/v" }] })] });
+    const pod = await node.until("unmounted", (seen) => container(seen)?.state?.waiting?.message !== undefined);
+    expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: "MountVolume.SetUp failed: hostPath type check failed: /no/such/place is not there" });
+  });
 });
