@@ -146,7 +146,7 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
       const stream = request.body === undefined || request.body === null ? {} : { body: request.body as Readable }; // what the parser of those paths left it as
       return await serveProxy(parts, { method, url: request.raw.url ?? "", headers, user, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
     }
-    await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]) }, raw, auditId);
+    await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]), remoteAddress: request.socket.remoteAddress }, raw, auditId);
   } catch (error) {
     await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
   }

@@ -27,13 +27,15 @@ export interface JoinAnswer {
 /** Keeps every node's name to the machine that joined under it first; NodePasswords does. */
 export interface NodeNames {
   claim(nodeName: string, password: string): Promise<void>;
+  /** Throws a 403 when one of the addresses is that of somebody else in the cluster. */
+  checkAddresses(nodeName: string, addresses: readonly string[]): Promise<void>;
 }
 
 /**
  * Gives a machine its certificates. A join token may ask in the name of any node that no other machine has; a node that has
  * joined may renew its own. Whatever the requests say, the certificates say node and group.
  */
-export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner, names: NodeNames): Promise<JoinAnswer> {
+export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner, names: NodeNames, remoteAddress?: string): Promise<JoinAnswer> {
   const { nodeName, nodePassword, csr, servingCsr, addresses } = parseJoin(body);
   const own = nodeNameOf(user);
   const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes("system:masters") : own === nodeName;
@@ -49,8 +51,20 @@ export async function joinNode(user: UserInfo, body: unknown, signer: Certificat
   };
   const certificate = await sign(csr, { commonName, organizations: [NODES_GROUP], usage: "client" });
   if (servingCsr === undefined) return { certificate, ca: signer.ca };
+  await names.checkAddresses(nodeName, addresses.filter((address) => !isCallersOwn(address, remoteAddress)));
   const servingCertificate = await sign(servingCsr, { commonName, organizations: [NODES_GROUP], usage: "serving", dnsNames: [nodeName], ipAddresses: addresses });
   return { certificate, servingCertificate, ca: signer.ca };
+}
+
+/** Where a machine calls from is its address; one that calls from our own machine has all of ours. */
+function isCallersOwn(address: string, remoteAddress: string | undefined): boolean {
+  const remote = remoteAddress?.replace(/^::ffff:/, "");
+  return remote !== undefined && (remote === address || remote.startsWith("127.") || remote === "::1");
+}
+
+/** With a certificate in such a name a machine could pass for the API server. */
+function isNameOfServices(nodeName: string): boolean {
+  return nodeName === "localhost" || nodeName === "kubernetes" || nodeName.startsWith("kubernetes.") || /(^|\.)(svc|cluster\.local)$/.test(nodeName) || nodeName.includes(".svc.");
 }
 
 /** Short ones could be guessed by another machine. */
@@ -75,6 +89,7 @@ function parseJoin(body: unknown): JoinRequest {
   if (typeof nodeName !== "string" || nodeName === "") throw badRequest("nodeName: Required value");
   const problem = dnsSubdomainError(nodeName);
   if (problem !== undefined) throw badRequest(`nodeName: Invalid value: ${JSON.stringify(nodeName)}: ${problem}`);
+  if (isNameOfServices(nodeName)) throw badRequest(`nodeName: Invalid value: ${JSON.stringify(nodeName)}: Services of the cluster are called so`);
   if (typeof csr !== "string" || csr === "") throw badRequest("csr: Required value: a PEM encoded PKCS #10 request");
   if (nodePassword !== undefined && typeof nodePassword !== "string") throw badRequest("nodePassword: must be a text");
   if (servingCsr !== undefined && typeof servingCsr !== "string") throw badRequest("servingCsr: must be a PEM encoded PKCS #10 request");

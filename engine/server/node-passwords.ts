@@ -5,7 +5,9 @@ import type { Client } from "../client/client.ts";
 import type { Clock } from "../lib/clock.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { secretResource } from "../resources/core/secret.ts";
-import type { Secret } from "../resources/types.ts";
+import { serviceResource } from "../resources/core/service.ts";
+import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
+import type { Node, Secret } from "../resources/types.ts";
 
 const NAMESPACE = "kube-system";
 /** A machine that has joined makes its Node within this time; from then on the Node itself keeps the name. */
@@ -43,6 +45,24 @@ export class NodePasswords {
       throw hasReason(error, "AlreadyExists") ? taken(nodeName) : error;
     }
   }
+
+  /** An address is good in a certificate for this node unless the API itself, a Service or another node that is alive has it. */
+  async checkAddresses(nodeName: string, addresses: readonly string[]): Promise<void> {
+    const nodes = (await this.#client.for(nodeResource).list("")).items.filter((node) => node.metadata.name !== nodeName && isReady(node));
+    const services = (await this.#client.for(serviceResource).list("")).items;
+    const own = (await this.#client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=kubernetes" })).items;
+    const used = new Set([
+      ...nodes.flatMap(({ status }) => (status?.addresses ?? []).map(({ address }) => address)),
+      ...services.flatMap(({ spec }) => spec?.clusterIPs ?? []),
+      ...own.flatMap(({ endpoints }) => (endpoints ?? []).flatMap((endpoint) => endpoint.addresses)),
+    ]);
+    const found = addresses.find((address) => used.has(address));
+    if (found !== undefined) throw new StatusError("Forbidden", `the address ${found} is somebody else's in this cluster; give this machine its own with --node-ip`, {});
+  }
+}
+
+function isReady({ status }: Node): boolean {
+  return (status?.conditions ?? []).some(({ type, status: value }) => type === "Ready" && value === "True");
 }
 
 export function secretName(nodeName: string): string {

@@ -158,7 +158,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const { server, signer } = options;
   const names = new NodePasswords(createLocalClient(server, API_SERVER_USER, "node-join"), server.parts.clock);
   const tokens = server.parts.tokens;
-  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body }) => json(await joinNode(user, parseJsonBody(body), signer, names), 201) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
+  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body, remoteAddress }) => json(await joinNode(user, parseJsonBody(body), signer, names, remoteAddress), 201) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
   return [
     { method: "GET", path: "/version", handle: () => json(versionInfo()) },
     { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly body: Buffer | undefined;
   readonly user: UserInfo;
   readonly signal: AbortSignal;
+  /** Where the connection comes from; absent when it is gone. */
+  readonly remoteAddress?: string | undefined;
 }
 
 export function header(request: HttpRequest, name: string): string | undefined {

@@ -58,7 +58,8 @@ describe("the cluster's certificates", () => {
     const { request } = await createSigningRequest("system:masters");
     const { request: servingCsr } = await createSigningRequest("anything");
     const claimed: string[] = [];
-    const names = { claim: async (nodeName: string) => void claimed.push(nodeName) };
+    const names = { claim: async (nodeName: string) => void claimed.push(nodeName), checkAddresses: async (_nodeName: string, addresses: readonly string[]) => void checked.push(...addresses) };
+    const checked: string[] = [];
     const nodePassword = "0123456789abcdef";
     const answer = await joinNode(joiner, { nodeName: "n2", csr: request, nodePassword, servingCsr, addresses: ["10.0.0.7"] }, pki, names);
     expect(readCertificate(answer.certificate)).toMatchObject({ commonName: "system:node:n2", names: [] });
@@ -67,9 +68,12 @@ describe("the cluster's certificates", () => {
     const node = { username: "system:node:n2", groups: ["system:nodes", "system:authenticated"] };
     expect((await joinNode(node, { nodeName: "n2", csr: request }, pki, names)).servingCertificate).toBeUndefined();
     await expect(joinNode(node, { nodeName: "n3", csr: request }, pki, names)).rejects.toThrow('User "system:node:n2" cannot ask for the certificate of node "n3"');
-    expect(claimed).toEqual(["n2"]);
+    expect([claimed, checked]).toEqual([["n2"], ["10.0.0.7"]]);
+    await joinNode(joiner, { nodeName: "n2", nodePassword, csr: request, servingCsr, addresses: ["10.0.0.7"] }, pki, names, "::ffff:10.0.0.7");
+    expect(checked).toEqual(["10.0.0.7"]); // it calls from there
+    for (const name of ["kubernetes.default.svc", "localhost", "web.shop.svc.cluster.local"]) await expect(joinNode(joiner, { nodeName: name, nodePassword, csr: request }, pki, names)).rejects.toThrow("Services of the cluster are called so");
     await expect(joinNode(joiner, { nodeName: "n2", nodePassword: "short", csr: request }, pki, names)).rejects.toThrow("nodePassword: Required value");
-    await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: request }, pki, { claim: async () => Promise.reject(new Error("taken")) })).rejects.toThrow("taken");
+    await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: request }, pki, { ...names, claim: async () => Promise.reject(new Error("taken")) })).rejects.toThrow("taken");
     await expect(joinNode(joiner, { nodeName: "Not A Name", csr: request }, pki, names)).rejects.toThrow("nodeName: Invalid value");
     await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: "nonsense" }, pki, names)).rejects.toThrow("PEM block type must be CERTIFICATE REQUEST");
   });

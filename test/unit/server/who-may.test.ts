@@ -3,11 +3,14 @@ import type { Client } from "../../../engine/client/client.ts";
 import { credentialsOf } from "../../../engine/server/http/peer.ts";
 import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
 import { createAuthorizer } from "../../../engine/auth/authorize.ts";
+import { systemClock } from "../../../engine/lib/clock.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
 import type { PolicyRule } from "../../../engine/resources/types.ts";
+import { NodePasswords } from "../../../engine/server/node-passwords.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" };
@@ -79,5 +82,34 @@ describe("what a client shows of itself", () => {
     expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");
     expect(credentialsOf(raw, {}).bearer).toBeUndefined();
     expect(() => credentialsOf(raw, { authorization: "Basic abc" })).toThrow("Unauthorized");
+  });
+});
+
+describe("the names and addresses of machines", () => {
+  const joined = () => new NodePasswords(api.client, systemClock);
+  const ready = async (name: string, address: string) => {
+    const { metadata } = await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name } });
+    await api.client.for(nodeResource).patch("", name, "merge", { metadata: { uid: metadata.uid }, status: { addresses: [{ type: "InternalIP", address }], conditions: [{ type: "Ready", status: "True" }] } }, { subresource: "status" });
+  };
+
+  test("are theirs until their Node is deleted", async () => {
+    await joined().claim("m1", "the first machine");
+    await joined().claim("m1", "the first machine");
+    await expect(joined().claim("m1", "another machine")).rejects.toThrow('the name "m1" belongs to another machine');
+    await ready("m2", "192.0.2.20");
+    await expect(joined().claim("m2", "another machine")).rejects.toThrow("belongs to another machine");
+    await api.client.for(nodeResource).delete("", "m2", {});
+    await joined().claim("m2", "another machine");
+  });
+
+  test("are not taken from others who are alive, nor from the API", async () => {
+    await ready("m3", "192.0.2.30");
+    await joined().checkAddresses("m3", ["192.0.2.30"]);
+    await joined().checkAddresses("m4", ["192.0.2.40"]);
+    await expect(joined().checkAddresses("m4", ["192.0.2.30"])).rejects.toThrow("the address 192.0.2.30 is somebody else's");
+    await expect(joined().checkAddresses("m4", ["192.0.2.1"])).rejects.toThrow("is somebody else's"); // the API's endpoint
+    await expect(joined().checkAddresses("m4", ["10.43.0.1"])).rejects.toThrow("is somebody else's"); // its Service
+    await api.client.for(nodeResource).patch("", "m3", "merge", { status: { conditions: [{ type: "Ready", status: "Unknown" }] } }, { subresource: "status" });
+    await joined().checkAddresses("m4", ["192.0.2.30"]);
   });
 });
