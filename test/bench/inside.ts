@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createHttpClient } from "../../engine/client/http-client.ts";
 import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
@@ -15,21 +15,27 @@ const samples = Number(samplesText);
 const client = createHttpClient(readKubeconfig(path.join(dataDir, "kubeconfig.yaml")), "bench");
 const maps = client.for(configMapResource);
 
-console.log(JSON.stringify([await benchPush(), await benchRunning()]));
+const clone = path.join(work, "clone");
+const bare = path.join(work, "bare.git");
+const git = (...args: string[]) => execFileSync("git", ["-C", clone, "-c", "user.name=bench", "-c", "user.email=bench@example.org", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+execFileSync("git", ["clone", "-q", "http://127.0.0.1:6480/cluster.git", clone]);
+execFileSync("git", ["clone", "-q", "--bare", "http://127.0.0.1:6480/cluster.git", bare]);
+
+console.log(JSON.stringify([await benchPush(), ...(await benchRunning())]));
+
+/** Commits one file, or the end of it. */
+function commit(file: string, text: string | undefined, message: string): void {
+  if (text === undefined) rmSync(path.join(clone, file));
+  else writeFileSync(path.join(clone, file), text);
+  git("add", "-A");
+  git("commit", "-q", "-m", message);
+}
 
 async function benchPush(): Promise<Row> {
-  const url = "http://127.0.0.1:6480/cluster.git";
-  const clone = path.join(work, "clone");
-  const bare = path.join(work, "bare.git");
-  const git = (...args: string[]) => execFileSync("git", ["-C", clone, "-c", "user.name=bench", "-c", "user.email=bench@example.org", ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  execFileSync("git", ["clone", "-q", url, clone]);
-  execFileSync("git", ["clone", "-q", "--bare", url, bare]);
   const floors: number[] = [];
   const stored: number[] = [];
   for (let index = 0; index < samples; index++) {
-    writeFileSync(path.join(clone, "apps/web/bench.yaml"), `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pushed\ndata:\n  index: "${index}"\n`);
-    git("add", "-A");
-    git("commit", "-q", "-m", `bench ${index}`);
+    commit("apps/web/bench.yaml", `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pushed\ndata:\n  index: "${index}"\n`, `bench ${index}`);
     let started = performance.now();
     git("push", "-q", bare, "HEAD:main");
     floors.push(performance.now() - started);
@@ -41,11 +47,12 @@ async function benchPush(): Promise<Row> {
   return toRow({ what: "push → object stored", value: median(stored), unit: "ms", floor: median(floors), peer: "the same push to a bare repository on disk" });
 }
 
-async function benchRunning(): Promise<Row> {
+async function benchRunning(): Promise<readonly Row[]> {
   const runtime = openCriRuntime(path.join(dataDir, "agent/containerd/c.sock"));
   const pods = client.for(podResource);
   const floors: number[] = [];
   const running: number[] = [];
+  const pushed: number[] = [];
   for (let index = 0; index < samples / 2; index++) {
     const config = { metadata: { name: `floor-${index}`, namespace: "bench", uid: `floor-${index}`, attempt: 0 }, hostname: "floor", logDirectory: "", labels: {}, linux: {} };
     let started = performance.now();
@@ -63,7 +70,20 @@ async function benchRunning(): Promise<Row> {
     running.push(performance.now() - started);
     await pods.delete("default", name, { gracePeriodSeconds: 0 });
     await poll(async () => (await pods.list("default", { fieldSelector: `metadata.name=${name}` })).items.length === 0);
+    // The same pod out of a commit.
+    const file = `apps/web/pod-${index}.yaml`;
+    commit(file, `apiVersion: v1\nkind: Pod\nmetadata: {name: pushed-${index}}\nspec:\n  terminationGracePeriodSeconds: 0\n  containers: [{name: c, image: "mainstay.local/busybox:1", command: [sleep, "1000"]}]\n`, `pod ${index}`);
+    started = performance.now();
+    git("push", "-q", "-o", "no-wait");
+    await poll(async () => (await pods.get("web", `pushed-${index}`).catch(() => undefined))?.status?.phase === "Running");
+    pushed.push(performance.now() - started);
+    commit(file, undefined, `no pod ${index}`);
+    git("push", "-q", "-o", "no-wait");
   }
   runtime.close();
-  return toRow({ what: "pod created → Running in the API", value: median(running), unit: "ms", floor: median(floors), peer: "sandbox, create and start through CRI" });
+  const peer = "sandbox, create and start through CRI";
+  return [
+    toRow({ what: "push → container running", value: median(pushed), unit: "ms", floor: median(floors), peer }),
+    toRow({ what: "pod created → Running in the API", value: median(running), unit: "ms", floor: median(floors), peer }),
+  ];
 }
