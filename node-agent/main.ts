@@ -24,7 +24,7 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   // Started by `mainstay server`: without it there is nobody to answer to, and the next one brings its own agent.
   if (process.send !== undefined) process.on("disconnect", () => stop.abort());
   const nodeIp = config.nodeIp ?? machineAddress(execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" }));
-  const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp));
+  const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp, systemClock.now()));
   const folder = path.dirname(kubeconfig);
   const endpoint = { certificate: readFileSync(path.join(folder, "serving.crt"), "utf8"), key: readFileSync(path.join(folder, "serving.key"), "utf8"), clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
   const logger = createLogger(config.logLevel, path.join(config.dataDir, "agent.log"));

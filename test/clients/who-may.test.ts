@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
@@ -10,9 +10,13 @@ import { CertificateVerifier } from "../../engine/auth/authentication/client-cer
 import { OidcAuthenticator } from "../../engine/auth/authentication/oidc.ts";
 import { TokenWebhook } from "../../engine/auth/authentication/token-webhook.ts";
 import { webhookMode } from "../../engine/auth/authorization-webhook.ts";
-import { createAuthority, createSigningRequest, issueCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
+import { createAuthority, createSigningRequest, issueCertificate, readCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
+import { formatNodeToken } from "../../engine/auth/node-token.ts";
+import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
+import { resolveAgentConfig } from "../../node-agent/config.ts";
+import { joinCluster } from "../../node-agent/join-cluster.ts";
 import { findKubectls, runKubectl, type KubectlResult } from "../kit/kubectl.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
@@ -244,6 +248,36 @@ describe("a server that knows no strangers", () => {
       stranger.close();
     } finally {
       await api.stop();
+    }
+  });
+});
+
+describe("a machine", () => {
+  test("joins a server of the authority that its token names, keeps its name, and renews its certificates", async () => {
+    const api = await startTestListener();
+    const folder = await mkdtemp(path.join(os.tmpdir(), "join-"));
+    const now = systemClock.now();
+    const config = (dataDir: string, token: string) => ({ ...resolveAgentConfig({ server: api.url, token, nodeName: "m1", dataDir: path.join(folder, dataDir) }, {}) });
+    const read = (dataDir: string, name: string) => readFile(path.join(folder, dataDir, "pki", name), "utf8");
+    try {
+      const token = formatNodeToken(api.pki.ca, api.joinToken);
+      const lured = joinCluster(config("lured", formatNodeToken("another authority", api.joinToken)), "192.0.2.9", now);
+      await expect(lured).rejects.toThrow("belongs to another cluster than the token, or somebody is between");
+      const file = await joinCluster(config("one", token), "192.0.2.9", now);
+      const first = readKubeconfig(file);
+      expect(readCertificate(first.certificate ?? "").commonName).toBe("system:node:m1");
+      expect(readCertificate(await read("one", "serving.crt")).names).toEqual(["m1", "192.0.2.9"]);
+      await expect(joinCluster(config("two", token), "192.0.2.10", now)).rejects.toThrow('the name "m1" belongs to another machine');
+      await joinCluster(config("one", token), "192.0.2.9", now);
+      expect(readKubeconfig(file)).toEqual(first);
+      await joinCluster(config("one", "no token any more"), "192.0.2.9", now + 300 * 86_400_000);
+      expect(readKubeconfig(file).certificate).not.toBe(first.certificate);
+      await api.stop();
+      await joinCluster(config("one", token), "192.0.2.9", now + 300 * 86_400_000); // what it has is still good
+      await expect(joinCluster(config("one", token), "192.0.2.9", now + 400 * 86_400_000)).rejects.toThrow("has ended");
+    } finally {
+      await api.stop();
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });
