@@ -77,7 +77,7 @@ export function parseYamlEvents(text: string): { readonly events: yaml.Event[]; 
   let moved = text;
   for (let repairs = 0; ; repairs++) {
     try {
-      return { events: yaml.parseEvents(moved, { maxDepth: 100 }), text: moved };
+      return { events: withoutAddedBreak(yaml.parseEvents(moved, { maxDepth: 100 }), moved), text: moved };
     } catch (error) {
       const line = error instanceof yaml.YAMLException && error.reason === "deficient indentation" ? error.mark?.line : undefined;
       if (line === undefined || repairs === REPAIRS_MAX) throw error;
@@ -86,6 +86,15 @@ export function parseYamlEvents(text: string): { readonly events: yaml.Event[]; 
       moved = lines.join("\n");
     }
   }
+}
+
+/** A block of text at the end of a file whose last line is not ended has no line break at its end for Go, which adds none. */
+function withoutAddedBreak(events: yaml.Event[], text: string): yaml.Event[] {
+  if (/\s$/.test(text)) return events;
+  const index = events.findLastIndex((event) => event.type === yaml.EVENT_ID.SCALAR);
+  const last = events[index];
+  const isBlock = last?.type === yaml.EVENT_ID.SCALAR && (last.style === yaml.SCALAR_STYLE.LITERAL_BLOCK || last.style === yaml.SCALAR_STYLE.FOLDED_BLOCK);
+  return isBlock && last.valueEnd >= text.length ? events.with(index, { ...last, chomping: yaml.CHOMPING_MODE.STRIP }) : events;
 }
 
 /**
