@@ -29,7 +29,9 @@ import { refusePod } from "./pods/admit-pod.ts";
 import { Limiter } from "./pods/limiter.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { PodManager } from "./pods/pod-manager.ts";
+import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer } from "./server/agent-server.ts";
+import { UsageSampler } from "./stats/usage-sampler.ts";
 import type { VolumeSources } from "./volumes/volumes.ts";
 
 export interface AgentParts {
@@ -82,6 +84,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods);
+  const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
   const watched = new Set<string>();
 
   const all: Service[] = [
@@ -101,8 +104,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     }),
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
+    usage.asService(),
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
-    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, pods: () => manager.pods(), clock, logger }),
+    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, nodeName, usage, access: new AgentAccess({ client, clock, nodeName }), pods: () => manager.pods(), clock, logger }),
   ];
   try {
     await runServices(all, signal);

@@ -5040,6 +5040,75 @@ readonly type: string
 readonly object: Record<string, unknown>
 }
 /**
+ * How much of its processors and memory a node uses.
+ */
+export interface NodeMetrics {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * End of the time over which usage was measured.
+ */
+readonly timestamp: string
+/**
+ * Length of that time, such as 15s.
+ */
+readonly window: string
+/**
+ * What was used, by resource; memory is the working set.
+ */
+readonly usage: {
+readonly [k: string]: string
+}
+}
+/**
+ * How much processor time and memory the containers of a pod use.
+ */
+export interface PodMetrics {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * End of the time over which usage was measured.
+ */
+readonly timestamp: string
+/**
+ * Length of that time, such as 15s.
+ */
+readonly window: string
+/**
+ * Usage of each container.
+ */
+readonly containers: readonly ContainerMetrics[]
+}
+/**
+ * How much one container uses.
+ */
+export interface ContainerMetrics {
+/**
+ * Name of the container.
+ */
+readonly name: string
+/**
+ * What was used, by resource; memory is the working set.
+ */
+readonly usage: {
+readonly [k: string]: string
+}
+}
+/**
  * Asks for a pod to be removed in an orderly way, within the limits of its disruption budget.
  */
 export interface Eviction {

@@ -19,6 +19,9 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ServerParts } from "./exchange.ts";
 import { runFilters } from "./filters.ts";
+import { computedResources } from "./metrics/computed-resources.ts";
+import { UsageReader } from "./metrics/usage-reader.ts";
+import type { NodeTransport } from "./node-proxy.ts";
 import { nodeObjects } from "./node-objects.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { ResourceIndex } from "./resource-index.ts";
@@ -41,6 +44,8 @@ export interface ApiServerOptions {
   readonly tokenSettings?: TokenSettings;
   /** How callers prove who they are, beside service account tokens. */
   readonly authentication?: AuthenticationOptions;
+  /** How agents are asked for what their nodes and pods use. */
+  readonly nodes?: NodeTransport;
   /** Who decides, in this order; the two that live here are named. Both when absent. */
   readonly authorization?: readonly ("Node" | "RBAC" | AuthorizationMode)[];
 }
@@ -99,7 +104,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const parts: ServerParts = {
     store,
-    resources: new ResourceIndex(options.catalog, virtualResources.map((virtual) => virtual.definition)),
+    resources: new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition)),
     authorizer,
     rbac,
     admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation], {
@@ -108,6 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
     tokens,
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
+    ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
     clock,
     random,
     logger,

@@ -13,6 +13,7 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 /** What every verb works with. */
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly admission: AdmissionChain;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;
+  /** What nodes and pods use; absent where no node can be asked. */
+  readonly usage?: UsageReader;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

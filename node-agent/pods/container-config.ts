@@ -40,7 +40,8 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
   const security = pod.spec.securityContext ?? {};
   return {
     metadata: { name, namespace, uid, attempt },
-    hostname: isHostNetwork ? settings.nodeName : (pod.spec.hostname ?? name).slice(0, 63),
+    // The host's network comes with the host's name: the runtime refuses to set another.
+    hostname: isHostNetwork ? "" : (pod.spec.hostname ?? name).slice(0, 63),
     logDirectory: podLogDir(pod, settings.logsDir),
     dnsConfig: computeDns(pod, settings),
     portMappings: isHostNetwork

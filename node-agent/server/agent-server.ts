@@ -1,7 +1,6 @@
 import { createServer, type ServerOptions } from "node:https";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
@@ -12,6 +11,9 @@ import type { Runtime } from "../cri/runtime.ts";
 import type { StreamingRuntime } from "../cri/streaming-runtime.ts";
 import { connectStream } from "../streaming/stream-endpoint.ts";
 import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
+import type { UsageSampler } from "../stats/usage-sampler.ts";
+import type { AgentAccess } from "./agent-access.ts";
+import { answerPage } from "./agent-pages.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
 export interface AgentServerOptions {
@@ -23,15 +25,18 @@ export interface AgentServerOptions {
   readonly clientCa: string;
   readonly runtime: Runtime;
   readonly streaming: StreamingRuntime;
+  readonly access: AgentAccess;
+  readonly usage: UsageSampler;
+  readonly nodeName: string;
   readonly pods: () => readonly Pod[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Identities that may read logs through the agent: the API server and administrators, never another node or a pod. */
-const ALLOWED_GROUPS = new Set(["system:masters"]);
-
-/** The agent's HTTPS endpoint, for the API server: `/containerLogs/<namespace>/<pod>/<container>`, `/pods` and `/healthz`. */
+/**
+ * The agent's HTTPS endpoint, with the addresses of upstream's: `/containerLogs/<namespace>/<pod>/<container>`, the streams of stream-endpoint.ts
+ * and the pages of agent-pages.ts.
+ */
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
     const tls: ServerOptions = { cert: options.certificate, key: options.key, ca: options.clientCa, requestCert: true, rejectUnauthorized: false };
@@ -65,7 +70,8 @@ export function createAgentServer(options: AgentServerOptions): Service {
 
 /** exec, attach and port-forward. Rejects while nothing has been answered. */
 async function upgrade(options: AgentServerOptions, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
-  if (!isAllowed(client.socket as TLSSocket)) throw new StreamRefusal(403, "only the API server may ask this"); // the server speaks TLS only
+  const judgement = await options.access.judge(client.request);
+  if (judgement !== 200) throw new StreamRefusal(judgement, STATUS_CODES[judgement] ?? "");
   const target = await planStreamTarget(options, new URL(client.request.url ?? "/", "https://agent"));
   await connectStream(options.streaming, target, client);
 }
@@ -76,11 +82,13 @@ function refuse(socket: Duplex, code: number, text: string): void {
 
 async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
   const url = new URL(request.url ?? "/", "https://agent");
-  if (url.pathname === "/healthz") return plain(response, 200, "ok");
-  if (!isAllowed(request.socket as TLSSocket)) return plain(response, 403, "only the API server may ask this"); // the server speaks TLS only
-  if (url.pathname === "/pods") {
-    response.writeHead(200, { "content-type": "application/json" });
-    return void response.end(JSON.stringify({ kind: "PodList", apiVersion: "v1", metadata: {}, items: options.pods() }));
+  const judgement = await options.access.judge(request);
+  if (judgement !== 200) return plain(response, judgement, STATUS_CODES[judgement] ?? "");
+  if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "405 method not allowed");
+  const page = await answerPage(options, url.pathname.replace(/(.)\/$/, "$1"));
+  if (page !== undefined) {
+    response.writeHead(200, { "content-type": page.contentType });
+    return void response.end(page.text);
   }
   const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
   if (match === null) return plain(response, 404, `there is nothing at ${url.pathname}`);
@@ -122,12 +130,6 @@ function logQuery(params: URLSearchParams, nowMs: number): LogQuery {
     limitBytes: number("limitBytes"),
     stream: stream === "Stdout" || stream === "Stderr" ? stream : "All",
   };
-}
-
-function isAllowed(socket: TLSSocket): boolean {
-  if (!socket.authorized) return false;
-  const groups = socket.getPeerCertificate().subject?.O as string | string[] | undefined; // Node gives a list when there are several
-  return [groups ?? []].flat().some((group) => ALLOWED_GROUPS.has(group));
 }
 
 function plain(response: ServerResponse, code: number, text: string): void {

@@ -1,10 +1,13 @@
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleOf } from "../../registry/scale.ts";
+import { readComputed } from "../metrics/computed-resources.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type VerbHandler } from "../exchange.ts";
 
 export const get: VerbHandler<"get"> = async (exchange) => {
   const { request, definition, parts } = exchange;
+  const computed = await readComputed(exchange);
+  if (computed !== undefined) return computed;
   const options = request.resourceVersion === undefined ? {} : { resourceVersion: request.resourceVersion };
   const found = await parts.store.get(definition, namespaceOf(exchange), request.name, options);
   if (found === undefined) throw notFound(definition, request.name);

@@ -1,6 +1,9 @@
+import { readComputed } from "../metrics/computed-resources.ts";
 import { namespaceOf, type VerbHandler } from "../exchange.ts";
 
 export const list: VerbHandler<"list"> = async (exchange) => {
   const { request, definition, parts } = exchange;
+  const computed = await readComputed(exchange);
+  if (computed !== undefined) return computed;
   return { is: "list", list: await parts.store.list(definition, namespaceOf(exchange), request.options), warnings: [] };
 };

@@ -28,4 +28,4 @@ export function rawTypes(): RawType[] {
 }
 
 /** Kubernetes' own kinds; ours have no counterpart elsewhere and travel as JSON only. */
-export const kubernetesTypes = (): RawType[] => rawTypes().filter((type) => !type.file.startsWith("mainstay.dev"));
+export const kubernetesTypes = (): RawType[] => rawTypes().filter((type) => !/^(mainstay\.dev|metrics\.k8s\.io)/.test(type.file));

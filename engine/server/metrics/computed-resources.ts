@@ -1,0 +1,39 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { notFound, StatusError } from "../../apimachinery/status-error.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { nodeMetricsResource, podMetricsResource } from "../../resources/metrics/usage.ts";
+import { compileSelection } from "../../storage/selection.ts";
+import type { ApiResult } from "../../apimachinery/api-request.ts";
+import { madeUp, namespaceOf, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
+import type { UsageReader } from "./usage-reader.ts";
+
+/** A kind that is made up whenever it is read, and never stored. */
+interface ComputedResource {
+  readonly definition: ResourceDefinition;
+  /** All of a namespace (all namespaces when empty), or the one of that name. */
+  readonly read: (usage: UsageReader, namespace: string, name: string | undefined) => Promise<readonly KubeObject[]>;
+}
+
+export const computedResources: readonly ComputedResource[] = [
+  { definition: nodeMetricsResource as unknown as ResourceDefinition, read: (usage, _namespace, name) => usage.nodes(name) as Promise<readonly KubeObject[]> },
+  { definition: podMetricsResource as unknown as ResourceDefinition, read: (usage, namespace, name) => usage.pods(namespace, name) as Promise<readonly KubeObject[]> },
+];
+
+const byDefinition = new Map(computedResources.map((computed) => [computed.definition, computed]));
+
+/** The answer for a kind that is computed; undefined for all others. */
+export async function readComputed(exchange: Exchange<RequestOf<"get"> | RequestOf<"list">>): Promise<ApiResult | undefined> {
+  const { definition, request, parts } = exchange;
+  const computed = byDefinition.get(definition);
+  if (computed === undefined) return undefined;
+  if (parts.usage === undefined) throw new StatusError("ServiceUnavailable", "this server asks no nodes for their usage: it was started without credentials for them");
+  const name = request.verb === "get" ? request.name : undefined;
+  const objects = await computed.read(parts.usage, namespaceOf(exchange), name);
+  if (request.verb === "get") {
+    const [object] = objects;
+    if (object === undefined) throw notFound(definition, request.name);
+    return objectResult(200, madeUp(object));
+  }
+  const { matches } = compileSelection(definition, request.options);
+  return { is: "list", list: { resourceVersion: "", items: objects.filter(matches).map((object) => madeUp(object)) }, warnings: [] };
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from "node:http";
+import type { TLSSocket } from "node:tls";
+import type { ResourceReference } from "../../engine/resources/define-resource.ts";
+import type { Client } from "../../engine/client/client.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { SubjectAccessReview, TokenReview } from "../../engine/resources/types.ts";
+import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+
+export interface AgentUser {
+  readonly username: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+}
+
+const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<TokenReview & KubeObject>;
+const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
+
+/** May do anything also while no API server answers: the API server itself is one of them. */
+const MASTERS = "system:masters";
+/** Upstream's: what was allowed is believed longer than what was not. */
+const ALLOWED_MS = 300_000;
+const DENIED_MS = 30_000;
+const TOKEN_MS = 120_000;
+const REMEMBERED_MAX = 1000;
+
+/**
+ * Who may ask the agent for what, as upstream's node agents decide it: callers prove themselves with a certificate of the cluster's authority
+ * or with a bearer token, and the API server judges both token and right.
+ */
+export class AgentAccess {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #nodeName: string;
+  readonly #remembered = new Map<string, { readonly untilMs: number; readonly value: unknown }>();
+
+  constructor(options: { readonly client: Client; readonly clock: Clock; readonly nodeName: string }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#nodeName = options.nodeName;
+  }
+
+  /** 200 when the request may be made, else the status that refuses it. Rejects when the API server cannot be asked. */
+  async judge(request: IncomingMessage): Promise<200 | 401 | 403> {
+    const user = certificateUser(request.socket as TLSSocket) ?? (await this.#tokenUser(request)); // the server speaks TLS only
+    if (user === undefined) return 401;
+    if (user.groups.includes(MASTERS)) return 200;
+    const verb = verbOf(request.method ?? "GET");
+    for (const subresource of subresourcesOf(new URL(request.url ?? "/", "https://agent").pathname)) if (await this.#isAllowed(user, verb, subresource)) return 200;
+    return 403;
+  }
+
+  async #tokenUser({ headers }: IncomingMessage): Promise<AgentUser | undefined> {
+    const token = /^bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+    if (token === undefined) return undefined;
+    return this.#remember(`token ${token}`, () => TOKEN_MS, async () => {
+      const { status } = await this.#client.for(tokenReviews).create({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec: { token } });
+      if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
+      const { username, groups = [], uid } = status.user;
+      return { username, groups, ...(uid === undefined ? {} : { uid }) };
+    });
+  }
+
+  async #isAllowed({ username, groups, uid }: AgentUser, verb: string, subresource: string): Promise<boolean> {
+    return this.#remember(JSON.stringify([username, groups, verb, subresource]), (isAllowed) => (isAllowed ? ALLOWED_MS : DENIED_MS), async () => {
+      const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
+      const review = await this.#client.for(accessReviews).create({ kind: "SubjectAccessReview", apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), resourceAttributes } });
+      return review.status?.allowed === true;
+    });
+  }
+
+  async #remember<T>(key: string, lifeMs: (value: T) => number, ask: () => Promise<T>): Promise<T> {
+    const known = this.#remembered.get(key);
+    if (known !== undefined && known.untilMs > this.#clock.monotonic()) return known.value as T; // stored by this very key
+    const value = await ask();
+    this.#remembered.delete(key);
+    this.#remembered.set(key, { untilMs: this.#clock.monotonic() + lifeMs(value), value });
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
+    return value;
+  }
+}
+
+/** Which rights on the node open a path, the narrowest first, after upstream's table. `nodes/proxy` opens everything that has no right of its own, and what got one only lately. */
+export function subresourcesOf(path: string): readonly string[] {
+  const [, first = ""] = path.split("/");
+  switch (first) {
+    case "stats":
+      return ["stats"];
+    case "metrics":
+      return ["metrics"];
+    case "logs":
+      return ["log"];
+    case "pods":
+    case "runningpods":
+      return ["pods", "proxy"];
+    case "healthz":
+      return ["healthz", "proxy"];
+    default:
+      return ["proxy"];
+  }
+}
+
+function verbOf(method: string): string {
+  return { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }[method] ?? "get";
+}
+
+function certificateUser(socket: TLSSocket): AgentUser | undefined {
+  if (!socket.authorized) return undefined;
+  const { CN, O } = socket.getPeerCertificate().subject as { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }; // Node gives a list when there are several
+  const username = [CN ?? ""].flat()[0];
+  return username ? { username, groups: [...[O ?? []].flat(), "system:authenticated"] } : undefined;
+}

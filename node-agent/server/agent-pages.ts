@@ -1,0 +1,59 @@
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import type { Runtime } from "../cri/runtime.ts";
+import { computeSummary, renderCadvisorMetrics, renderResourceMetrics } from "../stats/stats-summary.ts";
+import { machineStartMs, type UsageSampler } from "../stats/usage-sampler.ts";
+
+export interface AgentPageParts {
+  readonly nodeName: string;
+  readonly pods: () => readonly Pod[];
+  readonly runtime: Runtime;
+  readonly usage: UsageSampler;
+  readonly clock: Clock;
+}
+
+export interface AgentPage {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+type PageWriter = (parts: AgentPageParts) => Promise<AgentPage> | AgentPage;
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** What can be read as a whole, by path. */
+const pages: Readonly<Record<string, PageWriter>> = {
+  "/healthz": () => ({ contentType: "text/plain; charset=utf-8", text: "ok" }),
+  "/pods": ({ pods }) => json(podList(pods())),
+  "/runningpods": async ({ runtime }) => json(podList(await runningPods(runtime))),
+  "/stats/summary": async (parts) => json(await summaryOf(parts)),
+  "/metrics/resource": async (parts) => ({ contentType: METRICS_TYPE, text: renderResourceMetrics(await summaryOf(parts)) }),
+  "/metrics/cadvisor": async (parts) => ({ contentType: METRICS_TYPE, text: renderCadvisorMetrics(await summaryOf(parts)) }),
+};
+
+/** The page at a path; undefined when there is none. */
+export async function answerPage(parts: AgentPageParts, path: string): Promise<AgentPage | undefined> {
+  return pages[path]?.(parts);
+}
+
+async function summaryOf({ usage, nodeName, clock }: AgentPageParts) {
+  const { current, before } = await usage.now();
+  return computeSummary(nodeName, machineStartMs(clock), current, before);
+}
+
+/** What the runtime runs, whether the API knows of it or not, in upstream's reduced form. */
+async function runningPods(runtime: Runtime): Promise<readonly object[]> {
+  const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()]);
+  const running = Map.groupBy(containers.filter((container) => container.state === "running"), (container) => container.podUid);
+  return sandboxes
+    .filter((sandbox) => sandbox.isReady)
+    .map(({ name, namespace, uid }) => ({ metadata: { name, namespace, uid }, spec: { containers: (running.get(uid) ?? []).map((container) => ({ name: container.name, image: container.image, resources: {} })) }, status: {} }));
+}
+
+function podList(items: readonly object[]): object {
+  return { kind: "PodList", apiVersion: "v1", metadata: {}, items };
+}
+
+function json(value: object): AgentPage {
+  return { contentType: "application/json", text: JSON.stringify(value) };
+}
