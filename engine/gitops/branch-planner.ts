@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isAbort } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
+import { chooseProposals, PROPOSAL_PREFIXES, type Proposal } from "./choose-proposals.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import { forecastCommit } from "./forecast-commit.ts";
 import { shortId, type GitSource } from "./git-source.ts";
@@ -18,13 +19,6 @@ const BRANCHES_MAX = 50;
 const GATHER_MS = 200;
 /** The cluster moves all the time; plans follow it this often, and only when it did. Branches of a followed remote are looked for as often. */
 const INTERVAL_MS = 60_000;
-/** Refs that are proposals, and the names their plans have. */
-const PROPOSALS: readonly { readonly prefix: string; readonly name: (rest: string) => string | undefined }[] = [
-  { prefix: "refs/heads/", name: (rest) => (rest.startsWith("status/") ? undefined : rest) },
-  { prefix: "refs/pull/", name: (rest) => (rest.endsWith("/head") ? `pr-${rest.slice(0, -"/head".length)}` : undefined) },
-  { prefix: "refs/merge-requests/", name: (rest) => (rest.endsWith("/head") ? `mr-${rest.slice(0, -"/head".length)}` : undefined) },
-];
-
 export interface BranchPlannerOptions {
   readonly source: GitSource;
   readonly follower: SourceFollower;
@@ -108,18 +102,12 @@ export class BranchPlanner {
   }
 
   /** Newest first, and not too many. */
-  async #proposals(): Promise<readonly { readonly name: string; readonly ref: string; readonly head: string }[]> {
+  async #proposals(): Promise<readonly Proposal[]> {
     const { source } = this.#options;
-    const found: { name: string; ref: string; head: string; time: number }[] = [];
-    for (const { prefix, name } of PROPOSALS) {
-      for (const [ref, head] of await source.store.listRefs(prefix)) {
-        const branch = name(ref.slice(prefix.length));
-        if (branch === undefined || ref === `refs/heads/${source.branch}`) continue;
-        const commit = await source.store.objects.commit(head).catch(() => undefined);
-        found.push({ name: branch, ref, head, time: commit?.time ?? Infinity });
-      }
-    }
-    return found.sort((a, b) => b.time - a.time || (a.name < b.name ? -1 : 1)).slice(0, BRANCHES_MAX);
+    const refs = new Map<string, string>();
+    for (const prefix of PROPOSAL_PREFIXES) for (const [ref, head] of await source.store.listRefs(prefix)) refs.set(ref, head);
+    const dated = await Promise.all(chooseProposals(refs, source.branch).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
+    return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => proposal);
   }
 
   async #plan(name: string, ref: string, head: string): Promise<BranchPlan | undefined> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { planFile } from "../../../engine/gitops/branch-planner.ts";
+import { chooseProposals } from "../../../engine/gitops/choose-proposals.ts";
 import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
 import { computeFieldChanges } from "../../../engine/gitops/field-diff.ts";
 import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan-page.ts";
@@ -41,6 +42,22 @@ describe("the pods that a plan brings", () => {
   test("what is deleted leaves; what has no selector never makes room", () => {
     expect(planPods(plan(pruned(stored(desired("Deployment", "web", spec(1)))))).leaving).toHaveLength(1);
     expect(planPods(plan(pruned(stored(desired("ConfigMap", "c"))))).leaving).toEqual([]);
+  });
+});
+
+describe("which refs are proposals", () => {
+  const names = (...refs: string[]) => chooseProposals(new Map(refs.map((ref) => [ref, "c"])), "main").map((proposal) => proposal.name);
+
+  test("branches, but not the desired one and not the status", () => expect(names("refs/heads/main", "refs/heads/feature/x", "refs/heads/status/home", "refs/tags/v1")).toEqual(["feature/x"]));
+
+  test("requests that are open, as far as the forge tells", () => {
+    expect(names("refs/pull/1/head", "refs/pull/2/head", "refs/pull/2/merge", "refs/merge-requests/7/head")).toEqual(["pr-2", "mr-7"]);
+  });
+
+  test("the newest requests of a forge that does not tell", () => {
+    const many = names(...Array.from({ length: 30 }, (_, index) => `refs/pull/${index + 1}/head`));
+    expect(many).toHaveLength(20);
+    expect(many[0]).toBe("pr-30");
   });
 });
 

@@ -1,0 +1,41 @@
+/** A branch or request whose merge is planned. */
+export interface Proposal {
+  /** The branch, or `pr-12` and `mr-7` for requests of a forge. */
+  readonly name: string;
+  readonly ref: string;
+  readonly head: string;
+}
+
+/** Where forges keep requests, and what their plans are called. */
+const REQUESTS: readonly { readonly pattern: RegExp; readonly prefix: string }[] = [
+  { pattern: /^refs\/pull\/(\d+)\/(head|merge)$/, prefix: "pr-" },
+  { pattern: /^refs\/merge-requests\/(\d+)\/(head|merge)$/, prefix: "mr-" },
+];
+/** Of forges that do not tell which requests are open. */
+const REQUESTS_MAX = 20;
+
+export const PROPOSAL_PREFIXES: readonly string[] = ["refs/heads/", "refs/pull/", "refs/merge-requests/"];
+
+/**
+ * Which refs are proposals: every branch but the desired one and those of the status, and open requests. Forges keep the heads of closed
+ * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, the newest count.
+ */
+export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string): readonly Proposal[] {
+  const proposals: Proposal[] = [];
+  for (const [ref, head] of refs) {
+    const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    if (name !== undefined && name !== branch && !name.startsWith("status/")) proposals.push({ name, ref, head });
+  }
+  for (const { pattern, prefix } of REQUESTS) {
+    const heads: (Proposal & { readonly number: number })[] = [];
+    const open = new Set<number>();
+    for (const [ref, head] of refs) {
+      const [, number, kind] = pattern.exec(ref) ?? [];
+      if (kind === "merge") open.add(Number(number));
+      else if (kind === "head") heads.push({ name: `${prefix}${number ?? ""}`, ref, head, number: Number(number) });
+    }
+    const chosen = open.size > 0 ? heads.filter((request) => open.has(request.number)) : heads.sort((a, b) => b.number - a.number).slice(0, REQUESTS_MAX);
+    proposals.push(...chosen.map(({ name, ref, head }) => ({ name, ref, head })));
+  }
+  return proposals;
+}
