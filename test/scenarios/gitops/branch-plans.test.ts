@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import type { StatusFacts } from "../../../engine/gitops/status-facts.ts";
-import { deploymentYaml } from "../../kit/git.ts";
+import { readFileOf } from "../../../engine/gitops/git-tree.ts";
+import { createTestRepository, deploymentYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
 
 let cluster: GitCluster;
@@ -61,5 +62,24 @@ describe("every branch has a plan on the status branch", () => {
     const page = await eventually("the plan's page", () => onStatusBranch("plans/broken.md"));
     expect(page).toContain("would be refused: 1 problem");
     expect(page).toContain("apps/web/d.yaml:6 spec.replicas: must be a non-negative integer");
+  });
+});
+
+describe("branches of a remote that is followed", () => {
+  test("have plans too, as do its open requests; closed ones do not", async () => {
+    using remote = await createTestRepository();
+    const base = await remote.commit({ "apps/web/d.yaml": deploymentYaml("web", 1) });
+    await remote.store.pushRef("refs/heads/bigger", undefined, base);
+    const head = await remote.commit({ "apps/web/d.yaml": deploymentYaml("web", 2) }, "More of it", "bigger");
+    for (const ref of ["refs/pull/1/head", "refs/pull/2/head", "refs/pull/2/merge"]) await remote.store.pushRef(ref, undefined, head);
+    await using following = await startGitCluster({ repo: remote.gitDir, pollIntervalMs: 50 });
+    const onRemote = async (file: string) => {
+      const tip = await remote.tip("status/local");
+      return tip === undefined ? undefined : (await readFileOf(remote.store.objects, (await remote.store.objects.commit(tip)).tree, file))?.toString("utf8");
+    };
+    expect(await eventually("the branch's plan", () => onRemote("plans/bigger.md"))).toMatch(/# Plan for bigger on local: 1 (new object|change), /);
+    expect(await onRemote("plans/pr-2.md")).toContain("# Plan for pr-2 on local");
+    expect(await onRemote("plans/pr-1.md")).toBeUndefined();
+    expect(following.gitops.gitUrl).toBeUndefined();
   });
 });
