@@ -81,7 +81,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     podsDir,
     starts: new Limiter(STARTS_MAX),
     sources: (_pod, podIp) => sources(podIp),
-    refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
+    refuse: (pod, options) => refusePod(pod, options?.isAlone === true ? [] : manager.pods(), node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods);
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });

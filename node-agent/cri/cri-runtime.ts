@@ -43,6 +43,9 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       await channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS });
     },
     stopContainer: (id, graceSeconds) => unlessGone(channel.unary(call.stopContainer, { containerId: id, timeout: BigInt(Math.max(0, Math.round(graceSeconds))) }, { timeoutMs: graceSeconds * 1000 + SANDBOX_MS })),
+    async updateResources(id, resources) {
+      await channel.unary(call.updateContainerResources, { containerId: id, linux: resources }, { timeoutMs: CALL_MS });
+    },
     removeContainer: (id) => unlessGone(channel.unary(call.removeContainer, { containerId: id }, { timeoutMs: CALL_MS })),
     async listContainers(podUid) {
       const filter = { labelSelector: podSelector(podUid) };
@@ -115,6 +118,7 @@ async function containerState(channel: GrpcChannel, id: string, sandboxId: strin
     message: status.message,
     logPath: status.logPath,
     annotations: status.annotations,
+    ...(status.resources?.linux === undefined ? {} : { resources: { cpuShares: Number(status.resources.linux.cpuShares), cpuQuota: Number(status.resources.linux.cpuQuota), memoryLimitBytes: Number(status.resources.linux.memoryLimitInBytes) } }),
   };
 }
 

@@ -1,9 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { ContainerConfigSchema, PodSandboxConfigSchema } from "./runtime_pb.ts";
+import type { ContainerConfigSchema, LinuxContainerResourcesSchema, PodSandboxConfigSchema } from "./runtime_pb.ts";
 
 /** What a sandbox and a container are made from, in CRI's own shapes. */
 export type SandboxConfig = MessageInitShape<typeof PodSandboxConfigSchema>;
 export type ContainerConfig = MessageInitShape<typeof ContainerConfigSchema>;
+
+export type ContainerResources = MessageInitShape<typeof LinuxContainerResourcesSchema>;
 
 export interface SandboxState {
   readonly id: string;
@@ -35,6 +37,8 @@ export interface ContainerState {
   readonly message: string;
   readonly logPath: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** What it may use; 0 where it is not limited. Absent when the runtime does not say. */
+  readonly resources?: { readonly cpuShares: number; readonly cpuQuota: number; readonly memoryLimitBytes: number };
 }
 
 export interface ImageInfo {
@@ -64,6 +68,8 @@ export interface Runtime {
   startContainer(id: string): Promise<void>;
   /** Asks to end, and kills after the grace period. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
+  /** Changes what a running container may use. */
+  updateResources(id: string, resources: ContainerResources): Promise<void>;
   removeContainer(id: string): Promise<void>;
   listContainers(podUid?: string): Promise<ContainerState[]>;
   execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;

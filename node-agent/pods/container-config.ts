@@ -112,7 +112,7 @@ export function computeContainerConfig(pod: Pod, container: Container, attempt: 
 }
 
 /** Shares and quotas as upstream computes them: 1024 shares and 100 ms of every 100 ms are one core. */
-function computeResources(pod: Pod, { resources }: Container, { memoryBytes }: NodeSettings) {
+export function computeResources(pod: Pod, { resources }: Container, { memoryBytes }: NodeSettings) {
   const cpu = resources?.requests?.["cpu"];
   const cpuLimit = resources?.limits?.["cpu"];
   const memoryLimit = resources?.limits?.["memory"];

@@ -23,6 +23,6 @@ export interface PodContext {
   readonly sources: (pod: Pod, podIp: string) => VolumeSources;
   /** Bounds how many pods start at once: more would only make all of them slower. */
   readonly starts: Limiter;
-  /** Why the node has no room for the pod; undefined when it may run. */
-  readonly refuse: (pod: Pod) => { readonly reason: string; readonly message: string } | undefined;
+  /** Why the node has no room for the pod, or would have none if it were alone on it; undefined when it may run. */
+  readonly refuse: (pod: Pod, options?: { readonly isAlone: boolean }) => { readonly reason: string; readonly message: string } | undefined;
 }

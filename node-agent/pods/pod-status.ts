@@ -3,6 +3,7 @@ import { formatTime } from "../../engine/lib/clock.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, ephemeralContainers, isFinished, latestOf, type PodState, type ProbeResults, restartBackoffMs, type StartFailure } from "./compute-pod-actions.ts";
+import { withResizeCondition, type ResizeTrouble } from "./resize.ts";
 
 export interface StatusInputs {
   readonly pod: Pod;
@@ -17,6 +18,8 @@ export interface StatusInputs {
   readonly blocker?: string;
   /** Why the pod as a whole was refused or is failing, e.g. `OutOfcpu`. */
   readonly refusal?: { readonly reason: string; readonly message: string };
+  /** Why a change of resources in place is not done; absent when there is none, or it is. */
+  readonly resize?: ResizeTrouble | undefined;
 }
 
 /** A pod's status from what the runtime and the probes say. Pure; conditions keep the time of their last change. */
@@ -42,7 +45,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    conditions: computeConditions(inputs, phase, containerStatuses, initContainerStatuses),
+    conditions: withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs)),
   };
 }
 
@@ -58,7 +61,7 @@ function computePhase({ pod, state }: StatusInputs): string {
   return initDone && latest.every((container) => container !== undefined && container.state !== "created") ? "Running" : "Pending";
 }
 
-function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
   const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
@@ -66,6 +69,9 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const isSidecar = isInit && container.restartPolicy === "Always";
   const started = latest?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true);
   const ready = isInit && !isSidecar ? latest?.state === "exited" && latest.exitCode === 0 : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
+  // What was asked for is granted once the runtime has it.
+  const granted = resize === undefined ? container.resources : old?.resources;
+  const allocated = resize === undefined ? container.resources?.requests : old?.allocatedResources;
   const base = {
     name: container.name,
     image: latest?.image || container.image || "",
@@ -74,6 +80,8 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
     started: isInit && !isSidecar ? false : started,
+    ...(latest?.state !== "running" || granted === undefined || Object.keys(granted).length === 0 ? {} : { resources: granted }),
+    ...(latest?.state !== "running" || allocated === undefined ? {} : { allocatedResources: allocated }),
   };
   const ended = (of: ContainerState) => ({
     terminated: {

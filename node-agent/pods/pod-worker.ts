@@ -14,6 +14,7 @@ import { computePodActions, currentSandbox, ephemeralContainers, type PodAction,
 import { computeSandboxConfig, podCgroup, podLogDir } from "./container-config.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
+import { planResizes, type ResizeTrouble } from "./resize.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { readTerminationMessage, startContainer, StartError } from "./start-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
@@ -21,6 +22,7 @@ import { terminatePod } from "./terminate-pod.ts";
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 /** Volumes that follow the API are looked at this often even when no change was reported: tokens age by themselves. */
+const RESIZE_RETRY_MS = 10_000;
 const VOLUME_REFRESH_MS = 60_000;
 const MOUNT_FAILED = "MountVolume.SetUp failed";
 
@@ -41,6 +43,7 @@ export class PodWorker {
   #isDirty = true;
   #blocker: string | undefined;
   #reported: PodStatus | undefined;
+  #resizeTrouble: ResizeTrouble | undefined;
 
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
@@ -126,11 +129,14 @@ export class PodWorker {
       if (action.do === "createSandbox" || action.do === "startContainer") state = await this.#observe();
     }
     if (hasActed) state = await this.#observe();
+    const resized = await this.#resize(state);
+    if (resized) state = await this.#observe();
+    if (this.#resizeTrouble !== undefined) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
     await this.#report(computePodStatus(this.#statusInputs(state)));
     // A failed start that the status has shown once is from then on a back-off.
     for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, { ...failure, reason: "ImagePullBackOff", message: `Back-off pulling image: ${failure.message}` });
-    return hasActed ? Math.min(againMs, 50) : againMs;
+    return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
@@ -170,6 +176,31 @@ export class PodWorker {
       case "startContainer":
         return this.#start(action.container, action.attempt, state);
     }
+  }
+
+  /** Gives containers what their spec says by now. Whether anything was changed. */
+  async #resize(state: PodState): Promise<boolean> {
+    const { runtime, settings, refuse, events } = this.#context;
+    this.#resizeTrouble = undefined;
+    const resizes = planResizes(this.#pod, state, settings);
+    if (resizes.length === 0) return false;
+    const refusal = refuse(this.#pod);
+    if (refusal !== undefined) {
+      const reason = refuse(this.#pod, { isAlone: true }) === undefined ? "Deferred" : "Infeasible";
+      this.#resizeTrouble = { type: "PodResizePending", reason, message: refusal.message };
+      return false;
+    }
+    for (const { container, state: current, resources, needsRestart } of resizes) {
+      try {
+        if (needsRestart) {
+          events.record(this.#pod, { type: "Normal", reason: "Killing", message: `Container ${container.name} resize requires restart`, fieldPath: `spec.containers{${container.name}}` });
+          await runtime.stopContainer(current.id, this.#pod.spec.terminationGracePeriodSeconds ?? 30);
+        } else await runtime.updateResources(current.id, resources);
+      } catch (error) {
+        this.#resizeTrouble = { type: "PodResizeInProgress", reason: "Error", message: describeError(error) };
+      }
+    }
+    return this.#resizeTrouble === undefined;
   }
 
   async #start(container: Container, attempt: number, state: PodState): Promise<void> {
@@ -241,7 +272,7 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings } = this.#context;
-    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizeTrouble, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

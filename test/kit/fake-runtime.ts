@@ -1,6 +1,6 @@
 import { Mailbox } from "../../engine/lib/mailbox.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import type { ContainerConfig, ContainerState, ExecResult, ImageInfo, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
+import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, ImageInfo, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
 import { readScript, type FakeProgram } from "./fake-program.ts";
 
@@ -132,7 +132,7 @@ export class FakeRuntime implements Runtime {
     const state: ContainerState = {
       id, sandboxId, podUid: config.labels?.[RuntimeLabel.podUid] ?? "", name: config.metadata?.name ?? "", attempt: config.metadata?.attempt ?? 0,
       state: "created", image, imageId: imageIdOf(image), createdAtMs: this.#clock.now(), startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "",
-      logPath: "", annotations: config.annotations ?? {},
+      logPath: "", annotations: config.annotations ?? {}, resources: amountsOf(config.linux?.resources),
     };
     this.#containers.set(id, { state, program: readScript([...(config.command ?? []), ...(config.args ?? [])]), cancel: () => {}, ended: [] });
     return id;
@@ -180,6 +180,13 @@ export class FakeRuntime implements Runtime {
   async listContainers(podUid?: string): Promise<ContainerState[]> {
     this.#answer();
     return [...this.#containers.values()].map(({ state }) => state).filter((state) => podUid === undefined || state.podUid === podUid);
+  }
+
+  async updateResources(id: string, resources: ContainerResources): Promise<void> {
+    this.#answer();
+    const container = this.#containers.get(id);
+    if (container === undefined) throw new Error(`an error occurred when try to find container "${id}": not found`);
+    container.state = { ...container.state, resources: amountsOf(resources) };
   }
 
   async execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult> {
@@ -264,4 +271,8 @@ export class FakeRuntime implements Runtime {
 
 function imageIdOf(name: string): string {
   return `sha256:${Buffer.from(name).toString("hex").padEnd(64, "0").slice(0, 64)}`;
+}
+
+function amountsOf(resources: ContainerResources | undefined): NonNullable<ContainerState["resources"]> {
+  return { cpuShares: Number(resources?.cpuShares ?? 0), cpuQuota: Number(resources?.cpuQuota ?? 0), memoryLimitBytes: Number(resources?.memoryLimitInBytes ?? 0) };
 }
