@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import type { Container, Pod } from "../../../engine/resources/types.ts";
+import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
+import { planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
+
+const settings = { nodeName: "n1", hostIp: "192.0.2.1", clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir: "", cgroupRoot: "/m", memoryBytes: 8 * 2 ** 30 };
+const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
+  ({ id: "id", sandboxId: "s", podUid: "u", name: "c", attempt: 0, state, image: "", imageId: "", createdAtMs: 0, startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, ...(resources === undefined ? {} : { resources }) });
+const pod = (container: Partial<Container>): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "d", uid: "u" }, spec: { containers: [{ name: "c", ...container }] } });
+const half = { requests: { cpu: "500m", memory: "64Mi" }, limits: { cpu: "500m", memory: "64Mi" } };
+const asHalf = { cpuShares: 512, cpuQuota: 50_000, memoryLimitBytes: 64 * 2 ** 20 };
+
+describe("a resize in place", () => {
+  it("is planned for what differs from the runtime, and for nothing else", () => {
+    const plan = (container: Partial<Container>, state: ContainerState) => planResizes(pod(container), { sandboxes: [], containers: [state] }, settings).map(({ resources, needsRestart }) => [Number(resources.cpuQuota), Number(resources.memoryLimitInBytes), needsRestart]);
+    expect(plan({ resources: half }, running(asHalf))).toEqual([]);
+    expect(plan({ resources: half }, running({ ...asHalf, cpuQuota: 20_000 }))).toEqual([[50_000, 64 * 2 ** 20, false]]);
+    expect(plan({ resources: half }, running({ ...asHalf, cpuQuota: 20_000 }, "exited"))).toEqual([]);
+    expect(plan({ resources: half }, running(undefined))).toEqual([]);
+  });
+
+  it.each([
+    ["memory", { ...asHalf, memoryLimitBytes: 1 }, true],
+    ["memory", { ...asHalf, cpuQuota: 1 }, false],
+    ["cpu", { ...asHalf, cpuQuota: 1 }, true],
+  ])("restarts a container that asked for it when its %s changes, given %o", (resourceName, actual, needsRestart) => {
+    const [resize] = planResizes(pod({ resources: half, resizePolicy: [{ resourceName, restartPolicy: "RestartContainer" }] }), { sandboxes: [], containers: [running(actual)] }, settings);
+    expect(resize?.needsRestart).toBe(needsRestart);
+  });
+
+  it("shows its trouble as a condition that keeps its time, and goes with it", () => {
+    const trouble = { type: "PodResizePending", reason: "Deferred", message: "no room" };
+    const ready = { type: "Ready", status: "True" };
+    const first = withResizeCondition([ready], trouble, "t1");
+    expect(first).toEqual([ready, { ...trouble, status: "True", lastTransitionTime: "t1" }]);
+    expect(withResizeCondition(first, { ...trouble, message: "still none" }, "t2")[1]).toMatchObject({ message: "still none", lastTransitionTime: "t1" });
+    expect(withResizeCondition(first, { ...trouble, reason: "Infeasible" }, "t2")[1]).toMatchObject({ lastTransitionTime: "t2" });
+    expect(withResizeCondition(first, undefined, "t2")).toEqual([ready]);
+  });
+});
