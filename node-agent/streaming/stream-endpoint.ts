@@ -10,6 +10,8 @@ const TUNNEL_PROTOCOL = "SPDY/3.1+portforward.k8s.io";
 const PORT_FORWARD_PROTOCOL = "portforward.k8s.io";
 /** Upstream's: a connection on which nothing happens is given up. */
 const IDLE_MS = 4 * 3_600_000;
+/** Two pipelines and the server's own bookkeeping listen to each connection. */
+const LISTENERS_MAX = 32;
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What a request asks to be connected with. */
@@ -103,6 +105,7 @@ function upgrade(url: URL, method: string, headers: http.OutgoingHttpHeaders): P
 }
 
 async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+  for (const stream of [left, right]) stream.setMaxListeners(LISTENERS_MAX);
   const stop = (): void => {
     left.destroy();
     right.destroy();

@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly signal: AbortSignal;
 }
 
+/** Two pipelines and the server's own bookkeeping listen to each connection. */
+const LISTENERS_MAX = 32;
 const CONNECT_TIMEOUT_MS = 30_000;
 /** Of one connection only (RFC 9110, 7.6.1), or meant for this server alone: what the caller proved itself with stays here. */
 const OWN_HEADERS = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|authorization|impersonate-.*|x-remote-.*|:.*)$/i;
@@ -66,6 +68,7 @@ export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, ca
 
 /** Copies both ways with backpressure: each side is read only as fast as the other takes it. Resolves when both have ended, however. */
 export async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+  for (const stream of [left, right]) stream.setMaxListeners(LISTENERS_MAX);
   const stop = (): void => {
     left.destroy();
     right.destroy();
