@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
 import { findKubectls } from "../kit/kubectl.ts";
-import { kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 const isRoot = requireRoot();
 
@@ -24,6 +24,14 @@ spec:
       command: [sh, -c, "mkdir -p /tmp/w && echo hello > /tmp/w/index.html && echo started && echo warned >&2 && exec httpd -f -p 8080 -h /tmp/w"]
       ports: [{containerPort: 8080, name: http}]
       readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: sized}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - {name: main, image: mainstay.local/busybox:1, command: [sleep, "1000"], resources: {requests: {cpu: 100m, memory: 32Mi}, limits: {cpu: 200m, memory: 64Mi}}}
 ---
 apiVersion: v1
 kind: Pod
@@ -57,7 +65,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     host = fabric.hosts[0] as Host; // one was made
     server = await startMainstay(host, dataDir, ["--no-git"]);
     await withInput("kubectl", manifest, "apply", "-f", "-");
-    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "--timeout=60s");
+    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/sized", "--timeout=60s");
   }, 120_000);
   afterAll(async () => {
     await server?.stop();
@@ -186,5 +194,64 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     expect(await k("get", "--raw", "/api/v1/namespaces/default/services/box:80/proxy/")).toBe("hello\n");
     expect(await k("get", "--raw", `/api/v1/nodes/${host.name}/proxy/healthz`)).toBe("ok");
     expect(await k("get", "--raw", `/api/v1/nodes/${host.name}/proxy/containerLogs/default/box/web?tailLines=1`)).toMatch(/^(started|warned)\n$/);
+  });
+
+  it("debug adds a container that sees the processes of the one it names", async () => {
+    await withInput("kubectl", "", "debug", "box", "--image=mainstay.local/busybox:1", "--target=web", "-c", "looker", "--attach=false", "--", "ps");
+    await k("wait", "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=0", "pod/box", "--timeout=20s");
+    expect(await k("logs", "box", "-c", "looker")).toContain("httpd -f -p 8080");
+    await expect(k("patch", "pod", "box", "--subresource=ephemeralcontainers", "--type=json", "--patch", '[{"op": "remove", "path": "/spec/ephemeralContainers"}]')).rejects.toThrow("may not be removed");
+  });
+
+  it("debug copies a pod, and makes one that sees the node's files", async () => {
+    await withInput("kubectl", "", "debug", "box", "--image=mainstay.local/busybox:1", "--copy-to=copy", "-c", "beside", "--attach=false", "--", "sleep", "1000");
+    await k("wait", "--for=condition=Ready", "pod/copy", "--timeout=20s");
+    expect(await k("get", "pod", "copy", "-o", "jsonpath={.spec.containers[*].name}")).toBe("web beside");
+    await withInput("kubectl", "", "debug", `node/${host.name}`, "--image=mainstay.local/busybox:1", "--attach=false", "--", "ls", "/host");
+    const pod = (await k("get", "pods", "-o", "name")).split("\n").find((name) => name.includes("node-debugger")) ?? "";
+    await k("wait", "--for=jsonpath={.status.phase}=Succeeded", pod, "--timeout=20s");
+    expect((await k("logs", pod)).split("\n")).toEqual(expect.arrayContaining(["etc", "proc"]));
+  });
+
+  it("resize changes what a running container may use, and says when there can never be room", async () => {
+    const limits = ["exec", "sized", "--", "sh", "-c", "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max"];
+    expect(await k(...limits)).toMatch(/^20000( 100000)?\n67108864\n$/);
+    const resize = (resources: object) => k("patch", "pod", "sized", "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
+    await resize({ limits: { cpu: "500m", memory: "128Mi" } });
+    await k("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.cpu}=500m", "pod/sized", "--timeout=20s");
+    expect(await k(...limits)).toMatch(/^50000( 100000)?\n134217728\n$/);
+    expect(await k("get", "pod", "sized", "-o", "jsonpath={.status.containerStatuses[0].restartCount}")).toBe("0");
+    await resize({ requests: { cpu: "1000" }, limits: { cpu: "1000" } });
+    await k("wait", "--for=condition=PodResizePending", "pod/sized", "--timeout=20s");
+    expect(await k("get", "pod", "sized", "-o", 'jsonpath={.status.conditions[?(@.type=="PodResizePending")].reason} {.status.containerStatuses[0].resources.limits.cpu}')).toBe("Infeasible 500m");
+    await expect(resize({ requests: { cpu: "1", memory: "128Mi" }, limits: { cpu: "1", memory: "128Mi" } })).rejects.toThrow("Pod QOS Class may not change");
+  });
+
+  it("top shows what nodes and containers use", async () => {
+    const table = async (...args: string[]) => (await k("top", ...args, "--no-headers")).trim().split("\n").map((line) => line.split(/\s+/));
+    expect(await eventually(() => table("node"), ([row]) => row?.[0] === host.name)).toEqual([[host.name, expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+%$/), expect.stringMatching(/^\d+Mi$/), expect.stringMatching(/^\d+%$/)]]);
+    expect(await eventually(() => table("pod", "talker", "--containers"), ([row]) => row?.[0] === "talker")).toEqual([["talker", "main", expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+Mi$/)]]);
+  });
+
+  it("the agent's own pages are for those whom the API server allows them", async () => {
+    await k("create", "serviceaccount", "scraper");
+    await k("create", "clusterrole", "scraper", "--verb=get", "--resource=nodes/metrics");
+    await k("create", "clusterrolebinding", "scraper", "--clusterrole=scraper", "--serviceaccount=default:scraper");
+    const token = (await k("create", "token", "scraper")).trim();
+    const get = (page: string, ...headers: string[]) => host.exec("curl", "-sk", "-w", " %{http_code}", ...headers.flatMap((header) => ["-H", header]), `https://${host.address}:10250${page}`);
+    expect(await get("/metrics/resource", `Authorization: Bearer ${token}`)).toMatch(/node_cpu_usage_seconds_total \d.* 200$/s);
+    expect(await get("/metrics/cadvisor", `Authorization: Bearer ${token}`)).toContain('container_memory_rss{container="web",namespace="default",pod="box"}');
+    expect(await get("/pods", `Authorization: Bearer ${token}`)).toBe("Forbidden 403");
+    expect(await get("/exec/default/box/web?command=id&output=1", `Authorization: Bearer ${token}`)).toBe("Forbidden 403");
+    expect(await get("/metrics/resource")).toBe("Unauthorized 401");
+    expect(await get("/metrics/resource", "Authorization: Bearer nonsense")).toBe("Unauthorized 401");
+    const { items } = JSON.parse(await k("get", "--raw", `/api/v1/nodes/${host.name}/proxy/runningpods`)) as { items: { metadata: { name: string } }[] };
+    expect(items.map((item) => item.metadata.name)).toContain("box");
+  });
+
+  it("drain evicts every pod of the node", async () => {
+    expect(await k("drain", host.name, "--force", "--delete-emptydir-data", "--timeout=60s")).toContain(`node/${host.name} drained`);
+    expect(await k("get", "pods", "-o", "name")).toBe("");
+    await k("uncordon", host.name);
   });
 });
