@@ -1,5 +1,6 @@
 import os from "node:os";
 import path from "node:path";
+import { parseSchedule } from "./backup/cron-schedule.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -24,6 +25,9 @@ export interface ServerConfig extends AuthConfig {
   readonly containerRuntimeEndpoint: string | undefined;
   readonly agent: boolean;
   readonly git: boolean;
+  readonly backupDir: string | undefined;
+  readonly backupSchedule: string;
+  readonly backupKeep: number;
   readonly sopsAgeKeyFile: string | undefined;
   readonly sopsAgeSecret: string;
   readonly clusterCidr: string;
@@ -62,6 +66,9 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "git", flags: "--no-git", description: "host and follow no repository: what runs is what the API is told" },
   { key: "sopsAgeKeyFile", flags: "--sops-age-key-file <file>", description: "age keys that encrypted files of the repository (SOPS) are opened with" },
   { key: "sopsAgeSecret", flags: "--sops-age-secret <namespace/name>", description: "Secret with further age keys", default: "mainstay-system/sops-age", parse: namespacedName },
+  { key: "backupDir", flags: "--backup-dir <dir>", description: "write a backup into this folder whenever the schedule says so", parse: (text) => path.resolve(text) },
+  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: minute, hour, day of month, month, day of week", default: "0 3 * * *", parse: schedule },
+  { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: count },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   ...authOptions,
@@ -136,6 +143,17 @@ function branchSafeName(text: string): string {
 function namespacedName(text: string): string {
   if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)) throw new Error("must have the form namespace/name");
   return text;
+}
+
+function schedule(text: string): string {
+  parseSchedule(text);
+  return text;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error("must be a whole number from 1");
+  return value;
 }
 
 function cidr(text: string): string {

@@ -11,6 +11,7 @@ import { ClusterPki } from "./auth/cluster-pki.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { backupCluster } from "./backup/backup-cluster.ts";
+import { createBackupSchedule } from "./backup/backup-schedule.ts";
 import type { Progress } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import { formatKubeconfig } from "./client/kubeconfig.ts";
@@ -112,11 +113,14 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
-  const control = createControlSocket(config.dataDir, (file) => backupCluster({ storage, dataDir: config.dataDir, cluster: config.clusterName, clock }, file), logger);
+  const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
+  const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
+  const { backupDir: directory, backupSchedule: schedule, backupKeep: keep } = config;
+  const backups = directory === undefined ? [] : [createBackupSchedule({ ...saved, directory, schedule, keep, logger })];
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr, keys });
-  scope.start(control, ...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
+  scope.start(control, ...backups, ...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));

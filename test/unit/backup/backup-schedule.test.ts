@@ -1,0 +1,60 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readBackupFile } from "../../../engine/backup/backup-file.ts";
+import { chooseExpired, createBackupSchedule } from "../../../engine/backup/backup-schedule.ts";
+import { parseSchedule } from "../../../engine/backup/cron-schedule.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const at = (text: string) => Date.parse(text);
+
+describe("a schedule", () => {
+  test.each([
+    ["0 3 * * *", "2030-01-01T03:00:00Z", "2030-01-02T03:00:00Z"],
+    ["*/15 * * * *", "2030-01-01T00:07:00Z", "2030-01-01T00:15:00Z"],
+    ["30 1 * * 0", "2030-01-01T00:00:00Z", "2030-01-06T01:30:00Z"],
+  ])("%s is next due after %s at %s", (schedule, after, due) => expect(parseSchedule(schedule)(at(after))).toBe(at(due)));
+
+  test.each(["", "* * * *", "0 0 3 * * *", "61 * * * *", "0 3 ? * *", "every day"])('"%s" is refused', (schedule) => expect(() => parseSchedule(schedule)).toThrow(/must be/));
+});
+
+test("the oldest backups of this cluster go, and nothing else", () => {
+  const names = ["mainstay-a-2030-01-01T030000Z.backup", "mainstay-a-2030-01-03T030000Z.backup", "mainstay-a-2030-01-02T030000Z.backup", "mainstay-ab-2029-01-01T030000Z.backup", "notes.txt", "mainstay-a-mine.backup"];
+  expect(chooseExpired(names, "a", 2)).toEqual(["mainstay-a-2030-01-01T030000Z.backup"]);
+  expect(chooseExpired(names, "a", 5)).toEqual([]);
+});
+
+describe("scheduled backups", () => {
+  let folder: string;
+  beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "schedule-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("are written when they are due, kept in number, and go on after one that failed", async () => {
+    const clock = new VirtualClock(at("2030-01-01T00:00:00Z"));
+    const storage = openMemoryStorage({ clock });
+    await storage.commit([], [{ do: "put", key: "/registry/a", value: Buffer.from("a") }]);
+    const directory = path.join(folder, "backups");
+    const stop = new AbortController();
+    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", directory, keep: 2, logger: silentLogger })], stop.signal);
+    const written = () => (existsSync(directory) ? readdirSync(directory) : []).filter((name) => name.endsWith(".backup"));
+    // Files are written in real time while virtual time stands still.
+    const day = async (expected: readonly string[]) => {
+      await clock.advance(24 * 3_600_000);
+      await expect.poll(written, { timeout: 5_000 }).toEqual(expected);
+    };
+    writeFileSync(path.join(folder, "backups"), "in the way"); // the first one fails
+    await clock.advance(24 * 3_600_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    rmSync(path.join(folder, "backups"));
+    await day(["mainstay-local-2030-01-02T030000Z.backup"]);
+    await day(["mainstay-local-2030-01-02T030000Z.backup", "mainstay-local-2030-01-03T030000Z.backup"]);
+    await day(["mainstay-local-2030-01-03T030000Z.backup", "mainstay-local-2030-01-04T030000Z.backup"]);
+    expect((await readBackupFile(path.join(directory, "mainstay-local-2030-01-04T030000Z.backup"))).entries).toHaveLength(1);
+    stop.abort();
+    await running;
+  });
+});
