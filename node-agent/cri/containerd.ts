@@ -213,5 +213,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 }
 
 function lastLines(file: string): string {
-  return readFileSync(file, "utf8").trim().split("\n").slice(-3).join(" | ");
+  // Whoever told it to stop may have removed its files before its end is noticed.
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").slice(-3).join(" | ") : "";
 }

@@ -64,6 +64,14 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       return (await look(uid, id))!;
     };
 
+    test("what a running container may use can be changed, and is told from then on", () =>
+      withPod(async ({ uid, run }) => {
+        const id = await run("sleep", "1000");
+        await runtime.updateResources(id, { cpuPeriod: 100_000n, cpuQuota: 50_000n, memoryLimitInBytes: 64n << 20n });
+        expect((await runtime.listContainers(uid))[0]?.resources).toMatchObject({ cpuQuota: 50_000, memoryLimitBytes: 64 << 20 });
+        await expect(runtime.updateResources("absent", { cpuQuota: 50_000n })).rejects.toThrow("not found");
+      }));
+
     test("says what it is, and that it is ready", async () => {
       expect((await runtime.describe()).version).toMatch(/^v?\d+\.\d+/);
       expect(await runtime.problem()).toBeUndefined();
