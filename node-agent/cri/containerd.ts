@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
@@ -29,6 +29,7 @@ export interface ContainerdHandle {
 }
 
 const START_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 10_000;
 const POLL_MS = 50;
 /** How soon the end of containerd is noticed. */
 const LOOK_MS = 500;
@@ -43,10 +44,18 @@ const RUNTIMES = { crun: ["/usr/bin/crun", "/usr/sbin/crun"], runc: ["/usr/sbin/
 export async function startContainerd(agentDir: string, clock: Clock, logger: Logger, signal: AbortSignal): Promise<ContainerdHandle> {
   const paths = containerdPaths(agentDir);
   const pidFile = path.join(paths.root, "pid");
-  const known = readPid(pidFile);
-  if (known !== undefined && isContainerd(known, paths.root) && (await answers(paths.socket))) {
-    logger.info("adopted the running containerd", { pid: known });
-    return handle(paths.socket, known, pidFile, clock);
+  const known = findContainerd(pidFile, paths.root);
+  if (known !== undefined) {
+    // It may be busy, or have just been started: a second one on its files would wait for their lock in vain.
+    const isAnswering = await waitUntilAnswers(paths.socket, clock, signal).then(() => true, () => false);
+    signal.throwIfAborted();
+    if (isAnswering) {
+      logger.info("adopted the running containerd", { pid: known });
+      writeFileSync(pidFile, String(known));
+      return handle(paths.socket, known, pidFile, clock);
+    }
+    logger.warn("the running containerd does not answer, replacing it", { pid: known });
+    await end(known, clock, "SIGKILL");
   }
   for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cniConfigDir]) mkdirSync(directory, { recursive: true, mode: 0o711 });
   const configFile = path.join(paths.root, "config.toml");
@@ -150,12 +159,17 @@ function handle(socket: string, pid: number, pidFile: string, clock: Clock): Con
     socket,
     pid,
     async stop() {
-      kill(pid, "SIGTERM");
-      for (let waited = 0; isAlive(pid) && waited < 10_000; waited += POLL_MS) await sleep(clock, POLL_MS, new AbortController().signal);
-      if (isAlive(pid)) kill(pid, "SIGKILL");
+      await end(pid, clock, "SIGTERM");
+      if (isAlive(pid)) await end(pid, clock, "SIGKILL");
       rmSync(pidFile, { force: true });
     },
   };
+}
+
+/** Asks a process to end, and waits a while for it. */
+async function end(pid: number, clock: Clock, signal: NodeJS.Signals): Promise<void> {
+  kill(pid, signal);
+  for (let waited = 0; isAlive(pid) && waited < END_TIMEOUT_MS; waited += POLL_MS) await sleep(clock, POLL_MS, new AbortController().signal);
 }
 
 async function waitUntilAnswers(socket: string, clock: Clock, signal: AbortSignal): Promise<void> {
@@ -187,10 +201,18 @@ function readPid(file: string): number | undefined {
   }
 }
 
+/** The containerd that runs on these files, by what its last starter wrote down or else by its command line. */
+function findContainerd(pidFile: string, root: string): number | undefined {
+  const written = readPid(pidFile);
+  if (written !== undefined && isContainerd(written, root)) return written;
+  return readdirSync("/proc").map(Number).find((pid) => pid > 1 && isContainerd(pid, root));
+}
+
 /** A process id may have been given to another program since: its command line must name our configuration. */
 function isContainerd(pid: number, root: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(path.join(root, "config.toml"));
+    const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return path.basename(program) === "containerd" && args.includes(path.join(root, "config.toml"));
   } catch {
     return false;
   }

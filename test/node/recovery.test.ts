@@ -45,6 +45,19 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     for (const name of names) expect(container(await node.pod(name))?.restartCount).toBe(0);
   });
 
+  it("adopts its containerd after the agent's death, also when it is slow to answer or its number was lost", { timeout: 90_000 }, async () => {
+    const [pid = ""] = await pidsOf(`containerd -c ${node.dataDir}`);
+    await node.host.exec("rm", `${node.dataDir}/agent/containerd/pid`);
+    await node.host.exec("kill", "-STOP", pid);
+    await node.host.exec("kill", "-9", ...(await pidsOf(`main.ts agent.*${node.dataDir}`)));
+    await eventually(() => pidsOf(`main.ts agent.*${node.dataDir}`), (pids) => pids.length > 0);
+    await node.host.exec("sleep", "2"); // the new agent asks, and gets no answer
+    await node.host.exec("kill", "-CONT", pid);
+    await node.create("adopted", { containers: [shell("sleep 1000")] });
+    await node.until("adopted", isReady, 40_000);
+    expect(await pidsOf(`containerd -c ${node.dataDir}`)).toEqual([pid]);
+  });
+
   it("starts a container anew that was killed behind its back, in the same pod", async () => {
     await node.create("killed", { containers: [shell("exec sleep 4242")] });
     await node.until("killed", isReady);
