@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readBackupFile } from "../../../engine/backup/backup-file.ts";
 import { chooseExpired, createBackupSchedule } from "../../../engine/backup/backup-schedule.ts";
 import { parseSchedule } from "../../../engine/backup/cron-schedule.ts";
-import { silentLogger } from "../../../engine/lib/log.ts";
+import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -39,7 +39,9 @@ describe("scheduled backups", () => {
     await storage.commit([], [{ do: "put", key: "/registry/a", value: Buffer.from("a") }]);
     const directory = path.join(folder, "backups");
     const stop = new AbortController();
-    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", directory, keep: 2, logger: silentLogger })], stop.signal);
+    const failures: string[] = [];
+    const logger: Logger = { ...silentLogger, error: (message) => void failures.push(message) };
+    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", directory, keep: 2, logger })], stop.signal);
     const written = () => (existsSync(directory) ? readdirSync(directory) : []).filter((name) => name.endsWith(".backup"));
     // Files are written in real time while virtual time stands still.
     const day = async (expected: readonly string[]) => {
@@ -48,7 +50,7 @@ describe("scheduled backups", () => {
     };
     writeFileSync(path.join(folder, "backups"), "in the way"); // the first one fails
     await clock.advance(24 * 3_600_000);
-    await new Promise((resolve) => setImmediate(resolve));
+    await expect.poll(() => failures, { timeout: 5_000 }).toEqual(["backup not written; the next one is tried at its time"]);
     rmSync(path.join(folder, "backups"));
     await day(["mainstay-local-2030-01-02T030000Z.backup"]);
     await day(["mainstay-local-2030-01-02T030000Z.backup", "mainstay-local-2030-01-03T030000Z.backup"]);
