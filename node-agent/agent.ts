@@ -28,6 +28,7 @@ import { createNodeReporter } from "./node/node-status.ts";
 import { refusePod } from "./pods/admit-pod.ts";
 import { Limiter } from "./pods/limiter.ts";
 import type { PodContext } from "./pods/pod-context.ts";
+import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
 import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer } from "./server/agent-server.ts";
@@ -104,6 +105,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     }),
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
+    createLogRotation({ runtime, clock, logger }),
     usage.asService(),
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
     createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, nodeName, usage, access: new AgentAccess({ client, clock, nodeName }), pods: () => manager.pods(), clock, logger }),

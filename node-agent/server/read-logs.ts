@@ -1,4 +1,4 @@
-import { open, stat, readdir } from "node:fs/promises";
+import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 
@@ -21,6 +21,7 @@ interface LogLine {
 
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 10;
 
 /**
  * A container's log as it was written, out of the runtime's format (`time stream P|F text`, one line per write; long lines come in parts).
@@ -48,64 +49,126 @@ export function parseLogLine(line: string): LogLine | undefined {
 
 async function* selected(file: string, query: LogQuery, clock: Clock, isRunning: () => Promise<boolean>, signal: AbortSignal): AsyncGenerator<LogLine> {
   const matches = (line: LogLine) => (query.sinceMs === undefined || Date.parse(line.time) >= query.sinceMs) && (query.stream === "All" || line.stream === query.stream.toLowerCase());
-  const { lines, offset } = await existing(file);
-  const chosen = lines.filter(matches);
-  yield* query.tailLines === undefined ? chosen : query.tailLines === 0 ? [] : chosen.slice(-query.tailLines);
-  if (!query.follow) return;
-  let at = offset;
-  let rest = "";
-  for (;;) {
-    // Asked before reading: what is written until the end is read in any case.
-    const goesOn = await isRunning();
-    const { text, next } = await readFrom(file, at);
-    at = next;
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      const line = parseLogLine(part);
-      if (line !== undefined && matches(line)) yield line;
-    }
-    if (!goesOn || signal.aborted) return;
-    if (text === "") await sleep(clock, POLL_MS, signal).catch(() => {});
-    if (signal.aborted) return;
-  }
-}
-
-/** All lines there are, rotated files first, and where the newest file ends. */
-async function existing(file: string): Promise<{ lines: LogLine[]; offset: number }> {
-  const folder = path.dirname(file);
-  const rotated = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith(`${path.basename(file)}.`) && !name.endsWith(".gz")).sort();
-  const lines: LogLine[] = [];
-  let offset = 0;
-  for (const name of [...rotated, path.basename(file)]) {
-    const { text, next } = await readFrom(path.join(folder, name), 0);
-    const parts = text.split("\n");
-    const rest = parts.pop() ?? "";
-    if (name === path.basename(file)) offset = next - Buffer.byteLength(rest);
-    for (const part of parts) {
-      const line = parseLogLine(part);
-      if (line !== undefined) lines.push(line);
-    }
-  }
-  return { lines, offset };
-}
-
-/** What the file has from an offset on; a file that became shorter was rotated and is read from its beginning. */
-async function readFrom(file: string, offset: number): Promise<{ text: string; next: number }> {
-  const size = (await stat(file).catch(() => undefined))?.size ?? 0;
-  let at = size < offset ? 0 : offset;
-  if (size === at) return { text: "", next: at };
-  const handle = await open(file, "r");
+  // Opened first: what is rotated away meanwhile is still read to its end.
+  const current = await FollowedFile.open(file);
   try {
-    const chunks: Buffer[] = [];
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, at);
-      if (bytesRead === 0) break;
-      chunks.push(buffer.subarray(0, bytesRead));
-      at += bytesRead;
+    const { tailLines } = query;
+    let last: LogLine[] = [];
+    for await (const line of existing(file, current)) {
+      if (!matches(line)) continue;
+      if (tailLines === undefined) yield line;
+      else if (tailLines > 0 && last.push(line) > 2 * tailLines) last = last.slice(-tailLines);
     }
-    return { text: Buffer.concat(chunks).toString("utf8"), next: at };
+    if (tailLines !== undefined && tailLines > 0) yield* last.slice(-tailLines);
+    while (query.follow) {
+      // Asked before reading: what is written until the end is read in any case.
+      const goesOn = await isRunning();
+      let isQuiet = true;
+      for await (const line of current.newLines()) {
+        isQuiet = false;
+        if (matches(line)) yield line;
+      }
+      if (!goesOn || signal.aborted) return;
+      if (isQuiet) {
+        const next = await current.successor();
+        if (next === undefined) await sleep(clock, POLL_MS, signal).catch(() => {});
+        else {
+          // Nobody writes to the old file any more: what came after our last look is its end.
+          for await (const line of current.newLines()) if (matches(line)) yield line;
+          await current.goOver(next);
+        }
+      }
+      if (signal.aborted) return;
+    }
   } finally {
-    await handle.close();
+    await current.close();
+  }
+}
+
+/** All lines there are, those of rotated files first. */
+async function* existing(file: string, current: FollowedFile): AsyncGenerator<LogLine> {
+  for (const rotated of await rotatedLogs(file)) {
+    // What was rotated since we opened the newest file is that file, under its new name.
+    if (await current.is(rotated)) continue;
+    const old = await FollowedFile.open(rotated);
+    try {
+      yield* old.newLines();
+    } finally {
+      await old.close();
+    }
+  }
+  yield* current.newLines();
+}
+
+/** The earlier parts of a log, oldest first. */
+export async function rotatedLogs(file: string): Promise<readonly string[]> {
+  const folder = path.dirname(file);
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.startsWith(`${path.basename(file)}.`)).sort().map((name) => path.join(folder, name));
+}
+
+/** A file that grows, read from where it was left, a chunk at a time; one that is not there yet is empty. */
+class FollowedFile {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+  #offset = 0;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  static async open(path: string): Promise<FollowedFile> {
+    const file = new FollowedFile(path);
+    file.#handle = await openIfThere(path);
+    return file;
+  }
+
+  /** Whole lines that were not given yet. */
+  async *newLines(): AsyncGenerator<LogLine> {
+    this.#handle ??= await openIfThere(this.#path);
+    if (this.#handle === undefined) return;
+    let rest = Buffer.alloc(0);
+    for (;;) {
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, this.#offset + rest.length);
+      if (bytesRead === 0) return;
+      rest = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      const end = rest.lastIndexOf(NEWLINE) + 1;
+      const whole = rest.subarray(0, end).toString("utf8");
+      rest = rest.subarray(end);
+      this.#offset += end;
+      for (const text of whole.split("\n")) {
+        const line = parseLogLine(text);
+        if (line !== undefined) yield line;
+      }
+    }
+  }
+
+  /** The file that has taken this one's place, when there is one. */
+  async successor(): Promise<FileHandle | undefined> {
+    return this.#handle === undefined || (await this.is(this.#path)) ? undefined : openIfThere(this.#path);
+  }
+
+  async goOver(next: FileHandle): Promise<void> {
+    await this.#handle?.close();
+    [this.#handle, this.#offset] = [next, 0];
+  }
+
+  /** Whether the path names the very file that is open here. */
+  async is(path: string): Promise<boolean> {
+    const [named, own] = await Promise.all([stat(path).catch(() => undefined), this.#handle?.stat()]);
+    return named !== undefined && own !== undefined && named.ino === own.ino && named.dev === own.dev;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new Error(`read the log ${path}`, { cause: error });
   }
 }

@@ -151,4 +151,13 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     const pod = await node.until("unmounted", (seen) => container(seen)?.state?.waiting?.message !== undefined);
     expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: "MountVolume.SetUp failed: hostPath type check failed: /no/such/place is not there" });
   });
+
+  it("that writes much has its log rotated, and can still be read to its end", async () => {
+    await node.create("chatty", { containers: [shell("yes 'a line of some forty letters, many times' | head -n 300000; sleep 12; echo the end; sleep 1000")] });
+    await node.until("chatty", isReady);
+    const files = async () => (await node.host.exec("sh", "-c", `ls ${node.dataDir}/agent/logs/*chatty*/*/`).catch(() => "")).trim().split("\n");
+    await eventually(files, (names) => names.length === 2 && names[1]?.startsWith("0.log.20") === true, 40_000);
+    await eventually(() => node.kubectl("logs", "chatty", "--tail=1"), (text) => text === "the end\n", 40_000);
+    expect((await node.kubectl("logs", "chatty")).split("\n")).toHaveLength(300_002);
+  });
 });

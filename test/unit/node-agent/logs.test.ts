@@ -1,0 +1,83 @@
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../engine/lib/clock.ts";
+import { rotateLog } from "../../../node-agent/pods/rotate-logs.ts";
+import { readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
+
+const line = (text: string) => `2026-01-01T00:00:00.000000000Z stdout F ${text}\n`;
+const ALL: LogQuery = { follow: false, timestamps: false, sinceMs: undefined, tailLines: undefined, limitBytes: undefined, stream: "All" };
+
+let folder: string;
+let log: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "logs-"));
+  log = path.join(folder, "0.log");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function read(query: Partial<LogQuery> = {}): Promise<string> {
+  let text = "";
+  for await (const part of readLogs(log, { ...ALL, ...query }, systemClock, async () => false, new AbortController().signal)) text += part;
+  return text;
+}
+
+describe("a log", () => {
+  test("is read through its rotated parts, oldest first", async () => {
+    writeFileSync(`${log}.20260101T000000Z`, line("one"));
+    writeFileSync(`${log}.20260102T000000Z`, line("two"));
+    writeFileSync(log, line("three"));
+    expect(await read()).toBe("one\ntwo\nthree\n");
+    expect(await read({ tailLines: 2 })).toBe("two\nthree\n");
+  });
+
+  test("longer than what is read at once comes whole, a line across two reads included", async () => {
+    const lines = Array.from({ length: 5_000 }, (_, index) => `${index} ${"x".repeat(index % 100)}ä`);
+    writeFileSync(log, lines.map(line).join(""));
+    expect(await read()).toBe(lines.map((text) => `${text}\n`).join(""));
+    expect(await read({ tailLines: 3 })).toBe(lines.slice(-3).map((text) => `${text}\n`).join(""));
+  });
+
+  test("is followed through a rotation, without a line lost or repeated", async () => {
+    writeFileSync(log, line("before"));
+    const seen: string[] = [];
+    let isRunning = true;
+    const following = (async () => {
+      for await (const text of readLogs(log, { ...ALL, follow: true }, systemClock, async () => isRunning, new AbortController().signal)) seen.push(text);
+    })();
+    await expect.poll(() => seen.length).toBe(1);
+    renameSync(log, `${log}.20260101T000000Z`);
+    appendFileSync(`${log}.20260101T000000Z`, line("last words of the old file"));
+    writeFileSync(log, line("first of the new one"));
+    await expect.poll(() => seen.length).toBe(3);
+    isRunning = false;
+    await following;
+    expect(seen).toEqual(["before\n", "last words of the old file\n", "first of the new one\n"]);
+  });
+
+  test("that does not exist yet is empty", async () => expect(await read()).toBe(""));
+});
+
+describe("rotation", () => {
+  const at = (day: number) => Date.UTC(2026, 0, day);
+  const reopen = async () => writeFileSync(log, "");
+
+  test("leaves a log alone until it is full, then puts it aside and keeps so many", async () => {
+    writeFileSync(log, "12345");
+    expect(await rotateLog(log, reopen, at(1), 10, 3)).toBe(false);
+    for (let day = 1; day <= 4; day++) {
+      writeFileSync(log, `day ${day} is full`);
+      expect(await rotateLog(log, reopen, at(day), 10, 3)).toBe(true);
+    }
+    expect(readdirSync(folder).sort()).toEqual(["0.log", "0.log.20260103T000000Z", "0.log.20260104T000000Z"]);
+    expect(readFileSync(`${log}.20260104T000000Z`, "utf8")).toBe("day 4 is full");
+  });
+
+  test("is taken back when the runtime does not begin a new file", async () => {
+    writeFileSync(log, "full of words");
+    await expect(rotateLog(log, () => Promise.reject(new Error("no container")), at(1), 10)).rejects.toThrow("no container");
+    expect(readFileSync(log, "utf8")).toBe("full of words");
+    expect(existsSync(`${log}.20260101T000000Z`)).toBe(false);
+  });
+});
