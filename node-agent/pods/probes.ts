@@ -2,6 +2,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
+import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
 import type { Container, Probe } from "../../engine/resources/types.ts";
@@ -24,8 +25,11 @@ export async function runProbe(runtime: Runtime, probe: Probe, container: Contai
     }
     if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, container, podIp, timeoutMs);
     if (probe.tcpSocket !== undefined) return await probeTcp(probe.tcpSocket.host || podIp, portNumber(probe.tcpSocket.port, container), timeoutMs);
-    // A gRPC health check needs at least a server that accepts connections.
-    if (probe.grpc !== undefined) return await probeTcp(podIp, probe.grpc.port, timeoutMs);
+    if (probe.grpc !== undefined) {
+      const service = probe.grpc.service ?? "";
+      const answer = await checkGrpcHealth(podIp, probe.grpc.port, service, timeoutMs);
+      return { isOk: answer === "SERVING", message: `service unhealthy (responded with "${answer}")` };
+    }
     return { isOk: true, message: "" };
   } catch (error) {
     return { isOk: false, message: describeError(error) };
