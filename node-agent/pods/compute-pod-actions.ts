@@ -104,10 +104,30 @@ export function latestOf(state: PodState, name: string, sandbox?: SandboxState):
   return state.containers.filter((container) => container.name === name && (sandbox === undefined || container.sandboxId === sandbox.id || container.state === "exited")).sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
 }
 
-/** Whether the pod has run its course and nothing of it will be started again. */
+export function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+/** When a pod that may run only so long has run so long, in milliseconds since the epoch; Infinity when it may run for ever, or is over. */
+export function activeDeadlineMs(pod: Pod): number {
+  const seconds = pod.spec.activeDeadlineSeconds;
+  const startedMs = Date.parse(pod.status?.startTime ?? "");
+  return seconds === undefined || isTerminal(pod) || Number.isNaN(startedMs) ? Infinity : startedMs + seconds * 1000;
+}
+
+/** Why a pod has to end although it could go on; undefined when it need not. */
+export function deadlineExceeded(pod: Pod, nowMs: number): { readonly reason: string; readonly message: string } | undefined {
+  return activeDeadlineMs(pod) > nowMs ? undefined : { reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" };
+}
+
+export function hasRunning(state: PodState): boolean {
+  return state.containers.some((container) => container.state === "running");
+}
+
+/** Whether the pod has run its course and nothing of it will be started again. Sidecars may still be running. */
 export function isFinished(pod: Pod, state: PodState): boolean {
   const policy = pod.spec.restartPolicy ?? "Always";
-  if (pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") return true;
+  if (isTerminal(pod)) return true;
   if (policy === "Always") return false;
   const isOver = (name: string) => {
     const latest = latestOf(state, name);

@@ -2,7 +2,7 @@ import { findCondition, withCondition } from "../../engine/apimachinery/conditio
 import { formatTime } from "../../engine/lib/clock.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { currentSandbox, ephemeralContainers, isFinished, latestOf, type PodState, type ProbeResults, restartBackoffMs, type StartFailure } from "./compute-pod-actions.ts";
+import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, restartBackoffMs, type StartFailure } from "./compute-pod-actions.ts";
 import { withResizeCondition, type ResizeTrouble } from "./resize.ts";
 
 export interface StatusInputs {
@@ -35,7 +35,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
   const old = pod.status ?? {};
   return {
     phase,
-    ...(refusal ?? {}),
+    ...(refusal ?? (isTerminal(pod) ? lastWords(pod) : {})),
     hostIP: hostIp,
     hostIPs: [{ ip: hostIp }],
     ...(ip === "" ? {} : { podIP: ip, podIPs: [{ ip }] }),
@@ -43,16 +43,22 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     qosClass: old.qosClass ?? "BestEffort",
     observedGeneration: pod.metadata.generation ?? 1,
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
-    ...(refusal === undefined ? { containerStatuses } : {}),
+    ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     conditions: withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs)),
   };
 }
 
+/** Why it failed, said by whoever said that it did. */
+function lastWords({ status }: Pod): { readonly reason?: string; readonly message?: string } {
+  return { ...(status?.reason === undefined ? {} : { reason: status.reason }), ...(status?.message === undefined ? {} : { message: status.message }) };
+}
+
 function computePhase({ pod, state }: StatusInputs): string {
-  if (pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") return pod.status.phase;
+  if (isTerminal(pod)) return pod.status?.phase ?? "";
   const latest = pod.spec.containers.map((container) => latestOf(state, container.name));
-  if (isFinished(pod, state)) {
+  // Whoever waits for the end of a pod may take its volumes and devices: not while anything of it runs.
+  if (isFinished(pod, state) && !hasRunning(state)) {
     const failedInit = latest.some((container) => container === undefined);
     return !failedInit && latest.every((container) => container?.exitCode === 0) ? "Succeeded" : "Failed";
   }

@@ -10,7 +10,7 @@ import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Container, Pod, PodStatus } from "../../engine/resources/types.ts";
 import { hasLiveVolumes, mountVolumes, MountError, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
-import { computePodActions, currentSandbox, ephemeralContainers, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podCgroup, podLogDir } from "./container-config.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
@@ -90,7 +90,7 @@ export class PodWorker {
             await this.#terminate(signal);
             return;
           }
-          againMs = await this.#sync();
+          againMs = await this.#sync(signal);
           failures = 0;
         } catch (error) {
           if (signal.aborted) return;
@@ -107,16 +107,30 @@ export class PodWorker {
   }
 
   /** One step; gives the milliseconds after which the pod wants to be looked at again. */
-  async #sync(): Promise<number> {
+  async #sync(signal: AbortSignal): Promise<number> {
     const { clock, refuse } = this.#context;
     let state = await this.#observe();
-    const refusal = state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
+    const refusal = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
     if (refusal !== undefined) {
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal }));
       return VOLUME_REFRESH_MS;
     }
+    const overdue = deadlineExceeded(this.#pod, clock.now());
+    if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
+      // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
+      await this.#report(computePodStatus(this.#statusInputs(state)));
+      this.#probes.stopLiveness();
+      await terminatePod(this.#context, () => this.#pod, () => this.#observe(), (woken) => (this.#wake = woken), signal);
+      if (signal.aborted) return Infinity;
+      state = await this.#observe();
+    }
+    if (overdue !== undefined) {
+      this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
+      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: overdue }));
+      return 0;
+    }
     await this.#provideVolumes();
-    let againMs = hasLiveVolumes(this.#pod) ? VOLUME_REFRESH_MS : Infinity;
+    let againMs = Math.min(hasLiveVolumes(this.#pod) ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
     let hasActed = false;
     for (const action of actions) {

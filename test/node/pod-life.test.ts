@@ -61,7 +61,15 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     });
     const pod = await node.until("sidecar", (seen) => seen.status?.phase === "Succeeded");
     expect(container(pod)?.state?.terminated?.exitCode).toBe(0);
-    expect(container(pod, "side")?.state?.terminated).toBeDefined();
+    // It was asked to end, and did; a pod is over only when all of it is.
+    expect(container(pod, "side")?.state?.terminated?.exitCode).toBe(0);
+  });
+
+  it("that may run only so long is ended then, and says why", async () => {
+    await node.create("late", { activeDeadlineSeconds: 1, terminationGracePeriodSeconds: 5, containers: [shell("trap 'exit 3' TERM; while true; do sleep 0.1; done")] });
+    const pod = await node.until("late", (seen) => seen.status?.phase === "Failed");
+    expect(pod.status).toMatchObject({ reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" });
+    expect(container(pod)?.state?.terminated?.exitCode).toBe(3);
   });
 
   it("with restart policy Never or OnFailure ends as its containers do", async () => {

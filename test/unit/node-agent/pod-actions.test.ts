@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { computePodActions, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
+import { computePodActions, deadlineExceeded, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
 import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
 import type { ContainerState, SandboxState } from "../../../node-agent/cri/runtime.ts";
 import type { Container, Pod, PodSpec } from "../../../engine/resources/types.ts";
@@ -95,6 +95,8 @@ describe("computePodStatus", () => {
     ["Running between restarts", pod(), { sandboxes: [sandbox()], containers: [exited()] }, "Running"],
     ["Succeeded", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, "Succeeded"],
     ["Failed", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
+    ["Running while a sidecar outlives its containers", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [container({ name: "side" }), exited({ exitCode: 0 })] }, "Running"],
+    ["Succeeded once the sidecar has ended too", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 137 }), exited({ exitCode: 0 })] }, "Succeeded"],
     ["Failed by an init container", pod({ restartPolicy: "Never", initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] }, "Failed"],
   ])("is %s", (_name, p, state, phase) => {
     expect(status(p, state).phase).toBe(phase);
@@ -118,6 +120,20 @@ describe("computePodStatus", () => {
   it("shows why a container cannot be started", () => {
     const failure = { reason: "ErrImagePull", message: "no such image", failures: 1, retryAtMs: NOW };
     expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "ErrImagePull", message: "no such image" } });
+  });
+
+  it("that was active for too long is over, and its status keeps saying why", () => {
+    const late: Pod = { ...pod({ activeDeadlineSeconds: 30 }), status: { phase: "Running", startTime: "2026-01-01T11:59:30Z" } };
+    const refusal = deadlineExceeded(late, NOW);
+    expect(refusal).toMatchObject({ reason: "DeadlineExceeded" });
+    expect(deadlineExceeded(late, NOW - 1)).toBeUndefined();
+    const state = { sandboxes: [sandbox({ isReady: false })], containers: [exited({ exitCode: 137 })] };
+    const failed = computePodStatus({ pod: late, state, probes: quiet, failures: none, hostIp: "10.0.0.1", nowMs: NOW, terminationMessages: new Map(), ...(refusal === undefined ? {} : { refusal }) });
+    expect(failed).toMatchObject({ phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [{ state: { terminated: { exitCode: 137 } } }] });
+    const over = { ...late, status: failed };
+    expect(deadlineExceeded(over, NOW)).toBeUndefined();
+    expect(status(over, state)).toMatchObject({ phase: "Failed", reason: "DeadlineExceeded" });
+    expect(actions(over, state)).toEqual([]);
   });
 
   it("keeps the time of a condition's last change", () => {
