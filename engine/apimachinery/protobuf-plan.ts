@@ -31,10 +31,10 @@ function buildPlan(properties: readonly (readonly [string, Schema])[], required:
   const embedded = new Map<number, (readonly [string, Schema])[]>();
   for (const [name, schema] of properties) {
     const tag = schema["x-protobuf-tag"];
-    const inline = schema["x-protobuf-inline"];
+    const [inline, ...deeper] = [schema["x-protobuf-inline"] ?? []].flat();
     if (tag === undefined) continue; // apiVersion and kind travel in the envelope
     if (inline === undefined) fields.push({ is: "field", tag, name, ...fieldShape(schema), keepsZero: schema["x-protobuf-presence"] === true || required.has(name) });
-    else embedded.set(inline, [...(embedded.get(inline) ?? []), [name, withoutInline(schema)]]);
+    else embedded.set(inline, [...(embedded.get(inline) ?? []), [name, withInline(schema, deeper)]]);
   }
   for (const [tag, members] of embedded) fields.push({ is: "inline", tag, plan: buildPlan(members, required) });
   fields.sort((a, b) => b.tag - a.tag);
@@ -44,8 +44,8 @@ function buildPlan(properties: readonly (readonly [string, Schema])[], required:
 }
 
 /** A view of the property as the embedded message sees it. */
-function withoutInline(schema: Schema): Schema {
-  return Object.create(schema, { "x-protobuf-inline": { value: undefined } }) as Schema; // inherits everything else
+function withInline(schema: Schema, inline: readonly number[]): Schema {
+  return Object.create(schema, { "x-protobuf-inline": { value: inline.length === 0 ? undefined : inline } }) as Schema; // inherits everything else
 }
 
 function fieldShape(schema: Schema): { shape: "single" | "repeated" | "map"; value: ValueCodec } {

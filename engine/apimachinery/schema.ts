@@ -31,6 +31,8 @@ export interface Schema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
   /** Items with equal keys are accepted, as upstream accepts them in some lists of its own kinds, although server-side apply goes by the keys. */
   readonly "x-mainstay-allow-duplicates"?: boolean;
+  /** What is said about the property when it is missing, after `Required value: `. */
+  readonly "x-mainstay-required-detail"?: string;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";
   /** Strategic merge: the key of list items, and how to combine (`merge`, `replace`, `retainKeys`, or `merge,retainKeys`). */
   readonly "x-kubernetes-patch-merge-key"?: string;
@@ -42,9 +44,9 @@ export interface Schema {
   readonly "x-protobuf-type"?: string;
   /**
    * The property is part of a message that Kubernetes embeds: this is the embedded message's tag, and `x-protobuf-tag` counts inside it.
-   * So `emptyDir` of a Volume is field 2 of the embedded VolumeSource, which is field 2 of Volume.
+   * So `emptyDir` of a Volume is field 2 of the embedded VolumeSource, which is field 2 of Volume. Several numbers: embedded in embedded.
    */
-  readonly "x-protobuf-inline"?: number;
+  readonly "x-protobuf-inline"?: number | readonly number[];
   /**
    * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`. Where this is not set, protobuf's
    * zero values mean absence, because its writers always send them.

@@ -99,7 +99,7 @@ class Pass {
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
     const result = copy ?? source;
-    for (const name of plan.required) if (result[name] === undefined) this.errors.push(requiredField(this.#trail.text(name)));
+    for (const name of plan.required) if (result[name] === undefined) this.errors.push(requiredField(this.#trail.text(name), plan.properties.get(name)?.["x-mainstay-required-detail"]));
     return result;
   }
 

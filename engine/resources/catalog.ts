@@ -1,3 +1,9 @@
+import { mutatingAdmissionPolicyBindingResource } from "./admissionregistration/mutating-admission-policy-binding.ts";
+import { mutatingAdmissionPolicyResource } from "./admissionregistration/mutating-admission-policy.ts";
+import { mutatingWebhookConfigurationResource } from "./admissionregistration/mutating-webhook-configuration.ts";
+import { validatingAdmissionPolicyBindingResource } from "./admissionregistration/validating-admission-policy-binding.ts";
+import { validatingAdmissionPolicyResource } from "./admissionregistration/validating-admission-policy.ts";
+import { validatingWebhookConfigurationResource } from "./admissionregistration/validating-webhook-configuration.ts";
 import { deploymentResource } from "./apps/deployment.ts";
 import { replicaSetResource } from "./apps/replica-set.ts";
 import { leaseResource } from "./coordination/lease.ts";
@@ -31,6 +37,12 @@ export const catalog: readonly ResourceDefinition[] = [
     secretResource,
     serviceAccountResource,
     serviceResource,
+    mutatingAdmissionPolicyResource,
+    mutatingAdmissionPolicyBindingResource,
+    mutatingWebhookConfigurationResource,
+    validatingAdmissionPolicyResource,
+    validatingAdmissionPolicyBindingResource,
+    validatingWebhookConfigurationResource,
     deploymentResource,
     replicaSetResource,
     leaseResource,

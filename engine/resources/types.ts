@@ -1,9 +1,9 @@
 // Generated from schemas/ by `npm run generate`; do not edit.
 
 /**
- * A number of equal pods that is kept running, and replaced step by step when its pod template changes.
+ * Puts a policy that makes changes into effect, with parameters, for some requests.
  */
-export interface Deployment {
+export interface MutatingAdmissionPolicyBinding {
 /**
  * API version of the object.
  */
@@ -13,8 +13,7 @@ readonly apiVersion: string
  */
 readonly kind: string
 readonly metadata: ObjectMeta
-readonly spec: DeploymentSpec
-readonly status?: DeploymentStatus
+readonly spec: MutatingAdmissionPolicyBindingSpec
 }
 /**
  * What every object has: its name, labels, owners and history.
@@ -148,32 +147,33 @@ readonly fieldsV1?: Record<string, unknown>
 readonly subresource?: string
 }
 /**
- * What a Deployment keeps running.
+ * Which policy, with which parameters.
  */
-export interface DeploymentSpec {
+export interface MutatingAdmissionPolicyBindingSpec {
 /**
- * How many pods are wanted. Without it, 1.
+ * Name of the policy that is put into effect.
  */
-readonly replicas?: number
-readonly selector: LabelSelector
-readonly template: PodTemplateSpec
-readonly strategy?: DeploymentStrategy
+readonly policyName?: string
+readonly paramRef?: ParamRef
+readonly matchResources?: MatchResources
+}
 /**
- * Seconds a new pod must stay ready, without a crash, before it counts as available.
+ * Objects that parametrise a policy; it is asked about once per object.
  */
-readonly minReadySeconds?: number
+export interface ParamRef {
 /**
- * How many old ReplicaSets are kept to roll back to. Without it, 10.
+ * Name of the object. Exclusive with selector.
  */
-readonly revisionHistoryLimit?: number
+readonly name?: string
 /**
- * Holds rollouts back while true; scaling still works.
+ * Namespace of the objects. When absent, that of the request, where the kind has namespaces.
  */
-readonly paused?: boolean
+readonly namespace?: string
+readonly selector?: LabelSelector
 /**
- * Seconds without progress after which a rollout is reported as failed. Without it, 600.
+ * What it means that there are no such objects: Allow lets requests pass, Deny applies the failure policy.
  */
-readonly progressDeadlineSeconds?: number
+readonly parameterNotFoundAction?: string
 }
 /**
  * Chooses objects by their labels. All parts must hold; an empty selector chooses everything.
@@ -206,6 +206,560 @@ readonly operator: string
  * Values for In and NotIn; none for the others.
  */
 readonly values?: readonly string[]
+}
+/**
+ * Which requests something is about: all parts must match.
+ */
+export interface MatchResources {
+readonly namespaceSelector?: LabelSelector
+readonly objectSelector?: LabelSelector
+/**
+ * Operations on resources; one of them must match.
+ */
+readonly resourceRules?: readonly NamedRuleWithOperations[]
+/**
+ * Operations on resources that are left out again.
+ */
+readonly excludeResourceRules?: readonly NamedRuleWithOperations[]
+/**
+ * Exact means only the very versions that rules name; Equivalent also the same resources in other versions.
+ */
+readonly matchPolicy?: string
+}
+/**
+ * Operations on resources, perhaps only those of certain names.
+ */
+export interface NamedRuleWithOperations {
+/**
+ * Names of the objects; all when empty.
+ */
+readonly resourceNames?: readonly string[]
+/**
+ * CREATE, UPDATE, DELETE or CONNECT, or only an asterisk for all.
+ */
+readonly operations?: readonly string[]
+/**
+ * Groups of the resources, or only an asterisk for all.
+ */
+readonly apiGroups?: readonly string[]
+/**
+ * Versions of the resources, or only an asterisk for all.
+ */
+readonly apiVersions?: readonly string[]
+/**
+ * Names of resources. An asterisk means all without subresources, pods/* all subresources of pods, * /scale every scale, * /* everything.
+ */
+readonly resources?: readonly string[]
+/**
+ * Cluster, Namespaced, or an asterisk for both. Subresources have the scope of their resource.
+ */
+readonly scope?: string
+}
+/**
+ * Changes in CEL that are made to objects as they are written; it takes effect through its bindings.
+ */
+export interface MutatingAdmissionPolicy {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: MutatingAdmissionPolicySpec
+}
+/**
+ * The changes that a policy makes, and to which objects.
+ */
+export interface MutatingAdmissionPolicySpec {
+readonly paramKind?: ParamKind
+readonly matchConstraints?: MatchResources
+/**
+ * Named expressions, each worked out once and only when used; later ones may use earlier ones.
+ */
+readonly variables?: readonly Variable[]
+/**
+ * The changes, made one after another.
+ */
+readonly mutations?: readonly Mutation[]
+/**
+ * What an expression that fails, or a wrong configuration, means: Fail refuses the request, Ignore lets it pass.
+ */
+readonly failurePolicy?: string
+/**
+ * CEL expressions that must all be true for the policy to be about a request; at most 64.
+ */
+readonly matchConditions?: readonly MatchCondition[]
+/**
+ * IfNeeded asks the policy again when others have changed the object after it; Never does not.
+ */
+readonly reinvocationPolicy?: string
+}
+/**
+ * A kind of objects that parametrise policies.
+ */
+export interface ParamKind {
+/**
+ * Group and version of the kind.
+ */
+readonly apiVersion?: string
+/**
+ * Name of the kind.
+ */
+readonly kind?: string
+}
+/**
+ * An expression with a name, used as variables.name.
+ */
+export interface Variable {
+/**
+ * Name of the variable, an identifier of CEL.
+ */
+readonly name: string
+/**
+ * CEL for the value of the variable, over the same names as validations.
+ */
+readonly expression: string
+}
+/**
+ * One change, in one of two forms.
+ */
+export interface Mutation {
+/**
+ * ApplyConfiguration or JSONPatch.
+ */
+readonly patchType: string
+readonly applyConfiguration?: ApplyConfiguration
+readonly jsonPatch?: JSONPatch
+}
+/**
+ * Fields that the object shall have, merged into it as server-side apply does.
+ */
+export interface ApplyConfiguration {
+/**
+ * CEL whose value is an Object{} with the wanted fields. Lists that are replaced as a whole cannot be changed this way.
+ */
+readonly expression?: string
+}
+/**
+ * Operations on the fields of the object, as in RFC 6902.
+ */
+export interface JSONPatch {
+/**
+ * CEL whose value is a list of JSONPatch{op, path, from, value}; jsonpatch.escapeKey() helps with keys in paths.
+ */
+readonly expression?: string
+}
+/**
+ * A named condition on requests.
+ */
+export interface MatchCondition {
+/**
+ * Name of the condition, unique in its list, such as example.com/not-a-node.
+ */
+readonly name: string
+/**
+ * CEL over object, oldObject, request, params and authorizer. Its value is a boolean.
+ */
+readonly expression: string
+}
+/**
+ * Webhooks that look at requests, and may refuse or change them.
+ */
+export interface MutatingWebhookConfiguration {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * The webhooks; their names are unique.
+ */
+readonly webhooks?: readonly MutatingWebhook[]
+}
+/**
+ * A webhook that may change and refuse requests, and which requests it is asked about.
+ */
+export interface MutatingWebhook {
+/**
+ * A name of the webhook with at least three parts separated by dots, such as images.policy.example.com.
+ */
+readonly name: string
+readonly clientConfig: AdmissionregistrationV1WebhookClientConfig
+/**
+ * Which operations on which resources the webhook is asked about; one of them must match. Configurations of webhooks and policies are never sent.
+ */
+readonly rules?: readonly RuleWithOperations[]
+/**
+ * What a webhook that cannot be asked means: Fail refuses the request, Ignore lets it pass.
+ */
+readonly failurePolicy?: string
+/**
+ * Exact asks only about the very version that a rule names; Equivalent also about the same resource in another version.
+ */
+readonly matchPolicy?: string
+readonly namespaceSelector?: LabelSelector
+readonly objectSelector?: LabelSelector
+/**
+ * Whether asking changes anything elsewhere: None, or NoneOnDryRun when it does not for dry runs.
+ */
+readonly sideEffects: string
+/**
+ * How long the answer may take, from 1 to 30 seconds.
+ */
+readonly timeoutSeconds?: number
+/**
+ * Versions of AdmissionReview that the webhook understands, best first; the first one that the server knows is sent.
+ */
+readonly admissionReviewVersions: readonly string[]
+/**
+ * IfNeeded asks the webhook again when others have changed the object after it; Never does not.
+ */
+readonly reinvocationPolicy?: string
+/**
+ * CEL expressions that must all be true for the webhook to be asked; at most 64.
+ */
+readonly matchConditions?: readonly MatchCondition[]
+}
+/**
+ * Where a webhook is: an address, or a Service of the cluster.
+ */
+export interface AdmissionregistrationV1WebhookClientConfig {
+readonly service?: AdmissionregistrationV1ServiceReference
+/**
+ * An https address without user, query or fragment. Its host should be outside of the cluster.
+ */
+readonly url?: string
+/**
+ * Certificates in PEM form that the server of the webhook is checked against; those of the machine when it is absent.
+ */
+readonly caBundle?: string
+}
+/**
+ * A Service, and what to ask there.
+ */
+export interface AdmissionregistrationV1ServiceReference {
+/**
+ * Namespace of the Service.
+ */
+readonly namespace: string
+/**
+ * Name of the Service.
+ */
+readonly name: string
+/**
+ * Path of the request.
+ */
+readonly path?: string
+/**
+ * Port of the Service.
+ */
+readonly port?: number
+}
+/**
+ * Operations on resources; a request matches when each part does.
+ */
+export interface RuleWithOperations {
+/**
+ * CREATE, UPDATE, DELETE or CONNECT, or only an asterisk for all.
+ */
+readonly operations?: readonly string[]
+/**
+ * Groups of the resources, or only an asterisk for all.
+ */
+readonly apiGroups?: readonly string[]
+/**
+ * Versions of the resources, or only an asterisk for all.
+ */
+readonly apiVersions?: readonly string[]
+/**
+ * Names of resources. An asterisk means all without subresources, pods/* all subresources of pods, * /scale every scale, * /* everything.
+ */
+readonly resources?: readonly string[]
+/**
+ * Cluster, Namespaced, or an asterisk for both. Subresources have the scope of their resource.
+ */
+readonly scope?: string
+}
+/**
+ * Puts a policy into effect, with parameters, for some requests.
+ */
+export interface ValidatingAdmissionPolicyBinding {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ValidatingAdmissionPolicyBindingSpec
+}
+/**
+ * Which policy, with which parameters, and what breaking it means.
+ */
+export interface ValidatingAdmissionPolicyBindingSpec {
+/**
+ * Name of the policy that is put into effect.
+ */
+readonly policyName: string
+readonly paramRef?: ParamRef
+readonly matchResources?: MatchResources
+/**
+ * What breaking the policy means: Deny, Warn or Audit, of which Deny and Warn exclude each other.
+ */
+readonly validationActions: readonly string[]
+}
+/**
+ * Rules in CEL that requests must satisfy; it takes effect through its bindings.
+ */
+export interface ValidatingAdmissionPolicy {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ValidatingAdmissionPolicySpec
+readonly status?: ValidatingAdmissionPolicyStatus
+}
+/**
+ * The rules of a policy, and which requests they are about.
+ */
+export interface ValidatingAdmissionPolicySpec {
+readonly paramKind?: ParamKind
+readonly matchConstraints?: MatchResources
+/**
+ * Expressions that must be true.
+ */
+readonly validations?: readonly Validation[]
+/**
+ * What an expression that fails, or a wrong configuration, means: Fail refuses the request, Ignore lets it pass.
+ */
+readonly failurePolicy?: string
+/**
+ * What is noted in the audit log about matching requests; at most 20.
+ */
+readonly auditAnnotations?: readonly AuditAnnotation[]
+/**
+ * CEL expressions that must all be true for the policy to be about a request; at most 64.
+ */
+readonly matchConditions?: readonly MatchCondition[]
+/**
+ * Named expressions, each worked out once and only when used; later ones may use earlier ones.
+ */
+readonly variables?: readonly Variable[]
+}
+/**
+ * One expression that must be true, and what is said when it is not.
+ */
+export interface Validation {
+/**
+ * CEL over object, oldObject, request, params, namespaceObject, variables and authorizer. Its value is a boolean.
+ */
+readonly expression: string
+/**
+ * What the writer is told, on one line; the expression itself when absent.
+ */
+readonly message?: string
+/**
+ * Reason of the answer: Forbidden, Invalid or RequestEntityTooLarge; Invalid when absent.
+ */
+readonly reason?: string
+/**
+ * CEL for the message; message is used when this fails or gives nothing usable. It may not ask the authorizer.
+ */
+readonly messageExpression?: string
+}
+/**
+ * Something to note in the audit log about a request.
+ */
+export interface AuditAnnotation {
+/**
+ * Name of the note; the name of the policy and a slash are put before it.
+ */
+readonly key: string
+/**
+ * CEL for the text of the note; nothing is noted when its value is null.
+ */
+readonly valueExpression: string
+}
+/**
+ * What the system has found out about a policy.
+ */
+export interface ValidatingAdmissionPolicyStatus {
+/**
+ * Generation of the spec that was checked.
+ */
+readonly observedGeneration?: number
+readonly typeChecking?: TypeChecking
+/**
+ * Further facts about the policy.
+ */
+readonly conditions?: readonly Condition[]
+}
+/**
+ * What checking the types of expressions has found.
+ */
+export interface TypeChecking {
+/**
+ * One warning per expression that has a problem.
+ */
+readonly expressionWarnings?: readonly ExpressionWarning[]
+}
+/**
+ * A problem of one expression.
+ */
+export interface ExpressionWarning {
+/**
+ * Where the expression is, such as spec.validations[0].expression.
+ */
+readonly fieldRef: string
+/**
+ * The problem, per kind that the policy is about.
+ */
+readonly warning: string
+}
+/**
+ * One fact about an object's state.
+ */
+export interface Condition {
+/**
+ * What it is about, in CamelCase.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * Generation of the spec that the condition is about.
+ */
+readonly observedGeneration?: number
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message: string
+}
+/**
+ * Webhooks that look at requests, and may refuse them, without changing them.
+ */
+export interface ValidatingWebhookConfiguration {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * The webhooks; their names are unique.
+ */
+readonly webhooks?: readonly ValidatingWebhook[]
+}
+/**
+ * A webhook that may refuse requests, and which requests it is asked about.
+ */
+export interface ValidatingWebhook {
+/**
+ * A name of the webhook with at least three parts separated by dots, such as images.policy.example.com.
+ */
+readonly name: string
+readonly clientConfig: AdmissionregistrationV1WebhookClientConfig
+/**
+ * Which operations on which resources the webhook is asked about; one of them must match. Configurations of webhooks and policies are never sent.
+ */
+readonly rules?: readonly RuleWithOperations[]
+/**
+ * What a webhook that cannot be asked means: Fail refuses the request, Ignore lets it pass.
+ */
+readonly failurePolicy?: string
+/**
+ * Exact asks only about the very version that a rule names; Equivalent also about the same resource in another version.
+ */
+readonly matchPolicy?: string
+readonly namespaceSelector?: LabelSelector
+readonly objectSelector?: LabelSelector
+/**
+ * Whether asking changes anything elsewhere: None, or NoneOnDryRun when it does not for dry runs.
+ */
+readonly sideEffects: string
+/**
+ * How long the answer may take, from 1 to 30 seconds.
+ */
+readonly timeoutSeconds?: number
+/**
+ * Versions of AdmissionReview that the webhook understands, best first; the first one that the server knows is sent.
+ */
+readonly admissionReviewVersions: readonly string[]
+/**
+ * CEL expressions that must all be true for the webhook to be asked; at most 64.
+ */
+readonly matchConditions?: readonly MatchCondition[]
+}
+/**
+ * A number of equal pods that is kept running, and replaced step by step when its pod template changes.
+ */
+export interface Deployment {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: DeploymentSpec
+readonly status?: DeploymentStatus
+}
+/**
+ * What a Deployment keeps running.
+ */
+export interface DeploymentSpec {
+/**
+ * How many pods are wanted. Without it, 1.
+ */
+readonly replicas?: number
+readonly selector: LabelSelector
+readonly template: PodTemplateSpec
+readonly strategy?: DeploymentStrategy
+/**
+ * Seconds a new pod must stay ready, without a crash, before it counts as available.
+ */
+readonly minReadySeconds?: number
+/**
+ * How many old ReplicaSets are kept to roll back to. Without it, 10.
+ */
+readonly revisionHistoryLimit?: number
+/**
+ * Holds rollouts back while true; scaling still works.
+ */
+readonly paused?: boolean
+/**
+ * Seconds without progress after which a rollout is reported as failed. Without it, 600.
+ */
+readonly progressDeadlineSeconds?: number
 }
 /**
  * The pod that a controller makes copies of.
@@ -4381,35 +4935,6 @@ readonly protocol: string
  * Why the port does not work.
  */
 readonly error?: string
-}
-/**
- * One fact about an object's state.
- */
-export interface Condition {
-/**
- * What it is about, in CamelCase.
- */
-readonly type: string
-/**
- * True, False or Unknown.
- */
-readonly status: string
-/**
- * Generation of the spec that the condition is about.
- */
-readonly observedGeneration?: number
-/**
- * When the status last changed its value.
- */
-readonly lastTransitionTime: string
-/**
- * One CamelCase word on why, for programs.
- */
-readonly reason: string
-/**
- * A sentence on why, for people.
- */
-readonly message: string
 }
 /**
  * Some of the network endpoints behind a Service.

@@ -112,6 +112,11 @@ describe("defaults", () => {
       RoleBinding: { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "User", name: "u" }] },
       ClusterRoleBinding: { roleRef: { kind: "ClusterRole", name: "r" }, subjects: [{ kind: "ServiceAccount", name: "s", namespace: "n" }] },
       CertificateSigningRequest: { spec: { request: "", signerName: "example.com/signer", usages: ["any"] } },
+      ValidatingAdmissionPolicy: { spec: { matchConstraints: { resourceRules: [{ operations: ["*"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }] } } },
+      ValidatingAdmissionPolicyBinding: { spec: { policyName: "p", validationActions: ["Deny"], paramRef: { name: "n" } } },
+      MutatingAdmissionPolicy: { spec: { matchConstraints: {} } },
+      MutatingAdmissionPolicyBinding: { spec: { policyName: "p" } },
+      MutatingWebhookConfiguration: { webhooks: [{ name: "a.b.c", sideEffects: "None", admissionReviewVersions: ["v1"], clientConfig: { service: { namespace: "n", name: "s" } }, rules: [{}] }] },
     };
     for (const definition of catalog) {
       const once = decode(definition, { metadata: { name: "web" }, ...bodies[definition.kind] });

@@ -16,7 +16,7 @@ interface Model {
 /** The official client names a few types after their group, because other groups have namesakes. */
 function modelOf(name: string): Model | undefined {
   const models = clientNode as unknown as Readonly<Record<string, Model | undefined>>; // its exports, looked up by name
-  return models[`V1${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`];
+  return models[`V1${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`] ?? models[name];
 }
 
 /** Options travel in the query of a request; the official client has no models for them. */
@@ -49,7 +49,7 @@ describe("schemas", () => {
         Object.fromEntries(
           Object.entries(properties)
             .filter(([field, property]) => property["x-protobuf-tag"] !== undefined || (field !== "apiVersion" && field !== "kind"))
-            .map(([field, property]) => [field, [...(property["x-protobuf-inline"] === undefined ? [] : [property["x-protobuf-inline"]]), property["x-protobuf-tag"]]]),
+            .map(([field, property]) => [field, [...[property["x-protobuf-inline"] ?? []].flat(), property["x-protobuf-tag"]]]),
         ),
       ]),
     );
