@@ -1,5 +1,5 @@
 import type { Progress } from "./cli/progress.ts";
-import type { ApplicationFacts, StatusFacts } from "./gitops/status-facts.ts";
+import type { ApplicationFacts, StatusFacts } from "./gitops/status/status-facts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { throwIfAborted } from "./lib/abort.ts";
 import { sleep, type Clock } from "./lib/clock.ts";

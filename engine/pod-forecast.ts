@@ -1,7 +1,7 @@
 import { labelSelectorPredicate } from "./apimachinery/selectors.ts";
 import type { Client } from "./client/client.ts";
-import type { QuotaObject } from "./gitops/plan-quota.ts";
-import type { ForecastPods } from "./gitops/plan-workloads.ts";
+import type { QuotaObject } from "./gitops/plan/plan-quota.ts";
+import type { ForecastPods } from "./gitops/plan/plan-workloads.ts";
 import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { podResource } from "./resources/core/pod.ts";

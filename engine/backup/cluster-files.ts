@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { ensureHostedRepository } from "../gitops/hosted-repository.ts";
-import { gitText } from "../gitops/native-git.ts";
+import { ensureHostedRepository } from "../gitops/git/hosted-repository.ts";
+import { gitText } from "../gitops/git/native-git.ts";
 import type { SavedFile } from "./backup-file.ts";
 
 const PKI = "server/pki";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { GitObjects, TreeEntry } from "../gitops/git-source.ts";
-import { runGit } from "../gitops/native-git.ts";
+import type { GitObjects, TreeEntry } from "../gitops/git/git-source.ts";
+import { runGit } from "../gitops/git/native-git.ts";
 
 interface Folder {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { listFilesOf } from "../../engine/gitops/git-tree.ts";
-import { StatusWriter } from "../../engine/gitops/status-writer.ts";
+import { listFilesOf } from "../../engine/gitops/git/git-tree.ts";
+import { StatusWriter } from "../../engine/gitops/status/status-writer.ts";
 import { createTestRepository, type TestRepository } from "../kit/git.ts";
 
 let repository: TestRepository;

@@ -7,7 +7,7 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { GITOPS_USER } from "../../engine/auth/known-users.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createGitOps, type GitOps, type GitOpsConfig } from "../../engine/gitops/gitops.ts";
-import { GIT_ENVIRONMENT, inheritedEnvironment } from "../../engine/gitops/native-git.ts";
+import { GIT_ENVIRONMENT, inheritedEnvironment } from "../../engine/gitops/git/native-git.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { createLogger, silentLogger } from "../../engine/lib/log.ts";
 import { systemRandom } from "../../engine/lib/random.ts";

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { GitStore } from "../../engine/gitops/git-source.ts";
-import { openGitStore, readRef } from "../../engine/gitops/git-store.ts";
-import { writeChangedTree } from "../../engine/gitops/git-tree.ts";
-import { ensureHostedRepository } from "../../engine/gitops/hosted-repository.ts";
+import type { GitStore } from "../../engine/gitops/git/git-source.ts";
+import { openGitStore, readRef } from "../../engine/gitops/git/git-store.ts";
+import { writeChangedTree } from "../../engine/gitops/git/git-tree.ts";
+import { ensureHostedRepository } from "../../engine/gitops/git/hosted-repository.ts";
 
 /** A bare repository in a temporary folder. `commit` changes files on a branch (undefined deletes one) and returns the new commit. */
 export interface TestRepository extends Disposable {

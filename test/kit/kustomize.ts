@@ -7,7 +7,7 @@ import { parseYamlDocuments } from "../../engine/apimachinery/yaml.ts";
 import { buildKustomization, type BuildOptions } from "../../engine/gitops/kustomize/build.ts";
 import type { Resource } from "../../engine/gitops/kustomize/resource.ts";
 import type { RepositoryFiles } from "../../engine/gitops/kustomize/repository-files.ts";
-import { ServedKinds } from "../../engine/gitops/served-kinds.ts";
+import { ServedKinds } from "../../engine/gitops/manifests/served-kinds.ts";
 import { catalog } from "../../engine/resources/catalog.ts";
 import { findKubectls, type Kubectl } from "./kubectl.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { BranchState, CommitInfo, GitObjects, GitSource, GitStore, NewCommit, TreeEntry } from "../../engine/gitops/git-source.ts";
-import { writeChangedTree } from "../../engine/gitops/git-tree.ts";
+import type { BranchState, CommitInfo, GitObjects, GitSource, GitStore, NewCommit, TreeEntry } from "../../engine/gitops/git/git-source.ts";
+import { writeChangedTree } from "../../engine/gitops/git/git-tree.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 
 const BRANCH = "main";

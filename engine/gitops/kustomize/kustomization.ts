@@ -1,9 +1,9 @@
 import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
-import { plainMessage, unknownFieldMessage } from "../explain-error.ts";
-import { structuralPathOf } from "../field-path.ts";
-import type { Problem } from "../problem.ts";
+import { plainMessage, unknownFieldMessage } from "../manifests/explain-error.ts";
+import { structuralPathOf } from "../manifests/field-path.ts";
+import type { Problem } from "../manifests/problem.ts";
 import type { ImageChange } from "./image-name.ts";
 import { isMap, type Steps } from "./json-value.ts";
 import type { KeyValueSources } from "./key-values.ts";

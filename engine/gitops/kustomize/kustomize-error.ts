@@ -1,4 +1,4 @@
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../manifests/problem.ts";
 
 /** Something in a kustomization, or in a file it names, that keeps it from being built. */
 export class KustomizeError extends Error {

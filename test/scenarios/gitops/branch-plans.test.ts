@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
-import type { StatusFacts } from "../../../engine/gitops/status-facts.ts";
-import { readFileOf } from "../../../engine/gitops/git-tree.ts";
+import type { StatusFacts } from "../../../engine/gitops/status/status-facts.ts";
+import { readFileOf } from "../../../engine/gitops/git/git-tree.ts";
 import { createTestRepository, deploymentYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
 

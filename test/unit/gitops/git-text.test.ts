@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { parseTrailers, trailerValues } from "../../../engine/gitops/commit-message.ts";
-import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/drift.ts";
-import { complaintsOf, plainMessage } from "../../../engine/gitops/explain-error.ts";
-import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/field-path.ts";
-import { withoutCredentials } from "../../../engine/gitops/git-source.ts";
-import { parseIgnorePatterns } from "../../../engine/gitops/ignore-patterns.ts";
-import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push-progress.ts";
-import { parseDurationMs } from "../../../engine/gitops/repository-config.ts";
+import { parseTrailers, trailerValues } from "../../../engine/gitops/git/commit-message.ts";
+import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/sync/drift.ts";
+import { complaintsOf, plainMessage } from "../../../engine/gitops/manifests/explain-error.ts";
+import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/manifests/field-path.ts";
+import { withoutCredentials } from "../../../engine/gitops/git/git-source.ts";
+import { parseIgnorePatterns } from "../../../engine/gitops/manifests/ignore-patterns.ts";
+import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push/push-progress.ts";
+import { parseDurationMs } from "../../../engine/gitops/manifests/repository-config.ts";
 import { invalid, invalidField, requiredField } from "../../../engine/apimachinery/field-error.ts";
 import { desired, stored } from "./objects.ts";
 

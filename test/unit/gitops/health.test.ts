@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import { computeHealth, worstHealth, type HealthLookup } from "../../../engine/gitops/health.ts";
-import { isFailingForGood } from "../../../engine/gitops/pod-health.ts";
+import { computeHealth, worstHealth, type HealthLookup } from "../../../engine/gitops/health/health.ts";
+import { isFailingForGood } from "../../../engine/gitops/health/pod-health.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 
 const NOW = Date.UTC(2026, 0, 1, 12);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
-import { ManifestLoader } from "../../../engine/gitops/load-manifests.ts";
-import { formatProblem } from "../../../engine/gitops/problem.ts";
+import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
+import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
+import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapYaml, createTestRepository, deploymentYaml, namespaceYaml, type TestRepository } from "../../kit/git.ts";
 

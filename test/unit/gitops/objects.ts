@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import type { DesiredObject } from "../../../engine/gitops/desired-state.ts";
-import { toDesiredObject, isProblem } from "../../../engine/gitops/desired-state.ts";
-import type { Unit } from "../../../engine/gitops/resolve-units.ts";
+import type { DesiredObject } from "../../../engine/gitops/manifests/desired-state.ts";
+import { toDesiredObject, isProblem } from "../../../engine/gitops/manifests/desired-state.ts";
+import type { Unit } from "../../../engine/gitops/manifests/resolve-units.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 
 /** Builders for plans: only what matters is given. */

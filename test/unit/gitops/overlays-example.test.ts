@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { ManifestLoader } from "../../../engine/gitops/load-manifests.ts";
-import { formatProblem } from "../../../engine/gitops/problem.ts";
+import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
+import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { createTestRepository } from "../../kit/git.ts";
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import { planFile } from "../../../engine/gitops/branch-planner.ts";
-import { chooseProposals } from "../../../engine/gitops/choose-proposals.ts";
-import type { DesiredState } from "../../../engine/gitops/desired-state.ts";
-import { computeFieldChanges } from "../../../engine/gitops/field-diff.ts";
-import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan-page.ts";
-import type { Action, SyncPlan } from "../../../engine/gitops/plan-sync.ts";
-import { computeQuotaAfter, formatQuota, type QuotaObject } from "../../../engine/gitops/plan-quota.ts";
-import { planPods } from "../../../engine/gitops/plan-workloads.ts";
+import { planFile } from "../../../engine/gitops/plan/branch-planner.ts";
+import { chooseProposals } from "../../../engine/gitops/git/choose-proposals.ts";
+import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
+import { computeFieldChanges } from "../../../engine/gitops/plan/field-diff.ts";
+import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan/plan-page.ts";
+import type { Action, SyncPlan } from "../../../engine/gitops/plan/plan-sync.ts";
+import { computeQuotaAfter, formatQuota, type QuotaObject } from "../../../engine/gitops/plan/plan-quota.ts";
+import { planPods } from "../../../engine/gitops/plan/plan-workloads.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { desired, stored } from "./objects.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import { computeFieldChanges, formatFieldChange } from "../../../engine/gitops/field-diff.ts";
-import { entryOf } from "../../../engine/gitops/inventory.ts";
-import type { StaleEntry } from "../../../engine/gitops/plan-deletions.ts";
-import { actionsOf, planSync, type Candidate, type PlanInput } from "../../../engine/gitops/plan-sync.ts";
-import { renderPlan, summarisePlan } from "../../../engine/gitops/plan-text.ts";
-import { formatProblem } from "../../../engine/gitops/problem.ts";
+import { computeFieldChanges, formatFieldChange } from "../../../engine/gitops/plan/field-diff.ts";
+import { entryOf } from "../../../engine/gitops/sync/inventory.ts";
+import type { StaleEntry } from "../../../engine/gitops/plan/plan-deletions.ts";
+import { actionsOf, planSync, type Candidate, type PlanInput } from "../../../engine/gitops/plan/plan-sync.ts";
+import { renderPlan, summarisePlan } from "../../../engine/gitops/plan/plan-text.ts";
+import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { desired, stored, unit } from "./objects.ts";
 
 const create = (object: ReturnType<typeof desired>): Candidate => ({ desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } });

@@ -1,8 +1,8 @@
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { computeIncidents, INCIDENT_AFTER_MS } from "../../../engine/gitops/incidents.ts";
-import type { ApplicationFacts, StatusFacts } from "../../../engine/gitops/status-facts.ts";
-import { renderStatusReport, statusMessage } from "../../../engine/gitops/status-report.ts";
+import { computeIncidents, INCIDENT_AFTER_MS } from "../../../engine/gitops/status/incidents.ts";
+import type { ApplicationFacts, StatusFacts } from "../../../engine/gitops/status/status-facts.ts";
+import { renderStatusReport, statusMessage } from "../../../engine/gitops/status/status-report.ts";
 
 const golden = (name: string) => path.join(import.meta.dirname, "golden", name);
 const A = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678";

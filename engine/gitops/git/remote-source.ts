@@ -1,0 +1,78 @@
+import { isAbort } from "../../lib/abort.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import { withoutCredentials, type BranchState, type GitSource, type GitStore } from "./git-source.ts";
+import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
+import { ensureHostedRepository } from "./hosted-repository.ts";
+import type { RemoteTransport } from "./remote-transport.ts";
+import { runGit } from "./native-git.ts";
+
+export const POLL_INTERVAL_MS = 15_000;
+
+export interface RemoteSourceOptions {
+  /** Bare mirror in the data directory: what was fetched last runs on without the remote. */
+  readonly gitDir: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly transport: RemoteTransport;
+  readonly logger: Logger;
+  readonly pollIntervalMs?: number;
+}
+
+/** Follows a branch of a repository elsewhere: one small request per look, a fetch only when the branch has moved. */
+export async function openRemoteSource(options: RemoteSourceOptions): Promise<GitSource> {
+  const { gitDir, branch, transport, logger } = options;
+  await ensureHostedRepository(gitDir, branch);
+  const ref = `refs/heads/${branch}`;
+  // Where the branch was when it was last seen, over restarts.
+  const seenRef = `refs/mainstay/seen/${branch}`;
+  let note: string | undefined;
+  return {
+    url: withoutCredentials(options.url),
+    branch,
+    pollIntervalMs: options.pollIntervalMs ?? POLL_INTERVAL_MS,
+    store: remoteStore(gitDir, transport),
+    async look(signal): Promise<BranchState> {
+      const last = await readRef(gitDir, seenRef);
+      try {
+        const tip = (await transport.listRefs(ref, signal)).get(ref);
+        if (tip === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
+        if (tip !== last) {
+          const fetched = await transport.fetch(ref, signal);
+          if (fetched === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
+          note = await rewriteNote(gitDir, last, fetched);
+          if (note !== undefined) logger.warn("the branch was rewritten; its newest commit counts", { branch, from: last, to: fetched });
+          await compareAndSwapRef(gitDir, seenRef, last, fetched);
+          return { is: "at", commit: fetched, ...(note === undefined ? {} : { note }) };
+        }
+        return { is: "at", commit: tip, ...(note === undefined ? {} : { note }) };
+      } catch (error) {
+        if (isAbort(error) && signal.aborted) throw error;
+        return { is: "unreachable", last, error: withoutCredentials(describeError(error)) };
+      }
+    },
+  };
+}
+
+/** Written locally first, then pushed; refs are read from the remote, since others may write there. */
+function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
+  const local = openGitStore(gitDir);
+  const noAbort = new AbortController().signal;
+  return {
+    ...local,
+    async fetchRef(ref) {
+      const tip = (await transport.listRefs(ref, noAbort)).get(ref);
+      if (tip === undefined) return undefined;
+      const isHere = await local.objects.commit(tip).then(() => true, () => false);
+      return isHere ? tip : transport.fetch(ref, noAbort);
+    },
+    pushRef: (ref, from, to) => transport.push(ref, from, to),
+    listRefs: (prefix) => transport.listRefs(prefix, noAbort),
+  };
+}
+
+/** Said on the status when the branch's old tip is not part of its new history. */
+async function rewriteNote(gitDir: string, from: string | undefined, to: string): Promise<string | undefined> {
+  if (from === undefined) return undefined;
+  const output = await runGit({ gitDir, args: ["merge-base", "--is-ancestor", from, to] });
+  return output.code === 1 ? `the branch was rewritten: ${from.slice(0, 10)} is no longer part of it` : undefined;
+}

@@ -1,0 +1,53 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import type { DesiredObject } from "../manifests/desired-state.ts";
+import { computeHealth, worstHealth, type HealthLookup, type HealthState, type ObjectHealth } from "./health.ts";
+import type { Unit } from "../manifests/resolve-units.ts";
+
+export interface UnitHealth {
+  readonly state: HealthState;
+  readonly reason: string;
+  readonly ready: string;
+  readonly images: readonly string[];
+  readonly objects: readonly { readonly desired: DesiredObject; readonly health: ObjectHealth }[];
+}
+
+export interface UnitObservation {
+  readonly unit: Unit;
+  readonly objects: readonly DesiredObject[];
+  readonly liveOf: (desired: DesiredObject) => KubeObject | undefined;
+  /** The revision this process wrote of an object; an older copy says nothing about the commit. */
+  readonly writtenRevisionOf: (identity: string) => number;
+  /** Why the unit is not applied as the commit wants it: it waits for another one, or the server refused something. */
+  readonly holdup: { readonly state: HealthState; readonly reason: string; readonly isWaiting: boolean } | undefined;
+  /** Since when it is on its way; undefined: it was well. */
+  readonly progressingSinceMs: number | undefined;
+  readonly lookup: HealthLookup;
+}
+
+/** A unit's health: its worst object, and the deadline after which being on the way is no longer good enough. */
+export function computeUnitHealth(observation: UnitObservation, now: number): UnitHealth {
+  const { unit, objects, liveOf, writtenRevisionOf, holdup, progressingSinceMs, lookup } = observation;
+  const all = objects.map((desired) => {
+    const live = liveOf(desired);
+    const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
+    const health: ObjectHealth = isSettling ? { state: "Progressing", reason: "just written", chain: [], images: [] } : computeHealth(live, lookup, now);
+    // What the unit may not create yet is not missing.
+    if (holdup?.isWaiting === true && health.state === "Missing") return { desired, health: { ...health, state: "Progressing" as const, reason: holdup.reason } };
+    return { desired, health };
+  });
+  const worst = worstHealth([...(holdup === undefined ? [] : [holdup]), ...all.map(({ health }) => health)]);
+  const replicas = all.map(({ health }) => health.ready).filter((ready) => ready !== undefined);
+  const ready = replicas.length === 0 ? "" : `${sum(replicas.map((count) => count.ready))}/${sum(replicas.map((count) => count.wanted))}`;
+  const isLate = worst?.state === "Progressing" && progressingSinceMs !== undefined && now - progressingSinceMs > unit.deadlineMs;
+  return {
+    state: isLate ? "Degraded" : (worst?.state ?? "Healthy"),
+    reason: isLate ? `not healthy within ${unit.deadlineMs / 1000} s: ${worst.reason}` : (worst?.reason ?? ""),
+    ready,
+    images: [...new Set(all.flatMap(({ health }) => health.images))].sort(),
+    objects: all,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, next) => total + next, 0);
+}

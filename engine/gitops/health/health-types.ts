@@ -1,0 +1,8 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+
+export type { Deployment, Pod, ReplicaSet, Service } from "../../resources/types.ts";
+
+/** As much of a claim as its health needs; the kind itself is not served yet, its rule is. */
+export interface PersistentVolumeClaim extends KubeObject {
+  readonly status?: { readonly phase?: string };
+}

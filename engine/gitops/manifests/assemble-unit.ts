@@ -1,0 +1,91 @@
+import { isProblem, toDesiredObject, type DesiredObject } from "./desired-state.ts";
+import type { FileTransform } from "./file-transform.ts";
+import type { ChartFolder } from "../kustomize/chart-folder.ts";
+import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
+import type { FileRef, FolderListing } from "./list-folder.ts";
+import type { ParsedFile, ParsedObject } from "./parse-manifests.ts";
+import type { Problem } from "./problem.ts";
+import type { RenderedFolder } from "./render-folder.ts";
+import type { HelmSettings } from "./repository-config.ts";
+import type { Unit } from "./resolve-units.ts";
+import type { Substitution } from "./substitute-variables.ts";
+
+/** A unit before its plain files are parsed. */
+export interface UnitDraft {
+  readonly unit: Unit;
+  readonly listing: FolderListing;
+  readonly rendered: readonly RenderedFolder[];
+  readonly files: readonly FileRef[];
+  readonly transform: FileTransform;
+  /** Equal for equal content. */
+  readonly key: string;
+}
+
+/** Everything a unit's folder holds, kept by the tree's id. */
+export interface UnitContent {
+  readonly objects: readonly DesiredObject[];
+  readonly problems: readonly Problem[];
+  readonly notices: readonly string[];
+  readonly substitutions: readonly Substitution[];
+}
+
+/** Kustomizations that no other one of the unit uses: bases and components are not deployed by themselves. */
+export function outermost(folders: readonly string[], all: readonly RenderedFolder[]): readonly RenderedFolder[] {
+  return all.filter((rendered, index) => {
+    const folder = folders[index] ?? "";
+    const isUsed = all.some((other) => other !== rendered && KUSTOMIZATION_FILES.some((name) => !["none", undefined].includes(other.dependencies.get(folder === "" ? name : `${folder}/${name}`))));
+    return !isUsed && !rendered.isComponent;
+  });
+}
+
+export function parsedKey(file: FileRef, transform: FileTransform): string {
+  return `${transform.variant} ${file.blob}`;
+}
+
+/** A folder that is a chart: its release is called after the application, unless mainstay.yaml says otherwise. */
+export function chartFolder(unit: Unit, folder: string, helm: HelmSettings): ChartFolder {
+  return { folder, releaseName: helm.releaseName ?? unit.name, namespace: unit.namespace ?? "default", values: helm.values, place: { file: `${folder === "" ? "" : `${folder}/`}Chart.yaml`, line: 1 } };
+}
+
+export function assembleUnit({ unit, listing, rendered, files, transform }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
+  const objects: DesiredObject[] = [];
+  const problems: Problem[] = [...listing.problems];
+  const notices: string[] = [...listing.notices, ...(unit.helm === undefined ? listing.charts : []).map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm`)];
+  const substitutions: Substitution[] = rendered.flatMap((folder) => folder.substitutions);
+  const add = (desired: DesiredObject | Problem) => void (isProblem(desired) ? problems.push(desired) : objects.push(desired));
+  for (const { path, blob } of files) {
+    const file = parsed.get(parsedKey({ path, blob }, transform));
+    substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
+    problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
+    notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
+    for (const parsedObject of file?.objects ?? []) add(toDesiredObject(placedIn(path, parsedObject), unit, path, blob));
+  }
+  for (const folder of rendered) {
+    problems.push(...folder.problems);
+    for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
+  }
+  return { objects, problems, notices, substitutions };
+}
+
+/** Files are parsed by content, so an object learns here which of the equal files it is of. */
+function placedIn(path: string, object: ParsedObject): ParsedObject {
+  const { locate } = object;
+  return locate === undefined ? object : { ...object, locate: (steps) => ({ ...locate(steps), file: path }) };
+}
+
+/** One object described twice: in one file, in one unit, or by two units that would take it from each other for ever. */
+export function findDuplicates(objects: readonly DesiredObject[]): readonly Problem[] {
+  const first = new Map<string, DesiredObject>();
+  const problems: Problem[] = [];
+  for (const object of objects) {
+    const earlier = first.get(object.identity);
+    if (earlier === undefined) first.set(object.identity, object);
+    else {
+      const { kind, metadata } = object.object;
+      const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
+      const units = earlier.unit === object.unit ? "" : ` by unit ${earlier.unit}`;
+      problems.push({ file: object.file, line: object.line, message: `${name} is already described${units} in ${earlier.file}:${earlier.line}; keep one of them` });
+    }
+  }
+  return problems;
+}

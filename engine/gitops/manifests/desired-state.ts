@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { deepFreeze } from "../../lib/freeze.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { CommitInfo } from "../git/git-source.ts";
+import type { LocateField, ParsedObject, Place } from "./parse-manifests.ts";
+import type { Problem } from "./problem.ts";
+import type { RepositoryConfig } from "./repository-config.ts";
+import type { Unit } from "./resolve-units.ts";
+import { identityOf } from "./served-kinds.ts";
+import type { Substitution } from "./substitute-variables.ts";
+
+/** The unit that an object belongs to, on the object itself. */
+export const APPLICATION_LABEL = "mainstay.dev/application";
+/** `path:line` of the manifest. Not the commit: an unrelated commit must not rewrite objects. */
+export const SOURCE_ANNOTATION = "mainstay.dev/source";
+/** `disabled` keeps an object in the cluster when its manifest goes. */
+export const PRUNE_ANNOTATION = "mainstay.dev/prune";
+/** The name under which everything from Git is applied. */
+export const FIELD_MANAGER = "mainstay";
+
+/** One object as the repository wants it. */
+export interface DesiredObject {
+  /** Group, kind, namespace and name; the version does not matter. */
+  readonly identity: string;
+  readonly unit: string;
+  readonly file: string;
+  readonly line: number;
+  readonly blob: string;
+  readonly place: Place;
+  /** Where each field was written, when that is not simply a line of `file`. */
+  readonly locate?: LocateField;
+  /** It was written in an encrypted file: none of its values may be shown. */
+  readonly isConfidential?: boolean;
+  readonly resource: ResourceDefinition;
+  /** The intent that is applied, with namespace, label and annotation. Frozen. */
+  readonly object: KubeObject;
+  /** Changes exactly when the intent does. */
+  readonly digest: string;
+}
+
+/** A whole commit, read. It may be applied only when there are no problems. */
+export interface DesiredState {
+  readonly commit: CommitInfo;
+  readonly config: RepositoryConfig;
+  readonly units: readonly Unit[];
+  readonly objects: ReadonlyMap<string, DesiredObject>;
+  readonly problems: readonly Problem[];
+  readonly notices: readonly string[];
+  /** Where the values of variables were put, by application. */
+  readonly substitutions: ReadonlyMap<string, readonly Substitution[]>;
+}
+
+/** An object of a file as its unit wants it, or why that cannot be. */
+export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, blob: string): DesiredObject | Problem {
+  const { object, resource } = parsed;
+  const { metadata } = object;
+  if (!resource.namespaced && metadata.namespace !== undefined) return { file, line: parsed.line, field: "metadata.namespace", message: `${resource.kind} objects belong to the whole cluster and have no namespace` };
+  const namespace = resource.namespaced ? (metadata.namespace ?? unit.namespace ?? "default") : undefined;
+  const intent: KubeObject = {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { ...metadata.labels, [APPLICATION_LABEL]: unit.name },
+      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${file}:${parsed.line}` },
+    },
+  };
+  return {
+    identity: identityOf(resource.group, resource.kind, namespace, metadata.name ?? ""),
+    unit: unit.name, file, line: parsed.line, blob, place: parsed.place, resource,
+    ...(parsed.locate === undefined ? {} : { locate: parsed.locate }),
+    ...(parsed.isConfidential === true ? { isConfidential: true } : {}),
+    object: deepFreeze(intent),
+    digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64"),
+  };
+}
+
+export function isProblem(value: DesiredObject | Problem): value is Problem {
+  return "message" in value;
+}
+
+/** `Deployment web/web`, as plans and messages name objects. */
+export function describeDesired(desired: Pick<DesiredObject, "object">): string {
+  const { kind, metadata } = desired.object;
+  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
+}

@@ -1,0 +1,244 @@
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { BoundedCache } from "./bounded-cache.ts";
+import { assembleUnit, chartFolder, findDuplicates, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
+import type { DesiredState } from "./desired-state.ts";
+import { createFileTransform, type FileTransform } from "./file-transform.ts";
+import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
+import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
+import type { RenderChart } from "../kustomize/chart-generator.ts";
+import type { RepositoryFiles } from "../kustomize/repository-files.ts";
+import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
+import { sortProblems, type Problem } from "./problem.ts";
+import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
+import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
+import { DEFAULT_PARENTS, resolveUnits, type Unit } from "./resolve-units.ts";
+import { ServedKinds } from "./served-kinds.ts";
+import { treeFiles } from "./tree-files.ts";
+
+const IGNORE_FILE = ".mainstayignore";
+const TREES_KEPT = 20_000;
+const FILES_KEPT = 100_000;
+const UNITS_KEPT = 5_000;
+const LISTINGS_KEPT = 5_000;
+const BLOBS_PER_READ = 512;
+
+export interface ManifestLoaderOptions {
+  readonly catalog: readonly ResourceDefinition[];
+  readonly cluster: string;
+  /** Folder of the repository to use; "." is all of it. */
+  readonly basePath: string;
+  /** The age keys that encrypted files may be opened with, as they are now. */
+  readonly ageKeys?: () => Promise<readonly string[]>;
+  /** Renders Helm charts; without it they are refused where they are asked for. */
+  readonly renderChart?: RenderChart;
+}
+
+/** What loading has cost so far; a commit that changes one file reads one blob and the trees above it. */
+export interface LoadCounters {
+  treesRead: number;
+  blobsRead: number;
+  filesParsed: number;
+  foldersRendered: number;
+}
+
+/** What the units of one commit are made from. */
+interface UnitsRequest {
+  readonly objects: GitObjects;
+  readonly units: readonly Unit[];
+  readonly treeOf: (unit: Unit) => string;
+  readonly prefix: string;
+  readonly isIgnored: IgnoreRule;
+  readonly ignoreId: string;
+  /** All files of the commit: a kustomization may use any of them. */
+  readonly files: RepositoryFiles;
+  readonly transformOf: (unit: Unit) => FileTransform;
+}
+
+/** Reads commits into desired state. Equal trees and blobs are read and parsed once, whichever commit they come from. */
+export class ManifestLoader {
+  readonly counters: LoadCounters = { treesRead: 0, blobsRead: 0, filesParsed: 0, foldersRendered: 0 };
+  readonly kinds: ServedKinds;
+  readonly #options: ManifestLoaderOptions;
+  readonly #trees = new BoundedCache<readonly TreeEntry[]>(TREES_KEPT);
+  readonly #files = new BoundedCache<ParsedFile>(FILES_KEPT);
+  readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
+  readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
+  readonly #renderer: FolderRenderer;
+
+  constructor(options: ManifestLoaderOptions) {
+    this.#options = options;
+    this.kinds = new ServedKinds(options.catalog);
+    this.#renderer = new FolderRenderer(this.kinds, options.renderChart);
+  }
+
+  /** What counts as long as nothing has been pushed. */
+  get defaultConfig(): RepositoryConfig {
+    return defaultRepositoryConfig(this.#options.cluster);
+  }
+
+  /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
+  async load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+    const base = normalisePath(this.#options.basePath);
+    const root = await this.#folder(objects, commit.tree, base);
+    if (root === undefined) return emptyState(commit, this.#options.cluster, `the repository has no folder ${base}`);
+    const prefix = base === "" ? "" : `${base}/`;
+    const entries = await this.#tree(objects, root);
+    const { config, problems, notices } = await this.#config(objects, entries, prefix);
+    const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
+    const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
+    const folders = await this.#folders(objects, root, config, isIgnored);
+    const resolved = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const keys = (await this.#options.ageKeys?.()) ?? [];
+    const request: UnitsRequest = {
+      objects, prefix, isIgnored,
+      units: resolved.units,
+      treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
+      ignoreId: ignoreEntry?.id ?? "",
+      transformOf: (unit) => createFileTransform(keys, unit.variables ?? {}),
+      files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
+    };
+    const contents = await this.#contents(request);
+    const all = contents.flatMap((content) => content.objects);
+    return {
+      commit, config,
+      units: resolved.units,
+      objects: new Map(all.map((object) => [object.identity, object])),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all)]),
+      substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
+      notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
+    };
+  }
+
+  async #config(objects: GitObjects, entries: readonly TreeEntry[], prefix: string): Promise<{ config: RepositoryConfig; problems: readonly Problem[]; notices: readonly string[] }> {
+    const fallback = defaultRepositoryConfig(this.#options.cluster);
+    const entry = entries.find(({ name }) => name === CONFIG_FILE);
+    if (entry === undefined) return { config: fallback, problems: [], notices: [] };
+    const file = `${prefix}${CONFIG_FILE}`;
+    if (entry.is !== "file") return { config: fallback, problems: [{ file, line: 1, message: `is a ${entry.is}; it must be a file` }], notices: [] };
+    const { config, problems } = parseRepositoryConfig(await this.#blob(objects, entry.id), this.#options.cluster, file);
+    const meant = config.source?.cluster ?? "";
+    if (meant !== "" && meant !== this.#options.cluster) return { config: fallback, problems, notices: [`${file} is for cluster ${meant}; this is ${this.#options.cluster}, so its settings are left out`] };
+    return { config, problems, notices: [] };
+  }
+
+  /** The folders that rules may mean, with their trees; no deeper than the deepest rule looks. */
+  async #folders(objects: GitObjects, root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
+    const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
+    const depth = patterns.some((pattern) => pattern.includes("**")) ? DEPTH_MAX : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
+    const heads = new Set(patterns.map((pattern) => pattern.split("/")[0] ?? ""));
+    const mayMatch = (name: string) => [...heads].some((head) => /[*?[]/.test(head) || head === name);
+    const found = new Map<string, string>();
+    const walk = async (tree: string, path: string, level: number): Promise<void> => {
+      if (level >= depth) return;
+      for (const entry of await this.#tree(objects, tree)) {
+        const child = path === "" ? entry.name : `${path}/${entry.name}`;
+        if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
+        found.set(child, entry.id);
+        await walk(entry.id, child, level + 1);
+      }
+    };
+    await walk(root, "", 0);
+    return found;
+  }
+
+  /** Renders and lists what is new, reads all new blobs together, then puts units together out of parsed files. */
+  async #contents(request: UnitsRequest): Promise<readonly UnitContent[]> {
+    const { units } = request;
+    const drafts: UnitDraft[] = [];
+    for (const unit of units) drafts.push(await this.#draft(unit, request));
+    const missing = drafts.filter((draft) => this.#units.get(draft.key) === undefined);
+    const parsed = await this.#parseBlobs(request.objects, missing);
+    for (const draft of missing) this.#units.set(draft.key, assembleUnit(draft, parsed));
+    // A repository with more units than are kept still gets all of them.
+    return drafts.map((draft) => this.#units.get(draft.key) ?? assembleUnit(draft, parsed));
+  }
+
+  async #draft(unit: Unit, request: UnitsRequest): Promise<UnitDraft> {
+    const { prefix, isIgnored, objects, files, ignoreId, treeOf } = request;
+    const tree = treeOf(unit);
+    const place = [tree, prefix, ignoreId, unit.path].join(" ");
+    let listing = this.#listings.get(place);
+    if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
+    const transform = request.transformOf(unit);
+    const key = [place, unit.name, unit.namespace ?? "", transform.variant].join(" ");
+    const all: RenderedFolder[] = [];
+    for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, transform));
+    const rendered = [...outermost(listing.kustomizations, all)];
+    const { helm } = unit;
+    if (helm !== undefined) for (const folder of listing.charts) rendered.push(await this.#renderer.renderChart(files, chartFolder(unit, folder, helm), transform));
+    this.counters.foldersRendered = this.#renderer.rendered;
+    // A file that a kustomization has taken is not applied by itself as well.
+    const taken = new Set(rendered.flatMap((folder) => [...folder.dependencies.keys()]));
+    return { unit, listing, rendered, transform, key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`, files: listing.files.filter((file) => !taken.has(file.path)) };
+  }
+
+  /** Parsed files by `variant blob`: the same blob may stand for different things in different units. */
+  async #parseBlobs(objects: GitObjects, drafts: readonly UnitDraft[]): Promise<ReadonlyMap<string, ParsedFile>> {
+    const parsed = new Map<string, ParsedFile>();
+    const missing = new Map<string, { readonly file: FileRef; readonly transform: FileTransform }>();
+    for (const { files, transform } of drafts) {
+      for (const file of files) {
+        const key = parsedKey(file, transform);
+        const known = this.#files.get(key);
+        if (known === undefined) missing.set(key, { file, transform });
+        else parsed.set(key, known);
+      }
+    }
+    const all = [...missing];
+    for (let start = 0; start < all.length; start += BLOBS_PER_READ) {
+      const batch = all.slice(start, start + BLOBS_PER_READ);
+      const contents = await objects.blobs(batch.map(([, { file }]) => file.blob));
+      this.counters.blobsRead += batch.length;
+      for (const [index, [key, { file, transform }]] of batch.entries()) {
+        const result = await parseTransformed(contents[index] ?? Buffer.alloc(0), file.path, transform, this.kinds);
+        this.counters.filesParsed++;
+        this.#files.set(key, result);
+        parsed.set(key, result);
+      }
+    }
+    return parsed;
+  }
+
+  /** Manifests beside the application folders are easily taken for deployed ones, so they are named. */
+  async #looseFiles(objects: GitObjects, entries: readonly TreeEntry[], units: readonly Unit[], prefix: string, isIgnored: IgnoreRule): Promise<readonly string[]> {
+    if (!units.every((unit) => DEFAULT_PARENTS.some((parent) => unit.path.startsWith(`${parent}/`)))) return [];
+    const loose: string[] = [];
+    for (const parent of DEFAULT_PARENTS) {
+      const tree = entries.find((entry) => entry.name === parent && entry.is === "directory");
+      for (const entry of tree === undefined ? [] : await this.#tree(objects, tree.id)) {
+        const path = `${parent}/${entry.name}`;
+        if (entry.is === "file" && isManifestName(entry.name) && !entry.name.startsWith(".") && !isIgnored(path, false)) loose.push(`${prefix}${path}: lies beside the application folders, left out; move it into a folder below ${parent}/`);
+      }
+    }
+    return loose;
+  }
+
+  async #folder(objects: GitObjects, tree: string, path: string): Promise<string | undefined> {
+    let current = tree;
+    for (const name of path === "" ? [] : path.split("/")) {
+      const entry = (await this.#tree(objects, current)).find((child) => child.name === name && child.is === "directory");
+      if (entry === undefined) return undefined;
+      current = entry.id;
+    }
+    return current;
+  }
+
+  async #tree(objects: GitObjects, id: string): Promise<readonly TreeEntry[]> {
+    const known = this.#trees.get(id);
+    if (known !== undefined) return known;
+    const entries = await objects.tree(id);
+    this.counters.treesRead++;
+    this.#trees.set(id, entries);
+    return entries;
+  }
+
+  async #blob(objects: GitObjects, id: string): Promise<Buffer> {
+    this.counters.blobsRead++;
+    return objects.blob(id);
+  }
+}
+
+function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
+  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [], substitutions: new Map() };
+}

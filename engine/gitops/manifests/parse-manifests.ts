@@ -1,0 +1,126 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { checkManifest } from "./check-manifest.ts";
+import { withoutValues } from "./explain-error.ts";
+import type { FileTransform } from "./file-transform.ts";
+import { KustomizeError } from "../kustomize/kustomize-error.ts";
+import type { Problem } from "./problem.ts";
+import type { ServedKinds } from "./served-kinds.ts";
+import type { Substitution } from "./substitute-variables.ts";
+
+/** Where an object is inside its file: which document, and which item when the document is a List. */
+export interface Place {
+  readonly document: number;
+  readonly prefix: readonly (string | number)[];
+}
+
+export interface ParsedObject {
+  /** As the file says, checked against its kind's schema; without what only the server may set. Frozen. */
+  readonly object: KubeObject;
+  readonly resource: ResourceDefinition;
+  readonly line: number;
+  readonly place: Place;
+  /** Where a field was written, for objects that were made from several files. */
+  readonly locate?: LocateField;
+  /** It was written in an encrypted file: none of its values may be shown. */
+  readonly isConfidential?: boolean;
+}
+
+/** The file and line that a field of an object comes from. */
+export type LocateField = (steps: readonly (string | number)[]) => { readonly file: string; readonly line: number };
+
+/** What one file holds. It depends on the content alone, so it is kept by the blob's id. */
+export interface ParsedFile {
+  readonly objects: readonly ParsedObject[];
+  readonly problems: readonly Omit<Problem, "file">[];
+  /** What was left out without being wrong, such as a file that is no manifest. */
+  readonly notices: readonly string[];
+  readonly substitutions?: readonly Substitution[];
+}
+
+export const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
+
+/** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
+export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
+  const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
+  if (content.byteLength > FILE_BYTES_MAX) return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
+  const text = decodeText(content);
+  if (text === undefined) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
+  let documents: YamlDocument[];
+  try {
+    documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
+  } catch (error) {
+    if (error instanceof YamlError) return failed(error.line, `YAML: ${error.message}`);
+    throw error;
+  }
+  const pass = new FilePass(kinds);
+  for (const [index, document] of documents.entries()) pass.readDocument(document, index);
+  return { objects: pass.objects, problems: pass.problems, notices: pass.notices };
+}
+
+/** Reads a manifest file after what is encrypted was opened and variables were put in. */
+export async function parseTransformed(content: Buffer, path: string, transform: FileTransform, kinds: ServedKinds): Promise<ParsedFile> {
+  try {
+    const { content: plain, isConfidential, substitutions } = await transform.apply(content, path);
+    const parsed = parseManifests(plain, kinds);
+    if (plain === content) return parsed;
+    // The blob in the repository has other text, but the same lines.
+    const lines = (place: Place): LocateField => (steps) => ({ file: path, line: locateField(plain, place, steps) });
+    const problems = isConfidential ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) })) : parsed.problems;
+    return { ...parsed, problems, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
+  } catch (error) {
+    if (error instanceof KustomizeError) return { objects: [], problems: error.problems.map(({ line, message }) => ({ line, message })), notices: [] };
+    throw error;
+  }
+}
+
+/** The line of a field of an object in a file that has been parsed before. */
+export function locateField(content: Buffer, place: Place, path: readonly (string | number)[]): number {
+  try {
+    return parseYamlDocuments(decodeText(content) ?? "", BUNDLE_YAML_LIMITS)[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
+  } catch {
+    return 1;
+  }
+}
+
+class FilePass {
+  readonly objects: ParsedObject[] = [];
+  readonly problems: Omit<Problem, "file">[] = [];
+  readonly notices: string[] = [];
+  readonly #kinds: ServedKinds;
+
+  constructor(kinds: ServedKinds) {
+    this.#kinds = kinds;
+  }
+
+  readDocument(document: YamlDocument, index: number): void {
+    const value = document.value;
+    if (isRecord(value) && value["kind"] === "List" && value["apiVersion"] === "v1" && Array.isArray(value["items"])) {
+      for (const [item, child] of value["items"].entries()) this.#readObject(document, child, { document: index, prefix: ["items", item] });
+    } else this.#readObject(document, value, { document: index, prefix: [] });
+  }
+
+  #readObject(document: YamlDocument, value: unknown, place: Place): void {
+    const lineOf = (path: readonly (string | number)[]) => document.lineOf([...place.prefix, ...path]);
+    const line = place.prefix.length === 0 ? document.line : lineOf([]);
+    const check = checkManifest(value, this.#kinds);
+    if (check.is === "other") this.notices.push(`line ${line}: ${check.what}`);
+    else if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
+    else this.problems.push(...check.faults.map(({ steps, field, message }) => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message })));
+  }
+}
+
+/** Text, or undefined when the bytes are not UTF-8 text. */
+function decodeText(content: Buffer): string | undefined {
+  if (content.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

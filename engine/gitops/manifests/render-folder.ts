@@ -1,0 +1,134 @@
+import { BoundedCache } from "./bounded-cache.ts";
+import { checkManifest } from "./check-manifest.ts";
+import { withoutValues } from "./explain-error.ts";
+import type { FileTransform } from "./file-transform.ts";
+import { buildKustomization, type BuildOptions } from "../kustomize/build.ts";
+import { buildChart, type ChartFolder } from "../kustomize/chart-folder.ts";
+import type { RenderChart } from "../kustomize/chart-generator.ts";
+import { locateField } from "../kustomize/field-origin.ts";
+import { KustomizeError } from "../kustomize/kustomize-error.ts";
+import { stillHolds, type FileDependencies, type RepositoryFiles } from "../kustomize/repository-files.ts";
+import type { Resource } from "../kustomize/resource.ts";
+import type { ParsedObject } from "./parse-manifests.ts";
+import type { Problem } from "./problem.ts";
+import type { ServedKinds } from "./served-kinds.ts";
+import type { Substitution } from "./substitute-variables.ts";
+
+/** Builds kept; a folder has few that are current: one for each branch that is planned. */
+const BUILDS_KEPT = 5_000;
+const BUILDS_PER_FOLDER = 8;
+
+/** A built object, with the file it was first written in. */
+export interface RenderedObject extends ParsedObject {
+  readonly file: string;
+}
+
+/** What a kustomization folder is, as long as the files hold that it was made from. */
+export interface RenderedFolder {
+  /** Tells this result from every other one. */
+  readonly serial: number;
+  readonly objects: readonly RenderedObject[];
+  readonly problems: readonly Problem[];
+  readonly dependencies: FileDependencies;
+  /** It changes others, and is nothing by itself. */
+  readonly isComponent: boolean;
+  readonly substitutions: readonly Substitution[];
+}
+
+/** What reading a folder's files showed beside their content. */
+interface ReadNotes {
+  readonly confidential: Set<string>;
+  readonly substitutions: Substitution[];
+}
+
+/** Renders kustomization folders, each again only when a file changes that it was made from. */
+export class FolderRenderer {
+  readonly #kinds: ServedKinds;
+  readonly #renderChart: RenderChart | undefined;
+  readonly #builds = new BoundedCache<readonly RenderedFolder[]>(BUILDS_KEPT);
+  #rendered = 0;
+
+  constructor(kinds: ServedKinds, renderChart?: RenderChart) {
+    this.#kinds = kinds;
+    this.#renderChart = renderChart;
+  }
+
+  /** How often a folder was really rendered. */
+  get rendered(): number {
+    return this.#rendered;
+  }
+
+  /** A kustomization. Rejects only when files cannot be read. */
+  render(files: RepositoryFiles, folder: string, transform: FileTransform): Promise<RenderedFolder> {
+    return this.#render(files, `${transform.variant} ${folder}`, transform, (options) => buildKustomization(folder, options));
+  }
+
+  /** A folder that is a Helm chart. */
+  renderChart(files: RepositoryFiles, request: ChartFolder, transform: FileTransform): Promise<RenderedFolder> {
+    return this.#render(files, `${transform.variant} ${JSON.stringify(request)}`, transform, (options) => buildChart(request, options));
+  }
+
+  async #render(files: RepositoryFiles, key: string, transform: FileTransform, run: (options: BuildOptions) => ReturnType<typeof buildKustomization>): Promise<RenderedFolder> {
+    const known = this.#builds.get(key) ?? [];
+    for (const build of known) if (await stillHolds(files, build.dependencies)) return build;
+    const notes: ReadNotes = { confidential: new Set(), substitutions: [] };
+    const result = await run({
+      files,
+      schemas: (apiVersion, kind) => this.#kinds.find(apiVersion, kind)?.schema,
+      transformFile: async (content, path) => {
+        const transformed = await transform.apply(content, path);
+        if (transformed.isConfidential) notes.confidential.add(path);
+        notes.substitutions.push(...transformed.substitutions);
+        return transformed.content;
+      },
+      ...(this.#renderChart === undefined ? {} : { renderChart: this.#renderChart }),
+    });
+    const rendered = this.#take(result, notes);
+    const isTransient = "error" in result && result.error instanceof KustomizeError && result.error.isTransient;
+    if (!isTransient) this.#builds.set(key, [rendered, ...known].slice(0, BUILDS_PER_FOLDER));
+    return rendered;
+  }
+
+  #take(result: Awaited<ReturnType<typeof buildKustomization>>, notes: ReadNotes): RenderedFolder {
+    const serial = ++this.#rendered;
+    const { dependencies } = result;
+    const { substitutions } = notes;
+    if ("error" in result) {
+      if (!(result.error instanceof KustomizeError)) throw result.error;
+      return { serial, dependencies, substitutions, isComponent: false, objects: [], problems: result.error.problems };
+    }
+    const objects: RenderedObject[] = [];
+    const problems: Problem[] = [];
+    for (const resource of result.resources) this.#check(resource, notes.confidential, objects, problems);
+    return { serial, dependencies, substitutions, isComponent: result.isComponent, objects, problems };
+  }
+
+  #check(resource: Resource, confidential: ReadonlySet<string>, objects: RenderedObject[], problems: Problem[]): void {
+    // Only what finding lines needs is kept; the build itself goes.
+    const { documents, touches, place } = resource;
+    const value = this.#withoutNeedlessNamespace(resource);
+    const origin = { value, documents, touches, place };
+    const check = checkManifest(withoutNulls(value), this.#kinds);
+    // A generated ConfigMap may hold any file that was read.
+    const isConfidential = documents.some((document) => confidential.has(document.file)) || (confidential.size > 0 && resource.kind === "ConfigMap");
+    if (check.is === "object") objects.push({ object: check.object, resource: check.resource, file: place.file, line: place.line, place: { document: 0, prefix: [] }, locate: (steps) => locateField(origin, steps), isConfidential });
+    else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message: isConfidential ? withoutValues(message) : message })));
+    else problems.push({ ...place, message: check.what });
+  }
+
+  /** Kustomize puts a namespace on kinds that it does not know to have none; the catalog knows. */
+  #withoutNeedlessNamespace(resource: Resource): Resource["value"] {
+    const { apiVersion, kind } = resource.value;
+    const definition = typeof apiVersion === "string" && typeof kind === "string" ? this.#kinds.find(apiVersion, kind) : undefined;
+    if (definition === undefined || definition.namespaced || resource.previous.length === 0) return resource.value;
+    resource.setMetadata("namespace", undefined);
+    return resource.value;
+  }
+}
+
+/** A null says "nothing" in a manifest, which is what absence says too. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
+}

@@ -1,0 +1,134 @@
+import { conform } from "../../apimachinery/structural-schema.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { loadSchema } from "../../resources/load-schema.ts";
+import type { Repository } from "../../resources/types.ts";
+import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
+import { structuralPathOf } from "./field-path.ts";
+import type { Problem } from "./problem.ts";
+import type { Variables } from "./substitute-variables.ts";
+
+export const CONFIG_FILE = "mainstay.yaml";
+
+/** One row of `units`, with its place for messages. */
+export interface UnitRule {
+  readonly path: string;
+  readonly namespace: string | undefined;
+  readonly prune: boolean;
+  readonly dependsOn: readonly string[];
+  readonly deadlineMs: number;
+  /** Values that `${name}` stands for in the unit's files; none when the unit has not asked for it. */
+  readonly variables: Variables;
+  /** How the unit's chart is rendered; undefined leaves charts out. */
+  readonly helm: HelmSettings | undefined;
+  readonly line: number;
+}
+
+/** The opt-in to rendering a folder that is a Helm chart. */
+export interface HelmSettings {
+  readonly releaseName: string | undefined;
+  /** Files of values from the repository's root, the last one winning. */
+  readonly values: readonly string[];
+}
+
+/** mainstay.yaml with everything filled in. */
+export interface RepositoryConfig {
+  /** Undefined: the default layout. */
+  readonly units: readonly UnitRule[] | undefined;
+  readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
+  readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
+  /** The file as it was written, for the Repository object; undefined when there is none. */
+  readonly source: Repository | undefined;
+}
+
+export const DEFAULT_DEADLINE_MS = 5 * 60_000;
+const DEFAULT_PROTECTED_KINDS = ["Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"];
+
+/** What holds without a mainstay.yaml. */
+export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
+  return {
+    units: undefined,
+    deletes: { maxPercent: 20, protectedKinds: new Set(DEFAULT_PROTECTED_KINDS) },
+    status: { branch: `status/${cluster}`, minIntervalMs: 10_000, keepCommits: 2000 },
+    source: undefined,
+  };
+}
+
+/** Reads mainstay.yaml. With problems, the defaults are returned beside them and nothing may be applied. */
+export function parseRepositoryConfig(content: Buffer, cluster: string, file: string): { readonly config: RepositoryConfig; readonly problems: readonly Problem[] } {
+  const fallback = defaultRepositoryConfig(cluster);
+  const problems: Problem[] = [];
+  const failed = (line: number, message: string, field?: string) => void problems.push({ file, line, message, ...(field === undefined ? {} : { field }) });
+  try {
+    const documents = parseYamlDocuments(content.toString("utf8"));
+    const document = documents[0];
+    if (document === undefined) return { config: fallback, problems };
+    if (documents.length > 1) failed(documents[1]?.line ?? 1, "the file must hold one document");
+    const checked = conform(loadSchema("mainstay.dev/v1alpha1/repository.yaml", "Repository"), document.value, { defaults: true, prune: false });
+    for (const field of checked.unknown) failed(document.lineOf(structuralPathOf(field)), unknownFieldMessage(field, loadSchema("mainstay.dev/v1alpha1/repository.yaml", "Repository")), field);
+    for (const error of checked.errors) failed(document.lineOf(structuralPathOf(error.field)), plainMessage(error.message, error.field), error.field);
+    if (problems.length > 0) return { config: fallback, problems };
+    const repository = checked.value as Repository; // the schema was just found to hold
+    if (repository.apiVersion !== "mainstay.dev/v1alpha1" || repository.kind !== "Repository") failed(document.lineOf(["kind"]), "must be kind Repository of apiVersion mainstay.dev/v1alpha1");
+    if (repository.observed !== undefined) failed(document.lineOf(["observed"]), "is set by the system", "observed");
+    // Accepting the line without checking signatures would promise a protection that is not there.
+    if (repository.signatures?.require === true) failed(document.lineOf(["signatures", "require"]), "commit signatures are not verified yet; remove the line, so that nobody relies on it", "signatures.require");
+    for (const [index, unit] of (repository.units ?? []).entries()) {
+      for (const [name, value] of Object.entries(unit.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
+      if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
+    }
+    const branch = repository.status?.branch ?? fallback.status.branch;
+    if (!/^status\/[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(branch) || /\.\.|\/\/|\/$|\.lock$/.test(branch)) failed(document.lineOf(["status", "branch"]), "must begin with status/ and be a valid branch name", "status.branch");
+    return { config: problems.length > 0 ? fallback : toConfig(repository, fallback, (index) => document.lineOf(["units", index])), problems };
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    failed(error.line, `YAML: ${error.message}`);
+    return { config: fallback, problems };
+  }
+}
+
+function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit: (index: number) => number): RepositoryConfig {
+  return {
+    units: repository.units?.map((unit, index) => ({
+      path: normalisePath(unit.path),
+      namespace: unit.namespace,
+      prune: unit.prune ?? true,
+      dependsOn: unit.dependsOn ?? [],
+      deadlineMs: parseDurationMs(unit.deadline) ?? DEFAULT_DEADLINE_MS,
+      variables: variablesOf(unit.variables),
+      helm: unit.helm === undefined ? undefined : { releaseName: unit.helm.releaseName, values: unit.helm.values ?? [] },
+      line: lineOfUnit(index),
+    })),
+    deletes: {
+      maxPercent: repository.deletes?.maxPercent ?? fallback.deletes.maxPercent,
+      protectedKinds: repository.deletes?.protect === undefined ? fallback.deletes.protectedKinds : new Set(repository.deletes.protect),
+    },
+    status: {
+      branch: repository.status?.branch ?? fallback.status.branch,
+      minIntervalMs: parseDurationMs(repository.status?.minInterval) ?? fallback.status.minIntervalMs,
+      keepCommits: repository.status?.keepCommits ?? fallback.status.keepCommits,
+    },
+    source: repository,
+  };
+}
+
+/** `1h30m`, `10s`, `250ms` in milliseconds; undefined when absent or not of that form. */
+export function parseDurationMs(text: string | undefined): number | undefined {
+  if (text === undefined || !/^(\d+(ms|s|m|h))+$/.test(text)) return undefined;
+  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  // The expression above admits these units only.
+  return [...text.matchAll(/(\d+)(ms|s|m|h)/g)].reduce((sum, match) => sum + Number(match[1]) * units[match[2] as keyof typeof units], 0);
+}
+
+function variablesOf(source: Readonly<Record<string, unknown>> | undefined): Variables {
+  // Checked above to hold single values only.
+  return Object.fromEntries(Object.entries(source ?? {}).filter(([, value]) => typeof value !== "object")) as Variables;
+}
+
+function isRelativePath(path: string): boolean {
+  return !path.startsWith("/") && !path.split("/").includes("..");
+}
+
+/** Without `./` and trailing slashes; the root is the empty path. */
+export function normalisePath(path: string): string {
+  return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+}

@@ -1,0 +1,37 @@
+import type { TreeEntry } from "../git/git-source.ts";
+import type { FileEntry, RepositoryFiles } from "../kustomize/repository-files.ts";
+
+/** How trees and blobs are read; both are cached by whoever gives them. */
+export interface TreeReader {
+  tree(id: string): Promise<readonly TreeEntry[]>;
+  blob(id: string): Promise<Buffer>;
+}
+
+async function listTree(tree: string, prefix: string, reader: TreeReader): Promise<readonly (readonly [path: string, id: string])[]> {
+  const files: (readonly [string, string])[] = [];
+  for (const entry of await reader.tree(tree)) {
+    if (entry.is === "directory") files.push(...(await listTree(entry.id, `${prefix}${entry.name}/`, reader)));
+    else if (entry.is === "file") files.push([`${prefix}${entry.name}`, entry.id]);
+  }
+  return files;
+}
+
+/** The files of one commit by path. Links and submodules do not count as files. */
+export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
+  return {
+    async look(path): Promise<FileEntry | undefined> {
+      let entry: TreeEntry | undefined = { name: "", id: root, is: "directory" };
+      for (const name of path === "" ? [] : path.split("/")) {
+        if (entry?.is !== "directory") return undefined;
+        const entries: readonly TreeEntry[] = await reader.tree(entry.id);
+        entry = entries.find((child) => child.name === name);
+      }
+      return entry?.is === "file" || entry?.is === "directory" ? { is: entry.is, id: entry.id } : undefined;
+    },
+    read: (id) => reader.blob(id),
+    async list(path) {
+      const folder = await this.look(path);
+      return folder?.is === "directory" ? listTree(folder.id, "", reader) : [];
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { createHash } from "node:crypto";
+import { isAbort } from "../../lib/abort.ts";
+import { sleep, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import { chooseProposals, PROPOSAL_PREFIXES, type Proposal } from "../git/choose-proposals.ts";
+import type { ClusterView } from "../sync/cluster-view.ts";
+import { forecastCommit } from "./forecast-commit.ts";
+import { shortId, type GitSource } from "../git/git-source.ts";
+import { renderPlanPage, summariseForecast } from "./plan-page.ts";
+import type { ForecastPods } from "./plan-workloads.ts";
+import type { SourceFollower } from "../sync/source-follower.ts";
+import type { PlanFacts } from "../status/status-facts.ts";
+import type { PlannedPages, StatusReporter } from "../status/status-reporter.ts";
+import type { Synchroniser } from "../sync/synchroniser.ts";
+
+/** The newest branches get plans; a repository with more is not one where people read them all. */
+const BRANCHES_MAX = 50;
+/** What changes together is planned together. */
+const GATHER_MS = 200;
+/** The cluster moves all the time; plans follow it this often, and only when it did. Branches of a followed remote are looked for as often. */
+const INTERVAL_MS = 60_000;
+export interface BranchPlannerOptions {
+  readonly source: GitSource;
+  readonly follower: SourceFollower;
+  readonly synchroniser: Synchroniser;
+  readonly reporter: StatusReporter;
+  readonly view: ClusterView;
+  readonly forecastPods: ForecastPods | undefined;
+  readonly cluster: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface BranchPlan {
+  readonly facts: PlanFacts;
+  readonly page: string;
+  /** What the plan was made from: head, base and the cluster's revision. */
+  readonly head: string;
+  readonly base: string | undefined;
+  readonly revision: number;
+}
+
+/** Plans every branch and open request against what runs, by the code that applies, and again when branch, base or cluster move. */
+export class BranchPlanner {
+  readonly #options: BranchPlannerOptions;
+  #plans: ReadonlyMap<string, BranchPlan> = new Map();
+  #wake: () => void = () => {};
+  #isDue = true;
+
+  constructor(options: BranchPlannerOptions) {
+    this.#options = options;
+  }
+
+  /** A branch may have moved: look soon. */
+  trigger(): void {
+    this.#isDue = true;
+    this.#wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { follower, synchroniser, clock, logger, reporter } = this.#options;
+    let base = synchroniser.state?.commit.id;
+    const unsubscribe = synchroniser.subscribe(() => {
+      // Only another base is urgent; the rest of what moves in a cluster waits for its turn.
+      if (synchroniser.state?.commit.id !== base) this.trigger();
+      base = synchroniser.state?.commit.id;
+    });
+    try {
+      await Promise.race([follower.firstLook(), untilAborted(signal)]);
+      while (!signal.aborted) {
+        this.#isDue = false;
+        try {
+          this.#plans = await this.#planAll(signal);
+          reporter.setPlans(pagesOf(this.#plans));
+        } catch (error) {
+          if (signal.aborted) return;
+          logger.warn("branches not planned, will retry", { error: describeError(error) });
+          // A report without plans is better than none.
+          reporter.setPlans(pagesOf(this.#plans));
+        }
+        await this.#wait(INTERVAL_MS, signal);
+        await sleep(clock, GATHER_MS, signal);
+      }
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  async #planAll(signal: AbortSignal): Promise<ReadonlyMap<string, BranchPlan>> {
+    const plans = new Map<string, BranchPlan>();
+    for (const { name, ref, head } of await this.#proposals()) {
+      if (signal.aborted) return this.#plans;
+      const plan = await this.#plan(name, ref, head).catch((error: unknown) => {
+        this.#options.logger.warn("branch not planned", { branch: name, error: describeError(error) });
+        return this.#plans.get(name);
+      });
+      if (plan !== undefined) plans.set(name, plan);
+    }
+    return plans;
+  }
+
+  /** Newest first, and not too many. */
+  async #proposals(): Promise<readonly Proposal[]> {
+    const { source } = this.#options;
+    const refs = new Map<string, string>();
+    for (const prefix of PROPOSAL_PREFIXES) for (const [ref, head] of await source.store.listRefs(prefix)) refs.set(ref, head);
+    const dated = await Promise.all(chooseProposals(refs, source.branch).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
+    return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => proposal);
+  }
+
+  async #plan(name: string, ref: string, head: string): Promise<BranchPlan | undefined> {
+    const { source, follower, synchroniser, view, forecastPods, cluster } = this.#options;
+    const base = synchroniser.state?.commit.id;
+    // What runs is no proposal any more.
+    if (head === base) return undefined;
+    const revision = view.revision();
+    const known = this.#plans.get(name);
+    if (known !== undefined && known.head === head && known.base === base && known.revision === revision) return known;
+    const fetched = await source.store.fetchRef(ref);
+    if (fetched === undefined) return undefined;
+    const prepared = await follower.prepare(fetched, source.store.objects);
+    const forecast = await forecastCommit(prepared, forecastPods);
+    const page = renderPlanPage({ ...forecast, cluster, branch: name, base });
+    const facts: PlanFacts = {
+      branch: name,
+      commit: fetched,
+      ...(base === undefined ? {} : { base }),
+      summary: summariseForecast(forecast),
+      file: planFile(name),
+      digest: shortId(createHash("sha256").update(page).digest("hex")),
+    };
+    return { facts, page, head, base, revision };
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#isDue || signal.aborted) return;
+    const stop = new AbortController();
+    this.#wake = () => stop.abort();
+    try {
+      await sleep(this.#options.clock, ms, AbortSignal.any([stop.signal, signal]));
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    } finally {
+      this.#wake = () => {};
+    }
+  }
+}
+
+/** Where a branch's plan stands on the status branch. A branch called like another one's file must not need its place for a folder. */
+export function planFile(branch: string): string {
+  return `plans/${branch.replaceAll(".md/", ".md_/")}.md`;
+}
+
+function pagesOf(plans: ReadonlyMap<string, BranchPlan>): PlannedPages {
+  const sorted = [...plans.values()].sort((a, b) => (a.facts.branch < b.facts.branch ? -1 : 1));
+  return { plans: sorted.map((plan) => plan.facts), pages: new Map(sorted.map((plan) => [plan.facts.file, plan.page])) };
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
+}

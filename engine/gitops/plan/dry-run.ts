@@ -1,0 +1,77 @@
+import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
+import { hasReason, type StatusError } from "../../apimachinery/status-error.ts";
+import type { Client } from "../../client/client.ts";
+import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
+import { complaintsOf } from "../manifests/explain-error.ts";
+import { isSameIntent } from "./field-diff.ts";
+import { structuralPathOf, withoutField } from "../manifests/field-path.ts";
+import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import type { Outcome } from "./plan-sync.ts";
+
+/** Dry runs under way at once. They are in-process calls; more would only grow the queue. */
+const CONCURRENCY = 16;
+
+/** Asks the API server what each object would become. Rejects when the server cannot answer; what it refuses is an outcome. */
+export async function dryRunObjects(client: Client, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>): Promise<ReadonlyMap<string, Outcome>> {
+  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, desired, assumedNamespaces)] as const);
+  return new Map(outcomes);
+}
+
+async function dryRunObject(client: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>): Promise<Outcome> {
+  const live = await readLive(client, desired);
+  const resource = client.for(desired.resource);
+  const run = (intent: KubeObject, force: boolean) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force });
+  try {
+    const result = await run(desired.object, false);
+    if (live === undefined) return { is: "create", result };
+    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent: desired.object, force: false, leftToOthers: [] };
+  } catch (error) {
+    if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(desired, live, error, run);
+    return refusal(error, live);
+  }
+}
+
+/** The object as it is stored now; undefined when there is none. */
+export async function readLive(client: Client, desired: Pick<DesiredObject, "resource" | "object">): Promise<KubeObject | undefined> {
+  const { namespace, name } = desired.object.metadata;
+  try {
+    return await client.for(desired.resource).get(namespace ?? "", name ?? "");
+  } catch (error) {
+    if (hasReason(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Someone else wrote fields that the repository also states. The repository wins, except over another program that applies the field
+ * itself (server-side apply) or an autoscaler that sets the scale: those are owners by design, and fighting them would never end.
+ */
+async function resolveConflict(desired: DesiredObject, live: KubeObject, error: StatusError, run: (intent: KubeObject, force: boolean) => Promise<KubeObject>): Promise<Outcome> {
+  const left: string[] = [];
+  let intent = desired.object;
+  for (const cause of error.status.details?.causes ?? []) {
+    const field = cause.field ?? "";
+    const manager = /conflict with "([^"]*)"/.exec(cause.message ?? "")?.[1] ?? "";
+    if (!isOwnerByDesign(live.metadata.managedFields ?? [], manager)) continue;
+    intent = withoutField(intent, structuralPathOf(field));
+    left.push(`${field.replace(/^\./, "")} (${manager})`);
+  }
+  try {
+    const result = await run(intent, true);
+    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent, force: true, leftToOthers: left };
+  } catch (again) {
+    return refusal(again, live);
+  }
+}
+
+function isOwnerByDesign(entries: readonly ManagedFieldsEntry[], manager: string): boolean {
+  return entries.some((entry) => entry.manager === manager && ((entry.operation === "Apply" && entry.subresource === undefined) || (entry.subresource === "scale" && /autoscaler|keda/i.test(manager))));
+}
+
+/** Failures that the manifest caused. All others (the server is down, a write raced ours) are thrown, to be tried again. */
+function refusal(error: unknown, live: KubeObject | undefined): Outcome {
+  if (!hasReason(error, "Invalid", "BadRequest", "Forbidden", "NotFound", "MethodNotAllowed", "RequestEntityTooLarge", "UnsupportedMediaType")) throw error;
+  const complaints = complaintsOf(error);
+  if (live !== undefined && complaints.length > 0 && complaints.every((complaint) => complaint.isImmutable)) return { is: "immutable", live, complaints };
+  return { is: "refused", complaints };
+}

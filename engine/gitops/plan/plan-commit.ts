@@ -1,0 +1,103 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { hasReason } from "../../apimachinery/status-error.ts";
+import type { Client } from "../../client/client.ts";
+import { trailerValues } from "../git/commit-message.ts";
+import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
+import { dryRunObjects } from "./dry-run.ts";
+import { structuralPathOf } from "../manifests/field-path.ts";
+import { withoutValues } from "../manifests/explain-error.ts";
+import type { GitObjects } from "../git/git-source.ts";
+import type { OwnedEntry } from "../sync/inventory.ts";
+import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { locateField } from "../manifests/parse-manifests.ts";
+import type { StaleEntry } from "./plan-deletions.ts";
+import { planSync, type Outcome, type Refusal, type SyncPlan } from "./plan-sync.ts";
+import { sortProblems, type Problem } from "../manifests/problem.ts";
+import type { ServedKinds } from "../manifests/served-kinds.ts";
+
+const CONCURRENCY = 16;
+
+export interface PlanRequest {
+  readonly client: Client;
+  readonly kinds: ServedKinds;
+  readonly state: DesiredState;
+  /** The objects to look at, and why. */
+  readonly examine: readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[];
+  /** Outcomes that are known already and still hold; their objects are not asked about again. */
+  readonly knownOutcomes: ReadonlyMap<string, Outcome>;
+  readonly owned: readonly OwnedEntry[];
+  /** Messages of the commits since the last one that was applied: their trailers allow what is otherwise refused. */
+  readonly messages: readonly string[];
+  /** Given the units that change something: which of them must wait, and for which unit. */
+  readonly waiting: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
+}
+
+export interface CommitPlan {
+  readonly plan: SyncPlan;
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+}
+
+/** Observes what the plan needs (dry runs, and what is left of objects that left the repository), then plans. Changes nothing. */
+export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
+  const { client, kinds, state, examine, owned, knownOutcomes, messages } = request;
+  const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
+  const fresh = await dryRunObjects(client, asked, namespacesOf(state));
+  const outcomes = new Map([...knownOutcomes, ...fresh]);
+  const stale = await readStale(client, kinds, owned.filter((entry) => !state.objects.has(entry.identity)));
+  const candidates = examine.flatMap(({ desired, cause }) => {
+    const outcome = outcomes.get(desired.identity);
+    return outcome === undefined ? [] : [{ desired, cause, outcome }];
+  });
+  const changing = new Set([...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit), ...stale.map((entry) => entry.unit)]);
+  const plan = planSync({
+    candidates,
+    untouched: state.objects.size - examine.length,
+    stale,
+    deletion: {
+      units: state.units,
+      maxPercent: state.config.deletes.maxPercent,
+      protectedKinds: state.config.deletes.protectedKinds,
+      allowed: trailerValues(messages, "Allow-Delete"),
+      inventorySizes: new Map([...Map.groupBy(owned, (entry) => entry.unit)].map(([unit, entries]) => [unit, entries.length])),
+    },
+    allowReplace: trailerValues(messages, "Allow-Replace"),
+    waiting: request.waiting(changing),
+  });
+  return { plan, outcomes };
+}
+
+/** Everything that keeps a commit from being applied, with the line of each field. */
+export async function problemsOf(objects: GitObjects, plan: SyncPlan): Promise<readonly Problem[]> {
+  const located = await mapConcurrently(plan.refusals, CONCURRENCY, (refusal) => locateRefusal(objects, refusal));
+  return sortProblems([...plan.problems, ...located]);
+}
+
+async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusal): Promise<Problem> {
+  const { field } = complaint;
+  const message = desired.isConfidential === true ? withoutValues(complaint.message) : complaint.message;
+  if (field !== undefined && desired.locate !== undefined) return { ...desired.locate(structuralPathOf(field)), field, message };
+  const line = field === undefined ? desired.line : locateField(await objects.blob(desired.blob), desired.place, structuralPathOf(field));
+  return { file: desired.file, line, message, ...(field === undefined ? {} : { field }) };
+}
+
+/** Namespaces that the commit itself brings; later validation takes them as there. */
+function namespacesOf(state: DesiredState): ReadonlySet<string> {
+  return new Set([...state.objects.values()].filter((desired) => desired.resource.kind === "Namespace" && desired.resource.group === "").map((desired) => desired.object.metadata.name ?? ""));
+}
+
+async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {
+  return mapConcurrently(entries, CONCURRENCY, async (owned): Promise<StaleEntry> => {
+    const resource = kinds.ofGroupKind(owned.entry.group ?? "", owned.entry.kind);
+    const live = resource === undefined ? undefined : await getOrUndefined(() => client.for(resource).get(owned.entry.namespace ?? "", owned.entry.name));
+    return { ...owned, live };
+  });
+}
+
+async function getOrUndefined(get: () => Promise<KubeObject>): Promise<KubeObject | undefined> {
+  try {
+    return await get();
+  } catch (error) {
+    if (hasReason(error, "NotFound")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { APPLICATION_LABEL, PRUNE_ANNOTATION, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
+import { describeEntry, type OwnedEntry } from "../sync/inventory.ts";
+import type { Problem } from "../manifests/problem.ts";
+import type { Unit } from "../manifests/resolve-units.ts";
+
+/** An inventory entry that the repository no longer has, with what is in the cluster now. */
+export interface StaleEntry extends OwnedEntry {
+  readonly live: KubeObject | undefined;
+}
+
+export interface DeletionRules {
+  readonly units: readonly Unit[];
+  readonly maxPercent: number;
+  readonly protectedKinds: ReadonlySet<string>;
+  /** Values of Allow-Delete trailers. */
+  readonly allowed: readonly string[];
+  /** How many objects each unit holds, to measure the share against. */
+  readonly inventorySizes: ReadonlyMap<string, number>;
+}
+
+export interface DeletionPlan {
+  readonly prune: readonly (StaleEntry & { readonly live: KubeObject })[];
+  /** No longer there, or no longer ours: only the inventory changes. */
+  readonly forget: readonly StaleEntry[];
+  readonly kept: readonly KeptEntry[];
+  readonly problems: readonly Problem[];
+}
+
+/** An object that left the repository and stays in the cluster; shown until someone resolves it. */
+export interface KeptEntry extends OwnedEntry {
+  readonly why: string;
+}
+
+/** So many objects of a unit may always go: in a small application every deletion is a large share. */
+export const DELETES_ALWAYS_ALLOWED = 5;
+
+/** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. */
+export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
+  const prune: (StaleEntry & { readonly live: KubeObject })[] = [];
+  const forget: StaleEntry[] = [];
+  const kept: KeptEntry[] = [];
+  const problems: Problem[] = [];
+  for (const entry of stale) {
+    const { live } = entry;
+    if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
+    else if (live.metadata.annotations?.[PRUNE_ANNOTATION] === "disabled") kept.push({ ...entry, why: `the annotation ${PRUNE_ANNOTATION} is disabled` });
+    else if (rules.units.find((unit) => unit.name === entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
+    else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: "it is being deleted" });
+    else if (rules.protectedKinds.has(entry.entry.kind) && !isAllowed(entry, rules)) {
+      kept.push({ ...entry, why: "its kind is protected" });
+      problems.push(refusal(live, `deletes ${describeEntry(entry.entry)}, and ${entry.entry.kind} is protected; to delete it, ${trailerHint("Allow-Delete", `${entry.entry.kind}/${entry.entry.name}`)}`));
+    } else prune.push({ ...entry, live });
+  }
+  for (const [unit, entries] of Map.groupBy(prune, (entry) => entry.unit)) {
+    const size = Math.max(entries.length, rules.inventorySizes.get(unit) ?? 0);
+    if (entries.length <= DELETES_ALWAYS_ALLOWED || entries.length * 100 <= rules.maxPercent * size || entries.every((entry) => isAllowed(entry, rules))) continue;
+    const [first] = entries;
+    if (first !== undefined) problems.push(refusal(first.live, `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`));
+  }
+  return { prune, forget, kept, problems };
+}
+
+/** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */
+export function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
+  const { kind, namespace, name } = entry.entry;
+  const unitNames = [entry.unit, rules.units.find((unit) => unit.name === entry.unit)?.path ?? `apps/${entry.unit}`];
+  const objectNames = [`${kind}/${name}`, ...(namespace === undefined ? [] : [`${kind}/${namespace}/${name}`])];
+  const accepted = new Set([...unitNames, ...objectNames, ...unitNames.flatMap((unit) => objectNames.map((object) => `${unit}/${object}`))]);
+  return rules.allowed.some((value) => accepted.has(value.replace(/\/$/, "")));
+}
+
+export function trailerHint(key: string, value: string): string {
+  return `say so in the commit message: git commit --amend --no-edit --trailer "${key}: ${value}"`;
+}
+
+/** The place where the object was described last; its manifest is gone. */
+function refusal(live: KubeObject, message: string): Problem {
+  const [, file = ".", line = "1"] = /^(.*):(\d+)$/.exec(live.metadata.annotations?.[SOURCE_ANNOTATION] ?? "") ?? [];
+  return { file, line: Number(line), message };
+}

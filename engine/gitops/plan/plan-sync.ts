@@ -1,0 +1,146 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { describeDesired, type DesiredObject } from "../manifests/desired-state.ts";
+import type { Complaint } from "../manifests/explain-error.ts";
+import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
+import { planDeletions, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
+import type { Problem } from "../manifests/problem.ts";
+import { kindRank } from "./sync-order.ts";
+
+/** What a dry run of one object said. */
+export type Outcome =
+  | { readonly is: "unchanged"; readonly live: KubeObject }
+  | { readonly is: "create"; readonly result: KubeObject }
+  | {
+      readonly is: "update";
+      readonly live: KubeObject;
+      readonly result: KubeObject;
+      /** What to apply: the desired object without the fields that are left to others. */
+      readonly intent: KubeObject;
+      /** Take fields over that someone else wrote. */
+      readonly force: boolean;
+      /** Fields that another manager applies, left to it: `spec.replicas (hpa)`. */
+      readonly leftToOthers: readonly string[];
+    }
+  | { readonly is: "immutable"; readonly live: KubeObject; readonly complaints: readonly Complaint[] }
+  | { readonly is: "refused"; readonly complaints: readonly Complaint[] };
+
+/** A desired object that was looked at, and why. */
+export interface Candidate {
+  readonly desired: DesiredObject;
+  readonly outcome: Outcome;
+  /** `drift`: the repository did not change, so someone changed the cluster. */
+  readonly cause: "commit" | "drift";
+}
+
+export type Action =
+  | { readonly do: "create"; readonly candidate: Candidate; readonly desired: DesiredObject }
+  | { readonly do: "update"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly intent: KubeObject; readonly force: boolean; readonly changes: readonly FieldChange[] }
+  | { readonly do: "replace"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly why: string }
+  | { readonly do: "prune"; readonly entry: StaleEntry; readonly live: KubeObject };
+
+/** Actions that may run at the same time; waves run one after the other. */
+export interface Wave {
+  readonly rank: number;
+  readonly actions: readonly Action[];
+}
+
+export interface SyncPlan {
+  readonly waves: readonly Wave[];
+  /** When there are any, nothing of the commit may be applied. Without lines of fields: the caller knows the files. */
+  readonly refusals: readonly Refusal[];
+  readonly problems: readonly Problem[];
+  readonly forget: readonly StaleEntry[];
+  readonly kept: readonly KeptEntry[];
+  /** Units whose actions wait, and for which unit. */
+  readonly waiting: ReadonlyMap<string, string>;
+  readonly unchanged: number;
+}
+
+/** A complaint about one object of the repository. */
+export interface Refusal {
+  readonly desired: DesiredObject;
+  readonly complaint: Complaint;
+}
+
+export interface PlanInput {
+  readonly candidates: readonly Candidate[];
+  /** Desired objects that were not looked at, because nothing about them changed since they were last found right. */
+  readonly untouched: number;
+  readonly stale: readonly StaleEntry[];
+  readonly deletion: DeletionRules;
+  /** Values of Allow-Replace trailers. */
+  readonly allowReplace: readonly string[];
+  /** Units that must wait, and for which unit. */
+  readonly waiting: ReadonlyMap<string, string>;
+}
+
+/** Jobs are made anew without asking: their template can never change, and running again is what a changed Job is for. */
+const REPLACED_FREELY: ReadonlySet<string> = new Set(["Job"]);
+
+/**
+ * Everything a commit would do, before anything is done. The same plan serves a push, the preview of a branch and the correction of drift.
+ * Objects that moved between units are in `candidates`, not in `stale`, so a move is never a deletion.
+ */
+export function planSync(input: PlanInput): SyncPlan {
+  const applies: Action[] = [];
+  const refusals: Refusal[] = [];
+  let unchanged = input.untouched;
+  for (const candidate of input.candidates) {
+    const { desired, outcome } = candidate;
+    const action = planObject(candidate, input.allowReplace, refusals);
+    if (outcome.is === "unchanged") unchanged++;
+    else if (action !== undefined && !input.waiting.has(desired.unit)) applies.push(action);
+  }
+  const deletions = planDeletions(input.stale, input.deletion);
+  const prunes = deletions.prune.filter((entry) => !input.waiting.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  return {
+    waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
+    refusals,
+    problems: deletions.problems,
+    forget: deletions.forget,
+    kept: deletions.kept,
+    waiting: new Map([...input.waiting].filter(([unit]) => input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") || deletions.prune.some((entry) => entry.unit === unit))),
+    unchanged,
+  };
+}
+
+/** All actions of a plan in the order in which they run. */
+export function actionsOf(plan: Pick<SyncPlan, "waves">): readonly Action[] {
+  return plan.waves.flatMap((wave) => wave.actions);
+}
+
+function planObject(candidate: Candidate, allowReplace: readonly string[], refusals: Refusal[]): Action | undefined {
+  const { desired, outcome } = candidate;
+  switch (outcome.is) {
+    case "unchanged":
+      return undefined;
+    case "create":
+      return { do: "create", candidate, desired };
+    case "update":
+      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
+    case "immutable":
+      return planReplacement(candidate, outcome.live, outcome.complaints, allowReplace, refusals);
+    case "refused":
+      for (const complaint of outcome.complaints) refusals.push({ desired, complaint });
+      return undefined;
+  }
+}
+
+function planReplacement(candidate: Candidate, live: KubeObject, complaints: readonly Complaint[], allowReplace: readonly string[], refusals: Refusal[]): Action | undefined {
+  const { desired } = candidate;
+  const { kind, metadata } = desired.object;
+  const names = [`${kind}/${metadata.name ?? ""}`, `${kind}/${metadata.namespace ?? ""}/${metadata.name ?? ""}`, desired.unit];
+  const fields = complaints.map((complaint) => complaint.field).filter((field) => field !== undefined).join(", ");
+  if (REPLACED_FREELY.has(kind) || allowReplace.some((value) => names.includes(value))) return { do: "replace", candidate, desired, live, why: `${fields} cannot change in place` };
+  for (const complaint of complaints) {
+    refusals.push({ desired, complaint: { ...complaint, message: `cannot change in place; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}` } });
+  }
+  return undefined;
+}
+
+function intoWaves(actions: readonly Action[], direction: 1 | -1): readonly Wave[] {
+  const kindOf = (action: Action) => (action.do === "prune" ? action.entry.entry.kind : action.desired.object.kind);
+  const identityOf = (action: Action) => (action.do === "prune" ? action.entry.identity : action.desired.identity);
+  const groups = Map.groupBy([...actions].sort((a, b) => (identityOf(a) < identityOf(b) ? -1 : 1)), (action) => kindRank(kindOf(action)));
+  return [...groups].sort(([a], [b]) => direction * (a - b)).map(([rank, members]) => ({ rank, actions: members }));
+}

@@ -1,0 +1,47 @@
+import { describeDesired } from "../manifests/desired-state.ts";
+import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
+import { describeEntry } from "../sync/inventory.ts";
+import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
+
+const LINES_MAX = 60;
+const CHANGES_MAX = 8;
+
+/** A plan as people read it after `git push`: one line per object, `~ Deployment web/web: replicas 3→5`. */
+export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly string[] {
+  const actions = actionsOf(plan);
+  const lines = actions.slice(0, linesMax).map(renderAction);
+  if (actions.length > linesMax) lines.push(`… and ${actions.length - linesMax} more`);
+  for (const { entry, why } of plan.kept) lines.push(`! ${describeEntry(entry)} stays although it left the repository: ${why}`);
+  for (const [unit, dependency] of plan.waiting) lines.push(`… ${unit} waits until ${dependency} is healthy`);
+  return lines;
+}
+
+/** `2 changes, 1 delete, 11 unchanged`. */
+export function summarisePlan(plan: SyncPlan): string {
+  const actions = actionsOf(plan);
+  const count = (kinds: readonly Action["do"][]) => actions.filter((action) => kinds.includes(action.do)).length;
+  const parts = [plural(count(["create"]), "new object"), plural(count(["update", "replace"]), "change"), plural(count(["prune"]), "delete")].filter((part) => part !== "");
+  return parts.length === 0 ? "no changes" : `${parts.join(", ")}, ${plan.unchanged} unchanged`;
+}
+
+export function renderAction(action: Action): string {
+  switch (action.do) {
+    case "create":
+      return `+ ${describeDesired(action.desired)}`;
+    case "replace":
+      return `± ${describeDesired(action.desired)}: deleted and made anew (${action.why})`;
+    case "prune":
+      return `- ${describeEntry(action.entry.entry)}`;
+    case "update": {
+      const shown = action.changes.filter((change) => !isBookkeeping(change));
+      const what = shown.length === 0 ? `now from ${action.desired.file}:${action.desired.line}` : shown.slice(0, CHANGES_MAX).map(formatFieldChange).join(", ");
+      const more = shown.length > CHANGES_MAX ? `, and ${shown.length - CHANGES_MAX} more` : "";
+      const left = action.candidate.outcome.is === "update" && action.candidate.outcome.leftToOthers.length > 0 ? ` (left to others: ${action.candidate.outcome.leftToOthers.join(", ")})` : "";
+      return `~ ${describeDesired(action.desired)}: ${what}${more}${left}`;
+    }
+  }
+}
+
+function plural(count: number, noun: string): string {
+  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,108 @@
+import { promises as fs } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describeError, type Logger } from "../../lib/log.ts";
+import { aborted, isAbort } from "../../lib/abort.ts";
+import type { PushGate, PushSession, RefUpdate } from "./push-gate.ts";
+
+const HOOKS = ["pre-receive", "post-receive"] as const;
+/** A ref list longer than this is no push that a person makes. */
+const REQUEST_BYTES_MAX = 1 << 20;
+const SOCKET_PATH_MAX = 104;
+
+interface HookRequest {
+  readonly hook: (typeof HOOKS)[number];
+  readonly updates: readonly RefUpdate[];
+  readonly options: readonly string[];
+  readonly overlay?: { readonly objectDir: string; readonly alternates: readonly string[] };
+}
+
+/** Writes the hooks of a repository: they connect to the socket and do what the engine says. Without the engine they refuse. */
+export async function installHooks(gitDir: string, socketPath: string): Promise<void> {
+  const client = path.join(path.dirname(fileURLToPath(import.meta.url)), "hook-client.mjs");
+  await fs.mkdir(path.join(gitDir, "hooks"), { recursive: true });
+  for (const hook of HOOKS) {
+    const script = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(client)} ${hook} ${quote(socketPath)}\n`;
+    await fs.writeFile(path.join(gitDir, "hooks", hook), script, { mode: 0o755 });
+    await fs.chmod(path.join(gitDir, "hooks", hook), 0o755);
+  }
+}
+
+/** Answers hooks on a Unix socket until the signal fires. Resolves when every connection has ended. */
+export async function runHookServer(socketPath: string, gate: PushGate, logger: Logger, signal: AbortSignal): Promise<void> {
+  if (Buffer.byteLength(socketPath) > SOCKET_PATH_MAX) throw new Error(`listen for pushes: the path ${socketPath} is longer than Unix sockets allow; choose a shorter --data-dir`);
+  await fs.rm(socketPath, { force: true });
+  const sessions = new Set<Promise<void>>();
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    const session = answer(socket, gate, logger, signal).finally(() => {
+      sessions.delete(session);
+      sockets.delete(socket);
+    });
+    sessions.add(session);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(new Error(`listen on ${socketPath}`, { cause: error })));
+    server.listen(socketPath, resolve);
+  });
+  await fs.chmod(socketPath, 0o600);
+  await aborted(signal);
+  server.close();
+  await Promise.all(sessions);
+  for (const socket of sockets) socket.destroy();
+  await fs.rm(socketPath, { force: true });
+}
+
+async function answer(socket: net.Socket, gate: PushGate, logger: Logger, stop: AbortSignal): Promise<void> {
+  const gone = new AbortController();
+  socket.on("close", () => gone.abort());
+  socket.on("error", () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, stop]);
+  const send = (message: object) => void (socket.writable && socket.write(`${JSON.stringify(message)}\n`));
+  const print = (text: string) => {
+    for (const line of text.split("\n")) send({ line: withoutControls(line) });
+  };
+  try {
+    const request = await readRequest(socket, signal);
+    const session: PushSession = { updates: request.updates, options: request.options, overlay: request.overlay, print, signal };
+    if (request.hook === "pre-receive") send({ exit: (await gate.decide(session)) ? 0 : 1 });
+    else {
+      await gate.follow(session);
+      send({ exit: 0 });
+    }
+  } catch (error) {
+    if (!isAbort(error)) logger.warn("hook not answered", { error: describeError(error) });
+  } finally {
+    socket.end();
+  }
+}
+
+async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<HookRequest> {
+  socket.setEncoding("utf8");
+  const text = await new Promise<string>((resolve, reject) => {
+    let received = "";
+    const onAbort = () => reject(new DOMException("the hook is gone", "AbortError"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.on("data", (chunk: string) => {
+      received += chunk;
+      const end = received.indexOf("\n");
+      if (end >= 0) resolve(received.slice(0, end));
+      else if (received.length > REQUEST_BYTES_MAX) reject(new Error("read hook request: too long"));
+    });
+  });
+  // Only our own hook, run by the same user, can reach the socket; what it sends is checked for shape all the same.
+  const request = JSON.parse(text) as Partial<HookRequest>;
+  if (!HOOKS.some((hook) => hook === request.hook) || !Array.isArray(request.updates) || !Array.isArray(request.options)) throw new Error("read hook request: not understood");
+  return request as HookRequest;
+}
+
+/** What a file holds may end up in a message; escape sequences must not reach the pusher's terminal. */
+function withoutControls(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u009b]/g, "?");
+}
+
+function quote(text: string): string {
+  return `'${text.replace(/'/g, "'\\''")}'`;
+}

@@ -1,0 +1,230 @@
+import { raceAbort } from "../../lib/abort.ts";
+import { sleep, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import { openGitObjects, overlayEnvironment, type ObjectOverlay } from "../git/git-objects.ts";
+import { shortId, type GitObjects } from "../git/git-source.ts";
+import { readRef } from "../git/git-store.ts";
+import { inheritedEnvironment, runGit } from "../git/native-git.ts";
+import { forecastCommit } from "../plan/forecast-commit.ts";
+import { podLines } from "../plan/plan-page.ts";
+import { renderPlan, summarisePlan } from "../plan/plan-text.ts";
+import type { ForecastPods } from "../plan/plan-workloads.ts";
+import { formatProblem } from "../manifests/problem.ts";
+import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "./push-progress.ts";
+import type { SourceFollower } from "../sync/source-follower.ts";
+import type { StatusReporter } from "../status/status-reporter.ts";
+import type { Synchroniser } from "../sync/synchroniser.ts";
+
+/** One line of what Git tells a hook: a ref, where it was and where it shall be. All zeros: it does not exist. */
+export interface RefUpdate {
+  readonly from: string;
+  readonly to: string;
+  readonly ref: string;
+}
+
+/** A push as the hooks report it. */
+export interface PushSession {
+  readonly updates: readonly RefUpdate[];
+  readonly options: readonly string[];
+  /** Where the objects are that Git has not accepted yet. */
+  readonly overlay: ObjectOverlay | undefined;
+  readonly print: (line: string) => void;
+  /** Fires when the pusher is gone, or the engine stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface PushGateOptions {
+  readonly gitDir: string;
+  readonly branch: string;
+  readonly follower: SourceFollower;
+  readonly synchroniser: Synchroniser;
+  readonly reporter: StatusReporter;
+  readonly forecastPods: ForecastPods | undefined;
+  /** Called after a branch was pushed that is not the desired one. */
+  readonly onBranchMoved: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const NONE = /^0+$/;
+const PROBLEMS_SHOWN = 100;
+const NOTICES_SHOWN = 5;
+/** Ancestors walked to see that a push goes forward, before Git itself is asked. */
+const WALK_MAX = 200;
+/** Git moves the ref right after an accepted pre-receive. */
+const REF_LOOK_MS = 3;
+const REF_WAIT_MS = 5_000;
+const START_WAIT_MS = 60_000;
+
+/** Decides about pushes before Git accepts them, and tells the pusher how it goes afterwards. */
+export class PushGate {
+  readonly #options: PushGateOptions;
+  /** The push that is being decided, until its ref has moved: two at once are taken one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: PushGateOptions) {
+    this.#options = options;
+  }
+
+  /** Whether Git may accept the push. Everything that speaks against it has been printed. */
+  async decide(session: PushSession): Promise<boolean> {
+    const before = this.#turn;
+    let end = () => {};
+    this.#turn = new Promise((resolve) => (end = resolve));
+    try {
+      await raceAbort(before, session.signal);
+      const isAccepted = await this.#decideInTurn(session);
+      const update = session.updates.find(({ ref }) => ref === this.#ref);
+      if (isAccepted && update !== undefined) void this.#awaitRef(update.to).finally(end);
+      else end();
+      return isAccepted;
+    } catch (error) {
+      // The next one waits for whoever was before us, not for us.
+      void before.then(end);
+      this.#options.logger.error("push not decided", { error: describeError(error) });
+      session.print(`refused: the push could not be checked: ${describeError(error)}`);
+      return false;
+    }
+  }
+
+  /** Prints how the pushed commit gets into the cluster, until it is healthy or the wait is over. */
+  async follow(session: PushSession): Promise<void> {
+    const { synchroniser, follower, clock, reporter } = this.#options;
+    const update = session.updates.find(({ ref, to }) => ref === this.#ref && !NONE.test(to));
+    if (session.updates.some(({ ref }) => ref !== this.#ref)) this.#options.onBranchMoved();
+    if (update === undefined) return;
+    follower.trigger();
+    const { waitMs } = parsePushOptions(session.options);
+    if (waitMs === 0) return session.print("accepted; not waiting for it");
+    const deadline = clock.monotonic() + waitMs;
+    let shown: RolloutView | undefined;
+    for (;;) {
+      const changed = nextChange(synchroniser);
+      const view = this.#view(update.to);
+      if (view !== undefined) {
+        for (const line of progressLines(shown, view)) session.print(line);
+        shown = view;
+        const last = finalLine(view);
+        if (last !== undefined) return session.print(last);
+      }
+      const left = deadline - clock.monotonic();
+      if (left <= 0 || session.signal.aborted) return session.print(timeoutLine(shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, units: [] }, waitMs, reporter.branch ?? "status"));
+      const stop = new AbortController();
+      await Promise.race([changed, sleep(clock, left, AbortSignal.any([stop.signal, session.signal])).catch(() => {})]);
+      stop.abort();
+    }
+  }
+
+  async #decideInTurn(session: PushSession): Promise<boolean> {
+    const { updates, print, signal } = session;
+    const { follower, clock, branch } = this.#options;
+    let isAccepted = true;
+    const refuse = (line: string) => {
+      print(line);
+      isAccepted = false;
+    };
+    for (const update of updates) {
+      if (update.ref.startsWith("refs/heads/status/")) refuse(`refused: ${update.ref.slice("refs/heads/".length)} is written by the cluster alone`);
+      else if (update.ref.startsWith("refs/mainstay/")) refuse(`refused: ${update.ref} belongs to the system`);
+      else if (update.ref === this.#ref && NONE.test(update.to)) refuse(`refused: deleting ${branch} would leave the cluster without a desired state; to remove everything, push a commit without manifests`);
+    }
+    if (!isAccepted) return false;
+    // Right after a start the last state is still being read; a plan against nothing would be wrong.
+    await raceAbort(Promise.race([follower.firstLook(), sleep(clock, START_WAIT_MS, signal)]), signal);
+    const { dryRun, unknown } = parsePushOptions(session.options);
+    for (const option of unknown) print(`push option ${option} is not known and has no effect; known are wait=<time>, no-wait and dry-run`);
+    const objects = openGitObjects(this.#options.gitDir, session.overlay);
+    for (const update of updates) {
+      if (NONE.test(update.to) || !update.ref.startsWith("refs/heads/")) continue;
+      const isDesired = update.ref === this.#ref;
+      if (isDesired && !(await this.#isForward(update, objects, session))) isAccepted = false;
+      else if (!(await this.#plan(update, objects, session, isDesired))) isAccepted = isAccepted && !isDesired;
+    }
+    if (dryRun && isAccepted) print("dry run: nothing has been changed, the push is refused on purpose");
+    return isAccepted && !dryRun;
+  }
+
+  /** Plans one ref's commit and prints the plan. Returns false when it has problems. */
+  async #plan(update: RefUpdate, objects: GitObjects, session: PushSession, isDesired: boolean): Promise<boolean> {
+    const { follower } = this.#options;
+    const { print } = session;
+    const prepared = await follower.prepare(update.to, objects);
+    const name = update.ref.slice("refs/heads/".length);
+    if (!isDesired) print(`if ${name} were merged:`);
+    if (prepared.problems.length > 0) {
+      for (const problem of prepared.problems.slice(0, PROBLEMS_SHOWN)) print(formatProblem(problem));
+      if (prepared.problems.length > PROBLEMS_SHOWN) print(`… and ${prepared.problems.length - PROBLEMS_SHOWN} more`);
+      const count = `${prepared.problems.length} problem${prepared.problems.length === 1 ? "" : "s"}`;
+      print(isDesired ? `refused: ${count}; nothing has changed, in the repository or in the cluster` : `it would be refused: ${count}`);
+      return false;
+    }
+    for (const line of renderPlan(prepared.plan)) print(line);
+    for (const line of podLines(await forecastCommit(prepared, this.#options.forecastPods))) print(line);
+    print(`plan for ${shortId(update.to, 7)}: ${summarisePlan(prepared.plan)}`);
+    for (const notice of prepared.state.notices.slice(0, NOTICES_SHOWN)) print(`note: ${notice}`);
+    if (prepared.state.notices.length > NOTICES_SHOWN) print(`note: … and ${prepared.state.notices.length - NOTICES_SHOWN} more`);
+    if (prepared.state.objects.size === 0) print("note: the commit holds no manifests: there will be nothing to run");
+    if (isDesired) follower.keep(prepared);
+    return true;
+  }
+
+  /** The branch goes forward only: what was deployed stays in its history, and two people cannot undo each other by accident. */
+  async #isForward(update: RefUpdate, objects: GitObjects, session: PushSession): Promise<boolean> {
+    const { gitDir, branch } = this.#options;
+    const current = await readRef(gitDir, this.#ref);
+    if (current !== undefined && !NONE.test(update.from) && current !== update.from) {
+      session.print(`refused: ${branch} has moved to ${shortId(current)} while you pushed; git pull --rebase, then push again`);
+      return false;
+    }
+    if (NONE.test(update.from) || (await isAncestor(gitDir, objects, update, session.overlay))) return true;
+    session.print(`refused: this push would rewrite ${branch} and drop ${shortId(update.from)}; go forward with git pull --rebase, or go back with git revert`);
+    return false;
+  }
+
+  /** Starts the sync as soon as Git has moved the ref; the hook that says so comes 40 ms later. */
+  async #awaitRef(commit: string): Promise<void> {
+    const { clock, gitDir, follower } = this.#options;
+    const deadline = clock.monotonic() + REF_WAIT_MS;
+    while (clock.monotonic() < deadline) {
+      if ((await readRef(gitDir, this.#ref).catch(() => undefined)) === commit) return follower.trigger();
+      await new Promise<void>((resolve) => void clock.after(REF_LOOK_MS, resolve));
+    }
+  }
+
+  #view(commit: string): RolloutView | undefined {
+    const { synchroniser } = this.#options;
+    const rollout = synchroniser.rollouts.find(commit);
+    if (rollout === undefined) return undefined;
+    const units = synchroniser.units.facts().filter((app) => rollout.units.has(app.name)).map((app) => ({
+      name: app.name, health: app.health, ready: app.ready, reason: app.reason,
+      detail: app.objects.filter((object) => object.health === app.health).map((object) => object.chain.at(-1) ?? "").find((text) => text !== "") ?? "",
+    }));
+    return { appliedMs: rollout.appliedMs, healthyMs: rollout.healthyMs, isSuperseded: rollout.isSuperseded, units };
+  }
+
+  get #ref(): string {
+    return `refs/heads/${this.#options.branch}`;
+  }
+}
+
+/** Resolves at the synchroniser's next change. */
+function nextChange(synchroniser: Synchroniser): Promise<void> {
+  return new Promise((resolve) => {
+    const unsubscribe = synchroniser.subscribe(() => {
+      unsubscribe();
+      resolve();
+    });
+  });
+}
+
+async function isAncestor(gitDir: string, objects: GitObjects, update: RefUpdate, overlay: ObjectOverlay | undefined): Promise<boolean> {
+  // Nearly every push adds a few commits in a straight line; seeing that needs no process.
+  let id: string | undefined = update.to;
+  for (let steps = 0; id !== undefined && steps < WALK_MAX; steps++) {
+    if (id === update.from) return true;
+    const commit: { readonly parents: readonly string[] } | undefined = await objects.commit(id).catch(() => undefined);
+    id = commit?.parents[0];
+  }
+  const environment = { ...inheritedEnvironment(), ...(overlay === undefined ? {} : overlayEnvironment(overlay)) };
+  return (await runGit({ gitDir, args: ["merge-base", "--is-ancestor", update.from, update.to], environment })).code === 0;
+}

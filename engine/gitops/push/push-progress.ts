@@ -1,0 +1,79 @@
+import type { HealthState } from "../health/health.ts";
+import { duration } from "../status/markdown.ts";
+
+/** How a pushed commit fares at one moment. */
+export interface RolloutView {
+  readonly appliedMs: number | undefined;
+  readonly healthyMs: number | undefined;
+  readonly isSuperseded: boolean;
+  readonly units: readonly UnitView[];
+}
+
+export interface UnitView {
+  readonly name: string;
+  readonly health: HealthState;
+  readonly ready: string;
+  readonly reason: string;
+  /** The last step of the reason chain: what the container or the runtime says. */
+  readonly detail: string;
+}
+
+const MARKS: Readonly<Record<HealthState, string>> = { Healthy: "✓", Suspended: "=", Progressing: "…", Unknown: "?", Missing: "✗", Degraded: "✗" };
+
+/** Lines to print for what changed since the last look; each unit only when its line differs. */
+export function progressLines(before: RolloutView | undefined, now: RolloutView): readonly string[] {
+  const lines: string[] = [];
+  if (now.appliedMs !== undefined && before?.appliedMs === undefined) lines.push(`applied in ${duration(now.appliedMs)}`);
+  if (now.appliedMs === undefined) return lines;
+  for (const unit of now.units) {
+    const text = unitLine(unit);
+    const old = before?.appliedMs === undefined ? undefined : before.units.find((candidate) => candidate.name === unit.name);
+    if (old === undefined || unitLine(old) !== text) lines.push(...text.split("\n"));
+  }
+  return lines;
+}
+
+/** Whether there is nothing more to wait for, and the last line then; undefined while it goes on. */
+export function finalLine(view: RolloutView): string | undefined {
+  if (view.isSuperseded) return "a newer commit has taken over";
+  if (view.healthyMs !== undefined) return `healthy after ${duration(view.healthyMs)}`;
+  const failed = view.appliedMs === undefined ? undefined : view.units.find((unit) => unit.health === "Degraded");
+  return failed === undefined ? undefined : `${failed.name} is degraded; fix it with another push, or go back with: git revert HEAD && git push`;
+}
+
+/** The last line when the time to wait is over. */
+export function timeoutLine(view: RolloutView, waitMs: number, statusBranch: string): string {
+  const open = view.units.filter((unit) => unit.health !== "Healthy").map((unit) => unit.name);
+  const what = view.appliedMs === undefined ? "not applied yet" : `${open.join(", ") || "the rollout"} not healthy yet`;
+  return `${what} after ${duration(waitMs)}; it goes on. See: git fetch && git show origin/${statusBranch}:README.md`;
+}
+
+function unitLine(unit: UnitView): string {
+  const head = `${MARKS[unit.health]} ${unit.name} ${unit.health}${unit.ready === "" ? "" : ` ${unit.ready}`}${unit.reason === "" ? "" : ` — ${unit.reason}`}`;
+  return unit.detail === "" || unit.reason.includes(unit.detail) ? head : `${head}\n    ${unit.detail}`;
+}
+
+export interface PushOptions {
+  readonly waitMs: number;
+  readonly dryRun: boolean;
+  /** Options that mean nothing here. */
+  readonly unknown: readonly string[];
+}
+
+export const DEFAULT_WAIT_MS = 60_000;
+const WAIT_MAX_MS = 30 * 60_000;
+
+/** `git push -o wait=10s`, `-o no-wait`, `-o dry-run`. */
+export function parsePushOptions(options: readonly string[]): PushOptions {
+  let waitMs = DEFAULT_WAIT_MS;
+  let dryRun = false;
+  const unknown: string[] = [];
+  for (const option of options) {
+    const wait = /^wait=(\d+)(ms|s|m)?$/.exec(option);
+    if (option === "dry-run") dryRun = true;
+    else if (option === "no-wait") waitMs = 0;
+    else if (wait !== null) waitMs = Math.min(WAIT_MAX_MS, Number(wait[1]) * { ms: 1, s: 1000, m: 60_000 }[(wait[2] ?? "s") as "ms" | "s" | "m"]);
+    else unknown.push(option);
+  }
+  return { waitMs, dryRun, unknown };
+}

@@ -1,0 +1,138 @@
+import type { HealthState } from "../health/health.ts";
+
+/**
+ * What the status branch tells, as data: status.json is this, and every page is rendered from it. It holds names, states and reasons,
+ * never the content of objects. Times are absolute, RFC 3339 in UTC; nothing in it changes by the mere passing of time.
+ */
+export interface StatusFacts {
+  readonly schemaVersion: 1;
+  readonly cluster: string;
+  readonly repository: { readonly url: string; readonly branch: string };
+  readonly sync: SyncFacts;
+  /** The commit that runs; absent before the first one. */
+  readonly commit?: CommitFacts;
+  readonly applications: readonly ApplicationFacts[];
+  readonly nodes: readonly NodeFacts[];
+  /** The newest ones, newest first. */
+  readonly deploys: readonly DeployFacts[];
+  /** Changes to the cluster that were put back, newest first. */
+  readonly drift: readonly DriftFacts[];
+  readonly incidents: readonly IncidentFacts[];
+  /** What a reader of the repository should know: files left out, a rewritten branch. */
+  readonly notices: readonly string[];
+  /** What merging each branch or open request would do; absent where nobody plans. */
+  readonly plans?: readonly PlanFacts[];
+}
+
+export interface PlanFacts {
+  /** Without `refs/heads/`; `pr-12` and `mr-7` for requests of a forge. */
+  readonly branch: string;
+  readonly commit: string;
+  /** The commit that ran when the plan was made. */
+  readonly base?: string;
+  readonly summary: string;
+  /** The page with the whole plan. */
+  readonly file: string;
+  /** Of the page: the facts change with it. */
+  readonly digest: string;
+}
+
+export interface SyncFacts {
+  /** `syncing`: a newer commit is being applied; `rejected`: the newest commit cannot be applied, the one before runs on. */
+  readonly state: "empty" | "syncing" | "applied" | "rejected" | "unreachable" | "deleted";
+  readonly message?: string;
+  /** The newest commit of the branch, when it is not the one that runs. */
+  readonly newest?: string;
+  readonly problems?: readonly string[];
+}
+
+export interface CommitFacts {
+  readonly id: string;
+  readonly subject: string;
+  readonly author: string;
+}
+
+export interface ApplicationFacts {
+  readonly name: string;
+  readonly path: string;
+  readonly health: HealthState;
+  /** `2/3`, or empty when nothing of it has replicas. */
+  readonly ready: string;
+  readonly reason: string;
+  readonly since: string;
+  /** The newest commit that changed the application. */
+  readonly commit: string;
+  readonly images: readonly string[];
+  readonly objects: readonly ObjectFacts[];
+  /** Objects that left the repository and stay, with the reason. */
+  readonly kept: readonly string[];
+  readonly dependsOn: readonly string[];
+}
+
+export interface ObjectFacts {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** `path:line`. */
+  readonly source: string;
+  readonly health: HealthState;
+  readonly reason: string;
+  readonly chain: readonly string[];
+  /** Fields that another manager owns: `spec.replicas (hpa)`. */
+  readonly leftToOthers: readonly string[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly since: string;
+  readonly address: string;
+  readonly version: string;
+  readonly capacity: string;
+}
+
+export interface DeployFacts {
+  readonly commit: string;
+  readonly subject: string;
+  readonly author: string;
+  readonly time: string;
+  readonly result: DeployResult;
+  /** From the commit's arrival until everything was stored. */
+  readonly appliedMs?: number;
+  /** From the commit's arrival until everything was healthy; absent while it is not. */
+  readonly healthyMs?: number;
+  /** A newer commit took over before this one was healthy. */
+  readonly superseded?: boolean;
+  readonly plan: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export type DeployResult = "applied" | "rejected" | "rolled-back";
+
+export interface DriftFacts {
+  readonly time: string;
+  readonly object: string;
+  readonly change: string;
+  readonly writer: string;
+}
+
+export interface IncidentFacts {
+  readonly file: string;
+  readonly application: string;
+  readonly opened: string;
+  readonly closed?: string;
+  readonly reason: string;
+}
+
+/** Where a deploy's page is; the first ten characters of the commit's id tell it apart. */
+export function deployPage(deploy: Pick<DeployFacts, "commit" | "time">): string {
+  return `deploys/${deploy.time.slice(0, 4)}/${deploy.time.slice(5, 7)}/${deploy.commit.slice(0, 10)}.md`;
+}
+
+/** The application that is worst off decides; what the repository itself suffers from counts as well. */
+export function overallHealth(facts: Pick<StatusFacts, "applications" | "sync">, order: readonly HealthState[]): HealthState {
+  const worst = facts.applications.reduce<HealthState>((state, { health }) => (order.indexOf(health) > order.indexOf(state) ? health : state), "Healthy");
+  if (worst === "Healthy" && facts.sync.state === "syncing") return "Progressing";
+  return worst;
+}

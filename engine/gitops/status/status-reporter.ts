@@ -1,0 +1,234 @@
+import { findCondition } from "../../apimachinery/conditions.ts";
+import { abortError, isAbort } from "../../lib/abort.ts";
+import { backoffMs } from "../../lib/backoff.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import type { Node } from "../../resources/types.ts";
+import type { ClusterView } from "../sync/cluster-view.ts";
+import type { GitSource } from "../git/git-source.ts";
+import { HEALTH_ORDER } from "../health/health.ts";
+import { computeIncidents } from "./incidents.ts";
+import { subjectOf } from "../git/commit-message.ts";
+import type { RepositoryConfig } from "../manifests/repository-config.ts";
+import { overallHealth, type IncidentFacts, type NodeFacts, type PlanFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import { renderStatusReport, statusMessage } from "./status-report.ts";
+import { StatusWriter } from "./status-writer.ts";
+import type { Synchroniser } from "../sync/synchroniser.ts";
+
+const RETRY = { initialMs: 1_000, maxMs: 300_000 };
+/** What belongs together arrives within this time. */
+const GATHER_MS = 60;
+
+/** Plans of branches, and their pages by path. */
+export interface PlannedPages {
+  readonly plans: readonly PlanFacts[];
+  readonly pages: ReadonlyMap<string, string>;
+}
+
+export interface StatusReporterOptions {
+  readonly cluster: string;
+  readonly source: GitSource;
+  readonly synchroniser: Synchroniser;
+  readonly view: ClusterView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Plans of branches will come; a first report without them would take down those of the run before. */
+  readonly awaitsPlans?: boolean;
+}
+
+/** Tells on the status branch what is running. One writer; commits only when the facts changed, not more often than asked. */
+export class StatusReporter {
+  readonly #options: StatusReporterOptions;
+  #writer: StatusWriter | undefined;
+  #minIntervalMs = 0;
+  #sync: SyncFacts = { state: "empty" };
+  #notices: readonly string[] = [];
+  #planned: PlannedPages | undefined;
+  #incidents: readonly IncidentFacts[] = [];
+  #written: StatusFacts | undefined;
+  #writtenAtMs = -Infinity;
+  #wake: () => void = () => {};
+  #isDue = false;
+  #failures = 0;
+
+  constructor(options: StatusReporterOptions) {
+    this.#options = options;
+  }
+
+  get branch(): string | undefined {
+    return this.#writer?.branch;
+  }
+
+  /** What the source says; shown with the next report. */
+  setSync(sync: SyncFacts, notices: readonly string[]): void {
+    this.#sync = sync;
+    this.#notices = notices;
+    this.#request();
+  }
+
+  /** What merging branches would do; shown with the next report. */
+  setPlans(planned: PlannedPages): void {
+    this.#planned = planned;
+    this.#request();
+  }
+
+  /** Follows mainstay.yaml, and goes on from what the branch remembers. Never rejects: a report can be written without a past. */
+  async configure(status: RepositoryConfig["status"]): Promise<void> {
+    this.#minIntervalMs = status.minIntervalMs;
+    if (this.#writer?.branch === status.branch) return;
+    const { source, cluster, synchroniser, logger } = this.#options;
+    this.#writer = new StatusWriter({ store: source.store, cluster, branch: status.branch, keepCommits: status.keepCommits });
+    try {
+      const text = await this.#writer.read("status.json");
+      if (text === undefined) return;
+      const past = parseFacts(text);
+      if (past === undefined) return;
+      this.#incidents = past.incidents;
+      this.#written ??= past;
+      synchroniser.rollouts.remember(past.deploys);
+    } catch (error) {
+      logger.warn("status branch not read, starting a new report", { branch: status.branch, error: describeError(error) });
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, synchroniser } = this.#options;
+    const unsubscribe = synchroniser.subscribe(() => this.#request());
+    const onAbort = () => this.#wake();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      while (!signal.aborted) {
+        await this.#wait(this.#isDue ? 0 : Infinity, signal);
+        await this.#wait(GATHER_MS, signal);
+        this.#isDue = false;
+        if (!synchroniser.isInformed || (this.#options.awaitsPlans === true && this.#planned === undefined)) continue;
+        const { facts, nextDueMs } = this.#observe();
+        if (nextDueMs < Infinity) clock.after(nextDueMs - clock.now() + 1, () => this.#request());
+        if (jsonEqual(facts, this.#written)) continue;
+        const waitMs = isTerminal(this.#written, facts) ? 0 : this.#writtenAtMs + this.#minIntervalMs - clock.monotonic();
+        if (waitMs > 0) {
+          // Something more urgent may come meanwhile; then the loop looks again.
+          await this.#wait(waitMs, signal, true);
+          this.#isDue = true;
+          continue;
+        }
+        await this.#write(facts, signal);
+      }
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    } finally {
+      unsubscribe();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Everything that the report tells, as of now. */
+  facts(): StatusFacts {
+    return this.#observe().facts;
+  }
+
+  #observe(): { readonly facts: StatusFacts; readonly nextDueMs: number } {
+    const { cluster, source, synchroniser, view, clock } = this.#options;
+    const applications = synchroniser.units.facts();
+    const { incidents, nextDueMs } = computeIncidents(this.#incidents, applications, clock.now());
+    this.#incidents = incidents;
+    const commit = synchroniser.state?.commit;
+    const isSyncing = this.#sync.state === "applied" && synchroniser.rollouts.current?.appliedMs === undefined;
+    const facts: StatusFacts = {
+      schemaVersion: 1,
+      cluster,
+      repository: { url: source.url, branch: source.branch },
+      sync: isSyncing ? { ...this.#sync, state: "syncing", ...(commit === undefined ? {} : { newest: commit.id }) } : this.#sync,
+      ...(commit === undefined ? {} : { commit: { id: commit.id, subject: subjectOf(commit.message), author: commit.author } }),
+      applications,
+      nodes: view.nodes().map(nodeFacts).sort((a, b) => (a.name < b.name ? -1 : 1)),
+      deploys: synchroniser.rollouts.facts(),
+      drift: synchroniser.drift,
+      incidents,
+      notices: this.#notices,
+      ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
+    };
+    return { facts, nextDueMs };
+  }
+
+  async #write(facts: StatusFacts, signal: AbortSignal): Promise<void> {
+    const { clock, logger, cluster, view } = this.#options;
+    if (this.#writer === undefined) return;
+    const deploy = facts.deploys[0];
+    const trailers = { desiredCommit: facts.commit?.id, revision: String(view.revision()), result: facts.sync.state === "rejected" ? "rejected" : (deploy?.result ?? "applied"), durationMs: deploy?.healthyMs ?? deploy?.appliedMs };
+    try {
+      const result = await this.#writer.write({
+        files: new Map([...renderStatusReport(facts), ...(this.#planned?.pages ?? [])]),
+        message: statusMessage(this.#written, facts, trailers),
+        signature: { name: "Mainstay", email: `mainstay@${cluster}.invalid`, time: clock.now() },
+      });
+      this.#written = facts;
+      this.#writtenAtMs = clock.monotonic();
+      this.#failures = 0;
+      if (result.is === "written") logger.info("status written", { branch: this.#writer.branch, commit: result.commit });
+    } catch (error) {
+      this.#failures++;
+      logger.warn("status not written, will retry", { branch: this.#writer.branch, error: describeError(error) });
+      await this.#wait(backoffMs(RETRY, this.#failures), signal);
+      this.#isDue = true;
+    }
+  }
+
+  #request(): void {
+    this.#isDue = true;
+    this.#wake();
+  }
+
+  /** Waits for a time; with `untilWoken`, or for ever, ends early when something changed. Rejects when the service ends. */
+  async #wait(ms: number, signal: AbortSignal, untilWoken = false): Promise<void> {
+    if (signal.aborted) throw abortError(signal);
+    if (ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = ms === Infinity ? () => {} : this.#options.clock.after(ms, resolve);
+      this.#wake = () => {
+        if (ms !== Infinity && !untilWoken && !signal.aborted) return;
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+    if (signal.aborted) throw abortError(signal);
+  }
+}
+
+/** What people wait for: it is written at once, whatever was written just before. */
+function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolean {
+  if (before === undefined) return true;
+  if (before.sync.state !== facts.sync.state && facts.sync.state !== "syncing") return true;
+  const [last, deploy] = [before.deploys[0], facts.deploys[0]];
+  if (deploy?.healthyMs !== undefined && (last?.commit !== deploy.commit || last.healthyMs === undefined)) return true;
+  if ((facts.plans ?? []).some((plan) => before.plans?.some((known) => known.branch === plan.branch && known.commit === plan.commit) !== true)) return true;
+  const state = overallHealth(facts, HEALTH_ORDER);
+  return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
+}
+
+function nodeFacts(node: Node): NodeFacts {
+  const ready = findCondition(node.status?.conditions, "Ready");
+  const { cpu, memory, pods } = node.status?.capacity ?? {};
+  return {
+    name: node.metadata.name ?? "",
+    ready: ready?.status === "True",
+    reason: ready?.status === "True" ? (node.spec?.unschedulable === true ? "takes no new pods" : "") : (ready?.message ?? "has not reported yet"),
+    since: ready?.lastTransitionTime ?? "",
+    address: node.status?.addresses?.find((address) => address.type === "InternalIP")?.address ?? "",
+    version: node.status?.nodeInfo?.kubeletVersion ?? "",
+    capacity: [cpu === undefined ? "" : `${cpu} CPU`, memory === undefined ? "" : String(memory), pods === undefined ? "" : `${pods} pods`].filter((part) => part !== "").join(", "),
+  };
+}
+
+/** The report of an earlier run; undefined when it is not one that this version understands. */
+function parseFacts(text: string): StatusFacts | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<StatusFacts> | null; // checked below as far as it is used
+    const isUsable = value?.schemaVersion === 1 && Array.isArray(value.deploys) && Array.isArray(value.incidents) && Array.isArray(value.applications) && Array.isArray(value.nodes) && Array.isArray(value.drift) && value.sync !== undefined;
+    return isUsable ? (value as StatusFacts) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import { hasReason } from "../../apimachinery/status-error.ts";
+import type { Client } from "../../client/client.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { applicationResource } from "../../resources/mainstay/application.ts";
+import type { Application, ApplicationSpec, ApplicationStatus } from "../../resources/types.ts";
+import { FIELD_MANAGER } from "../manifests/desired-state.ts";
+
+/** A write that raced another one is tried again on the newer object this often. */
+const TRIES_MAX = 3;
+
+/**
+ * The Application objects, one per unit: the inventory and what became of the unit. This process is their only writer, so the copy here
+ * is what the store has; a write that finds otherwise reads again.
+ */
+export class ApplicationStore {
+  readonly #client: Client;
+  readonly #known = new Map<string, Application>();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async load(): Promise<void> {
+    const resource = this.#client.for(applicationResource);
+    this.#known.clear();
+    let page = await resource.list("", { limit: 500 });
+    for (;;) {
+      for (const application of page.items) this.#known.set(application.metadata.name ?? "", application);
+      if (page.continue === undefined || page.continue === "") return;
+      page = await resource.list("", { limit: 500, continue: page.continue });
+    }
+  }
+
+  all(): readonly Application[] {
+    return [...this.#known.values()];
+  }
+
+  get(name: string): Application | undefined {
+    return this.#known.get(name);
+  }
+
+  /** Makes sure that the Application exists with this spec; writes nothing when it does. */
+  async ensure(name: string, spec: ApplicationSpec): Promise<Application> {
+    const known = this.#known.get(name);
+    if (known !== undefined && jsonEqual(known.spec, spec)) return known;
+    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name }, spec };
+    return this.#remember(await this.#client.for(applicationResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true }));
+  }
+
+  /** Replaces the status; writes nothing when it is the same but for `commit`, which alone is not worth a write per unit and push. */
+  async writeStatus(name: string, status: ApplicationStatus): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      const known = this.#known.get(name);
+      if (known === undefined || jsonEqual({ ...known.status, commit: "" }, { ...status, commit: "" })) return false;
+      try {
+        this.#remember(await this.#client.for(applicationResource).updateStatus({ ...known, status }, { fieldManager: FIELD_MANAGER }));
+        return true;
+      } catch (error) {
+        if (hasReason(error, "NotFound")) {
+          this.#known.delete(name);
+          throw error;
+        }
+        if (!hasReason(error, "Conflict") || tries >= TRIES_MAX) throw error;
+        this.#remember(await this.#client.for(applicationResource).get("", name));
+      }
+    }
+  }
+
+  /** Someone else deleted it. Returns whether it was thought to be there. */
+  forget(name: string, uid: string | undefined): boolean {
+    return this.#known.get(name)?.metadata.uid === uid && this.#known.delete(name);
+  }
+
+  /** For a unit that is gone and holds nothing any more. */
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#client.for(applicationResource).delete("", name);
+    } catch (error) {
+      if (!hasReason(error, "NotFound")) throw error;
+    }
+    this.#known.delete(name);
+  }
+
+  #remember(application: Application): Application {
+    this.#known.set(application.metadata.name ?? "", application);
+    return application;
+  }
+}

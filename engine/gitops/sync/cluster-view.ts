@@ -1,0 +1,90 @@
+import { objectKey, type KubeObject } from "../../apimachinery/object-meta.ts";
+import type { Informer } from "../../client/informer.ts";
+import type { InformerFactory } from "../../client/informer-factory.ts";
+import { replicaSetResource } from "../../resources/apps/replica-set.ts";
+import { nodeResource } from "../../resources/core/node.ts";
+import { podResource } from "../../resources/core/pod.ts";
+import type { ResourceDefinition, ResourceReference } from "../../resources/define-resource.ts";
+import type { Node } from "../../resources/types.ts";
+import type { HealthLookup } from "../health/health.ts";
+import { identityOf } from "../manifests/served-kinds.ts";
+
+const OWNER_INDEX = "gitops-owner-uid";
+/** Owners of owners that are followed: Pod → ReplicaSet → Deployment, with room. */
+const OWNER_DEPTH_MAX = 4;
+
+/** Told of every change to an object of a watched kind; `object` is the last state when it is gone. */
+export type ChangeListener = (object: KubeObject, identity: string, isGone: boolean) => void;
+
+/** The live cluster as far as Git manages or explains it: an informer for each kind in use, and for pods, replica sets and nodes. */
+export class ClusterView implements HealthLookup {
+  readonly #factory: InformerFactory;
+  readonly #informers = new Map<string, Informer<KubeObject>>();
+  readonly #nodes: Informer<Node>;
+  #listener: ChangeListener = () => {};
+  #nodeListener: () => void = () => {};
+
+  constructor(factory: InformerFactory) {
+    this.#factory = factory;
+    this.#nodes = factory.informer<Node>(nodeResource);
+    this.#nodes.addHandler({ add: () => this.#nodeListener(), update: () => this.#nodeListener(), delete: () => this.#nodeListener() });
+    for (const resource of [podResource, replicaSetResource]) this.#watch(resource as unknown as ResourceReference); // all objects are read as KubeObject here
+  }
+
+  listen(onObject: ChangeListener, onNode: () => void): void {
+    this.#listener = onObject;
+    this.#nodeListener = onNode;
+  }
+
+  /** Makes sure that these kinds are watched, and waits until their objects are known. */
+  async ensure(resources: Iterable<ResourceDefinition>, signal: AbortSignal): Promise<void> {
+    for (const resource of resources) this.#watch(resource);
+    await Promise.all([...this.#informers.values(), this.#nodes].map((informer) => informer.waitForSync(signal)));
+  }
+
+  get(resource: ResourceReference, namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#informers.get(kindOf(resource))?.get(namespace ?? "", name);
+  }
+
+  nodes(): readonly Node[] {
+    return this.#nodes.list();
+  }
+
+  /** Newest first, so that a rollout's own pods are looked at before the ones they replace. */
+  childrenOf(ownerUid: string): readonly KubeObject[] {
+    const children = [...this.#informers.values()].flatMap((informer) => informer.byIndex(OWNER_INDEX, ownerUid));
+    return children.sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1));
+  }
+
+  /** The object at the top of a chain of owners; the object itself when nothing owns it. */
+  rootOf(object: KubeObject): KubeObject {
+    let current = object;
+    for (let depth = 0; depth < OWNER_DEPTH_MAX; depth++) {
+      const owner = current.metadata.ownerReferences?.find((reference) => reference.controller === true);
+      const group = owner?.apiVersion.includes("/") === true ? owner.apiVersion.split("/")[0] : "";
+      const parent = owner === undefined ? undefined : this.#informers.get(`${group}/${owner.kind}`)?.get(current.metadata.namespace ?? "", owner.name);
+      if (parent === undefined || parent.metadata.uid !== owner?.uid) return current;
+      current = parent;
+    }
+    return current;
+  }
+
+  /** The newest store revision that any watch has reached. */
+  revision(): number {
+    return Math.max(0, this.#nodes.revision, ...[...this.#informers.values()].map((informer) => informer.revision));
+  }
+
+  #watch(resource: ResourceReference): void {
+    const kind = kindOf(resource);
+    if (this.#informers.has(kind)) return;
+    const informer = this.#factory.informer<KubeObject>(resource);
+    informer.addIndex(OWNER_INDEX, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+    this.#informers.set(kind, informer);
+    const tell = (object: KubeObject, isGone: boolean) => this.#listener(object, identityOf(resource.group, resource.kind, object.metadata.namespace, object.metadata.name ?? objectKey(object)), isGone);
+    informer.addHandler({ add: (object) => tell(object, false), update: (_old, object) => tell(object, false), delete: (object) => tell(object, true) });
+  }
+}
+
+function kindOf(resource: Pick<ResourceReference, "group" | "kind">): string {
+  return `${resource.group}/${resource.kind}`;
+}

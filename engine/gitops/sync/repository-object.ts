@@ -1,0 +1,38 @@
+import { hasReason } from "../../apimachinery/status-error.ts";
+import type { Client } from "../../client/client.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { repositoryResource, type RepositoryObject } from "../../resources/mainstay/repository.ts";
+import type { RepositoryObserved } from "../../resources/types.ts";
+import { FIELD_MANAGER } from "../manifests/desired-state.ts";
+import type { RepositoryConfig } from "../manifests/repository-config.ts";
+
+/** The Repository object of the cluster: mainstay.yaml as it counts now, and what was made of the newest commit. */
+export class RepositoryRecord {
+  readonly #client: Client;
+  readonly #name: string;
+  #known: RepositoryObject | undefined;
+
+  constructor(client: Client, name: string) {
+    this.#client = client;
+    this.#name = name;
+  }
+
+  /** The commit that was admitted last, also before a restart. */
+  async lastAdmitted(): Promise<string | undefined> {
+    try {
+      this.#known = await this.#client.for(repositoryResource).get("", this.#name);
+    } catch (error) {
+      if (!hasReason(error, "NotFound")) throw error;
+    }
+    return this.#known?.observed?.commit;
+  }
+
+  /** Writes only when something other than the time differs. */
+  async write(config: RepositoryConfig | undefined, observed: RepositoryObserved): Promise<void> {
+    const { observed: before, metadata: _metadata, ...settings } = this.#known ?? { metadata: {} };
+    const { metadata: _unused, ...source } = config?.source ?? { apiVersion: "mainstay.dev/v1alpha1", kind: "Repository" };
+    if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
+    const intent: RepositoryObject = { ...source, apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: this.#name }, observed };
+    this.#known = await this.#client.for(repositoryResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true });
+  }
+}

@@ -1,0 +1,101 @@
+import type { CommitInfo } from "../git/git-source.ts";
+import { subjectOf, trailerValues } from "../git/commit-message.ts";
+import { formatTime } from "../../lib/clock.ts";
+import type { DeployFacts } from "../status/status-facts.ts";
+
+/** How many deploys are kept in the report; their pages stay on the branch. */
+const DEPLOYS_KEPT = 20;
+
+/** One commit on its way into the cluster. */
+export interface Rollout {
+  readonly commit: CommitInfo;
+  readonly time: string;
+  readonly startedMs: number;
+  /** Units that the commit changes; they decide when it is healthy. */
+  readonly units: ReadonlySet<string>;
+  readonly plan: readonly string[];
+  readonly problems: readonly string[];
+  readonly appliedMs: number | undefined;
+  readonly healthyMs: number | undefined;
+  readonly isSuperseded: boolean;
+  readonly isRejected: boolean;
+}
+
+/** The commits of this run, newest first, on top of what the status branch remembers. Durations are in milliseconds since the commit arrived. */
+export class Rollouts {
+  #rollouts: Rollout[] = [];
+  #remembered: readonly DeployFacts[] = [];
+
+  /** Deploys that the report before this run told of. */
+  remember(deploys: readonly DeployFacts[]): void {
+    this.#remembered = deploys;
+  }
+
+  get current(): Rollout | undefined {
+    return this.#rollouts.find((rollout) => !rollout.isRejected);
+  }
+
+  find(commit: string): Rollout | undefined {
+    return this.#rollouts.find((rollout) => rollout.commit.id === commit);
+  }
+
+  begin(commit: CommitInfo, nowMs: number, startedMs: number): void {
+    if (this.current?.commit.id === commit.id) return;
+    this.#rollouts = this.#rollouts.map((rollout) => (rollout.healthyMs === undefined && !rollout.isRejected ? { ...rollout, isSuperseded: true } : rollout));
+    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems: [], appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: false });
+  }
+
+  reject(commit: CommitInfo, nowMs: number, startedMs: number, problems: readonly string[]): void {
+    const known = this.find(commit.id);
+    if (known?.isRejected === true && known.problems.join("\n") === problems.join("\n")) return;
+    this.#rollouts = this.#rollouts.filter((rollout) => rollout.commit.id !== commit.id);
+    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems, appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: true });
+  }
+
+  /** Adds what a pass for the commit is about to do. */
+  extend(commit: string, units: Iterable<string>, plan: readonly string[]): void {
+    this.#change(commit, (rollout) => ({ ...rollout, units: new Set([...rollout.units, ...units]), plan: [...rollout.plan, ...plan.filter((line) => !rollout.plan.includes(line))].slice(0, 200) }));
+  }
+
+  applied(commit: string, nowMs: number): void {
+    this.#change(commit, (rollout) => ({ ...rollout, appliedMs: rollout.appliedMs ?? Math.max(0, nowMs - rollout.startedMs) }));
+  }
+
+  healthy(commit: string, nowMs: number): void {
+    this.#change(commit, (rollout) => ({ ...rollout, healthyMs: rollout.healthyMs ?? Math.max(0, nowMs - rollout.startedMs) }));
+  }
+
+  /** For the report, newest first. */
+  facts(): readonly DeployFacts[] {
+    const own = this.#rollouts.map(toFacts);
+    return [...own, ...this.#remembered.filter((deploy) => !own.some((other) => other.commit === deploy.commit))].slice(0, DEPLOYS_KEPT);
+  }
+
+  #add(rollout: Rollout): void {
+    const again = this.#remembered.find((deploy) => deploy.commit === rollout.commit.id && deploy.result !== "rejected");
+    // After a restart the same commit is looked at again; its story is told already.
+    const known = again === undefined || rollout.isRejected ? rollout : { ...rollout, time: again.time, plan: again.plan, appliedMs: again.appliedMs, healthyMs: again.healthyMs };
+    this.#rollouts = [known, ...this.#rollouts].slice(0, DEPLOYS_KEPT);
+  }
+
+  #change(commit: string, change: (rollout: Rollout) => Rollout): void {
+    this.#rollouts = this.#rollouts.map((rollout) => (rollout.commit.id === commit && !rollout.isRejected ? change(rollout) : rollout));
+  }
+}
+
+function toFacts(rollout: Rollout): DeployFacts {
+  const { commit, appliedMs, healthyMs } = rollout;
+  const isRollback = trailerValues([commit.message], "Rollback-Of").length > 0 || /^Revert "/.test(subjectOf(commit.message));
+  return {
+    commit: commit.id,
+    subject: subjectOf(commit.message),
+    author: commit.author,
+    time: rollout.time,
+    result: rollout.isRejected ? "rejected" : isRollback ? "rolled-back" : "applied",
+    ...(appliedMs === undefined ? {} : { appliedMs: Math.round(appliedMs) }),
+    ...(healthyMs === undefined ? {} : { healthyMs: Math.round(healthyMs) }),
+    ...(rollout.isSuperseded ? { superseded: true } : {}),
+    plan: rollout.plan,
+    problems: rollout.problems,
+  };
+}

@@ -1,0 +1,233 @@
+import { isAbort, throwIfAborted } from "../../lib/abort.ts";
+import { backoffMs } from "../../lib/backoff.ts";
+import { formatTime, sleep, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import type { DesiredState } from "../manifests/desired-state.ts";
+import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
+import type { ManifestLoader } from "../manifests/load-manifests.ts";
+import { formatProblem } from "../manifests/problem.ts";
+import type { RepositoryRecord } from "./repository-object.ts";
+import type { SyncFacts } from "../status/status-facts.ts";
+import type { StatusReporter } from "../status/status-reporter.ts";
+import type { Preview, Synchroniser } from "./synchroniser.ts";
+
+const RETRY = { initialMs: 500, maxMs: 30_000 };
+/** An unreachable remote is asked less and less often. */
+const UNREACHABLE = { initialMs: 5_000, maxMs: 300_000 };
+/** Commits of one push whose trailers are read. */
+const COMMITS_MAX = 200;
+const ANCESTORS_MAX = 1_000;
+/** A rejected commit is tried again this often: what spoke against it may have gone. */
+const REJECTED_RETRY_MS = 60_000;
+/** Commits that were planned for a push and wait for Git to move the branch. */
+const PREPARED_MAX = 8;
+
+export interface SourceFollowerOptions {
+  readonly source: GitSource;
+  readonly loader: ManifestLoader;
+  readonly synchroniser: Synchroniser;
+  readonly reporter: StatusReporter;
+  readonly record: RepositoryRecord;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A commit that was read and planned. */
+export interface Prepared extends Preview {
+  readonly state: DesiredState;
+  readonly messages: readonly string[];
+  readonly startedMs: number;
+}
+
+/** Watches the branch and hands each newest commit to the synchroniser, whole or not at all. */
+export class SourceFollower {
+  readonly #options: SourceFollowerOptions;
+  readonly #prepared = new Map<string, Prepared>();
+  #handled: string | undefined;
+  #isRejected = false;
+  #isTriggered = false;
+  #wake: () => void = () => {};
+  #looks = 0;
+  #lookWaiters: (() => void)[] = [];
+
+  constructor(options: SourceFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** The branch may have moved: look now. */
+  trigger(): void {
+    this.#isTriggered = true;
+    this.#wake();
+  }
+
+  /** Resolves when the branch has been looked at once: afterwards the synchroniser knows what is wanted, if anything is. */
+  async firstLook(): Promise<void> {
+    if (this.#looks === 0) await new Promise<void>((resolve) => this.#lookWaiters.push(resolve));
+  }
+
+  /** Reads and plans a commit. `objects` may see a push that is not accepted yet. */
+  async prepare(id: string, objects: GitObjects): Promise<Prepared> {
+    const { loader, synchroniser, record, clock } = this.#options;
+    const startedMs = clock.monotonic();
+    const commit = await objects.commit(id);
+    const state = await loader.load(objects, commit);
+    const messages = await messagesSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
+    return { ...(await synchroniser.preview(state, objects, messages)), state, messages, startedMs };
+  }
+
+  /** Keeps a plan for when the branch has moved to its commit. */
+  keep(prepared: Prepared): void {
+    this.#prepared.set(prepared.state.commit.id, prepared);
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size > PREPARED_MAX && oldest !== undefined) this.#prepared.delete(oldest);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, clock, logger } = this.#options;
+    const onAbort = () => this.#wake();
+    signal.addEventListener("abort", onAbort, { once: true });
+    let failures = 0;
+    let unreachable = 0;
+    try {
+      while (!signal.aborted) {
+        this.#isTriggered = false;
+        let waitMs = source.pollIntervalMs;
+        try {
+          const branch = await source.look(signal);
+          await this.#handle(branch, signal);
+          failures = 0;
+          unreachable = branch.is === "unreachable" ? unreachable + 1 : 0;
+          if (unreachable > 0) waitMs = Math.max(waitMs === Infinity ? 0 : waitMs, backoffMs(UNREACHABLE, unreachable));
+          if (this.#isRejected) waitMs = Math.min(waitMs, REJECTED_RETRY_MS);
+          this.#looks++;
+          for (const resolve of this.#lookWaiters.splice(0)) resolve();
+        } catch (error) {
+          throwIfAborted(signal);
+          failures++;
+          waitMs = backoffMs(RETRY, failures);
+          logger.warn("repository not followed, will retry", { error: describeError(error) });
+        }
+        await this.#wait(waitMs, signal);
+      }
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #handle(branch: BranchState, signal: AbortSignal): Promise<void> {
+    const { reporter, synchroniser, record, source, loader } = this.#options;
+    if (branch.is === "empty") {
+      await reporter.configure(loader.defaultConfig.status);
+      return this.#tell({ state: "empty" }, []);
+    }
+    const commit = branch.is === "at" ? branch.commit : branch.last;
+    if (commit !== undefined && commit !== this.#handled) await this.#deploy(commit, signal);
+    else if (commit === undefined) await reporter.configure(loader.defaultConfig.status);
+    if (branch.is === "at") {
+      if (!this.#isRejected) this.#tell({ state: "applied" }, [...(branch.note === undefined ? [] : [branch.note])]);
+      return;
+    }
+    const message = branch.is === "unreachable" ? branch.error : `branch ${source.branch} was deleted`;
+    this.#tell({ state: branch.is, message }, []);
+    await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, branch.is, message));
+  }
+
+  async #deploy(id: string, signal: AbortSignal): Promise<void> {
+    const { source, synchroniser, reporter, record, clock, logger } = this.#options;
+    const { objects } = source.store;
+    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects));
+    await reporter.configure(prepared.state.config.status);
+    if (prepared.problems.length === 0) {
+      synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs });
+      this.#prepared.delete(id);
+      this.#handled = id;
+      this.#isRejected = false;
+      return record.write(prepared.state.config, this.#observed(id, "applied"));
+    }
+    const problems = prepared.problems.map(formatProblem);
+    logger.warn("commit rejected", { commit: id, problems: problems.length, first: problems[0] });
+    if (synchroniser.state === undefined) await this.#resume(id, signal);
+    synchroniser.rollouts.reject(prepared.state.commit, clock.now(), prepared.startedMs, problems);
+    this.#isRejected = true;
+    this.#tell({ state: "rejected", newest: id, problems }, []);
+    await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, "rejected", `${shortId(id)}: ${problems.slice(0, 5).join("; ")}`));
+  }
+
+  /** After a restart with a bad newest commit: the last one that was admitted goes on. */
+  async #resume(bad: string, signal: AbortSignal): Promise<void> {
+    const { source, synchroniser, record, clock, logger, loader } = this.#options;
+    const last = await record.lastAdmitted();
+    if (last === undefined || last === bad) return;
+    try {
+      const { objects } = source.store;
+      const state = await loader.load(objects, await objects.commit(last));
+      throwIfAborted(signal);
+      if (state.problems.length === 0) synchroniser.admit({ state, objects, messages: [], outcomes: new Map(), startedMs: clock.monotonic() });
+    } catch (error) {
+      throwIfAborted(signal);
+      logger.warn("last admitted commit not read", { commit: last, error: describeError(error) });
+    }
+  }
+
+  #tell(sync: SyncFacts, notes: readonly string[]): void {
+    this.#options.reporter.setSync(sync, [...notes, ...(this.#options.synchroniser.state?.notices ?? [])]);
+  }
+
+  #observed(commit: string | undefined, result: string, message?: string): { url: string; branch: string; commit?: string; result: string; message?: string; time: string } {
+    const { source, clock } = this.#options;
+    return { url: source.url, branch: source.branch, ...(commit === undefined ? {} : { commit }), result, ...(message === undefined ? {} : { message }), time: formatTime(clock.now()) };
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#isTriggered || signal.aborted) return;
+    const stop = new AbortController();
+    this.#wake = () => stop.abort();
+    try {
+      if (ms === Infinity) await new Promise<void>((resolve) => stop.signal.addEventListener("abort", () => resolve(), { once: true }));
+      else await sleep(this.#options.clock, ms, stop.signal).catch(() => {});
+    } finally {
+      this.#wake = () => {};
+    }
+  }
+}
+
+/**
+ * Messages of the commits that a push adds: the commit and its ancestors without those of the commit that is known already.
+ * When the known commit is no ancestor, the history was rewritten, and only the newest message counts: old ones must not allow anything again.
+ */
+async function messagesSince(objects: GitObjects, commit: CommitInfo, known: string | undefined): Promise<readonly string[]> {
+  const messages = [commit.message];
+  if (known === undefined || known === commit.id) return messages;
+  const seen = new Set([commit.id]);
+  const queue = [...commit.parents];
+  let excluded: ReadonlySet<string> | undefined;
+  let isMet = false;
+  while (queue.length > 0 && messages.length < COMMITS_MAX) {
+    const id = queue.shift() ?? "";
+    if (id === known) isMet = true;
+    if (id === known || seen.has(id)) continue;
+    seen.add(id);
+    // A straight line ends at the known commit; behind a merge, the way may lead around it into old history.
+    if (queue.length > 0) excluded ??= await ancestorsOf(objects, known);
+    if (excluded?.has(id) === true) continue;
+    const ancestor = await objects.commit(id).catch(() => undefined);
+    if (ancestor === undefined) continue;
+    messages.push(ancestor.message);
+    queue.push(...ancestor.parents);
+  }
+  return isMet ? messages : [commit.message];
+}
+
+async function ancestorsOf(objects: GitObjects, id: string): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  const queue = [id];
+  while (queue.length > 0 && found.size < ANCESTORS_MAX) {
+    const next = queue.shift() ?? "";
+    if (found.has(next)) continue;
+    found.add(next);
+    queue.push(...((await objects.commit(next).catch(() => undefined))?.parents ?? []));
+  }
+  return found;
+}

@@ -1,0 +1,367 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import type { Client } from "../../client/client.ts";
+import type { EventRecorder } from "../../client/event-recorder.ts";
+import { abortError } from "../../lib/abort.ts";
+import { backoffMs } from "../../lib/backoff.ts";
+import { formatTime, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { applicationResource } from "../../resources/mainstay/application.ts";
+import { ApplicationStore } from "./application-store.ts";
+import { ClusterView } from "./cluster-view.ts";
+import { describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { DriftLimiter, writerOf } from "./drift.ts";
+import { executePlan, type ActionResult } from "./execute-plan.ts";
+import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
+import type { GitObjects } from "../git/git-source.ts";
+import { describeEntry, ownedEntries } from "./inventory.ts";
+import { planCommit, problemsOf } from "../plan/plan-commit.ts";
+import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
+import { renderPlan } from "../plan/plan-text.ts";
+import { sortProblems, type Problem } from "../manifests/problem.ts";
+import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
+import { Rollouts } from "./rollouts.ts";
+import type { ServedKinds } from "../manifests/served-kinds.ts";
+import type { DriftFacts } from "../status/status-facts.ts";
+import { SyncMemory } from "./sync-memory.ts";
+import { UnitReporter } from "./unit-reporter.ts";
+
+const RETRY = { initialMs: 500, maxMs: 30_000 };
+/** Changes of the cluster are gathered this long before health is worked out anew. */
+const GATHER_MS = 15;
+/** What is not well is looked at this often even without an event: deadlines pass silently. */
+const REVIEW_MS = 5_000;
+const DRIFT_KEPT = 10;
+
+export interface SynchroniserOptions {
+  readonly client: Client;
+  readonly view: ClusterView;
+  readonly kinds: ServedKinds;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly repositoryUrl: string;
+}
+
+/** A commit that may be applied: it was read and planned without problems. */
+export interface Admitted {
+  readonly state: DesiredState;
+  readonly objects: GitObjects;
+  /** Messages of the commits since the last one applied. */
+  readonly messages: readonly string[];
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** Monotonic milliseconds at which the commit arrived. */
+  readonly startedMs: number;
+}
+
+export interface Preview {
+  readonly plan: SyncPlan;
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** Not empty: the commit must not be applied. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Keeps the cluster as the newest admitted commit wants it. Level-triggered: every pass looks at what is wanted and what is there,
+ * whatever woke it (a commit, a change in the cluster, an application that became healthy, a retry). A newer commit takes over
+ * between two objects; nothing ever waits for health, it is observed.
+ */
+export class Synchroniser {
+  readonly rollouts = new Rollouts();
+  readonly units: UnitReporter;
+  readonly #options: SynchroniserOptions;
+  readonly #applications: ApplicationStore;
+  readonly #memory = new SyncMemory();
+  readonly #limiter = new DriftLimiter();
+  readonly #listeners = new Set<() => void>();
+  #admitted: Admitted | undefined;
+  #drift: readonly DriftFacts[] = [];
+  #isPassDue = false;
+  #failures = 0;
+  #wake: () => void = () => {};
+  /** The inventories are known; planning without them would take every old object for someone else's. */
+  readonly #started = Promise.withResolvers<void>();
+  readonly #timers = new Set<() => void>();
+  readonly #named = new Set<string>();
+  #isGathering = false;
+  /** Before the first objects are known, everything would look missing. */
+  #isViewReady = false;
+  /** A status could not be written; trying at once again would spin. */
+  #isReviewPaused = false;
+
+  constructor(options: SynchroniserOptions) {
+    this.#options = options;
+    this.#applications = new ApplicationStore(options.client);
+    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
+    // Nobody may be waiting when the service ends before it has started.
+    this.#started.promise.catch(() => {});
+    options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
+  }
+
+  get state(): DesiredState | undefined {
+    return this.#admitted?.state;
+  }
+
+  /** Whether what is known is worth telling: at a start, nothing is known of anything for a moment. */
+  get isInformed(): boolean {
+    return this.#admitted === undefined || (this.#isViewReady && this.units.isReviewed);
+  }
+
+  get drift(): readonly DriftFacts[] {
+    return this.#drift;
+  }
+
+  /** Calls back after anything changed that a report or a waiting push could show. Returns the function that ends it. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What a commit would do, and everything that speaks against it. Changes nothing. */
+  async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
+    await this.#started.promise;
+    const examine = this.#toExamine(state).map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map() });
+    return { plan, outcomes, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan))]) };
+  }
+
+  /** From now on this commit is what the cluster should be. */
+  admit(admitted: Admitted): void {
+    const { clock, logger } = this.#options;
+    this.#admitted = admitted;
+    this.#memory.keepOnly(admitted.state.objects);
+    this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs);
+    this.units.setState(admitted.state);
+    logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
+    this.#requestPass();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#wake();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      await this.#start(signal);
+      while (!signal.aborted) {
+        if (this.#isPassDue) await this.#runPass(signal);
+        await this.#review();
+        if (!this.#isPassDue && (!this.units.isDirty || this.#isReviewPaused) && !signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      for (const cancel of this.#timers) cancel();
+      // Whoever waits for the start must end too.
+      this.#started.reject(abortError(signal));
+    }
+  }
+
+  /** Applications as the store has them: also those of units that have just left the repository. */
+  async #start(signal: AbortSignal): Promise<void> {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.#applications.load();
+        await this.#options.view.ensure([], signal);
+        this.#started.resolve();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.logger.warn("applications not read, will retry", { error: describeError(error) });
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          this.#after(backoffMs(RETRY, failures), resolve);
+        });
+      }
+    }
+  }
+
+  async #runPass(signal: AbortSignal): Promise<void> {
+    this.#isPassDue = false;
+    try {
+      const isComplete = await this.#pass(signal);
+      this.#failures = isComplete ? 0 : this.#failures + 1;
+      if (!isComplete) this.#retryLater();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failures++;
+      this.#options.logger.warn("sync failed, will retry", { error: describeError(error) });
+      this.#retryLater();
+    }
+    this.#notify();
+  }
+
+  /** Returns false when something is left that only another try can bring on. */
+  async #pass(signal: AbortSignal): Promise<boolean> {
+    const admitted = this.#admitted;
+    if (admitted === undefined) return true;
+    const { state, objects, messages } = admitted;
+    const { client, view, kinds, logger } = this.#options;
+    const owned = ownedEntries(this.#applications.all());
+    const inUse = [...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)];
+    await view.ensure(new Set<ResourceDefinition>([...inUse, applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
+    this.#isViewReady = true;
+    const examine = this.#toExamine(state);
+    for (const { desired } of examine) this.#memory.looking(desired.identity);
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing) }).catch((error: unknown) => {
+      for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
+      throw error;
+    });
+    if (this.#admitted !== admitted) return true;
+    for (const { desired } of examine) {
+      const outcome = outcomes.get(desired.identity);
+      if (outcome?.is === "unchanged") this.#memory.settle(desired, outcome.live, false);
+    }
+    const refused = await problemsOf(objects, plan);
+    this.units.planned(plan, refused);
+    this.#announce(plan, state);
+    await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
+    const results = await executePlan(plan, { client, clock: this.#options.clock, kinds, isSuperseded: () => this.#admitted !== admitted, signal });
+    for (const result of results) this.#conclude(result, state);
+    if (this.#admitted !== admitted) return true;
+    const failed = results.filter((result) => result.is === "failed");
+    for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
+    const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
+    this.units.executed(state, results, released);
+    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && results.length === actionsOf(plan).length;
+    if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
+    return failed.length === 0 && refused.length === 0;
+  }
+
+  #toExamine(state: DesiredState): readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[] {
+    const nowMs = this.#options.clock.monotonic();
+    const examine: { desired: DesiredObject; cause: "commit" | "drift" }[] = [];
+    for (const desired of state.objects.values()) {
+      const cause = this.#memory.reasonToLook(desired);
+      if (cause === undefined) continue;
+      const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
+      if (delayMs > 0) this.#after(delayMs, () => this.#requestPass());
+      else examine.push({ desired, cause });
+    }
+    return examine;
+  }
+
+  /** Dry runs of the push, where the object has not changed since. */
+  #stillTrue(admitted: Admitted, examine: readonly { readonly desired: DesiredObject }[]): ReadonlyMap<string, Outcome> {
+    const known = new Map<string, Outcome>();
+    for (const { desired } of examine) {
+      const outcome = admitted.outcomes.get(desired.identity);
+      if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable" || this.#memory.writtenRevision(desired.identity) > 0) continue;
+      const live = this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "");
+      const expected = outcome.is === "create" ? undefined : outcome.live.metadata.resourceVersion;
+      if (live?.metadata.resourceVersion === expected) known.set(desired.identity, outcome);
+    }
+    return known;
+  }
+
+  /** Units wait for those they depend on, as far as this commit changes them and they are not healthy with it yet. */
+  #waitingUnits(units: readonly Unit[], changing: ReadonlySet<string>): ReadonlyMap<string, string> {
+    const waiting = new Map<string, string>();
+    const rolling = this.rollouts.current?.units ?? new Set<string>();
+    for (const unit of orderUnits(units)) {
+      const dependency = unit.dependsOn.find((name) => changing.has(name) || waiting.has(name) || (rolling.has(name) && this.units.healthOf(name) !== "Healthy"));
+      if (dependency !== undefined) waiting.set(unit.name, dependency);
+    }
+    return waiting;
+  }
+
+  #announce(plan: SyncPlan, state: DesiredState): void {
+    const byCommit = actionsOf(plan).filter((action) => action.do === "prune" || action.candidate.cause === "commit");
+    const units = byCommit.map((action) => (action.do === "prune" ? action.entry.unit : action.desired.unit));
+    if (byCommit.length > 0) this.rollouts.extend(state.commit.id, [...units, ...plan.waiting.keys()], renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map() }));
+  }
+
+  #conclude(result: ActionResult, state: DesiredState): void {
+    const { action } = result;
+    const { logger, events, clock } = this.#options;
+    if (result.is === "failed") {
+      if (action.do !== "prune") this.#memory.mustLookAgain(action.desired.identity);
+      return;
+    }
+    if (action.do === "prune") {
+      logger.info("pruned", { object: describeEntry(action.entry.entry), unit: action.entry.unit });
+      const application = this.#applications.get(action.entry.unit);
+      if (application !== undefined) events.record(application, { type: "Normal", reason: "Pruned", message: `${describeEntry(action.entry.entry)} left the repository with commit ${state.commit.id.slice(0, 10)}` });
+      return;
+    }
+    if (result.is !== "done" || result.stored === undefined) return;
+    this.#memory.settle(action.desired, result.stored, true);
+    const object = describeDesired(action.desired);
+    if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
+    const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
+    const writer = action.do === "update" ? writerOf(action.live, action.changes) : "someone";
+    this.#limiter.corrected(action.desired.identity, clock.monotonic());
+    this.#drift = [{ time: formatTime(clock.now()), object, change, writer }, ...this.#drift].slice(0, DRIFT_KEPT);
+    logger.info("drift put back", { object, change, writer });
+    events.record(result.stored, { type: "Warning", reason: "DriftCorrected", message: `${change}: put back as ${action.desired.file}:${action.desired.line} says; changed by ${writer}` });
+  }
+
+  /** Health of what changed, written where it differs; then what follows from it. */
+  async #review(): Promise<void> {
+    if (this.#isReviewPaused || !this.#isViewReady) return;
+    try {
+      const changed = await this.units.review();
+      const rollout = this.rollouts.current;
+      if (rollout?.appliedMs !== undefined && rollout.healthyMs === undefined && [...rollout.units].every((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy")) {
+        this.rollouts.healthy(rollout.commit.id, this.#options.clock.monotonic());
+        this.#notify();
+      }
+      if (changed.length === 0) return;
+      if (this.units.isAnyoneWaiting) this.#requestPass();
+      this.#notify();
+    } catch (error) {
+      this.#options.logger.warn("application status not written, will retry", { error: describeError(error) });
+      this.#isReviewPaused = true;
+      this.#after(backoffMs(RETRY, 2), () => {
+        this.#isReviewPaused = false;
+        this.#touch();
+      });
+    } finally {
+      if (this.units.hasUnwell) this.#after(REVIEW_MS, () => this.#touch(), "review");
+    }
+  }
+
+  #observe(object: KubeObject, identity: string, isGone: boolean): void {
+    if (object.kind === "Application") {
+      if (isGone && this.#applications.forget(object.metadata.name ?? "", object.metadata.uid)) this.#requestPass();
+      return;
+    }
+    if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
+    // A pruned object is gone at last: its place in the inventory becomes free.
+    if (isGone && this.units.holdsStale(identity)) this.#requestPass();
+    const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));
+    if (unit === undefined || !this.units.markDirty(unit) || this.#isGathering) return;
+    this.#isGathering = true;
+    this.#after(GATHER_MS, () => {
+      this.#isGathering = false;
+      this.#wake();
+    });
+  }
+
+  #touch(): void {
+    this.units.markUnwell();
+    this.#wake();
+  }
+
+  #requestPass(): void {
+    this.#isPassDue = true;
+    this.#wake();
+  }
+
+  #retryLater(): void {
+    this.#after(backoffMs(RETRY, this.#failures), () => this.#requestPass(), "retry");
+  }
+
+  /** A timer that ends with the service. Of one name there is at most one. */
+  #after(delayMs: number, callback: () => void, name?: string): void {
+    if (name !== undefined && this.#named.has(name)) return;
+    const cancel = this.#options.clock.after(delayMs, () => {
+      this.#timers.delete(cancel);
+      if (name !== undefined) this.#named.delete(name);
+      callback();
+    });
+    this.#timers.add(cancel);
+    if (name !== undefined) this.#named.add(name);
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,292 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { formatTime, type Clock } from "../../lib/clock.ts";
+import { describeError } from "../../lib/log.ts";
+import type { Application, ApplicationStatus, InventoryEntry } from "../../resources/types.ts";
+import { computeUnitHealth, type UnitHealth } from "../health/application-health.ts";
+import type { ApplicationStore } from "./application-store.ts";
+import type { ClusterView } from "./cluster-view.ts";
+import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import type { ActionResult } from "./execute-plan.ts";
+import type { HealthState } from "../health/health.ts";
+import { describeEntry, entryIdentity, nextInventory } from "./inventory.ts";
+import type { SyncPlan } from "../plan/plan-sync.ts";
+import { formatProblem, type Problem } from "../manifests/problem.ts";
+import type { Unit } from "../manifests/resolve-units.ts";
+import type { ApplicationFacts } from "../status/status-facts.ts";
+import type { SyncMemory } from "./sync-memory.ts";
+
+export interface UnitReporterOptions {
+  readonly applications: ApplicationStore;
+  readonly view: ClusterView;
+  readonly memory: SyncMemory;
+  readonly clock: Clock;
+  readonly repositoryUrl: string;
+}
+
+interface Holdup {
+  readonly state: HealthState;
+  readonly reason: string;
+  readonly isWaiting: boolean;
+}
+
+/** What is known of one unit between two looks. */
+interface UnitRecord {
+  readonly unit: Unit;
+  objects: DesiredObject[];
+  holdup: Holdup | undefined;
+  kept: readonly string[];
+  leftToOthers: Map<string, readonly string[]>;
+  health: UnitHealth | undefined;
+  progressingSinceMs: number | undefined;
+  appliedCommit: string | undefined;
+  inventory: readonly InventoryEntry[] | undefined;
+}
+
+/** Works out how each unit fares and keeps its Application object up to date: health, and the inventory that pruning relies on. */
+export class UnitReporter {
+  readonly #options: UnitReporterOptions;
+  readonly #units = new Map<string, UnitRecord>();
+  readonly #unitOfObject = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  #stale: ReadonlySet<string> = new Set();
+  #commit = "";
+
+  constructor(options: UnitReporterOptions) {
+    this.#options = options;
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  get hasUnwell(): boolean {
+    return [...this.#units.values()].some((record) => record.health?.state !== "Healthy");
+  }
+
+  get isReviewed(): boolean {
+    return [...this.#units.values()].every((record) => record.health !== undefined);
+  }
+
+  get isAnyoneWaiting(): boolean {
+    return [...this.#units.values()].some((record) => record.holdup?.isWaiting === true);
+  }
+
+  setState(state: DesiredState): void {
+    this.#commit = state.commit.id;
+    const before = new Map(this.#units);
+    this.#units.clear();
+    this.#unitOfObject.clear();
+    for (const unit of state.units) {
+      const known = before.get(unit.name);
+      this.#units.set(unit.name, { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, ...known, unit, objects: [] });
+      this.#dirty.add(unit.name);
+    }
+    for (const desired of state.objects.values()) {
+      this.#units.get(desired.unit)?.objects.push(desired);
+      this.#unitOfObject.set(desired.identity, desired.unit);
+    }
+  }
+
+  healthOf(unit: string): HealthState | undefined {
+    return this.#units.get(unit)?.health?.state;
+  }
+
+  unitOf(identity: string): string | undefined {
+    return this.#unitOfObject.get(identity);
+  }
+
+  /** The unit of something that an applied object owns, such as a pod. */
+  unitOfRoot(root: KubeObject): string | undefined {
+    const unit = root.metadata.labels?.[APPLICATION_LABEL];
+    return unit !== undefined && this.#units.has(unit) ? unit : undefined;
+  }
+
+  holdsStale(identity: string): boolean {
+    return this.#stale.has(identity);
+  }
+
+  /** Returns whether the unit was clean before. */
+  markDirty(unit: string): boolean {
+    if (this.#dirty.has(unit)) return false;
+    this.#dirty.add(unit);
+    return true;
+  }
+
+  markUnwell(): void {
+    for (const [name, record] of this.#units) if (record.health?.state !== "Healthy") this.#dirty.add(name);
+  }
+
+  /** Takes over what a plan says about units as a whole. */
+  planned(plan: SyncPlan, refused: readonly Problem[]): void {
+    const unitOfFile = new Map(plan.refusals.map(({ desired }) => [desired.file, desired.unit]));
+    for (const [name, record] of this.#units) {
+      const dependency = plan.waiting.get(name);
+      const problem = refused.find((candidate) => unitOfFile.get(candidate.file) === name);
+      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : undefined;
+      const kept = plan.kept.filter((entry) => entry.unit === name).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
+      if (holdup?.reason !== record.holdup?.reason || kept.join() !== record.kept.join()) this.#dirty.add(name);
+      Object.assign(record, { holdup, kept });
+    }
+    for (const wave of plan.waves) for (const action of wave.actions) {
+      if (action.do === "update" && action.candidate.outcome.is === "update") this.#units.get(action.desired.unit)?.leftToOthers.set(action.desired.identity, action.candidate.outcome.leftToOthers);
+    }
+  }
+
+  /** Before anything is created: whatever happens next, these objects are known to be ours. */
+  async holdInventory(state: DesiredState, examined: readonly string[]): Promise<void> {
+    const { applications, clock, repositoryUrl } = this.#options;
+    const touched = new Set(examined);
+    for (const unit of state.units) {
+      const { name } = unit;
+      const application = await applications.ensure(name, specOf(unit, repositoryUrl));
+      const record = this.#units.get(name);
+      // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
+      if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) continue;
+      const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
+      if (inventory.length === (application.status?.inventory ?? []).length) continue;
+      await applications.writeStatus(name, { health: "Progressing", message: "", ready: "", since: formatTime(clock.now()), ...application.status, inventory });
+    }
+  }
+
+  /** After a pass: what has gone leaves the inventory, what was changed carries the commit. */
+  executed(state: DesiredState, results: readonly ActionResult[], released: ReadonlySet<string>): void {
+    const { applications } = this.#options;
+    const stale = new Set<string>();
+    for (const application of applications.all()) {
+      const name = application.metadata.name ?? "";
+      const record = this.#units.get(name);
+      const held = application.status?.inventory ?? [];
+      // Additions were written before; most units hold exactly what they want, and need no new list.
+      const isSettled = record !== undefined && held.every((entry) => state.objects.get(entryIdentity(entry))?.unit === name);
+      if (isSettled) continue;
+      const inventory = nextInventory(name, record?.objects ?? [], held, (identity) => released.has(identity) || (state.objects.get(identity)?.unit ?? name) !== name);
+      for (const entry of inventory) if (!state.objects.has(entryIdentity(entry))) stale.add(entryIdentity(entry));
+      if (inventory.length === held.length && record !== undefined) continue;
+      if (record !== undefined) record.inventory = inventory;
+      else this.#leaving.set(name, inventory);
+      this.#dirty.add(name);
+    }
+    this.#stale = stale;
+    for (const result of results) {
+      const { action } = result;
+      const record = this.#units.get(action.do === "prune" ? action.entry.unit : action.desired.unit);
+      if (record === undefined) continue;
+      this.#dirty.add(record.unit.name);
+      if (result.is === "failed") record.holdup ??= { state: "Degraded", reason: describeError(result.error), isWaiting: false };
+      else if (action.do === "prune" || action.candidate.cause === "commit") record.appliedCommit = state.commit.id;
+    }
+  }
+
+  /** Units that left the repository and still hold objects, with what they hold. */
+  readonly #leaving = new Map<string, readonly InventoryEntry[]>();
+
+  /** Brings the Applications of all dirty units up to date. Returns the names of those whose status was written. */
+  async review(): Promise<readonly string[]> {
+    const changed: string[] = [];
+    for (const name of [...this.#dirty]) {
+      this.#dirty.delete(name);
+      try {
+        if (await this.#reviewUnit(name)) changed.push(name);
+      } catch (error) {
+        this.#dirty.add(name);
+        throw error;
+      }
+    }
+    return changed;
+  }
+
+  /** For the report. Units that are leaving are shown as long as they hold something. */
+  facts(): readonly ApplicationFacts[] {
+    const { applications } = this.#options;
+    return [...this.#units.values()].map(({ unit, health, kept, leftToOthers }): ApplicationFacts => {
+      const status = applications.get(unit.name)?.status;
+      return {
+        name: unit.name,
+        path: unit.path,
+        health: health?.state ?? "Unknown",
+        ready: health?.ready ?? "",
+        reason: health?.reason ?? "",
+        since: status?.since ?? "",
+        commit: status?.appliedCommit ?? "",
+        images: health?.images ?? [],
+        objects: (health?.objects ?? []).map(({ desired, health: own }) => ({
+          kind: desired.object.kind, namespace: desired.object.metadata.namespace ?? "", name: desired.object.metadata.name ?? "", source: `${desired.file}:${desired.line}`,
+          health: own.state, reason: own.reason, chain: own.chain, leftToOthers: leftToOthers.get(desired.identity) ?? [],
+        })),
+        kept,
+        dependsOn: unit.dependsOn,
+      };
+    }).concat([...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
+      name, path: "", health: "Progressing", ready: "", reason: "left the repository", since: applications.get(name)?.status?.since ?? "", commit: applications.get(name)?.status?.appliedCommit ?? "",
+      images: [], objects: [], kept: inventory.map(describeEntry), dependsOn: [],
+    })));
+  }
+
+  async #reviewUnit(name: string): Promise<boolean> {
+    const { applications, clock } = this.#options;
+    const record = this.#units.get(name);
+    const application = applications.get(name);
+    if (record === undefined) {
+      const inventory = this.#leaving.get(name);
+      if (inventory === undefined || application === undefined) return false;
+      if (inventory.length > 0) return applications.writeStatus(name, { ...application.status, inventory });
+      this.#leaving.delete(name);
+      await applications.remove(name);
+      return true;
+    }
+    this.#leaving.delete(name);
+    const before = record.health;
+    record.health = this.#observeHealth(record);
+    if (record.health.state === "Healthy") record.progressingSinceMs = undefined;
+    else record.progressingSinceMs ??= clock.now();
+    // Before the first pass there is no Application yet; the pass makes it.
+    if (application === undefined) return before?.state !== record.health.state;
+    const wrote = await applications.writeStatus(name, this.#statusOf(record, application));
+    record.inventory = undefined;
+    return wrote || before?.state !== record.health.state || before.reason !== record.health.reason;
+  }
+
+  #observeHealth(record: UnitRecord): UnitHealth {
+    const { view, memory, clock } = this.#options;
+    return computeUnitHealth(
+      {
+        unit: record.unit,
+        objects: record.objects,
+        liveOf: (desired) => view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? ""),
+        writtenRevisionOf: (identity) => memory.writtenRevision(identity),
+        holdup: record.holdup,
+        progressingSinceMs: record.progressingSinceMs,
+        lookup: view,
+      },
+      clock.now(),
+    );
+  }
+
+  #statusOf(record: UnitRecord, application: Application): ApplicationStatus {
+    const { state, reason, ready, images } = record.health ?? { state: "Unknown" as const, reason: "", ready: "", images: [] };
+    const before = application.status;
+    return {
+      observedGeneration: application.metadata.generation ?? 0,
+      commit: this.#commit,
+      appliedCommit: record.appliedCommit ?? before?.appliedCommit ?? "",
+      health: state,
+      message: reason,
+      since: before?.health === state && before.since !== undefined ? before.since : formatTime(this.#options.clock.now()),
+      ready,
+      images,
+      inventory: record.inventory ?? before?.inventory ?? [],
+      kept: record.kept,
+    };
+  }
+}
+
+function specOf(unit: Unit, repository: string): NonNullable<Application["spec"]> {
+  return {
+    repository,
+    path: unit.path === "" ? "." : unit.path,
+    ...(unit.namespace === undefined ? {} : { namespace: unit.namespace }),
+    ...(unit.dependsOn.length === 0 ? {} : { dependsOn: unit.dependsOn }),
+    prune: unit.prune,
+    deadline: `${Math.round(unit.deadlineMs / 1000)}s`,
+  };
+}
