@@ -9,14 +9,22 @@ import { replicaSetResource } from "./apps/replica-set.ts";
 import { leaseResource } from "./coordination/lease.ts";
 import { configMapResource } from "./core/config-map.ts";
 import { eventResource } from "./core/event.ts";
+import { limitRangeResource } from "./core/limit-range.ts";
 import { namespaceResource } from "./core/namespace.ts";
 import { nodeResource } from "./core/node.ts";
+import { persistentVolumeClaimResource } from "./core/persistent-volume-claim.ts";
+import { persistentVolumeResource } from "./core/persistent-volume.ts";
 import { podResource } from "./core/pod.ts";
+import { resourceQuotaResource } from "./core/resource-quota.ts";
 import { secretResource } from "./core/secret.ts";
 import { serviceAccountResource } from "./core/service-account.ts";
 import { serviceResource } from "./core/service.ts";
 import { certificateSigningRequestResource } from "./certificates/certificate-signing-request.ts";
 import type { ResourceDefinition } from "./define-resource.ts";
+import { deviceClassResource } from "./device/device-class.ts";
+import { resourceClaimResource } from "./device/resource-claim.ts";
+import { resourceClaimTemplateResource } from "./device/resource-claim-template.ts";
+import { resourceSliceResource } from "./device/resource-slice.ts";
 import { endpointSliceResource } from "./discovery/endpoint-slice.ts";
 import { applicationResource } from "./mainstay/application.ts";
 import { repositoryResource } from "./mainstay/repository.ts";
@@ -24,6 +32,12 @@ import { clusterRoleBindingResource } from "./rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "./rbac/cluster-role.ts";
 import { roleBindingResource } from "./rbac/role-binding.ts";
 import { roleResource } from "./rbac/role.ts";
+import { csiDriverResource } from "./storage/csi-driver.ts";
+import { csiNodeResource } from "./storage/csi-node.ts";
+import { csiStorageCapacityResource } from "./storage/csi-storage-capacity.ts";
+import { storageClassResource } from "./storage/storage-class.ts";
+import { volumeAttachmentResource } from "./storage/volume-attachment.ts";
+import { volumeAttributesClassResource } from "./storage/volume-attributes-class.ts";
 
 /** Every kind the API serves. The order is that of discovery, and so of `kubectl api-resources`. */
 export const catalog: readonly ResourceDefinition[] = [
@@ -31,9 +45,13 @@ export const catalog: readonly ResourceDefinition[] = [
   ...([
     configMapResource,
     eventResource,
+    limitRangeResource,
     namespaceResource,
     nodeResource,
+    persistentVolumeClaimResource,
+    persistentVolumeResource,
     podResource,
+    resourceQuotaResource,
     secretResource,
     serviceAccountResource,
     serviceResource,
@@ -52,6 +70,16 @@ export const catalog: readonly ResourceDefinition[] = [
     clusterRoleBindingResource,
     roleResource,
     roleBindingResource,
+    csiDriverResource,
+    csiNodeResource,
+    csiStorageCapacityResource,
+    storageClassResource,
+    volumeAttachmentResource,
+    volumeAttributesClassResource,
+    deviceClassResource,
+    resourceClaimResource,
+    resourceClaimTemplateResource,
+    resourceSliceResource,
     applicationResource,
     repositoryResource,
   ] as unknown as readonly ResourceDefinition[]),

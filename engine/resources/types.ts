@@ -2085,12 +2085,12 @@ readonly [k: string]: string
 /**
  * Device claims of the pod that are used.
  */
-readonly claims?: readonly ResourceClaim[]
+readonly claims?: readonly ContainerResourceClaim[]
 }
 /**
  * A device claim that is used.
  */
-export interface ResourceClaim {
+export interface ContainerResourceClaim {
 /**
  * Entry of the pod's resourceClaims.
  */
@@ -3858,6 +3858,69 @@ readonly count?: number
 readonly lastObservedTime?: string
 }
 /**
+ * Bounds and defaults for the resources of each object in a namespace.
+ */
+export interface LimitRange {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: LimitRangeSpec
+}
+/**
+ * Bounds by kind of object.
+ */
+export interface LimitRangeSpec {
+/**
+ * One entry for each kind of object.
+ */
+readonly limits: readonly LimitRangeItem[]
+}
+/**
+ * Bounds and defaults for objects of one kind.
+ */
+export interface LimitRangeItem {
+/**
+ * Container, Pod or PersistentVolumeClaim.
+ */
+readonly type: string
+/**
+ * The most that may be asked for, by resource.
+ */
+readonly max?: {
+readonly [k: string]: string
+}
+/**
+ * The least that must be asked for, by resource.
+ */
+readonly min?: {
+readonly [k: string]: string
+}
+/**
+ * Limit of a container that states none, by resource.
+ */
+readonly default?: {
+readonly [k: string]: string
+}
+/**
+ * Request of a container that states none, by resource.
+ */
+readonly defaultRequest?: {
+readonly [k: string]: string
+}
+/**
+ * How many times its request a limit may be, by resource.
+ */
+readonly maxLimitRequestRatio?: {
+readonly [k: string]: string
+}
+}
+/**
  * A room for names. Deleting it deletes everything in it.
  */
 export interface Namespace {
@@ -4252,6 +4315,518 @@ export interface NodeFeatures {
  * Whether it follows supplementalGroupsPolicy.
  */
 readonly supplementalGroupsPolicy?: boolean
+}
+/**
+ * A wish for storage, and the volume that was found or made for it.
+ */
+export interface PersistentVolumeClaim {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: PersistentVolumeClaimSpec
+readonly status?: PersistentVolumeClaimStatus
+}
+/**
+ * The volume that a claim has, and how it is doing.
+ */
+export interface PersistentVolumeClaimStatus {
+/**
+ * Pending until a volume is found, Bound with one, Lost when its volume has gone.
+ */
+readonly phase?: string
+/**
+ * How the volume can be mounted.
+ */
+readonly accessModes?: readonly string[]
+/**
+ * Size of the volume.
+ */
+readonly capacity?: {
+readonly [k: string]: string
+}
+/**
+ * What is being done to the volume, such as resizing.
+ */
+readonly conditions?: readonly PersistentVolumeClaimCondition[]
+/**
+ * Size that is reserved while the volume grows.
+ */
+readonly allocatedResources?: {
+readonly [k: string]: string
+}
+/**
+ * How far a change of size is, by resource.
+ */
+readonly allocatedResourceStatuses?: {
+readonly [k: string]: string
+}
+/**
+ * Class whose attributes the volume has now.
+ */
+readonly currentVolumeAttributesClassName?: string
+readonly modifyVolumeStatus?: ModifyVolumeStatus
+}
+/**
+ * One fact about a claim.
+ */
+export interface PersistentVolumeClaimCondition {
+/**
+ * Such as Resizing or FileSystemResizePending.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When it was last looked at.
+ */
+readonly lastProbeTime?: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * A change from one class of volume attributes to another.
+ */
+export interface ModifyVolumeStatus {
+/**
+ * Class that the volume is to have.
+ */
+readonly targetVolumeAttributesClassName?: string
+/**
+ * Pending, InProgress or Infeasible.
+ */
+readonly status: string
+}
+/**
+ * A piece of storage in the cluster, made by hand or for a claim.
+ */
+export interface PersistentVolume {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: PersistentVolumeSpec
+readonly status?: PersistentVolumeStatus
+}
+/**
+ * What a volume is, who has it and what becomes of it.
+ */
+export interface PersistentVolumeSpec {
+/**
+ * Its size.
+ */
+readonly capacity?: {
+readonly [k: string]: string
+}
+readonly gcePersistentDisk?: GCEPersistentDiskVolumeSource
+readonly awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource
+readonly hostPath?: HostPathVolumeSource
+readonly glusterfs?: GlusterfsPersistentVolumeSource
+readonly nfs?: NFSVolumeSource
+readonly rbd?: RBDPersistentVolumeSource
+readonly iscsi?: ISCSIPersistentVolumeSource
+readonly cinder?: CinderPersistentVolumeSource
+readonly cephfs?: CephFSPersistentVolumeSource
+readonly fc?: FCVolumeSource
+readonly flocker?: FlockerVolumeSource
+readonly flexVolume?: FlexPersistentVolumeSource
+readonly azureFile?: AzureFilePersistentVolumeSource
+readonly vsphereVolume?: VsphereVirtualDiskVolumeSource
+readonly quobyte?: QuobyteVolumeSource
+readonly azureDisk?: AzureDiskVolumeSource
+readonly photonPersistentDisk?: PhotonPersistentDiskVolumeSource
+readonly portworxVolume?: PortworxVolumeSource
+readonly scaleIO?: ScaleIOPersistentVolumeSource
+readonly local?: LocalVolumeSource
+readonly storageos?: StorageOSPersistentVolumeSource
+readonly csi?: CSIPersistentVolumeSource
+/**
+ * How it can be mounted, such as ReadWriteOnce.
+ */
+readonly accessModes?: readonly string[]
+readonly claimRef?: ObjectReference
+/**
+ * What becomes of it when its claim goes.
+ */
+readonly persistentVolumeReclaimPolicy?: string
+/**
+ * Class it belongs to; only claims of the same class get it.
+ */
+readonly storageClassName?: string
+/**
+ * Options for mounting it; they are not checked before.
+ */
+readonly mountOptions?: readonly string[]
+/**
+ * Whether it holds a file system or is a raw device.
+ */
+readonly volumeMode?: string
+readonly nodeAffinity?: VolumeNodeAffinity
+/**
+ * Class with changeable attributes of the volume.
+ */
+readonly volumeAttributesClassName?: string
+}
+/**
+ * A Gluster volume.
+ */
+export interface GlusterfsPersistentVolumeSource {
+/**
+ * Endpoints object with the addresses of the servers.
+ */
+readonly endpoints: string
+/**
+ * Name of the volume.
+ */
+readonly path: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+/**
+ * Namespace of the endpoints; without it, that of the claim.
+ */
+readonly endpointsNamespace?: string
+}
+/**
+ * A Ceph block device.
+ */
+export interface RBDPersistentVolumeSource {
+/**
+ * Addresses of the Ceph monitors.
+ */
+readonly monitors: readonly string[]
+/**
+ * Name of the image.
+ */
+readonly image: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * Pool of the image.
+ */
+readonly pool?: string
+/**
+ * User of Ceph.
+ */
+readonly user?: string
+/**
+ * Path of the user's key ring.
+ */
+readonly keyring?: string
+readonly secretRef?: SecretReference
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+}
+/**
+ * A Secret in any namespace.
+ */
+export interface SecretReference {
+/**
+ * Name of the Secret.
+ */
+readonly name?: string
+/**
+ * Namespace of the Secret.
+ */
+readonly namespace?: string
+}
+/**
+ * A disk of an iSCSI target.
+ */
+export interface ISCSIPersistentVolumeSource {
+/**
+ * Address of the target.
+ */
+readonly targetPortal: string
+/**
+ * Qualified name of the target.
+ */
+readonly iqn: string
+/**
+ * Number of the disk.
+ */
+readonly lun: number
+/**
+ * Interface of the initiator.
+ */
+readonly iscsiInterface?: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+/**
+ * Further addresses of the target.
+ */
+readonly portals?: readonly string[]
+/**
+ * Authenticate by CHAP when targets are discovered.
+ */
+readonly chapAuthDiscovery?: boolean
+/**
+ * Authenticate by CHAP for the session.
+ */
+readonly chapAuthSession?: boolean
+readonly secretRef?: SecretReference
+/**
+ * Qualified name of the initiator.
+ */
+readonly initiatorName?: string
+}
+/**
+ * A disk of OpenStack.
+ */
+export interface CinderPersistentVolumeSource {
+/**
+ * Identity of the disk.
+ */
+readonly volumeID: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+readonly secretRef?: SecretReference
+}
+/**
+ * A Ceph file system.
+ */
+export interface CephFSPersistentVolumeSource {
+/**
+ * Addresses of the Ceph monitors.
+ */
+readonly monitors: readonly string[]
+/**
+ * Directory to mount as the root.
+ */
+readonly path?: string
+/**
+ * User of Ceph.
+ */
+readonly user?: string
+/**
+ * Path of the file with the user's key.
+ */
+readonly secretFile?: string
+readonly secretRef?: SecretReference
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+}
+/**
+ * A volume made by a FlexVolume plugin.
+ */
+export interface FlexPersistentVolumeSource {
+/**
+ * Name of the plugin.
+ */
+readonly driver: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+readonly secretRef?: SecretReference
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+/**
+ * Further settings for the plugin.
+ */
+readonly options?: {
+readonly [k: string]: string
+}
+}
+/**
+ * A share of Azure Files.
+ */
+export interface AzureFilePersistentVolumeSource {
+/**
+ * Secret with the account's name and key.
+ */
+readonly secretName: string
+/**
+ * Name of the share.
+ */
+readonly shareName: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+/**
+ * Namespace of the Secret; without it, that of the claim.
+ */
+readonly secretNamespace?: string
+}
+/**
+ * A ScaleIO volume.
+ */
+export interface ScaleIOPersistentVolumeSource {
+/**
+ * Address of the gateway.
+ */
+readonly gateway: string
+/**
+ * Name of the storage system.
+ */
+readonly system: string
+readonly secretRef: SecretReference
+/**
+ * Speak TLS with the gateway.
+ */
+readonly sslEnabled?: boolean
+/**
+ * Name of the protection domain.
+ */
+readonly protectionDomain?: string
+/**
+ * Pool of the protection domain.
+ */
+readonly storagePool?: string
+/**
+ * ThickProvisioned or ThinProvisioned.
+ */
+readonly storageMode?: string
+/**
+ * Name of the volume.
+ */
+readonly volumeName?: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+}
+/**
+ * A directory or disk of one node.
+ */
+export interface LocalVolumeSource {
+/**
+ * Path on the node.
+ */
+readonly path: string
+/**
+ * File system to mount when the path is a block device.
+ */
+readonly fsType?: string
+}
+/**
+ * A StorageOS volume.
+ */
+export interface StorageOSPersistentVolumeSource {
+/**
+ * Name of the volume.
+ */
+readonly volumeName?: string
+/**
+ * Namespace of the volume inside StorageOS.
+ */
+readonly volumeNamespace?: string
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+readonly secretRef?: ObjectReference
+}
+/**
+ * A volume of a CSI driver.
+ */
+export interface CSIPersistentVolumeSource {
+/**
+ * Name of the driver.
+ */
+readonly driver: string
+/**
+ * Identity of the volume, as the driver named it.
+ */
+readonly volumeHandle: string
+/**
+ * Forbid writing.
+ */
+readonly readOnly?: boolean
+/**
+ * File system to mount.
+ */
+readonly fsType?: string
+/**
+ * What the driver said about the volume when it made it.
+ */
+readonly volumeAttributes?: {
+readonly [k: string]: string
+}
+readonly controllerPublishSecretRef?: SecretReference
+readonly nodeStageSecretRef?: SecretReference
+readonly nodePublishSecretRef?: SecretReference
+readonly controllerExpandSecretRef?: SecretReference
+readonly nodeExpandSecretRef?: SecretReference
+}
+/**
+ * Where a volume can be reached.
+ */
+export interface VolumeNodeAffinity {
+readonly required?: NodeSelector
+}
+/**
+ * Whether a volume is in use.
+ */
+export interface PersistentVolumeStatus {
+/**
+ * Available, Bound to a claim, Released by one, or Failed to be reclaimed.
+ */
+readonly phase?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * When the phase last changed.
+ */
+readonly lastPhaseTransitionTime?: string
 }
 /**
  * Containers that run together on one node and share network and volumes.
@@ -4672,6 +5247,81 @@ readonly containers?: readonly string[]
  * Amounts, by resource.
  */
 readonly resources: {
+readonly [k: string]: string
+}
+}
+/**
+ * Bounds for everything in a namespace together.
+ */
+export interface ResourceQuota {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: ResourceQuotaSpec
+readonly status?: ResourceQuotaStatus
+}
+/**
+ * Bounds, and for which objects they hold.
+ */
+export interface ResourceQuotaSpec {
+/**
+ * The most that all objects together may use, by resource.
+ */
+readonly hard?: {
+readonly [k: string]: string
+}
+/**
+ * Which objects count; all of the scopes must fit.
+ */
+readonly scopes?: readonly string[]
+readonly scopeSelector?: ScopeSelector
+}
+/**
+ * A choice of objects by scopes.
+ */
+export interface ScopeSelector {
+/**
+ * Rules that must all fit.
+ */
+readonly matchExpressions?: readonly ScopedResourceSelectorRequirement[]
+}
+/**
+ * One rule about a scope and its values.
+ */
+export interface ScopedResourceSelectorRequirement {
+/**
+ * Such as PriorityClass or BestEffort.
+ */
+readonly scopeName: string
+/**
+ * How the values are compared: In, NotIn, Exists or DoesNotExist.
+ */
+readonly operator: string
+/**
+ * Values for In and NotIn.
+ */
+readonly values?: readonly string[]
+}
+/**
+ * What a quota allows and what is used of it.
+ */
+export interface ResourceQuotaStatus {
+/**
+ * The bounds in force, by resource.
+ */
+readonly hard?: {
+readonly [k: string]: string
+}
+/**
+ * What is used, by resource.
+ */
+readonly used?: {
 readonly [k: string]: string
 }
 }
@@ -5794,4 +6444,1028 @@ readonly metadata: ObjectMeta
  * What the role allows.
  */
 readonly rules?: readonly PolicyRule[]
+}
+/**
+ * A sort of device that claims can ask for.
+ */
+export interface DeviceClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: DeviceClassSpec
+}
+/**
+ * Which devices belong to a class, and their settings.
+ */
+export interface DeviceClassSpec {
+/**
+ * Rules that a device must all fit.
+ */
+readonly selectors?: readonly DeviceSelector[]
+/**
+ * Settings for the drivers of the devices.
+ */
+readonly config?: readonly DeviceClassConfiguration[]
+/**
+ * Name under which containers can ask for it like for any other resource.
+ */
+readonly extendedResourceName?: string
+}
+/**
+ * One rule that devices must fit.
+ */
+export interface DeviceSelector {
+readonly cel?: CELDeviceSelector
+}
+/**
+ * A rule as an expression.
+ */
+export interface CELDeviceSelector {
+/**
+ * A CEL expression over device that says true or false.
+ */
+readonly expression: string
+}
+/**
+ * Settings for devices of a class.
+ */
+export interface DeviceClassConfiguration {
+readonly opaque?: OpaqueDeviceConfiguration
+}
+/**
+ * Settings that only the driver understands.
+ */
+export interface OpaqueDeviceConfiguration {
+/**
+ * Driver they are for.
+ */
+readonly driver: string
+/**
+ * The settings, as an object that the driver knows.
+ */
+readonly parameters: Record<string, unknown>
+}
+/**
+ * A pattern by which each pod gets a claim of its own.
+ */
+export interface ResourceClaimTemplate {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ResourceClaimTemplateSpec
+}
+/**
+ * A claim to make.
+ */
+export interface ResourceClaimTemplateSpec {
+readonly metadata?: ObjectMeta
+readonly spec: ResourceClaimSpec
+}
+/**
+ * Devices that are asked for.
+ */
+export interface ResourceClaimSpec {
+readonly devices?: DeviceClaim
+}
+/**
+ * A wish for devices.
+ */
+export interface DeviceClaim {
+/**
+ * One entry for each sort of device.
+ */
+readonly requests?: readonly DeviceRequest[]
+/**
+ * What must hold for the devices together.
+ */
+readonly constraints?: readonly DeviceConstraint[]
+/**
+ * Settings for the drivers of the devices.
+ */
+readonly config?: readonly DeviceClaimConfiguration[]
+}
+/**
+ * A wish for devices of one sort.
+ */
+export interface DeviceRequest {
+/**
+ * How the other fields refer to this wish.
+ */
+readonly name: string
+readonly exactly?: ExactDeviceRequest
+/**
+ * Sorts that will do, the best first.
+ */
+readonly firstAvailable?: readonly DeviceSubRequest[]
+}
+/**
+ * A sort of device and how many of it.
+ */
+export interface ExactDeviceRequest {
+/**
+ * Class of the device.
+ */
+readonly deviceClassName: string
+/**
+ * Rules that a device must all fit.
+ */
+readonly selectors?: readonly DeviceSelector[]
+/**
+ * ExactCount for a number of them, All for every one that fits.
+ */
+readonly allocationMode?: string
+/**
+ * How many, with ExactCount; one without it.
+ */
+readonly count?: number
+/**
+ * Ask for access of an administrator, also to devices in use.
+ */
+readonly adminAccess?: boolean
+/**
+ * Taints of devices that do not matter.
+ */
+readonly tolerations?: readonly DeviceToleration[]
+readonly capacity?: CapacityRequirements
+}
+/**
+ * Taints of devices that do not matter.
+ */
+export interface DeviceToleration {
+/**
+ * Key of the taint; empty for all keys.
+ */
+readonly key?: string
+/**
+ * How the value is compared.
+ */
+readonly operator?: string
+/**
+ * Value of the taint, with Equal.
+ */
+readonly value?: string
+/**
+ * Effect of the taint; empty for all effects.
+ */
+readonly effect?: string
+/**
+ * How long the taint does not matter, with NoExecute.
+ */
+readonly tolerationSeconds?: number
+}
+/**
+ * What is needed of a device that several can share.
+ */
+export interface CapacityRequirements {
+/**
+ * Amounts, by name of the capacity.
+ */
+readonly requests?: {
+readonly [k: string]: string
+}
+}
+/**
+ * One of several sorts of device that will do.
+ */
+export interface DeviceSubRequest {
+/**
+ * How the other fields refer to this sort.
+ */
+readonly name: string
+/**
+ * Class of the device.
+ */
+readonly deviceClassName: string
+/**
+ * Rules that a device must all fit.
+ */
+readonly selectors?: readonly DeviceSelector[]
+/**
+ * ExactCount for a number of them, All for every one that fits.
+ */
+readonly allocationMode?: string
+/**
+ * How many, with ExactCount; one without it.
+ */
+readonly count?: number
+/**
+ * Taints of devices that do not matter.
+ */
+readonly tolerations?: readonly DeviceToleration[]
+readonly capacity?: CapacityRequirements
+}
+/**
+ * What must hold for several devices together.
+ */
+export interface DeviceConstraint {
+/**
+ * Wishes whose devices are meant; all without it.
+ */
+readonly requests?: readonly string[]
+/**
+ * Attribute that must be the same on all of them.
+ */
+readonly matchAttribute?: string
+/**
+ * Attribute that must differ on all of them.
+ */
+readonly distinctAttribute?: string
+}
+/**
+ * Settings for devices of a claim.
+ */
+export interface DeviceClaimConfiguration {
+/**
+ * Wishes whose devices are meant; all without it.
+ */
+readonly requests?: readonly string[]
+readonly opaque?: OpaqueDeviceConfiguration
+}
+/**
+ * A wish for devices, and the devices that were found.
+ */
+export interface ResourceClaim {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ResourceClaimSpec
+readonly status?: ResourceClaimStatus
+}
+/**
+ * What was found for a claim, and who may use it.
+ */
+export interface ResourceClaimStatus {
+readonly allocation?: AllocationResult
+/**
+ * Pods that may use it now.
+ */
+readonly reservedFor?: readonly ResourceClaimConsumerReference[]
+/**
+ * What drivers say about the devices.
+ */
+readonly devices?: readonly AllocatedDeviceStatus[]
+}
+/**
+ * The devices of a claim and where they are.
+ */
+export interface AllocationResult {
+readonly devices?: DeviceAllocationResult
+readonly nodeSelector?: NodeSelector
+/**
+ * When they were found.
+ */
+readonly allocationTimestamp?: string
+}
+/**
+ * The devices of a claim.
+ */
+export interface DeviceAllocationResult {
+/**
+ * One entry for each device.
+ */
+readonly results?: readonly DeviceRequestAllocationResult[]
+/**
+ * Settings for the drivers, from class and claim.
+ */
+readonly config?: readonly DeviceAllocationConfiguration[]
+}
+/**
+ * One device of a claim.
+ */
+export interface DeviceRequestAllocationResult {
+/**
+ * Wish that it fulfils.
+ */
+readonly request: string
+/**
+ * Driver of the device.
+ */
+readonly driver: string
+/**
+ * Pool of the device.
+ */
+readonly pool: string
+/**
+ * Name of the device in its pool.
+ */
+readonly device: string
+/**
+ * Whether it was given for administration.
+ */
+readonly adminAccess?: boolean
+/**
+ * Taints of the device that do not matter.
+ */
+readonly tolerations?: readonly DeviceToleration[]
+/**
+ * Conditions to wait for before the pod is bound.
+ */
+readonly bindingConditions?: readonly string[]
+/**
+ * Conditions that mean that the device cannot be had.
+ */
+readonly bindingFailureConditions?: readonly string[]
+/**
+ * Identity of the share, of a device that several can share.
+ */
+readonly shareID?: string
+/**
+ * What the share takes of the device.
+ */
+readonly consumedCapacity?: {
+readonly [k: string]: string
+}
+}
+/**
+ * Settings for devices that were found.
+ */
+export interface DeviceAllocationConfiguration {
+/**
+ * Whether it comes from the class or the claim.
+ */
+readonly source: string
+/**
+ * Wishes whose devices are meant; all without it.
+ */
+readonly requests?: readonly string[]
+readonly opaque?: OpaqueDeviceConfiguration
+}
+/**
+ * Somebody who uses a claim.
+ */
+export interface ResourceClaimConsumerReference {
+/**
+ * Group of its kind.
+ */
+readonly apiGroup?: string
+/**
+ * Its resource, such as pods.
+ */
+readonly resource: string
+/**
+ * Its name.
+ */
+readonly name: string
+/**
+ * Its identity.
+ */
+readonly uid: string
+}
+/**
+ * What a driver says about a device of a claim.
+ */
+export interface AllocatedDeviceStatus {
+/**
+ * Driver of the device.
+ */
+readonly driver: string
+/**
+ * Pool of the device.
+ */
+readonly pool: string
+/**
+ * Name of the device in its pool.
+ */
+readonly device: string
+/**
+ * Identity of the share.
+ */
+readonly shareID?: string
+/**
+ * Facts about the device.
+ */
+readonly conditions?: readonly Condition[]
+/**
+ * Whatever the driver has to say.
+ */
+readonly data?: Record<string, unknown>
+readonly networkData?: NetworkDeviceData
+}
+/**
+ * Addresses of a network device.
+ */
+export interface NetworkDeviceData {
+/**
+ * Name of the interface in the pod.
+ */
+readonly interfaceName?: string
+/**
+ * Addresses with the length of their prefix.
+ */
+readonly ips?: readonly string[]
+/**
+ * Address of the hardware.
+ */
+readonly hardwareAddress?: string
+}
+/**
+ * Devices that a driver offers, or a part of them.
+ */
+export interface ResourceSlice {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ResourceSliceSpec
+}
+/**
+ * Devices that a driver offers, and where.
+ */
+export interface ResourceSliceSpec {
+/**
+ * Driver that offers them. Cannot change.
+ */
+readonly driver: string
+readonly pool: ResourcePool
+/**
+ * The node that has them. Cannot change.
+ */
+readonly nodeName?: string
+readonly nodeSelector?: NodeSelector
+/**
+ * Whether every node can use them.
+ */
+readonly allNodes?: boolean
+/**
+ * The devices.
+ */
+readonly devices?: readonly Device[]
+/**
+ * Whether each device says by itself where it can be used.
+ */
+readonly perDeviceNodeSelection?: boolean
+/**
+ * Amounts that several devices draw from.
+ */
+readonly sharedCounters?: readonly CounterSet[]
+}
+/**
+ * A pool and how much of it a slice shows.
+ */
+export interface ResourcePool {
+/**
+ * Name of the pool.
+ */
+readonly name: string
+/**
+ * Raised when the pool changes; older slices do not count.
+ */
+readonly generation: number
+/**
+ * How many slices the pool has in this generation.
+ */
+readonly resourceSliceCount: number
+}
+/**
+ * One device.
+ */
+export interface Device {
+/**
+ * Name of the device, unique in its pool.
+ */
+readonly name: string
+/**
+ * What is known about it, by name.
+ */
+readonly attributes?: {
+readonly [k: string]: DeviceAttribute
+}
+/**
+ * What it holds, by name.
+ */
+readonly capacity?: {
+readonly [k: string]: DeviceCapacity
+}
+/**
+ * What it draws from shared amounts.
+ */
+readonly consumesCounters?: readonly DeviceCounterConsumption[]
+/**
+ * The node that has it.
+ */
+readonly nodeName?: string
+readonly nodeSelector?: NodeSelector
+/**
+ * Whether every node can use it.
+ */
+readonly allNodes?: boolean
+/**
+ * Reasons not to give it to everybody.
+ */
+readonly taints?: readonly DeviceTaint[]
+/**
+ * Whether the claim stays on the node that was chosen.
+ */
+readonly bindsToNode?: boolean
+/**
+ * Conditions to wait for before the pod is bound.
+ */
+readonly bindingConditions?: readonly string[]
+/**
+ * Conditions that mean that it cannot be had.
+ */
+readonly bindingFailureConditions?: readonly string[]
+/**
+ * Whether several claims can share it.
+ */
+readonly allowMultipleAllocations?: boolean
+/**
+ * What it takes of the node's own resources, by resource.
+ */
+readonly nodeAllocatableResourceMappings?: {
+readonly [k: string]: NodeAllocatableResourceMapping
+}
+}
+/**
+ * One fact about a device; exactly one field.
+ */
+export interface DeviceAttribute {
+/**
+ * A number.
+ */
+readonly int?: number
+/**
+ * True or false.
+ */
+readonly bool?: boolean
+/**
+ * A text.
+ */
+readonly string?: string
+/**
+ * A version, as semver.org describes it.
+ */
+readonly version?: string
+/**
+ * Several numbers.
+ */
+readonly ints?: readonly number[]
+/**
+ * Several truths.
+ */
+readonly bools?: readonly boolean[]
+/**
+ * Several texts.
+ */
+readonly strings?: readonly string[]
+/**
+ * Several versions.
+ */
+readonly versions?: readonly string[]
+}
+/**
+ * How much a device holds of something.
+ */
+export interface DeviceCapacity {
+/**
+ * How much.
+ */
+readonly value: string
+readonly requestPolicy?: CapacityRequestPolicy
+}
+/**
+ * How a capacity can be shared out.
+ */
+export interface CapacityRequestPolicy {
+/**
+ * Share of a claim that states none.
+ */
+readonly default?: string
+/**
+ * Shares that can be had.
+ */
+readonly validValues?: readonly string[]
+readonly validRange?: CapacityRequestPolicyRange
+}
+/**
+ * A range of shares.
+ */
+export interface CapacityRequestPolicyRange {
+/**
+ * The smallest.
+ */
+readonly min: string
+/**
+ * The largest.
+ */
+readonly max?: string
+/**
+ * Shares differ from the smallest by a multiple of it.
+ */
+readonly step?: string
+}
+/**
+ * What a device draws from shared amounts.
+ */
+export interface DeviceCounterConsumption {
+/**
+ * The set it draws from.
+ */
+readonly counterSet: string
+/**
+ * How much it draws, by name.
+ */
+readonly counters: {
+readonly [k: string]: Counter
+}
+}
+/**
+ * An amount.
+ */
+export interface Counter {
+/**
+ * How much there is of it.
+ */
+readonly value: string
+}
+/**
+ * A reason not to give a device to everybody.
+ */
+export interface DeviceTaint {
+/**
+ * Key of the taint.
+ */
+readonly key: string
+/**
+ * Value of the taint.
+ */
+readonly value?: string
+/**
+ * What it does to those who do not tolerate it.
+ */
+readonly effect: string
+/**
+ * When it was added.
+ */
+readonly timeAdded?: string
+}
+/**
+ * What a device takes of a resource of its node.
+ */
+export interface NodeAllocatableResourceMapping {
+/**
+ * Capacity of the device that is multiplied.
+ */
+readonly capacityKey?: string
+/**
+ * By how much it is multiplied; without a capacity, what is taken.
+ */
+readonly allocationMultiplier?: string
+}
+/**
+ * Amounts that several devices draw from.
+ */
+export interface CounterSet {
+/**
+ * Name of the set.
+ */
+readonly name: string
+/**
+ * The amounts, by name.
+ */
+readonly counters: {
+readonly [k: string]: Counter
+}
+}
+/**
+ * A CSI driver, and what it expects of the system.
+ */
+export interface CSIDriver {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: CSIDriverSpec
+}
+/**
+ * What a CSI driver can do and needs.
+ */
+export interface CSIDriverSpec {
+/**
+ * Whether its volumes must be attached to a node before they are mounted.
+ */
+readonly attachRequired?: boolean
+/**
+ * Whether it wants to hear about the pod when it mounts.
+ */
+readonly podInfoOnMount?: boolean
+/**
+ * Persistent, Ephemeral or both.
+ */
+readonly volumeLifecycleModes?: readonly string[]
+/**
+ * Whether the scheduler should look at its CSIStorageCapacity objects.
+ */
+readonly storageCapacity?: boolean
+/**
+ * Whether files get the pod's group: ReadWriteOnceWithFSType, File or None.
+ */
+readonly fsGroupPolicy?: string
+/**
+ * ServiceAccount tokens that it wants when it mounts.
+ */
+readonly tokenRequests?: readonly StorageTokenRequest[]
+/**
+ * Whether it wants to be asked to mount again from time to time.
+ */
+readonly requiresRepublish?: boolean
+/**
+ * Whether it can mount with a SELinux context.
+ */
+readonly seLinuxMount?: boolean
+/**
+ * How often the number of volumes a node can take is asked for again.
+ */
+readonly nodeAllocatableUpdatePeriodSeconds?: number
+/**
+ * Whether tokens come in the field for secrets instead of the volume's context.
+ */
+readonly serviceAccountTokenInSecrets?: boolean
+/**
+ * Whether pods stay off nodes on which the driver is missing.
+ */
+readonly preventPodSchedulingIfMissing?: boolean
+}
+/**
+ * A token that a driver wants.
+ */
+export interface StorageTokenRequest {
+/**
+ * For whom the token is meant; empty for the API server.
+ */
+readonly audience: string
+/**
+ * How long it is valid.
+ */
+readonly expirationSeconds?: number
+}
+/**
+ * The CSI drivers of a node.
+ */
+export interface CSINode {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: CSINodeSpec
+}
+/**
+ * The CSI drivers of a node.
+ */
+export interface CSINodeSpec {
+/**
+ * One entry for each driver.
+ */
+readonly drivers: readonly CSINodeDriver[]
+}
+/**
+ * A CSI driver on a node.
+ */
+export interface CSINodeDriver {
+/**
+ * Name of the driver.
+ */
+readonly name: string
+/**
+ * How the driver calls the node.
+ */
+readonly nodeID: string
+/**
+ * Labels of nodes by which the driver knows places.
+ */
+readonly topologyKeys?: readonly string[]
+readonly allocatable?: VolumeNodeResources
+}
+/**
+ * How many volumes a node can take.
+ */
+export interface VolumeNodeResources {
+/**
+ * The most volumes of the driver; unlimited without it.
+ */
+readonly count?: number
+}
+/**
+ * How much room a driver has for one class in one place.
+ */
+export interface CSIStorageCapacity {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly nodeTopology?: LabelSelector
+/**
+ * The class.
+ */
+readonly storageClassName: string
+/**
+ * Room that is left.
+ */
+readonly capacity?: string
+/**
+ * Size of the largest volume that can be made.
+ */
+readonly maximumVolumeSize?: string
+}
+/**
+ * A sort of storage that claims can ask for, and who makes it.
+ */
+export interface StorageClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Who makes volumes of this class.
+ */
+readonly provisioner: string
+/**
+ * Settings for the provisioner.
+ */
+readonly parameters?: {
+readonly [k: string]: string
+}
+/**
+ * What becomes of a volume of this class when its claim goes.
+ */
+readonly reclaimPolicy?: string
+/**
+ * Options for mounting volumes of this class.
+ */
+readonly mountOptions?: readonly string[]
+/**
+ * Whether claims may ask for more later.
+ */
+readonly allowVolumeExpansion?: boolean
+/**
+ * Whether a volume is found at once, or when a pod needs it and its node is known.
+ */
+readonly volumeBindingMode?: string
+/**
+ * Where volumes may be made.
+ */
+readonly allowedTopologies?: readonly TopologySelectorTerm[]
+}
+/**
+ * Places, by labels of nodes.
+ */
+export interface TopologySelectorTerm {
+/**
+ * Rules that must all fit.
+ */
+readonly matchLabelExpressions?: readonly TopologySelectorLabelRequirement[]
+}
+/**
+ * One rule about a label of nodes.
+ */
+export interface TopologySelectorLabelRequirement {
+/**
+ * Key of the label.
+ */
+readonly key: string
+/**
+ * Values of which one must fit.
+ */
+readonly values: readonly string[]
+}
+/**
+ * The wish that a volume is attached to a node, and how that goes.
+ */
+export interface VolumeAttachment {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: VolumeAttachmentSpec
+readonly status?: VolumeAttachmentStatus
+}
+/**
+ * What is to be attached to which node, and by whom.
+ */
+export interface VolumeAttachmentSpec {
+/**
+ * Driver that attaches it.
+ */
+readonly attacher: string
+readonly source: VolumeAttachmentSource
+/**
+ * The node.
+ */
+readonly nodeName: string
+}
+/**
+ * A volume; exactly one field.
+ */
+export interface VolumeAttachmentSource {
+/**
+ * Name of the PersistentVolume.
+ */
+readonly persistentVolumeName?: string
+readonly inlineVolumeSpec?: PersistentVolumeSpec
+}
+/**
+ * How attaching goes.
+ */
+export interface VolumeAttachmentStatus {
+/**
+ * Whether it is attached.
+ */
+readonly attached: boolean
+/**
+ * What the driver needs to know for mounting it.
+ */
+readonly attachmentMetadata?: {
+readonly [k: string]: string
+}
+readonly attachError?: VolumeError
+readonly detachError?: VolumeError
+}
+/**
+ * What went wrong with a volume.
+ */
+export interface VolumeError {
+/**
+ * When it happened.
+ */
+readonly time?: string
+/**
+ * What happened, in a sentence.
+ */
+readonly message?: string
+/**
+ * Code of the gRPC answer.
+ */
+readonly errorCode?: number
+}
+/**
+ * Attributes of volumes that can be changed later, by name.
+ */
+export interface VolumeAttributesClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Driver that knows the attributes.
+ */
+readonly driverName: string
+/**
+ * The attributes.
+ */
+readonly parameters?: {
+readonly [k: string]: string
+}
 }

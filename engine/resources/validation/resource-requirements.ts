@@ -42,7 +42,7 @@ function compareWithLimit(name: string, request: string, limit: string | undefin
   return [];
 }
 
-function resourceNameErrors(name: string): string[] {
+export function resourceNameErrors(name: string): string[] {
   const problem = qualifiedNameError(name);
   if (problem !== undefined) return [problem];
   if (name.includes("/") || STANDARD.has(name) || isHugePages(name)) return [];

@@ -66,7 +66,7 @@ function validateAffinity({ nodeAffinity, podAffinity, podAntiAffinity }: Affini
   return errors;
 }
 
-function validateNodeTerm(term: NodeSelectorTerm, path: string): FieldError[] {
+export function validateNodeTerm(term: NodeSelectorTerm, path: string): FieldError[] {
   return [
     ...(term.matchExpressions ?? []).flatMap((requirement, index) => validateRequirement(requirement, `${path}.matchExpressions[${index}]`)),
     ...(term.matchFields ?? []).flatMap((requirement, index) => validateFieldRequirement(requirement, `${path}.matchFields[${index}]`)),

@@ -1,0 +1,60 @@
+import { canonicalQuantity } from "../../apimachinery/quantity.ts";
+import { accessModesText, CLASS_ANNOTATION } from "../access-modes.ts";
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { PersistentVolume } from "../types.ts";
+import { validateVolumeSpec, validateVolumeUpdate } from "../validation/persistent-volume.ts";
+
+export const persistentVolumeResource = defineResource<PersistentVolume>({
+  group: "",
+  version: "v1",
+  resource: "persistentvolumes",
+  kind: "PersistentVolume",
+  namespaced: false,
+  shortNames: ["pv"],
+  schema: loadSchema("core/v1/persistent-volume.yaml"),
+  strategy: {
+    prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) } }),
+    validate: (volume) => validateVolumeSpec(volume.spec ?? {}, "spec"),
+    validateUpdate: validateVolumeUpdate,
+    warnings: volumeWarnings,
+  },
+  subresources: [{ name: "status" }],
+  columns: [
+    nameColumn,
+    { name: "Capacity", type: "string", description: "Its size.", cell: (volume) => canonicalQuantity(volume.spec?.capacity?.["storage"] ?? "0") },
+    { name: "Access Modes", type: "string", description: "How it can be mounted.", cell: (volume) => accessModesText(volume.spec?.accessModes) },
+    { name: "Reclaim Policy", type: "string", description: "What becomes of it when its claim goes.", cell: (volume) => volume.spec?.persistentVolumeReclaimPolicy ?? "" },
+    { name: "Status", type: "string", description: "Whether it is in use.", cell: (volume) => (volume.metadata.deletionTimestamp === undefined ? (volume.status?.phase ?? "") : "Terminating") },
+    { name: "Claim", type: "string", description: "Claim that has it.", cell: ({ spec }) => (spec?.claimRef === undefined ? "" : `${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`) },
+    { name: "StorageClass", type: "string", description: "Class it belongs to.", cell: volumeClassName },
+    { name: "VolumeAttributesClass", type: "string", description: "Class of changeable attributes.", cell: (volume) => volume.spec?.volumeAttributesClassName ?? "<unset>" },
+    { name: "Reason", type: "string", description: "Why it is as it is.", cell: (volume) => volume.status?.reason ?? "" },
+    ageColumn,
+    { name: "VolumeMode", type: "string", priority: 1, description: "File system or raw device.", cell: (volume) => volume.spec?.volumeMode ?? "<unset>" },
+  ],
+});
+
+/** The class a volume belongs to, by the field or by the annotation of old. */
+export function volumeClassName(volume: PersistentVolume): string {
+  return volume.metadata.annotations?.[CLASS_ANNOTATION] ?? volume.spec?.storageClassName ?? "";
+}
+
+const GONE_SOURCES: Readonly<Record<string, string>> = {
+  cephfs: "deprecated in v1.28, non-functional in v1.31+",
+  rbd: "deprecated in v1.28, non-functional in v1.31+",
+  glusterfs: "deprecated in v1.25, non-functional in v1.26+",
+  scaleIO: "deprecated in v1.16, non-functional in v1.22+",
+  storageos: "deprecated in v1.22, non-functional in v1.25+",
+  photonPersistentDisk: "deprecated in v1.11, non-functional in v1.16+",
+};
+
+function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
+  const warnings: string[] = [];
+  if (metadata.annotations?.[CLASS_ANNOTATION] !== undefined) warnings.push(`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`);
+  if (metadata.annotations?.["volume.beta.kubernetes.io/mount-options"] !== undefined) warnings.push('metadata.annotations[volume.beta.kubernetes.io/mount-options]: deprecated since v1.31; use "mountOptions" attribute instead');
+  if (spec?.persistentVolumeReclaimPolicy === "Recycle") warnings.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.");
+  for (const [source, sentence] of Object.entries(GONE_SOURCES)) if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source}: ${sentence}`);
+  return warnings;
+}

@@ -1,0 +1,72 @@
+import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { ageColumn, nameColumn } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import type { StorageClass, TopologySelectorTerm } from "../types.ts";
+import { parameterErrors, provisionerErrors } from "./parameters.ts";
+
+const DEFAULT_ANNOTATIONS = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+
+export const storageClassResource = defineResource<StorageClass>({
+  group: "storage.k8s.io",
+  version: "v1",
+  resource: "storageclasses",
+  kind: "StorageClass",
+  namespaced: false,
+  shortNames: ["sc"],
+  schema: loadSchema("storage.k8s.io/v1/storage-class.yaml"),
+  strategy: {
+    validate: (storageClass) => [
+      ...provisionerErrors(storageClass.provisioner, "provisioner"),
+      ...parameterErrors(storageClass.parameters, "parameters"),
+      ...topologyErrors(storageClass.allowedTopologies ?? []),
+    ],
+    validateUpdate,
+  },
+  columns: [
+    { ...nameColumn, cell: (storageClass) => `${storageClass.metadata.name ?? ""}${isDefaultClass(storageClass) ? " (default)" : ""}` },
+    { name: "Provisioner", type: "string", description: "Who makes its volumes.", cell: (storageClass) => storageClass.provisioner },
+    { name: "ReclaimPolicy", type: "string", description: "What becomes of its volumes.", cell: (storageClass) => storageClass.reclaimPolicy ?? "Delete" },
+    { name: "VolumeBindingMode", type: "string", description: "When a volume is found.", cell: (storageClass) => storageClass.volumeBindingMode ?? "Immediate" },
+    { name: "AllowVolumeExpansion", type: "string", description: "Whether volumes can grow.", cell: (storageClass) => storageClass.allowVolumeExpansion ?? false },
+    ageColumn,
+  ],
+});
+
+/** Whether claims that name no class get this one. */
+export function isDefaultClass(storageClass: StorageClass): boolean {
+  return DEFAULT_ANNOTATIONS.some((annotation) => storageClass.metadata.annotations?.[annotation] === "true");
+}
+
+function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!jsonEqual(storageClass.parameters ?? {}, old.parameters ?? {})) errors.push(forbiddenField("parameters", "updates to parameters are forbidden."));
+  if (storageClass.provisioner !== old.provisioner) errors.push(forbiddenField("provisioner", "updates to provisioner are forbidden."));
+  if (storageClass.reclaimPolicy !== old.reclaimPolicy) errors.push(forbiddenField("reclaimPolicy", "updates to reclaimPolicy are forbidden."));
+  if (storageClass.volumeBindingMode !== old.volumeBindingMode) errors.push(invalidField("volumeBindingMode", storageClass.volumeBindingMode, "field is immutable"));
+  return errors;
+}
+
+function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
+  return terms.flatMap((term, index) => {
+    const keys = new Set<string>();
+    return (term.matchLabelExpressions ?? []).flatMap(({ key, values }, position) => {
+      const at = `allowedTopologies[${index}].matchLabelExpressions[${position}]`;
+      const errors: FieldError[] = [];
+      const problem = qualifiedNameError(key);
+      if (problem !== undefined) errors.push(invalidField(`${at}.key`, key, problem));
+      if (keys.has(key)) errors.push(duplicateField(`${at}.key`, key));
+      keys.add(key);
+      if (values.length === 0) errors.push(requiredField(`${at}.values`));
+      for (const [number, value] of values.entries()) {
+        const valueProblem = labelValueError(value);
+        if (valueProblem !== undefined) errors.push(invalidField(`${at}.values[${number}]`, value, valueProblem));
+        if (values.indexOf(value) < number) errors.push(duplicateField(`${at}.values[${number}]`, value));
+      }
+      return errors;
+    });
+  });
+}
+
