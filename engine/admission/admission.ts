@@ -1,5 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
 /** One write as admission sees it, after authorization and before the store. */
@@ -16,11 +17,17 @@ export interface AdmissionAttributes {
   /** Absent for creates. */
   readonly old: KubeObject | undefined;
   readonly assumedNamespaces: ReadonlySet<string> | undefined;
+  /** Nothing will be stored, so nothing else may change either. */
+  readonly isDryRun?: boolean;
+  /** Where warnings for the writer go. */
+  readonly notes?: RequestNotes;
 }
 
 /** What plugins may read; answers may be a little old unless `fresh` is asked for. */
 export interface AdmissionReader {
   get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options?: { readonly fresh: boolean }): Promise<T | undefined>;
+  /** All objects of a kind, in one namespace or, with an empty one, anywhere. */
+  list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string): Promise<readonly T[]>;
 }
 
 /** One rule about writes; see plugins.ts for the order. Refusals are thrown StatusErrors. */

@@ -109,6 +109,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     rbac,
     admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation], {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
+      list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
     tokens,

@@ -1,6 +1,7 @@
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
@@ -40,6 +41,8 @@ export interface Exchange<R extends ApiRequest = ApiRequest> {
   readonly request: R;
   readonly definition: ResourceDefinition;
   readonly parts: ServerParts;
+  /** What is remarked on the way; its warnings are in the answer. */
+  readonly notes: RequestNotes;
 }
 
 export type VerbHandler<V extends Verb> = (exchange: Exchange<RequestOf<V>>) => Promise<ApiResult>;

@@ -1,6 +1,7 @@
 import type { ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
+import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
@@ -43,12 +44,14 @@ async function validateOptions(request: ApiRequest, _parts: ServerParts, next: (
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
   const definition = parts.resources.find(request.resource);
   if (definition === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
-  const exchange: Exchange = { request, definition, parts };
+  const notes = new RequestNotes();
+  const exchange: Exchange = { request, definition, parts, notes };
   if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
   if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {
     throw request.verb === "deletecollection" ? unsupportedMethod() : badRequest("an empty namespace may not be set during creation");
   }
-  return runVerb(exchange);
+  const result = await runVerb(exchange);
+  return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...result.warnings, ...notes.warnings.filter((warning) => !result.warnings.includes(warning))] };
 }
 
 function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "create" | "update" | "patch" }>): void {

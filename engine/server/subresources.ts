@@ -46,7 +46,7 @@ export async function createSubresource(exchange: Exchange<RequestOf<"create">>)
   if (request.name === undefined) throw badRequest("name must be provided");
   const { object, schemaErrors } = decodeObject(found.kind, request.body, request.options);
   if (schemaErrors.length > 0) refuseShape({ ...definition, group: found.kind.group, kind: found.kind.kind }, object, schemaErrors);
-  const attributes = { operation: "CREATE" as const, user: request.user, definition, subresource: found.name, namespace: namespaceOf(exchange), name: request.name, old: undefined, assumedNamespaces: undefined };
+  const attributes = { operation: "CREATE" as const, user: request.user, definition, subresource: found.name, namespace: namespaceOf(exchange), name: request.name, old: undefined, assumedNamespaces: undefined, notes: exchange.notes };
   const body = await parts.admission.mutate({ ...attributes, object }, object);
   await parts.admission.validate({ ...attributes, object: body });
   return found.create(exchange, body, request.name);

@@ -60,6 +60,8 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
     name: request.name,
     old: current,
     assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
+    isDryRun: request.options.dryRun === true,
+    notes: exchange.notes,
   };
   const admitted = await parts.admission.mutate({ ...attributes, object: tracked }, tracked);
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;

@@ -93,5 +93,7 @@ function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>
     object,
     old: undefined,
     assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
+    isDryRun: request.options.dryRun === true,
+    notes: exchange.notes,
   };
 }

@@ -23,7 +23,7 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
   const namespace = namespaceOf(exchange);
   let plan: DeletePlan<KubeObject> | undefined;
   const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
-    await admit(exchange, name, current);
+    await admit(exchange, name, current, options.dryRun === true);
     plan = planDelete(definition, current, options, parts.clock.now());
     if (plan.do === "remove") return { do: "delete", ...releaseNumbers(parts, definition, current) };
     return plan.do === "keep" || isSameState(plan.object, current) ? { do: "keep" } : { do: "write", object: plan.object };
@@ -45,7 +45,7 @@ function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObj
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };
 }
 
-async function admit(exchange: Exchange, name: string, old: KubeObject): Promise<void> {
+async function admit(exchange: Exchange, name: string, old: KubeObject, isDryRun: boolean): Promise<void> {
   const { request, definition, parts } = exchange;
   await parts.admission.validate({
     operation: "DELETE",
@@ -57,5 +57,7 @@ async function admit(exchange: Exchange, name: string, old: KubeObject): Promise
     object: undefined,
     old,
     assumedNamespaces: undefined,
+    isDryRun,
+    notes: exchange.notes,
   });
 }

@@ -1,0 +1,26 @@
+/** Warnings of one request beyond these are dropped: they travel in headers. */
+const WARNINGS_MAX = 64;
+
+/** What is remarked about a request while it is answered, whether it succeeds or fails: warnings for the writer, notes for the audit log. */
+export class RequestNotes {
+  readonly #warnings = new Set<string>();
+  readonly #annotations = new Map<string, string>();
+
+  /** In the order in which they were made, each once. */
+  get warnings(): readonly string[] {
+    return [...this.#warnings];
+  }
+
+  get annotations(): ReadonlyMap<string, string> {
+    return this.#annotations;
+  }
+
+  warn(text: string): void {
+    if (this.#warnings.size < WARNINGS_MAX) this.#warnings.add(text);
+  }
+
+  /** What was noted first under a key stays. */
+  annotate(key: string, value: string): void {
+    if (!this.#annotations.has(key)) this.#annotations.set(key, value);
+  }
+}
