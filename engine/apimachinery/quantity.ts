@@ -47,6 +47,23 @@ export function formatQuantity(units: number, format: "DecimalSI" | "BinarySI"):
   return render(exactNanos(plainDecimal(units)), units < 0, format);
 }
 
+/** A quantity to billionths, signed, with the form it is written in. */
+export interface ExactQuantity {
+  readonly nanos: bigint;
+  readonly format: "BinarySI" | "DecimalExponent" | "DecimalSI";
+}
+
+/** The exact size of a quantity. Throws an Error for text that is none. */
+export function exactQuantity(text: string): ExactQuantity {
+  const { sign, exponent, suffix } = split(text);
+  const size = exactNanos(text);
+  return { nanos: sign === "-" ? -size : size, format: suffix.endsWith("i") ? "BinarySI" : exponent !== undefined ? "DecimalExponent" : "DecimalSI" };
+}
+
+export function formatExactQuantity({ nanos, format }: ExactQuantity): string {
+  return render(nanos < 0n ? -nanos : nanos, nanos < 0n, format);
+}
+
 const NANOS_PER_UNIT = 10n ** 9n;
 
 function render(nanos: bigint, isNegative: boolean, format: "DecimalSI" | "BinarySI" | "DecimalExponent"): string {

@@ -1,0 +1,38 @@
+import { compileExpression, type CelProgram, type CompileOptions } from "./compile.ts";
+import { CelCompileError } from "./cel-error.ts";
+
+const PROGRAMS_MAX = 2_000;
+
+/** Compiled expressions of one environment by their text; failures are remembered as well. The oldest are forgotten beyond a bound. */
+export class ProgramCache {
+  readonly #options: CompileOptions;
+  readonly #programs = new Map<string, CelProgram | CelCompileError>();
+
+  constructor(options: CompileOptions) {
+    this.#options = options;
+  }
+
+  /** Throws the expression's CelCompileError. */
+  get(source: string): CelProgram {
+    const known = this.#programs.get(source) ?? this.#compile(source);
+    if (known instanceof CelCompileError) throw known;
+    return known;
+  }
+
+  #compile(source: string): CelProgram | CelCompileError {
+    const compiled = compileOrError(source, this.#options);
+    const [oldest] = this.#programs.keys();
+    if (this.#programs.size >= PROGRAMS_MAX && oldest !== undefined) this.#programs.delete(oldest);
+    this.#programs.set(source, compiled);
+    return compiled;
+  }
+}
+
+function compileOrError(source: string, options: CompileOptions): CelProgram | CelCompileError {
+  try {
+    return compileExpression(source, options);
+  } catch (error) {
+    if (error instanceof CelCompileError) return error;
+    throw error;
+  }
+}
