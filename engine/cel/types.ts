@@ -134,6 +134,7 @@ export function substitute(type: CelType, bindings: Bindings): CelType {
 export function joinTypes(left: CelType, right: CelType): CelType {
   if (left.kind === "param") return right;
   if (right.kind === "param") return left;
+  if (left.kind === "dyn" || right.kind === "dyn") return DYN;
   if (isAssignable(left, right, new Map())) return left.kind === "list" && right.kind === "list" && left.items.kind === "param" ? right : left;
   return isAssignable(right, left, new Map()) ? right : DYN;
 }

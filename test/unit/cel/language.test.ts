@@ -34,7 +34,7 @@ describe("expressions", () => {
     ["{'a': {'b': 1}}.a.b == 1 && {'a': 1}['a'] == 1", true],
     ["has({'a': 1}.a) && !has({'a': 1}.b)", true],
     ["type(1) == int && type('') == string && type([]) == list && type(type(1)) == type", true],
-    ["[1, 2] + [3] == [1, 2, 3] && {'a': 1} == {'a': 1.0} && [1] != ['1']", true],
+    ["[1, 2] + [3] == [1, 2, 3] && {'a': dyn(1)} == {'a': dyn(1.0)} && [dyn(1)] != [dyn('1')]", true],
     ["{'a': 1}.?b.orValue(7) + {'a': 1}.?a.orValue(7)", 8],
     ["optional.of(3).optMap(x, x + 1).value()", 4],
     ["optional.none().hasValue() || [1][?3].hasValue()", false],
