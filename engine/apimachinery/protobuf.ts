@@ -139,9 +139,9 @@ function writeContent(writer: ProtobufWriter, codec: ValueCodec, value: unknown,
     case "intOrString":
       return writeIntOrString(writer, value);
     case "time":
-      return writeTime(writer, String(value), 0);
+      return value === null ? undefined : writeTime(writer, String(value), 0);
     case "microTime":
-      return writeTime(writer, String(value), 6);
+      return value === null ? undefined : writeTime(writer, String(value), 6);
     case "json":
       return writeJson(writer, value);
     case "stringList":
@@ -199,7 +199,9 @@ function readMapEntry(entry: Buffer, field: Extract<FieldPlan, { is: "field" }>,
   map[key] = value ?? emptyValue(field.value);
 }
 
+/** Upstream's zero time is null in JSON. */
 function emptyValue(codec: ValueCodec): unknown {
+  if (codec.is === "time" || codec.is === "microTime") return null;
   return codec.is === "message" ? {} : codec.is === "stringList" ? [] : codec.is === "integer" || codec.is === "double" ? 0 : codec.is === "bool" ? false : codec.is === "quantity" ? "0" : "";
 }
 

@@ -62,6 +62,12 @@ export function formatLabelSelector(selector: LabelSelector | undefined): string
     .join(",");
 }
 
+/** Plain labels as text, sorted by key; `empty` when there are none. */
+export function formatLabels(labels: Readonly<Record<string, string>> | undefined, empty = "<none>"): string {
+  const entries = Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? empty : entries.map(([key, value]) => `${key}=${value}`).join(",");
+}
+
 /** `metadata.name=web,status.phase!=Running`; values may escape `\\,`, `\\=` and `\\\\`. Bad text is a 400 in upstream's words. */
 export function parseFieldSelector(text: string): readonly FieldRequirement[] {
   return splitUnescaped(text)

@@ -4,8 +4,13 @@ import { mutatingWebhookConfigurationResource } from "./admissionregistration/mu
 import { validatingAdmissionPolicyBindingResource } from "./admissionregistration/validating-admission-policy-binding.ts";
 import { validatingAdmissionPolicyResource } from "./admissionregistration/validating-admission-policy.ts";
 import { validatingWebhookConfigurationResource } from "./admissionregistration/validating-webhook-configuration.ts";
+import { controllerRevisionResource } from "./apps/controller-revision.ts";
+import { daemonSetResource } from "./apps/daemon-set.ts";
 import { deploymentResource } from "./apps/deployment.ts";
 import { replicaSetResource } from "./apps/replica-set.ts";
+import { statefulSetResource } from "./apps/stateful-set.ts";
+import { cronJobResource } from "./batch/cron-job.ts";
+import { jobResource } from "./batch/job.ts";
 import { leaseResource } from "./coordination/lease.ts";
 import { configMapResource } from "./core/config-map.ts";
 import { eventResource } from "./core/event.ts";
@@ -16,6 +21,8 @@ import { persistentVolumeClaimResource } from "./core/persistent-volume-claim.ts
 import { persistentVolumeResource } from "./core/persistent-volume.ts";
 import { podResource } from "./core/pod.ts";
 import { resourceQuotaResource } from "./core/resource-quota.ts";
+import { podTemplateResource } from "./core/pod-template.ts";
+import { replicationControllerResource } from "./core/replication-controller.ts";
 import { secretResource } from "./core/secret.ts";
 import { serviceAccountResource } from "./core/service-account.ts";
 import { serviceResource } from "./core/service.ts";
@@ -28,6 +35,8 @@ import { resourceSliceResource } from "./device/resource-slice.ts";
 import { endpointSliceResource } from "./discovery/endpoint-slice.ts";
 import { applicationResource } from "./mainstay/application.ts";
 import { repositoryResource } from "./mainstay/repository.ts";
+import { podDisruptionBudgetResource } from "./policy/pod-disruption-budget.ts";
+import { priorityClassResource } from "./scheduling/priority-class.ts";
 import { clusterRoleBindingResource } from "./rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "./rbac/cluster-role.ts";
 import { roleBindingResource } from "./rbac/role-binding.ts";
@@ -51,6 +60,8 @@ export const catalog: readonly ResourceDefinition[] = [
     persistentVolumeClaimResource,
     persistentVolumeResource,
     podResource,
+    podTemplateResource,
+    replicationControllerResource,
     resourceQuotaResource,
     secretResource,
     serviceAccountResource,
@@ -61,8 +72,15 @@ export const catalog: readonly ResourceDefinition[] = [
     validatingAdmissionPolicyResource,
     validatingAdmissionPolicyBindingResource,
     validatingWebhookConfigurationResource,
+    controllerRevisionResource,
+    daemonSetResource,
     deploymentResource,
     replicaSetResource,
+    statefulSetResource,
+    cronJobResource,
+    jobResource,
+    podDisruptionBudgetResource,
+    priorityClassResource,
     leaseResource,
     endpointSliceResource,
     certificateSigningRequestResource,

@@ -718,9 +718,9 @@ readonly admissionReviewVersions: readonly string[]
 readonly matchConditions?: readonly MatchCondition[]
 }
 /**
- * A number of equal pods that is kept running, and replaced step by step when its pod template changes.
+ * A snapshot of a StatefulSet's or DaemonSet's template, kept to roll back to. It never changes but for its number.
  */
-export interface Deployment {
+export interface ControllerRevision {
 /**
  * API version of the object.
  */
@@ -730,36 +730,46 @@ readonly apiVersion: string
  */
 readonly kind: string
 readonly metadata: ObjectMeta
-readonly spec: DeploymentSpec
-readonly status?: DeploymentStatus
+/**
+ * The state that was saved.
+ */
+readonly data?: Record<string, unknown>
+/**
+ * Number of the revision; the highest is the newest.
+ */
+readonly revision: number
 }
 /**
- * What a Deployment keeps running.
+ * One pod on every node, or on every node that the pod fits by its selector, affinity and tolerations.
  */
-export interface DeploymentSpec {
+export interface DaemonSet {
 /**
- * How many pods are wanted. Without it, 1.
+ * API version of the object.
  */
-readonly replicas?: number
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: DaemonSetSpec
+readonly status?: DaemonSetStatus
+}
+/**
+ * What a DaemonSet keeps running on nodes.
+ */
+export interface DaemonSetSpec {
 readonly selector: LabelSelector
 readonly template: PodTemplateSpec
-readonly strategy?: DeploymentStrategy
+readonly updateStrategy?: DaemonSetUpdateStrategy
 /**
  * Seconds a new pod must stay ready, without a crash, before it counts as available.
  */
 readonly minReadySeconds?: number
 /**
- * How many old ReplicaSets are kept to roll back to. Without it, 10.
+ * How many old revisions are kept to roll back to. Without it, 10.
  */
 readonly revisionHistoryLimit?: number
-/**
- * Holds rollouts back while true; scaling still works.
- */
-readonly paused?: boolean
-/**
- * Seconds without progress after which a rollout is reported as failed. Without it, 600.
- */
-readonly progressDeadlineSeconds?: number
 }
 /**
  * The pod that a controller makes copies of.
@@ -2904,6 +2914,143 @@ export interface PodSchedulingGroup {
 readonly podGroupName?: string
 }
 /**
+ * How pods of a DaemonSet follow a change of the template.
+ */
+export interface DaemonSetUpdateStrategy {
+/**
+ * RollingUpdate replaces pods a few nodes at a time; OnDelete leaves it to whoever deletes them.
+ */
+readonly type?: string
+readonly rollingUpdate?: RollingUpdateDaemonSet
+}
+/**
+ * Bounds of a DaemonSet's rolling update.
+ */
+export interface RollingUpdateDaemonSet {
+/**
+ * Most nodes whose pod may be missing during an update: a count, or a percentage of all such nodes rounded up. Without it, 1; 0 only with a maxSurge.
+ */
+readonly maxUnavailable?: number | string
+/**
+ * Most nodes that may have an old and a new pod at once: a count, or a percentage rounded up. Without it, 0.
+ */
+readonly maxSurge?: number | string
+}
+/**
+ * What a DaemonSet has running.
+ */
+export interface DaemonSetStatus {
+/**
+ * Nodes that should have its pod and do.
+ */
+readonly currentNumberScheduled: number
+/**
+ * Nodes that have its pod and should not.
+ */
+readonly numberMisscheduled: number
+/**
+ * Nodes that should have its pod.
+ */
+readonly desiredNumberScheduled: number
+/**
+ * Nodes on which a pod is ready.
+ */
+readonly numberReady: number
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * Nodes that have a pod of the current template.
+ */
+readonly updatedNumberScheduled?: number
+/**
+ * Nodes on which a pod has been ready for minReadySeconds.
+ */
+readonly numberAvailable?: number
+/**
+ * Nodes that should have an available pod and have none.
+ */
+readonly numberUnavailable?: number
+/**
+ * Raised when a new revision's name is taken already, so that another hash is tried.
+ */
+readonly collisionCount?: number
+/**
+ * What is known of the DaemonSet, each fact with its reason.
+ */
+readonly conditions?: readonly DaemonSetCondition[]
+}
+/**
+ * One fact about a DaemonSet.
+ */
+export interface DaemonSetCondition {
+/**
+ * Kind of the fact.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * A number of equal pods that is kept running, and replaced step by step when its pod template changes.
+ */
+export interface Deployment {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: DeploymentSpec
+readonly status?: DeploymentStatus
+}
+/**
+ * What a Deployment keeps running.
+ */
+export interface DeploymentSpec {
+/**
+ * How many pods are wanted. Without it, 1.
+ */
+readonly replicas?: number
+readonly selector: LabelSelector
+readonly template: PodTemplateSpec
+readonly strategy?: DeploymentStrategy
+/**
+ * Seconds a new pod must stay ready, without a crash, before it counts as available.
+ */
+readonly minReadySeconds?: number
+/**
+ * How many old ReplicaSets are kept to roll back to. Without it, 10.
+ */
+readonly revisionHistoryLimit?: number
+/**
+ * Holds rollouts back while true; scaling still works.
+ */
+readonly paused?: boolean
+/**
+ * Seconds without progress after which a rollout is reported as failed. Without it, 600.
+ */
+readonly progressDeadlineSeconds?: number
+}
+/**
  * How old pods give way to new ones.
  */
 export interface DeploymentStrategy {
@@ -3066,6 +3213,269 @@ readonly terminatingReplicas?: number
 export interface ReplicaSetCondition {
 /**
  * Such as ReplicaFailure.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * Pods with fixed names and storage of their own, numbered from 0, that are made, changed and removed in order.
+ */
+export interface StatefulSet {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: StatefulSetSpec
+readonly status?: StatefulSetStatus
+}
+/**
+ * What a StatefulSet keeps running.
+ */
+export interface StatefulSetSpec {
+/**
+ * How many pods are wanted. Without it, 1.
+ */
+readonly replicas?: number
+readonly selector: LabelSelector
+readonly template: PodTemplateSpec
+/**
+ * Claims that every pod gets for itself, named after template and pod. A claim stands in for a volume of the same name in the pod template.
+ */
+readonly volumeClaimTemplates?: readonly PersistentVolumeClaim[]
+/**
+ * The headless Service that gives the pods their host names. It must exist before the StatefulSet.
+ */
+readonly serviceName?: string
+/**
+ * OrderedReady makes one pod after the other has become ready and removes them in reverse; Parallel makes and removes all at once. Cannot change later.
+ */
+readonly podManagementPolicy?: string
+readonly updateStrategy?: StatefulSetUpdateStrategy
+/**
+ * How many old revisions are kept to roll back to. Without it, 10.
+ */
+readonly revisionHistoryLimit?: number
+/**
+ * Seconds a new pod must stay ready, without a crash, before it counts as available.
+ */
+readonly minReadySeconds?: number
+readonly persistentVolumeClaimRetentionPolicy?: StatefulSetPersistentVolumeClaimRetentionPolicy
+readonly ordinals?: StatefulSetOrdinals
+}
+/**
+ * A wish for storage, and the volume that was found or made for it.
+ */
+export interface PersistentVolumeClaim {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: PersistentVolumeClaimSpec
+readonly status?: PersistentVolumeClaimStatus
+}
+/**
+ * The volume that a claim has, and how it is doing.
+ */
+export interface PersistentVolumeClaimStatus {
+/**
+ * Pending until a volume is found, Bound with one, Lost when its volume has gone.
+ */
+readonly phase?: string
+/**
+ * How the volume can be mounted.
+ */
+readonly accessModes?: readonly string[]
+/**
+ * Size of the volume.
+ */
+readonly capacity?: {
+readonly [k: string]: string
+}
+/**
+ * What is being done to the volume, such as resizing.
+ */
+readonly conditions?: readonly PersistentVolumeClaimCondition[]
+/**
+ * Size that is reserved while the volume grows.
+ */
+readonly allocatedResources?: {
+readonly [k: string]: string
+}
+/**
+ * How far a change of size is, by resource.
+ */
+readonly allocatedResourceStatuses?: {
+readonly [k: string]: string
+}
+/**
+ * Class whose attributes the volume has now.
+ */
+readonly currentVolumeAttributesClassName?: string
+readonly modifyVolumeStatus?: ModifyVolumeStatus
+}
+/**
+ * One fact about a claim.
+ */
+export interface PersistentVolumeClaimCondition {
+/**
+ * Such as Resizing or FileSystemResizePending.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When it was last looked at.
+ */
+readonly lastProbeTime?: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * A change from one class of volume attributes to another.
+ */
+export interface ModifyVolumeStatus {
+/**
+ * Class that the volume is to have.
+ */
+readonly targetVolumeAttributesClassName?: string
+/**
+ * Pending, InProgress or Infeasible.
+ */
+readonly status: string
+}
+/**
+ * How pods of a StatefulSet follow a change of the template.
+ */
+export interface StatefulSetUpdateStrategy {
+/**
+ * RollingUpdate replaces pods from the highest number down; OnDelete leaves it to whoever deletes them.
+ */
+readonly type?: string
+readonly rollingUpdate?: RollingUpdateStatefulSetStrategy
+}
+/**
+ * Bounds of a StatefulSet's rolling update.
+ */
+export interface RollingUpdateStatefulSetStrategy {
+/**
+ * Pods with a smaller number keep their old revision. Without it, 0.
+ */
+readonly partition?: number
+/**
+ * Most pods that may be missing during an update: a count, or a percentage rounded up. Without it, 1; it cannot be 0.
+ */
+readonly maxUnavailable?: number | string
+}
+/**
+ * What becomes of the claims made from volumeClaimTemplates.
+ */
+export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
+/**
+ * Retain keeps the claims when the StatefulSet is deleted; Delete removes them with it.
+ */
+readonly whenDeleted?: string
+/**
+ * Retain keeps the claims of pods that a smaller number of replicas removes; Delete removes them with the pod.
+ */
+readonly whenScaled?: string
+}
+/**
+ * How pods of a StatefulSet are numbered.
+ */
+export interface StatefulSetOrdinals {
+/**
+ * Number of the first pod. Without it, 0.
+ */
+readonly start?: number
+}
+/**
+ * How far a StatefulSet has come.
+ */
+export interface StatefulSetStatus {
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * Pods that exist.
+ */
+readonly replicas: number
+/**
+ * Pods that are ready.
+ */
+readonly readyReplicas?: number
+/**
+ * Pods of the revision in currentRevision.
+ */
+readonly currentReplicas?: number
+/**
+ * Pods of the revision in updateRevision.
+ */
+readonly updatedReplicas?: number
+/**
+ * Revision of the pods that an update has not reached yet.
+ */
+readonly currentRevision?: string
+/**
+ * Revision that an update moves the pods to.
+ */
+readonly updateRevision?: string
+/**
+ * Raised when a new revision's name is taken already, so that another hash is tried.
+ */
+readonly collisionCount?: number
+/**
+ * What is known of the StatefulSet, each fact with its reason.
+ */
+readonly conditions?: readonly StatefulSetCondition[]
+/**
+ * Pods that have been ready for minReadySeconds.
+ */
+readonly availableReplicas?: number
+}
+/**
+ * One fact about a StatefulSet.
+ */
+export interface StatefulSetCondition {
+/**
+ * Kind of the fact.
  */
 readonly type: string
 /**
@@ -3551,6 +3961,349 @@ readonly replicas: number
 readonly selector?: string
 }
 /**
+ * Starts a Job again and again, by a schedule.
+ */
+export interface CronJob {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: CronJobSpec
+readonly status?: CronJobStatus
+}
+/**
+ * What a CronJob starts, and when.
+ */
+export interface CronJobSpec {
+/**
+ * When to start, as the five fields of cron, or @hourly, @daily, @weekly, @monthly, @yearly.
+ */
+readonly schedule: string
+/**
+ * Time zone of the schedule, such as Europe/Berlin. Without it, that of the controller.
+ */
+readonly timeZone?: string
+/**
+ * Seconds after its time when a start that was missed is given up.
+ */
+readonly startingDeadlineSeconds?: number
+/**
+ * What happens when the last Job still runs: Allow starts another, Forbid skips this time, Replace ends the old one.
+ */
+readonly concurrencyPolicy?: string
+/**
+ * Starts nothing while true; Jobs that run go on.
+ */
+readonly suspend?: boolean
+readonly jobTemplate: JobTemplateSpec
+/**
+ * How many completed Jobs are kept. Without it, 3.
+ */
+readonly successfulJobsHistoryLimit?: number
+/**
+ * How many failed Jobs are kept. Without it, 1.
+ */
+readonly failedJobsHistoryLimit?: number
+}
+/**
+ * A Job to make.
+ */
+export interface JobTemplateSpec {
+readonly metadata?: ObjectMeta
+readonly spec?: JobSpec
+}
+/**
+ * What a Job does, how often, and when it gives up.
+ */
+export interface JobSpec {
+/**
+ * Most pods that run at a time. Without it, 1.
+ */
+readonly parallelism?: number
+/**
+ * How many pods must succeed. Without it, one success ends the Job, and parallelism may be any number.
+ */
+readonly completions?: number
+/**
+ * Seconds from its start after which the Job is ended as failed. The time a Job is suspended does not count.
+ */
+readonly activeDeadlineSeconds?: number
+readonly podFailurePolicy?: PodFailurePolicy
+readonly successPolicy?: SuccessPolicy
+/**
+ * How many failures of pods are tolerated before the Job fails. Without it, 6; no bound with backoffLimitPerIndex.
+ */
+readonly backoffLimit?: number
+/**
+ * How many failures of one index are tolerated before that index fails. Only for indexed Jobs with restartPolicy Never; cannot change.
+ */
+readonly backoffLimitPerIndex?: number
+/**
+ * How many indexes may fail before the whole Job does. Only with backoffLimitPerIndex.
+ */
+readonly maxFailedIndexes?: number
+readonly selector?: LabelSelector
+/**
+ * Says that selector and labels were chosen by hand and nothing is to be added to them.
+ */
+readonly manualSelector?: boolean
+readonly template: PodTemplateSpec
+/**
+ * Seconds after its end when the Job is deleted with its pods. Without it, it stays.
+ */
+readonly ttlSecondsAfterFinished?: number
+/**
+ * NonIndexed counts successes; Indexed gives every pod a number and wants one success of each from 0 to completions less 1.
+ */
+readonly completionMode?: string
+/**
+ * Holds the Job while true: its pods are ended, and no new ones are made.
+ */
+readonly suspend?: boolean
+/**
+ * TerminatingOrFailed makes a new pod as soon as one is being deleted; Failed waits until it has ended.
+ */
+readonly podReplacementPolicy?: string
+/**
+ * Name of the program that runs this Job, such as example.com/queue. Without it, the built-in controller does. Cannot change.
+ */
+readonly managedBy?: string
+}
+/**
+ * What failures of pods mean for their Job.
+ */
+export interface PodFailurePolicy {
+/**
+ * Looked at in order; the first that fits a failed pod decides. If none does, the failure counts.
+ */
+readonly rules: readonly PodFailurePolicyRule[]
+}
+/**
+ * One kind of failure, and what it means.
+ */
+export interface PodFailurePolicyRule {
+/**
+ * FailJob ends the Job, FailIndex the index, Ignore replaces the pod without counting, Count counts the failure.
+ */
+readonly action: string
+readonly onExitCodes?: PodFailurePolicyOnExitCodesRequirement
+/**
+ * Conditions of the pod, any of which the rule is about.
+ */
+readonly onPodConditions?: readonly PodFailurePolicyOnPodConditionsPattern[]
+}
+/**
+ * Exit codes that a failed container has, or has not. Successful containers are not looked at.
+ */
+export interface PodFailurePolicyOnExitCodesRequirement {
+/**
+ * Only this container's exit code counts. Without it, any container's does.
+ */
+readonly containerName?: string
+/**
+ * In fits when an exit code is among the values, NotIn when one is not.
+ */
+readonly operator: string
+/**
+ * Exit codes in ascending order, each once. 0 may not be given with In.
+ */
+readonly values: readonly number[]
+}
+/**
+ * A condition that a failed pod has.
+ */
+export interface PodFailurePolicyOnPodConditionsPattern {
+/**
+ * Type of the condition.
+ */
+readonly type: string
+/**
+ * Status of the condition. Without it, True.
+ */
+readonly status?: string
+}
+/**
+ * When a Job is complete although some indexes have not succeeded.
+ */
+export interface SuccessPolicy {
+/**
+ * Looked at in order; the first that holds completes the Job, and its remaining pods are ended.
+ */
+readonly rules: readonly SuccessPolicyRule[]
+}
+/**
+ * Indexes that must have succeeded, or how many of them.
+ */
+export interface SuccessPolicyRule {
+/**
+ * Indexes that must have succeeded, such as 0,2-4. With succeededCount, those among which successes are counted.
+ */
+readonly succeededIndexes?: string
+/**
+ * How many indexes must have succeeded.
+ */
+readonly succeededCount?: number
+}
+/**
+ * What a CronJob has started.
+ */
+export interface CronJobStatus {
+/**
+ * Jobs that run now.
+ */
+readonly active?: readonly ObjectReference[]
+/**
+ * Time by the schedule of the last start.
+ */
+readonly lastScheduleTime?: string
+/**
+ * When a Job last completed.
+ */
+readonly lastSuccessfulTime?: string
+}
+/**
+ * Points to an object, or to a part of one.
+ */
+export interface ObjectReference {
+/**
+ * Its kind.
+ */
+readonly kind?: string
+/**
+ * Its namespace.
+ */
+readonly namespace?: string
+/**
+ * Its name.
+ */
+readonly name?: string
+/**
+ * Its uid.
+ */
+readonly uid?: string
+/**
+ * Its API version.
+ */
+readonly apiVersion?: string
+/**
+ * The version of it that is meant.
+ */
+readonly resourceVersion?: string
+/**
+ * The part of it that is meant, such as spec.containers{web}.
+ */
+readonly fieldPath?: string
+}
+/**
+ * Work that ends: pods run until enough of them have succeeded.
+ */
+export interface Job {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: JobSpec
+readonly status?: JobStatus
+}
+/**
+ * How far a Job has come.
+ */
+export interface JobStatus {
+/**
+ * Complete, Failed, Suspended, and what announces them: SuccessCriteriaMet, FailureTarget.
+ */
+readonly conditions?: readonly JobCondition[]
+/**
+ * When the Job was started, or last resumed.
+ */
+readonly startTime?: string
+/**
+ * When the Job completed. Set only for success.
+ */
+readonly completionTime?: string
+/**
+ * Pods that are pending or running and not being deleted.
+ */
+readonly active?: number
+/**
+ * Pods that have succeeded.
+ */
+readonly succeeded?: number
+/**
+ * Pods that have failed.
+ */
+readonly failed?: number
+/**
+ * Pods that are pending or running and being deleted.
+ */
+readonly terminating?: number
+/**
+ * Indexes that have succeeded, such as 1,3-5,7.
+ */
+readonly completedIndexes?: string
+/**
+ * Indexes that have failed for good, such as 1,3-5,7. Only with backoffLimitPerIndex.
+ */
+readonly failedIndexes?: string
+readonly uncountedTerminatedPods?: UncountedTerminatedPods
+/**
+ * Active pods that are ready.
+ */
+readonly ready?: number
+}
+/**
+ * One fact about a Job.
+ */
+export interface JobCondition {
+/**
+ * Complete, Failed, Suspended, SuccessCriteriaMet or FailureTarget.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the fact was last looked at.
+ */
+readonly lastProbeTime?: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * Pods that have ended but are not yet in the Job's counts.
+ */
+export interface UncountedTerminatedPods {
+/**
+ * Uids of pods that have succeeded.
+ */
+readonly succeeded?: readonly string[]
+/**
+ * Uids of pods that have failed.
+ */
+readonly failed?: readonly string[]
+}
+/**
  * Asks a signer for a certificate. Somebody approves or denies it; then the signer answers in the status.
  */
 export interface CertificateSigningRequest {
@@ -3709,39 +4462,6 @@ readonly apiVersion: string
 readonly kind: string
 readonly metadata: ObjectMeta
 readonly target: ObjectReference
-}
-/**
- * Points to an object, or to a part of one.
- */
-export interface ObjectReference {
-/**
- * Its kind.
- */
-readonly kind?: string
-/**
- * Its namespace.
- */
-readonly namespace?: string
-/**
- * Its name.
- */
-readonly name?: string
-/**
- * Its uid.
- */
-readonly uid?: string
-/**
- * Its API version.
- */
-readonly apiVersion?: string
-/**
- * The version of it that is meant.
- */
-readonly resourceVersion?: string
-/**
- * The part of it that is meant, such as spec.containers{web}.
- */
-readonly fieldPath?: string
 }
 /**
  * Settings as keys and values, to be read by containers.
@@ -4317,104 +5037,6 @@ export interface NodeFeatures {
 readonly supplementalGroupsPolicy?: boolean
 }
 /**
- * A wish for storage, and the volume that was found or made for it.
- */
-export interface PersistentVolumeClaim {
-/**
- * API version of the object.
- */
-readonly apiVersion: string
-/**
- * Kind of the object.
- */
-readonly kind: string
-readonly metadata: ObjectMeta
-readonly spec?: PersistentVolumeClaimSpec
-readonly status?: PersistentVolumeClaimStatus
-}
-/**
- * The volume that a claim has, and how it is doing.
- */
-export interface PersistentVolumeClaimStatus {
-/**
- * Pending until a volume is found, Bound with one, Lost when its volume has gone.
- */
-readonly phase?: string
-/**
- * How the volume can be mounted.
- */
-readonly accessModes?: readonly string[]
-/**
- * Size of the volume.
- */
-readonly capacity?: {
-readonly [k: string]: string
-}
-/**
- * What is being done to the volume, such as resizing.
- */
-readonly conditions?: readonly PersistentVolumeClaimCondition[]
-/**
- * Size that is reserved while the volume grows.
- */
-readonly allocatedResources?: {
-readonly [k: string]: string
-}
-/**
- * How far a change of size is, by resource.
- */
-readonly allocatedResourceStatuses?: {
-readonly [k: string]: string
-}
-/**
- * Class whose attributes the volume has now.
- */
-readonly currentVolumeAttributesClassName?: string
-readonly modifyVolumeStatus?: ModifyVolumeStatus
-}
-/**
- * One fact about a claim.
- */
-export interface PersistentVolumeClaimCondition {
-/**
- * Such as Resizing or FileSystemResizePending.
- */
-readonly type: string
-/**
- * True, False or Unknown.
- */
-readonly status: string
-/**
- * When it was last looked at.
- */
-readonly lastProbeTime?: string
-/**
- * When the status last changed its value.
- */
-readonly lastTransitionTime?: string
-/**
- * One CamelCase word on why, for programs.
- */
-readonly reason?: string
-/**
- * A sentence on why, for people.
- */
-readonly message?: string
-}
-/**
- * A change from one class of volume attributes to another.
- */
-export interface ModifyVolumeStatus {
-/**
- * Class that the volume is to have.
- */
-readonly targetVolumeAttributesClassName?: string
-/**
- * Pending, InProgress or Infeasible.
- */
-readonly status: string
-}
-/**
  * A piece of storage in the cluster, made by hand or for a claim.
  */
 export interface PersistentVolume {
@@ -4827,6 +5449,21 @@ readonly reason?: string
  * When the phase last changed.
  */
 readonly lastPhaseTransitionTime?: string
+}
+/**
+ * A pod to make copies of, kept for programs that do.
+ */
+export interface PodTemplate {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly template?: PodTemplateSpec
 }
 /**
  * Containers that run together on one node and share network and volumes.
@@ -5249,6 +5886,96 @@ readonly containers?: readonly string[]
 readonly resources: {
 readonly [k: string]: string
 }
+}
+/**
+ * A number of equal pods that is kept running. Deployments do the same and more.
+ */
+export interface ReplicationController {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: ReplicationControllerSpec
+readonly status?: ReplicationControllerStatus
+}
+/**
+ * What a ReplicationController keeps running.
+ */
+export interface ReplicationControllerSpec {
+/**
+ * How many pods are wanted. Without it, 1.
+ */
+readonly replicas?: number
+/**
+ * Seconds a pod must stay ready, without a crash, before it counts as available.
+ */
+readonly minReadySeconds?: number
+/**
+ * Labels by which it finds its pods. Without it, those of the template.
+ */
+readonly selector?: {
+readonly [k: string]: string
+}
+readonly template?: PodTemplateSpec
+}
+/**
+ * What a ReplicationController has running.
+ */
+export interface ReplicationControllerStatus {
+/**
+ * Pods that match the selector and are not ending.
+ */
+readonly replicas: number
+/**
+ * Pods that have all labels of the template.
+ */
+readonly fullyLabeledReplicas?: number
+/**
+ * Pods that are ready.
+ */
+readonly readyReplicas?: number
+/**
+ * Pods that have been ready for minReadySeconds.
+ */
+readonly availableReplicas?: number
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * ReplicaFailure, when pods cannot be made or deleted.
+ */
+readonly conditions?: readonly ReplicationControllerCondition[]
+}
+/**
+ * One fact about a ReplicationController.
+ */
+export interface ReplicationControllerCondition {
+/**
+ * Such as ReplicaFailure.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
 }
 /**
  * Bounds for everything in a namespace together.
@@ -6299,6 +7026,75 @@ readonly metadata: ObjectMeta
 readonly deleteOptions?: DeleteOptions
 }
 /**
+ * How many of a group of pods may be missing because somebody evicts them.
+ */
+export interface PodDisruptionBudget {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: PodDisruptionBudgetSpec
+readonly status?: PodDisruptionBudgetStatus
+}
+/**
+ * Which pods are protected, and how far.
+ */
+export interface PodDisruptionBudgetSpec {
+/**
+ * Pods that must stay available after an eviction: a count, or a percentage of all.
+ */
+readonly minAvailable?: number | string
+readonly selector?: LabelSelector
+/**
+ * Pods that may be missing after an eviction: a count, or a percentage of all. Not together with minAvailable.
+ */
+readonly maxUnavailable?: number | string
+/**
+ * IfHealthyBudget lets a running pod that is not ready go only while enough others are available; AlwaysAllow lets it go in any case.
+ */
+readonly unhealthyPodEvictionPolicy?: string
+}
+/**
+ * How much of the budget is left.
+ */
+export interface PodDisruptionBudgetStatus {
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * Pods whose eviction was granted and that have not been seen to go yet, each with the time of that.
+ */
+readonly disruptedPods?: {
+readonly [k: string]: string
+}
+/**
+ * Evictions that are allowed now.
+ */
+readonly disruptionsAllowed: number
+/**
+ * Pods that are available now.
+ */
+readonly currentHealthy: number
+/**
+ * Pods that must stay available.
+ */
+readonly desiredHealthy: number
+/**
+ * Pods the budget counts.
+ */
+readonly expectedPods: number
+/**
+ * DisruptionAllowed, with the reason.
+ */
+readonly conditions?: readonly Condition[]
+}
+/**
  * Grants a cluster role to users, groups and service accounts in all namespaces and for what has none.
  */
 export interface ClusterRoleBinding {
@@ -7149,6 +7945,36 @@ readonly name: string
 readonly counters: {
 readonly [k: string]: Counter
 }
+}
+/**
+ * A name for how important pods are.
+ */
+export interface PriorityClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * The priority of pods with this class; the higher, the more important. Cannot change.
+ */
+readonly value: number
+/**
+ * Whether pods without a class get this one. Only one class may be the default.
+ */
+readonly globalDefault?: boolean
+/**
+ * For people: when to use the class.
+ */
+readonly description?: string
+/**
+ * PreemptLowerPriority lets pods of this class push less important ones off a node; Never makes them wait. Cannot change.
+ */
+readonly preemptionPolicy?: string
 }
 /**
  * A CSI driver, and what it expects of the system.

@@ -10,6 +10,7 @@ import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
+import { priorityClassResource, systemPriorityClasses } from "../resources/scheduling/priority-class.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { ConfigMap, EndpointSlice, Service } from "../resources/types.ts";
 
@@ -32,6 +33,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   await bootstrapRoles(client);
+  for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
   // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.

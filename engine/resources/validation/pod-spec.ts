@@ -29,12 +29,19 @@ export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
   ];
 }
 
-/** The template of a Deployment or ReplicaSet: its pods are restarted for ever and end only by being deleted. */
-export function validatePodTemplate(template: PodTemplateSpec, path: string): FieldError[] {
+/** The template of a workload whose pods are restarted for ever and end only by being deleted; `kind` is how upstream's sentence names it. */
+export function validatePodTemplate(template: PodTemplateSpec, path: string, kind = "ReplicaSet"): FieldError[] {
+  if (template.spec === undefined) return [requiredField(`${path}.spec`)];
+  const errors = validateAnyTemplate(template, path);
+  if ((template.spec.restartPolicy ?? "Always") !== "Always") errors.push(unsupportedValue(`${path}.spec.restartPolicy`, template.spec.restartPolicy, ["Always"]));
+  if (template.spec.activeDeadlineSeconds !== undefined) errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
+  return errors;
+}
+
+/** A template of any pods. */
+export function validateAnyTemplate(template: PodTemplateSpec, path: string): FieldError[] {
   if (template.spec === undefined) return [requiredField(`${path}.spec`)];
   const errors = [...labelErrors(template.metadata?.labels ?? {}, `${path}.labels`), ...validatePodSpec(template.spec, `${path}.spec`)];
-  if ((template.spec.restartPolicy ?? "Always") !== "Always") errors.push(unsupportedValue(`${path}.spec.restartPolicy`, template.spec.restartPolicy, ["Always"]));
-  if (template.spec.activeDeadlineSeconds !== undefined) errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, "activeDeadlineSeconds in ReplicaSet is not Supported"));
   if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;
 }

@@ -49,7 +49,7 @@ describe("discovery", () => {
     expect(await json("/api")).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
     expect(await json("/apis/apps")).toMatchObject({ kind: "APIGroup", name: "apps", preferredVersion: { groupVersion: "apps/v1" } });
     const list = await json("/apis/apps/v1");
-    expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual(["deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale", "replicasets/status"]);
+    expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual(["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale", "statefulsets/status"]);
     expect(await get("/apis/nope.io")).toBeUndefined();
     expect(await get("/apis/apps/v2")).toBeUndefined();
     // Old clients that know only v2beta1 get the plain list.

@@ -1,0 +1,72 @@
+import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { formatLabels } from "../../apimachinery/selectors.ts";
+import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import { withTemplateDefaults } from "../pod-template.ts";
+import { podWarnings } from "../pod-warnings.ts";
+import type { ReplicationController } from "../types.ts";
+import { validatePodTemplate } from "../validation/pod-spec.ts";
+
+export const replicationControllerResource = defineResource<ReplicationController>({
+  group: "",
+  version: "v1",
+  resource: "replicationcontrollers",
+  kind: "ReplicationController",
+  namespaced: true,
+  shortNames: ["rc"],
+  categories: ["all"],
+  schema: loadSchema("core/v1/replication-controller.yaml"),
+  strategy: {
+    hasGeneration: true,
+    setDefaults: withDefaults,
+    prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
+    validate: validateController,
+    warnings: ({ spec }) => (spec.template?.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+  },
+  subresources: [
+    { name: "status" },
+    {
+      name: "scale",
+      scale: {
+        specReplicas: (controller) => controller.spec.replicas ?? 1,
+        statusReplicas: (controller) => controller.status?.replicas ?? 0,
+        selector: (controller) => formatLabels(controller.spec.selector, ""),
+        withReplicas: (controller, replicas) => ({ ...controller, spec: { ...controller.spec, replicas } }),
+      },
+    },
+  ],
+  columns: [
+    nameColumn,
+    { name: "Desired", type: "integer", description: "Pods that are wanted.", cell: (controller) => controller.spec.replicas ?? 1 },
+    { name: "Current", type: "integer", description: "Pods that there are.", cell: (controller) => controller.status?.replicas ?? 0 },
+    { name: "Ready", type: "integer", description: "Pods that are ready.", cell: (controller) => controller.status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns<ReplicationController>((controller) => ({ spec: controller.spec.template?.spec, selector: { matchLabels: controller.spec.selector ?? {} } })),
+  ],
+  selectableFields: { "status.replicas": (controller) => String(controller.status?.replicas ?? 0) },
+});
+
+/** Selector and labels default to those of the template. */
+function withDefaults(controller: ReplicationController): ReplicationController {
+  const { spec, metadata } = controller;
+  const labels = spec.template?.metadata?.labels;
+  if (spec.template === undefined) return controller;
+  const hasSelector = Object.keys(spec.selector ?? {}).length > 0;
+  const hasLabels = Object.keys(metadata.labels ?? {}).length > 0;
+  return {
+    ...controller,
+    ...(hasLabels || labels === undefined ? {} : { metadata: { ...metadata, labels } }),
+    spec: { ...spec, ...(hasSelector || labels === undefined ? {} : { selector: labels }), template: withTemplateDefaults(spec.template) },
+  };
+}
+
+function validateController({ spec }: ReplicationController): FieldError[] {
+  const { selector = {}, template } = spec;
+  const entries = Object.entries(selector);
+  const errors = entries.length === 0 ? [requiredField("spec.selector")] : [];
+  if (template === undefined) return [...errors, requiredField("spec.template")];
+  const labels = template.metadata?.labels ?? {};
+  if (entries.some(([key, value]) => labels[key] !== value)) errors.push(invalidField("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
+  return [...errors, ...validatePodTemplate(template, "spec.template", "ReplicationController")];
+}
