@@ -116,7 +116,15 @@ export type ApiResult =
   | { readonly is: "list"; readonly list: ObjectList; readonly warnings: readonly string[] }
   | { readonly is: "watch"; readonly stream: WatchStream };
 
+export interface TransactionResult<R> {
+  readonly result: R;
+  /** The one revision of everything that was written. */
+  readonly revision: number;
+}
+
 /** The API server as its in-process clients see it. Rejects with StatusError. */
 export interface ApiHandler {
   handle(request: ApiRequest): Promise<ApiResult>;
+  /** In-process callers only; see `Client.transaction`. */
+  transaction?<R>(work: () => Promise<R>, isTrial?: boolean): Promise<TransactionResult<R>>;
 }

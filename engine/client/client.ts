@@ -1,4 +1,4 @@
-import type { DeleteOptions, ListOptions, PatchType, WriteOptions } from "../apimachinery/api-request.ts";
+import type { DeleteOptions, ListOptions, PatchType, TransactionResult, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Status } from "../apimachinery/status-error.ts";
 import type { WatchEvent } from "../apimachinery/watch-event.ts";
@@ -13,6 +13,13 @@ export interface Client {
   for<T extends KubeObject>(resource: ResourceReference<T>): ResourceClient<T>;
   /** The same access under another name in managed fields and events. */
   as(userAgent: string): Client;
+  /**
+   * In-process clients only. Everything that `work` writes through the API becomes one commit of the store: all of it under one revision,
+   * or nothing. Each write is admitted against what was written before it; objects answered inside carry revisions beyond any real one,
+   * in whose place comes that of the commit. Rejects with what `work` rejects with, with Conflict when something it was decided on changed
+   * meanwhile, and with RequestEntityTooLarge when the store takes no commit of that size. A trial is never committed.
+   */
+  readonly transaction?: <R>(work: () => Promise<R>, isTrial?: boolean) => Promise<TransactionResult<R>>;
 }
 
 /** `namespace` is the empty string for cluster-scoped kinds, and for lists and watches over all namespaces. */

@@ -12,7 +12,9 @@ type RequestBody = ApiRequest extends infer R ? (R extends unknown ? Omit<R, "us
  * and no serialisation.
  */
 export function createLocalClient(handler: ApiHandler, user: UserInfo, userAgent: string): Client {
+  const transaction = handler.transaction?.bind(handler);
   return {
+    ...(transaction === undefined ? {} : { transaction }),
     as: (other) => createLocalClient(handler, user, other),
     for: <T extends KubeObject>(resource: ResourceReference<T>) => localResourceClient(resource, (body) => handler.handle({ ...body, user, userAgent, resource } as ApiRequest)), // the three fields complete the request
   };

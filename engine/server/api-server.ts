@@ -1,7 +1,7 @@
 import { AdmissionChain } from "../admission/admission.ts";
 import { certificatePlugins, type SignerCheck } from "../admission/certificates.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
-import type { ApiHandler, ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
+import type { ApiHandler, ApiRequest, ApiResult, TransactionResult } from "../apimachinery/api-request.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
@@ -83,6 +83,10 @@ export class ApiServer implements ApiHandler {
       this.#requests.add({ ...labels, code: String(code) });
       this.#durations.observe((this.parts.clock.monotonic() - start) / 1000, labels);
     }
+  }
+
+  transaction<R>(work: () => Promise<R>, isTrial = false): Promise<TransactionResult<R>> {
+    return this.parts.store.transaction(work, isTrial);
   }
 
   /** An error that no rule foresaw is our bug: it is logged in full and told in brief. */

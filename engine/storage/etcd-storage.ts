@@ -9,6 +9,7 @@ import { Compare_CompareResult, Compare_CompareTarget, KV, type CompareSchema, t
 import {
   CompactedError,
   FutureRevisionError,
+  CommitTooLargeError,
   StorageUnavailableError,
   type CommitResult,
   type Condition,
@@ -109,6 +110,7 @@ class EtcdStorage implements Storage {
     } catch (error) {
       const failure = classifyEtcdError(error);
       if (this.#closing.signal.aborted && !isLost) throw closedError();
+      if (!isLost && failure.is === "refused" && failure.isTooLarge === true) throw new CommitTooLargeError(`etcd refused a commit of ${operations.length} operations: ${failure.why}`, { cause: error });
       if (!isLost) throw new StorageUnavailableError(failure.is === "refused" ? `etcd refused a commit of ${operations.length} operations: ${failure.why}` : "no etcd member takes writes", "none", { cause: error });
       return this.#settle(conditions, operations, error);
     }

@@ -6,6 +6,7 @@ import { namespacePrefix, objectStorageKey } from "./keys.ts";
 import type { Selection } from "./selection.ts";
 import type { Entry, Storage } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
+import type { StoreTransaction } from "./transaction.ts";
 import type { WatchCache } from "./watch-cache.ts";
 
 export interface ListRequest<T extends KubeObject> {
@@ -19,11 +20,14 @@ export interface ListRequest<T extends KubeObject> {
   readonly revision: number;
 }
 
+/** What a list is made from: the cache, or the cache as a transaction has changed it. */
+export type ObjectsOfKind<T extends KubeObject> = Pick<WatchCache<T>, "definition" | "get" | "range" | "indexedField" | "withField">;
+
 /** Entries read from the store at a time while looking for those that are selected. */
 const CHUNK = 1_000;
 
 /** A page of what the cache holds; the caller knows that this is what was there at `revision`. */
-export function listCached<T extends KubeObject>(cache: WatchCache<T>, request: ListRequest<T>): ObjectList<T> {
+export function listCached<T extends KubeObject>(cache: ObjectsOfKind<T>, request: ListRequest<T>): ObjectList<T> {
   const candidates = candidatesFor(cache, request);
   const page = new Page(request);
   let rest = candidates.length;
@@ -58,6 +62,31 @@ export function fromEntry<T extends KubeObject>(entry: Entry, cache: WatchCache<
   return cached?.revision === entry.modRevision ? cached : new StoredObject<T>(entry.value, entry.modRevision);
 }
 
+/** The cache with what a transaction wrote on top. */
+export function stagedView<T extends KubeObject>(cache: WatchCache<T>, transaction: StoreTransaction): ObjectsOfKind<T> {
+  const staged = new Map(transaction.below(cache.prefix).map(([key, entry]) => [key, entry === undefined ? undefined : fromEntry(entry, cache)]));
+  if (staged.size === 0) return cache;
+  return {
+    definition: cache.definition,
+    get: (key) => (staged.has(key) ? staged.get(key) : cache.get(key)),
+    indexedField: () => undefined,
+    withField: () => [],
+    range(prefix, afterKey = "") {
+      const merged = new Map(cache.range(prefix, afterKey).map((object) => [storageKeyOf(cache, object), object]));
+      for (const [key, object] of staged) {
+        if (!key.startsWith(prefix) || key <= afterKey) continue;
+        if (object === undefined) merged.delete(key);
+        else merged.set(key, object);
+      }
+      return [...merged].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))).map(([, object]) => object);
+    },
+  };
+}
+
+function storageKeyOf<T extends KubeObject>({ definition }: WatchCache<T>, { object }: StoredObject<T>): string {
+  return objectStorageKey(definition, object.metadata.namespace ?? "", object.metadata.name ?? "");
+}
+
 class Page<T extends KubeObject> {
   readonly #request: ListRequest<T>;
   readonly #items: StoredObject<T>[] = [];
@@ -86,7 +115,7 @@ class Page<T extends KubeObject> {
 }
 
 /** As few objects as an index or a name narrows them to, in key order. */
-function candidatesFor<T extends KubeObject>(cache: WatchCache<T>, { namespace, selection, afterKey }: ListRequest<T>): readonly StoredObject<T>[] {
+function candidatesFor<T extends KubeObject>(cache: ObjectsOfKind<T>, { namespace, selection, afterKey }: ListRequest<T>): readonly StoredObject<T>[] {
   const { definition } = cache;
   const prefix = namespacePrefix(definition, namespace);
   const name = selection.equals.get("metadata.name");

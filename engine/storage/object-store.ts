@@ -2,7 +2,7 @@ import type { EncodedObject, ListOptions, ObjectList, WatchStream } from "../api
 import { decodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
 import { parseResourceVersion } from "../apimachinery/list-options.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { alreadyExists, conflict, hasReason, notFound } from "../apimachinery/status-error.ts";
+import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
@@ -12,11 +12,12 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { encodeForStorage, StoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
 import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
-import { fromEntry, listCached, listStored, type ListRequest } from "./object-list.ts";
+import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
 import { compileSelection } from "./selection.ts";
 import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
+import { isStagedRevision, StoreTransaction, withTransactions, type TransactionalStorage } from "./transaction.ts";
 import { WatchCache } from "./watch-cache.ts";
 
 /** More keys for the same commit: claims of addresses, for one. */
@@ -73,14 +74,14 @@ const RETRY = { initialMs: 100, maxMs: 5_000 };
 
 /** Typed objects over a Storage: every object is decoded once into a cache and encoded once for all its readers. */
 export class ObjectStore {
-  readonly #storage: Storage;
+  readonly #storage: TransactionalStorage;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #caches = new Map<string, WatchCache>();
   readonly #freshness: Freshness;
 
   constructor({ storage, resources, clock, logger }: ObjectStoreOptions) {
-    this.#storage = storage;
+    this.#storage = withTransactions(storage);
     this.#clock = clock;
     this.#logger = logger;
     this.#freshness = new Freshness(clock, () => withStatusErrors(() => storage.currentRevision()));
@@ -132,7 +133,7 @@ export class ObjectStore {
   /** `resourceVersion` unset reads the newest state, "0" whatever is cached, a number nothing older than it. */
   async get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options: { readonly resourceVersion?: string } = {}): Promise<EncodedObject<T> | undefined> {
     await this.#freshness.freshen(options.resourceVersion);
-    return this.#cache(definition).get(objectStorageKey(definition, namespace, name));
+    return this.#known(definition, objectStorageKey(definition, namespace, name));
   }
 
   /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
@@ -144,6 +145,8 @@ export class ObjectStore {
     const limit = Math.max(0, options.limit ?? 0);
     const revision = token === undefined ? exactRevision(options, limit) : token.revision < 0 ? undefined : token.revision;
     const request: ListRequest<T> = { namespace, selection, limit, afterKey: token?.afterKey ?? "", revision: revision ?? this.revision() };
+    const transaction = this.#storage.current();
+    if (transaction !== undefined && token === undefined && revision === undefined) return listCached(stagedView(cache, transaction), request);
     // Nothing of this kind has changed since: the cache still is that moment.
     if (revision === undefined || cache.lastChange <= revision) return listCached(cache, request);
     try {
@@ -174,6 +177,21 @@ export class ObjectStore {
     cache.subscribe({ namespace: "" }, { reset: tellAll, changed: ({ type, current }) => follower.changed(current.object, type === "DELETED") });
   }
 
+  /**
+   * Everything that `work` writes through this store, and whatever it calls, becomes one commit under one revision: watchers see all of
+   * it or nothing. Inside, reads show what was written, under revisions that are not those it will have. With `isTrial` nothing is
+   * committed. Throws Conflict when something it was decided on had changed; then nothing was written, and it may be tried again.
+   */
+  async transaction<R>(work: () => Promise<R>, isTrial = false): Promise<{ readonly result: R; readonly revision: number }> {
+    const transaction = new StoreTransaction();
+    const result = await this.#storage.within(transaction, work);
+    const { conditions, operations } = transaction.finish();
+    if (isTrial || operations.length === 0) return { result, revision: this.revision() };
+    const commit = await withStatusErrors(() => this.#storage.inner.commit(conditions, operations));
+    if (commit.is === "committed") return { result, revision: commit.revision };
+    throw new StatusError("Conflict", `what the writes were decided on has changed: ${[...commit.found.keys()].slice(0, 5).join(", ")}; try again`);
+  }
+
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
@@ -195,9 +213,9 @@ export class ObjectStore {
     change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
   ): Promise<ChangeResult<T>> {
     const key = objectStorageKey(definition, namespace, name);
-    let current = this.#cache(definition).get(key);
+    let current = this.#known(definition, key);
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
-    let isNewest = false;
+    let isNewest = current !== undefined && isStagedRevision(current.revision);
     for (let tries = 0; tries < WRITE_TRIES_MAX; tries++) {
       if (current === undefined) {
         if (!isNewest) current = await this.#read(key, definition);
@@ -248,6 +266,14 @@ export class ObjectStore {
   async #read<T extends KubeObject>(key: string, definition: ResourceDefinition<T>): Promise<StoredObject<T> | undefined> {
     const entry = await withStatusErrors(() => this.#storage.get(key));
     return entry === undefined ? undefined : fromEntry(entry, this.#cache(definition));
+  }
+
+  /** What is cached, or what the caller's own transaction has made of it. */
+  #known<T extends KubeObject>(definition: ResourceDefinition<T>, key: string): StoredObject<T> | undefined {
+    const cache = this.#cache(definition);
+    const staged = this.#storage.current()?.find(key);
+    if (staged === undefined) return cache.get(key);
+    return staged.entry === undefined ? undefined : fromEntry(staged.entry, cache);
   }
 
   #commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {

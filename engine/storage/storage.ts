@@ -102,6 +102,11 @@ export class FutureRevisionError extends Error {
   }
 }
 
+/** More than the store takes in one commit. Nothing was written; in parts it may fit. */
+export class CommitTooLargeError extends Error {
+  override readonly name = "CommitTooLargeError";
+}
+
 /**
  * The store cannot answer now (no quorum, disk full, closed). A write that failed with `outcome: "unknown"` may still take effect;
  * with `"none"` it certainly did not.

@@ -98,6 +98,8 @@ export interface DeployFacts {
   readonly author: string;
   readonly time: string;
   readonly result: DeployResult;
+  /** The store's revision that holds the commit whole; several when it was too large for one. Absent when nothing had to be written. */
+  readonly revisions?: readonly number[];
   /** From the commit's arrival until everything was stored. */
   readonly appliedMs?: number;
   /** From the commit's arrival until everything was healthy; absent while it is not. */

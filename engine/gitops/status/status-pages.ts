@@ -55,10 +55,15 @@ export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
   const healthy = deploy.healthyMs !== undefined ? `healthy after ${duration(deploy.healthyMs)}` : deploy.result === "rejected" ? "" : deploy.superseded === true ? "superseded before it was healthy" : "not healthy yet";
   return page([
     `# ${cluster}: ${code(deploy.commit.slice(0, 10))} ${plain(deploy.subject)}`,
-    `${plain(deploy.author)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}`,
+    `${plain(deploy.author)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}${revisionText(deploy)}`,
     ...(deploy.problems.length === 0 ? [] : ["## Problems", deploy.problems.map((problem) => `- ${plain(problem)}`).join("\n")]),
     ...(deploy.plan.length === 0 ? [] : ["## Plan", `\`\`\`diff\n${deploy.plan.map((line) => line.replace(/```/g, "'''")).join("\n")}\n\`\`\``]),
   ]);
+}
+
+function revisionText({ revisions = [] }: DeployFacts): string {
+  if (revisions.length === 0) return "";
+  return revisions.length === 1 ? ` · stored whole as revision ${revisions[0]}` : ` · a large commit, stored in ${revisions.length} parts up to revision ${revisions.at(-1)}`;
 }
 
 function headline(facts: StatusFacts): string {

@@ -1,3 +1,4 @@
+import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
@@ -6,13 +7,15 @@ import type { ResourceReference } from "../../resources/define-resource.ts";
 import { describeDesired, FIELD_MANAGER } from "../manifests/desired-state.ts";
 import { describeEntry } from "./inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
-import type { Action, SyncPlan } from "../plan/plan-sync.ts";
+import type { Action, SyncPlan, Wave } from "../plan/plan-sync.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 
 const CONCURRENCY = 16;
 /** A replaced object must be gone before it is made anew. */
 const REPLACE_WAIT_MS = 60_000;
 const REPLACE_LOOK_MS = 100;
+/** A commit that raced other writers is decided anew this often. */
+const TRIES_MAX = 3;
 
 export interface Execution {
   readonly client: Client;
@@ -20,6 +23,8 @@ export interface Execution {
   readonly kinds: ServedKinds;
   /** True as soon as a newer commit was admitted: what has not begun is left to its plan. */
   readonly isSuperseded: () => boolean;
+  /** Each object by itself: after a failure that keeps coming back, one object must not hold up all others. */
+  readonly isApart?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -30,16 +35,127 @@ export type ActionResult =
   | { readonly action: Action; readonly is: "terminating" }
   | { readonly action: Action; readonly is: "failed"; readonly error: unknown };
 
-/** Runs a plan wave by wave. A failed object does not stop the others of its wave; a failed wave stops the ones after it. */
-export async function executePlan(plan: Pick<SyncPlan, "waves">, execution: Execution): Promise<readonly ActionResult[]> {
+export interface Executed {
+  readonly results: readonly ActionResult[];
+  /** The store's revisions that the writes were committed under: one, when everything fitted together. Empty without transactions. */
+  readonly revisions: readonly number[];
+}
+
+/**
+ * Runs a plan. Everything that can is written in one commit of the store, so that nobody ever sees half of it: an object that fails
+ * takes the others back. What cannot (an object that must be gone before it is made anew; definitions that must be served first) goes
+ * apart, in order, and what is too large for the store goes in as few commits as it takes. A failure ends it.
+ */
+export async function executePlan(plan: Pick<SyncPlan, "waves">, execution: Execution): Promise<Executed> {
   const results: ActionResult[] = [];
-  for (const wave of plan.waves) {
+  const revisions: number[] = [];
+  for (const batch of planBatches(plan.waves)) {
+    if (execution.isSuperseded() || execution.signal.aborted) break;
+    const done = batch.isApart || execution.isApart === true ? { results: await runWaves(batch.waves, execution), revisions: [] } : await runBatch(batch.waves, execution);
+    results.push(...done.results);
+    revisions.push(...done.revisions);
+    if (done.results.some((result) => result.is === "failed")) break;
+  }
+  return { results, revisions };
+}
+
+async function runBatch(waves: readonly Wave[], execution: Execution): Promise<Executed> {
+  const { transaction } = execution.client;
+  if (transaction === undefined) return { results: await runWaves(waves, execution), revisions: [] };
+  const done = await runTogether(waves, execution, transaction);
+  return done === "too large" ? runInParts(waves, execution, transaction) : done;
+}
+
+interface Batch {
+  readonly isApart: boolean;
+  readonly waves: readonly Wave[];
+}
+
+/** Which waves become one commit: all in a row, up to one that has to be over before the next can begin. */
+export function planBatches(waves: readonly Wave[]): readonly Batch[] {
+  const batches: { isApart: boolean; waves: Wave[] }[] = [];
+  let isOpen = false;
+  for (const wave of waves) {
+    const isApart = wave.actions.some((action) => action.do === "replace");
+    const last = batches.at(-1);
+    if (isOpen && !isApart && last !== undefined) last.waves.push(wave);
+    else batches.push({ isApart, waves: [wave] });
+    isOpen = !isApart && !wave.actions.some((action) => action.do !== "prune" && action.desired.object.kind === "CustomResourceDefinition");
+  }
+  return batches;
+}
+
+/** Wave after wave. A failed object does not stop the others of its wave; a failed wave stops the ones after it. */
+async function runWaves(waves: readonly Wave[], execution: Execution): Promise<readonly ActionResult[]> {
+  const results: ActionResult[] = [];
+  for (const wave of waves) {
     if (execution.isSuperseded() || execution.signal.aborted) break;
     const ofWave = await mapConcurrently(wave.actions, CONCURRENCY, async (action) => runAction(action, execution));
     results.push(...ofWave);
     if (ofWave.some((result) => result.is === "failed")) break;
   }
   return results;
+}
+
+/** Carries the failures out of a transaction that must not be committed. */
+class TakenBack extends Error {
+  readonly results: readonly ActionResult[];
+  constructor(results: readonly ActionResult[]) {
+    super("an object was not applied");
+    this.results = results;
+  }
+}
+
+async function runTogether(waves: readonly Wave[], execution: Execution, transaction: NonNullable<Client["transaction"]>): Promise<Executed | "too large"> {
+  const actions = waves.flatMap((wave) => wave.actions);
+  for (let tries = 1; ; tries++) {
+    try {
+      const { result, revision } = await transaction(async () => {
+        const results = await runWaves(waves, { ...execution, isSuperseded: () => false });
+        // Half of it must not be committed, whatever ended it: a failure, or the end of the engine.
+        if (results.some((one) => one.is === "failed") || results.length < actions.length) throw new TakenBack(results);
+        return results;
+      });
+      return { results: result.map((one) => committedAt(one, revision)), revisions: [revision] };
+    } catch (error) {
+      if (error instanceof TakenBack) return { results: error.results.filter((one) => one.is === "failed"), revisions: [] };
+      if (hasReason(error, "Conflict") && tries < TRIES_MAX) continue;
+      if (hasReason(error, "RequestEntityTooLarge") && actions.length > 1) return "too large";
+      const [first] = actions;
+      return { results: first === undefined ? [] : [{ action: first, is: "failed", error: new Error("store the commit", { cause: error }) }], revisions: [] };
+    }
+  }
+}
+
+/**
+ * What does not fit goes in as few commits as it takes, in order; a crash between them is made good by the next start, for the repository
+ * still says what is wanted. The size that fitted is kept for the rest, so that finding it costs no more than doing it once again.
+ */
+async function runInParts(waves: readonly Wave[], execution: Execution, transaction: NonNullable<Client["transaction"]>): Promise<Executed> {
+  const actions = waves.flatMap((wave) => wave.actions.map((action) => ({ rank: wave.rank, action })));
+  const results: ActionResult[] = [];
+  const revisions: number[] = [];
+  let size = Math.ceil(actions.length / 2);
+  for (let begin = 0; begin < actions.length && !execution.isSuperseded(); ) {
+    const part = actions.slice(begin, begin + size);
+    const partWaves = [...Map.groupBy(part, ({ rank }) => rank)].map(([rank, members]): Wave => ({ rank, actions: members.map(({ action }) => action) }));
+    const done = await runTogether(partWaves, execution, transaction);
+    if (done === "too large") {
+      size = Math.ceil(part.length / 2);
+      continue;
+    }
+    results.push(...done.results);
+    revisions.push(...done.revisions);
+    if (done.results.some((result) => result.is === "failed")) break;
+    begin += part.length;
+  }
+  return { results, revisions };
+}
+
+/** Inside the transaction, what was written had a revision beyond all real ones; what was as it should be kept its own. */
+function committedAt(result: ActionResult, revision: number): ActionResult {
+  if (result.is !== "done" || result.stored === undefined || Number(result.stored.metadata.resourceVersion ?? 0) <= revision) return result;
+  return { ...result, stored: withMetadata(result.stored, { resourceVersion: String(revision) }) };
 }
 
 async function runAction(action: Action, execution: Execution): Promise<ActionResult> {

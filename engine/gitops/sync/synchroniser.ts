@@ -32,6 +32,8 @@ const GATHER_MS = 15;
 /** What is not well is looked at this often even without an event: deadlines pass silently. */
 const REVIEW_MS = 5_000;
 const DRIFT_KEPT = 10;
+/** So many passes in a row may fail before the objects of a commit are tried one by one, so that those that can be applied are. */
+const FAILURES_TOGETHER = 3;
 
 export interface SynchroniserOptions {
   readonly client: Client;
@@ -213,7 +215,7 @@ export class Synchroniser {
     this.units.planned(plan, refused);
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
-    const results = await executePlan(plan, { client, clock: this.#options.clock, kinds, isSuperseded: () => this.#admitted !== admitted, signal });
+    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
     for (const result of results) this.#conclude(result, state);
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
@@ -221,6 +223,7 @@ export class Synchroniser {
     const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
     this.units.executed(state, results, released);
     const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && results.length === actionsOf(plan).length;
+    this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
   }
