@@ -31,7 +31,7 @@ describe("a failure of etcd", () => {
     [8, "grpc: received message larger than max (3000000 vs. 2097152)", "--max-request-bytes"],
     [8, "etcdserver: mvcc: database space exceeded", "--quota-backend-bytes"],
   ])("%i %s names the flag to change: %s", (code, details, flag) => {
-    expect(classifyEtcdError(failure(code, details))).toEqual({ is: "refused", why: expect.stringContaining(flag) });
+    expect(classifyEtcdError(failure(code, details))).toMatchObject({ is: "refused", why: expect.stringContaining(flag) });
   });
 
   test("that is none of etcd's leaves the outcome open", () => {
