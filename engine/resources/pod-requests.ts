@@ -10,12 +10,22 @@ export type ResourceAmounts = Readonly<Record<string, number>>;
  * started before it, whichever is more; plus the pod's overhead. Pod-level requests, where given, replace the sum.
  */
 export function podRequests(spec: PodSpec): ResourceAmounts {
+  return podAmounts(spec, "requests");
+}
+
+/** What a pod may use at most, counted alike: a container without a limit adds nothing, so the sum bounds the pod only where all have one. */
+export function podLimits(spec: PodSpec): ResourceAmounts {
+  return podAmounts(spec, "limits");
+}
+
+function podAmounts(spec: PodSpec, list: "requests" | "limits"): ResourceAmounts {
+  const amountsOf = (container: Container) => amounts(container.resources?.[list]);
   const running: Record<string, number> = {};
-  for (const container of spec.containers) add(running, containerRequests(container));
+  for (const container of spec.containers) add(running, amountsOf(container));
   const sidecars: Record<string, number> = {};
   const starting: Record<string, number> = {};
   for (const container of spec.initContainers ?? []) {
-    const requests = containerRequests(container);
+    const requests = amountsOf(container);
     if (container.restartPolicy === "Always") {
       add(running, requests);
       add(sidecars, requests);
@@ -25,8 +35,9 @@ export function podRequests(spec: PodSpec): ResourceAmounts {
     }
   }
   raise(running, starting);
-  Object.assign(running, amounts(spec.resources?.requests));
-  add(running, amounts(spec.overhead));
+  Object.assign(running, amounts(spec.resources?.[list]));
+  // An overhead is part of a limit only where there is one.
+  for (const [name, amount] of Object.entries(amounts(spec.overhead))) if (list === "requests" || running[name] !== undefined) add(running, { [name]: amount });
   return running;
 }
 
@@ -38,10 +49,6 @@ export function amounts(list: Readonly<Record<string, unknown>> | undefined): Re
     out[name] = name === "cpu" ? milliValue(quantity) : parseQuantity(quantity);
   }
   return out;
-}
-
-function containerRequests(container: Container): ResourceAmounts {
-  return amounts(container.resources?.requests);
 }
 
 function add(target: Record<string, number>, more: ResourceAmounts): void {

@@ -9,6 +9,8 @@ import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
+import { localPathClass } from "../resources/storage/local-path.ts";
+import { storageClassResource } from "../resources/storage/storage-class.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import { priorityClassResource, systemPriorityClasses } from "../resources/scheduling/priority-class.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
@@ -35,6 +37,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await bootstrapRoles(client);
   for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
+  await ensureStorageClass(client);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
   // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
   if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));
@@ -66,6 +69,12 @@ async function ensureEndpoints(client: Client, slice: EndpointSlice & KubeObject
   const slices = client.for<EndpointSlice & KubeObject>(endpointSliceResource);
   const { metadata } = await slices.get("default", KUBERNETES);
   await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: metadata.resourceVersion } });
+}
+
+/** A cluster has a class for claims that name none, unless somebody has said otherwise by making one. */
+async function ensureStorageClass(client: Client): Promise<void> {
+  const classes = await client.for(storageClassResource).list("", { limit: 1 });
+  if (classes.items.length === 0) await ensure(client, storageClassResource, localPathClass);
 }
 
 /** Kept true at every start; other facts in it are left alone. */
