@@ -12,6 +12,7 @@ const LABEL_VALUE = `(${QUALIFIED_NAME})?`;
 const rules = {
   label: rule(LABEL, 63, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character", ["my-name", "123-abc"]),
   subdomain: rule(SUBDOMAIN, 253, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", ["example.com"]),
+  wildcard: rule(`\\*\\.${SUBDOMAIN}`, 253, "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", ["*.example.com"]),
   label1035: rule(LABEL_1035, 63, "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", ["my-name", "abc-123"]),
   qualifiedName: rule(QUALIFIED_NAME, 63, "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", ["MyName", "my.name", "123-abc"]),
   labelValue: rule(LABEL_VALUE, 63, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", ["MyValue", "my_value", "12345"]),
@@ -24,6 +25,11 @@ export function dnsLabelError(name: string): string | undefined {
 
 export function dnsSubdomainError(name: string): string | undefined {
   return problemOf(rules.subdomain, name, "characters");
+}
+
+/** A subdomain whose first label is a star, as in hosts of an Ingress. */
+export function wildcardSubdomainError(name: string): string | undefined {
+  return problemOf(rules.wildcard, name, "characters");
 }
 
 export function dns1035LabelError(name: string): string | undefined {

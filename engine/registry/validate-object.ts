@@ -27,7 +27,8 @@ export function refuseShape(definition: ResourceDefinition, object: KubeObject, 
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
-  return schemaErrors.length > 0 ? schemaErrors : (definition.strategy.validate?.(object) ?? []);
+  const { validate, validateNew } = definition.strategy;
+  return schemaErrors.length > 0 ? schemaErrors : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? [])];
 }
 
 function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {

@@ -13,6 +13,7 @@ import { cronJobResource } from "./batch/cron-job.ts";
 import { jobResource } from "./batch/job.ts";
 import { leaseResource } from "./coordination/lease.ts";
 import { configMapResource } from "./core/config-map.ts";
+import { endpointsResource } from "./core/endpoints.ts";
 import { eventResource } from "./core/event.ts";
 import { limitRangeResource } from "./core/limit-range.ts";
 import { namespaceResource } from "./core/namespace.ts";
@@ -33,10 +34,19 @@ import { resourceClaimResource } from "./device/resource-claim.ts";
 import { resourceClaimTemplateResource } from "./device/resource-claim-template.ts";
 import { resourceSliceResource } from "./device/resource-slice.ts";
 import { endpointSliceResource } from "./discovery/endpoint-slice.ts";
+import { eventsV1EventResource } from "./events/event.ts";
+import { flowSchemaResource } from "./flowcontrol/flow-schema.ts";
+import { priorityLevelConfigurationResource } from "./flowcontrol/priority-level-configuration.ts";
 import { applicationResource } from "./mainstay/application.ts";
 import { repositoryResource } from "./mainstay/repository.ts";
 import { podDisruptionBudgetResource } from "./policy/pod-disruption-budget.ts";
 import { priorityClassResource } from "./scheduling/priority-class.ts";
+import { ingressClassResource } from "./networking/ingress-class.ts";
+import { ingressResource } from "./networking/ingress.ts";
+import { ipAddressResource } from "./networking/ip-address.ts";
+import { networkPolicyResource } from "./networking/network-policy.ts";
+import { serviceCidrResource } from "./networking/service-cidr.ts";
+import { runtimeClassResource } from "./node/runtime-class.ts";
 import { clusterRoleBindingResource } from "./rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "./rbac/cluster-role.ts";
 import { roleBindingResource } from "./rbac/role-binding.ts";
@@ -53,6 +63,7 @@ export const catalog: readonly ResourceDefinition[] = [
   // A definition's functions take only objects of its own kind; the store hands each its own.
   ...([
     configMapResource,
+    endpointsResource,
     eventResource,
     limitRangeResource,
     namespaceResource,
@@ -81,8 +92,17 @@ export const catalog: readonly ResourceDefinition[] = [
     jobResource,
     podDisruptionBudgetResource,
     priorityClassResource,
+    eventsV1EventResource,
+    ingressClassResource,
+    ingressResource,
+    ipAddressResource,
+    networkPolicyResource,
+    serviceCidrResource,
     leaseResource,
+    runtimeClassResource,
     endpointSliceResource,
+    flowSchemaResource,
+    priorityLevelConfigurationResource,
     certificateSigningRequestResource,
     clusterRoleResource,
     clusterRoleBindingResource,

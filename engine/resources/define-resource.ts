@@ -28,6 +28,26 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   readonly columns: readonly Column<T>[];
   /** Field selectors beyond metadata.name and metadata.namespace: path → value. */
   readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  /** Set for a second address of objects that are stored as another kind or version. */
+  readonly storedAs?: StoredForm<T>;
+}
+
+/** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing. */
+export interface StoredForm<T extends KubeObject> {
+  readonly definition: ResourceDefinition;
+  readonly fromStored: (stored: KubeObject) => T;
+  readonly toStored: (object: T) => KubeObject;
+}
+
+/** A StoredForm as a kind states it, with the types of both sides. */
+interface StoredFormInput<T extends KubeObject, S extends KubeObject = KubeObject> {
+  readonly definition: ResourceDefinition<S>;
+  readonly fromStored: (stored: S) => T;
+  readonly toStored: (object: T) => S;
+}
+
+export function storedForm<T extends KubeObject, S extends KubeObject>(form: StoredFormInput<T, S>): StoredForm<T> {
+  return form as unknown as StoredForm<T>; // objects of the stored kind are all that it is ever given
 }
 
 /**
@@ -52,6 +72,8 @@ export interface Strategy<T extends KubeObject> {
   readonly prepareForStatusUpdate?: (object: T, old: T) => T;
   /** Cross-field rules; the schema has been checked. */
   readonly validate?: (object: T) => readonly FieldError[];
+  /** What only new objects must keep to, beside `validate`. */
+  readonly validateNew?: (object: T) => readonly FieldError[];
   readonly validateUpdate?: (object: T, old: T) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[];
   /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */

@@ -4464,6 +4464,45 @@ readonly metadata: ObjectMeta
 readonly target: ObjectReference
 }
 /**
+ * Whether a part of the control plane is healthy. Deprecated; the health addresses of each part say more.
+ */
+export interface ComponentStatus {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * What was found.
+ */
+readonly conditions?: readonly ComponentCondition[]
+}
+/**
+ * One finding about a part of the control plane.
+ */
+export interface ComponentCondition {
+/**
+ * Always Healthy.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * What the part answered.
+ */
+readonly message?: string
+/**
+ * What went wrong when it was asked.
+ */
+readonly error?: string
+}
+/**
  * Settings as keys and values, to be read by containers.
  */
 export interface ConfigMap {
@@ -4492,6 +4531,80 @@ readonly [k: string]: string
  * When true, the values can never be changed again.
  */
 readonly immutable?: boolean
+}
+/**
+ * The addresses behind a Service, in one object. EndpointSlices have taken its place; it is kept for old clients.
+ */
+export interface Endpoints {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Addresses, grouped by the ports they have in common. An address is in several groups where its ports differ.
+ */
+readonly subsets?: readonly EndpointSubset[]
+}
+/**
+ * Addresses that offer the same ports.
+ */
+export interface EndpointSubset {
+/**
+ * Addresses that are ready.
+ */
+readonly addresses?: readonly EndpointAddress[]
+/**
+ * Addresses that are not ready yet, or have ceased to be.
+ */
+readonly notReadyAddresses?: readonly EndpointAddress[]
+/**
+ * Ports that all of the addresses offer.
+ */
+readonly ports?: readonly CoreV1EndpointPort[]
+}
+/**
+ * One address behind a Service.
+ */
+export interface EndpointAddress {
+/**
+ * The address.
+ */
+readonly ip: string
+/**
+ * Host name of the endpoint in DNS.
+ */
+readonly hostname?: string
+/**
+ * Node it is on.
+ */
+readonly nodeName?: string
+readonly targetRef?: ObjectReference
+}
+/**
+ * One port of a group of endpoints.
+ */
+export interface CoreV1EndpointPort {
+/**
+ * Name of the port, as in the Service. Needed where there are several.
+ */
+readonly name?: string
+/**
+ * Its number.
+ */
+readonly port: number
+/**
+ * TCP, UDP or SCTP.
+ */
+readonly protocol?: string
+/**
+ * Protocol spoken above the transport, as a hint.
+ */
+readonly appProtocol?: string
 }
 /**
  * Something that happened to an object and that a person may want to know. Kept for a limited time.
@@ -6439,6 +6552,377 @@ readonly port?: number
 readonly appProtocol?: string
 }
 /**
+ * Something that happened to an object and that a person may want to know. The same events as those of core/v1, under newer names. Kept for a limited time.
+ */
+export interface EventsV1Event {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * When it was first seen, to the microsecond.
+ */
+readonly eventTime?: string
+readonly series?: EventsV1EventSeries
+/**
+ * Controller that told it, such as kubernetes.io/kubelet.
+ */
+readonly reportingController?: string
+/**
+ * Which instance of that controller.
+ */
+readonly reportingInstance?: string
+/**
+ * What the controller did, or could not do.
+ */
+readonly action?: string
+/**
+ * Why, in one CamelCase word.
+ */
+readonly reason?: string
+readonly regarding?: ObjectReference
+readonly related?: ObjectReference
+/**
+ * What happened, in a sentence.
+ */
+readonly note?: string
+/**
+ * Normal or Warning.
+ */
+readonly type?: string
+readonly deprecatedSource?: EventSource
+/**
+ * When it was first seen, in the words of core/v1.
+ */
+readonly deprecatedFirstTimestamp?: string
+/**
+ * When it was last seen, in the words of core/v1.
+ */
+readonly deprecatedLastTimestamp?: string
+/**
+ * How often it was seen, in the words of core/v1.
+ */
+readonly deprecatedCount?: number
+}
+/**
+ * How often an event has come again.
+ */
+export interface EventsV1EventSeries {
+/**
+ * Times it was seen in this series.
+ */
+readonly count: number
+/**
+ * When it was last seen.
+ */
+readonly lastObservedTime: string
+}
+/**
+ * Which requests to the API belong together, and with which priority they are served.
+ */
+export interface FlowSchema {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: FlowSchemaSpec
+readonly status?: FlowSchemaStatus
+}
+/**
+ * Requests and their priority level.
+ */
+export interface FlowSchemaSpec {
+readonly priorityLevelConfiguration: PriorityLevelConfigurationReference
+/**
+ * The schema with the lowest number that matches a request decides; from 1 to 10000.
+ */
+readonly matchingPrecedence?: number
+readonly distinguisherMethod?: FlowDistinguisherMethod
+/**
+ * Requests that match any of the rules belong to the schema; without a rule, none do.
+ */
+readonly rules?: readonly PolicyRulesWithSubjects[]
+}
+/**
+ * A priority level by name.
+ */
+export interface PriorityLevelConfigurationReference {
+/**
+ * Name of the priority level.
+ */
+readonly name: string
+}
+/**
+ * By what requests are told apart into flows.
+ */
+export interface FlowDistinguisherMethod {
+/**
+ * ByUser or ByNamespace.
+ */
+readonly type: string
+}
+/**
+ * Requests by who makes them and what they ask for; both must match.
+ */
+export interface PolicyRulesWithSubjects {
+/**
+ * Who makes them: any of these.
+ */
+readonly subjects: readonly FlowcontrolV1Subject[]
+/**
+ * What they ask for, for requests about objects.
+ */
+readonly resourceRules?: readonly ResourcePolicyRule[]
+/**
+ * What they ask for, for requests of other paths.
+ */
+readonly nonResourceRules?: readonly NonResourcePolicyRule[]
+}
+/**
+ * Who makes requests: a user, a group, or service accounts.
+ */
+export interface FlowcontrolV1Subject {
+/**
+ * User, Group or ServiceAccount; says which of the other fields counts.
+ */
+readonly kind: string
+readonly user?: UserSubject
+readonly group?: GroupSubject
+readonly serviceAccount?: ServiceAccountSubject
+}
+/**
+ * A user by name.
+ */
+export interface UserSubject {
+/**
+ * Name of the user; * for everybody.
+ */
+readonly name: string
+}
+/**
+ * A group by name.
+ */
+export interface GroupSubject {
+/**
+ * Name of the group; * for all groups.
+ */
+readonly name: string
+}
+/**
+ * A service account, or all of a namespace.
+ */
+export interface ServiceAccountSubject {
+/**
+ * Namespace of the account.
+ */
+readonly namespace: string
+/**
+ * Name of the account; * for all of the namespace.
+ */
+readonly name: string
+}
+/**
+ * Requests about objects.
+ */
+export interface ResourcePolicyRule {
+/**
+ * Verbs; * for all.
+ */
+readonly verbs: readonly string[]
+/**
+ * API groups; * for all.
+ */
+readonly apiGroups: readonly string[]
+/**
+ * Resources, and subresources as pods/log; * for all.
+ */
+readonly resources: readonly string[]
+/**
+ * Whether requests match that name no namespace.
+ */
+readonly clusterScope?: boolean
+/**
+ * Namespaces of requests that name one; * for all.
+ */
+readonly namespaces?: readonly string[]
+}
+/**
+ * Requests of paths that are not objects.
+ */
+export interface NonResourcePolicyRule {
+/**
+ * Verbs; * for all.
+ */
+readonly verbs: readonly string[]
+/**
+ * Paths; a star as the last element stands for everything below, and alone for all.
+ */
+readonly nonResourceURLs: readonly string[]
+}
+/**
+ * What is known about a schema.
+ */
+export interface FlowSchemaStatus {
+/**
+ * Facts about the schema: Dangling while its priority level does not exist.
+ */
+readonly conditions?: readonly FlowSchemaCondition[]
+}
+/**
+ * One fact about a schema.
+ */
+export interface FlowSchemaCondition {
+/**
+ * What it is about.
+ */
+readonly type?: string
+/**
+ * True, False or Unknown.
+ */
+readonly status?: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
+ * A share of the server that requests of one priority have.
+ */
+export interface PriorityLevelConfiguration {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: PriorityLevelConfigurationSpec
+readonly status?: PriorityLevelConfigurationStatus
+}
+/**
+ * How many requests of a priority run at once, and what happens to more.
+ */
+export interface PriorityLevelConfigurationSpec {
+/**
+ * Exempt requests never wait; Limited ones do.
+ */
+readonly type: string
+readonly limited?: LimitedPriorityLevelConfiguration
+readonly exempt?: ExemptPriorityLevelConfiguration
+}
+/**
+ * How many requests run at once, and what happens to more.
+ */
+export interface LimitedPriorityLevelConfiguration {
+/**
+ * Shares of the server; what they are worth depends on the shares of all levels.
+ */
+readonly nominalConcurrencyShares?: number
+readonly limitResponse?: LimitResponse
+/**
+ * How much of its share others may borrow while it is not used.
+ */
+readonly lendablePercent?: number
+/**
+ * How much it may borrow from others, as a percentage of its own share. Without it, all that is lent.
+ */
+readonly borrowingLimitPercent?: number
+}
+/**
+ * What happens to requests that cannot run at once.
+ */
+export interface LimitResponse {
+/**
+ * Queue makes them wait, Reject refuses them.
+ */
+readonly type: string
+readonly queuing?: QueuingConfiguration
+}
+/**
+ * The queues of a level.
+ */
+export interface QueuingConfiguration {
+/**
+ * How many there are.
+ */
+readonly queues?: number
+/**
+ * How many of them a flow is spread over; the shortest of these takes its next request.
+ */
+readonly handSize?: number
+/**
+ * How many requests wait in one queue at most.
+ */
+readonly queueLengthLimit?: number
+}
+/**
+ * The share that is taken from the others when exempt requests need it.
+ */
+export interface ExemptPriorityLevelConfiguration {
+/**
+ * Shares of the server.
+ */
+readonly nominalConcurrencyShares?: number
+/**
+ * How much of the share others may borrow while it is not used.
+ */
+readonly lendablePercent?: number
+}
+/**
+ * What is known about a priority level.
+ */
+export interface PriorityLevelConfigurationStatus {
+/**
+ * Facts about the level.
+ */
+readonly conditions?: readonly PriorityLevelConfigurationCondition[]
+}
+/**
+ * One fact about a priority level.
+ */
+export interface PriorityLevelConfigurationCondition {
+/**
+ * What it is about.
+ */
+readonly type?: string
+/**
+ * True, False or Unknown.
+ */
+readonly status?: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
+}
+/**
  * A folder of the repository and what became of it. Made by the system, one per unit.
  */
 export interface Application {
@@ -7009,6 +7493,434 @@ readonly name: string
 readonly usage: {
 readonly [k: string]: string
 }
+}
+/**
+ * A kind of Ingress: who serves it, and how that server is set up. The annotation ingressclass.kubernetes.io/is-default-class makes it that of every Ingress that names none.
+ */
+export interface IngressClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: IngressClassSpec
+}
+/**
+ * Who serves a class of Ingresses.
+ */
+export interface IngressClassSpec {
+/**
+ * The controller that serves it, as a domain and a path, such as example.com/ingress. Cannot change.
+ */
+readonly controller?: string
+readonly parameters?: IngressClassParametersReference
+}
+/**
+ * The object that holds the settings of a class.
+ */
+export interface IngressClassParametersReference {
+/**
+ * API group of the object; empty for the core group.
+ */
+readonly apiGroup?: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+/**
+ * Name of the object.
+ */
+readonly name: string
+/**
+ * Cluster or Namespace, as the object has none or one.
+ */
+readonly scope?: string
+/**
+ * Namespace of the object, where scope is Namespace.
+ */
+readonly namespace?: string
+}
+/**
+ * How requests from outside, by host name and path, reach Services.
+ */
+export interface Ingress {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: IngressSpec
+readonly status?: IngressStatus
+}
+/**
+ * Rules of an Ingress, its certificates, and where the rest goes.
+ */
+export interface IngressSpec {
+/**
+ * Name of the IngressClass whose controller serves this Ingress.
+ */
+readonly ingressClassName?: string
+readonly defaultBackend?: IngressBackend
+/**
+ * Certificates for hosts, all of them served on port 443 and told apart by the name that the client asks for.
+ */
+readonly tls?: readonly IngressTLS[]
+/**
+ * Rules by host. Without any, everything goes to the default backend.
+ */
+readonly rules?: readonly IngressRule[]
+}
+/**
+ * Where requests go: a port of a Service, or some other object that the controller understands.
+ */
+export interface IngressBackend {
+readonly service?: IngressServiceBackend
+readonly resource?: TypedLocalObjectReference
+}
+/**
+ * A port of a Service.
+ */
+export interface IngressServiceBackend {
+/**
+ * Name of the Service.
+ */
+readonly name: string
+readonly port?: ServiceBackendPort
+}
+/**
+ * A port of a Service, by name or by number.
+ */
+export interface ServiceBackendPort {
+/**
+ * Name of the port; not together with number.
+ */
+readonly name?: string
+/**
+ * Number of the port; not together with name.
+ */
+readonly number?: number
+}
+/**
+ * A certificate and the hosts it is for.
+ */
+export interface IngressTLS {
+/**
+ * Hosts that the certificate is for.
+ */
+readonly hosts?: readonly string[]
+/**
+ * Secret of the same namespace that holds certificate and key.
+ */
+readonly secretName?: string
+}
+/**
+ * Where the requests for one host go, by path.
+ */
+export interface IngressRule {
+/**
+ * Full host name, without port; a first label of * stands for any one label. Empty means every host.
+ */
+readonly host?: string
+readonly http?: HTTPIngressRuleValue
+}
+/**
+ * Paths of a host and where they lead.
+ */
+export interface HTTPIngressRuleValue {
+/**
+ * The paths; the longest that matches wins.
+ */
+readonly paths: readonly HTTPIngressPath[]
+}
+/**
+ * One path and where it leads.
+ */
+export interface HTTPIngressPath {
+/**
+ * Path of the request. Begins with a slash where pathType is Exact or Prefix.
+ */
+readonly path?: string
+/**
+ * Exact compares the whole path, Prefix its elements, and ImplementationSpecific is up to the controller.
+ */
+readonly pathType: string
+readonly backend: IngressBackend
+}
+/**
+ * Where an Ingress is reachable.
+ */
+export interface IngressStatus {
+readonly loadBalancer?: IngressLoadBalancerStatus
+}
+/**
+ * The ways in through a load balancer.
+ */
+export interface IngressLoadBalancerStatus {
+/**
+ * The ways in.
+ */
+readonly ingress?: readonly IngressLoadBalancerIngress[]
+}
+/**
+ * One way in through a load balancer.
+ */
+export interface IngressLoadBalancerIngress {
+/**
+ * Its address, for balancers that are known by address.
+ */
+readonly ip?: string
+/**
+ * Its host name, for balancers that are known by name.
+ */
+readonly hostname?: string
+/**
+ * Which ports it opened.
+ */
+readonly ports?: readonly IngressPortStatus[]
+}
+/**
+ * One port of a load balancer, and what went wrong with it.
+ */
+export interface IngressPortStatus {
+/**
+ * The number of the port.
+ */
+readonly port: number
+/**
+ * Its protocol.
+ */
+readonly protocol: string
+/**
+ * What is wrong with it, as a word in CamelCase or a domain and a word.
+ */
+readonly error?: string
+}
+/**
+ * One address that is in use, named by itself in its canonical form; the object it belongs to is its parent.
+ */
+export interface IPAddress {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: IPAddressSpec
+}
+/**
+ * Whose address it is.
+ */
+export interface IPAddressSpec {
+readonly parentRef: ParentReference
+}
+/**
+ * The object that an address belongs to.
+ */
+export interface ParentReference {
+/**
+ * API group of the object; empty for the core group.
+ */
+readonly group?: string
+/**
+ * Resource of the object, such as services.
+ */
+readonly resource: string
+/**
+ * Namespace of the object.
+ */
+readonly namespace?: string
+/**
+ * Name of the object.
+ */
+readonly name: string
+}
+/**
+ * Which traffic may reach a set of pods, and which may leave them.
+ */
+export interface NetworkPolicy {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: NetworkPolicySpec
+}
+/**
+ * Pods, and the traffic that they are allowed. Where no policy chooses a pod in one direction, everything is allowed in it.
+ */
+export interface NetworkPolicySpec {
+readonly podSelector?: LabelSelector
+/**
+ * What may reach the pods: traffic that any of the rules allows. Without a rule, nothing.
+ */
+readonly ingress?: readonly NetworkPolicyIngressRule[]
+/**
+ * What may leave the pods: traffic that any of the rules allows. Without a rule, nothing, if the policy is about egress.
+ */
+readonly egress?: readonly NetworkPolicyEgressRule[]
+/**
+ * The directions it is about: Ingress, Egress. Without it, Ingress, and Egress if there are egress rules.
+ */
+readonly policyTypes?: readonly string[]
+}
+/**
+ * Traffic that may reach pods: from these peers, on these ports.
+ */
+export interface NetworkPolicyIngressRule {
+/**
+ * Ports of the pods; all of them when empty.
+ */
+readonly ports?: readonly NetworkPolicyPort[]
+/**
+ * Where it may come from; anywhere when empty.
+ */
+readonly from?: readonly NetworkPolicyPeer[]
+}
+/**
+ * A port, or a range of them.
+ */
+export interface NetworkPolicyPort {
+/**
+ * TCP, UDP or SCTP.
+ */
+readonly protocol?: string
+/**
+ * Number of the port, or its name in the pod; all ports when absent.
+ */
+readonly port?: number | string
+/**
+ * Last port of a range that begins at port, which must be a number then.
+ */
+readonly endPort?: number
+}
+/**
+ * The other end of allowed traffic: pods by label, or a block of addresses.
+ */
+export interface NetworkPolicyPeer {
+readonly podSelector?: LabelSelector
+readonly namespaceSelector?: LabelSelector
+readonly ipBlock?: IPBlock
+}
+/**
+ * A block of addresses with holes.
+ */
+export interface IPBlock {
+/**
+ * The block, such as 192.168.1.0/24.
+ */
+readonly cidr: string
+/**
+ * Blocks inside of it that do not count.
+ */
+readonly except?: readonly string[]
+}
+/**
+ * Traffic that may leave pods: to these peers, on these ports.
+ */
+export interface NetworkPolicyEgressRule {
+/**
+ * Ports at the other end; all of them when empty.
+ */
+readonly ports?: readonly NetworkPolicyPort[]
+/**
+ * Where it may go; anywhere when empty.
+ */
+readonly to?: readonly NetworkPolicyPeer[]
+}
+/**
+ * A range that Services get their addresses from.
+ */
+export interface ServiceCIDR {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec?: ServiceCIDRSpec
+readonly status?: ServiceCIDRStatus
+}
+/**
+ * A range of addresses, in one or both IP families.
+ */
+export interface ServiceCIDRSpec {
+/**
+ * One block, or one of each IP family. Blocks cannot change; a second family may be added.
+ */
+readonly cidrs?: readonly string[]
+}
+/**
+ * Whether addresses are given from a range.
+ */
+export interface ServiceCIDRStatus {
+/**
+ * Facts about the range: Ready while addresses are given from it.
+ */
+readonly conditions?: readonly Condition[]
+}
+/**
+ * A way to run pods that nodes offer, such as one with stronger isolation. Pods choose it by name.
+ */
+export interface RuntimeClass {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Name of the way in the configuration of the container runtime. Cannot change.
+ */
+readonly handler: string
+readonly overhead?: Overhead
+readonly scheduling?: Scheduling
+}
+/**
+ * What a pod uses beside its containers.
+ */
+export interface Overhead {
+/**
+ * The amounts, by resource, for each pod.
+ */
+readonly podFixed?: {
+readonly [k: string]: string
+}
+}
+/**
+ * Which nodes offer a way to run pods.
+ */
+export interface Scheduling {
+/**
+ * Labels of these nodes; they are added to what the pod asks for.
+ */
+readonly nodeSelector?: {
+readonly [k: string]: string
+}
+/**
+ * Tolerations that are added to those of the pod.
+ */
+readonly tolerations?: readonly Toleration[]
 }
 /**
  * Asks for a pod to be removed in an orderly way, within the limits of its disruption budget.

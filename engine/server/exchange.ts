@@ -14,6 +14,7 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import type { ComponentCheck } from "./component-statuses.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
@@ -29,6 +30,8 @@ export interface ServerParts {
   readonly tokens: ServiceAccountTokens;
   /** What nodes and pods use; absent where no node can be asked. */
   readonly usage?: UsageReader;
+  /** Parts of the control plane beside the store that can be asked how they are. */
+  readonly components?: Readonly<Record<string, ComponentCheck>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -14,7 +14,8 @@ import { Freshness } from "./freshness.ts";
 import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
-import { compileSelection } from "./selection.ts";
+import { storedSelection, viewOf, viewStream } from "./object-view.ts";
+import { compileSelection, type Selection } from "./selection.ts";
 import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
 import { isStagedRevision, StoreTransaction, withTransactions, type TransactionalStorage } from "./transaction.ts";
@@ -85,7 +86,7 @@ export class ObjectStore {
     this.#clock = clock;
     this.#logger = logger;
     this.#freshness = new Freshness(clock, () => withStatusErrors(() => storage.currentRevision()));
-    for (const definition of resources) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
+    for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }
 
   /** The store underneath, for keys that are not objects. */
@@ -132,14 +133,26 @@ export class ObjectStore {
 
   /** `resourceVersion` unset reads the newest state, "0" whatever is cached, a number nothing older than it. */
   async get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options: { readonly resourceVersion?: string } = {}): Promise<EncodedObject<T> | undefined> {
+    const { storedAs } = definition;
+    if (storedAs !== undefined) {
+      const stored = await this.get(storedAs.definition, namespace, name, options);
+      return stored && viewOf(definition, storedAs, stored);
+    }
     await this.#freshness.freshen(options.resourceVersion);
     return this.#known(definition, objectStorageKey(definition, namespace, name));
   }
 
   /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
   async list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions): Promise<ObjectList<T>> {
-    const cache = this.#cache(definition);
     const selection = compileSelection(definition, options);
+    const { storedAs } = definition;
+    if (storedAs === undefined) return this.#list(definition, namespace, options, selection);
+    const list = await this.#list(storedAs.definition, namespace, options, storedSelection(storedAs, selection));
+    return { ...list, items: list.items.map((stored) => viewOf(definition, storedAs, stored)) };
+  }
+
+  async #list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
+    const cache = this.#cache(definition);
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
     await this.#freshness.freshen(token === undefined ? options.resourceVersion : undefined);
     const limit = Math.max(0, options.limit ?? 0);
@@ -161,6 +174,11 @@ export class ObjectStore {
   async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
     await this.#freshness.freshen(options.resourceVersion);
+    const { storedAs } = definition;
+    if (storedAs !== undefined) {
+      const inner = openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });
+      return viewStream(definition, storedAs, inner);
+    }
     return openWatch({ cache: this.#cache(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
@@ -171,6 +189,10 @@ export class ObjectStore {
 
   /** Tells of every object of a kind that the cache holds now, and of each change from here on, in the store's order. Never ends. */
   follow<T extends KubeObject>(definition: ResourceDefinition<T>, follower: Follower<T>): void {
+    const { storedAs } = definition;
+    if (storedAs !== undefined) {
+      return this.follow(storedAs.definition, { replaced: (objects) => follower.replaced(objects.map(storedAs.fromStored)), changed: (object, wasDeleted) => follower.changed(storedAs.fromStored(object), wasDeleted) });
+    }
     const cache = this.#cache(definition);
     const tellAll = () => follower.replaced(cache.range(cache.prefix).map(({ object }) => object));
     tellAll();
@@ -193,6 +215,8 @@ export class ObjectStore {
   }
 
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
+    const { storedAs } = definition;
+    if (storedAs !== undefined) return viewOf(definition, storedAs, await this.create(storedAs.definition, storedAs.toStored(object), extra));
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
     const value = encodeForStorage(object);
@@ -212,6 +236,14 @@ export class ObjectStore {
     name: string,
     change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
   ): Promise<ChangeResult<T>> {
+    const { storedAs } = definition;
+    if (storedAs !== undefined) {
+      const { encoded, wasDeleted } = await this.update(storedAs.definition, namespace, name, async (stored) => {
+        const decision = await change(viewOf(definition, storedAs, stored));
+        return decision.do === "write" ? { ...decision, object: storedAs.toStored(decision.object) } : decision;
+      });
+      return { encoded: viewOf(definition, storedAs, encoded), wasDeleted };
+    }
     const key = objectStorageKey(definition, namespace, name);
     let current = this.#known(definition, key);
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.

@@ -1,8 +1,8 @@
-import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { ageSince } from "../human-duration.ts";
 import { loadSchema } from "../load-schema.ts";
+import { validateEvent } from "../events/event-validation.ts";
 import type { CoreEvent } from "../types.ts";
 
 const firstSeen = (event: CoreEvent) => event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
@@ -45,9 +45,3 @@ export const eventResource = defineResource<CoreEvent>({
     type: (event) => event.type ?? "",
   },
 });
-
-/** An event lives where its object does; events about cluster-scoped objects live in the namespace default. */
-function validateEvent({ metadata, involvedObject }: CoreEvent): FieldError[] {
-  const wanted = involvedObject.namespace || "default";
-  return metadata.namespace === wanted ? [] : [invalidField("involvedObject.namespace", involvedObject.namespace ?? "", "does not match event.namespace")];
-}

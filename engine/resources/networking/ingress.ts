@@ -67,9 +67,10 @@ function validateStatus(ingress: Ingress, old: Ingress): FieldError[] {
 }
 
 function hostsText({ spec }: Ingress): string {
-  const hosts = (spec?.rules ?? []).map(({ host }) => host || "*");
+  const rules = spec?.rules ?? [];
+  const hosts = rules.flatMap(({ host }) => (host ? [host] : []));
   if (hosts.length === 0) return "*";
-  return hosts.length <= HOSTS_SHOWN_MAX ? hosts.join(",") : `${hosts.slice(0, HOSTS_SHOWN_MAX).join(",")} + ${hosts.length - HOSTS_SHOWN_MAX} more...`;
+  return hosts.length <= HOSTS_SHOWN_MAX ? hosts.join(",") : `${hosts.slice(0, HOSTS_SHOWN_MAX).join(",")} + ${rules.length - HOSTS_SHOWN_MAX} more...`;
 }
 
 /** Cut to a width that keeps the table readable, as upstream cuts it. */

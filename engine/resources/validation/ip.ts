@@ -40,6 +40,27 @@ export function canonicalCidrErrors(text: string, field: string): FieldError[] {
   return canonical === text ? [] : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
+const SPECIAL: readonly (readonly [string, string])[] = [
+  ["127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+  ["::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+  ["169.254.0.0/16", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+  ["fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+  ["224.0.0.0/24", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+  ["ff02::/16", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+];
+
+/** Addresses that mean something else on every machine are nobody's endpoint. */
+export function specialAddressErrors(text: string, field: string): FieldError[] {
+  const address = parseAddress(text);
+  if (address === undefined) return [];
+  if (address.value === 0n) return [invalidField(field, text, `may not be unspecified (${text})`)];
+  const found = SPECIAL.find(([block]) => {
+    const cidr = parseCidr(block);
+    return cidr !== undefined && cidrContains(cidr, { family: address.family, network: address.value });
+  });
+  return found === undefined ? [] : [invalidField(field, text, found[1])];
+}
+
 /** Undefined for what is no block. */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf("/");

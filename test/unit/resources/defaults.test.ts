@@ -116,7 +116,17 @@ describe("defaults", () => {
       PriorityClass: { value: 7 },
       Service: { spec: { ports: [{ port: 80 }] } },
       EndpointSlice: { addressType: "IPv4", endpoints: [] },
-      Event: { involvedObject: {} },
+      "/Event": { involvedObject: {} },
+      "events.k8s.io/Event": { deprecatedSource: { component: "kubelet" } },
+      Endpoints: { subsets: [{ addresses: [{ ip: "10.0.0.1" }], ports: [{ port: 80 }] }] },
+      Ingress: { spec: { rules: [{ http: { paths: [{ pathType: "Prefix", path: "/", backend: { service: { name: "web", port: { number: 80 } } } }] } }] } },
+      IngressClass: { spec: { controller: "example.com/ingress", parameters: { kind: "Settings", name: "main" } } },
+      NetworkPolicy: { spec: { egress: [{ ports: [{ port: 53 }] }] } },
+      IPAddress: { spec: { parentRef: { resource: "services", namespace: "shop", name: "web" } } },
+      ServiceCIDR: { spec: { cidrs: ["10.96.0.0/16"] } },
+      RuntimeClass: { handler: "runc" },
+      FlowSchema: { spec: { priorityLevelConfiguration: { name: "low" } } },
+      PriorityLevelConfiguration: { spec: { type: "Limited", limited: { limitResponse: { type: "Queue", queuing: {} } } } },
       RoleBinding: { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "User", name: "u" }] },
       ClusterRoleBinding: { roleRef: { kind: "ClusterRole", name: "r" }, subjects: [{ kind: "ServiceAccount", name: "s", namespace: "n" }] },
       LimitRange: { spec: { limits: [{ type: "Container", max: { cpu: "2" }, min: { memory: "1Mi" } }] } },
@@ -138,7 +148,7 @@ describe("defaults", () => {
       MutatingWebhookConfiguration: { webhooks: [{ name: "a.b.c", sideEffects: "None", admissionReviewVersions: ["v1"], clientConfig: { service: { namespace: "n", name: "s" } }, rules: [{}] }] },
     };
     for (const definition of catalog) {
-      const once = decode(definition, { metadata: { name: "web" }, ...bodies[definition.kind] });
+      const once = decode(definition, { metadata: { name: "web" }, ...(bodies[definition.kind] ?? bodies[`${definition.group}/${definition.kind}`]) });
       expect(decode(definition, once), definition.kind).toStrictEqual(once);
     }
   });

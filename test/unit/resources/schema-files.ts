@@ -11,6 +11,7 @@ export type RawProperty = Readonly<Record<string, unknown>>;
 export interface RawType {
   readonly file: string;
   readonly name: string;
+  readonly title: unknown;
   readonly description: unknown;
   readonly required: readonly string[];
   readonly properties: Readonly<Record<string, RawProperty>>;
@@ -23,7 +24,7 @@ export function rawTypes(): RawType[] {
     .sort()
     .flatMap((file) => {
       const document = yaml.load(readFileSync(path.join(folder, file), "utf8")) as { $defs: Record<string, Omit<RawType, "file" | "name">> };
-      return Object.entries(document.$defs).map(([name, type]) => ({ file, name, description: type.description, required: type.required ?? [], properties: type.properties ?? {} }));
+      return Object.entries(document.$defs).map(([name, type]) => ({ file, name, title: type.title, description: type.description, required: type.required ?? [], properties: type.properties ?? {} }));
     });
 }
 
