@@ -7,9 +7,12 @@ import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { deploymentController } from "./deployment.ts";
+import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { garbageCollector } from "./garbage-collector.ts";
+import { cronJobController } from "./jobs/cron-job.ts";
+import { jobTtlController } from "./jobs/job-ttl.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeHealthController } from "./node-health.ts";
 import { nodeIpamController } from "./node-ipam.ts";
@@ -19,6 +22,7 @@ import { replicaSetController } from "./replica-set.ts";
 import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { replicationControllerController } from "./workloads/replication-controller.ts";
 
 export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
@@ -38,6 +42,11 @@ export function createControllers(context: ControllerContext, settings: ClusterS
   return [
     runController(deploymentController(context), context),
     runController(replicaSetController(context), context),
+    runController(replicationControllerController(context), context),
+    runController(cronJobController(context), context),
+    runController(jobTtlController(context), context),
+    runController(disruptionController(context), context),
+    runController(staleDisruptionController(context), context),
     runController(endpointSliceController(context), context),
     runController(namespaceController(context), context),
     runController(garbageCollector(context), context),

@@ -6,6 +6,10 @@ import type { Pod, PodCondition } from "../resources/types.ts";
 export const OWNER_INDEX = "controllerUid";
 export const ownerIndex = (pod: Pod): readonly string[] => [controllerOf(pod)?.uid ?? ""];
 
+/** The index of pods without such an owner, by their namespace: whoever selects them may adopt them. */
+export const ORPHAN_INDEX = "orphanNamespace";
+export const orphanIndex = (pod: Pod): readonly string[] => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ""] : []);
+
 /** The index of pods by the name of their node; unplaced ones are under the empty name. */
 export const NODE_INDEX = "node";
 export const nodeIndex = (pod: Pod): readonly string[] => [pod.spec.nodeName ?? ""];

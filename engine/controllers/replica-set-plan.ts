@@ -1,5 +1,5 @@
 import { findCondition } from "../apimachinery/conditions.ts";
-import { controllerOf } from "../apimachinery/object-meta.ts";
+import { controllerOf, type KubeObject } from "../apimachinery/object-meta.ts";
 import { isControlledBy, newControllerRef } from "../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import { formatTime } from "../lib/clock.ts";
@@ -7,6 +7,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { describeError } from "../lib/log.ts";
 import { replicaSetResource } from "../resources/apps/replica-set.ts";
 import { podResource } from "../resources/core/pod.ts";
+import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Pod, ReplicaSet, ReplicaSetCondition } from "../resources/types.ts";
 import { isBeingDeleted, tell, update, type Action, type Outcome } from "./define-controller.ts";
 import { isPodActive, isPodAvailable, isPodReady, isPodTerminating, millisecondsToAvailable } from "./pods.ts";
@@ -21,7 +22,16 @@ export interface ReplicaSetInputs {
   readonly pods: readonly Pod[];
   /** Active pods by node over all sets of the same owner: scaling down thins out crowded nodes first. */
   readonly siblingsPerNode: ReadonlyMap<string, number>;
+  /** How the set is stored when it is not a ReplicaSet: a ReplicationController is planned as one. */
+  readonly writtenAs?: WrittenAs;
 }
+
+interface WrittenAs {
+  readonly resource: ResourceReference;
+  readonly convert: (set: ReplicaSet) => KubeObject;
+}
+
+const AS_REPLICA_SET: WrittenAs = { resource: replicaSetResource, convert: (set) => set };
 
 interface Claim {
   readonly adopt: readonly Pod[];
@@ -36,14 +46,14 @@ interface Claim {
  * then the number is brought to what the spec says, the least valuable pods first. Pure.
  */
 export function planReplicaSet(inputs: ReplicaSetInputs, nowMs: number): readonly Action[] {
-  const { set, siblingsPerNode } = inputs;
+  const { set, siblingsPerNode, writtenAs = AS_REPLICA_SET } = inputs;
   if (isBeingDeleted(set)) return [];
   const { adopt, release, members } = claimPods(inputs);
   const surplus = members.length - (set.spec.replicas ?? 1);
   const remove = surplus <= 0 ? [] : rankForDeletion(members, siblingsPerNode, nowMs).slice(0, Math.min(surplus, BURST_MAX));
   const missing = Math.min(BURST_MAX, -surplus);
   return [
-    ...adopt.map((pod): Action => ({ do: "adopt", resource: podResource, object: pod, owner: set, ownerResource: replicaSetResource })),
+    ...adopt.map((pod): Action => ({ do: "adopt", resource: podResource, object: pod, owner: set, ownerResource: writtenAs.resource })),
     ...release.map((pod): Action => ({ do: "release", resource: podResource, object: pod, ownerUid: set.metadata.uid ?? "" })),
     ...(missing > 0 ? [{ do: "createMany", resource: podResource, objects: Array.from({ length: missing }, () => podFromTemplate(set)) } as const] : []),
     ...(remove.length === 0 ? [] : [{ do: "together", actions: remove.map((pod): Action => ({ do: "inOrder", actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)] })) } as const]),
@@ -52,7 +62,8 @@ export function planReplicaSet(inputs: ReplicaSetInputs, nowMs: number): readonl
 
 /** Events and status, given how the plan went. Pure. */
 export function concludeReplicaSet(inputs: ReplicaSetInputs, { created, failure }: Outcome, nowMs: number): readonly Action[] {
-  const { set } = inputs;
+  const { set, writtenAs = AS_REPLICA_SET } = inputs;
+  const written = writtenAs.convert;
   const claim = claimPods(inputs);
   const isCreating = claim.members.length < (set.spec.replicas ?? 1);
   const reason = failure === undefined ? undefined : isCreating ? "FailedCreate" : "FailedDelete";
@@ -62,7 +73,7 @@ export function concludeReplicaSet(inputs: ReplicaSetInputs, { created, failure 
   return [
     ...created.map((pod) => tell(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)),
     ...(reason === undefined ? [] : [tell(set, "Warning", reason, `Error ${isCreating ? "creating" : "deleting"}: ${message}`)]),
-    ...(jsonEqual(status, set.status) ? [] : [update(replicaSetResource, { ...set, status }, "status")]),
+    ...(jsonEqual(written({ ...set, status }), written(set)) ? [] : [update(writtenAs.resource, written({ ...set, status }), "status")]),
     ...(waits.length === 0 ? [] : [{ do: "wait", forMs: Math.min(...(waits as number[])) } as const]), // undefined was filtered out
   ];
 }

@@ -5,18 +5,17 @@ import { podResource } from "../resources/core/pod.ts";
 import type { Pod, ReplicaSet } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { watch, type ControllerDefinition } from "./define-controller.ts";
-import { isPodActive, OWNER_INDEX, ownerIndex } from "./pods.ts";
+import { isPodActive, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "./pods.ts";
 import { concludeReplicaSet, planReplicaSet, type ReplicaSetInputs } from "./replica-set-plan.ts";
 
 const WORKLOAD_INDEX = "workloadUid";
-const ORPHAN_INDEX = "orphanNamespace";
 
 /** Keeps each ReplicaSet's number of pods. */
 export function replicaSetController({ informers }: ControllerContext): ControllerDefinition<ReplicaSetInputs> {
   const sets = informers.informer(replicaSetResource);
   const pods = informers.informer(podResource);
   pods.addIndex(OWNER_INDEX, ownerIndex);
-  pods.addIndex(ORPHAN_INDEX, (pod) => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ""] : []));
+  pods.addIndex(ORPHAN_INDEX, orphanIndex);
   sets.addIndex(WORKLOAD_INDEX, (set) => [controllerOf(set)?.uid ?? set.metadata.uid ?? ""]);
 
   /** The pod's set; for an orphan, whoever selects it may want it. */

@@ -89,7 +89,8 @@ function markAsDeleting<T extends KubeObject>(object: T, nowMs: number): T {
   });
 }
 
-function checkPreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { preconditions }: DeleteOptions): void {
+/** Throws Conflict when the object is not the one, or not in the state, that is meant. */
+export function checkPreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { preconditions }: DeleteOptions): void {
   const { name = "", uid = "", resourceVersion = "" } = object.metadata;
   // Upstream names the kind, not the resource, in these two messages.
   const what = { group: definition.group, resource: definition.kind };

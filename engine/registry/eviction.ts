@@ -6,7 +6,7 @@ import { loadSchema } from "../resources/load-schema.ts";
 import type { Pod } from "../resources/types.ts";
 import type { Decodable } from "./decode-object.ts";
 
-/** policy/v1 Eviction: a delete that may be refused. There are no disruption budgets yet, so none is. */
+/** policy/v1 Eviction: a delete that a disruption budget may refuse; see disruption-budget.ts. */
 export interface Eviction extends KubeObject {
   readonly deleteOptions?: DeleteOptionsBody;
 }

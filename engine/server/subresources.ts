@@ -7,7 +7,8 @@ import { bindingKind, bindPod, checkBindingName, validateBinding } from "../regi
 import { isDeletedByUpdate } from "../registry/before-delete.ts";
 import { checkUpdatePreconditions, isSameState } from "../registry/before-update.ts";
 import { decodeObject, type Decodable } from "../registry/decode-object.ts";
-import { evictionKind, withDisruption } from "../registry/eviction.ts";
+import { evictionKind } from "../registry/eviction.ts";
+import { evict } from "./evict.ts";
 import { planToken, tokenRequestKind } from "./token-request.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { nodeResource } from "../resources/core/node.ts";
@@ -15,9 +16,7 @@ import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { Namespace } from "../resources/types.ts";
-import { parseDeleteOptions } from "./delete-options.ts";
 import { madeUp, namespaceOf, nowText, objectResult, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
-import { deleteNamed } from "./verbs/delete.ts";
 
 interface CreateSubresource {
   readonly resource: string;
@@ -64,21 +63,6 @@ async function bind(exchange: Exchange<RequestOf<"create">>, body: KubeObject, n
     return success(201);
   }
   await parts.store.update(podResource, namespaceOf(exchange), name, ({ object }) => ({ do: "write", object: bindPod(object, binding, nowText(exchange)) }));
-  return success(201);
-}
-
-async function evict(exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string): Promise<ApiResult> {
-  const eviction = body as KubeObject & { readonly deleteOptions?: object }; // decoded by evictionKind
-  if (body.metadata.name && body.metadata.name !== name) throw badRequest("name in URL does not match name in Eviction object");
-  const options = parseDeleteOptions(eviction.deleteOptions ?? {}, undefined);
-  const isDryRun = exchange.request.options.dryRun === true || options.dryRun === true;
-  if (!isDryRun) {
-    await exchange.parts.store.update(podResource, namespaceOf(exchange), name, ({ object }) => {
-      const isDone = object.status?.phase === "Succeeded" || object.status?.phase === "Failed" || object.metadata.deletionTimestamp !== undefined;
-      return isDone ? { do: "keep" } : { do: "write", object: withDisruption(object, nowText(exchange)) };
-    });
-  }
-  await deleteNamed(exchange, name, { ...options, dryRun: isDryRun });
   return success(201);
 }
 
