@@ -7011,6 +7011,10 @@ readonly inventory?: readonly InventoryEntry[]
  * Objects kept in the cluster although they left the repository, each with the reason.
  */
 readonly kept?: readonly string[]
+/**
+ * Jobs that ran to their end, with a digest of what they were; they are not run again when they are gone.
+ */
+readonly finished?: readonly FinishedJob[]
 }
 /**
  * One applied object.
@@ -7036,6 +7040,19 @@ readonly namespace?: string
  * Name of the object.
  */
 readonly name: string
+}
+/**
+ * A Job that ran to its end.
+ */
+export interface FinishedJob {
+/**
+ * Group, kind, namespace and name of the Job.
+ */
+readonly object: string
+/**
+ * Digest of what the Job was.
+ */
+readonly content: string
 }
 /**
  * How a repository becomes a cluster; the content of mainstay.yaml, and in the cluster also what was made of it.

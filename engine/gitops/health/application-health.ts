@@ -17,6 +17,8 @@ export interface UnitObservation {
   readonly liveOf: (desired: DesiredObject) => KubeObject | undefined;
   /** The revision this process wrote of an object; an older copy says nothing about the commit. */
   readonly writtenRevisionOf: (identity: string) => number;
+  /** A Job that did what it was for and has been removed since, by its time to live or by hand. */
+  readonly isFinished: (desired: DesiredObject) => boolean;
   /** Why the unit is not applied as the commit wants it: it waits for another one, or the server refused something. */
   readonly holdup: { readonly state: HealthState; readonly reason: string; readonly isWaiting: boolean } | undefined;
   /** Since when it is on its way; undefined: it was well. */
@@ -26,11 +28,9 @@ export interface UnitObservation {
 
 /** A unit's health: its worst object, and the deadline after which being on the way is no longer good enough. */
 export function computeUnitHealth(observation: UnitObservation, now: number): UnitHealth {
-  const { unit, objects, liveOf, writtenRevisionOf, holdup, progressingSinceMs, lookup } = observation;
+  const { unit, objects, holdup, progressingSinceMs } = observation;
   const all = objects.map((desired) => {
-    const live = liveOf(desired);
-    const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
-    const health: ObjectHealth = isSettling ? { state: "Progressing", reason: "just written", chain: [], images: [] } : computeHealth(live, lookup, now);
+    const health = computeDesiredHealth(desired, observation, now);
     // What the unit may not create yet is not missing.
     if (holdup?.isWaiting === true && health.state === "Missing") return { desired, health: { ...health, state: "Progressing" as const, reason: holdup.reason } };
     return { desired, health };
@@ -46,6 +46,14 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
     images: [...new Set(all.flatMap(({ health }) => health.images))].sort(),
     objects: all,
   };
+}
+
+/** One object's health, by the commit: what an older copy says is not about it. */
+export function computeDesiredHealth(desired: DesiredObject, { liveOf, writtenRevisionOf, isFinished, lookup }: Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup">, now: number): ObjectHealth {
+  const live = liveOf(desired);
+  if (live === undefined && isFinished(desired)) return { state: "Healthy", reason: "", chain: [], images: [] };
+  const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
+  return isSettling ? { state: "Progressing", reason: "just written", chain: [], images: [] } : computeHealth(live, lookup, now);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,6 +1,7 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import type { Deployment, PersistentVolumeClaim, Pod, ReplicaSet, Service } from "./health-types.ts";
+import type { Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet, Service } from "./health-types.ts";
+import { computeJobHealth } from "./job-health.ts";
 import { computePodHealth, isFailingForGood } from "./pod-health.ts";
 
 export type HealthState = "Healthy" | "Suspended" | "Progressing" | "Unknown" | "Missing" | "Degraded";
@@ -51,6 +52,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "apps/Deployment": (object, lookup, now) => deploymentHealth(object as Deployment, lookup, now),
   "apps/ReplicaSet": (object, lookup, now) => replicaSetHealth(object as ReplicaSet, lookup, now),
   "/Pod": (object, _lookup, now) => computePodHealth(object as Pod, now),
+  "batch/Job": (object, lookup, now) => computeJobHealth(object as Job, (uid) => worstChild(uid, lookup, now)?.health),
   "/Service": (object) => serviceHealth(object as Service),
   "/PersistentVolumeClaim": (object) => claimHealth(object as PersistentVolumeClaim),
 };

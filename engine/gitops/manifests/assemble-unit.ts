@@ -1,5 +1,6 @@
-import { isProblem, toDesiredObject, type DesiredObject } from "./desired-state.ts";
+import { isLeftOut, isProblem, toDesiredObject, type DesiredObject } from "./desired-state.ts";
 import type { FileTransform } from "./file-transform.ts";
+import { nameHooks } from "./name-hooks.ts";
 import type { ChartFolder } from "../kustomize/chart-folder.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
 import type { FileRef, FolderListing } from "./list-folder.ts";
@@ -52,7 +53,7 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
   const problems: Problem[] = [...listing.problems];
   const notices: string[] = [...listing.notices, ...(unit.helm === undefined ? listing.charts : []).map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm`)];
   const substitutions: Substitution[] = rendered.flatMap((folder) => folder.substitutions);
-  const add = (desired: DesiredObject | Problem) => void (isProblem(desired) ? problems.push(desired) : objects.push(desired));
+  const add = (desired: ReturnType<typeof toDesiredObject>) => void (isLeftOut(desired) ? notices.push(desired.leftOut) : isProblem(desired) ? problems.push(desired) : objects.push(desired));
   for (const { path, blob } of files) {
     const file = parsed.get(parsedKey({ path, blob }, transform));
     substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
@@ -64,7 +65,7 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
-  return { objects, problems, notices, substitutions };
+  return { objects: nameHooks(objects), problems, notices, substitutions };
 }
 
 /** Files are parsed by content, so an object learns here which of the equal files it is of. */

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CommitInfo } from "../git/git-source.ts";
+import { readOrder, type ObjectOrder } from "./object-order.ts";
 import type { LocateField, ParsedObject, Place } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
@@ -33,6 +34,9 @@ export interface DesiredObject {
   /** It was written in an encrypted file: none of its values may be shown. */
   readonly isConfidential?: boolean;
   readonly resource: ResourceDefinition;
+  readonly order: ObjectOrder;
+  /** What the file calls a hook Job; its object's name changes with what it is a hook of. */
+  readonly hookName?: string;
   /** The intent that is applied, with namespace, label and annotation. Frozen. */
   readonly object: KubeObject;
   /** Changes exactly when the intent does. */
@@ -51,10 +55,13 @@ export interface DesiredState {
   readonly substitutions: ReadonlyMap<string, readonly Substitution[]>;
 }
 
-/** An object of a file as its unit wants it, or why that cannot be. */
-export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, blob: string): DesiredObject | Problem {
+/** An object of a file as its unit wants it, or why that cannot be. Only hooks can be left out. */
+export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, blob: string): DesiredObject | Problem | LeftOut {
   const { object, resource } = parsed;
   const { metadata } = object;
+  const reading = readOrder(object);
+  if (reading.is === "left out") return { leftOut: `${file}:${parsed.line} ${reading.why}` };
+  if (reading.is === "faulty") return { file, line: parsed.line, ...reading.problem };
   if (!resource.namespaced && metadata.namespace !== undefined) return { file, line: parsed.line, field: "metadata.namespace", message: `${resource.kind} objects belong to the whole cluster and have no namespace` };
   const namespace = resource.namespaced ? (metadata.namespace ?? unit.namespace ?? "default") : undefined;
   const intent: KubeObject = {
@@ -69,6 +76,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
   return {
     identity: identityOf(resource.group, resource.kind, namespace, metadata.name ?? ""),
     unit: unit.name, file, line: parsed.line, blob, place: parsed.place, resource,
+    order: reading.order,
     ...(parsed.locate === undefined ? {} : { locate: parsed.locate }),
     ...(parsed.isConfidential === true ? { isConfidential: true } : {}),
     object: deepFreeze(intent),
@@ -76,7 +84,16 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
   };
 }
 
-export function isProblem(value: DesiredObject | Problem): value is Problem {
+/** A manifest that means nothing here, and why. */
+export interface LeftOut {
+  readonly leftOut: string;
+}
+
+export function isLeftOut(value: DesiredObject | Problem | LeftOut): value is LeftOut {
+  return "leftOut" in value;
+}
+
+export function isProblem(value: DesiredObject | Problem | LeftOut): value is Problem {
   return "message" in value;
 }
 

@@ -8,6 +8,7 @@ import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { findOrderProblems } from "./order-graph.ts";
 import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
@@ -100,11 +101,12 @@ export class ManifestLoader {
     };
     const contents = await this.#contents(request);
     const all = contents.flatMap((content) => content.objects);
+    const desired = new Map(all.map((object) => [object.identity, object]));
     return {
       commit, config,
       units: resolved.units,
-      objects: new Map(all.map((object) => [object.identity, object])),
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all)]),
+      objects: desired,
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all), ...(resolved.problems.length > 0 ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };

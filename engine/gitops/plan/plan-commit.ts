@@ -30,6 +30,8 @@ export interface PlanRequest {
   readonly messages: readonly string[];
   /** Given the units that change something: which of them must wait, and for which unit. */
   readonly waiting: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
+  /** Given the objects that change, by identity: which of them must wait, and for which object. Without it none does. */
+  readonly blocked?: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
 }
 
 export interface CommitPlan {
@@ -62,6 +64,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     },
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
+    ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
   });
   return { plan, outcomes };
 }

@@ -53,7 +53,14 @@ export interface SyncPlan {
   readonly kept: readonly KeptEntry[];
   /** Units whose actions wait, and for which unit. */
   readonly waiting: ReadonlyMap<string, string>;
+  /** Objects that wait for their wave or for what they depend on, and for which object. */
+  readonly blocked: ReadonlyMap<string, Blocked>;
   readonly unchanged: number;
+}
+
+export interface Blocked {
+  readonly desired: DesiredObject;
+  readonly by: string;
 }
 
 /** A complaint about one object of the repository. */
@@ -72,6 +79,8 @@ export interface PlanInput {
   readonly allowReplace: readonly string[];
   /** Units that must wait, and for which unit. */
   readonly waiting: ReadonlyMap<string, string>;
+  /** Objects that must wait, by identity, and for which object. */
+  readonly blocked?: ReadonlyMap<string, string>;
 }
 
 /** Jobs are made anew without asking: their template can never change, and running again is what a changed Job is for. */
@@ -84,15 +93,22 @@ const REPLACED_FREELY: ReadonlySet<string> = new Set(["Job"]);
 export function planSync(input: PlanInput): SyncPlan {
   const applies: Action[] = [];
   const refusals: Refusal[] = [];
+  const blocked = new Map<string, Blocked>();
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
     const action = planObject(candidate, input.allowReplace, refusals);
     if (outcome.is === "unchanged") unchanged++;
-    else if (action !== undefined && !input.waiting.has(desired.unit)) applies.push(action);
+    else if (action !== undefined && !input.waiting.has(desired.unit)) {
+      const by = input.blocked?.get(desired.identity);
+      if (by === undefined) applies.push(action);
+      else blocked.set(desired.identity, { desired, by });
+    }
   }
+  // What leaves goes last: the old hook and the old object stay until everything new is there.
+  const unfinished = new Set([...blocked.values()].map(({ desired }) => desired.unit));
   const deletions = planDeletions(input.stale, input.deletion);
-  const prunes = deletions.prune.filter((entry) => !input.waiting.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  const prunes = deletions.prune.filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
@@ -100,6 +116,7 @@ export function planSync(input: PlanInput): SyncPlan {
     forget: deletions.forget,
     kept: deletions.kept,
     waiting: new Map([...input.waiting].filter(([unit]) => input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") || deletions.prune.some((entry) => entry.unit === unit))),
+    blocked,
     unchanged,
   };
 }

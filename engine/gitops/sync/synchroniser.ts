@@ -18,6 +18,7 @@ import { describeEntry, ownedEntries } from "./inventory.ts";
 import { planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
 import { renderPlan } from "../plan/plan-text.ts";
+import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
 import { Rollouts } from "./rollouts.ts";
@@ -78,6 +79,8 @@ export class Synchroniser {
   readonly #listeners = new Set<() => void>();
   #admitted: Admitted | undefined;
   #drift: readonly DriftFacts[] = [];
+  /** Objects that were written for the admitted commit: what comes after them waits until they are ready. */
+  #rolling = new Set<string>();
   #isPassDue = false;
   #failures = 0;
   #wake: () => void = () => {};
@@ -130,6 +133,7 @@ export class Synchroniser {
   /** From now on this commit is what the cluster should be. */
   admit(admitted: Admitted): void {
     const { clock, logger } = this.#options;
+    if (this.#admitted?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
     this.#admitted = admitted;
     this.#memory.keepOnly(admitted.state.objects);
     this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs);
@@ -202,7 +206,8 @@ export class Synchroniser {
     this.#isViewReady = true;
     const examine = this.#toExamine(state);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing) }).catch((error: unknown) => {
+    const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked }).catch((error: unknown) => {
       for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
       throw error;
     });
@@ -222,7 +227,7 @@ export class Synchroniser {
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
     this.units.executed(state, results, released);
-    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && results.length === actionsOf(plan).length;
+    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
@@ -233,7 +238,7 @@ export class Synchroniser {
     const examine: { desired: DesiredObject; cause: "commit" | "drift" }[] = [];
     for (const desired of state.objects.values()) {
       const cause = this.#memory.reasonToLook(desired);
-      if (cause === undefined) continue;
+      if (cause === undefined || (desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
       const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
       if (delayMs > 0) this.#after(delayMs, () => this.#requestPass());
       else examine.push({ desired, cause });
@@ -287,6 +292,7 @@ export class Synchroniser {
     if (result.is !== "done" || result.stored === undefined) return;
     this.#memory.settle(action.desired, result.stored, true);
     const object = describeDesired(action.desired);
+    if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
     if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
     const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
     const writer = action.do === "update" ? writerOf(action.live, action.changes) : "someone";
@@ -334,12 +340,15 @@ export class Synchroniser {
     this.#isGathering = true;
     this.#after(GATHER_MS, () => {
       this.#isGathering = false;
+      // What waits goes on by the event that it waits for.
+      if (this.units.isAnyoneWaiting) this.#isPassDue = true;
       this.#wake();
     });
   }
 
   #touch(): void {
     this.units.markUnwell();
+    if (this.units.isAnyoneWaiting) this.#isPassDue = true;
     this.#wake();
   }
 

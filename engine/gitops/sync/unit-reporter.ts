@@ -2,10 +2,10 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError } from "../../lib/log.ts";
 import type { Application, ApplicationStatus, InventoryEntry } from "../../resources/types.ts";
-import { computeUnitHealth, type UnitHealth } from "../health/application-health.ts";
+import { computeDesiredHealth, computeUnitHealth, type UnitHealth, type UnitObservation } from "../health/application-health.ts";
 import type { ApplicationStore } from "./application-store.ts";
 import type { ClusterView } from "./cluster-view.ts";
-import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, nextInventory } from "./inventory.ts";
@@ -13,6 +13,8 @@ import type { SyncPlan } from "../plan/plan-sync.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ApplicationFacts } from "../status/status-facts.ts";
+import { contentDigest } from "../manifests/name-hooks.ts";
+import type { Readiness } from "../manifests/order-graph.ts";
 import type { SyncMemory } from "./sync-memory.ts";
 
 export interface UnitReporterOptions {
@@ -40,6 +42,8 @@ interface UnitRecord {
   progressingSinceMs: number | undefined;
   appliedCommit: string | undefined;
   inventory: readonly InventoryEntry[] | undefined;
+  /** Jobs that are done, as the store has it, with what is new since: identity to content. */
+  finished: ReadonlyMap<string, string> | undefined;
 }
 
 /** Works out how each unit fares and keeps its Application object up to date: health, and the inventory that pruning relies on. */
@@ -78,7 +82,7 @@ export class UnitReporter {
     this.#unitOfObject.clear();
     for (const unit of state.units) {
       const known = before.get(unit.name);
-      this.#units.set(unit.name, { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, ...known, unit, objects: [] });
+      this.#units.set(unit.name, { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, ...known, unit, objects: [] });
       this.#dirty.add(unit.name);
     }
     for (const desired of state.objects.values()) {
@@ -89,6 +93,17 @@ export class UnitReporter {
 
   healthOf(unit: string): HealthState | undefined {
     return this.#units.get(unit)?.health?.state;
+  }
+
+  /** How an object of the commit stands, for those that wait for it. */
+  readinessOf(desired: DesiredObject): Readiness {
+    const { state } = computeDesiredHealth(desired, this.#observation, this.#options.clock.now());
+    return state === "Healthy" || state === "Suspended" ? "ready" : state === "Degraded" ? "failed" : "on its way";
+  }
+
+  /** A Job that ran to its end for exactly this content is not run again when it has been removed. */
+  isFinished(desired: DesiredObject): boolean {
+    return desired.object.kind === "Job" && this.#finishedOf(desired.unit).get(desired.identity) === contentDigest(desired.object);
   }
 
   unitOf(identity: string): string | undefined {
@@ -122,7 +137,8 @@ export class UnitReporter {
     for (const [name, record] of this.#units) {
       const dependency = plan.waiting.get(name);
       const problem = refused.find((candidate) => unitOfFile.get(candidate.file) === name);
-      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : undefined;
+      const blocked = [...plan.blocked.values()].find(({ desired }) => desired.unit === name);
+      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : blocked !== undefined ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true } : undefined;
       const kept = plan.kept.filter((entry) => entry.unit === name).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
       if (holdup?.reason !== record.holdup?.reason || kept.join() !== record.kept.join()) this.#dirty.add(name);
       Object.assign(record, { holdup, kept });
@@ -237,29 +253,44 @@ export class UnitReporter {
     this.#leaving.delete(name);
     const before = record.health;
     record.health = this.#observeHealth(record);
+    this.#noteFinished(record);
     if (record.health.state === "Healthy") record.progressingSinceMs = undefined;
     else record.progressingSinceMs ??= clock.now();
     // Before the first pass there is no Application yet; the pass makes it.
     if (application === undefined) return before?.state !== record.health.state;
     const wrote = await applications.writeStatus(name, this.#statusOf(record, application));
     record.inventory = undefined;
+    record.finished = undefined;
     return wrote || before?.state !== record.health.state || before.reason !== record.health.reason;
   }
 
   #observeHealth(record: UnitRecord): UnitHealth {
-    const { view, memory, clock } = this.#options;
-    return computeUnitHealth(
-      {
-        unit: record.unit,
-        objects: record.objects,
-        liveOf: (desired) => view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? ""),
-        writtenRevisionOf: (identity) => memory.writtenRevision(identity),
-        holdup: record.holdup,
-        progressingSinceMs: record.progressingSinceMs,
-        lookup: view,
-      },
-      clock.now(),
-    );
+    const { unit, objects, holdup, progressingSinceMs } = record;
+    return computeUnitHealth({ unit, objects, holdup, progressingSinceMs, ...this.#observation }, this.#options.clock.now());
+  }
+
+  get #observation(): Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup"> {
+    const { view, memory } = this.#options;
+    return {
+      liveOf: (desired) => view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? ""),
+      writtenRevisionOf: (identity) => memory.writtenRevision(identity),
+      isFinished: (desired) => this.isFinished(desired),
+      lookup: view,
+    };
+  }
+
+  #finishedOf(unit: string): ReadonlyMap<string, string> {
+    const stored = () => new Map((this.#options.applications.get(unit)?.status?.finished ?? []).map(({ object, content }) => [object, content]));
+    return this.#units.get(unit)?.finished ?? stored();
+  }
+
+  /** Remembers Jobs that are done: their time to live may remove them, and they must not run again for that. */
+  #noteFinished(record: UnitRecord): void {
+    const jobs = record.objects.filter(({ object }) => object.kind === "Job");
+    const before = this.#finishedOf(record.unit.name);
+    if (jobs.length === 0 && before.size === 0) return;
+    const isDone = (desired: DesiredObject) => record.health?.objects.find((one) => one.desired === desired)?.health.state === "Healthy";
+    record.finished = new Map(jobs.filter(isDone).map((desired) => [desired.identity, contentDigest(desired.object)]));
   }
 
   #statusOf(record: UnitRecord, application: Application): ApplicationStatus {
@@ -276,6 +307,7 @@ export class UnitReporter {
       images,
       inventory: record.inventory ?? before?.inventory ?? [],
       kept: record.kept,
+      ...(record.finished === undefined ? { finished: before?.finished ?? [] } : { finished: [...record.finished].map(([object, content]) => ({ object, content })) }),
     };
   }
 }

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { DesiredObject } from "../../../engine/gitops/manifests/desired-state.ts";
-import { toDesiredObject, isProblem } from "../../../engine/gitops/manifests/desired-state.ts";
+import { toDesiredObject, isLeftOut, isProblem } from "../../../engine/gitops/manifests/desired-state.ts";
 import type { Unit } from "../../../engine/gitops/manifests/resolve-units.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 
@@ -12,6 +12,7 @@ export function desired(kind: string, name: string, fields: Record<string, unkno
   if (resource === undefined) throw new Error(`no kind ${kind}`);
   const object = { apiVersion: resource.group === "" ? resource.version : `${resource.group}/${resource.version}`, kind, metadata: { name }, ...fields } as KubeObject;
   const made = toDesiredObject({ object, resource, line: 1, place: { document: 0, prefix: [] } }, owner, `${owner.path}/${name}.yaml`, "b".repeat(40));
+  if (isLeftOut(made)) throw new Error(made.leftOut);
   if (isProblem(made)) throw new Error(made.message);
   return made;
 }

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { configMapYaml, deploymentYaml } from "../../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
+
+let cluster: GitCluster;
+let copy: WorkingCopy;
+beforeEach(async () => {
+  cluster = await startGitCluster();
+  copy = await cluster.clone();
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const annotated = (yaml: string, annotations: Readonly<Record<string, string>>) => yaml.replace(/^metadata:\n/m, `metadata:\n  annotations: ${JSON.stringify(annotations)}\n`);
+const jobYaml = (name: string, annotations: Readonly<Record<string, string>>) =>
+  annotated(`apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: ${name}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{name: m, image: mainstay.local/m:1}]\n`, annotations);
+
+const jobs = async () => (await cluster.client.for(jobResource).list("default")).items;
+const maps = async () => (await cluster.client.for(configMapResource).list("default")).items.map((map) => map.metadata.name).filter((name) => name !== "kube-root-ca.crt");
+const reason = () => cluster.gitops.applications()[0]?.reason;
+
+/** In place of the controller and a node. */
+async function endJob(type: "Complete" | "Failed", name?: string): Promise<string> {
+  const job = await eventually("a job that has not ended", async () => (await jobs()).find((one) => one.status?.conditions === undefined && (name === undefined || one.metadata.name?.startsWith(name) === true)));
+  const time = "2026-01-01T00:00:00Z";
+  const conditions = [{ type: type === "Complete" ? "SuccessCriteriaMet" : "FailureTarget", status: "True", lastTransitionTime: time }, { type, status: "True", lastTransitionTime: time, message: type === "Failed" ? "the schema is locked" : "" }];
+  await cluster.client.for(jobResource).updateStatus({ ...job, status: { startTime: time, ...(type === "Complete" ? { completionTime: time, succeeded: 1 } : { failed: 1 }), conditions } });
+  return job.metadata.name ?? "";
+}
+
+describe("hooks", () => {
+  test("before run first, and again only for another content; hooks after run when all else is ready", async () => {
+    await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "smoke.yaml": jobYaml("smoke", { "argocd.argoproj.io/hook": "PostSync" }), "web.yaml": deploymentYaml("web", 1), "a.yaml": configMapYaml("a") });
+    expect((await copy.push("-o", "no-wait")).text).toContain("accepted");
+    const first = await endJob("Complete", "migrate");
+    expect(await maps()).toEqual([]);
+    await endJob("Complete", "smoke");
+    await cluster.gitops.firstSyncHealthy;
+    expect(await maps()).toEqual(["a"]);
+
+    // The time to live of a finished Job removes it; that is no reason to run it again.
+    await cluster.client.for(jobResource).delete("default", first);
+    await copy.commit({ "README.md": "unrelated\n" });
+    expect((await copy.push()).text).toContain("healthy after");
+    expect((await jobs()).map((job) => job.metadata.name)).toEqual([expect.stringMatching(/^smoke-/)]);
+
+    await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }) });
+    expect((await copy.push("-o", "no-wait")).code).toBe(0);
+    const second = await endJob("Complete", "migrate");
+    expect(second).not.toBe(first);
+    await endJob("Complete", "smoke");
+    await eventually("only the newest hooks to be left", async () => (await jobs()).length === 2);
+  });
+
+  test("that fail keep everything after them from happening, and say why; the next commit mends it", async () => {
+    await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "a.yaml": configMapYaml("a") });
+    await copy.push("-o", "no-wait");
+    const failed = await endJob("Failed");
+    await eventually("the reason to be told", () => reason() === "the schema is locked");
+    expect(await maps()).toEqual([]);
+    await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }) });
+    await copy.push("-o", "no-wait");
+    await eventually("another hook", async () => (await jobs()).some((job) => job.metadata.name !== failed));
+    await endJob("Complete");
+    await eventually("the rest", async () => (await maps()).length === 1 && (await jobs()).length === 1);
+  });
+});
+
+describe("waves", () => {
+  test("go on by the event that the one before is ready with this commit (pain 20), and go on after a restart", async () => {
+    cluster.setRollouts(false);
+    await copy.commit({ "db.yaml": annotated(deploymentYaml("db", 1), { "mainstay.dev/wave": "-1" }), "a.yaml": configMapYaml("a"), "z.yaml": annotated(configMapYaml("z"), { "mainstay.dev/wave": "2" }) });
+    const pushed = await copy.push("-o", "no-wait");
+    expect(pushed.text).toContain("+ ConfigMap default/z");
+    await eventually("the first wave to be waited for", () => reason() === "ConfigMap default/a waits for Deployment default/db");
+    await cluster.stopGitOps();
+    await cluster.startGitOps();
+    await eventually("the wait to be known again", () => reason()?.includes("waits for Deployment default/db"));
+    expect(await maps()).toEqual([]);
+    cluster.setRollouts(true);
+    await eventually("all waves", async () => (await maps()).length === 2);
+  });
+
+  test("that can never be are refused at the push, with their path", async () => {
+    await copy.commit({ "a.yaml": annotated(configMapYaml("a"), { "mainstay.dev/depends-on": "ConfigMap/b" }), "b.yaml": annotated(configMapYaml("b"), { "mainstay.dev/wave": "1" }) });
+    const { code, text } = await copy.push();
+    expect(code).not.toBe(0);
+    expect(text).toContain("a.yaml:1 objects wait for each other: ConfigMap default/a → ConfigMap default/b → wave 0 of root → ConfigMap default/a");
+  });
+});
