@@ -40,7 +40,8 @@ describe("the order that annotations ask for", () => {
 
   test("every wave of a hook before comes before every wave of the rest", () => {
     const rank = (annotations: Record<string, string>) => { const reading = readOrder(annotated(annotations)); return reading.is === "ordered" ? rankOf(reading.order) : NaN; };
-    const ranks = [{ "mainstay.dev/hook": "before", "mainstay.dev/wave": "100000" }, { "mainstay.dev/wave": "-100000" }, {}, { "mainstay.dev/wave": "100000" }, { "mainstay.dev/hook": "after", "mainstay.dev/wave": "-100000" }].map(rank);
+    const orders: readonly Record<string, string>[] = [{ "mainstay.dev/hook": "before", "mainstay.dev/wave": "100000" }, { "mainstay.dev/wave": "-100000" }, {}, { "mainstay.dev/wave": "100000" }, { "mainstay.dev/hook": "after", "mainstay.dev/wave": "-100000" }];
+    const ranks = orders.map(rank);
     expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
   });
 });
