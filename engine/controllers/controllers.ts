@@ -19,6 +19,7 @@ import { nodeIpamController } from "./node-ipam.ts";
 import { nodeTaintController } from "./node-taints.ts";
 import { podGarbageCollector } from "./pod-gc.ts";
 import { replicaSetController } from "./replica-set.ts";
+import { resourceQuotaController } from "./resource-quota.ts";
 import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
@@ -57,6 +58,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(podGarbageCollector(context), context),
     runController(serviceAccountController(context, settings.rootCa), context),
     runController(eventTtlController(context), context),
+    runController(resourceQuotaController(context), context),
     runController(clusterRoleAggregation(context), context),
     runController(tokenCleaner(context), context),
     runController(certificateApprover(context), context),

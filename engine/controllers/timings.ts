@@ -25,6 +25,8 @@ export interface ControllerTimings {
   readonly terminatedPodsMax: number;
   /** How often a namespace that is ending is looked at. */
   readonly namespacePeriodMs: number;
+  /** How often each quota is counted although nothing seems to have changed. */
+  readonly quotaResyncMs: number;
 }
 
 export const DEFAULT_TIMINGS: ControllerTimings = {
@@ -41,4 +43,5 @@ export const DEFAULT_TIMINGS: ControllerTimings = {
   podGcQuarantineMs: 40_000,
   terminatedPodsMax: 12_500,
   namespacePeriodMs: 1_000,
+  quotaResyncMs: 5 * 60_000,
 };

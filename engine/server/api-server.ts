@@ -1,7 +1,9 @@
 import { AdmissionChain } from "../admission/admission.ts";
 import { certificatePlugins, type SignerCheck } from "../admission/certificates.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
+import { resourceQuotaPlugin, type ChangeQuota } from "../admission/resource-quota.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult } from "../apimachinery/api-request.ts";
+import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
@@ -15,7 +17,9 @@ import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { parseIpRange } from "../registry/ip-range.ts";
+import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { ResourceQuota } from "../resources/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ServerParts } from "./exchange.ts";
 import { runFilters } from "./filters.ts";
@@ -97,6 +101,16 @@ export class ApiServer implements ApiHandler {
   }
 }
 
+/** Quotas are charged past the API: nobody may refuse that, and nobody wrote it. */
+function changeQuota(store: ObjectStore): ChangeQuota {
+  return async (namespace, name, change) => {
+    await store.update(resourceQuotaResource, namespace, name, ({ object }) => {
+      const next = change(object as ResourceQuota & KubeObject); // stored, so it has its names
+      return next === undefined ? { do: "keep" } : { do: "write", object: next };
+    });
+  };
+}
+
 /** Builds the server from its parts; the store must be running before requests can be answered. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
@@ -111,7 +125,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources: new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition)),
     authorizer,
     rbac,
-    admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation], {
+    admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation, resourceQuotaPlugin(changeQuota(store), clock)], {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),

@@ -5,7 +5,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import { doesScopeFitResource, isCountedResource, isStandardQuotaResource, QUOTA_SCOPES } from "../quota-resources.ts";
+import { doesScopeFitResource, isCountedResource, isStandardQuotaResource, QUOTA_SCOPES } from "../quota/quota-resources.ts";
 import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from "../types.ts";
 
 export const resourceQuotaResource = defineResource<ResourceQuota>({

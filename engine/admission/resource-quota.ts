@@ -1,0 +1,63 @@
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { forbidden, hasReason } from "../apimachinery/status-error.ts";
+import type { Clock } from "../lib/clock.ts";
+import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
+import { computeCharge, type QuotaWrite } from "../resources/quota/charge.ts";
+import type { ResourceQuota } from "../resources/types.ts";
+import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
+
+/** Changes a quota's status: `change` sees the newest state, gives the next or undefined, and is asked again when it was raced. */
+export type ChangeQuota = (namespace: string, name: string, change: (current: ResourceQuota & KubeObject) => (ResourceQuota & KubeObject) | undefined) => Promise<void>;
+
+/** Kinds that nobody stores for long, or of which the system makes as many as it needs. */
+const UNCOUNTED = new Set(["/events", "events.k8s.io/events", "/bindings", "authorization.k8s.io/localsubjectaccessreviews"]);
+
+/**
+ * Refuses what would exceed a quota of its namespace, and charges what does not before it is stored: of two writers at the same moment
+ * one sees the other's charge. A write that fails after all leaves its charge until the quota controller counts again.
+ */
+export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock): AdmissionPlugin {
+  return {
+    name: "ResourceQuota",
+    async validate(attributes, reader) {
+      const write = quotaWrite(attributes);
+      if (write === undefined) return;
+      const { namespace, definition } = attributes;
+      const refuse = (why: string) => forbidden(definition, attributes.name || (write.object.metadata.generateName ?? ""), why);
+      const charged: string[] = [];
+      for (const quota of await reader.list(resourceQuotaResource, namespace)) {
+        const charge = computeCharge(quota, write, clock.now());
+        if (charge.is === "none") continue;
+        // What the cache says may be over; only the newest state refuses. All are asked before any is charged.
+        const current = charge.is === "refused" ? await reader.get(resourceQuotaResource, namespace, quota.metadata.name ?? "", { fresh: true }) : undefined;
+        const again = current === undefined ? charge : computeCharge(current, write, clock.now());
+        if (charge.is === "refused" && current === undefined) continue; // the quota is gone
+        if (again.is === "refused") throw refuse(again.why);
+        charged.push(quota.metadata.name ?? "");
+      }
+      if (attributes.isDryRun === true) return;
+      for (const name of charged) {
+        const apply = (current: ResourceQuota & KubeObject) => {
+          const charge = computeCharge(current, write, clock.now());
+          if (charge.is === "refused") throw refuse(charge.why);
+          return charge.is === "none" ? undefined : { ...current, status: { ...current.status, used: charge.used } };
+        };
+        await changeQuota(namespace, name, apply).catch((error: unknown) => {
+          if (!hasReason(error, "NotFound")) throw error;
+        });
+      }
+    },
+  };
+}
+
+/** Creates count for every kind; later changes only where they can take more: Services, claims, and pods that are resized. */
+function quotaWrite({ definition, operation, subresource, object, old }: AdmissionAttributes): QuotaWrite | undefined {
+  const { group, resource } = definition;
+  if (object === undefined || !definition.namespaced || UNCOUNTED.has(`${group}/${resource}`)) return undefined;
+  const write = { kind: { group, resource }, object, old, isStatus: subresource === "status" };
+  if (operation === "CREATE") return subresource === undefined ? write : undefined;
+  if (operation !== "UPDATE" || group !== "" || old === undefined) return undefined;
+  if (resource === "pods") return subresource === "resize" ? write : undefined;
+  if (resource === "services") return subresource === undefined ? write : undefined;
+  return resource === "persistentvolumeclaims" && (subresource === undefined || subresource === "status") ? write : undefined;
+}

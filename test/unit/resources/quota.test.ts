@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { computeCharge, countQuota } from "../../../engine/resources/quota/charge.ts";
+import { doesQuotaMatch } from "../../../engine/resources/quota/matching.ts";
+import { fromQuotaAmounts, quotaUsage } from "../../../engine/resources/quota/usage.ts";
+import type { PodSpec, ResourceQuota, ResourceQuotaSpec } from "../../../engine/resources/types.ts";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const PODS = { group: "", resource: "pods" };
+const CLAIMS = { group: "", resource: "persistentvolumeclaims" };
+const SERVICES = { group: "", resource: "services" };
+
+const object = (rest: object = {}, metadata: object = {}): KubeObject => ({ apiVersion: "v1", kind: "Any", metadata: { name: "o", namespace: "n", ...metadata }, ...rest });
+const container = (name: string, requests: Record<string, string> = {}, limits: Record<string, string> = {}) => ({ name, image: "i", resources: { requests, limits } });
+const pod = (spec: Partial<PodSpec> = {}, status: object = {}, metadata: object = {}) => object({ spec: { containers: [container("c", { cpu: "100m", memory: "64Mi" }, { cpu: "1", memory: "128Mi" })], ...spec }, status }, metadata);
+const quota = (hard: Record<string, string>, used: Record<string, string> = {}, spec: Partial<ResourceQuotaSpec> = {}): ResourceQuota => ({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "n" }, spec: { hard, ...spec }, status: { hard, used: { ...Object.fromEntries(Object.keys(hard).map((name) => [name, "0"])), ...used } } });
+
+describe("what an object takes", () => {
+  test.each<[string, { group: string; resource: string }, KubeObject, Record<string, string>]>([
+    ["a pod its requests and limits, of sidecars too", PODS, pod({ initContainers: [{ ...container("s", { cpu: "50m" }), restartPolicy: "Always" }] }), { "count/pods": "1", pods: "1", cpu: "150m", "requests.cpu": "150m", "limits.cpu": "1", memory: "64Mi", "requests.memory": "64Mi", "limits.memory": "128Mi" }],
+    ["a pod that is over only its place", PODS, pod({}, { phase: "Failed" }), { "count/pods": "1" }],
+    ["a pod that should have been gone only its place", PODS, pod({}, {}, { deletionTimestamp: "2025-12-31T23:00:00Z", deletionGracePeriodSeconds: 30 }), { "count/pods": "1" }],
+    ["devices what is asked of them", PODS, pod({ containers: [container("c", { "example.com/gpu": "2" }, { "example.com/gpu": "2" })] }), { "count/pods": "1", pods: "1", "requests.example.com/gpu": "2" }],
+    ["a balanced Service its ports on nodes", SERVICES, object({ spec: { type: "LoadBalancer", ports: [{ port: 1 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "2", "services.loadbalancers": "1" }],
+    ["a balanced Service without them only what it names", SERVICES, object({ spec: { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [{ port: 1, nodePort: 30000 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "1", "services.loadbalancers": "1" }],
+    ["a claim its size, by class as well", CLAIMS, object({ spec: { storageClassName: "gold", resources: { requests: { storage: "1.5Gi" } } } }), { "count/persistentvolumeclaims": "1", persistentvolumeclaims: "1", "requests.storage": "1536Mi", "gold.storageclass.storage.k8s.io/persistentvolumeclaims": "1", "gold.storageclass.storage.k8s.io/requests.storage": "1536Mi" }],
+    ["anything else its place", { group: "apps", resource: "deployments" }, object(), { "count/deployments.apps": "1" }],
+  ])("%s", (_name, kind, judged, amounts) => {
+    expect(fromQuotaAmounts(quotaUsage(kind, judged, NOW))).toEqual(amounts);
+  });
+});
+
+describe("scopes", () => {
+  const scoped = (spec: Partial<ResourceQuotaSpec>) => quota({ pods: "1" }, {}, spec);
+  const selector = (scopeName: string, operator: string, values?: string[]) => ({ scopeSelector: { matchExpressions: [{ scopeName, operator, ...(values === undefined ? {} : { values }) }] } });
+  const bare = pod({ containers: [container("c")] });
+  const far = pod({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "k", namespaces: ["other"] }] } } });
+  test.each<[string, Partial<ResourceQuotaSpec>, KubeObject, boolean]>([
+    ["without any, everything", {}, pod(), true],
+    ["pods with a deadline", { scopes: ["Terminating"] }, pod({ activeDeadlineSeconds: 5 }), true],
+    ["not those without", { scopes: ["Terminating"] }, pod(), false],
+    ["pods that ask for nothing", { scopes: ["BestEffort"] }, bare, true],
+    ["not those that do", { scopes: ["BestEffort"] }, pod(), false],
+    ["all scopes must hold", { scopes: ["NotBestEffort", "NotTerminating"] }, pod({ activeDeadlineSeconds: 5 }), false],
+    ["a class of priority", selector("PriorityClass", "In", ["high"]), pod({ priorityClassName: "high" }), true],
+    ["another class", selector("PriorityClass", "In", ["high"]), pod({ priorityClassName: "low" }), false],
+    ["no class", selector("PriorityClass", "DoesNotExist"), pod(), true],
+    ["no class is none of those named", selector("PriorityClass", "NotIn", ["high"]), pod(), true],
+    ["pods that look into other namespaces", { scopes: ["CrossNamespacePodAffinity"] }, far, true],
+    ["not those that do not", { scopes: ["CrossNamespacePodAffinity"] }, pod(), false],
+  ])("choose %s", (_name, spec, judged, isChosen) => {
+    expect(doesQuotaMatch(scoped(spec), PODS, judged)).toBe(isChosen);
+  });
+
+  test("choose nothing of kinds that have none", () => {
+    expect(doesQuotaMatch(quota({ "count/secrets": "1" }, {}, { scopes: ["Terminating"] }), { group: "", resource: "secrets" }, object())).toBe(false);
+  });
+});
+
+describe("a charge", () => {
+  const write = (made: KubeObject, old?: KubeObject) => ({ kind: PODS, object: made, old, isStatus: false });
+  test("adds what the pod takes of what is bounded", () => {
+    expect(computeCharge(quota({ "requests.cpu": "1", pods: "2", "limits.memory": "1Gi" }, { "requests.cpu": "900m", pods: "1", "limits.memory": "1M" }), write(pod()), NOW)).toEqual({ is: "charged", used: { "requests.cpu": "1", pods: "2", "limits.memory": "135217728" } });
+  });
+
+  test("names everything that is too much, and nothing else", () => {
+    expect(computeCharge(quota({ "requests.cpu": "150m", pods: "1", "requests.memory": "1Gi" }, { "requests.cpu": "100m", pods: "1" }), write(pod()), NOW)).toEqual({ is: "refused", why: "exceeded quota: q, requested: pods=1,requests.cpu=100m, used: pods=1,requests.cpu=100m, limited: pods=1,requests.cpu=150m" });
+  });
+
+  test("is refused to pods that leave open what is bounded", () => {
+    const open = pod({ containers: [container("b"), container("a", { cpu: "1" })] });
+    expect(computeCharge(quota({ cpu: "9", "limits.memory": "9Gi" }), write(open), NOW)).toEqual({ is: "refused", why: "failed quota: q: must specify cpu for: b; limits.memory for: a,b" });
+    expect(computeCharge(quota({ "requests.cpu": "9" }), write({ ...open, spec: { containers: [container("b")], resources: { requests: { cpu: "1" } } } } as KubeObject), NOW)).toEqual({ is: "charged", used: { "requests.cpu": "1" } });
+  });
+
+  test("waits until the quota has been counted", () => {
+    expect(computeCharge({ ...quota({ pods: "1" }), status: { hard: { pods: "1" } } }, write(pod()), NOW)).toEqual({ is: "refused", why: "status unknown for quota: q, resources: pods" });
+  });
+
+  test("of an update is what grows, and shrinking is free", () => {
+    const sized = (storage: string) => object({ spec: { resources: { requests: { storage } } } });
+    const grow = (to: string, hard: string) => computeCharge(quota({ "requests.storage": hard }, { "requests.storage": "1Gi" }), { kind: CLAIMS, object: sized(to), old: sized("1Gi"), isStatus: false }, NOW);
+    expect(grow("3Gi", "3Gi")).toEqual({ is: "charged", used: { "requests.storage": "3Gi" } });
+    expect(grow("4Gi", "3Gi")).toEqual({ is: "refused", why: "exceeded quota: q, requested: requests.storage=3Gi, used: requests.storage=1Gi, limited: requests.storage=3Gi" });
+    expect(grow("1Mi", "3Gi")).toEqual({ is: "none" });
+  });
+
+  test("is none where the quota bounds nothing of the kind", () => {
+    expect(computeCharge(quota({ services: "0" }), write(pod()), NOW)).toEqual({ is: "none" });
+  });
+});
+
+test("a count follows the spec, and starts at nothing", () => {
+  const asked = { ...quota({ "requests.cpu": "1", "count/secrets": "5", pods: "3" }), status: { hard: { pods: "1" }, used: { pods: "9" } } };
+  const counted = [{ kind: PODS, objects: [pod(), pod(), pod({}, { phase: "Succeeded" })] }, { kind: { group: "", resource: "secrets" }, objects: [] }];
+  expect(countQuota(asked, counted, NOW)).toEqual({ hard: { "requests.cpu": "1", "count/secrets": "5", pods: "3" }, used: { "requests.cpu": "200m", "count/secrets": "0", pods: "2" } });
+});
