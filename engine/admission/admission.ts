@@ -1,26 +1,47 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Schema } from "../apimachinery/schema.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
-/** One write as admission sees it, after authorization and before the store. */
+/** A kind by its full name. */
+export interface KindName {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/** A kind that is written at an address of another: Scale, Binding. */
+export interface BodyKind extends KindName {
+  readonly schema: Schema;
+}
+
+/** One request that is no mere reading as admission sees it, after authorization and before the store. */
 export interface AdmissionAttributes {
-  readonly operation: "CREATE" | "UPDATE" | "DELETE";
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
   readonly user: UserInfo;
   readonly definition: ResourceDefinition;
   readonly subresource: string | undefined;
   readonly namespace: string;
   /** Empty while a name is still to be generated. */
   readonly name: string;
-  /** Absent for deletes. For `create` subresources it is their body, such as a Binding. */
+  /** Absent for deletes. For `create` subresources it is their body, such as a Binding; for connections their options. */
   readonly object: KubeObject | undefined;
-  /** Absent for creates. */
+  /** Absent for creates and connections. */
   readonly old: KubeObject | undefined;
   readonly assumedNamespaces: ReadonlySet<string> | undefined;
+  /** The kind of `object` where it is not the resource's own: Scale, Binding, PodExecOptions. */
+  readonly kind?: BodyKind;
   /** Nothing will be stored, so nothing else may change either. */
   readonly isDryRun?: boolean;
-  /** Where warnings for the writer go. */
+  /** CreateOptions, UpdateOptions or DeleteOptions of the request, as the API writes them; connections have none. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** One of many deletes by a selection: the request itself named nothing. */
+  readonly isOfCollection?: boolean;
+  /** Where warnings for the writer and notes for the audit log go. */
   readonly notes?: RequestNotes;
+  /** The writer does not wait any longer. */
+  readonly signal?: AbortSignal;
 }
 
 /** What plugins may read; answers may be a little old unless `fresh` is asked for. */
@@ -30,13 +51,33 @@ export interface AdmissionReader {
   list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string): Promise<readonly T[]>;
 }
 
+/**
+ * What the plugins of one request say to each other about changes: one that changed the object may ask that all are run once more, so
+ * that those before it see what it did. There is no third time.
+ */
+export class Reinvocation {
+  isSecond = false;
+  isWanted = false;
+  readonly #memories = new Map<unknown, unknown>();
+
+  /** What a plugin knows about this request from the first time. */
+  memory<T>(plugin: string, make: () => T): T {
+    if (!this.#memories.has(plugin)) this.#memories.set(plugin, make());
+    return this.#memories.get(plugin) as T; // only `make` of the same plugin fills it
+  }
+}
+
 /** One rule about writes; see plugins.ts for the order. Refusals are thrown StatusErrors. */
 export interface AdmissionPlugin {
   readonly name: string;
   /** Looks at the address only, so it can judge bodies of a wrong shape, which the others never see. */
   readonly ignoresContent?: boolean;
-  /** The object to go on with. */
-  readonly mutate?: (attributes: AdmissionAttributes & { readonly object: KubeObject }, reader: AdmissionReader) => Promise<KubeObject> | KubeObject;
+  /** Looks at connections as well; the others never see them. */
+  readonly seesConnections?: boolean;
+  /** The object to go on with. Not called for deletes, which have none. */
+  readonly mutate?: (attributes: AdmissionAttributes & { readonly object: KubeObject }, reader: AdmissionReader, reinvocation: Reinvocation) => Promise<KubeObject> | KubeObject;
+  /** Stands in for `mutate` when something is deleted. */
+  readonly beforeDelete?: (attributes: AdmissionAttributes, reader: AdmissionReader) => Promise<void> | void;
   /** Sees the object as it will be stored. */
   readonly validate?: (attributes: AdmissionAttributes, reader: AdmissionReader) => Promise<void> | void;
 }
@@ -57,17 +98,40 @@ export class AdmissionChain {
   }
 
   async mutate<T extends KubeObject>(attributes: AdmissionAttributes, object: T): Promise<T> {
+    const reinvocation = new Reinvocation();
+    const plugins = this.#pluginsFor(attributes);
     let current: KubeObject = object;
-    for (const plugin of this.#plugins) {
-      if (plugin.ignoresContent === true) await plugin.validate?.({ ...attributes, object: current }, this.#reader);
-      if (plugin.mutate !== undefined) current = await plugin.mutate({ ...attributes, object: current }, this.#reader);
-    }
+    do {
+      reinvocation.isSecond = reinvocation.isWanted;
+      for (const plugin of plugins) {
+        if (plugin.ignoresContent === true) await plugin.validate?.({ ...attributes, object: current }, this.#reader);
+        if (plugin.mutate !== undefined) current = await plugin.mutate({ ...attributes, object: current }, this.#reader, reinvocation);
+      }
+    } while (reinvocation.isWanted && !reinvocation.isSecond);
     return current as T; // plugins change an object, never its kind
   }
 
   async validate(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.#plugins) if (plugin.ignoresContent !== true || attributes.operation === "DELETE") await plugin.validate?.(attributes, this.#reader);
+    for (const plugin of this.#pluginsFor(attributes)) if (plugin.ignoresContent !== true) await plugin.validate?.(attributes, this.#reader);
   }
+
+  /** The whole way of a delete. */
+  async admitDelete(attributes: AdmissionAttributes): Promise<void> {
+    for (const plugin of this.#plugins) {
+      if (plugin.ignoresContent === true) await plugin.validate?.(attributes, this.#reader);
+      await plugin.beforeDelete?.(attributes, this.#reader);
+    }
+    await this.validate(attributes);
+  }
+
+  #pluginsFor({ operation }: AdmissionAttributes): readonly AdmissionPlugin[] {
+    return operation === "CONNECT" ? this.#plugins.filter((plugin) => plugin.seesConnections === true) : this.#plugins;
+  }
+}
+
+/** The kind of what is written. */
+export function kindOf({ kind, definition }: AdmissionAttributes): KindName {
+  return kind ?? { group: definition.group, version: definition.version, kind: definition.kind };
 }
 
 /** Whether the write is a create of this kind itself, not of one of its subresources. */

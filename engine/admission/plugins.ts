@@ -1,7 +1,9 @@
+import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { AdmissionPlugin } from "./admission.ts";
 import { persistentVolumeClaimResize } from "./claim-resize.ts";
 import { defaultStorageClass } from "./default-storage-class.ts";
+import { certificatePlugins, type SignerCheck } from "./certificates.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
 import { limitRanger } from "./limit-ranger.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
@@ -9,12 +11,27 @@ import { nodeRestriction } from "./node-restriction.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
 import { podTopologyLabels } from "./pod-topology-labels.ts";
 import { priority } from "./priority.ts";
+import { resourceQuotaPlugin, type ChangeQuota } from "./resource-quota.ts";
 import { serviceAccountPlugin } from "./service-account.ts";
 import { storageObjectInUseProtection } from "./storage-object-in-use.ts";
 import { taintNodesByCondition } from "./taint-nodes-by-condition.ts";
+import { mutatingWebhooks, type WebhookParts } from "./webhooks/mutating-webhooks.ts";
+import { validatingWebhooks } from "./webhooks/validating-webhooks.ts";
+import type { WebhookIndex } from "./webhooks/webhook-index.ts";
+
+/** What the rules need beside the cluster's objects. */
+export interface AdmissionParts {
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly mayUseSigner: SignerCheck;
+  readonly changeQuota: ChangeQuota;
+  readonly webhooks: WebhookIndex & { readonly parts: WebhookParts };
+  /** Rules that are part of the server and no choice. */
+  readonly always: readonly AdmissionPlugin[];
+}
 
 /** Every rule of admission, in upstream's order: whoever stands later sees what the earlier ones made of the object. */
-export function admissionPlugins(random: Random): readonly AdmissionPlugin[] {
+export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, webhooks, always }: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle,
     limitRanger,
@@ -27,6 +44,12 @@ export function admissionPlugins(random: Random): readonly AdmissionPlugin[] {
     defaultStorageClass,
     storageObjectInUseProtection,
     persistentVolumeClaimResize,
+    ...certificatePlugins(mayUseSigner),
     podTopologyLabels,
+    // What users have configured sees all that the server's own rules made; quotas count what is left of it, and so come last.
+    mutatingWebhooks(webhooks.mutating, webhooks.parts),
+    validatingWebhooks(webhooks.validating, webhooks.parts),
+    ...always,
+    resourceQuotaPlugin(changeQuota, clock),
   ];
 }

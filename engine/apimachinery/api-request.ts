@@ -1,5 +1,6 @@
 import type { GroupVersionResource } from "./group-version.ts";
 import type { KubeObject } from "./object-meta.ts";
+import type { RequestNotes } from "./request-notes.ts";
 import type { Status } from "./status-error.ts";
 import type { WatchEvent } from "./watch-event.ts";
 
@@ -64,6 +65,8 @@ interface RequestBase {
   /** Empty or absent for cluster-scoped resources and for lists over all namespaces. */
   readonly namespace?: string;
   readonly signal?: AbortSignal;
+  /** Transports only: where remarks are to be kept, so that they can be told of a request that failed as well. */
+  readonly notes?: RequestNotes;
 }
 
 /**

@@ -116,6 +116,9 @@ class Checker {
     const name = qualifiedName(expr);
     const root = name?.split(".")[0] ?? "";
     if (name !== undefined && isTypeName(name) && lookUp(scope, root) === undefined && !this.#declarations.variables.has(root)) return TYPE;
+    // A variable may have a dot in its name: authorizer.requestResource. The longest name wins.
+    const dotted = name === undefined || lookUp(scope, root) !== undefined ? undefined : this.#declarations.variables.get(name);
+    if (dotted !== undefined) return dotted;
     const operand = this.visit(expr.operand, scope);
     const field = this.#fieldType(operand, expr.field, expr.at);
     if (field === ERROR) return ERROR;

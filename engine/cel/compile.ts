@@ -15,7 +15,7 @@ import { quantityLibrary } from "./library/quantities.ts";
 import { semverLibrary } from "./library/semver.ts";
 import { stringLibrary } from "./library/strings.ts";
 import { urlLibrary } from "./library/urls.ts";
-import { parseExpression } from "./parser.ts";
+import { parseExpression, qualifiedName } from "./parser.ts";
 import { Lazy, planExpression } from "./planner.ts";
 import { DYN, formatType, isAssignable, type CelType, type ObjectType } from "./types.ts";
 
@@ -71,7 +71,7 @@ export function compileExpression(source: string, options: CompileOptions): CelP
     throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);
   }
   const step = planExpression(expr, checked, declarations, names);
-  const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : [])));
+  const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : part.is === "select" ? [qualifiedName(part) ?? ""] : [])));
   const evaluate: CelProgram["evaluate"] = (bindings, { costMax = CALL_COST_MAX } = {}) => {
     const run = new Evaluation(names.map((name) => (used.has(name) ? bind(bindings[name], options.variables[name] ?? DYN) : undefined)), costMax);
     return { value: runStep(step, run), cost: run.cost };

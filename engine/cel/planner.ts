@@ -100,6 +100,7 @@ class Planner {
   #select(expr: Extract<Expr, { is: "select" }>, scope: Scope | undefined): Step {
     const name = qualifiedName(expr);
     if (name !== undefined && isTypeName(name) && !this.#checked.types.has(expr.operand)) return () => new TypeValue(name);
+    if (name !== undefined && !this.#checked.types.has(expr.operand)) return this.#ident(name, scope);
     const operand = this.plan(expr.operand, scope);
     return (run) => access(run, operand(run), expr.field, expr.isOptional, fieldOf);
   }

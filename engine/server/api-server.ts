@@ -1,10 +1,13 @@
 import { AdmissionChain } from "../admission/admission.ts";
-import { certificatePlugins, type SignerCheck } from "../admission/certificates.ts";
+import type { SignerCheck } from "../admission/certificates.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
-import { resourceQuotaPlugin, type ChangeQuota } from "../admission/resource-quota.ts";
+import { NO_EQUIVALENTS } from "../admission/request-matching.ts";
+import type { ChangeQuota } from "../admission/resource-quota.ts";
+import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
+import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
@@ -28,10 +31,13 @@ import { UsageReader } from "./metrics/usage-reader.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { nodeObjects } from "./node-objects.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
+import { rightsAnswers } from "./rights-answers.ts";
 import { ResourceIndex } from "./resource-index.ts";
 import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
 import { virtualResources } from "./virtual-resources.ts";
+import { serviceResolver } from "./webhooks/resolve-service.ts";
+import { WebhookClient } from "./webhooks/webhook-client.ts";
 
 export interface ApiServerOptions {
   readonly store: ObjectStore;
@@ -48,6 +54,8 @@ export interface ApiServerOptions {
   readonly tokenSettings?: TokenSettings;
   /** How callers prove who they are, beside service account tokens. */
   readonly authentication?: AuthenticationOptions;
+  /** How webhooks are asked; over HTTPS when absent. */
+  readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
   readonly nodes?: NodeTransport;
   /** Who decides, in this order; the two that live here are named. Both when absent. */
@@ -120,12 +128,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
+  const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
+  const webhookParts = { transport: webhooks, random, logger, equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer) };
   const parts: ServerParts = {
     store,
+    webhooks,
     resources: new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition)),
     authorizer,
     rbac,
-    admission: new AdmissionChain([...admissionPlugins(random), ...certificatePlugins(signerCheck), signingRequestor, escalation, resourceQuotaPlugin(changeQuota(store), clock)], {
+    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), webhooks: { ...followWebhooks(store), parts: webhookParts }, always: [signingRequestor, escalation] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),

@@ -2,6 +2,7 @@ import type { AdmissionChain } from "../admission/admission.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
+import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
@@ -26,6 +27,7 @@ export interface ServerParts {
   readonly rbac: RbacIndex;
   readonly authenticator: Authenticator;
   readonly admission: AdmissionChain;
+  readonly webhooks: WebhookTransport;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;
   /** What nodes and pods use; absent where no node can be asked. */

@@ -44,7 +44,7 @@ async function validateOptions(request: ApiRequest, _parts: ServerParts, next: (
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
   const definition = parts.resources.find(request.resource);
   if (definition === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
-  const notes = new RequestNotes();
+  const notes = request.notes ?? new RequestNotes();
   const exchange: Exchange = { request, definition, parts, notes };
   if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
   if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {

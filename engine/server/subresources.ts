@@ -16,6 +16,7 @@ import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { Namespace } from "../resources/types.ts";
+import { admissionAttributes } from "./admission-attributes.ts";
 import { madeUp, namespaceOf, nowText, objectResult, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
 
 interface CreateSubresource {
@@ -45,7 +46,7 @@ export async function createSubresource(exchange: Exchange<RequestOf<"create">>)
   if (request.name === undefined) throw badRequest("name must be provided");
   const { object, schemaErrors } = decodeObject(found.kind, request.body, request.options);
   if (schemaErrors.length > 0) refuseShape({ ...definition, group: found.kind.group, kind: found.kind.kind }, object, schemaErrors);
-  const attributes = { operation: "CREATE" as const, user: request.user, definition, subresource: found.name, namespace: namespaceOf(exchange), name: request.name, old: undefined, assumedNamespaces: undefined, notes: exchange.notes };
+  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: request.name, object, old: undefined, kind: found.kind }, request.options);
   const body = await parts.admission.mutate({ ...attributes, object }, object);
   await parts.admission.validate({ ...attributes, object: body });
   return found.create(exchange, body, request.name);
@@ -92,10 +93,13 @@ export async function finalizeNamespace(exchange: Exchange<RequestOf<"update">>)
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   const wanted = object as Namespace & KubeObject; // decoded by the definition of namespaces
   if (request.options.dryRun === true) throw new StatusError("BadRequest", "namespaces/finalize has no dry run");
-  const { encoded } = await parts.store.update(definition, "", request.name, ({ object: current }) => {
+  const { encoded } = await parts.store.update(definition, "", request.name, async ({ object: current }) => {
     checkUpdatePreconditions(definition, request.name, wanted, current);
+    const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: wanted, old: current }, request.options);
+    const admitted: Namespace = await parts.admission.mutate(attributes, wanted);
     const { spec } = current as Namespace; // as above
-    const next = withMetadata({ ...current, spec: { ...spec, finalizers: wanted.spec?.finalizers ?? [] } }, {});
+    const next = withMetadata({ ...current, spec: { ...spec, finalizers: admitted.spec?.finalizers ?? [] } }, {});
+    await parts.admission.validate({ ...attributes, object: next });
     if (isDeletedByUpdate(next, current)) return { do: "delete" };
     return isSameState(next, current) ? { do: "keep" } : { do: "write", object: next };
   });

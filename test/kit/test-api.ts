@@ -30,6 +30,7 @@ export interface TestApiOptions {
   readonly authentication?: AuthenticationOptions;
   readonly authorization?: ApiServerOptions["authorization"];
   readonly tokenSettings?: TokenSettings;
+  readonly webhooks?: ApiServerOptions["webhooks"];
 }
 
 export interface TestApi extends AsyncDisposable {
@@ -76,8 +77,8 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-function given({ authentication, authorization, tokenSettings }: TestApiOptions): Pick<ApiServerOptions, "authentication" | "authorization" | "tokenSettings"> {
-  return { ...(authentication === undefined ? {} : { authentication }), ...(authorization === undefined ? {} : { authorization }), ...(tokenSettings === undefined ? {} : { tokenSettings }) };
+function given({ authentication, authorization, tokenSettings, webhooks }: TestApiOptions): Pick<ApiServerOptions, "authentication" | "authorization" | "tokenSettings" | "webhooks"> {
+  return { ...(webhooks === undefined ? {} : { webhooks }), ...(authentication === undefined ? {} : { authentication }), ...(authorization === undefined ? {} : { authorization }), ...(tokenSettings === undefined ? {} : { tokenSettings }) };
 }
 
 /** A namespace with the service account that pods need, as the controllers would leave it. */

@@ -9,7 +9,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/lib": [],
   "engine/apimachinery": ["engine/lib"],
   "engine/cel": ["engine/lib", "engine/apimachinery"],
-  "engine/resources": ["engine/lib", "engine/apimachinery"],
+  "engine/resources": ["engine/lib", "engine/apimachinery", "engine/cel"],
   "engine/storage": BASE,
   "engine/client": BASE,
   "engine/registry": [...BASE, "engine/cel", "engine/storage", "engine/client (types)"],

@@ -2,6 +2,7 @@ import { unsupportedMethod } from "../exchange.ts";
 import type { ApiRequest, FieldValidation, UserInfo, WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
 import { bodyKindOf } from "../subresources.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
@@ -17,6 +18,8 @@ export interface HttpRequest {
   readonly body: Buffer | undefined;
   readonly user: UserInfo;
   readonly signal: AbortSignal;
+  /** What is remarked on the way, and told with the answer. */
+  readonly notes?: RequestNotes;
   /** Where the connection comes from; absent when it is gone. */
   readonly remoteAddress?: string | undefined;
 }
@@ -62,6 +65,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     ...(info.subresource === undefined ? {} : { subresource: info.subresource }),
     namespace: info.namespace,
     signal: http.signal,
+    ...(http.notes === undefined ? {} : { notes: http.notes }),
   };
   const name = info.name ?? "";
   switch (verb) {

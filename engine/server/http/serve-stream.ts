@@ -4,6 +4,7 @@ import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
+import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
@@ -24,7 +25,7 @@ type Transport = Pick<ForwardOptions, "auditId" | "signal">;
 
 /** Answers a request of `pods/proxy`, `services/proxy` or `nodes/proxy`, by any method. Rejects with what cannot be passed on. */
 export async function serveProxy(parts: ServeParts, request: StreamRequest & { readonly body?: Readable }, raw: RawResponse, transport: Transport): Promise<void> {
-  const { target, prefix } = await planStream(parts, request, "request");
+  const { target, prefix } = await planStream(parts, request, "request", transport.signal);
   const proxied = proxiedPath(request.url);
   if (proxied?.path === "" && (request.method === "GET" || request.method === "HEAD")) {
     // Pages at the root link to their neighbours, which works only below a slash.
@@ -37,7 +38,7 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
 /** Answers a request to switch protocols: exec, attach, port-forward and proxies. Never rejects. */
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
-    const { target, prefix } = await planStream(parts, request, "upgrade");
+    const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
   } catch (error) {
     refuseUpgrade(parts, request, caller.socket, error);
@@ -50,7 +51,7 @@ export function refuseUpgrade(parts: ServeParts, { url, headers }: Pick<StreamRe
   socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
 }
 
-async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade"): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
+async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade", signal: AbortSignal): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
   const { pathname, searchParams: query } = new URL(request.url, "https://unused");
   const info = parseRequestPath(pathname);
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
@@ -58,13 +59,16 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
   await requireAllowed(server.parts.authorizer, attributes);
   const proxied = proxiedPath(request.url);
+  const connection = { user: request.user, resource, namespace, name, query, signal };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
+    await admitConnection(server.parts, { ...connection, subresource, path: proxied.path });
     return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };
   }
   if (form === "upgrade" && resource === "pods" && isPodStream(subresource)) {
     // A WebSocket begins with a GET, but what it does in the pod is no reading: upstream wants the right to create as well.
     if (attributes.verb === "get") await requireAllowed(server.parts.authorizer, { ...attributes, verb: "create" });
-    return { target: await planConnect(server.parts, { namespace, name, stream: subresource }, query), prefix: "" };
+    const admitted = await admitConnection(server.parts, { ...connection, subresource, path: "" });
+    return { target: await planConnect(server.parts, { namespace, name, stream: subresource }, admitted), prefix: "" };
   }
   throw badRequest("this address cannot be upgraded");
 }

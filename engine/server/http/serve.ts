@@ -1,6 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { Writable } from "node:stream";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
+import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
 import { requireAllowed, type AuthorizationAttributes } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
@@ -33,15 +34,16 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
   const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD" };
+  const notes = new RequestNotes();
   try {
     const info = parseRequestPath(http.path);
     const isServed = info.is === "resource" && parts.server.parts.resources.hasGroupVersion(info.group, info.version);
     if (!isServed) return await writeAnswer(raw, await pathAnswer(parts, http), transport);
-    const answer = await resourceAnswer(parts, http, info, raw, auditId);
+    const answer = await resourceAnswer(parts, { ...http, notes }, info, raw, auditId);
     if (answer !== undefined) await writeAnswer(raw, answer, transport);
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
-    await writeAnswer(raw, failureAnswer(parts, http, error), transport);
+    await writeAnswer(raw, { ...failureAnswer(parts, http, error), warnings: notes.warnings }, transport);
   }
 }
 

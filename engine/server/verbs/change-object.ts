@@ -1,3 +1,4 @@
+import type { BodyKind } from "../../admission/admission.ts";
 import type { ApiResult, EncodedObject, WriteOptions } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
@@ -6,6 +7,7 @@ import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, isSameState, scopeToSubresource } from "../../registry/before-update.ts";
 import type { Change } from "../../storage/object-store.ts";
+import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 
@@ -15,7 +17,19 @@ export interface Wanted {
   readonly warnings: readonly string[];
   /** Server-side apply has attributed the fields already. */
   readonly isTracked: boolean;
+  /** What the writer sees of the object, and so admission; the object itself when absent. */
+  readonly view?: ObjectView;
 }
+
+/** An object under another kind: a Deployment as its Scale. */
+export interface ObjectView {
+  readonly kind?: BodyKind;
+  readonly of: (object: KubeObject) => KubeObject;
+  /** The object with what the view says. */
+  readonly into: (object: KubeObject, shown: KubeObject) => KubeObject;
+}
+
+const WHOLE_OBJECT: ObjectView = { of: (object) => object, into: (_object, shown) => shown };
 
 /**
  * The common way of PUT and PATCH: wanted state → managed fields → admission → the kind's rules → store, all against one current state,
@@ -51,22 +65,15 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   checkUpdatePreconditions(definition, request.name, wanted.object, current);
   const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
   const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
-  const attributes = {
-    operation: "UPDATE" as const,
-    user: request.user,
-    definition,
-    subresource: request.subresource,
-    namespace: namespaceOf(exchange),
-    name: request.name,
-    old: current,
-    assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
-    isDryRun: request.options.dryRun === true,
-    notes: exchange.notes,
-  };
-  const admitted = await parts.admission.mutate({ ...attributes, object: tracked }, tracked);
+  const view = wanted.view ?? WHOLE_OBJECT;
+  const kind = view.kind === undefined ? {} : { kind: view.kind };
+  const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: undefined, old: view.of(current), ...kind }, request.options);
+  const shown = view.of(tracked);
+  const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
+  const admitted = changed === shown ? tracked : view.into(tracked, changed);
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
   const next = beforeUpdate(definition, settled, current, request.subresource);
-  await parts.admission.validate({ ...attributes, object: next });
+  await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { do: "delete", ...releaseNumbers(parts, definition, current) };
   if (isSameState(next, current)) return { do: "keep" };
   const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries) : { object: next, extra: undefined };

@@ -8,6 +8,7 @@ import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate } from "../../registry/before-create.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
+import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
@@ -82,18 +83,5 @@ export function placeInNamespace<T extends KubeObject>(exchange: Exchange, objec
 }
 
 function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): AdmissionAttributes {
-  const { request, definition } = exchange;
-  return {
-    operation: "CREATE",
-    user: request.user,
-    definition,
-    subresource: undefined,
-    namespace: namespaceOf(exchange),
-    name: object.metadata.name ?? "",
-    object,
-    old: undefined,
-    assumedNamespaces: request.options.dryRun === true ? request.options.assumedNamespaces : undefined,
-    isDryRun: request.options.dryRun === true,
-    notes: exchange.notes,
-  };
+  return admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: object.metadata.name ?? "", object, old: undefined }, exchange.request.options);
 }

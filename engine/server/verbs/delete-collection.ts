@@ -10,7 +10,7 @@ export const deleteCollection: VerbHandler<"deletecollection"> = async (exchange
     // The very object that was selected, not one that has taken its name since.
     const preconditions = { ...request.options.preconditions, uid: object.metadata.uid ?? "" };
     try {
-      await deleteNamed(exchange, object.metadata.name ?? "", { ...request.options, preconditions });
+      await deleteNamed(exchange, object.metadata.name ?? "", { ...request.options, preconditions }, "one of many");
     } catch (error) {
       if (!hasReason(error, "NotFound", "Conflict")) throw error;
     }

@@ -5,6 +5,7 @@ import { notFound } from "../../apimachinery/status-error.ts";
 import { isSameState } from "../../registry/before-update.ts";
 import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
 import type { Change } from "../../storage/object-store.ts";
+import { admissionAttributes } from "../admission-attributes.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type Exchange, type VerbHandler } from "../exchange.ts";
 import { releaseNumbers } from "./service-numbers.ts";
 
@@ -18,12 +19,12 @@ export const deleteObject: VerbHandler<"delete"> = async (exchange) => {
 };
 
 /** Deletes one object, or begins to. Also the way of evictions and of every object of a collection. */
-export async function deleteNamed(exchange: Exchange, name: string, options: DeleteOptions): Promise<ApiResult> {
+export async function deleteNamed(exchange: Exchange, name: string, options: DeleteOptions, as: DeletedAs = "named"): Promise<ApiResult> {
   const { definition, parts } = exchange;
   const namespace = namespaceOf(exchange);
   let plan: DeletePlan<KubeObject> | undefined;
   const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
-    await admit(exchange, name, current, options.dryRun === true);
+    await admit(exchange, name, current, options, as);
     plan = planDelete(definition, current, options, parts.clock.now());
     if (plan.do === "remove") return { do: "delete", ...releaseNumbers(parts, definition, current) };
     return plan.do === "keep" || isSameState(plan.object, current) ? { do: "keep" } : { do: "write", object: plan.object };
@@ -45,19 +46,11 @@ function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObj
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };
 }
 
-async function admit(exchange: Exchange, name: string, old: KubeObject, isDryRun: boolean): Promise<void> {
-  const { request, definition, parts } = exchange;
-  await parts.admission.validate({
-    operation: "DELETE",
-    user: request.user,
-    definition,
-    subresource: request.subresource,
-    namespace: namespaceOf(exchange),
-    name,
-    object: undefined,
-    old,
-    assumedNamespaces: undefined,
-    isDryRun,
-    notes: exchange.notes,
-  });
+/** `admitted`: by its own kind of request, as evictions are. */
+export type DeletedAs = "named" | "one of many" | "admitted";
+
+async function admit(exchange: Exchange, name: string, old: KubeObject, options: DeleteOptions, as: DeletedAs): Promise<void> {
+  if (as === "admitted") return;
+  const own = { operation: "DELETE" as const, name, object: undefined, old, isOfCollection: as === "one of many" };
+  await exchange.parts.admission.admitDelete(admissionAttributes(exchange, own, options));
 }

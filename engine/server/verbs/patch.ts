@@ -11,6 +11,7 @@ import { badRequest, hasReason, StatusError } from "../../apimachinery/status-er
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
+import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
@@ -19,6 +20,7 @@ import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { changeObject, type Wanted } from "./change-object.ts";
 import { createPrepared, placeInNamespace } from "./create.ts";
+import { scaleView } from "./update.ts";
 
 export const patch: VerbHandler<"patch"> = async (exchange) => {
   const { request, definition } = exchange;
@@ -103,9 +105,7 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), { fieldValidation: "Warn" });
   if (schemaErrors.length > 0) {
-    const namespace = definition.namespaced ? (request.namespace ?? "") : "";
-    const assumedNamespaces = request.options.dryRun === true ? request.options.assumedNamespaces : undefined;
-    await parts.admission.admitAddress({ operation: "CREATE", user: request.user, definition, subresource: undefined, namespace, name: request.name, object, old: undefined, assumedNamespaces });
+    await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
     refuseShape(definition, object, schemaErrors);
   }
   return createPrepared(exchange, object, warnings);
@@ -132,7 +132,7 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const result = await changeObject(exchange, (current) => {
     const { object: scale, schemaErrors } = decodeObject(scaleKind, withPatch(exchange, scaleKind.schema, scaleOf(access, current)), { fieldValidation: "Ignore" });
     if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings: [], isTracked: false };
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings: [], isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

@@ -5,10 +5,12 @@ import { requireAllowed } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
+import type { ScaleAccess } from "../../resources/define-resource.ts";
+import type { Scale } from "../../resources/types.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { finalizeNamespace } from "../subresources.ts";
-import { changeObject } from "./change-object.ts";
+import { changeObject, type ObjectView } from "./change-object.ts";
 import { createPrepared, placeInNamespace, trackCreation } from "./create.ts";
 
 export const update: VerbHandler<"update"> = async (exchange) => {
@@ -41,6 +43,15 @@ async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: K
   return createPrepared(exchange, trackCreation(exchange, fresh), warnings);
 }
 
+/** What admission sees of a write to `scale`. */
+export function scaleView(access: ScaleAccess<KubeObject>): ObjectView {
+  return {
+    kind: scaleKind,
+    of: (object) => scaleOf(access, object),
+    into: (object, shown) => access.withReplicas(object, (shown as Scale).spec?.replicas ?? 0), // it conforms to the Scale's schema
+  };
+}
+
 /** PUT of a Scale changes the replicas of the object behind it. */
 async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   const { definition, request } = exchange;
@@ -50,7 +61,7 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   const result = await changeObject(exchange, (current) => {
     if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
     const { uid, resourceVersion } = scale.metadata;
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), warnings: [], isTracked: false };
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), warnings: [], isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

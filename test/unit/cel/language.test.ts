@@ -11,6 +11,14 @@ function evaluate(source: string, bindings: Readonly<Record<string, unknown>> = 
   return toJson(compileExpression(source, { variables }).evaluate(bindings).value);
 }
 
+test("a variable may have a dot in its name, which a local one of its first part hides", () => {
+  const variables = { a: mapOf(STRING, INT), "a.b": STRING };
+  const program = compileExpression("a.b + string(a.c) + [{'b': 'local'}].map(a, a.b)[0]", { variables });
+  expect(program.evaluate({ a: { b: 1, c: 2 }, "a.b": "whole" }).value).toBe("whole2local");
+  expect(program.uses("a.b")).toBe(true);
+  expect(compileExpression("a.c", { variables }).uses("a.b")).toBe(false);
+});
+
 describe("expressions", () => {
   test.each<[string, unknown]>([
     ["1 + 2 * 3 - 4 / 2 % 3", 5],

@@ -1,0 +1,79 @@
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
+import { badRequest, internalError, StatusError, type Status } from "../../apimachinery/status-error.ts";
+import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
+import type { Random } from "../../lib/random.ts";
+import type { MatchedObjects } from "../request-matching.ts";
+import { admissionReview, chooseReviewVersion, readVerdict, type Verdict } from "./admission-review.ts";
+import type { WebhookMatch } from "./match-webhook.ts";
+
+/** The webhook could not be asked, or did not answer as it must: its failure policy decides what that means. */
+export class WebhookCallError extends Error {
+  constructor(webhook: string, reason: string, cause?: unknown) {
+    super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`, { cause });
+    this.name = "WebhookCallError";
+  }
+}
+
+export interface WebhookCaller {
+  readonly transport: WebhookTransport;
+  readonly random: Random;
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 10;
+
+/**
+ * Asks a webhook about a request, and keeps what it remarks. Throws a WebhookCallError when it could not be asked, and a StatusError
+ * when it refuses the request or must not be asked about it.
+ */
+export async function callWebhook({ transport, random }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
+  const { name, sideEffects, admissionReviewVersions, clientConfig, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = hook.webhook;
+  const { isDryRun, signal, notes } = request.attributes;
+  if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun") throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+  const version = chooseReviewVersion(admissionReviewVersions);
+  if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)");
+  const uid = random.uuid();
+  const answer = await transport.post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) }).catch((error: unknown) => {
+    throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
+  });
+  const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
+  remark(name, verdict, notes);
+  if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
+  return verdict;
+}
+
+function read(name: string, reading: () => Verdict): Verdict {
+  try {
+    return reading();
+  } catch (error) {
+    throw new WebhookCallError(name, `received invalid webhook response: ${messageOf(error)}`, error);
+  }
+}
+
+function remark(name: string, { warnings, auditAnnotations }: Verdict, notes: RequestNotes | undefined): void {
+  for (const [key, value] of Object.entries(auditAnnotations)) notes?.annotate(`${name}/${key}`, value);
+  for (const warning of warnings) notes?.warn(warning);
+}
+
+/** The webhook's own Status with its name in front; one that forgot to be a failure is made one. */
+function refusal(name: string, { message = "", reason, code = 0, details, metadata }: Partial<Status>): StatusError {
+  const denied = `admission webhook ${JSON.stringify(name)} denied the request`;
+  return StatusError.from({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: metadata ?? {},
+    status: "Failure",
+    message: message !== "" ? `${denied}: ${message}` : reason ? `${denied}: ${reason}` : `${denied} without explanation`,
+    ...(reason ? { reason } : {}),
+    ...(details === undefined ? {} : { details }),
+    code: code < 400 ? 400 : code,
+  });
+}
+
+/** What the writer is told when a webhook that must be asked could not be. */
+export function failedClosed(error: WebhookCallError): StatusError {
+  return internalError(error.message);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,140 @@
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
+import { isIP, isIPv6 } from "node:net";
+import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { describeCallError } from "./call-error.ts";
+
+/** Where a call goes. The name is what the certificate must be for; the address may be another. */
+export interface WebhookTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly serverName: string;
+}
+
+export interface WebhookClientOptions {
+  /** An address of a ready end of the Service's port. Rejects with an Error that says why there is none. */
+  readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
+  readonly clock: Clock;
+}
+
+/** An answer that is longer is no answer. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/** Webhooks whose connections are kept alive. */
+const AGENTS_MAX = 64;
+const IDLE_MS = 90_000;
+const HTTPS_PORT = 443;
+
+/** Asks webhooks; connections to each are kept for the next request. Call `close` at the end. */
+export class WebhookClient implements WebhookTransport {
+  readonly #options: WebhookClientOptions;
+  /** By what connections may be shared: the authority and the name on the certificate. */
+  readonly #agents = new Map<string, https.Agent>();
+
+  constructor(options: WebhookClientOptions) {
+    this.#options = options;
+  }
+
+  async post({ endpoint, body, timeoutSeconds, signal }: WebhookRequest): Promise<unknown> {
+    const shown = `${webhookUrl(endpoint)}?timeout=${timeoutSeconds}s`;
+    const deadline = new AbortController();
+    const cancel = this.#options.clock.after(timeoutSeconds * 1000, () => deadline.abort());
+    try {
+      const target = await this.#resolve(endpoint);
+      const text = JSON.stringify(body);
+      const response = await this.#send(target, endpoint.caBundle, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
+      return await readJson(response);
+    } catch (error) {
+      if (deadline.signal.aborted) throw new Error(`Post ${JSON.stringify(shown)}: context deadline exceeded`, { cause: error });
+      if (signal?.aborted === true) throw new Error(`Post ${JSON.stringify(shown)}: context canceled`, { cause: error });
+      if (error instanceof AnswerError) throw error;
+      throw new Error(`Post ${JSON.stringify(shown)}: ${describeCallError(error)}`, { cause: error });
+    } finally {
+      cancel();
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  async #resolve({ url, service }: WebhookEndpoint): Promise<WebhookTarget> {
+    if (url !== undefined) {
+      const { hostname, port, pathname } = new URL(url);
+      const host = hostname.replace(/^\[|\]$/g, "");
+      return { host, port: port === "" ? HTTPS_PORT : Number(port), path: pathname, serverName: host };
+    }
+    if (service === undefined) throw new Error("the webhook has neither an address nor a Service");
+    const { namespace, name, path = "", port = HTTPS_PORT } = service;
+    return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc` };
+  }
+
+  #send(target: WebhookTarget, caBundle: string | undefined, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const agent = this.#agentFor(target, caBundle);
+    const host = isIPv6(target.serverName) ? `[${target.serverName}]` : target.serverName;
+    const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
+    const attempt = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const servername = isIP(target.serverName) === 0 ? target.serverName : "";
+        const request = https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
+        request.on("response", resolve);
+        // A connection that was kept may have been closed by the other end just now: that says nothing about the webhook.
+        request.on("error", (error) => (request.reusedSocket && !signal.aborted && (error as { readonly code?: unknown }).code === "ECONNRESET" ? attempt().then(resolve, reject) : reject(error)));
+        request.end(text);
+      });
+    return attempt();
+  }
+
+  #agentFor({ serverName }: WebhookTarget, caBundle: string | undefined): https.Agent {
+    const key = `${serverName}\n${caBundle ?? ""}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) {
+      this.#agents.delete(key);
+      this.#agents.set(key, known); // the least recently used one is first
+      return known;
+    }
+    const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
+    const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca });
+    const [oldest] = this.#agents.keys();
+    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
+      this.#agents.get(oldest)?.destroy();
+      this.#agents.delete(oldest);
+    }
+    this.#agents.set(key, agent);
+    return agent;
+  }
+}
+
+/** The webhook was reached, but what it answered is no answer. */
+class AnswerError extends Error {}
+
+/** How messages name the webhook. */
+export function webhookUrl({ url, service }: WebhookEndpoint): string {
+  if (url !== undefined || service === undefined) return url ?? "";
+  const { namespace, name, path = "", port = HTTPS_PORT } = service;
+  return `https://${name}.${namespace}.svc:${port}${path === "" || path.startsWith("/") ? path : `/${path}`}`;
+}
+
+async function readJson(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > ANSWER_BYTES_MAX) {
+      response.destroy();
+      throw new AnswerError(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  const code = response.statusCode ?? 0;
+  if (code === 404) throw new AnswerError("the server could not find the requested resource");
+  if (code < 200 || code > 299) throw new AnswerError(`an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new AnswerError(`couldn't get version/kind; json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
