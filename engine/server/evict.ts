@@ -43,14 +43,14 @@ async function evictOnce(exchange: Exchange<RequestOf<"create">>, name: string, 
   const plan = planEviction(pod, items.map(({ object }) => object));
   if (options.dryRun === true) {
     if (plan.do === "spend") spendDisruption(plan.budget, name, nowText(exchange));
-    await deleteNamed(exchange, name, options);
+    await deleteNamed(exchange, name, options, "admitted");
     return;
   }
   if (plan.do === "spend") await store.update(podDisruptionBudgetResource, namespace, plan.budget.metadata.name ?? "", ({ object }) => ({ do: "write", object: spendDisruption(object, name, nowText(exchange)) }));
   const isFixed = options.preconditions?.resourceVersion !== undefined || (plan.do === "delete" && plan.ifUnchanged);
   const marked = await mark(exchange, pod, isFixed);
   const preconditions = { ...options.preconditions, ...(isFixed ? { resourceVersion: marked } : {}) };
-  await deleteNamed(exchange, name, { ...options, preconditions });
+  await deleteNamed(exchange, name, { ...options, preconditions }, "admitted");
 }
 
 /** Notes on the pod why it ends; gives the resourceVersion it has then. */
