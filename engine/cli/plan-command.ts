@@ -14,7 +14,7 @@ import { createChartRenderer } from "../gitops/manifests/helm-program.ts";
 import { ownedEntries } from "../gitops/sync/inventory.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
-import { planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
+import { checkWhole, planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
 import type { Outcome } from "../gitops/plan/plan-sync.ts";
 import { sortProblems } from "../gitops/manifests/problem.ts";
@@ -63,7 +63,8 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
   const knownOutcomes = await outcomesOfNewNamespaces(client, state);
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
   const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes, owned: ownedEntries(applications.all()), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
-  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan))]);
+  const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
+  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]);
   return { forecast: await forecastCommit({ state, plan, problems }, createPodForecast(client)), unchecked: knownOutcomes.size };
 }
 

@@ -7076,6 +7076,10 @@ readonly cluster?: string
  */
 readonly units?: readonly RepositoryUnit[]
 readonly deletes?: RepositoryDeletes
+/**
+ * What becomes of a commit whose objects refer to something that is neither in the cluster nor in the commit; refuse when absent.
+ */
+readonly references?: string
 readonly status?: RepositoryStatusBranch
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
@@ -7104,6 +7108,10 @@ readonly dependsOn?: readonly string[]
  * How long an application may take to become healthy, such as 5m.
  */
 readonly deadline?: string
+/**
+ * Kinds whose objects may be deleted and made anew when a field cannot change in place.
+ */
+readonly replace?: readonly string[]
 /**
  * Values that ${name} stands for in the files of these folders, of any single type. Names that are not listed are left alone, and so are block scalars.
  */

@@ -15,8 +15,6 @@ import type { Substitution } from "./substitute-variables.ts";
 export const APPLICATION_LABEL = "mainstay.dev/application";
 /** `path:line` of the manifest. Not the commit: an unrelated commit must not rewrite objects. */
 export const SOURCE_ANNOTATION = "mainstay.dev/source";
-/** `disabled` keeps an object in the cluster when its manifest goes. */
-export const PRUNE_ANNOTATION = "mainstay.dev/prune";
 /** The name under which everything from Git is applied. */
 export const FIELD_MANAGER = "mainstay";
 

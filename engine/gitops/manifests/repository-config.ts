@@ -20,6 +20,7 @@ export interface UnitRule {
   readonly variables: Variables;
   /** How the unit's chart is rendered; undefined leaves charts out. */
   readonly helm: HelmSettings | undefined;
+  readonly replace?: readonly string[];
   readonly line: number;
 }
 
@@ -36,6 +37,8 @@ export interface RepositoryConfig {
   readonly units: readonly UnitRule[] | undefined;
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
+  /** What becomes of a commit whose objects refer to something that will not be there. */
+  readonly references: "refuse" | "warn" | "ignore";
   /** The file as it was written, for the Repository object; undefined when there is none. */
   readonly source: Repository | undefined;
 }
@@ -49,6 +52,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     units: undefined,
     deletes: { maxPercent: 20, protectedKinds: new Set(DEFAULT_PROTECTED_KINDS) },
     status: { branch: `status/${cluster}`, minIntervalMs: 10_000, keepCommits: 2000 },
+    references: "refuse",
     source: undefined,
   };
 }
@@ -96,6 +100,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
       deadlineMs: parseDurationMs(unit.deadline) ?? DEFAULT_DEADLINE_MS,
       variables: variablesOf(unit.variables),
       helm: unit.helm === undefined ? undefined : { releaseName: unit.helm.releaseName, values: unit.helm.values ?? [] },
+      ...(unit.replace === undefined ? {} : { replace: unit.replace }),
       line: lineOfUnit(index),
     })),
     deletes: {
@@ -107,6 +112,8 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
       minIntervalMs: parseDurationMs(repository.status?.minInterval) ?? fallback.status.minIntervalMs,
       keepCommits: repository.status?.keepCommits ?? fallback.status.keepCommits,
     },
+    // The schema admits these three words only.
+    references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     source: repository,
   };
 }

@@ -15,6 +15,8 @@ export interface Unit {
   /** Names of the units that must be healthy first. */
   readonly dependsOn: readonly string[];
   readonly deadlineMs: number;
+  /** Kinds whose objects may be deleted and made anew when a field cannot change in place. */
+  readonly replace?: readonly string[];
   /** Values that `${name}` stands for in its files. */
   readonly variables?: Variables;
   /** How its chart is rendered, when it is one. */
@@ -66,6 +68,7 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
       prune: rule.prune,
       dependsOn: expandDependencies(rule, path, paths).map((dependency) => names.get(dependency) ?? dependency),
       deadlineMs: rule.deadlineMs,
+      ...(rule.replace === undefined ? {} : { replace: rule.replace }),
       ...(Object.keys(rule.variables).length === 0 ? {} : { variables: rule.variables }),
       ...(rule.helm === undefined ? {} : { helm: rule.helm }),
     };

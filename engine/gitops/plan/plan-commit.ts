@@ -3,6 +3,8 @@ import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { trailerValues } from "../git/commit-message.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
+import { checkQuota } from "./check-quota.ts";
+import { checkReferences } from "./check-references.ts";
 import { dryRunObjects } from "./dry-run.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
@@ -62,6 +64,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       allowed: trailerValues(messages, "Allow-Delete"),
       inventorySizes: new Map([...Map.groupBy(owned, (entry) => entry.unit)].map(([unit, entries]) => [unit, entries.length])),
     },
+    replaceFreely: (desired) => state.units.find((unit) => unit.name === desired.unit)?.replace?.includes(desired.object.kind) === true,
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
     ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
@@ -69,8 +72,14 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   return { plan, outcomes };
 }
 
+/** What only the commit as a whole shows: objects that it needs and that will not be there, quotas that it exceeds. */
+export async function checkWhole({ client, kinds, state }: Pick<PlanRequest, "client" | "kinds" | "state">, plan: SyncPlan): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly Refusal[] }> {
+  const [references, quotas] = await Promise.all([state.config.references === "ignore" ? [] : checkReferences(client, kinds, state, plan), checkQuota(client, kinds, plan)]);
+  return state.config.references === "warn" ? { refusals: quotas, warnings: references } : { refusals: [...references, ...quotas], warnings: [] };
+}
+
 /** Everything that keeps a commit from being applied, with the line of each field. */
-export async function problemsOf(objects: GitObjects, plan: SyncPlan): Promise<readonly Problem[]> {
+export async function problemsOf(objects: GitObjects, plan: Pick<SyncPlan, "problems" | "refusals">): Promise<readonly Problem[]> {
   const located = await mapConcurrently(plan.refusals, CONCURRENCY, (refusal) => locateRefusal(objects, refusal));
   return sortProblems([...plan.problems, ...located]);
 }

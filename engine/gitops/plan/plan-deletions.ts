@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { APPLICATION_LABEL, PRUNE_ANNOTATION, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
+import { pruneProtection } from "../manifests/object-policies.ts";
 import { describeEntry, type OwnedEntry } from "../sync/inventory.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
@@ -43,8 +44,9 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
   const problems: Problem[] = [];
   for (const entry of stale) {
     const { live } = entry;
+    const protection = live === undefined ? undefined : pruneProtection(live);
     if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
-    else if (live.metadata.annotations?.[PRUNE_ANNOTATION] === "disabled") kept.push({ ...entry, why: `the annotation ${PRUNE_ANNOTATION} is disabled` });
+    else if (protection !== undefined) kept.push({ ...entry, why: `the annotation ${protection}` });
     else if (rules.units.find((unit) => unit.name === entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
     else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: "it is being deleted" });
     else if (rules.protectedKinds.has(entry.entry.kind) && !isAllowed(entry, rules)) {

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { describeDesired, type DesiredObject } from "../manifests/desired-state.ts";
 import type { Complaint } from "../manifests/explain-error.ts";
 import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
+import { REPLACE_ANNOTATION, replacePolicy } from "../manifests/object-policies.ts";
 import { planDeletions, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
 import type { Problem } from "../manifests/problem.ts";
 import { kindRank } from "./sync-order.ts";
@@ -77,6 +78,8 @@ export interface PlanInput {
   readonly deletion: DeletionRules;
   /** Values of Allow-Replace trailers. */
   readonly allowReplace: readonly string[];
+  /** Whether mainstay.yaml lets objects of this kind be replaced without asking. */
+  readonly replaceFreely?: (desired: DesiredObject) => boolean;
   /** Units that must wait, and for which unit. */
   readonly waiting: ReadonlyMap<string, string>;
   /** Objects that must wait, by identity, and for which object. */
@@ -97,7 +100,7 @@ export function planSync(input: PlanInput): SyncPlan {
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
-    const action = planObject(candidate, input.allowReplace, refusals);
+    const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false) }, refusals);
     if (outcome.is === "unchanged") unchanged++;
     else if (action !== undefined && !input.waiting.has(desired.unit)) {
       const by = input.blocked?.get(desired.identity);
@@ -126,7 +129,7 @@ export function actionsOf(plan: Pick<SyncPlan, "waves">): readonly Action[] {
   return plan.waves.flatMap((wave) => wave.actions);
 }
 
-function planObject(candidate: Candidate, allowReplace: readonly string[], refusals: Refusal[]): Action | undefined {
+function planObject(candidate: Candidate, input: ReplaceRules, refusals: Refusal[]): Action | undefined {
   const { desired, outcome } = candidate;
   switch (outcome.is) {
     case "unchanged":
@@ -136,22 +139,25 @@ function planObject(candidate: Candidate, allowReplace: readonly string[], refus
     case "update":
       return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
     case "immutable":
-      return planReplacement(candidate, outcome.live, outcome.complaints, allowReplace, refusals);
+      return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":
       for (const complaint of outcome.complaints) refusals.push({ desired, complaint });
       return undefined;
   }
 }
 
-function planReplacement(candidate: Candidate, live: KubeObject, complaints: readonly Complaint[], allowReplace: readonly string[], refusals: Refusal[]): Action | undefined {
+type ReplaceRules = Required<Pick<PlanInput, "allowReplace" | "replaceFreely">>;
+
+function planReplacement(candidate: Candidate, live: KubeObject, complaints: readonly Complaint[], input: ReplaceRules, refusals: Refusal[]): Action | undefined {
   const { desired } = candidate;
   const { kind, metadata } = desired.object;
   const names = [`${kind}/${metadata.name ?? ""}`, `${kind}/${metadata.namespace ?? ""}/${metadata.name ?? ""}`, desired.unit];
   const fields = complaints.map((complaint) => complaint.field).filter((field) => field !== undefined).join(", ");
-  if (REPLACED_FREELY.has(kind) || allowReplace.some((value) => names.includes(value))) return { do: "replace", candidate, desired, live, why: `${fields} cannot change in place` };
-  for (const complaint of complaints) {
-    refusals.push({ desired, complaint: { ...complaint, message: `cannot change in place; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}` } });
-  }
+  const policy = replacePolicy(desired.object);
+  const isAllowed = REPLACED_FREELY.has(kind) || policy === "allowed" || input.replaceFreely(desired) || input.allowReplace.some((value) => names.includes(value));
+  if (isAllowed && policy !== "never") return { do: "replace", candidate, desired, live, why: `${fields} cannot change in place` };
+  const remedy = policy === "never" ? `, and the annotation ${REPLACE_ANNOTATION} is never; undo the change` : `; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}`;
+  for (const complaint of complaints) refusals.push({ desired, complaint: { ...complaint, message: `cannot change in place${remedy}` } });
   return undefined;
 }
 

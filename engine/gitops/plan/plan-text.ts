@@ -1,4 +1,4 @@
-import { describeDesired } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, describeDesired } from "../manifests/desired-state.ts";
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { describeEntry } from "../sync/inventory.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
@@ -38,9 +38,16 @@ export function renderAction(action: Action): string {
       const what = shown.length === 0 ? `now from ${action.desired.file}:${action.desired.line}` : shown.slice(0, CHANGES_MAX).map(formatFieldChange).join(", ");
       const more = shown.length > CHANGES_MAX ? `, and ${shown.length - CHANGES_MAX} more` : "";
       const left = action.candidate.outcome.is === "update" && action.candidate.outcome.leftToOthers.length > 0 ? ` (left to others: ${action.candidate.outcome.leftToOthers.join(", ")})` : "";
-      return `~ ${describeDesired(action.desired)}: ${what}${more}${left}`;
+      return `~ ${describeDesired(action.desired)}: ${what}${more}${left}${ownerChange(action)}`;
     }
   }
+}
+
+/** Taking over what was not from Git, and moving between applications, never deletes anything; it is said. */
+function ownerChange(action: Action & { readonly do: "update" }): string {
+  const before = action.live.metadata.labels?.[APPLICATION_LABEL];
+  if (before === action.desired.unit || action.candidate.cause === "drift") return "";
+  return before === undefined ? " (adopted: it was in the cluster, but not from Git)" : ` (moves here from ${before})`;
 }
 
 function plural(count: number, noun: string): string {

@@ -161,6 +161,7 @@ export class PushGate {
     for (const line of renderPlan(prepared.plan)) print(line);
     for (const line of podLines(await forecastCommit(prepared, this.#options.forecastPods))) print(line);
     print(`plan for ${shortId(update.to, 7)}: ${summarisePlan(prepared.plan)}`);
+    for (const warning of prepared.warnings.slice(0, PROBLEMS_SHOWN)) print(`warning: ${formatProblem(warning)}`);
     for (const notice of prepared.state.notices.slice(0, NOTICES_SHOWN)) print(`note: ${notice}`);
     if (prepared.state.notices.length > NOTICES_SHOWN) print(`note: … and ${prepared.state.notices.length - NOTICES_SHOWN} more`);
     if (prepared.state.objects.size === 0) print("note: the commit holds no manifests: there will be nothing to run");

@@ -15,7 +15,7 @@ import { executePlan, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { describeEntry, ownedEntries } from "./inventory.ts";
-import { planCommit, problemsOf } from "../plan/plan-commit.ts";
+import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
 import { renderPlan } from "../plan/plan-text.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
@@ -62,6 +62,8 @@ export interface Preview {
   readonly outcomes: ReadonlyMap<string, Outcome>;
   /** Not empty: the commit must not be applied. */
   readonly problems: readonly Problem[];
+  /** Told to whoever pushes; they keep nothing from happening. */
+  readonly warnings: readonly Problem[];
 }
 
 /**
@@ -127,7 +129,9 @@ export class Synchroniser {
     await this.#started.promise;
     const examine = this.#toExamine(state).map(({ desired }) => ({ desired, cause: "commit" as const }));
     const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map() });
-    return { plan, outcomes, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan))]) };
+    const whole = await checkWhole({ ...this.#options, state }, plan);
+    const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
+    return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
   }
 
   /** From now on this commit is what the cluster should be. */

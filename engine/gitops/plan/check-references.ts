@@ -1,0 +1,81 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { hasReason } from "../../apimachinery/status-error.ts";
+import type { Client } from "../../client/client.ts";
+import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
+import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
+import { referencesOf, type ObjectReference } from "./object-references.ts";
+import { actionsOf, type Refusal, type SyncPlan } from "./plan-sync.ts";
+
+const CONCURRENCY = 16;
+/** Made in every namespace by the system itself. */
+const EVERYWHERE: ReadonlySet<string> = new Set(["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"]);
+
+/**
+ * What the commit's objects refer to and what will not be there: held against the state as it will be, so that what comes with the commit
+ * counts and what goes with it does not. Looks at objects that change, and at all others when the commit takes something away.
+ */
+export async function checkReferences(client: Client, kinds: ServedKinds, state: DesiredState, plan: SyncPlan): Promise<readonly Refusal[]> {
+  const going = new Map(actionsOf(plan).flatMap((action) => (action.do === "prune" ? [[action.entry.identity, action] as const] : [])));
+  const changing = actionsOf(plan).flatMap((action) => (action.do === "prune" ? [] : [action.desired]));
+  const looked = going.size > 0 ? [...state.objects.values()] : changing;
+  const made = namesInCustomObjects(state);
+  const open = looked.flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference }))).filter(({ reference }) => !isExpected(reference, made));
+  const live = new Map<string, Promise<KubeObject | undefined>>();
+  const find = (reference: ObjectReference, identity: string) => {
+    const resource = kinds.ofGroupKind(reference.group, reference.kind);
+    const before = live.get(identity);
+    if (before !== undefined || resource === undefined) return before;
+    const asked = client.for(resource).get(reference.namespace ?? "", reference.name).catch((error: unknown) => {
+      if (hasReason(error, "NotFound")) return undefined;
+      throw error;
+    });
+    live.set(identity, asked);
+    return asked;
+  };
+  const isNew = new Set(changing);
+  const refusals = await mapConcurrently(open, CONCURRENCY, async ({ desired, reference }): Promise<Refusal | undefined> => {
+    const identity = identityOf(reference.group, reference.kind, reference.namespace, reference.name);
+    // Of kinds that are not served nothing is known.
+    if (kinds.ofGroupKind(reference.group, reference.kind) === undefined) return undefined;
+    if (going.has(identity)) return refuse(desired, reference, `${describe(reference)} leaves the repository with this commit`);
+    // What was like this before the commit is not the commit's fault.
+    if (!isNew.has(desired)) return undefined;
+    const target = state.objects.get(identity)?.object ?? (await find(reference, identity));
+    if (target === undefined) return refuse(desired, reference, `there is no ${describe(reference)}, neither in the cluster nor in this commit`);
+    return reference.key === undefined || hasKey(target, reference.key) ? undefined : refuse(desired, reference, `${describe(reference)} has no key ${reference.key}`);
+  });
+  return refusals.filter((refusal) => refusal !== undefined);
+}
+
+function isExpected(reference: ObjectReference, made: ReadonlySet<string>): boolean {
+  return EVERYWHERE.has(`${reference.kind}/${reference.name}`) || made.has(`${reference.namespace ?? ""}/${reference.name}`);
+}
+
+/** A custom object that names a Secret most likely makes it: certificates, sealed and external secrets are of this kind. */
+function namesInCustomObjects(state: DesiredState): ReadonlySet<string> {
+  const names = new Set<string>();
+  const walk = (namespace: string, value: unknown): void => {
+    if (typeof value === "string") names.add(`${namespace}/${value}`);
+    else if (typeof value === "object" && value !== null) for (const child of Object.values(value)) walk(namespace, child);
+  };
+  for (const { object, resource } of state.objects.values()) {
+    if (!resource.group.includes(".") || resource.group.endsWith(".k8s.io")) continue;
+    walk(object.metadata.namespace ?? "", { name: object.metadata.name, spec: (object as KubeObject & { readonly spec?: unknown }).spec });
+  }
+  return names;
+}
+
+function hasKey(target: KubeObject, key: string): boolean {
+  const { data, stringData, binaryData } = target as KubeObject & Readonly<Record<"data" | "stringData" | "binaryData", Readonly<Record<string, unknown>> | undefined>>; // ConfigMaps and Secrets only
+  return [data, stringData, binaryData].some((values) => values !== undefined && Object.hasOwn(values, key));
+}
+
+function describe({ kind, namespace, name }: ObjectReference): string {
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+function refuse(desired: DesiredObject, reference: ObjectReference, message: string): Refusal {
+  const isOptionalPossible = reference.kind === "ConfigMap" || reference.kind === "Secret";
+  return { desired, complaint: { field: reference.field, message: `${message}; add it${isOptionalPossible ? ", make the reference optional" : ""}, or set references: warn in mainstay.yaml`, isImmutable: false } };
+}
