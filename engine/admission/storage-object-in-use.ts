@@ -1,9 +1,6 @@
 import { withMetadata } from "../apimachinery/object-copy.ts";
+import { CLAIM_PROTECTION, VOLUME_PROTECTION } from "../resources/storage/protection.ts";
 import { isCreateOf, type AdmissionPlugin } from "./admission.ts";
-
-/** Finalizers that the protection controllers take away when nobody uses the object any more. */
-export const CLAIM_PROTECTION = "kubernetes.io/pvc-protection";
-export const VOLUME_PROTECTION = "kubernetes.io/pv-protection";
 
 /** From their first moment, claims and volumes cannot vanish under those who use them. */
 export const storageObjectInUseProtection: AdmissionPlugin = {

@@ -23,6 +23,9 @@ import { resourceQuotaController } from "./resource-quota.ts";
 import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { ephemeralVolumeController } from "./volumes/ephemeral-volumes.ts";
+import { claimController, volumeController } from "./volumes/volume-binding.ts";
+import { claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
 import { replicationControllerController } from "./workloads/replication-controller.ts";
 
 export interface ClusterSettings {
@@ -59,6 +62,11 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(serviceAccountController(context, settings.rootCa), context),
     runController(eventTtlController(context), context),
     runController(resourceQuotaController(context), context),
+    runController(claimController(context), context),
+    runController(volumeController(context), context),
+    runController(claimProtectionController(context), context),
+    runController(volumeProtectionController(context), context),
+    runController(ephemeralVolumeController(context), context),
     runController(clusterRoleAggregation(context), context),
     runController(tokenCleaner(context), context),
     runController(certificateApprover(context), context),

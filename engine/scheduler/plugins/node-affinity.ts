@@ -1,4 +1,4 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm } from "../../resources/types.ts";
+import { matchesTerm } from "../../resources/node-selector.ts";
 import { normalise, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 /** The node must carry the pod's nodeSelector, and match one of its required affinity terms. */
@@ -23,33 +23,3 @@ export const nodeAffinityScore: ScorePlugin = {
     return normalise(candidates.map(({ node }) => preferred.reduce((sum, term) => sum + (matchesTerm(term.preference, node) ? term.weight : 0), 0)));
   },
 };
-
-/** All requirements of a term must hold; an empty term matches nothing. */
-export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const byLabel = term.matchExpressions ?? [];
-  const byField = term.matchFields ?? [];
-  if (byLabel.length + byField.length === 0) return false;
-  return (
-    byLabel.every((requirement) => matchesRequirement(requirement, node.metadata.labels?.[requirement.key])) &&
-    byField.every((requirement) => matchesRequirement(requirement, requirement.key === "metadata.name" ? node.metadata.name : undefined))
-  );
-}
-
-function matchesRequirement({ operator, values = [] }: NodeSelectorRequirement, actual: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return actual !== undefined && values.includes(actual);
-    case "NotIn":
-      return actual === undefined || !values.includes(actual);
-    case "Exists":
-      return actual !== undefined;
-    case "DoesNotExist":
-      return actual === undefined;
-    case "Gt":
-      return actual !== undefined && Number(actual) > Number(values[0]);
-    case "Lt":
-      return actual !== undefined && Number(actual) < Number(values[0]);
-    default:
-      return false;
-  }
-}

@@ -1,8 +1,8 @@
+import { matchesTerm } from "../../resources/node-selector.ts";
 import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import type { FilterPlugin, ScorePlugin } from "../plugin.ts";
-import { matchesTerm } from "./node-affinity.ts";
 import { tolerates } from "./taint-toleration.ts";
 
 interface Spread {
