@@ -1,3 +1,5 @@
+import { bool, durationMs, list } from "./option-values.ts";
+
 /** Who may: the switches by which operators say who callers are and who decides about them, under upstream's names. */
 export interface AuthConfig {
   readonly authorizationMode: readonly string[];
@@ -79,10 +81,6 @@ export const authOptions: readonly AuthOptionRow[] = [
   { key: "apiAudiences", flags: "--api-audiences <names>", description: "audiences whose tokens this API takes (default: the issuers)", default: "", parse: list, repeats: true },
 ];
 
-function list(text: string): readonly string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
-}
-
 function listOf(values: readonly string[]): (text: string) => readonly string[] {
   return (text) => {
     const given = list(text);
@@ -90,20 +88,6 @@ function listOf(values: readonly string[]): (text: string) => readonly string[] 
     if (given.length === 0 || unknown !== undefined || new Set(given).size < given.length) throw new Error(`must be one or more of ${values.join(", ")}, each once`);
     return given;
   };
-}
-
-function bool(text: string): boolean {
-  if (text !== "true" && text !== "false") throw new Error("must be true or false");
-  return text === "true";
-}
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** A duration as Go writes it, such as 1h30m or 5m0s. */
-function durationMs(text: string): number {
-  if (text === "0") return 0;
-  if (!/^(\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) throw new Error("must be a duration such as 30s, 5m or 1h30m");
-  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce((sum, [, value, unit]) => sum + Number(value) * (UNITS_MS[unit ?? ""] ?? 0), 0);
 }
 
 function tokenLife(text: string): number {

@@ -1,13 +1,14 @@
 import os from "node:os";
 import path from "node:path";
 import { parseSchedule } from "./backup/cron-schedule.ts";
+import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
  * Every option of `mainstay server`: the one table behind --help, the MAINSTAY_… variables and the types.
  * A flag on the command line wins over the environment, which wins over the default.
  */
-export interface ServerConfig extends AuthConfig {
+export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly dataDir: string;
   readonly apiPort: number;
   readonly gitPort: number;
@@ -72,6 +73,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   ...authOptions,
+  ...apiOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
 ];
 

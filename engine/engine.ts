@@ -35,8 +35,9 @@ import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { serviceResource } from "./resources/core/service.ts";
-import { createApiServer, type ApiServer } from "./server/api-server.ts";
+import { createApiServer, type ApiServer, type RequestLimits } from "./server/api-server.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
+import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control.ts";
 import { openHttpListener } from "./server/http-listener.ts";
 import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createNodeTransport } from "./server/node-proxy.ts";
@@ -109,7 +110,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port, authenticationFacts });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port, authenticationFacts, flowControlClock: clock });
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
@@ -177,13 +178,18 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: parseNodeToken(await pki.nodeToken()).secret, tokenKey: await pki.tokenKey(), clock, logger });
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config) });
+  if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
   const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
   const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes });
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
+}
+
+function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {
+  return { readingMax, writingMax, isFair };
 }
 
 /** The agent of this machine gets its certificates straight from the authority, and everything else as any agent would. */

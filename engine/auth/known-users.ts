@@ -35,3 +35,6 @@ export function splitServiceAccountUsername(username: string): { readonly namesp
   const [namespace = "", name = "", ...more] = username.slice(ACCOUNT_PREFIX.length).split(":");
   return namespace === "" || name === "" || more.length > 0 ? undefined : { namespace, name };
 }
+
+/** The server's own identity. */
+export const API_SERVER_USER = { username: "system:apiserver", groups: [MASTERS_GROUP, AUTHENTICATED_GROUP] };

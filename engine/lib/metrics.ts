@@ -4,6 +4,7 @@
  */
 export class MetricsRegistry {
   readonly #families = new Map<string, Family>();
+  readonly #collectors: (() => void)[] = [];
 
   counter(name: string, help: string): Counter {
     const family = this.#family(name, help, "counter");
@@ -12,7 +13,12 @@ export class MetricsRegistry {
 
   gauge(name: string, help: string): Gauge {
     const family = this.#family(name, help, "gauge");
-    return { set: (value, labels = {}) => void family.values.set(key(labels), value) };
+    return { set: (value, labels = {}) => void family.values.set(key(labels), value), clear: () => family.values.clear() };
+  }
+
+  /** Sets gauges just before they are read, where following every change would cost more. */
+  beforeRender(collect: () => void): void {
+    this.#collectors.push(collect);
   }
 
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
@@ -32,6 +38,7 @@ export class MetricsRegistry {
 
   /** The page that `/metrics` serves. */
   render(): string {
+    for (const collect of this.#collectors) collect();
     const lines: string[] = [];
     for (const [name, family] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
       lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
@@ -54,6 +61,8 @@ export interface Counter {
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void;
+  /** Forgets all values, of things that may be gone. */
+  clear(): void;
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void;

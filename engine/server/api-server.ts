@@ -25,6 +25,9 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ResourceQuota } from "../resources/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ServerParts } from "./exchange.ts";
+import { Fairness, type RequestOrder } from "./fairness/fairness.ts";
+import { followFlowControl } from "./fairness/follow-flow-control.ts";
+import { MaxInFlight } from "./fairness/max-in-flight.ts";
 import { runFilters } from "./filters.ts";
 import { computedResources } from "./metrics/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
@@ -60,7 +63,20 @@ export interface ApiServerOptions {
   readonly nodes?: NodeTransport;
   /** Who decides, in this order; the two that live here are named. Both when absent. */
   readonly authorization?: readonly ("Node" | "RBAC" | AuthorizationMode)[];
+  /** How many requests are served at once; upstream's figures when absent. */
+  readonly requestLimits?: RequestLimits;
+  /** Parts of the control plane that can be asked how they are. */
+  readonly components?: ServerParts["components"];
 }
+
+export interface RequestLimits {
+  readonly readingMax: number;
+  readonly writingMax: number;
+  /** Whether priority levels share the sum of both; else each is a plain bound. */
+  readonly isFair: boolean;
+}
+
+const REQUEST_LIMITS: RequestLimits = { readingMax: 400, writingMax: 200, isFair: true };
 
 /**
  * The API server without any transport: requests in, results out, StatusErrors thrown.
@@ -143,10 +159,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
     tokens,
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
+    order: requestOrder(options),
+    ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
     clock,
     random,
     logger,
   };
   return new ApiServer(parts, options.metrics);
+}
+
+function requestOrder({ store, clock, metrics, requestLimits = REQUEST_LIMITS }: ApiServerOptions): RequestOrder {
+  const { readingMax, writingMax, isFair } = requestLimits;
+  if (!isFair) return new MaxInFlight(readingMax, writingMax);
+  const fairness = new Fairness({ clock, metrics, seats: readingMax + writingMax });
+  followFlowControl(store, fairness);
+  return fairness;
 }

@@ -3,7 +3,10 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
 import { IMMORTAL_NAMESPACES } from "../admission/namespace-lifecycle.ts";
 import type { Client } from "../client/client.ts";
+import { API_SERVER_USER } from "../auth/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
+import type { Clock } from "../lib/clock.ts";
+import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
@@ -16,9 +19,6 @@ import { priorityClassResource, systemPriorityClasses } from "../resources/sched
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { ConfigMap, EndpointSlice, Service } from "../resources/types.ts";
 
-/** The server's own identity. */
-export const API_SERVER_USER = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
-
 export interface BootstrapOptions {
   readonly serviceCidr: string;
   /** Where pods reach this server: an address of the machine, not a loopback one, and the port it listens on. */
@@ -26,6 +26,8 @@ export interface BootstrapOptions {
   readonly apiPort: number;
   /** How callers prove who they are, for API servers that are called through this one: the data of a ConfigMap. */
   readonly authenticationFacts?: Readonly<Record<string, string>>;
+  /** The clock by which the objects of priority and fairness are made; without one they are not. */
+  readonly flowControlClock?: Clock;
 }
 
 const KUBERNETES = "kubernetes";
@@ -38,6 +40,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   await ensureStorageClass(client);
+  if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
   // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
   if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));

@@ -16,6 +16,7 @@ import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ComponentCheck } from "./component-statuses.ts";
+import type { RequestOrder } from "./fairness/fairness.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
@@ -34,6 +35,8 @@ export interface ServerParts {
   readonly usage?: UsageReader;
   /** Parts of the control plane beside the store that can be asked how they are. */
   readonly components?: Readonly<Record<string, ComponentCheck>>;
+  /** Whose turn it is among requests from outside; absent where all are served at once. */
+  readonly order?: RequestOrder;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

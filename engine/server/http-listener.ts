@@ -51,6 +51,8 @@ type SecureReply = FastifyReply<RouteGenericInterface, Http2SecureServer>;
 /** Upstream's bound for a request's body. */
 const BODY_BYTES_MAX = 3 * 1024 * 1024;
 const STREAMS_MAX = 1000;
+/** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
+const SESSION_MEGABYTES_MAX = 64;
 const PROXY_PATHS = ["/api/v1/namespaces/:namespace/pods/:name/proxy", "/api/v1/namespaces/:namespace/services/:name/proxy", "/api/v1/nodes/:name/proxy"];
 const RENEW_CHECK_MS = 6 * 3_600_000;
 /** Every answer ends with a close: making a reason with a stack for each of them cost a fortieth of the server's time. */
@@ -120,7 +122,7 @@ async function createApp({ ca, serving }: HttpListenerOptions) {
     http2: true,
     // Node's default ends idle connections after 72 s, and with them the streams of quiet watches.
     http2SessionTimeout: 0,
-    https: { allowHTTP1: true, cert: certificate, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", settings: { maxConcurrentStreams: STREAMS_MAX } },
+    https: { maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, cert: certificate, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", settings: { maxConcurrentStreams: STREAMS_MAX } },
     bodyLimit: BODY_BYTES_MAX,
     logger: false,
     exposeHeadRoutes: false,

@@ -2,10 +2,12 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { Discovery, type Document } from "./discovery.ts";
+import { dumpPage } from "./fairness/dump.ts";
+import { Fairness } from "./fairness/fairness.ts";
 import { healthChecks, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { parseAccept, JSON_TYPE } from "./http/negotiation.ts";
-import { API_SERVER_USER } from "./bootstrap.ts";
+import { API_SERVER_USER } from "../auth/known-users.ts";
 import { AUTHORITY_PATH, JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";
 import { OpenApi } from "./openapi.ts";
@@ -168,6 +170,15 @@ function serverRoutes(options: PathOptions): readonly Route[] {
       handle: () => json({ issuer: tokens.issuer, jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: tokens.algorithms }),
     },
     { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json" }) },
+    {
+      method: "GET",
+      path: "/debug/api_priority_and_fairness/*",
+      handle(_request, page) {
+        const { order } = server.parts;
+        const text = order instanceof Fairness ? dumpPage(order, page) : undefined;
+        return text === undefined ? undefined : plainText(text, 200);
+      },
+    },
     ...join,
   ];
 }

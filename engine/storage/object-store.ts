@@ -182,6 +182,16 @@ export class ObjectStore {
     return openWatch({ cache: this.#cache(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
+  /** How many objects of a kind there are, in all namespaces. */
+  count(definition: ResourceDefinition): number {
+    return this.#cache(definition.storedAs?.definition ?? definition).size;
+  }
+
+  /** Whether objects of this kind are kept here. */
+  holds(definition: ResourceDefinition): boolean {
+    return this.#caches.has(resourcePrefix(definition.storedAs?.definition ?? definition));
+  }
+
   /** Resolves once the cache shows everything that was written before the call, by this server or another. */
   caughtUp(): Promise<void> {
     return this.#freshness.freshen(undefined);

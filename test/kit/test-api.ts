@@ -31,6 +31,7 @@ export interface TestApiOptions {
   readonly authorization?: ApiServerOptions["authorization"];
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
+  readonly requestLimits?: ApiServerOptions["requestLimits"];
 }
 
 export interface TestApi extends AsyncDisposable {
@@ -77,8 +78,16 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-function given({ authentication, authorization, tokenSettings, webhooks }: TestApiOptions): Pick<ApiServerOptions, "authentication" | "authorization" | "tokenSettings" | "webhooks"> {
-  return { ...(webhooks === undefined ? {} : { webhooks }), ...(authentication === undefined ? {} : { authentication }), ...(authorization === undefined ? {} : { authorization }), ...(tokenSettings === undefined ? {} : { tokenSettings }) };
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits";
+
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits }: TestApiOptions): Pick<ApiServerOptions, Given> {
+  return {
+    ...(authentication === undefined ? {} : { authentication }),
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(tokenSettings === undefined ? {} : { tokenSettings }),
+    ...(webhooks === undefined ? {} : { webhooks }),
+    ...(requestLimits === undefined ? {} : { requestLimits }),
+  };
 }
 
 /** A namespace with the service account that pods need, as the controllers would leave it. */

@@ -28,7 +28,7 @@ export interface Answer {
 }
 
 /** Writes a complete answer. */
-export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean }): Promise<void> {
+export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
   const isCompressed = answer.body.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
   const body = isCompressed ? await compress(answer.body, { level: 1 }) : answer.body;
   if (raw.destroyed) return;
@@ -39,6 +39,7 @@ export async function writeAnswer(raw: RawResponse, answer: Answer, request: { r
     ...(isCompressed ? { "content-encoding": "gzip", vary: "Accept-Encoding" } : {}),
     ...(answer.code === 304 ? {} : { "content-length": String(body.length) }),
     ...((answer.warnings ?? []).length === 0 ? {} : { warning: (answer.warnings ?? []).map(warningHeader) }),
+    ...request.headers,
     ...answer.headers,
   });
   raw.end(request.isHead || answer.code === 304 ? undefined : body);

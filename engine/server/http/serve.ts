@@ -7,6 +7,7 @@ import { requireAllowed, type AuthorizationAttributes } from "../../auth/authori
 import { isAbort } from "../../lib/abort.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { ApiServer } from "../api-server.ts";
+import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
 import type { NodeTransport } from "../node-proxy.ts";
 import type { Paths } from "../paths.ts";
@@ -18,6 +19,7 @@ import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.t
 import { negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { parseRequestPath, type RequestInfo } from "./request-info.ts";
 import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
+import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
 
@@ -35,16 +37,27 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
   const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD" };
   const notes = new RequestNotes();
+  let ticket: Ticket | undefined;
   try {
-    const info = parseRequestPath(http.path);
-    const isServed = info.is === "resource" && parts.server.parts.resources.hasGroupVersion(info.group, info.version);
-    if (!isServed) return await writeAnswer(raw, await pathAnswer(parts, http), transport);
-    const answer = await resourceAnswer(parts, { ...http, notes }, info, raw, auditId);
-    if (answer !== undefined) await writeAnswer(raw, answer, transport);
+    const parsed = parseRequestPath(http.path);
+    const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
+    ticket = await awaitTurn(parts.server.parts, http, info);
+    const answer = info === undefined ? await pathAnswer(parts, http) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
+    if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
-    await writeAnswer(raw, { ...failureAnswer(parts, http, error), warnings: notes.warnings }, transport);
+    const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error), warnings: notes.warnings };
+    await writeAnswer(raw, answer, { ...transport, headers: ticket?.headers ?? {} });
+  } finally {
+    ticket?.leave();
   }
+}
+
+/** Where an answer goes that is written as it comes. */
+interface Transport {
+  readonly raw: RawResponse;
+  readonly auditId: string;
+  readonly ticket: Ticket;
 }
 
 /** A failure as a Status, in the encoding that the client prefers. */
@@ -63,7 +76,7 @@ async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Pro
 }
 
 /** Undefined when the answer has been streamed. */
-async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<Answer | undefined> {
+async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: ResourceInfo, { raw, auditId, ticket }: Transport): Promise<Answer | undefined> {
   const { server } = parts;
   const definition = server.parts.resources.find(info);
   if (definition === undefined) {
@@ -83,7 +96,9 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const request = toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind));
   const result = await server.handle(request);
   if (result.is === "watch") {
-    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId }, server.parts.clock);
+    // It has begun: from here on it costs what happens, not that it lasts.
+    ticket.leave();
+    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId, ...ticket.headers }, server.parts.clock);
     return undefined;
   }
   return answerOf(result, context);

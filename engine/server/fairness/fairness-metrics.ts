@@ -1,0 +1,53 @@
+import type { MetricsRegistry } from "../../lib/metrics.ts";
+import type { LevelLimits } from "./limits.ts";
+
+const SECONDS = [0, 0.005, 0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+
+interface LevelState {
+  readonly name: string;
+  readonly limits: LevelLimits;
+  readonly inUse: number;
+  readonly executing: number;
+  readonly queues: { readonly length: number };
+}
+
+/** The figures of priority and fairness, under upstream's names. */
+export class FairnessMetrics {
+  readonly #registry: MetricsRegistry;
+
+  constructor(registry: MetricsRegistry, levels: () => readonly LevelState[]) {
+    this.#registry = registry;
+    const gauge = (name: string, help: string, read: (level: LevelState) => number) => {
+      const cells = registry.gauge(`apiserver_flowcontrol_${name}`, help);
+      registry.beforeRender(() => {
+        cells.clear();
+        for (const level of levels()) cells.set(read(level), { priority_level: level.name });
+      });
+    };
+    gauge("nominal_limit_seats", "Nominal number of execution seats of each priority level.", ({ limits }) => limits.nominal);
+    gauge("lower_limit_seats", "Seats of each priority level that are never lent.", ({ limits }) => limits.lower);
+    gauge("upper_limit_seats", "Seats of each priority level with all that it may borrow.", ({ limits }) => limits.upper);
+    gauge("current_limit_seats", "Seats that each priority level may use without borrowing more.", ({ limits, inUse }) => Math.max(limits.nominal, inUse));
+    gauge("current_executing_seats", "Seats that each priority level uses.", ({ inUse }) => inUse);
+    gauge("current_executing_requests", "Requests of each priority level that are being served.", ({ executing }) => executing);
+    gauge("current_inqueue_requests", "Requests of each priority level that wait.", ({ queues }) => queues.length);
+  }
+
+  dispatched(level: string, schema: string, seconds: number): void {
+    this.#registry.counter("apiserver_flowcontrol_dispatched_requests_total", "Requests that were served, by flow schema and priority level.").add({ flow_schema: schema, priority_level: level });
+    this.#waited(level, schema, seconds, true);
+  }
+
+  refused(level: string, schema: string, reason: string, seconds: number): void {
+    this.#registry.counter("apiserver_flowcontrol_rejected_requests_total", "Requests that were refused, by flow schema, priority level and reason.").add({ flow_schema: schema, priority_level: level, reason });
+    this.#waited(level, schema, seconds, false);
+  }
+
+  executed(level: string, schema: string, seconds: number): void {
+    this.#registry.histogram("apiserver_flowcontrol_request_execution_seconds", "Time that requests were served for, watches up to their start.", SECONDS).observe(seconds, { flow_schema: schema, priority_level: level });
+  }
+
+  #waited(level: string, schema: string, seconds: number, execute: boolean): void {
+    this.#registry.histogram("apiserver_flowcontrol_request_wait_duration_seconds", "Time that requests waited in queues.", SECONDS).observe(seconds, { execute: String(execute), flow_schema: schema, priority_level: level });
+  }
+}

@@ -1,0 +1,125 @@
+import type { ApiHandler } from "../../apimachinery/api-request.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { hasReason } from "../../apimachinery/status-error.ts";
+import { API_SERVER_USER } from "../../auth/known-users.ts";
+import type { Client } from "../../client/client.ts";
+import { createLocalClient } from "../../client/local-client.ts";
+import { formatTime, sleep, type Clock } from "../../lib/clock.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import { service, type Service } from "../../lib/service.ts";
+import type { ResourceReference } from "../../resources/define-resource.ts";
+import { flowSchemaResource } from "../../resources/flowcontrol/flow-schema.ts";
+import { priorityLevelConfigurationResource } from "../../resources/flowcontrol/priority-level-configuration.ts";
+import { MANDATORY_LEVELS, MANDATORY_SCHEMAS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from "../../resources/flowcontrol/suggested.ts";
+import type { FlowSchema, FlowSchemaCondition, PriorityLevelConfiguration } from "../../resources/types.ts";
+import type { ObjectStore } from "../../storage/object-store.ts";
+
+/** Whether the server keeps the object as its own table says. */
+export const AUTO_UPDATE_ANNOTATION = "apf.kubernetes.io/autoupdate-spec";
+
+const FIELD_MANAGER = "api-priority-and-fairness-config-producer-v1";
+
+/** What was deleted comes back within this time; upstream's. */
+const REPEAT_MS = 60_000;
+
+export interface FlowControlKeeperOptions {
+  readonly handler: ApiHandler;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Keeps the mandatory and suggested objects there, and says of every schema whether its level exists: from time to time, and soon after a change. */
+export function createFlowControlKeeper({ handler, store, clock, logger }: FlowControlKeeperOptions): Service {
+  const client = createLocalClient(handler, API_SERVER_USER, FIELD_MANAGER);
+  return service("flow control objects", async (signal) => {
+    let changed = Promise.withResolvers<void>();
+    const follower = { replaced: () => changed.resolve(), changed: () => changed.resolve() };
+    store.follow<FlowSchema>(flowSchemaResource, follower);
+    store.follow(priorityLevelConfigurationResource, follower);
+    while (!signal.aborted) {
+      const round = new AbortController();
+      const tick = sleep(clock, REPEAT_MS, AbortSignal.any([signal, round.signal])).catch(() => {}); // the loop ends by itself
+      await Promise.race([changed.promise, tick]);
+      round.abort();
+      if (signal.aborted) return;
+      changed = Promise.withResolvers<void>();
+      await ensureFlowControl(client, clock).catch((error: unknown) => logger.warn("the objects of priority and fairness could not be kept, will try again", { error: describeError(error) }));
+    }
+  });
+}
+
+/** Brings the objects to where they should be, once. Several servers may do so at the same time. */
+export async function ensureFlowControl(client: Client, clock: Clock): Promise<void> {
+  const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
+  for (const [table, isMandatory] of [[MANDATORY_LEVELS, true], [SUGGESTED_LEVELS, false]] as const) {
+    await ensureAll<PriorityLevelConfiguration>(client, priorityLevelConfigurationResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })), isMandatory);
+  }
+  for (const [table, isMandatory] of [[MANDATORY_SCHEMAS, true], [SUGGESTED_SCHEMAS, false]] as const) {
+    await ensureAll<FlowSchema>(client, flowSchemaResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })), isMandatory);
+  }
+  await judgeSchemas(client, formatTime(clock.now()));
+}
+
+async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(client: Client, resource: ResourceReference<T>, wanted: readonly T[], isMandatory: boolean): Promise<void> {
+  const objects = client.for(resource);
+  const { items } = await objects.list("");
+  const annotations = { [AUTO_UPDATE_ANNOTATION]: "true" };
+  await Promise.all(
+    wanted.map(async (object) => {
+      const found = items.find(({ metadata }) => metadata.name === object.metadata.name);
+      if (found === undefined) return forgiving(objects.create({ ...object, metadata: { ...object.metadata, annotations } }));
+      if (!isOurs(found, isMandatory) || isKept(found, object)) return;
+      return forgiving(objects.update({ ...found, metadata: { ...found.metadata, annotations: { ...found.metadata.annotations, ...annotations } }, spec: keepExempt(found.spec, object.spec) }));
+    }),
+  );
+}
+
+function isOurs({ metadata }: KubeObject, isMandatory: boolean): boolean {
+  const annotation = metadata.annotations?.[AUTO_UPDATE_ANNOTATION];
+  // Without the annotation nobody has touched it since it was made, or it is older than the annotation is.
+  return isMandatory || annotation === "true" || (annotation === undefined && (metadata.generation ?? 1) === 1);
+}
+
+function isKept(found: KubeObject & { readonly spec?: unknown }, wanted: { readonly spec?: unknown }): boolean {
+  return found.metadata.annotations?.[AUTO_UPDATE_ANNOTATION] !== undefined && jsonEqual(found.spec, keepExempt(found.spec, wanted.spec));
+}
+
+/** What the exempt level takes is for administrators to say. */
+function keepExempt(found: unknown, wanted: unknown): unknown {
+  const exempt = typeof found === "object" && found !== null && "exempt" in found ? found.exempt : undefined;
+  return exempt !== undefined && typeof wanted === "object" && wanted !== null && "exempt" in wanted ? { ...wanted, exempt } : wanted;
+}
+
+async function judgeSchemas(client: Client, nowText: string): Promise<void> {
+  const [schemas, levels] = await Promise.all([client.for(flowSchemaResource).list(""), client.for(priorityLevelConfigurationResource).list("")]);
+  const names = new Set(levels.items.map(({ metadata }) => metadata.name));
+  await Promise.all(
+    schemas.items.map(async (schema) => {
+      const next = dangling(schema, names.has(schema.spec?.priorityLevelConfiguration.name), nowText);
+      if (next === undefined) return;
+      const conditions = [...(schema.status?.conditions ?? []).filter(({ type }) => type !== "Dangling"), next];
+      await forgiving(client.for(flowSchemaResource).updateStatus({ ...schema, status: { ...schema.status, conditions } }));
+    }),
+  );
+}
+
+/** The condition to be written; undefined while it says so already. */
+export function dangling(schema: FlowSchema, levelExists: boolean, nowText: string): FlowSchemaCondition | undefined {
+  const name = JSON.stringify(schema.spec?.priorityLevelConfiguration.name ?? "");
+  const judged = levelExists
+    ? { status: "False", reason: "Found", message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} and it exists` }
+    : { status: "True", reason: "NotFound", message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} but there is no such object` };
+  const known = schema.status?.conditions?.find(({ type }) => type === "Dangling");
+  if (known !== undefined && known.status === judged.status && known.reason === judged.reason && known.message === judged.message) return undefined;
+  const lastTransitionTime = known?.status === judged.status ? (known.lastTransitionTime ?? nowText) : nowText;
+  return { type: "Dangling", lastTransitionTime, ...judged };
+}
+
+/** Another server, or a person, was faster: the next round looks again. */
+async function forgiving(write: Promise<unknown>): Promise<void> {
+  await write.catch((error: unknown) => {
+    if (!hasReason(error, "AlreadyExists", "Conflict", "NotFound")) throw error;
+  });
+}

@@ -1,0 +1,50 @@
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { RequestDigest } from "../fairness/flow-matching.ts";
+import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
+import { listWidth } from "../fairness/list-width.ts";
+import type { ServerParts } from "../exchange.ts";
+import { verbOf, type HttpRequest } from "./http-request.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { Answer } from "./response.ts";
+
+/** What runs for as long as somebody looks is no measure of load; watches count until they have begun. */
+const LONG_RUNNING = new Set(["log", "exec", "attach", "portforward", "proxy"]);
+const FREE: Ticket = { headers: {}, leave: () => {} };
+const RETRY_AFTER_SECONDS = "1";
+
+type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
+
+/** Waits until a request may be served. `info` is undefined for paths that are no resources. Rejects with TooManyRequests. */
+export async function awaitTurn(parts: ServerParts, http: HttpRequest, info: ResourceInfo | undefined): Promise<Ticket> {
+  const { order } = parts;
+  if (order === undefined || (info?.subresource !== undefined && LONG_RUNNING.has(info.subresource))) return FREE;
+  return order.enter(digestOf(http, info), widthOf(parts, http, info), http.signal);
+}
+
+/** The answer for those who are sent away: not a Status, for they are told before anybody looks at what they want. */
+export function tooManyAnswer(error: TooManyRequests): Answer {
+  return { code: 429, contentType: "text/plain; charset=utf-8", body: Buffer.from(`${error.message}\n`), headers: { ...error.headers, "retry-after": RETRY_AFTER_SECONDS, "x-content-type-options": "nosniff" } };
+}
+
+function digestOf({ user, method, path, query }: HttpRequest, info: ResourceInfo | undefined): RequestDigest {
+  if (info === undefined) return { is: "path", user, verb: method.toLowerCase(), path };
+  const { group, resource, subresource, namespace } = info;
+  return { is: "resource", user, verb: verbOrMethod(method, info, query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace };
+}
+
+function verbOrMethod(method: string, info: ResourceInfo, query: URLSearchParams): string {
+  try {
+    return verbOf(method, info, query);
+  } catch {
+    return method.toLowerCase(); // it will be refused, in its turn
+  }
+}
+
+function widthOf({ resources, store }: ServerParts, { method, query }: HttpRequest, info: ResourceInfo | undefined): number {
+  if (info === undefined || info.name !== undefined || method !== "GET") return 1;
+  const definition: ResourceDefinition | undefined = resources.find(info);
+  if (definition === undefined || !store.holds(definition)) return 1;
+  const isWatch = query.has("watch") && query.get("sendInitialEvents") !== "true";
+  if (isWatch) return 1;
+  return listWidth({ stored: store.count(definition), limit: Number(query.get("limit") ?? 0) || 0, isSelective: Boolean(query.get("labelSelector")) || Boolean(query.get("fieldSelector")) });
+}
