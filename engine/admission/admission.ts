@@ -134,6 +134,11 @@ export function kindOf({ kind, definition }: AdmissionAttributes): KindName {
   return kind ?? { group: definition.group, version: definition.version, kind: definition.kind };
 }
 
+/** The name that messages call the request's object by; of one whose name is still to be generated, the base. */
+export function requestName({ name, object }: AdmissionAttributes): string {
+  return name !== "" ? name : (object?.metadata?.generateName ?? "");
+}
+
 /** Whether the write is a create of this kind itself, not of one of its subresources. */
 export function isCreateOf(attributes: AdmissionAttributes, group: string, resource: string): boolean {
   return attributes.operation === "CREATE" && attributes.subresource === undefined && isKind(attributes, group, resource);

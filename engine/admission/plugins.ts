@@ -10,6 +10,10 @@ import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { nodeRestriction } from "./node-restriction.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
 import { podTopologyLabels } from "./pod-topology-labels.ts";
+import type { PolicyParts } from "./policies/match-policy.ts";
+import { mutatingPolicies } from "./policies/mutating-policies.ts";
+import type { PolicyIndex } from "./policies/policy-index.ts";
+import { validatingPolicies } from "./policies/validating-policies.ts";
 import { priority } from "./priority.ts";
 import { resourceQuotaPlugin, type ChangeQuota } from "./resource-quota.ts";
 import { serviceAccountPlugin } from "./service-account.ts";
@@ -25,13 +29,14 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly mayUseSigner: SignerCheck;
   readonly changeQuota: ChangeQuota;
+  readonly policies: PolicyIndex & { readonly parts: PolicyParts };
   readonly webhooks: WebhookIndex & { readonly parts: WebhookParts };
   /** Rules that are part of the server and no choice. */
   readonly always: readonly AdmissionPlugin[];
 }
 
 /** Every rule of admission, in upstream's order: whoever stands later sees what the earlier ones made of the object. */
-export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, webhooks, always }: AdmissionParts): readonly AdmissionPlugin[] {
+export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, always }: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle,
     limitRanger,
@@ -47,7 +52,9 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, web
     ...certificatePlugins(mayUseSigner),
     podTopologyLabels,
     // What users have configured sees all that the server's own rules made; quotas count what is left of it, and so come last.
+    mutatingPolicies(policies.mutating, policies.parts),
     mutatingWebhooks(webhooks.mutating, webhooks.parts),
+    validatingPolicies(policies.validating, policies.parts),
     validatingWebhooks(webhooks.validating, webhooks.parts),
     ...always,
     resourceQuotaPlugin(changeQuota, clock),

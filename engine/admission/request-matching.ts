@@ -54,8 +54,8 @@ function matchesResource(text: string, resource: string, subresource: string): b
 }
 
 /** Whether a rule's list of names, if it has one, holds that of the request. */
-export function matchesName({ resourceNames = [] }: NamedRuleWithOperations, { name }: AdmissionAttributes): boolean {
-  return resourceNames.length === 0 || resourceNames.includes(name);
+export function matchesName({ resourceNames = [] }: NamedRuleWithOperations, { name, isOfCollection }: AdmissionAttributes): boolean {
+  return resourceNames.length === 0 || (isOfCollection !== true && resourceNames.includes(name));
 }
 
 /**
@@ -96,6 +96,16 @@ export async function readNamespace(attributes: AdmissionAttributes, reader: Adm
   const name = namespaceName(attributes);
   if (name === "") return undefined;
   return (await reader.get(namespaceResource, "", name)) ?? (await reader.get(namespaceResource, "", name, { fresh: true }));
+}
+
+/** The Namespace that the request is in; undefined for what is in none. Throws a 404. */
+export async function requireNamespace(attributes: AdmissionAttributes, reader: AdmissionReader): Promise<KubeObject | undefined> {
+  if (!attributes.definition.namespaced) return undefined;
+  const found = await readNamespace(attributes, reader);
+  if (found !== undefined) return found;
+  const { namespace, assumedNamespaces } = attributes;
+  if (assumedNamespaces?.has(namespace) !== true) throw notFound(namespaceResource, namespace);
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels: { "kubernetes.io/metadata.name": namespace } } };
 }
 
 /** A namespace lies in itself. */

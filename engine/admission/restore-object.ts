@@ -9,9 +9,10 @@ import type { MatchedRequest } from "./expressions/admission-request.ts";
  * What a webhook or policy made of an object, as an object of its kind again: unknown fields dropped, defaults filled in, and the record
  * of who owns which field kept where it was spoilt. Throws a 500 for what is of another kind or shape.
  */
-export function restoreObject({ attributes, definition }: MatchedRequest, before: KubeObject, changed: unknown): KubeObject {
+export function restoreObject({ attributes, definition }: MatchedRequest, before: KubeObject, changed: unknown, unknownFields: "dropped" | "strict" = "dropped"): KubeObject {
   const schema = attributes.kind?.schema ?? definition.schema;
-  const { value, errors } = conform(schema, changed, { defaults: true, prune: true });
+  const { value, unknown, errors } = conform(schema, changed, { defaults: true, prune: true });
+  if (unknownFields === "strict" && unknown.length > 0) throw internalError(`strict decoding error: ${unknown.map((field) => `unknown field "${field}"`).join(", ")}`);
   if (errors.length > 0) throw internalError(errors.map((error) => `${error.field}: ${error.message}`).join(", "));
   const object = value as KubeObject; // it conforms to the kind's schema
   if (object.kind !== before.kind || object.apiVersion !== before.apiVersion) throw internalError(`the object became a ${object.apiVersion} ${object.kind} on its way`);

@@ -262,7 +262,7 @@ function nestedMessage(messages: ReadonlyMap<string, ObjectType>, name: string):
   const [root = "", ...path] = name.split(".");
   let type: CelType | undefined = messages.get(root);
   for (const field of path) {
-    type = type?.kind === "object" ? type.field(field) : undefined;
+    type = type?.kind === "object" ? (type.nested?.(field) ?? type.field(field)) : undefined;
     if (type?.kind === "list") type = type.items;
     if (type?.kind === "map") type = type.value;
   }

@@ -7,6 +7,7 @@ import { fromJson } from "./json-value.ts";
 import { authorizerLibrary, PendingAnswer } from "./library/authorizer.ts";
 import { conversionLibrary } from "./library/conversions.ts";
 import { formatLibrary } from "./library/formats.ts";
+import { jsonPatchLibrary } from "./library/json-patch.ts";
 import { listLibrary } from "./library/lists.ts";
 import { networkLibrary } from "./library/networks.ts";
 import { operatorLibrary } from "./library/operators.ts";
@@ -58,7 +59,7 @@ export interface CelProgram {
   readonly evaluateLater: (bindings: Readonly<Record<string, unknown>>, options?: EvaluateOptions) => Promise<Evaluated>;
 }
 
-export const kubernetesFunctions = new FunctionTable(operatorLibrary, conversionLibrary, stringLibrary, listLibrary, optionalLibrary, quantityLibrary, urlLibrary, networkLibrary, semverLibrary, formatLibrary, authorizerLibrary);
+export const kubernetesFunctions = new FunctionTable(operatorLibrary, conversionLibrary, stringLibrary, listLibrary, optionalLibrary, quantityLibrary, urlLibrary, networkLibrary, semverLibrary, formatLibrary, jsonPatchLibrary, authorizerLibrary);
 
 /** Compiles an expression in Kubernetes' environment. Throws a CelCompileError that says where and why. */
 export function compileExpression(source: string, options: CompileOptions): CelProgram {

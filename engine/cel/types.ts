@@ -26,6 +26,8 @@ export interface ObjectType {
   readonly field: (name: string) => CelType | undefined;
   /** `Object.spec{...}`: whether expressions may construct values of this type, and of which other types. */
   readonly isConstructible?: boolean;
+  /** The type of `Name.field{...}` where fields themselves may hold anything; the fields' own types say it when absent. */
+  readonly nested?: (field: string) => ObjectType;
 }
 
 const primitive = (name: Extract<CelType, { kind: "primitive" }>["name"]): CelType => ({ kind: "primitive", name });
@@ -53,6 +55,11 @@ export const param = (name: string): CelType => ({ kind: "param", name });
 export function objectType(name: string, fields: Readonly<Record<string, CelType>>, options: { readonly isConstructible?: boolean } = {}): ObjectType {
   const byName = new Map(Object.entries(fields));
   return { kind: "object", name, field: (field) => byName.get(field), ...options };
+}
+
+/** A type of unknown shape: expressions may construct it and everything below it, as long as they say each part's path. */
+export function anyObjectType(name: string): ObjectType {
+  return { kind: "object", name, field: () => DYN, nested: (field) => anyObjectType(`${name}.${field}`) };
 }
 
 /** As error messages name types. */

@@ -1,6 +1,7 @@
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
+import { followPolicies } from "../admission/policies/policy-index.ts";
 import { NO_EQUIVALENTS } from "../admission/request-matching.ts";
 import type { ChangeQuota } from "../admission/resource-quota.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
@@ -145,14 +146,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
-  const webhookParts = { transport: webhooks, random, logger, equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer) };
+  const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
+  const policyParts = { equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind) };
   const parts: ServerParts = {
     store,
     webhooks,
-    resources: new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition)),
+    resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), webhooks: { ...followWebhooks(store), parts: webhookParts }, always: [signingRequestor, escalation] }), {
+    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [signingRequestor, escalation] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),

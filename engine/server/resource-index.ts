@@ -1,4 +1,4 @@
-import type { GroupVersionResource } from "../apimachinery/group-version.ts";
+import { formatApiVersion, type GroupVersionResource } from "../apimachinery/group-version.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
 /** The served kinds by their address. */
@@ -18,6 +18,11 @@ export class ResourceIndex {
 
   find(resource: GroupVersionResource): ResourceDefinition | undefined {
     return this.#byAddress.get(address(resource));
+  }
+
+  /** The stored resource whose objects are of this kind. */
+  findKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
+    return this.all.find((definition) => definition.kind === kind && formatApiVersion(definition.group, definition.version) === apiVersion && definition.verbs.includes("list"));
   }
 
   hasGroupVersion(group: string, version: string): boolean {

@@ -6,6 +6,8 @@ import type { MatchCondition } from "../../resources/types.ts";
 /** Upstream's budget for all match conditions of one webhook or policy together. */
 const CONDITIONS_COST_MAX = 2_500_000;
 
+export const OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run";
+
 /** What conditions say of a request. Errors count only when no condition is false. */
 export type ConditionsOutcome = { readonly is: "match" } | { readonly is: "no match" } | { readonly is: "error"; readonly message: string };
 
@@ -21,7 +23,7 @@ export async function evaluateConditions(conditions: readonly MatchCondition[], 
     } catch (error) {
       errors.push(expressionFailure(expression, error));
     }
-    if (budget <= 0) return { is: "error", message: "validation failed due to running out of cost budget, no further validation rules will be run" };
+    if (budget <= 0) return { is: "error", message: OUT_OF_BUDGET };
   }
   if (errors.length === 0) return { is: "match" };
   return { is: "error", message: errors.length === 1 ? (errors[0] ?? "") : `[${[...new Set(errors)].join(", ")}]` };

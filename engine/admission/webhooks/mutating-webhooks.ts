@@ -8,6 +8,7 @@ import { Reinvocation, type AdmissionAttributes, type AdmissionPlugin, type Admi
 import type { AskRights } from "../expressions/rights-questions.ts";
 import { isExempt, matchedObjects, type EquivalentResources } from "../request-matching.ts";
 import { restoreObject } from "../restore-object.ts";
+import { Rounds } from "../rounds.ts";
 import type { Verdict } from "./admission-review.ts";
 import { callWebhook, failedClosed, WebhookCallError, type WebhookCaller } from "./call-webhook.ts";
 import { matchWebhook, type WebhookMatch } from "./match-webhook.ts";
@@ -22,27 +23,6 @@ export interface WebhookParts extends WebhookCaller {
 const NAME = "MutatingAdmissionWebhook";
 const MUTATION_KEY = "mutation.webhook.admission.k8s.io/";
 const PATCH_KEY = "patch.webhook.admission.k8s.io/";
-
-/** Which webhooks are asked a second time: those that wish it, and after which somebody changed the object. */
-class Rounds {
-  /** Asked so far, if they wish to see later changes. */
-  readonly #asked = new Set<string>();
-  readonly #again = new Set<string>();
-  last: KubeObject | undefined;
-
-  remember(id: string): void {
-    this.#asked.add(id);
-  }
-
-  changed(): void {
-    for (const id of this.#asked) this.#again.add(id);
-    this.#asked.clear();
-  }
-
-  isAgain(id: string): boolean {
-    return this.#again.has(id);
-  }
-}
 
 /** Asks the webhooks that match one after the other, each with the object as the one before left it. */
 export function mutatingWebhooks(list: WebhookList<MutatingWebhook>, parts: WebhookParts): AdmissionPlugin {

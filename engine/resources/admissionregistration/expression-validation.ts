@@ -2,6 +2,7 @@ import { CelCompileError } from "../../cel/cel-error.ts";
 import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { conditionPrograms, type ExpressionScope } from "./expression-environment.ts";
+import type { Compiled, CompiledVariable } from "./policy-expressions.ts";
 import type { MatchCondition, Variable } from "../types.ts";
 
 const CONDITIONS_MAX = 64;
@@ -15,7 +16,7 @@ export function validateMatchConditions(conditions: readonly MatchCondition[], {
     ...conditions.flatMap(({ name, expression }, index) => {
       const problem = name === "" ? undefined : qualifiedNameError(name);
       return [
-        ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`)] : compileErrors(() => conditionPrograms(hasParams).get(expression), expression, `${at}[${index}].expression`)),
+        ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`)] : compileError(compileCondition(expression, hasParams), `${at}[${index}].expression`)),
         ...(name === "" ? [requiredField(`${at}[${index}].name`)] : []),
         ...(problem === undefined ? [] : [invalidField(`${at}[${index}].name`, name, problem)]),
         ...(name !== "" && conditions.findIndex((other) => other.name === name) < index ? [duplicateField(`${at}[${index}].name`, name)] : []),
@@ -25,21 +26,30 @@ export function validateMatchConditions(conditions: readonly MatchCondition[], {
 }
 
 /** What is wrong with an expression, with its place in it. */
-export function compileErrors(compile: () => unknown, expression: string, at: string): FieldError[] {
+export function compileError(compiled: Compiled | undefined, at: string): FieldError[] {
+  return compiled === undefined || !("error" in compiled) ? [] : [invalidField(at, compiled.source, compileFailure(compiled.error))];
+}
+
+/** A result of a wrong type is said as upstream says it, without a place. */
+function compileFailure({ issues, message }: CelCompileError): string {
+  const [wrongResult] = issues.filter((issue) => issue.message.startsWith("must evaluate to "));
+  return wrongResult === undefined ? `compilation failed: ${message}` : wrongResult.message.replace(", got ", " but got ");
+}
+
+function compileCondition(expression: string, hasParams: boolean): Compiled {
   try {
-    compile();
-    return [];
+    return { source: expression, program: conditionPrograms(hasParams).get(expression) };
   } catch (error) {
-    if (error instanceof CelCompileError) return [invalidField(at, expression, `compilation failed: ${error.message}`)];
+    if (error instanceof CelCompileError) return { source: expression, error };
     throw error;
   }
 }
 
 /** Named expressions of a policy. */
-export function validateVariables(variables: readonly Variable[], at: string): FieldError[] {
+export function validateVariables(variables: readonly Variable[], compiled: readonly CompiledVariable[], at: string): FieldError[] {
   return variables.flatMap(({ name, expression }, index) => [
     ...(name.trim() === "" ? [requiredField(`${at}[${index}].name`, "name is not specified")] : isIdentifier(name) ? [] : [invalidField(`${at}[${index}].name`, name, "name is not a valid CEL identifier")]),
-    ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`, "expression is not specified")] : []),
+    ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`, "expression is not specified")] : compileError(compiled[index]?.expression, `${at}[${index}].expression`)),
   ]);
 }
 

@@ -3,8 +3,9 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { MutatingAdmissionPolicy, Mutation } from "../types.ts";
-import { validateMatchConditions, validateVariables } from "./expression-validation.ts";
+import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
 import { paramKindText } from "./policy-columns.ts";
+import { mutatingExpressions, type Compiled } from "./policy-expressions.ts";
 import { validateMutableOperations, validatePolicySpec } from "./policy-validation.ts";
 import { REINVOCATION_POLICIES, validateChoice } from "./rule-validation.ts";
 
@@ -30,16 +31,22 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
 
 function validatePolicy({ spec }: MutatingAdmissionPolicy): FieldError[] {
   const { mutations = [] } = spec;
+  const compiled = mutatingExpressions(spec);
   const scope = { hasParams: spec.paramKind !== undefined };
   return [
     ...validatePolicySpec(spec),
     ...validateMutableOperations(spec.matchConstraints, "spec.matchConstraints"),
     ...validateMatchConditions(spec.matchConditions ?? [], scope, "spec.matchConditions"),
-    ...validateVariables(spec.variables ?? [], "spec.variables"),
+    ...validateVariables(spec.variables ?? [], compiled.variables, "spec.variables"),
     ...(mutations.length === 0 ? [requiredField("spec.mutations", "mutations must contain at least one item")] : []),
-    ...mutations.flatMap((mutation, index) => validateMutation(mutation, `spec.mutations[${index}]`)),
+    ...mutations.flatMap((mutation, index) => [...validateMutation(mutation, `spec.mutations[${index}]`), ...patchError(mutation, compiled.mutations[index]?.patch, `spec.mutations[${index}]`)]),
     ...validateChoice(spec.reinvocationPolicy || undefined, REINVOCATION_POLICIES, "spec.reinvocationPolicy"),
   ];
+}
+
+function patchError({ patchType, applyConfiguration, jsonPatch }: Mutation, compiled: Compiled | undefined, at: string): FieldError[] {
+  const [part, field] = patchType === "JSONPatch" ? [jsonPatch, "jsonPatch"] : [applyConfiguration, "applyConfiguration"];
+  return (part?.expression ?? "").trim() === "" ? [] : compileError(compiled, `${at}.${field}.expression`);
 }
 
 function validateMutation({ patchType, applyConfiguration, jsonPatch }: Mutation, at: string): FieldError[] {

@@ -4,8 +4,9 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { AuditAnnotation, ExpressionWarning, ValidatingAdmissionPolicy, Validation } from "../types.ts";
-import { validateMatchConditions, validateVariables } from "./expression-validation.ts";
+import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
 import { paramKindText } from "./policy-columns.ts";
+import { validatingExpressions } from "./policy-expressions.ts";
 import { validatePolicySpec } from "./policy-validation.ts";
 
 const REASONS = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
@@ -39,17 +40,23 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
 function validatePolicy({ metadata, spec }: ValidatingAdmissionPolicy): FieldError[] {
   const { validations = [], auditAnnotations = [] } = spec;
   const scope = { hasParams: spec.paramKind !== undefined };
+  const compiled = validatingExpressions(spec);
   const isEmpty = validations.length === 0 && auditAnnotations.length === 0;
   const nothing = "validations or auditAnnotations must contain at least one item";
   return [
     ...validatePolicySpec(spec),
     ...validateMatchConditions(spec.matchConditions ?? [], scope, "spec.matchConditions"),
-    ...validateVariables(spec.variables ?? [], "spec.variables"),
+    ...validateVariables(spec.variables ?? [], compiled.variables, "spec.variables"),
     ...(isEmpty ? [requiredField("spec.validations", nothing), requiredField("spec.auditAnnotations", nothing)] : []),
-    ...validations.flatMap((validation, index) => validateValidation(validation, `spec.validations[${index}]`)),
+    ...validations.flatMap((validation, index) => [
+      ...validateValidation(validation, `spec.validations[${index}]`),
+      ...(validation.expression.trim() === "" ? [] : compileError(compiled.validations[index]?.expression, `spec.validations[${index}].expression`)),
+      ...((validation.messageExpression ?? "").trim() === "" ? [] : compileError(compiled.validations[index]?.message, `spec.validations[${index}].messageExpression`)),
+    ]),
     ...(auditAnnotations.length > AUDIT_ANNOTATIONS_MAX ? [invalidField("spec.auditAnnotations", auditAnnotations, `must not have more than ${AUDIT_ANNOTATIONS_MAX} auditAnnotations`)] : []),
     ...auditAnnotations.flatMap((annotation, index) => [
       ...validateAuditAnnotation(annotation, metadata.name ?? "", `spec.auditAnnotations[${index}]`),
+      ...(annotation.valueExpression.trim() === "" ? [] : compileError(compiled.annotations[index]?.value, `spec.auditAnnotations[${index}].valueExpression`)),
       ...(auditAnnotations.findIndex(({ key }) => key === annotation.key) < index ? [duplicateField(`spec.auditAnnotations[${index}].key`, annotation.key)] : []),
     ]),
   ];
