@@ -26,7 +26,9 @@ import { taintEvictionController } from "./taint-eviction.ts";
 import { ephemeralVolumeController } from "./volumes/ephemeral-volumes.ts";
 import { claimController, volumeController } from "./volumes/volume-binding.ts";
 import { claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
+import { daemonSetController } from "./workloads/daemon-set.ts";
 import { replicationControllerController } from "./workloads/replication-controller.ts";
+import { statefulSetController } from "./workloads/stateful-set.ts";
 
 export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
@@ -47,6 +49,8 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(deploymentController(context), context),
     runController(replicaSetController(context), context),
     runController(replicationControllerController(context), context),
+    runController(statefulSetController(context), context),
+    runController(daemonSetController(context), context),
     runController(cronJobController(context), context),
     runController(jobTtlController(context), context),
     runController(disruptionController(context), context),

@@ -50,7 +50,7 @@ function withoutHash(template: PodTemplateSpec | undefined): unknown {
 }
 
 /** JSON with sorted keys. */
-function stableText(value: unknown): string {
+export function stableText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stableText).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);

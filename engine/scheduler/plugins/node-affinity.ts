@@ -1,15 +1,11 @@
+import { isNodeWanted } from "../../resources/node-selection.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
 import { normalise, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 /** The node must carry the pod's nodeSelector, and match one of its required affinity terms. */
 export const nodeAffinity: FilterPlugin = {
   name: "NodeAffinity",
-  test: ({ pod }, { node }) => {
-    const labels = node.metadata.labels ?? {};
-    const selected = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
-    const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-    return selected && (required === undefined || required.some((term) => matchesTerm(term, node))) ? undefined : ["node(s) didn't match Pod's node affinity/selector"];
-  },
+  test: ({ pod }, { node }) => (isNodeWanted(pod.spec, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"]),
   wokenBy: (event) => event.is === "node-added" || event.is === "node-changed",
 };
 

@@ -1,5 +1,5 @@
+import { tolerates } from "../../resources/node-selection.ts";
 import type { FilterPlugin } from "../plugin.ts";
-import { tolerates } from "./taint-toleration.ts";
 
 const UNSCHEDULABLE_TAINT = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 

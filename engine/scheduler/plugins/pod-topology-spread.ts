@@ -1,9 +1,9 @@
 import { matchesTerm } from "../../resources/node-selector.ts";
 import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
+import { tolerates } from "../../resources/node-selection.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import type { FilterPlugin, ScorePlugin } from "../plugin.ts";
-import { tolerates } from "./taint-toleration.ts";
 
 interface Spread {
   readonly constraint: TopologySpreadConstraint;

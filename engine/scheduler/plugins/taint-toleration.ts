@@ -1,4 +1,4 @@
-import type { Taint, Toleration } from "../../resources/types.ts";
+import { tolerates } from "../../resources/node-selection.ts";
 import { normalise, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 /** Keeps pods off nodes whose NoSchedule and NoExecute taints they do not tolerate. */
@@ -20,13 +20,3 @@ export const taintTolerationScore: ScorePlugin = {
     return counts.every((count) => count === 0) ? undefined : normalise(counts, true);
   },
 };
-
-/** Whether one of the tolerations covers the taint: an empty effect or key matches all; operator Equal is the default. */
-export function tolerates(tolerations: readonly Toleration[] | undefined, taint: Pick<Taint, "key" | "effect"> & { readonly value?: string }): boolean {
-  return (tolerations ?? []).some((toleration) => {
-    if (toleration.effect && toleration.effect !== taint.effect) return false;
-    if (toleration.key && toleration.key !== taint.key) return false;
-    if ((toleration.operator ?? "Equal") === "Exists") return true;
-    return toleration.key !== undefined && toleration.key !== "" && (toleration.value ?? "") === (taint.value ?? "");
-  });
-}
