@@ -1,5 +1,6 @@
 import { amounts, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
 import type { Node, Pod } from "../resources/types.ts";
+import type { PodStorage } from "./pod-storage.ts";
 
 /**
  * A node with the pods on it, as the scheduler sees it. An immutable value: every change makes a new one,
@@ -25,6 +26,8 @@ export interface PodInfo {
   readonly ports: readonly HostPort[];
   /** Equal for pods that every node-local filter must treat alike. */
   readonly signature: string;
+  /** Set while the pod is being scheduled, when it has claims. */
+  readonly storage?: PodStorage | undefined;
 }
 
 export interface HostPort {

@@ -4,7 +4,9 @@ import type { NodeInfo, PodInfo } from "./node-info.ts";
 export type ClusterEvent =
   | { readonly is: "node-added" | "node-changed"; readonly node: NodeInfo }
   | { readonly is: "pod-removed"; readonly pod: PodInfo; readonly nodeName: string }
-  | { readonly is: "pod-placed" | "pod-relabelled"; readonly pod: PodInfo; readonly nodeName: string };
+  | { readonly is: "pod-placed" | "pod-relabelled"; readonly pod: PodInfo; readonly nodeName: string }
+  /** A claim, a volume or a class. */
+  | { readonly is: "storage-changed" };
 
 /** Why a pod cannot go to a node, in the words `kubectl describe pod` shows: `Insufficient cpu`. */
 export type Unfit = readonly string[];
@@ -17,6 +19,8 @@ export type Unfit = readonly string[];
 export interface FilterPlugin<State = unknown> {
   readonly name: string;
   readonly prepare?: (pod: PodInfo, nodes: readonly NodeInfo[]) => State;
+  /** Why the pod can go nowhere, before any node is looked at. */
+  readonly refuse?: (pod: PodInfo, state: State) => string | undefined;
   /** Undefined when the pod may go to the node. */
   readonly test: (pod: PodInfo, node: NodeInfo, state: State) => Unfit | undefined;
   /** Whether the event may turn this filter's "no" for the pod into a "yes". */

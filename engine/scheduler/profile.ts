@@ -6,7 +6,11 @@ import { nodeName } from "./plugins/node-name.ts";
 import { nodePorts } from "./plugins/node-ports.ts";
 import { balancedAllocation, leastAllocated, nodeResourcesFit } from "./plugins/node-resources-fit.ts";
 import { nodeUnschedulable } from "./plugins/node-unschedulable.ts";
+import { nodeVolumeLimits } from "./plugins/node-volume-limits.ts";
 import { podTopologySpread, podTopologySpreadScore } from "./plugins/pod-topology-spread.ts";
+import { volumeBinding } from "./plugins/volume-binding.ts";
+import { volumeRestrictions } from "./plugins/volume-restrictions.ts";
+import { volumeZone } from "./plugins/volume-zone.ts";
 import { taintToleration, taintTolerationScore } from "./plugins/taint-toleration.ts";
 
 /**
@@ -20,6 +24,10 @@ export const filterPlugins: readonly FilterPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions as FilterPlugin,
+  nodeVolumeLimits as FilterPlugin,
+  volumeBinding as FilterPlugin,
+  volumeZone as FilterPlugin,
   podTopologySpread as FilterPlugin, // its state is made and read by the plugin alone
   interPodAffinity as FilterPlugin,
 ];

@@ -28,6 +28,10 @@ interface Rejection {
  */
 export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache): Decision {
   const states = profile.filters.map((filter) => filter.prepare?.(pod, nodes));
+  for (const [index, filter] of profile.filters.entries()) {
+    const refusal = filter.refuse?.(pod, states[index]);
+    if (refusal !== undefined) return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]) };
+  }
   const wanted = sampleSize(nodes.length);
   const feasible: NodeInfo[] = [];
   const rejections: Rejection[] = [];

@@ -18,6 +18,7 @@ import { filterPlugins, scorePlugins } from "./profile.ts";
 import { FilterCache, schedulePod, type Profile } from "./schedule-pod.ts";
 import { DEFAULT_QUEUE_OPTIONS, SchedulingQueue, type QueueOptions } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
+import { VolumeBinder } from "./volume-binder.ts";
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -47,10 +48,14 @@ class Scheduler {
   readonly #cache = new FilterCache();
   readonly #latency: Histogram;
   readonly #bindings = new Set<Promise<void>>();
+  readonly #volumes: VolumeBinder;
+  /** Pods whose volumes are being made; they hold up nobody else. */
+  readonly #volumeWaits = new Set<Promise<void>>();
   #start = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#queue = new SchedulingQueue(options.clock, options.queue ?? DEFAULT_QUEUE_OPTIONS);
     this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
   }
@@ -62,24 +67,25 @@ class Scheduler {
     const removeHandlers = [
       nodes.addHandler({ add: (node) => this.#nodeChanged(undefined, node), update: (old, node) => this.#nodeChanged(old, node), delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? "") }),
       pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
+      this.#volumes.onChange(() => this.#wake({ is: "storage-changed" })),
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
-      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal)]);
+      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), this.#volumes.waitForSync(signal)]);
       for (;;) {
         const pod = await this.#queue.next(signal);
         if (pod === undefined) break;
-        this.#schedule(pod);
+        this.#schedule(this.#volumes.resolve(pod), signal);
         while (this.#bindings.size >= BINDINGS_MAX) await Promise.race(this.#bindings);
       }
     } finally {
       for (const remove of removeHandlers) remove();
       this.#queue.close();
-      await Promise.all(this.#bindings);
+      await Promise.all([...this.#volumeWaits, ...this.#bindings]);
     }
   }
 
-  #schedule(pod: PodInfo): void {
+  #schedule(pod: PodInfo, signal: AbortSignal): void {
     const startedMs = this.#options.clock.monotonic();
     const decision = schedulePod(pod, this.#snapshot.nodes(), this.#profile, this.#start, this.#cache);
     this.#latency.observe((this.#options.clock.monotonic() - startedMs) / 1000);
@@ -91,7 +97,24 @@ class Scheduler {
     }
     this.#start = decision.nextStart;
     this.#snapshot.assume(pod, decision.nodeName);
-    this.#track(this.#bind(pod, decision.nodeName));
+    if (!this.#volumes.isNeeded(pod)) return this.#track(this.#bind(pod, decision.nodeName));
+    const waiting = this.#bindWithVolumes(pod, decision.nodeName, signal).finally(() => this.#volumeWaits.delete(waiting));
+    this.#volumeWaits.add(waiting);
+  }
+
+  /** Volumes first: a pod that has a node must find them there. */
+  async #bindWithVolumes(pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void> {
+    const node = this.#snapshot.node(nodeName)?.node;
+    const isReady = node !== undefined && (await this.#volumes.bind(pod, node, signal).catch((error: unknown) => {
+      this.#options.logger.warn("volumes not bound, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
+      return false;
+    }));
+    if (signal.aborted) return;
+    // A pod that was deleted meanwhile is assumed no more.
+    if (isReady && this.#snapshot.isAssumed(pod.key)) return this.#track(this.#bind(pod, nodeName));
+    if (!this.#snapshot.isAssumed(pod.key)) return;
+    this.#snapshot.forget(pod.key);
+    this.#queue.giveBack(pod, new Set());
   }
 
   async #bind(pod: PodInfo, nodeName: string): Promise<void> {

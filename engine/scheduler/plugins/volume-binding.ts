@@ -1,0 +1,20 @@
+import { doesNodeReach } from "../../resources/storage/volume-matching.ts";
+import { chooseVolumes } from "../bind-volumes.ts";
+import type { FilterPlugin } from "../plugin.ts";
+import type { PodStorage } from "../pod-storage.ts";
+
+/** The node must reach the volumes that the pod's claims have, and the other claims must be able to get one there. */
+export const volumeBinding: FilterPlugin<PodStorage | undefined> = {
+  name: "VolumeBinding",
+  prepare: (pod) => pod.storage,
+  refuse: (_pod, storage) => storage?.problem,
+  test: (_pod, { node }, storage) => {
+    if (storage === undefined) return undefined;
+    const reasons = [
+      ...(storage.bound.every((volume) => doesNodeReach(volume, node)) ? [] : ["node(s) didn't match PersistentVolume's node affinity"]),
+      ...(chooseVolumes(storage.delayed, node) === undefined ? ["node(s) didn't find available persistent volumes to bind"] : []),
+    ];
+    return reasons.length === 0 ? undefined : reasons;
+  },
+  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "storage-changed",
+};
