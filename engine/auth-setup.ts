@@ -32,13 +32,14 @@ export interface AuthSetupParts {
   /** The cluster's own authority, PEM: its client certificates are always taken. */
   readonly clusterCa: string;
   readonly joinToken: string;
+  readonly serverToken: string;
   readonly tokenKey: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Reads the files that the switches name. Throws a UsageError with the switch for what cannot be. */
-export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, tokenKey, clock, logger }: AuthSetupParts): AuthSetup {
+export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, clock, logger }: AuthSetupParts): AuthSetup {
   const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
   const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
@@ -52,6 +53,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, tokenKey, 
     authentication: {
       clientAuthority: new CertificateVerifier(`${clusterCa}\n${clientCa}`),
       joinToken,
+      serverToken,
       tokenAuthenticators,
       anonymous: structured?.anonymous ?? { isEnabled: config.anonymousAuth },
       ...(staticTokens === undefined ? {} : { staticTokens }),

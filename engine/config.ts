@@ -23,6 +23,11 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly datastoreCaFile: string | undefined;
   readonly datastoreCertFile: string | undefined;
   readonly datastoreKeyFile: string | undefined;
+  readonly clusterInit: boolean;
+  readonly server: string | undefined;
+  readonly token: string | undefined;
+  readonly etcdClientPort: number;
+  readonly etcdPeerPort: number;
   readonly containerRuntimeEndpoint: string | undefined;
   readonly agent: boolean;
   readonly git: boolean;
@@ -62,6 +67,11 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "datastoreCaFile", flags: "--datastore-cafile <file>", description: "CA certificate of the etcd endpoints" },
   { key: "datastoreCertFile", flags: "--datastore-certfile <file>", description: "client certificate for etcd" },
   { key: "datastoreKeyFile", flags: "--datastore-keyfile <file>", description: "client key for etcd" },
+  { key: "clusterInit", flags: "--cluster-init", description: "found a control plane that further servers can join: the store is etcd, with a member on each of them" },
+  { key: "server", flags: "--server <url>", description: "join the control plane of this server, such as https://10.0.0.1:6443, with a member of the store here" },
+  { key: "token", flags: "--token <token>", description: "the token to join with; a server keeps it in <data-dir>/server/pki/server-token" },
+  { key: "etcdClientPort", flags: "--etcd-client-port <port>", description: "port at which this machine's member of the store serves the servers", default: "2379", parse: port },
+  { key: "etcdPeerPort", flags: "--etcd-peer-port <port>", description: "port at which it serves the other members", default: "2380", parse: port },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
   { key: "agent", flags: "--no-agent", description: "run the control plane only: this machine runs no pods" },
   { key: "git", flags: "--no-git", description: "host and follow no repository: what runs is what the API is told" },
@@ -94,6 +104,11 @@ function isSwitch({ flags }: Pick<OptionRow, "flags">): boolean {
   return flags.startsWith("--no-");
 }
 
+/** What is off unless it is switched on. */
+function isPlain({ flags }: Pick<OptionRow, "flags">): boolean {
+  return !isSwitch({ flags }) && !flags.includes(" ");
+}
+
 /**
  * Merges flags, environment and defaults.
  * Throws a UsageError that names the option, the value and what would be right.
@@ -107,14 +122,26 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
       config[row.key] = flags[flagKey(row)] !== false && environment[variable] !== "true";
       continue;
     }
+    if (isPlain(row)) {
+      config[row.key] = flags[flagKey(row)] === true || environment[variable] === "true";
+      continue;
+    }
     const flag = flags[flagKey(row)];
     const text = typeof flag === "string" ? flag : (environment[variable] ?? row.default);
     const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
   }
   if (config["git"] === false && config["repo"] !== undefined) throw new UsageError("--repo and --no-git exclude each other: leave one of them out");
+  refuseStoreConflicts(config);
   // The table holds a row for every key of ServerConfig, which a test checks.
   return config as unknown as ServerConfig;
+}
+
+/** One store, said in one way. */
+function refuseStoreConflicts({ clusterInit, server, token, datastoreEndpoint }: Readonly<Record<string, unknown>>): void {
+  const chosen = [...(clusterInit === true ? ["--cluster-init"] : []), ...(server === undefined ? [] : ["--server"]), ...(datastoreEndpoint === undefined ? [] : ["--datastore-endpoint"])];
+  if (chosen.length > 1) throw new UsageError(`${chosen.join(" and ")} exclude each other: each says where the cluster's state is; choose one`);
+  if (server !== undefined && token === undefined) throw new UsageError("--server needs --token: the text of <data-dir>/server/pki/server-token on that server");
 }
 
 /** The user said something that cannot be: printed without a stack, exit status 2. */

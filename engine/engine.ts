@@ -5,10 +5,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
-import { parseNodeToken } from "./auth/node-token.ts";
 import { setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { GITOPS_USER } from "./auth/known-users.ts";
+import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { backupCluster } from "./backup/backup-cluster.ts";
 import { createBackupSchedule } from "./backup/backup-schedule.ts";
@@ -30,11 +29,14 @@ import { MetricsRegistry } from "./lib/metrics.ts";
 import type { Random } from "./lib/random.ts";
 import { service, type Service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
+import { chooseStore, describeStore, openStore } from "./open-store.ts";
+import type { Quorum } from "./quorum/open-quorum.ts";
 import { createPodForecast } from "./pod-forecast.ts";
 import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { serviceResource } from "./resources/core/service.ts";
+import { createApiPresence } from "./server/api-presence.ts";
 import { createApiServer, type ApiServer, type RequestLimits } from "./server/api-server.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
 import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control.ts";
@@ -43,7 +45,6 @@ import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createNodeTransport } from "./server/node-proxy.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { ObjectStore } from "./storage/object-store.ts";
-import { openStorage } from "./storage/open-storage.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export interface EngineParts {
@@ -93,9 +94,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   mkdirSync(serverDir, { recursive: true, mode: 0o700 });
   const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress(defaultRoute()) : config.bindAddress);
 
-  const storage = await during(progress, "open the store", config.datastoreEndpoint ?? "SQLite", () =>
-    openStorage({ dataDir: serverDir, endpoint: config.datastoreEndpoint, caFile: config.datastoreCaFile, certFile: config.datastoreCertFile, keyFile: config.datastoreKeyFile }),
-  );
+  const choice = chooseStore(config, serverDir);
+  const { storage, quorum } = await during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
+  const isShared = choice !== "sqlite";
+  if (quorum !== undefined) {
+    scope.defer(() => quorum.stop());
+    scope.start(quorum.service);
+  }
   scope.defer(() => storage.close());
   const store = new ObjectStore({ storage, resources: catalog, clock, logger });
   const metrics = new MetricsRegistry();
@@ -103,17 +108,19 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger));
 
   const pkiDir = path.join(serverDir, "pki");
-  const pki = isShared(config) ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp }, scope));
+  const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
+  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, advertiseAddress: nodeIp, apiPort: port, authenticationFacts, flowControlClock: clock });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock });
+  const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
+  await presence.announce();
 
   const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await composeGit(config, parts, as, storage, scope);
+  const { gitops, services, gitNote } = await composeGit(config, parts, as, { storage, isShared }, scope);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
   const { backupDir: directory, backupSchedule: schedule, backupKeep: keep } = config;
@@ -121,16 +128,11 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr, keys });
-  scope.start(control, ...backups, ...services, ...(isShared(config) ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
+  scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
   return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
-}
-
-/** Whether other servers may work on the same store. */
-function isShared(config: ServerConfig): boolean {
-  return config.datastoreEndpoint !== undefined;
 }
 
 function electedOptions(config: ServerConfig, { clock, random, logger }: EngineParts, as: (username: string) => Client): ElectedOptions {
@@ -146,14 +148,14 @@ interface GitPart {
 }
 
 /** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
-async function composeGit(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, storage: Storage, scope: ServiceScope): Promise<GitPart> {
+async function composeGit(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, { storage, isShared }: { readonly storage: Storage; readonly isShared: boolean }, scope: ServiceScope): Promise<GitPart> {
   const none = (gitNote: string): GitPart => ({ services: [], gitops: async () => undefined, gitNote });
   if (!config.git) return none("no repository is followed");
-  if (isShared(config) && config.repo !== undefined) {
+  if (isShared && config.repo !== undefined) {
     const leadership = shareGitOps(() => openGitOps(config, parts, as(GITOPS_USER)), electedOptions(config, parts, as));
     return { services: [leadership.service], gitops: () => leadership.decided(scope.signal), gitNote: "another server follows the repository" };
   }
-  const home = isShared(config) ? await claimGitHome(storage, config.nodeName) : config.nodeName;
+  const home = isShared ? await claimGitHome(storage, config.nodeName) : config.nodeName;
   if (home !== config.nodeName) return none(`server ${home} hosts the repository`);
   const gitops = await openGitOps(config, parts, as(GITOPS_USER));
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
@@ -171,11 +173,12 @@ interface ApiParts {
   readonly metrics: MetricsRegistry;
   readonly pki: ClusterPki;
   readonly nodeIp: string;
+  readonly quorum: Quorum | undefined;
 }
 
-async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
+async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
   await store.ready(scope.signal);
-  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: parseNodeToken(await pki.nodeToken()).secret, tokenKey: await pki.tokenKey(), clock, logger });
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
   const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config) });
@@ -183,7 +186,8 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
   const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
-  const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes });
+  const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  await pki.writeTokens();
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
 }

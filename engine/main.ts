@@ -107,6 +107,29 @@ migrate.action(async (flags: Record<string, string>) => {
   await runMigrateCommand(flags);
 });
 
+const members = program.command("members").description("show the servers that keep the cluster's state together, and how they are");
+members.option(...dataDirOption).action(async (flags: { dataDir: string }) => {
+  const { listMembers } = await import("./cli/members-command.ts");
+  await listMembers(flags.dataDir, process.stdout);
+});
+members
+  .command("remove")
+  .description("take a server out: one that is gone for good, or is to go")
+  .argument("<name>", "its name, as `mainstay members` shows it")
+  .option(...dataDirOption)
+  .action(async (name: string, _flags: unknown, command: Command) => {
+    const { removeMember } = await import("./cli/members-command.ts");
+    await removeMember((command.optsWithGlobals() as { dataDir: string }).dataDir, name, process.stdout);
+  });
+members
+  .command("reset")
+  .description("go on with this machine's data alone, when most of the servers are gone for good; its server must be stopped")
+  .option(...dataDirOption)
+  .action(async (_flags: unknown, command: Command) => {
+    const { resetMembers } = await import("./cli/members-command.ts");
+    await resetMembers((command.optsWithGlobals() as { dataDir: string }).dataDir, process.stdout);
+  });
+
 try {
   await program.parseAsync(process.argv);
 } catch (error) {

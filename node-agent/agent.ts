@@ -23,6 +23,7 @@ import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
 import { writeCniConfig } from "./network/cni.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
+import { followServers, type KnownServers } from "./node/follow-servers.ts";
 import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
 import { refusePod } from "./pods/admit-pod.ts";
@@ -43,6 +44,8 @@ export interface AgentParts {
   readonly nodeIp: string;
   /** PEM texts for the agent's endpoint. */
   readonly endpoint: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** Followed, when the node may go from server to server. */
+  readonly servers?: KnownServers;
   /** What the Node says of itself, such as v1.36.0+mainstay. */
   readonly version: string;
 }
@@ -68,6 +71,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const informers = new InformerFactory({ client, clock, random, logger });
   const pods = informers.informer(podResource, { fieldSelector: `spec.nodeName=${nodeName}` });
   const services = informers.informer(serviceResource);
+  if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
   const settings = { nodeName, hostIp: nodeIp, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem() };

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
 import path from "node:path";
 import { createSigningRequest, readCertificate } from "../engine/auth/certificates.ts";
-import { hashOfAuthority, parseNodeToken } from "../engine/auth/node-token.ts";
+import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-call.ts";
+import { parseNodeToken } from "../engine/auth/node-token.ts";
 import { formatKubeconfig, readKubeconfig } from "../engine/client/kubeconfig.ts";
 import type { AgentConfig } from "./config.ts";
 
@@ -12,8 +12,6 @@ interface JoinAnswer {
   readonly ca: string;
   readonly servingCertificate?: string;
 }
-
-const TIMEOUT_MS = 30_000;
 
 /**
  * Gets this machine its certificates with the join token, once; they are kept in the data directory, and renewed at a start when they end soon. A token that carries the hash of
@@ -51,8 +49,7 @@ async function renewIfEnding({ nodeName }: AgentConfig, folder: string, nodeIp: 
   }
 }
 
-/** How this machine proves that it may have certificates: with a token, or with those it has. */
-type Proof = { readonly server: string; readonly trusted: string | undefined } & ({ readonly token: string } | { readonly certificate: string; readonly key: string });
+type Proof = { readonly server: string; readonly trusted: string | undefined } & JoinProof;
 
 /** Asks for both certificates of the node and keeps them in the folder. */
 async function obtain(nodeName: string, nodeIp: string, folder: string, proof: Proof): Promise<void> {
@@ -60,7 +57,7 @@ async function obtain(nodeName: string, nodeIp: string, folder: string, proof: P
   const client = await createSigningRequest(user, ["system:nodes"]);
   const serving = await createSigningRequest(user, ["system:nodes"]);
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: [nodeIp] };
-  const answer = JSON.parse(await send(`${proof.server}/mainstay/v1/join`, proof.trusted, { proof, body })) as JoinAnswer; // the server's own form
+  const answer = (await askToJoin(`${proof.server}/mainstay/v1/join`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
   const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text, { mode: 0o600 });
   write("ca.crt", answer.ca);
@@ -70,46 +67,9 @@ async function obtain(nodeName: string, nodeIp: string, folder: string, proof: P
   write("kubeconfig.yaml", formatKubeconfig({ server: proof.server, ca: answer.ca, certificate: answer.certificate, key: client.key }, { cluster: "mainstay", user }));
 }
 
-/** The authority's certificate, if it is the one that the token names: nothing secret has been sent before. */
-async function fetchAuthority(server: string, caHash: string): Promise<string> {
-  const ca = await send(`${server}/mainstay/v1/ca`, undefined, undefined);
-  if (hashOfAuthority(ca) !== caHash) throw new Error(`${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`);
-  return ca;
-}
-
 /** Kept through restarts and attempts: it is how the server knows this machine again. */
 function machinePassword(folder: string): string {
   const file = path.join(folder, "node-password");
   if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600 });
   return readFileSync(file, "utf8").trim();
-}
-
-/** A GET, or with a body a POST. Without an authority any server is talked to. */
-function send(url: string, ca: string | undefined, post: { readonly proof: Proof; readonly body: unknown } | undefined): Promise<string> {
-  const payload = post === undefined ? undefined : JSON.stringify(post.body);
-  const bearer: Record<string, string> = post !== undefined && "token" in post.proof ? { authorization: `Bearer ${post.proof.token}` } : {};
-  const identity = post !== undefined && "certificate" in post.proof ? { cert: post.proof.certificate, key: post.proof.key } : {};
-  const headers = post === undefined ? {} : { ...bearer, "content-type": "application/json", "content-length": Buffer.byteLength(payload ?? "") };
-  const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: post === undefined ? "GET" : "POST", ...trust, ...identity, headers, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        if (response.statusCode === 200 || response.statusCode === 201) resolve(text);
-        else reject(new Error(`${url} refused to let this machine join (${response.statusCode}): ${messageOf(text)}`));
-      });
-    });
-    outgoing.on("error", (error) => reject(new Error(`join through ${url}: ${error.message}`, { cause: error })));
-    outgoing.end(payload);
-  });
-}
-
-function messageOf(text: string): string {
-  try {
-    return (JSON.parse(text) as { readonly message?: string }).message ?? text; // a Status, or something else with a message
-  } catch {
-    return text.slice(0, 300);
-  }
 }

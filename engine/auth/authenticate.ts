@@ -6,7 +6,7 @@ import { bootstrapSecretName, BOOTSTRAP_TOKEN_NAMESPACE, parseBootstrapToken, us
 import type { CertificateVerifier } from "./authentication/client-certificate.ts";
 import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
 import { hashOfToken, isSameSecret } from "./authentication/static-tokens.ts";
-import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
+import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
 import type { ServiceAccountTokens, TokenLookup } from "./service-account-token.ts";
 
 /** What a transport knows about who is calling. */
@@ -47,6 +47,8 @@ export interface AuthenticationOptions {
   readonly frontProxy?: FrontProxy;
   /** Lets machines ask for a certificate, and nothing else. */
   readonly joinToken?: string;
+  /** Lets servers join the control plane, and nothing else. */
+  readonly serverToken?: string;
   /** Fixed bearer tokens of people and programs. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** Asked in this order, after our own kinds of tokens. */
@@ -113,8 +115,9 @@ export class Authenticator {
   }
 
   async #userOfOtherToken(token: string): Promise<UserInfo | undefined> {
-    const { joinToken, tokenAuthenticators = [], lookup, clock } = this.#parts;
+    const { joinToken, serverToken, tokenAuthenticators = [], lookup, clock } = this.#parts;
     if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP] };
+    if (serverToken !== undefined && isSameSecret(serverToken, token)) return { username: "system:bootstrap:mainstay-server", groups: [SERVERS_GROUP] };
     const fixed = this.#staticTokens.get(hashOfToken(token));
     if (fixed !== undefined) return fixed;
     const bootstrap = parseBootstrapToken(token);

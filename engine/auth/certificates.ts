@@ -15,7 +15,8 @@ export interface KeyPair {
 export interface CertificateRequest {
   readonly commonName: string;
   readonly organizations?: readonly string[];
-  readonly usage: "client" | "serving";
+  /** `peer` is both: for members of a cluster that call each other. */
+  readonly usage: "client" | "serving" | "peer";
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
   readonly notBeforeMs: number;
@@ -142,7 +143,7 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
     ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
     ...(request.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
   ];
-  const purpose = request.usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
+  const purposes = [...(request.usage === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]), ...(request.usage === "serving" ? [] : [x509.ExtendedKeyUsage.clientAuth])];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: issuer.subjectName.toJSON(),
@@ -156,7 +157,7 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([purpose]),
+      new x509.ExtendedKeyUsageExtension(purposes),
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
       ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
     ],

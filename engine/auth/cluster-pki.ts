@@ -46,6 +46,11 @@ export class ClusterPki {
     return this.#authority.certificate;
   }
 
+  /** With its key: for servers that shall be authorities, too. */
+  get authority(): KeyPair {
+    return this.#authority;
+  }
+
   /** The certificate kept under this name, or a new one when there is none that says this and lasts. */
   async certificate(name: string, request: PkiRequest): Promise<KeyPair> {
     const known = await readPair(this.#directory, name);
@@ -78,10 +83,19 @@ export class ClusterPki {
     return (await this.#secret("join-token", () => randomBytes(24).toString("base64url"))).trim();
   }
 
-  /** The same with the authority's hash before it, as people hand it to machines; kept in the file `node-token`. */
-  async nodeToken(): Promise<string> {
-    const token = formatNodeToken(this.ca, await this.joinToken());
-    const file = path.join(this.#directory, "node-token");
+  /** The secret by which servers join: with it they get the cluster's keys. */
+  async serverSecret(): Promise<string> {
+    return (await this.#secret("server-secret", () => randomBytes(32).toString("base64url"))).trim();
+  }
+
+  /** Both with the authority's hash before them, as people hand them to machines; kept in the files `node-token` and `server-token`. */
+  async writeTokens(): Promise<{ readonly node: string; readonly server: string }> {
+    return { node: await this.#token("node-token", await this.joinToken()), server: await this.#token("server-token", await this.serverSecret()) };
+  }
+
+  async #token(name: string, secret: string): Promise<string> {
+    const token = formatNodeToken(this.ca, secret);
+    const file = path.join(this.#directory, name);
     if ((await readIfThere(file))?.trim() !== token) await writePrivate(file, `${token}\n`);
     return token;
   }

@@ -8,6 +8,8 @@ export const ANONYMOUS_USER = "system:anonymous";
 export const MASTERS_GROUP = "system:masters";
 export const NODES_GROUP = "system:nodes";
 export const JOINERS_GROUP = "system:bootstrappers";
+/** Servers that join the control plane; they get its keys. */
+export const SERVERS_GROUP = "mainstay:servers";
 export const AUTHENTICATED_GROUP = "system:authenticated";
 export const UNAUTHENTICATED_GROUP = "system:unauthenticated";
 export const SERVICE_ACCOUNTS_GROUP = "system:serviceaccounts";

@@ -7,7 +7,7 @@ import { ClusterPki, writePrivate } from "./cluster-pki.ts";
 /** Beside the objects of the API, so that no client can read it through one. */
 const SECRETS_KEY = "/mainstay/secrets";
 /** What all servers of a cluster must agree on; every other certificate is a server's own. */
-const SHARED_FILES = ["ca.key", "ca.crt", "service-account.key", "join-token"] as const;
+const SHARED_FILES = ["ca.key", "ca.crt", "service-account.key", "join-token", "server-secret"] as const;
 
 /**
  * Opens the keys of a cluster whose servers share a store: the first server makes them and puts them there, the others take them from
@@ -22,7 +22,7 @@ export async function openSharedPki(storage: Storage, directory: string, clock: 
       return ClusterPki.open(directory, clock);
     }
     const pki = await ClusterPki.open(directory, clock);
-    await Promise.all([pki.tokenKey(), pki.joinToken()]);
+    await Promise.all([pki.tokenKey(), pki.joinToken(), pki.serverSecret()]);
     const entries = await Promise.all(SHARED_FILES.map(async (file) => [file, await readFile(path.join(directory, file), "utf8")]));
     const result = await storage.commit([{ key: SECRETS_KEY, modRevision: 0 }], [{ do: "put", key: SECRETS_KEY, value: Buffer.from(JSON.stringify(Object.fromEntries(entries))) }]);
     if (result.is === "committed") return pki;

@@ -1,6 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { resetAgent } from "../../node-agent/reset.ts";
+import { systemClock } from "../lib/clock.ts";
+import { abandonMember } from "../quorum/member-process.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 
 const CLUSTER_DNS = "10.43.0.10";
@@ -16,6 +18,7 @@ export async function runResetCommand(dataDir: string): Promise<void> {
   const lock = lockDirectory(directory);
   const agentDir = existsSync(path.join(directory, "agent")) ? path.join(directory, "agent") : directory;
   await resetAgent(agentDir, CLUSTER_DNS, say);
+  if (await abandonMember(path.join(directory, "server"), systemClock)) say('this machine kept the cluster\'s state together with others; if they go on without it, tell them with "mainstay members remove"');
   lock.release();
   rmSync(directory, { recursive: true, force: true });
   say(`removed ${directory}`);

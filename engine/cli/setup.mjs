@@ -26,13 +26,14 @@ const requirements = {
   iproute: { files: ["ip"], package: "iproute2", why: "sets routes between nodes" },
   conntrack: { files: ["conntrack"], package: "conntrack", why: "forgets connections to dead endpoints" },
   busybox: { files: ["/bin/busybox", "/usr/bin/busybox"], package: "busybox-static", why: "is the content of the locally built images" },
-  etcd: { files: ["etcd"], package: "etcd-server", why: "is the quorum store under test" },
+  etcd: { files: ["etcd"], package: "etcd-server", why: "keeps the state of several servers" },
   curl: { files: ["curl"], package: "curl", why: "stands for a user's client in tests" },
 };
 
 export const serverNeeds = ["git"];
 export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
-export const testNeeds = [...serverNeeds, "ssh", ...agentNeeds, "etcd", "curl"];
+export const quorumNeeds = ["etcd"];
+export const testNeeds = [...serverNeeds, "ssh", ...agentNeeds, ...quorumNeeds, "curl"];
 
 /**
  * Brings the npm packages to the state of package-lock.json, once per content of that file.

@@ -8,6 +8,7 @@ import { abortError } from "../lib/abort.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client, ResourceClient } from "./client.ts";
 import type { Connection } from "./kubeconfig.ts";
+import { ServerList } from "./server-list.ts";
 
 const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
   json: "application/json-patch+json",
@@ -18,13 +19,18 @@ const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
 
 /** A request without an answer for this long has lost its server. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** With another server to ask, patience is a loss: a node whose agent is silent for longer than its lease counts as lost. */
+const REQUEST_TIMEOUT_OF_SEVERAL_MS = 10_000;
 /** A watch with bookmarks hears something every minute; one that is silent for longer than two has a dead connection under it. */
 const WATCH_SILENCE_MAX_MS = 150_000;
 /** Connections for requests at once; a watch holds its own as long as it lives, and must never keep a request waiting. */
 const SOCKETS_MAX = 64;
 
-/** A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. */
-export function createHttpClient(connection: Connection, userAgent: string): Client {
+/**
+ * A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. Of several
+ * servers it stays with one that answers; reads, and what was never sent, are tried at the next before they fail.
+ */
+export function createHttpClient(connection: Connection, userAgent: string, servers = new ServerList([connection.server])): Client {
   const tls = {
     keepAlive: true,
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
@@ -32,7 +38,7 @@ export function createHttpClient(connection: Connection, userAgent: string): Cli
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,
   };
-  return clientOn(new Transport(connection, new Agent({ ...tls, maxSockets: SOCKETS_MAX }), new Agent(tls)), userAgent);
+  return clientOn(new Transport(connection, servers, new Agent({ ...tls, maxSockets: SOCKETS_MAX }), new Agent(tls)), userAgent);
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {
@@ -51,43 +57,55 @@ interface HttpRequest {
 
 class Transport {
   readonly #connection: Connection;
+  readonly #servers: ServerList;
   readonly #agent: Agent;
   readonly #watchAgent: Agent;
 
-  constructor(connection: Connection, agent: Agent, watchAgent: Agent) {
+  constructor(connection: Connection, servers: ServerList, agent: Agent, watchAgent: Agent) {
     this.#connection = connection;
+    this.#servers = servers;
     this.#agent = agent;
     this.#watchAgent = watchAgent;
   }
 
   /** The decoded answer; rejects with a StatusError for every failure. */
   async send(options: HttpRequest): Promise<unknown> {
-    const response = await this.open(options, REQUEST_TIMEOUT_MS);
+    const response = await this.open(options, this.#servers.size > 1 ? REQUEST_TIMEOUT_OF_SEVERAL_MS : REQUEST_TIMEOUT_MS);
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of response) chunks.push(chunk as Buffer); // no encoding is set, so chunks are buffers
     } catch (error) {
-      throw unreachable(this.#connection.server, error);
+      throw unreachable(this.#servers.pick().url, error);
     }
     return decode(response, Buffer.concat(chunks).toString("utf8"));
   }
 
   /** The answer as soon as its headers are there. */
   async open(options: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
-    try {
-      return await this.#attempt(options, timeoutMs);
-    } catch (error) {
-      // The server may close a kept connection just as we use it again. Only reads may be sent twice.
-      if (error instanceof StaleConnectionError && options.method === "GET") return this.#attempt(options, timeoutMs);
-      throw error;
+    for (let tries = 1; ; tries++) {
+      const { url, left } = this.#servers.pick();
+      try {
+        const response = await this.#attempt(url, left, options, timeoutMs);
+        // A server without its store says so; another may have it.
+        if (response.statusCode === 503) this.#servers.leave(url);
+        return response;
+      } catch (error) {
+        if (!(error instanceof UnreachableError) || options.signal?.aborted === true) throw error;
+        // The server may close a kept connection just as we use it again, which says nothing about the server.
+        const isGone = error.failure !== "stale" && this.#servers.leave(url);
+        const mayRepeat = options.method === "GET" || error.failure === "not sent";
+        if (!mayRepeat || !(error.failure === "stale" || isGone) || tries > this.#servers.size) throw error;
+      }
     }
   }
 
-  #attempt({ method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+  #attempt(server: string, left: AbortSignal, { method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    // What was asked for once has its own time limit; only a watch would wait for ever for a server that is gone.
+    const ends = isWatch === true ? AbortSignal.any([left, ...(signal === undefined ? [] : [signal])]) : signal;
     return new Promise((resolve, reject) => {
       const outgoing = request(
-        `${this.#connection.server}${path}`,
+        `${server}${path}`,
         {
           method,
           agent: isWatch === true ? this.#watchAgent : this.#agent,
@@ -97,19 +115,23 @@ class Transport {
             ...(payload === undefined ? {} : { "content-type": contentType ?? "application/json", "content-length": payload.length }),
             ...(this.#connection.token === undefined ? {} : { authorization: `Bearer ${this.#connection.token}` }),
           },
-          ...(signal === undefined ? {} : { signal }),
+          ...(ends === undefined ? {} : { signal: ends }),
         },
         resolve,
       );
       if (timeoutMs > 0) outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`nothing received for ${timeoutMs / 1000} s`)));
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
         const isStale = outgoing.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
-        reject(signal?.aborted ? abortError(signal) : unreachable(this.#connection.server, error, isStale));
+        const failure = isStale ? "stale" : NEVER_SENT.has(error.code ?? "") ? "not sent" : "unknown";
+        reject(signal?.aborted ? abortError(signal) : unreachable(server, error, failure));
       });
       outgoing.end(payload);
     });
   }
 }
+
+/** Failures before there was a connection: nothing can have reached the server. */
+const NEVER_SENT = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENOTFOUND"]);
 
 function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>, transport: Transport, userAgent: string): ResourceClient<T> {
   const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
@@ -208,11 +230,18 @@ async function* lines(response: IncomingMessage, signal: AbortSignal): AsyncGene
   }
 }
 
-/** A kept connection turned out to be closed before it carried this request's answer. */
-class StaleConnectionError extends StatusError {}
+/** No answer: a kept connection that turned out to be closed, a server that was never reached, or one of which nobody knows what it did. */
+class UnreachableError extends StatusError {
+  readonly failure: "stale" | "not sent" | "unknown";
 
-function unreachable(server: string, error: unknown, isStale = false): StatusError {
-  const failure = new (isStale ? StaleConnectionError : StatusError)("ServiceUnavailable", `cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`);
-  failure.cause = error;
-  return failure;
+  constructor(message: string, failure: UnreachableError["failure"]) {
+    super("ServiceUnavailable", message);
+    this.failure = failure;
+  }
+}
+
+function unreachable(server: string, error: unknown, failure: UnreachableError["failure"] = "unknown"): StatusError {
+  const unreachable = new UnreachableError(`cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`, failure);
+  unreachable.cause = error;
+  return unreachable;
 }

@@ -14,15 +14,13 @@ import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { localPathClass } from "../resources/storage/local-path.ts";
 import { storageClassResource } from "../resources/storage/storage-class.ts";
-import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import { priorityClassResource, systemPriorityClasses } from "../resources/scheduling/priority-class.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
-import type { ConfigMap, EndpointSlice, Service } from "../resources/types.ts";
+import type { ConfigMap, Service } from "../resources/types.ts";
 
 export interface BootstrapOptions {
   readonly serviceCidr: string;
-  /** Where pods reach this server: an address of the machine, not a loopback one, and the port it listens on. */
-  readonly advertiseAddress: string;
+  /** The port that the Service of the API leads to. */
   readonly apiPort: number;
   /** How callers prove who they are, for API servers that are called through this one: the data of a ConfigMap. */
   readonly authenticationFacts?: Readonly<Record<string, string>>;
@@ -32,7 +30,7 @@ export interface BootstrapOptions {
 
 const KUBERNETES = "kubernetes";
 
-/** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service. Harmless to repeat. */
+/** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service; `api-presence.ts` gives it its endpoints. Harmless to repeat. */
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
@@ -42,8 +40,6 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await ensureStorageClass(client);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
-  // Without a network the machine has no address that pods could use, and a loopback one would be each pod's own.
-  if (!options.advertiseAddress.startsWith("127.")) await ensureEndpoints(client, kubernetesEndpoints(options));
 }
 
 function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service & KubeObject {
@@ -54,24 +50,6 @@ function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service 
     metadata: { name: KUBERNETES, namespace: "default", labels: { component: "apiserver", provider: KUBERNETES } },
     spec: { type: "ClusterIP", clusterIP, ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: apiPort }] },
   };
-}
-
-function kubernetesEndpoints({ advertiseAddress, apiPort }: BootstrapOptions): EndpointSlice & KubeObject {
-  return {
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    metadata: { name: KUBERNETES, namespace: "default", labels: { "kubernetes.io/service-name": KUBERNETES } },
-    addressType: "IPv4",
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
-    ports: [{ name: "https", port: apiPort, protocol: "TCP" }],
-  };
-}
-
-async function ensureEndpoints(client: Client, slice: EndpointSlice & KubeObject): Promise<void> {
-  if (await ensure(client, endpointSliceResource, slice)) return;
-  const slices = client.for<EndpointSlice & KubeObject>(endpointSliceResource);
-  const { metadata } = await slices.get("default", KUBERNETES);
-  await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: metadata.resourceVersion } });
 }
 
 /** A cluster has a class for claims that name none, unless somebody has said otherwise by making one. */

@@ -31,6 +31,8 @@ export interface HttpListenerOptions {
   /** Our own certificate; asked for again from time to time, so that it can be renewed. */
   readonly serving: () => Promise<KeyPair>;
   readonly signer?: CertificateSigner;
+  /** Lets a server into the control plane; absent where there is none to be in. */
+  readonly admitServer?: (body: unknown) => Promise<unknown>;
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
   readonly jwksUri?: string;
   readonly nodes?: NodeTransport;
@@ -67,7 +69,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const parts: ServeParts = {
     server,
     schemas: new KindSchemas(server.parts.resources),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
   };
   const closing = new AbortController();

@@ -28,6 +28,8 @@ export interface PathOptions {
   readonly isStarted: () => boolean;
   /** Without one nobody can join. */
   readonly signer?: CertificateSigner;
+  /** Lets a server into the control plane; rejects with a StatusError. */
+  readonly admitServer?: (body: unknown) => Promise<unknown>;
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
   readonly jwksUri?: string;
 }
@@ -41,6 +43,8 @@ interface Route {
   readonly handle: Handler;
 }
 
+/** Where servers ask to join; engine/quorum knows it by the same name. */
+const SERVERS_PATH = "/mainstay/v1/servers";
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /** Everything that is served besides the API's resources. The caller has authorized the path. */
@@ -161,7 +165,9 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const names = new NodePasswords(createLocalClient(server, API_SERVER_USER, "node-join"), server.parts.clock);
   const tokens = server.parts.tokens;
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body, remoteAddress }) => json(await joinNode(user, parseJsonBody(body), signer, names, remoteAddress), 201) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
+  const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
   return [
+    admit,
     { method: "GET", path: "/version", handle: () => json(versionInfo()) },
     { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },
     {
@@ -181,6 +187,10 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     },
     ...join,
   ];
+}
+
+function refuseServers(): Promise<never> {
+  throw new StatusError("Conflict", "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init", {});
 }
 
 function wantsAggregated(accept: string | undefined): boolean {

@@ -42,7 +42,7 @@ const COMPACT_PROBE_MS = 1_000;
  * `endpoints` are URLs with http or https. Rejects when no member answers a linearizable read.
  */
 export async function openEtcdStorage(endpoints: readonly string[], tls?: EtcdTls, options: EtcdOptions = {}): Promise<Storage> {
-  const storage = new EtcdStorage(new EtcdEndpoints(endpoints, tls, options.clock ?? systemClock), options);
+  const storage = etcdStorageOver(new EtcdEndpoints(endpoints, tls, options.clock ?? systemClock), options);
   try {
     await storage.currentRevision();
     return storage;
@@ -50,6 +50,11 @@ export async function openEtcdStorage(endpoints: readonly string[], tls?: EtcdTl
     await storage.close();
     throw new Error(`connect to etcd at ${endpoints.join(", ")}`, { cause: error });
   }
+}
+
+/** The same over members that may change; whether any answers shows with the first call. Closing it closes them. */
+export function etcdStorageOver(endpoints: EtcdEndpoints, options: EtcdOptions = {}): Storage {
+  return new EtcdStorage(endpoints, options);
 }
 
 class EtcdStorage implements Storage {
@@ -154,7 +159,7 @@ class EtcdStorage implements Storage {
       const { is } = classifyEtcdError(error);
       if (is === "future") throw new FutureRevisionError(asked, await this.currentRevision());
       if (is === "compacted") {
-        const known = await findCompactRevision(this.#endpoints.pick().channel, asked, this.#clock, COMPACT_PROBE_MS);
+        const known = await findCompactRevision(this.#endpoints.pick(), asked, this.#clock, COMPACT_PROBE_MS);
         throw new CompactedError(asked, known ?? asked + 1);
       }
       throw error;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHttpClient } from "../../engine/client/http-client.ts";
 import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
+import { ServerList } from "../../engine/client/server-list.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
@@ -55,5 +56,28 @@ describe("the client over HTTPS", () => {
   test("says which server it cannot reach, as a failure that is worth a retry", async () => {
     const gone = createHttpClient({ ...readKubeconfig(api.kubeconfig), server: "https://127.0.0.1:1" }, "test-agent");
     await expect(gone.for(configMapResource).list("default")).rejects.toMatchObject({ status: { reason: "ServiceUnavailable" }, message: expect.stringContaining("https://127.0.0.1:1") });
+  });
+
+  test("goes on to another server of the cluster, with reads, writes that were never sent, and watches", async () => {
+    const connection = readKubeconfig(api.kubeconfig);
+    const servers = new ServerList(["https://127.0.0.1:1", connection.server]);
+    const maps = createHttpClient(connection, "test-agent", servers).for(configMapResource);
+    await maps.create(map("elsewhere"));
+    expect(servers.pick().url).toBe(connection.server);
+    const { resourceVersion } = await maps.list("default");
+    const watching = maps.watch("default", { resourceVersion }, new AbortController().signal)[Symbol.asyncIterator]();
+    const first = watching.next();
+    await maps.create(map("seen"));
+    expect((await first).value).toMatchObject({ object: { metadata: { name: "seen" } } });
+    // Whoever finds the server gone ends the watch of the others too; its reader begins again.
+    const rest = watching.next();
+    servers.leave(connection.server);
+    expect(await rest).toEqual({ done: true, value: undefined });
+    await expect(maps.get("default", "elsewhere")).resolves.toMatchObject({ metadata: { name: "elsewhere" } });
+  });
+
+  test("tries every server once before it fails", async () => {
+    const servers = new ServerList(["https://127.0.0.1:1", "https://127.0.0.1:2"]);
+    await expect(createHttpClient(readKubeconfig(api.kubeconfig), "test-agent", servers).for(configMapResource).list("default")).rejects.toMatchObject({ status: { reason: "ServiceUnavailable" } });
   });
 });

@@ -8,7 +8,7 @@ import type { Host } from "./hosts.ts";
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
-const nodeArgs = ["--disable-warning=ExperimentalWarning", main];
+const nodeArgs = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", main];
 
 export interface Mainstay {
   readonly dataDir: string;
@@ -43,6 +43,11 @@ export async function resetMainstay(host: Host, dataDir: string): Promise<void> 
   await host.exec("pkill", "-9", "-f", `main.ts (server|agent) .*${dataDir}`).catch(() => "");
   await host.exec(process.execPath, ...nodeArgs, "reset", "--data-dir", dataDir);
   rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** Runs another command of the command line on a host, and gives what it prints. */
+export async function runMainstay(host: Host, ...args: string[]): Promise<string> {
+  return host.exec(process.execPath, ...nodeArgs, ...args);
 }
 
 /** kubectl on the host against a cluster of this test. */

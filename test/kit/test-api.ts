@@ -60,7 +60,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   tokenKey ??= generateTokenKey();
   const server = createApiServer({ store, catalog, clock, random, logger, metrics: new MetricsRegistry(), serviceCidr, tokenKey, ...given(options) });
   const client = createLocalClient(server, adminUser, "test");
-  await bootstrapCluster(server, { serviceCidr, advertiseAddress: "192.0.2.1", apiPort: 6443 });
+  await bootstrapCluster(server, { serviceCidr, apiPort: 6443 });
   if (options.defaultAccounts !== false) await ensureDefaultAccount(client, "default");
   const stop = async () => {
     running.abort();

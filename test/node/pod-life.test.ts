@@ -66,7 +66,9 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   });
 
   it("that may run only so long is ended then, and says why", async () => {
-    await node.create("late", { activeDeadlineSeconds: 1, terminationGracePeriodSeconds: 5, containers: [shell("trap 'exit 3' TERM; while true; do sleep 0.1; done")] });
+    await node.create("late", { terminationGracePeriodSeconds: 5, containers: [shell("trap 'exit 3' TERM; while true; do sleep 0.1; done")] });
+    await node.until("late", isReady);
+    await node.kubectl("patch", "pod", "late", "--patch", '{"spec":{"activeDeadlineSeconds":1}}');
     const pod = await node.until("late", (seen) => seen.status?.phase === "Failed");
     expect(pod.status).toMatchObject({ reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" });
     expect(container(pod)?.state?.terminated?.exitCode).toBe(3);

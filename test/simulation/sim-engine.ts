@@ -74,7 +74,7 @@ export class SimEngine {
     tokenKey ??= generateTokenKey();
     const metrics = new MetricsRegistry();
     const server = createApiServer({ store, catalog, clock, random, logger, metrics, serviceCidr: "10.43.0.0/16", tokenKey });
-    await bootstrapCluster(server, { serviceCidr: "10.43.0.0/16", advertiseAddress: "192.0.2.1", apiPort: 6443 });
+    await bootstrapCluster(server, { serviceCidr: "10.43.0.0/16", apiPort: 6443 });
     const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
     const source = git.source(() => {
       if (this.#isDead) throw new Error("the engine is dead");

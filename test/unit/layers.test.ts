@@ -19,6 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/controllers": API_CLIENT,
   "engine/scheduler": API_CLIENT,
   "engine/gitops": API_CLIENT,
+  "engine/quorum": [...BASE, "engine/storage", "engine/auth"],
   "engine/backup": [...BASE, "engine/storage", "engine/gitops"],
   "node-agent": API_CLIENT,
 };

@@ -1,5 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from "../../resources/types.ts";
-import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, UNAUTHENTICATED_GROUP } from "../known-users.ts";
+import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../known-users.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { clusterRole, clusterRoleBinding, group, paths, READ, role, roleBinding, rule, user, writeEvents } from "./define-role.ts";
 
@@ -27,6 +27,7 @@ export const mainstayRoles: readonly ClusterRole[] = [
   // An agent is the network's proxy and its names' server as well. Its own pods and what they name are the node authorizer's matter.
   clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices")]),
   clusterRole("mainstay:node-join", [paths("post", "/mainstay/v1/join")]),
+  clusterRole("mainstay:server-join", [paths("post", "/mainstay/v1/servers")]),
   clusterRole("mainstay:authority-viewer", [paths("get", "/mainstay/v1/ca")]),
   // A repository says what the cluster is: whoever may push to it may have made anything that is written there.
   clusterRole("mainstay:gitops", [rule(`${READ},${WRITE}`, "*", "*"), rule("bind,escalate", "rbac.authorization.k8s.io", "clusterroles,roles"), paths("get", "*")]),
@@ -37,6 +38,7 @@ export const mainstayBindings: readonly ClusterRoleBinding[] = [
   clusterRoleBinding("mainstay:scheduler", [user(SCHEDULER_USER)]),
   clusterRoleBinding("mainstay:node-agent", [group(NODES_GROUP)]),
   clusterRoleBinding("mainstay:node-join", [group(JOINERS_GROUP), group(NODES_GROUP)]),
+  clusterRoleBinding("mainstay:server-join", [group(SERVERS_GROUP)]),
   clusterRoleBinding("mainstay:gitops", [user(GITOPS_USER)]),
   clusterRoleBinding("mainstay:authority-viewer", [group(AUTHENTICATED_GROUP), group(UNAUTHENTICATED_GROUP)]),
   // Bootstrap tokens with kubeadm's group join as kubeadm's do, by a signing request that is approved unseen; the others by /mainstay/v1/join.

@@ -21,29 +21,38 @@ const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
 
 /** The members of one etcd cluster: calls go to one of them until it fails, then to the next. */
 export class EtcdEndpoints {
-  readonly #channels: readonly GrpcChannel[];
+  readonly #tls: EtcdTls | undefined;
   readonly #clock: Clock;
-  #preferred = 0;
+  #urls: readonly string[] = [];
+  #channels: readonly GrpcChannel[] = [];
+  #preferred: GrpcChannel | undefined;
 
   constructor(urls: readonly string[], tls: EtcdTls | undefined, clock: Clock) {
-    if (urls.length === 0) throw new Error("an etcd store needs at least one endpoint");
+    this.#tls = tls;
     this.#clock = clock;
-    this.#channels = urls.map((url) => {
-      const { target, isSecure } = parseEndpoint(url);
-      return openGrpcChannel(target, isSecure ? channelCredentials(tls) : credentials.createInsecure(), MESSAGE_BYTES_MAX);
-    });
+    this.follow(urls);
+  }
+
+  /** The members there are from now on. What runs on one that is gone fails, and goes on at another. */
+  follow(urls: readonly string[]): void {
+    if (urls.length === 0) throw new Error("an etcd store needs at least one endpoint");
+    const before = new Map(this.#urls.map((url, index) => [url, this.#channels[index]]));
+    const channels = urls.map((url) => before.get(url) ?? this.#open(url));
+    for (const [url, channel] of before) if (!urls.includes(url)) channel?.close();
+    this.#urls = urls;
+    this.#channels = channels;
+    if (this.#preferred === undefined || !channels.includes(this.#preferred)) this.#preferred = channels[0];
   }
 
   /** The member that new streams should use. */
-  pick(): { readonly channel: GrpcChannel; readonly index: number } {
-    const channel = this.#channels[this.#preferred];
-    if (channel === undefined) throw new Error("invariant broken: the preferred endpoint exists");
-    return { channel, index: this.#preferred };
+  pick(): GrpcChannel {
+    if (this.#preferred === undefined) throw new Error("invariant broken: there is a preferred endpoint");
+    return this.#preferred;
   }
 
   /** Says that a member does not serve; who already went on to another stays there. */
-  leave(index: number): void {
-    if (this.#preferred === index) this.#preferred = (index + 1) % this.#channels.length;
+  leave(channel: GrpcChannel): void {
+    if (this.#preferred === channel) this.#preferred = this.#channels[(this.#channels.indexOf(channel) + 1) % this.#channels.length];
   }
 
   /**
@@ -52,13 +61,13 @@ export class EtcdEndpoints {
   async call<R>(work: (channel: GrpcChannel, timeoutMs: number) => Promise<R>, mayRepeat: (error: unknown) => boolean, signal: AbortSignal): Promise<R> {
     const deadline = this.#clock.monotonic() + CALL_TIMEOUT_MS;
     for (let tries = 0; ; tries++) {
-      const { channel, index } = this.pick();
+      const channel = this.pick();
       const round = Math.floor(tries / this.#channels.length);
       try {
         return await work(channel, TRY_TIMEOUT_MS * 2 ** Math.min(round, 2));
       } catch (error) {
         if (signal.aborted || !mayRepeat(error)) throw error;
-        this.leave(index);
+        this.leave(channel);
         if (this.#clock.monotonic() > deadline) throw error;
         if ((tries + 1) % this.#channels.length === 0) await sleep(this.#clock, ROUND_PAUSE_MS, signal);
       }
@@ -67,6 +76,11 @@ export class EtcdEndpoints {
 
   close(): void {
     for (const channel of this.#channels) channel.close();
+  }
+
+  #open(url: string): GrpcChannel {
+    const { target, isSecure } = parseEndpoint(url);
+    return openGrpcChannel(target, isSecure ? channelCredentials(this.#tls) : credentials.createInsecure(), MESSAGE_BYTES_MAX);
   }
 }
 

@@ -42,7 +42,8 @@ export function classifyEtcdError(error: unknown): EtcdFailure {
   }
 }
 
-function errorText(error: unknown): string {
+/** What etcd said. */
+export function errorText(error: unknown): string {
   const details = error instanceof Error ? (error as { details?: unknown }).details : undefined;
   if (typeof details === "string") return details;
   return error instanceof Error ? error.message : String(error);

@@ -34,7 +34,7 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Watc
   const position: Position = { delivered: options.afterRevision, announced: 0 };
   let servedAt = clock.monotonic();
   for (let failures = 0; !signal.aborted; ) {
-    const { channel, index } = endpoints.pick();
+    const channel = endpoints.pick();
     let failure: unknown;
     try {
       for await (const batch of readStream(channel, options, position)) {
@@ -53,7 +53,7 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Watc
       failure = error;
     }
     if (signal.aborted) return;
-    endpoints.leave(index);
+    endpoints.leave(channel);
     if (clock.monotonic() - servedAt > UNSERVED_MAX_MS) throw new StorageUnavailableError("no etcd member serves the watch", "none", { cause: failure });
     await sleep(clock, backoffMs(RESUME, ++failures), signal).catch(() => {});
   }

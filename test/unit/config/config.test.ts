@@ -32,6 +32,8 @@ describe("server options", () => {
 
 /** One of these is a value of any option without a default. */
 const SAMPLES = ["127.0.0.1", "1h", "17", "true", "name=value"];
+/** What an option is of no use without. */
+const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" } };
 const isAccepted = (row: OptionRow, sample: string) => {
   try {
     row.parse?.(sample);
@@ -46,7 +48,7 @@ describe("every option", () => {
     const command = new Command().option(flags).exitOverride();
     const value = row.default ?? SAMPLES.find((sample) => isAccepted(row, sample)) ?? "";
     command.parse([flags.split(" ")[0] ?? "", value], { from: "user" });
-    expect(resolveServerConfig(command.opts(), {})[row.key]).toEqual(row.parse === undefined ? value : row.parse(value));
+    expect(resolveServerConfig({ ...COMPANIONS[row.key], ...command.opts() }, {})[row.key]).toEqual(row.parse === undefined ? value : row.parse(value));
   });
 });
 
@@ -59,5 +61,13 @@ describe("switches", () => {
 
   it("do not contradict other options", () => {
     expect(() => resolveServerConfig({ git: false, repo: "https://example.org/r.git" }, {})).toThrow("--repo and --no-git exclude each other");
+    expect(() => resolveServerConfig({ clusterInit: true, datastoreEndpoint: "http://127.0.0.1:2379" }, {})).toThrow("--cluster-init and --datastore-endpoint exclude each other");
+    expect(() => resolveServerConfig({ server: "https://10.0.0.1:6443" }, {})).toThrow("--server needs --token");
+  });
+
+  it("without a value are off unless a flag or its variable says yes", () => {
+    expect(resolveServerConfig({}, {}).clusterInit).toBe(false);
+    expect(resolveServerConfig({ clusterInit: true }, {}).clusterInit).toBe(true);
+    expect(resolveServerConfig({}, { MAINSTAY_CLUSTER_INIT: "true" }).clusterInit).toBe(true);
   });
 });

@@ -4,12 +4,14 @@ import { credentialsOf } from "../../../engine/server/http/peer.ts";
 import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
 import { createAuthorizer } from "../../../engine/auth/authorize.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
 import type { PolicyRule } from "../../../engine/resources/types.ts";
+import { createApiPresence } from "../../../engine/server/api-presence.ts";
 import { NodePasswords } from "../../../engine/server/node-passwords.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -103,6 +105,7 @@ describe("the names and addresses of machines", () => {
   });
 
   test("are not taken from others who are alive, nor from the API", async () => {
+    await createApiPresence({ client: api.client, clock: systemClock, logger: silentLogger, name: "m1", address: "192.0.2.1", port: 6443 }).announce();
     await ready("m3", "192.0.2.30");
     await joined().checkAddresses("m3", ["192.0.2.30"]);
     await joined().checkAddresses("m4", ["192.0.2.40"]);

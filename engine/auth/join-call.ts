@@ -1,0 +1,64 @@
+import { request } from "node:https";
+import { hashOfAuthority } from "./node-token.ts";
+
+/** How a machine proves that it may have what it asks for: with a token, or with the certificate that it has. */
+export type JoinProof = { readonly token: string } | { readonly certificate: string; readonly key: string };
+
+/** The server understood, and said no; `code` is HTTP's. */
+export class JoinRefusedError extends Error {
+  override readonly name = "JoinRefusedError";
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** The authority's certificate, PEM, if it is the one that the token names: nothing secret has been sent before. */
+export async function fetchAuthority(server: string, caHash: string): Promise<string> {
+  const ca = await call(`${server}/mainstay/v1/ca`, undefined);
+  if (hashOfAuthority(ca) !== caHash) throw new Error(`${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`);
+  return ca;
+}
+
+/**
+ * Sends a request to join and gives the decoded answer. Without an authority (a token that names none) any server is talked to.
+ * Rejects with a JoinRefusedError for a server's no, and with what was tried for everything else.
+ */
+export async function askToJoin(url: string, trusted: string | undefined, proof: JoinProof, body: unknown): Promise<unknown> {
+  return JSON.parse(await call(url, trusted, { proof, body })); // the server's own form, checked by whoever asks
+}
+
+/** A GET, or with something to post a POST. */
+function call(url: string, ca: string | undefined, post?: { readonly proof: JoinProof; readonly body: unknown }): Promise<string> {
+  const payload = post === undefined ? undefined : JSON.stringify(post.body);
+  const bearer: Record<string, string> = post !== undefined && "token" in post.proof ? { authorization: `Bearer ${post.proof.token}` } : {};
+  const identity = post !== undefined && "certificate" in post.proof ? { cert: post.proof.certificate, key: post.proof.key } : {};
+  const headers = post === undefined ? {} : { ...bearer, "content-type": "application/json", "content-length": Buffer.byteLength(payload ?? "") };
+  const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method: post === undefined ? "GET" : "POST", ...trust, ...identity, headers, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const { statusCode = 0 } = response;
+        if (statusCode === 200 || statusCode === 201) resolve(text);
+        else reject(new JoinRefusedError(statusCode, `${url} refused to let this machine join (${statusCode}): ${messageOf(text)}`));
+      });
+    });
+    outgoing.on("error", (error) => reject(new Error(`join through ${url}: ${error.message}`, { cause: error })));
+    outgoing.end(payload);
+  });
+}
+
+function messageOf(text: string): string {
+  try {
+    return (JSON.parse(text) as { readonly message?: string }).message ?? text; // a Status, or something else with a message
+  } catch {
+    return text.slice(0, 300);
+  }
+}
