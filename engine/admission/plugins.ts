@@ -13,6 +13,7 @@ import { podTopologyLabels } from "./pod-topology-labels.ts";
 import type { PolicyParts } from "./policies/match-policy.ts";
 import { mutatingPolicies } from "./policies/mutating-policies.ts";
 import type { PolicyIndex } from "./policies/policy-index.ts";
+import { paramRights } from "./policies/param-rights.ts";
 import { validatingPolicies } from "./policies/validating-policies.ts";
 import { priority } from "./priority.ts";
 import { resourceQuotaPlugin, type ChangeQuota } from "./resource-quota.ts";
@@ -56,6 +57,7 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     mutatingWebhooks(webhooks.mutating, webhooks.parts),
     validatingPolicies(policies.validating, policies.parts),
     validatingWebhooks(webhooks.validating, webhooks.parts),
+    paramRights(policies, policies.parts),
     ...always,
     resourceQuotaPlugin(changeQuota, clock),
   ];

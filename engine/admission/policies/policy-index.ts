@@ -54,6 +54,10 @@ class NamedObjects<T extends KubeObject> {
     this.#changed = changed;
   }
 
+  get(name: string): T | undefined {
+    return this.#byName.get(name);
+  }
+
   sorted(): readonly T[] {
     return [...this.#byName].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
   }

@@ -9,7 +9,9 @@ import { validatingAdmissionPolicyResource } from "../../../engine/resources/adm
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
-import type { MutatingAdmissionPolicySpec, Mutation, ParamRef, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec } from "../../../engine/resources/types.ts";
+import { clusterRoleBindingResource } from "../../../engine/resources/rbac/cluster-role-binding.ts";
+import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
+import type { MutatingAdmissionPolicySpec, Mutation, ParamRef, PolicyRule, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec } from "../../../engine/resources/types.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -216,5 +218,35 @@ describe("policies that cannot be compiled are refused with the place", () => {
 
   test("mutation", async () => {
     expect((await failure(mutating("p", [apply("'teapot'")]))).message).toContain("spec.mutations[0].applyConfiguration.expression: Invalid value: \"'teapot'\": must evaluate to Object but got string");
+  });
+});
+
+describe("who makes a policy show its parameters must be able to read them", () => {
+  const paramKind = { apiVersion: "v1", kind: "Secret" };
+  const policy = { apiVersion: GROUP, kind: "ValidatingAdmissionPolicy", metadata: { name: "p" }, spec: { paramKind, matchConstraints: { resourceRules: RULES }, validations: [{ expression: "true" }] } };
+  const binding = { apiVersion: GROUP, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "b" }, spec: { policyName: "p", paramRef: { name: "s", namespace: "shop", parameterNotFoundAction: "Deny" }, validationActions: ["Warn"] } };
+
+  async function allow(...rules: readonly PolicyRule[]): Promise<void> {
+    await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "writer" }, rules: [{ apiGroups: ["admissionregistration.k8s.io"], resources: ["*"], verbs: ["*"] }, ...rules] });
+    await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "writer" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "writer" }, subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "writer" }] });
+    await api.store.caughtUp();
+  }
+
+  test("all of a kind for the policy, the very ones for the binding", async () => {
+    await allow();
+    const writer = api.as("writer");
+    const { status } = await failure(writer.for(validatingAdmissionPolicyResource).create(policy));
+    expect(status.details?.causes).toEqual([{ reason: "FieldValueForbidden", field: "spec.paramKind", message: 'Forbidden: user &{writer  [system:authenticated] map[]} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)' }]);
+    await api.client.for(validatingAdmissionPolicyResource).create(policy);
+    expect((await failure(writer.for(validatingAdmissionPolicyBindingResource).create(binding))).message).toContain('spec.paramRef: Forbidden: user &{writer  [system:authenticated] map[]} does not have "get" permission on the object referenced by paramRef');
+    // What does not change is not asked about.
+    await writer.for(validatingAdmissionPolicyResource).patch("", "p", "merge", { metadata: { labels: { a: "b" } } });
+  });
+
+  test("with the right they may", async () => {
+    await allow({ apiGroups: [""], resources: ["secrets"], verbs: ["get", "list"] });
+    const writer = api.as("writer");
+    await writer.for(validatingAdmissionPolicyResource).create(policy);
+    await writer.for(validatingAdmissionPolicyBindingResource).create(binding);
   });
 });

@@ -1,0 +1,151 @@
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { request } from "node:https";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
+import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import { serviceResource } from "../../engine/resources/core/service.ts";
+import type { AdmissionregistrationV1WebhookClientConfig, MutatingWebhook } from "../../engine/resources/types.ts";
+import { createTestNamespace } from "../kit/test-api.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+/** A webhook over real TLS; the rules of asking are tested in test/unit/admission. */
+let api: TestListener;
+let hook: Server;
+let port: number;
+let caBundle: string;
+const asked: { readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
+
+beforeAll(async () => {
+  api = await startTestListener();
+  const { certificate, key } = await api.pki.certificate("hook", { commonName: "hook", usage: "serving", dnsNames: ["hook.shop.svc", "localhost"], ipAddresses: ["127.0.0.1"] });
+  caBundle = Buffer.from(api.pki.ca).toString("base64");
+  hook = createServer({ cert: certificate, key }, async (incoming, response) => {
+    let text = "";
+    for await (const chunk of incoming) text += String(chunk);
+    const url = new URL(incoming.url ?? "/", "https://unused");
+    const review = JSON.parse(text) as (typeof asked)[number]["review"];
+    asked.push({ url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
+    const answer = (body: object) => void response.setHeader("content-type", "application/json").end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { uid: review.request.uid, ...body } }));
+    if (url.pathname === "/hang") return;
+    if (url.pathname === "/broken") return void response.writeHead(500).end("out of order");
+    if (url.pathname === "/nowhere") return void response.writeHead(404).end("404");
+    if (url.pathname === "/text") return void response.end("no json");
+    if (url.pathname === "/cut") return void incoming.socket.destroy();
+    if (url.pathname === "/deny") return answer({ allowed: false, status: { message: "no exec here", code: 403, reason: "Forbidden" }, warnings: ["a \"quoted\" wärning"] });
+    answer({ allowed: true, warnings: ["mind the gap"], patchType: "JSONPatch", patch: Buffer.from(JSON.stringify([{ op: "add", path: "/metadata/labels", value: { hooked: "yes" } }])).toString("base64") });
+  });
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  port = (hook.address() as AddressInfo).port;
+  await createTestNamespace(api.client, "shop");
+  await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "hook", namespace: "shop" }, spec: { type: "ExternalName", externalName: "localhost" } });
+});
+
+afterAll(async () => {
+  hook.closeAllConnections();
+  await new Promise((resolve) => hook.close(resolve));
+  await api.stop();
+});
+
+const RULE = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
+const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({ name: "hook.example.com", clientConfig: { caBundle, ...clientConfig }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
+
+/** A create while the webhook is configured; its answer's status, warnings and body. */
+async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating"): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+  const [resource, name] = kind === "mutating" ? ([mutatingWebhookConfigurationResource, "MutatingWebhookConfiguration"] as const) : ([validatingWebhookConfigurationResource, "ValidatingWebhookConfiguration"] as const);
+  const configuration = { apiVersion: "admissionregistration.k8s.io/v1", kind: name, metadata: { name: "a" }, webhooks: [hooked] };
+  await api.client.for(resource as typeof mutatingWebhookConfigurationResource).create(configuration);
+  try {
+    return await post("/api/v1/namespaces/shop/configmaps?dryRun=All", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } });
+  } finally {
+    await api.client.for(resource as typeof mutatingWebhookConfigurationResource).delete("", "a");
+  }
+}
+
+function post(path: string, body: object | undefined): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(`${api.url}${path}`, { method: "POST", ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { "content-type": "application/json" } }, async (response) => {
+      let text = "";
+      for await (const chunk of response) text += String(chunk);
+      const warnings = response.rawHeaders.flatMap((name, index) => (index % 2 === 0 && name.toLowerCase() === "warning" ? [response.rawHeaders[index + 1] ?? ""] : []));
+      resolve({ code: response.statusCode ?? 0, warnings, body: JSON.parse(text) as Readonly<Record<string, unknown>> });
+    });
+    outgoing.on("error", reject);
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+let admin: { readonly certificate: string; readonly key: string };
+beforeAll(async () => {
+  admin = await api.pki.certificate("caller", { commonName: "caller", organizations: ["system:masters"], usage: "client" });
+});
+
+test("a webhook is asked at its address, and its warnings are in the answer's header", async () => {
+  const { code, body, warnings } = await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }));
+  expect([code, body["metadata"]]).toMatchObject([201, { labels: { hooked: "yes" } }]);
+  expect(warnings).toEqual(['299 - "mind the gap"']);
+  expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=10s", host: `127.0.0.1:${port}` });
+});
+
+test("a webhook behind a Service is asked under the Service's name", async () => {
+  const { code } = await createWith(webhook({ service: { namespace: "shop", name: "hook", path: "/ok", port } }, { timeoutSeconds: 7 }));
+  expect(code).toBe(201);
+  expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=7s", servername: "hook.shop.svc" });
+});
+
+test("a refusal tells its warnings too", async () => {
+  const { code, body, warnings } = await createWith(webhook({ url: `https://127.0.0.1:${port}/deny` }), "validating");
+  expect([code, body["message"], body["reason"]]).toEqual([403, 'admission webhook "hook.example.com" denied the request: no exec here', "Forbidden"]);
+  expect(warnings).toEqual(['299 - "a \\"quoted\\" w?rning"']);
+});
+
+const failures: readonly (readonly [string, (at: number) => AdmissionregistrationV1WebhookClientConfig, string])[] = [
+  ["no time", (at) => ({ url: `https://127.0.0.1:${at}/hang` }), 'Post "https://127.0.0.1:PORT/hang?timeout=1s": context deadline exceeded'],
+  ["an error", (at) => ({ url: `https://127.0.0.1:${at}/broken` }), 'an error on the server ("out of order") has prevented the request from succeeding'],
+  ["no such path", (at) => ({ url: `https://127.0.0.1:${at}/nowhere` }), "the server could not find the requested resource"],
+  ["a text", (at) => ({ url: `https://127.0.0.1:${at}/text` }), "couldn't get version/kind; json parse error: "],
+  ["a cut connection", (at) => ({ url: `https://127.0.0.1:${at}/cut` }), 'Post "https://127.0.0.1:PORT/cut?timeout=1s": EOF'],
+  ["nobody at its address", (at) => ({ url: `https://127.0.0.2:${at}/ok` }), 'Post "https://127.0.0.2:PORT/ok?timeout=1s": dial tcp 127.0.0.2:PORT: connect: connection refused'],
+  ["nobody at its port", () => ({ url: "https://127.0.0.1:1/ok" }), 'Post "https://127.0.0.1:1/ok?timeout=1s": dial tcp 127.0.0.1:1: connect: connection refused'],
+  ["no such Service", () => ({ service: { namespace: "shop", name: "gone" } }), 'Post "https://gone.shop.svc:443?timeout=1s": service "gone" not found'],
+];
+
+test.each(failures)("what a webhook that answers with %s means is told in words that people search for", async (_name, clientConfig, why) => {
+  const { code, body } = await createWith(webhook(clientConfig(port), { timeoutSeconds: 1 }));
+  expect(code).toBe(500);
+  const message = String(body["message"]).replaceAll(`:${port}`, ":PORT");
+  expect(message.slice(0, `Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`.length)).toBe(`Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`);
+  expect((await createWith(webhook(clientConfig(port), { timeoutSeconds: 1, failurePolicy: "Ignore" }))).code).toBe(201);
+});
+
+test("a certificate of somebody else is not trusted", async () => {
+  const other = await ClusterPki.open(`${api.directory}/other`, systemClock);
+  const { body } = await createWith(webhook({ url: `https://127.0.0.1:${port}/ok`, caBundle: Buffer.from(other.ca).toString("base64") }));
+  expect(body["message"]).toContain(`Post "https://127.0.0.1:${port}/ok?timeout=10s": tls: failed to verify certificate: x509: certificate signed by unknown authority`);
+});
+
+test("connections to a pod are asked about before they are made", async () => {
+  await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+  await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } });
+  const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "pods/attach"] }];
+  await api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "exec" }, webhooks: [webhook({ url: `https://127.0.0.1:${port}/deny` }, { rules })] });
+  const refused = await new Promise<{ readonly code: number; readonly text: string }>((resolve, reject) => {
+    const outgoing = request(`${api.url}/api/v1/namespaces/shop/pods/web/exec?command=sh&command=-c&stdout=1&container=c`, { ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-protocol": "v4.channel.k8s.io" } }, async (response) => {
+      let text = "";
+      for await (const chunk of response) text += String(chunk);
+      resolve({ code: response.statusCode ?? 0, text });
+    });
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+  expect(refused.code).toBe(403);
+  expect(refused.text).toContain("no exec here");
+  expect(asked.at(-1)?.review.request).toMatchObject({ operation: "CONNECT", name: "web", namespace: "shop", subResource: "exec", kind: { group: "", version: "v1", kind: "PodExecOptions" }, resource: { resource: "pods" }, object: { kind: "PodExecOptions", apiVersion: "v1", stdout: true, container: "c", command: ["sh", "-c"] }, oldObject: null, options: null });
+  await api.client.for(validatingWebhookConfigurationResource).delete("", "exec");
+  expect((await api.client.for(configMapResource).list("shop")).items).toHaveLength(0);
+});
