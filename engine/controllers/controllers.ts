@@ -18,6 +18,7 @@ import { nodeHealthController } from "./node-health.ts";
 import { nodeIpamController } from "./node-ipam.ts";
 import { nodeTaintController } from "./node-taints.ts";
 import { podGarbageCollector } from "./pod-gc.ts";
+import { policyTypeCheckController } from "./policy-type-check.ts";
 import { replicaSetController } from "./replica-set.ts";
 import { resourceQuotaController } from "./resource-quota.ts";
 import { runController } from "./run-controller.ts";
@@ -56,6 +57,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(disruptionController(context), context),
     runController(staleDisruptionController(context), context),
     runController(endpointSliceController(context), context),
+    runController(policyTypeCheckController(context), context),
     runController(namespaceController(context), context),
     runController(garbageCollector(context), context),
     runController(nodeHealthController(context), context),
