@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./config.ts";
+import type { HoldFlags } from "./cli/hold-command.ts";
 import type { PlanFlags } from "./cli/plan-command.ts";
 import { describeError } from "./lib/log.ts";
 
@@ -59,6 +60,22 @@ program
   .action(async (directory: string, flags: PlanFlags) => {
     const { runPlanCommand } = await import("./cli/plan-command.ts");
     if (!(await runPlanCommand(directory, flags, process.stdout))) process.exitCode = 1;
+  });
+
+program
+  .command("hold")
+  .description("keep an application, one of its objects or a field as it is for a while, whatever the repository says; shown on the status page")
+  .argument("<application>", "name of the application")
+  .argument("[duration]", "how long, such as 30m or 4h", "1h")
+  .option("--object <Kind/name>", "hold this object only")
+  .option("--field <path>", "hold this field only, such as spec.replicas")
+  .option("--reason <text>", "why, for everyone who wonders")
+  .option("--release", "end the hold now")
+  .option("--data-dir <dir>", "the server's data directory", process.env["MAINSTAY_DATA_DIR"] ?? "/var/lib/mainstay")
+  .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
+  .action(async (application: string, duration: string, flags: HoldFlags) => {
+    const { runHoldCommand } = await import("./cli/hold-command.ts");
+    await runHoldCommand(application, duration, flags, process.stdout);
   });
 
 program

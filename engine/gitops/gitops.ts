@@ -22,6 +22,7 @@ import { PushGate } from "./push/push-gate.ts";
 import { RepositoryRecord } from "./sync/repository-object.ts";
 import { openRemoteSource } from "./git/remote-source.ts";
 import { openRemoteTransport } from "./git/remote-transport.ts";
+import { DriftProposer } from "./sync/drift-proposer.ts";
 import { SourceFollower } from "./sync/source-follower.ts";
 import type { ApplicationFacts, StatusFacts } from "./status/status-facts.ts";
 import { StatusReporter } from "./status/status-reporter.ts";
@@ -94,7 +95,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const { ageKeys } = config;
   const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
-  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url });
+  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock) });
   const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
   const record = new RepositoryRecord(client, config.clusterName);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });

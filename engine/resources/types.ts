@@ -6966,6 +6966,35 @@ readonly prune?: boolean
  * How long it may take to become healthy, such as 5m.
  */
 readonly deadline?: string
+/**
+ * What Git leaves alone for a while. Anyone who may change the application may hold it.
+ */
+readonly holds?: readonly ApplicationHold[]
+}
+/**
+ * Something that keeps the state it has in the cluster, until a moment.
+ */
+export interface ApplicationHold {
+/**
+ * One object, as Kind/name or Kind/namespace/name; the whole application when absent.
+ */
+readonly object?: string
+/**
+ * One field, such as spec.replicas; the whole object when absent.
+ */
+readonly field?: string
+/**
+ * When it ends.
+ */
+readonly until: string
+/**
+ * Who asked for it.
+ */
+readonly by?: string
+/**
+ * Why it is held.
+ */
+readonly reason?: string
 }
 /**
  * What is applied of an application, and how it fares.
@@ -7109,6 +7138,22 @@ readonly dependsOn?: readonly string[]
  */
 readonly deadline?: string
 /**
+ * Whether these applications are left as they are, whatever the repository says.
+ */
+readonly suspend?: boolean
+/**
+ * When these applications may change.
+ */
+readonly windows?: readonly RepositoryWindow[]
+/**
+ * Fields that keep the value they have in the cluster, once an object is there.
+ */
+readonly ignore?: readonly RepositoryIgnore[]
+/**
+ * What becomes of a change made in the cluster to what the repository states; it is reverted when absent. refuse turns it down, report shows it, propose makes a branch of it.
+ */
+readonly drift?: string
+/**
  * Kinds whose objects may be deleted and made anew when a field cannot change in place.
  */
 readonly replace?: readonly string[]
@@ -7117,6 +7162,44 @@ readonly replace?: readonly string[]
  */
 readonly variables?: Record<string, unknown>
 readonly helm?: RepositoryHelm
+}
+/**
+ * A time that comes again, in which changes are allowed or denied.
+ */
+export interface RepositoryWindow {
+/**
+ * allow or deny; allow when absent. A window that denies wins.
+ */
+readonly kind?: string
+/**
+ * When it begins, as five fields of cron.
+ */
+readonly schedule: string
+/**
+ * How long it lasts, such as 8h.
+ */
+readonly duration: string
+/**
+ * Time zone of the schedule; UTC when absent.
+ */
+readonly timeZone?: string
+}
+/**
+ * Fields of some objects that Git leaves alone.
+ */
+export interface RepositoryIgnore {
+/**
+ * Kind of the objects; every kind when absent.
+ */
+readonly kind?: string
+/**
+ * Name of the object; every object when absent.
+ */
+readonly name?: string
+/**
+ * Fields, such as spec.replicas or /spec/replicas.
+ */
+readonly fields: readonly string[]
 }
 /**
  * How a Helm chart in the repository is rendered.

@@ -1,5 +1,6 @@
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
+import { gitOwnedFields } from "../admission/git-owned-fields.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
 import { NO_EQUIVALENTS } from "../admission/request-matching.ts";
@@ -9,6 +10,7 @@ import type { ApiHandler, ApiRequest, ApiResult, TransactionResult } from "../ap
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
+import { CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
@@ -154,7 +156,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [signingRequestor, escalation] }), {
+    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),

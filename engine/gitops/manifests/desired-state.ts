@@ -15,6 +15,9 @@ import type { Substitution } from "./substitute-variables.ts";
 export const APPLICATION_LABEL = "mainstay.dev/application";
 /** `path:line` of the manifest. Not the commit: an unrelated commit must not rewrite objects. */
 export const SOURCE_ANNOTATION = "mainstay.dev/source";
+/** The application's drift policy, for admission. */
+export const DRIFT_ANNOTATION = "mainstay.dev/drift";
+export const INTENT_ANNOTATION = "mainstay.dev/intent";
 /** The name under which everything from Git is applied. */
 export const FIELD_MANAGER = "mainstay";
 
@@ -68,7 +71,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
       ...metadata,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...metadata.labels, [APPLICATION_LABEL]: unit.name },
-      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${file}:${parsed.line}` },
+      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${file}:${parsed.line}`, ...driftMarks(object, unit) },
     },
   };
   return {
@@ -89,6 +92,16 @@ export interface LeftOut {
 
 export function isLeftOut(value: DesiredObject | Problem | LeftOut): value is LeftOut {
   return "leftOut" in value;
+}
+
+/**
+ * `refuse` is read by admission. Where drift stays, the object carries what the repository wanted when it was last applied: only that
+ * tells, also after a restart, whether a difference is someone's change or a new commit.
+ */
+function driftMarks(object: KubeObject, { drift }: Unit): Readonly<Record<string, string>> {
+  if (drift === undefined || drift === "revert") return {};
+  if (drift === "refuse") return { [DRIFT_ANNOTATION]: drift };
+  return { [DRIFT_ANNOTATION]: drift, [INTENT_ANNOTATION]: createHash("sha1").update(JSON.stringify(object)).digest("base64url") };
 }
 
 export function isProblem(value: DesiredObject | Problem | LeftOut): value is Problem {

@@ -37,6 +37,19 @@ export function withoutField<T>(value: T, steps: readonly (string | number)[]): 
   return (rest.length === 0 ? others : { ...record, [key]: withoutField(child, rest) }) as T;
 }
 
+/** A copy with a field set that is there already; the value itself when it is not. */
+export function withExistingField<T>(value: T, steps: readonly (string | number)[], next: unknown): T {
+  const [step, ...rest] = steps;
+  // The copy has the shape of what came in, with another value in one field.
+  if (step === undefined) return next as T;
+  if (Array.isArray(value)) {
+    const index = indexIn(value, step);
+    return index < 0 || index >= value.length ? value : (value.with(index, withExistingField(value[index], rest, next)) as T);
+  }
+  if (typeof value !== "object" || value === null || !(String(step) in value)) return value;
+  return { ...value, [String(step)]: withExistingField((value as Record<string, unknown>)[String(step)], rest, next) };
+}
+
 function indexIn(list: readonly unknown[], step: string | number): number {
   if (typeof step === "number") return step;
   const keys = [...step.matchAll(/([^=,]+)=("(?:[^"\\]|\\.)*"|[^,]*)/g)].map((match) => [match[1] ?? "", parseScalar(match[2] ?? "")] as const);

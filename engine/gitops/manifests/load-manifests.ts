@@ -163,7 +163,7 @@ export class ManifestLoader {
     let listing = this.#listings.get(place);
     if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
     const transform = request.transformOf(unit);
-    const key = [place, unit.name, unit.namespace ?? "", transform.variant].join(" ");
+    const key = [place, unit.name, unit.namespace ?? "", unit.drift ?? "", transform.variant].join(" ");
     const all: RenderedFolder[] = [];
     for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, transform));
     const rendered = [...outermost(listing.kustomizations, all)];

@@ -1,10 +1,12 @@
 import { conform } from "../../apimachinery/structural-schema.ts";
+import { parseCronSchedule } from "../../apimachinery/cron-schedule.ts";
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { loadSchema } from "../../resources/load-schema.ts";
-import type { Repository } from "../../resources/types.ts";
+import type { Repository, RepositoryUnit } from "../../resources/types.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
+import type { DriftPolicy, Unit } from "./resolve-units.ts";
 import type { Variables } from "./substitute-variables.ts";
 
 export const CONFIG_FILE = "mainstay.yaml";
@@ -20,7 +22,7 @@ export interface UnitRule {
   readonly variables: Variables;
   /** How the unit's chart is rendered; undefined leaves charts out. */
   readonly helm: HelmSettings | undefined;
-  readonly replace?: readonly string[];
+  readonly policies?: Pick<Unit, "replace" | "suspend" | "windows" | "ignore" | "drift">;
   readonly line: number;
 }
 
@@ -78,6 +80,10 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
     if (repository.signatures?.require === true) failed(document.lineOf(["signatures", "require"]), "commit signatures are not verified yet; remove the line, so that nobody relies on it", "signatures.require");
     for (const [index, unit] of (repository.units ?? []).entries()) {
       for (const [name, value] of Object.entries(unit.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
+      for (const [number, { schedule, timeZone }] of (unit.windows ?? []).entries()) {
+        const fault = scheduleFault(schedule, timeZone);
+        if (fault !== undefined) failed(document.lineOf(["units", index, "windows", number, "schedule"]), fault, `units[${index}].windows[${number}].schedule`);
+      }
       if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
     }
     const branch = repository.status?.branch ?? fallback.status.branch;
@@ -100,7 +106,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
       deadlineMs: parseDurationMs(unit.deadline) ?? DEFAULT_DEADLINE_MS,
       variables: variablesOf(unit.variables),
       helm: unit.helm === undefined ? undefined : { releaseName: unit.helm.releaseName, values: unit.helm.values ?? [] },
-      ...(unit.replace === undefined ? {} : { replace: unit.replace }),
+      policies: policiesOf(unit),
       line: lineOfUnit(index),
     })),
     deletes: {
@@ -116,6 +122,27 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     source: repository,
   };
+}
+
+/** The schema has admitted the words that are read as one of few. */
+function policiesOf({ replace, suspend, windows, ignore, drift }: RepositoryUnit): NonNullable<UnitRule["policies"]> {
+  return {
+    ...(replace === undefined ? {} : { replace }),
+    ...(suspend === undefined ? {} : { suspend }),
+    ...(windows === undefined || windows.length === 0 ? {} : { windows: windows.map(({ kind, schedule, duration, timeZone }) => ({ kind: kind === "deny" ? "deny" as const : "allow" as const, schedule, timeZone: timeZone ?? "UTC", durationMs: parseDurationMs(duration) ?? 0 })) }),
+    ...(ignore === undefined ? {} : { ignore }),
+    ...(drift === undefined ? {} : { drift: drift as DriftPolicy }),
+  };
+}
+
+/** Why a window's schedule cannot be read; undefined when it can. */
+function scheduleFault(schedule: string, timeZone: string | undefined): string | undefined {
+  try {
+    parseCronSchedule(schedule, timeZone);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** `1h30m`, `10s`, `250ms` in milliseconds; undefined when absent or not of that form. */

@@ -17,10 +17,33 @@ export interface Unit {
   readonly deadlineMs: number;
   /** Kinds whose objects may be deleted and made anew when a field cannot change in place. */
   readonly replace?: readonly string[];
+  readonly suspend?: boolean;
+  readonly windows?: readonly SyncWindow[];
+  readonly ignore?: readonly IgnoredFields[];
+  /** What becomes of a change in the cluster; undefined: it is put back. */
+  readonly drift?: DriftPolicy;
   /** Values that `${name}` stands for in its files. */
   readonly variables?: Variables;
   /** How its chart is rendered, when it is one. */
   readonly helm?: HelmSettings;
+}
+
+export type DriftPolicy = "revert" | "refuse" | "report" | "propose";
+
+/** When a unit may change, or may not. */
+export interface SyncWindow {
+  readonly kind: "allow" | "deny";
+  /** Five fields of cron; it was parsed once without failure. */
+  readonly schedule: string;
+  readonly timeZone: string;
+  readonly durationMs: number;
+}
+
+/** Fields that keep their live value. */
+export interface IgnoredFields {
+  readonly kind?: string;
+  readonly name?: string;
+  readonly fields: readonly string[];
 }
 
 export interface ResolvedUnits {
@@ -68,7 +91,7 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
       prune: rule.prune,
       dependsOn: expandDependencies(rule, path, paths).map((dependency) => names.get(dependency) ?? dependency),
       deadlineMs: rule.deadlineMs,
-      ...(rule.replace === undefined ? {} : { replace: rule.replace }),
+      ...rule.policies,
       ...(Object.keys(rule.variables).length === 0 ? {} : { variables: rule.variables }),
       ...(rule.helm === undefined ? {} : { helm: rule.helm }),
     };

@@ -4,29 +4,41 @@ import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
 import { isSameIntent } from "./field-diff.ts";
-import { structuralPathOf, withoutField } from "../manifests/field-path.ts";
+import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import type { Outcome } from "./plan-sync.ts";
 
 /** Dry runs under way at once. They are in-process calls; more would only grow the queue. */
 const CONCURRENCY = 16;
 
+/** Fields of an object that keep the value they have in the cluster. */
+export type LiveFields = (desired: DesiredObject) => readonly (readonly (string | number)[])[];
+
+/** Stating the live value keeps the field ours without changing it; leaving it out would remove it. */
+function withLiveFields(object: KubeObject, live: KubeObject, fields: readonly (readonly (string | number)[])[]): KubeObject {
+  return fields.reduce((intent, steps) => {
+    const value = valueAt(live, steps);
+    return value === undefined ? withoutField(intent, steps) : withExistingField(intent, steps, value);
+  }, object);
+}
+
 /** Asks the API server what each object would become. Rejects when the server cannot answer; what it refuses is an outcome. */
-export async function dryRunObjects(client: Client, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>): Promise<ReadonlyMap<string, Outcome>> {
-  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, desired, assumedNamespaces)] as const);
+export async function dryRunObjects(client: Client, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
+  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, desired, assumedNamespaces, liveFieldsOf)] as const);
   return new Map(outcomes);
 }
 
-async function dryRunObject(client: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>): Promise<Outcome> {
+async function dryRunObject(client: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields): Promise<Outcome> {
   const live = await readLive(client, desired);
   const resource = client.for(desired.resource);
+  const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
   const run = (intent: KubeObject, force: boolean) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force });
   try {
-    const result = await run(desired.object, false);
+    const result = await run(stated, false);
     if (live === undefined) return { is: "create", result };
-    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent: desired.object, force: false, leftToOthers: [] };
+    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
   } catch (error) {
-    if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(desired, live, error, run);
+    if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(stated, live, error, run);
     return refusal(error, live);
   }
 }
@@ -46,9 +58,9 @@ export async function readLive(client: Client, desired: Pick<DesiredObject, "res
  * Someone else wrote fields that the repository also states. The repository wins, except over another program that applies the field
  * itself (server-side apply) or an autoscaler that sets the scale: those are owners by design, and fighting them would never end.
  */
-async function resolveConflict(desired: DesiredObject, live: KubeObject, error: StatusError, run: (intent: KubeObject, force: boolean) => Promise<KubeObject>): Promise<Outcome> {
+async function resolveConflict(stated: KubeObject, live: KubeObject, error: StatusError, run: (intent: KubeObject, force: boolean) => Promise<KubeObject>): Promise<Outcome> {
   const left: string[] = [];
-  let intent = desired.object;
+  let intent = stated;
   for (const cause of error.status.details?.causes ?? []) {
     const field = cause.field ?? "";
     const manager = /conflict with "([^"]*)"/.exec(cause.message ?? "")?.[1] ?? "";

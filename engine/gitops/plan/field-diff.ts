@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { ITEM_KEYS } from "../manifests/edit-manifest.ts";
 import { APPLICATION_LABEL, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
 
 /** One field that a plan would change, ready to be shown: values are shortened, and never those of Secrets. */
@@ -16,8 +17,6 @@ export interface FieldChange {
 
 /** Set by the server on every write; equal intents differ in them. */
 const SERVER_FIELDS: ReadonlySet<string> = new Set(["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]);
-/** What tells the items of a list apart, in the API's own lists. */
-const ITEM_KEYS = ["name", "mountPath", "containerPort", "port", "key", "topologyKey", "ip", "type"];
 const SHOWN_MAX = 60;
 
 /**

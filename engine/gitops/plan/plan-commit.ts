@@ -15,6 +15,7 @@ import { locateField } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type SyncPlan } from "./plan-sync.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
+import { NO_RESTRAINTS, type Restraints } from "./restraints.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 
 const CONCURRENCY = 16;
@@ -32,6 +33,10 @@ export interface PlanRequest {
   readonly messages: readonly string[];
   /** Given the units that change something: which of them must wait, and for which unit. */
   readonly waiting: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
+  /** What must be left alone at this moment. */
+  readonly restraints?: Restraints;
+  /** Holds and windows end; what a plan tells people is what happens then. */
+  readonly isForecast?: boolean;
   /** Given the objects that change, by identity: which of them must wait, and for which object. Without it none does. */
   readonly blocked?: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
 }
@@ -43,9 +48,9 @@ export interface CommitPlan {
 
 /** Observes what the plan needs (dry runs, and what is left of objects that left the repository), then plans. Changes nothing. */
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
-  const { client, kinds, state, examine, owned, knownOutcomes, messages } = request;
+  const { client, kinds, state, examine, owned, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
-  const fresh = await dryRunObjects(client, asked, namespacesOf(state));
+  const fresh = await dryRunObjects(client, asked, namespacesOf(state), (desired) => restraints.liveFieldsOf(desired));
   const outcomes = new Map([...knownOutcomes, ...fresh]);
   const stale = await readStale(client, kinds, owned.filter((entry) => !state.objects.has(entry.identity)));
   const candidates = examine.flatMap(({ desired, cause }) => {
@@ -65,6 +70,8 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       inventorySizes: new Map([...Map.groupBy(owned, (entry) => entry.unit)].map(([unit, entries]) => [unit, entries.length])),
     },
     replaceFreely: (desired) => state.units.find((unit) => unit.name === desired.unit)?.replace?.includes(desired.object.kind) === true,
+    restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),
+    isDriftLeft: (desired) => ["report", "propose"].includes(state.units.find((unit) => unit.name === desired.unit)?.drift ?? ""),
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
     ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),

@@ -5,6 +5,7 @@ import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
 import { REPLACE_ANNOTATION, replacePolicy } from "../manifests/object-policies.ts";
 import { planDeletions, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
 import type { Problem } from "../manifests/problem.ts";
+import type { Restraints } from "./restraints.ts";
 import { kindRank } from "./sync-order.ts";
 
 /** What a dry run of one object said. */
@@ -56,7 +57,24 @@ export interface SyncPlan {
   readonly waiting: ReadonlyMap<string, string>;
   /** Objects that wait for their wave or for what they depend on, and for which object. */
   readonly blocked: ReadonlyMap<string, Blocked>;
+  /** What is left alone for now, by a hold, a window or a suspension. */
+  readonly held: readonly Held[];
+  /** Changes in the cluster that their application's policy leaves there. */
+  readonly left: readonly Drift[];
   readonly unchanged: number;
+}
+
+export interface Held {
+  readonly unit: string;
+  readonly identity: string;
+  readonly why: string;
+}
+
+/** A difference that someone else made. */
+export interface Drift {
+  readonly desired: DesiredObject;
+  readonly live: KubeObject;
+  readonly changes: readonly FieldChange[];
 }
 
 export interface Blocked {
@@ -84,6 +102,10 @@ export interface PlanInput {
   readonly waiting: ReadonlyMap<string, string>;
   /** Objects that must wait, by identity, and for which object. */
   readonly blocked?: ReadonlyMap<string, string>;
+  /** Why an object must be left alone for now; undefined: it need not. */
+  readonly restraintOf?: Restraints["ofObject"];
+  /** Whether the application's policy leaves changes in the cluster as they are. */
+  readonly isDriftLeft?: (desired: DesiredObject) => boolean;
 }
 
 /** Jobs are made anew without asking: their template can never change, and running again is what a changed Job is for. */
@@ -97,27 +119,42 @@ export function planSync(input: PlanInput): SyncPlan {
   const applies: Action[] = [];
   const refusals: Refusal[] = [];
   const blocked = new Map<string, Blocked>();
+  const held: Held[] = [];
+  const left: Drift[] = [];
+  const { restraintOf = () => undefined, isDriftLeft = () => false } = input;
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
     const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false) }, refusals);
     if (outcome.is === "unchanged") unchanged++;
     else if (action !== undefined && !input.waiting.has(desired.unit)) {
+      const { kind, metadata } = desired.object;
+      const restraint = restraintOf(desired.unit, kind, metadata.namespace, metadata.name ?? "");
       const by = input.blocked?.get(desired.identity);
-      if (by === undefined) applies.push(action);
+      if (candidate.cause === "drift" && action.do === "update" && isDriftLeft(desired)) left.push(action);
+      else if (restraint !== undefined) held.push({ unit: desired.unit, identity: desired.identity, why: restraint.why });
+      else if (by === undefined) applies.push(action);
       else blocked.set(desired.identity, { desired, by });
     }
   }
   // What leaves goes last: the old hook and the old object stay until everything new is there.
   const unfinished = new Set([...blocked.values()].map(({ desired }) => desired.unit));
   const deletions = planDeletions(input.stale, input.deletion);
-  const prunes = deletions.prune.filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  const kept: KeptEntry[] = [...deletions.kept];
+  const isFree = (entry: StaleEntry) => {
+    const restraint = restraintOf(entry.unit, entry.entry.kind, entry.entry.namespace, entry.entry.name);
+    if (restraint !== undefined) kept.push({ ...entry, why: restraint.why });
+    return restraint === undefined;
+  };
+  const prunes = deletions.prune.filter(isFree).filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
     problems: deletions.problems,
     forget: deletions.forget,
-    kept: deletions.kept,
+    kept,
+    held,
+    left,
     waiting: new Map([...input.waiting].filter(([unit]) => input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") || deletions.prune.some((entry) => entry.unit === unit))),
     blocked,
     unchanged,

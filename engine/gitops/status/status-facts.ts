@@ -67,6 +67,8 @@ export interface ApplicationFacts {
   /** Objects that left the repository and stay, with the reason. */
   readonly kept: readonly string[];
   readonly dependsOn: readonly string[];
+  /** What someone holds, and until when. */
+  readonly holds?: readonly string[];
 }
 
 export interface ObjectFacts {

@@ -14,6 +14,7 @@ export function renderReadme(facts: StatusFacts): string {
     apps.length === 0 ? (facts.sync.state === "empty" || facts.sync.state === "applied" ? "Nothing to run yet: push manifests to the branch " + code(facts.repository.branch) + "." : "") : applicationTable(apps.slice(0, ROWS_MAX), facts, "README.md"),
     ...(apps.length > ROWS_MAX ? [`${apps.length - ROWS_MAX} more: ${pageNames(apps.length).map((name) => link(name, "README.md", name)).join(", ")}`] : []),
     ...(facts.incidents.some((incident) => incident.closed === undefined) ? ["## Incidents", incidentList(facts)] : []),
+    ...(facts.applications.every((app) => (app.holds ?? []).length === 0) ? [] : ["## Held", holdList(facts)]),
     ...(facts.nodes.length === 0 ? [] : ["## Nodes", nodeTable(facts)]),
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
     ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
@@ -64,6 +65,11 @@ export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
 function revisionText({ revisions = [] }: DeployFacts): string {
   if (revisions.length === 0) return "";
   return revisions.length === 1 ? ` · stored whole as revision ${revisions[0]}` : ` · a large commit, stored in ${revisions.length} parts up to revision ${revisions.at(-1)}`;
+}
+
+/** What people keep as it is, application by application. */
+function holdList(facts: StatusFacts): string {
+  return facts.applications.flatMap((app) => (app.holds ?? []).map((hold) => `- ${link(plain(app.name), "README.md", `apps/${app.name}.md`)}: ${plain(hold)}`)).join("\n");
 }
 
 function headline(facts: StatusFacts): string {

@@ -42,7 +42,8 @@ export class ApplicationStore {
   /** Makes sure that the Application exists with this spec; writes nothing when it does. */
   async ensure(name: string, spec: ApplicationSpec): Promise<Application> {
     const known = this.#known.get(name);
-    if (known !== undefined && jsonEqual(known.spec, spec)) return known;
+    const { holds: _holds, ...before } = known?.spec ?? {};
+    if (known !== undefined && jsonEqual(before, spec)) return known;
     const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name }, spec };
     return this.#remember(await this.#client.for(applicationResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true }));
   }
@@ -64,6 +65,15 @@ export class ApplicationStore {
         this.#remember(await this.#client.for(applicationResource).get("", name));
       }
     }
+  }
+
+  /** A watch shows an Application. Returns whether its holds are others than before: those are set by people. */
+  observe(application: Application): boolean {
+    const name = application.metadata.name ?? "";
+    const known = this.#known.get(name);
+    if (known === undefined || known.metadata.uid !== application.metadata.uid || Number(known.metadata.resourceVersion) >= Number(application.metadata.resourceVersion)) return false;
+    this.#known.set(name, application);
+    return !jsonEqual(known.spec?.holds ?? [], application.spec?.holds ?? []);
   }
 
   /** Someone else deleted it. Returns whether it was thought to be there. */

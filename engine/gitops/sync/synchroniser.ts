@@ -9,7 +9,8 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";
 import { executePlan, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
@@ -17,6 +18,7 @@ import type { GitObjects } from "../git/git-source.ts";
 import { describeEntry, ownedEntries } from "./inventory.ts";
 import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
+import { computeRestraints, type Restraints } from "../plan/restraints.ts";
 import { renderPlan } from "../plan/plan-text.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
@@ -33,6 +35,8 @@ const GATHER_MS = 15;
 /** What is not well is looked at this often even without an event: deadlines pass silently. */
 const REVIEW_MS = 5_000;
 const DRIFT_KEPT = 10;
+/** Timers reach no further than some weeks; looking earlier is harmless. */
+const RESTRAINT_LOOK_MAX_MS = 3_600_000;
 /** So many passes in a row may fail before the objects of a commit are tried one by one, so that those that can be applied are. */
 const FAILURES_TOGETHER = 3;
 
@@ -44,6 +48,8 @@ export interface SynchroniserOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repositoryUrl: string;
+  /** Makes branches of changes in the cluster; without it they are only shown. */
+  readonly proposer?: DriftProposer;
 }
 
 /** A commit that may be applied: it was read and planned without problems. */
@@ -127,8 +133,8 @@ export class Synchroniser {
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
-    const examine = this.#toExamine(state).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map() });
+    const examine = this.#toExamine(state, this.#restraints(state.units)).map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map(), restraints: this.#restraints(state.units), isForecast: true });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
     return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
@@ -208,46 +214,78 @@ export class Synchroniser {
     const inUse = [...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)];
     await view.ensure(new Set<ResourceDefinition>([...inUse, applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
-    const examine = this.#toExamine(state);
+    const restraints = this.#restraints(state.units);
+    if (restraints.nextChangeMs < Infinity) this.#after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
+    const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked }).catch((error: unknown) => {
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints }).catch((error: unknown) => {
       for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
       throw error;
     });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);
-      if (outcome?.is === "unchanged") this.#memory.settle(desired, outcome.live, false);
+      if (outcome?.is === "unchanged") this.#memory.settle(withFields(desired, restraints), outcome.live, false);
     }
+    for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)]) this.#memory.mustLookAgain(identity);
+    await this.#propose(plan, state);
     const refused = await problemsOf(objects, plan);
     this.units.planned(plan, refused);
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
     const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
-    for (const result of results) this.#conclude(result, state);
+    for (const result of results) this.#conclude(result, state, restraints);
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
     this.units.executed(state, results, released);
-    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && results.length === actionsOf(plan).length;
+    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
   }
 
-  #toExamine(state: DesiredState): readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[] {
+  #restraints(units: readonly Unit[]): Restraints {
+    return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
+  }
+
+  /** Changes that someone made in the cluster become branches, where that is the policy. */
+  async #propose(plan: SyncPlan, state: DesiredState): Promise<void> {
+    const { proposer, logger } = this.#options;
+    if (proposer === undefined || plan.left.length === 0) return;
+    for (const [unit, drifted] of Map.groupBy(plan.left, ({ desired }) => desired.unit)) {
+      if (state.units.find(({ name }) => name === unit)?.drift !== "propose") continue;
+      try {
+        const branch = await proposer.propose(unit, drifted, state);
+        if (branch !== undefined) logger.info("drift proposed", { unit, branch });
+      } catch (error) {
+        logger.warn("drift not proposed", { unit, error: describeError(error) });
+      }
+    }
+  }
+
+  #toExamine(state: DesiredState, restraints: Restraints): readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[] {
     const nowMs = this.#options.clock.monotonic();
     const examine: { desired: DesiredObject; cause: "commit" | "drift" }[] = [];
     for (const desired of state.objects.values()) {
-      const cause = this.#memory.reasonToLook(desired);
+      const cause = this.#causeOf(desired, restraints);
       if (cause === undefined || (desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
       const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
       if (delayMs > 0) this.#after(delayMs, () => this.#requestPass());
       else examine.push({ desired, cause });
     }
     return examine;
+  }
+
+  #causeOf(desired: DesiredObject, restraints: Restraints): "commit" | "drift" | undefined {
+    const cause = this.#memory.reasonToLook(withFields(desired, restraints));
+    const intent = desired.object.metadata.annotations?.[INTENT_ANNOTATION];
+    if (cause !== "commit" || intent === undefined) return cause;
+    // After a restart nothing is remembered; the object itself says what was applied last.
+    const live = this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "");
+    return live?.metadata.annotations?.[INTENT_ANNOTATION] === intent ? "drift" : "commit";
   }
 
   /** Dry runs of the push, where the object has not changed since. */
@@ -277,10 +315,11 @@ export class Synchroniser {
   #announce(plan: SyncPlan, state: DesiredState): void {
     const byCommit = actionsOf(plan).filter((action) => action.do === "prune" || action.candidate.cause === "commit");
     const units = byCommit.map((action) => (action.do === "prune" ? action.entry.unit : action.desired.unit));
-    if (byCommit.length > 0) this.rollouts.extend(state.commit.id, [...units, ...plan.waiting.keys()], renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map() }));
+    const later = [...plan.waiting.keys(), ...plan.held.map(({ unit }) => unit), ...[...plan.blocked.values()].map(({ desired }) => desired.unit)];
+    if (byCommit.length + later.length > 0) this.rollouts.extend(state.commit.id, [...units, ...later], renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] }));
   }
 
-  #conclude(result: ActionResult, state: DesiredState): void {
+  #conclude(result: ActionResult, state: DesiredState, restraints: Restraints): void {
     const { action } = result;
     const { logger, events, clock } = this.#options;
     if (result.is === "failed") {
@@ -294,7 +333,7 @@ export class Synchroniser {
       return;
     }
     if (result.is !== "done" || result.stored === undefined) return;
-    this.#memory.settle(action.desired, result.stored, true);
+    this.#memory.settle(withFields(action.desired, restraints), result.stored, true);
     const object = describeDesired(action.desired);
     if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
     if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
@@ -333,7 +372,7 @@ export class Synchroniser {
 
   #observe(object: KubeObject, identity: string, isGone: boolean): void {
     if (object.kind === "Application") {
-      if (isGone && this.#applications.forget(object.metadata.name ?? "", object.metadata.uid)) this.#requestPass();
+      if (isGone ? this.#applications.forget(object.metadata.name ?? "", object.metadata.uid) : this.#applications.observe(object)) this.#requestPass();
       return;
     }
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
@@ -380,4 +419,10 @@ export class Synchroniser {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Which fields are left alone is part of what is wanted of an object: when that changes, it must be looked at again. */
+function withFields(desired: DesiredObject, restraints: Restraints): DesiredObject {
+  const fields = restraints.liveFieldsOf(desired);
+  return fields.length === 0 ? desired : { ...desired, digest: `${desired.digest} ${JSON.stringify(fields)}` };
 }

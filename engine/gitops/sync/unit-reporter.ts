@@ -9,6 +9,9 @@ import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredSta
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, nextInventory } from "./inventory.ts";
+import { activeHolds, describeHold } from "../plan/restraints.ts";
+import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
+import { writerOf } from "./drift.ts";
 import type { SyncPlan } from "../plan/plan-sync.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
@@ -137,11 +140,16 @@ export class UnitReporter {
     for (const [name, record] of this.#units) {
       const dependency = plan.waiting.get(name);
       const problem = refused.find((candidate) => unitOfFile.get(candidate.file) === name);
+      const held = plan.held.filter((one) => one.unit === name);
       const blocked = [...plan.blocked.values()].find(({ desired }) => desired.unit === name);
-      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : blocked !== undefined ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true } : undefined;
+      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : blocked !== undefined ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true } : held[0] !== undefined ? { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false } : undefined;
       const kept = plan.kept.filter((entry) => entry.unit === name).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
       if (holdup?.reason !== record.holdup?.reason || kept.join() !== record.kept.join()) this.#dirty.add(name);
       Object.assign(record, { holdup, kept });
+    }
+    for (const { desired, live, changes } of plan.left) {
+      this.#units.get(desired.unit)?.leftToOthers.set(desired.identity, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes)})`));
+      this.#dirty.add(desired.unit);
     }
     for (const wave of plan.waves) for (const action of wave.actions) {
       if (action.do === "update" && action.candidate.outcome.is === "update") this.#units.get(action.desired.unit)?.leftToOthers.set(action.desired.identity, action.candidate.outcome.leftToOthers);
@@ -231,6 +239,7 @@ export class UnitReporter {
         })),
         kept,
         dependsOn: unit.dependsOn,
+        ...holdsOf(applications.get(unit.name), this.#options.clock.now()),
       };
     }).concat([...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
       name, path: "", health: "Progressing", ready: "", reason: "left the repository", since: applications.get(name)?.status?.since ?? "", commit: applications.get(name)?.status?.appliedCommit ?? "",
@@ -310,6 +319,11 @@ export class UnitReporter {
       ...(record.finished === undefined ? { finished: before?.finished ?? [] } : { finished: [...record.finished].map(([object, content]) => ({ object, content })) }),
     };
   }
+}
+
+function holdsOf(application: Application | undefined, now: number): { readonly holds?: readonly string[] } {
+  const holds = activeHolds(application?.spec?.holds, now).map(describeHold);
+  return holds.length === 0 ? {} : { holds };
 }
 
 function specOf(unit: Unit, repository: string): NonNullable<Application["spec"]> {

@@ -12,7 +12,7 @@ import type { Pod } from "../../../engine/resources/types.ts";
 import { desired, stored } from "./objects.ts";
 
 const spec = (replicas: number, image = "web:1") => ({ spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image }] } } } });
-const plan = (...actions: Action[]): SyncPlan => ({ waves: [{ rank: 0, actions }], refusals: [], problems: [], forget: [], kept: [], waiting: new Map(), blocked: new Map(), unchanged: 4 });
+const plan = (...actions: Action[]): SyncPlan => ({ waves: [{ rank: 0, actions }], refusals: [], problems: [], forget: [], kept: [], waiting: new Map(), blocked: new Map(), held: [], left: [], unchanged: 4 });
 const created = (replicas: number): Action => {
   const object = desired("Deployment", "web", spec(replicas));
   return { do: "create", desired: object, candidate: { desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } } };

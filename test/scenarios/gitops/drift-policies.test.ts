@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { applicationResource } from "../../../engine/resources/mainstay/application.ts";
+import type { ApplicationHold } from "../../../engine/resources/types.ts";
+import { configMapYaml, deploymentYaml } from "../../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
+
+let cluster: GitCluster;
+let copy: WorkingCopy;
+beforeEach(async () => {
+  cluster = await startGitCluster();
+  copy = await cluster.clone();
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const config = (unit: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: ., ${unit}}\n`;
+const replicas = async () => (await cluster.client.for(deploymentResource).get("default", "web")).spec?.replicas;
+const data = async () => (await cluster.client.for(configMapResource).get("default", "a")).data?.["key"];
+const scaleTo = (count: number) => cluster.client.for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: count } });
+const app = () => cluster.gitops.applications()[0];
+async function hold(holds: readonly ApplicationHold[]): Promise<void> {
+  await cluster.client.for(applicationResource).update({ ...(await cluster.client.for(applicationResource).get("", "root")), spec: { ...(await cluster.client.for(applicationResource).get("", "root")).spec, holds } });
+}
+const soon = (ms: number) => new Date(Date.now() + ms).toISOString().replace(/\.\d+Z$/, "Z");
+
+async function deploy(files: Readonly<Record<string, string | undefined>>): Promise<string> {
+  await copy.commit(files);
+  const { code, text } = await copy.push();
+  expect(code, text).toBe(0);
+  return text;
+}
+
+describe("a change of what Git states", () => {
+  test("is refused with the file to edit, when that is the policy; what Git does not state stays free", async () => {
+    await deploy({ "mainstay.yaml": config("drift: refuse"), "web.yaml": deploymentYaml("web", 1) });
+    await expect(scaleTo(5)).rejects.toThrow("spec.replicas comes from Git: edit web.yaml:1 and push; in an emergency, hold it first: mainstay hold root 1h");
+    await expect(cluster.client.for(deploymentResource).delete("default", "web")).rejects.toThrow("Deployment web comes from Git");
+    await cluster.client.for(deploymentResource).patch("default", "web", "merge", { metadata: { annotations: { note: "mine" } } });
+    expect(await replicas()).toBe(1);
+    await hold([{ until: soon(3_600_000), by: "ada" }]);
+    await eventually("the hold to be shown", () => app()?.holds?.[0]?.includes("by ada"));
+    await scaleTo(5);
+    await deploy({ "README.md": "unrelated\n" });
+    expect(await replicas()).toBe(5);
+  });
+
+  test("stays and is shown, also over a restart, when drift is only reported; the next commit of it wins", async () => {
+    await deploy({ "mainstay.yaml": config("drift: report"), "web.yaml": deploymentYaml("web", 1) });
+    await scaleTo(5);
+    const shown = () => app()?.objects[0]?.leftToOthers.some((text) => text.startsWith("replicas 1→5"));
+    await eventually("the drift to be shown", shown);
+    await cluster.stopGitOps();
+    await cluster.startGitOps();
+    await eventually("the drift to be known again", shown);
+    expect(await replicas()).toBe(5);
+    await deploy({ "web.yaml": deploymentYaml("web", 2) });
+    expect(await replicas()).toBe(2);
+  });
+
+  test("becomes a branch with a commit that makes the same change, when it shall be proposed; merged, all agree", async () => {
+    await deploy({ "mainstay.yaml": config("drift: propose"), "web.yaml": `# keep me\n${deploymentYaml("web", 1)}` });
+    await scaleTo(5);
+    await eventually("the branch", async () => (await copy.git("fetch", "-q", "origin", "mainstay/drift/root")).code === 0);
+    expect((await copy.git("diff", "HEAD", "FETCH_HEAD", "--", "web.yaml")).text).toMatch(/-  replicas: 1\n\+  replicas: 5\n/);
+    expect((await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text).toContain("- Deployment default/web: replicas 1→5 (by ");
+    await copy.git("-c", "user.name=a", "-c", "user.email=a@example.org", "merge", "-q", "FETCH_HEAD");
+    expect((await copy.push()).code).toBe(0);
+    await eventually("agreement", () => app()?.objects[0]?.leftToOthers.length === 0);
+    expect(await replicas()).toBe(5);
+  });
+});
+
+describe("what is left alone", () => {
+  test("ignored fields keep their live value in plans and in applies (pain 3)", async () => {
+    await deploy({ "mainstay.yaml": config('ignore: [{kind: Deployment, fields: [spec.replicas]}]'), "web.yaml": deploymentYaml("web", 1) });
+    await scaleTo(5);
+    expect(await deploy({ "web.yaml": deploymentYaml("web", 3) })).not.toContain("replicas");
+    const text = await deploy({ "web.yaml": deploymentYaml("web", 3, "mainstay.local/web:2") });
+    expect(text).toContain("~ Deployment default/web: image 1→2");
+    expect(await replicas()).toBe(5);
+    await deploy({ "mainstay.yaml": config("prune: true") });
+    expect(await replicas()).toBe(3);
+  });
+
+  test("a suspended application takes commits in and applies them when it goes on", async () => {
+    await deploy({ "a.yaml": configMapYaml("a", { key: "1" }) });
+    expect(await deploy({ "mainstay.yaml": config("suspend: true"), "a.yaml": configMapYaml("a", { key: "2" }) })).toContain("root is left as it is: suspended in mainstay.yaml; 1 change waits");
+    expect(await data()).toBe("1");
+    await deploy({ "mainstay.yaml": config("suspend: false") });
+    expect(await data()).toBe("2");
+  });
+
+  test("a hold ends by itself, and what waited is applied then (pain 21)", async () => {
+    await deploy({ "a.yaml": configMapYaml("a", { key: "1" }), "b.yaml": configMapYaml("b", { key: "1" }) });
+    await hold([{ object: "ConfigMap/a", until: soon(6_000), reason: "incident" }]);
+    await eventually("the hold to be known", () => app()?.holds !== undefined);
+    await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }), "b.yaml": configMapYaml("b", { key: "2" }) });
+    expect((await copy.push("-o", "no-wait")).code).toBe(0);
+    await eventually("the other object", async () => (await cluster.client.for(configMapResource).get("default", "b")).data?.["key"] === "2");
+    await eventually("the hold to end", async () => (await data()) === "2");
+    await eventually("the hold to be forgotten", () => app()?.holds === undefined && app()?.health === "Healthy");
+  });
+
+  test("a window that cannot be read refuses the commit, with its line", async () => {
+    await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- path: .\n  windows:\n  - {schedule: 0 25 * * *, duration: 1h}\n", "a.yaml": configMapYaml("a") });
+    const { code, text } = await copy.push();
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/mainstay\.yaml:6 units\[0\]\.windows\[0\]\.schedule: /);
+  });
+});
