@@ -35,7 +35,7 @@ export async function generateTypes(): Promise<string> {
 
 /** API objects are shared values that nobody may change, and their types say so. */
 function readonly(text: string): string {
-  return text.replace(/^(\w+\??|"[^"]+"\??|\[k: string\]): (.*)$/gm, (_line, name: string, type: string) => `readonly ${name}: ${type.replace(/([\w"<>, ]+|\([^()]*\))\[\]/g, "readonly $1[]")}`);
+  return text.replace(/^([\w$]+\??|"[^"]+"\??|\[k: string\]): (.*)$/gm, (_line, name: string, type: string) => `readonly ${name}: ${type.replace(/([\w"<>, ]+|\([^()]*\))\[\]/g, "readonly $1[]")}`);
 }
 
 /** What json-schema-to-typescript needs to hear differently: see the comments at each step. */

@@ -3,7 +3,11 @@ import type { Schema } from "./schema.ts";
 /** How one value is written, once its field is known. */
 export type ValueCodec =
   | { readonly is: "string" | "bytes" | "bool" | "integer" | "double" | "quantity" | "intOrString" | "time" | "microTime" | "json" | "stringList" }
-  | { readonly is: "message"; readonly schema: Schema };
+  | { readonly is: "message"; readonly schema: Schema }
+  | { readonly is: AlternativeForm; readonly schema: Schema };
+
+/** A schema of a custom kind, or what may stand in its place: a list of them, a boolean, a list of names. */
+export type AlternativeForm = "schemaOrArray" | "schemaOrBoolean" | "schemaOrStrings";
 
 /** One field number of a message. An `inline` field holds properties of the enclosing object in a message of their own. */
 export type FieldPlan =
@@ -56,14 +60,18 @@ function fieldShape(schema: Schema): { shape: "single" | "repeated" | "map"; val
   return { shape: "single", value: valueCodec(schema) };
 }
 
-const SPECIAL: Readonly<Record<string, ValueCodec["is"]>> = {
+const ALTERNATIVES: Readonly<Record<string, AlternativeForm>> = { SchemaOrArray: "schemaOrArray", SchemaOrBoolean: "schemaOrBoolean", SchemaOrStrings: "schemaOrStrings" };
+
+const SPECIAL: Readonly<Record<string, Exclude<ValueCodec["is"], "message" | AlternativeForm>>> = {
   Quantity: "quantity", IntOrString: "intOrString", Time: "time", MicroTime: "microTime", RawExtension: "json", FieldsV1: "json", StringList: "stringList", bytes: "bytes",
 };
 
 function specialCodec(schema: Schema): ValueCodec | undefined {
   const named = schema["x-protobuf-type"];
-  const is = named === undefined ? undefined : SPECIAL[named];
-  return is === undefined || is === "message" ? undefined : { is };
+  const alternative = ALTERNATIVES[named ?? ""];
+  if (alternative !== undefined) return { is: alternative, schema };
+  const is = SPECIAL[named ?? ""];
+  return is === undefined ? undefined : { is };
 }
 
 function valueCodec(schema: Schema): ValueCodec {

@@ -1,4 +1,4 @@
-import { messagePlan, type FieldPlan, type MessagePlan, type ValueCodec } from "./protobuf-plan.ts";
+import { messagePlan, type AlternativeForm, type FieldPlan, type MessagePlan, type ValueCodec } from "./protobuf-plan.ts";
 import { readIntOrString, readFields, readJson, readQuantity, readStringList, readTime, writeIntOrString, writeJson, writeQuantity, writeStringList, writeText, writeTime } from "./protobuf-values.ts";
 import { ProtobufReader, ProtobufWriter, WireType } from "./protobuf-wire.ts";
 import type { Schema } from "./schema.ts";
@@ -146,9 +146,43 @@ function writeContent(writer: ProtobufWriter, codec: ValueCodec, value: unknown,
       return writeJson(writer, value);
     case "stringList":
       return writeStringList(writer, value);
+    case "schemaOrArray":
+    case "schemaOrBoolean":
+    case "schemaOrStrings":
+      return writeAlternative(writer, codec, value, depth);
     default:
       throw new Error(`protobuf: ${codec.is} has no content`);
   }
+}
+
+type AlternativeCodec = Extract<ValueCodec, { readonly schema: Schema; readonly is: AlternativeForm }>;
+
+/** JSONSchemaPropsOrArray {1: schema, 2: several}, -OrBool {1: bool, 2: schema}, -OrStringArray {1: schema, 2: strings}. */
+function writeAlternative(writer: ProtobufWriter, { is, schema }: AlternativeCodec, value: unknown, depth: number): void {
+  const one: ValueCodec = { is: "message", schema };
+  if (Array.isArray(value)) {
+    for (let i = value.length - 1; i >= 0; i--) writeValue(writer, 2, is === "schemaOrStrings" ? { is: "string" } : one, value[i], depth);
+  } else if (is !== "schemaOrBoolean") writeValue(writer, 1, one, value, depth);
+  else {
+    if (typeof value !== "boolean") writeValue(writer, 2, one, value, depth);
+    writeValue(writer, 1, { is: "bool" }, value !== false, depth);
+  }
+}
+
+function readAlternative(content: Buffer, { is, schema }: AlternativeCodec, depth: number): unknown {
+  const one: ValueCodec = { is: "message", schema };
+  const reader = new ProtobufReader(content);
+  const items: unknown[] = [];
+  let isAllowed = false;
+  let found: unknown;
+  while (!reader.done) {
+    const { tag, wireType } = reader.key();
+    if (tag === (is === "schemaOrBoolean" ? 2 : 1)) found = readValue(reader, wireType, one, undefined, depth);
+    else if (tag === 1) isAllowed = reader.varint() !== 0;
+    else if (tag === 2) items.push(readValue(reader, wireType, is === "schemaOrStrings" ? { is: "string" } : one, undefined, depth));
+    else reader.skip(wireType);
+  }
+  return found ?? (is === "schemaOrBoolean" ? isAllowed : items);
 }
 
 function readMessage(bytes: Buffer, plan: MessagePlan, object: JsonObject, depth: number): void {
@@ -231,6 +265,10 @@ function readValue(reader: ProtobufReader, wireType: number, codec: ValueCodec, 
       return readJson(reader.bytes());
     case "stringList":
       return readStringList(reader.bytes());
+    case "schemaOrArray":
+    case "schemaOrBoolean":
+    case "schemaOrStrings":
+      return readAlternative(reader.bytes(), codec, depth);
     case "message": {
       // A message that comes in several parts is merged.
       const object = (known ?? {}) as JsonObject; // made by this function

@@ -33,6 +33,8 @@ export interface Schema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
   /** Items with equal keys are accepted, as upstream accepts them in some lists of its own kinds, although server-side apply goes by the keys. */
   readonly "x-mainstay-allow-duplicates"?: boolean;
+  /** Values of this JSON type are accepted beside those that the schema describes, and looked at by nobody here. */
+  readonly "x-mainstay-or"?: "array" | "boolean";
   /** What is said about the property when it is missing, after `Required value: `. */
   readonly "x-mainstay-required-detail"?: string;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";

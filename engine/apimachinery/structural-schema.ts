@@ -47,6 +47,8 @@ class Pass {
 
   visit(schema: Schema, value: unknown): unknown {
     if (value === null && schema.nullable === true) return value;
+    const other = schema["x-mainstay-or"];
+    if (other !== undefined && (other === "array" ? Array.isArray(value) : typeof value === other)) return value;
     if (schema["x-kubernetes-int-or-string"] === true) {
       if (typeof value !== "string" && !Number.isInteger(value)) this.#wrongType(value, "integer or string");
       return value;

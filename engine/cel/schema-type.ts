@@ -96,7 +96,7 @@ function buildText(schema: Schema): CelType {
 }
 
 /** The least bytes that a value takes in a request: bounds how many of them there can be. */
-function minSize(schema: Schema | undefined): number {
+export function minSize(schema: Schema | undefined): number {
   switch (schema?.type) {
     case "array":
     case "string":

@@ -718,6 +718,597 @@ readonly admissionReviewVersions: readonly string[]
 readonly matchConditions?: readonly MatchCondition[]
 }
 /**
+ * A kind of objects that users add to the API.
+ */
+export interface CustomResourceDefinition {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: CustomResourceDefinitionSpec
+readonly status?: CustomResourceDefinitionStatus
+}
+/**
+ * Names, scope and versions of a custom kind.
+ */
+export interface CustomResourceDefinitionSpec {
+/**
+ * API group of the kind, a domain with at least one dot.
+ */
+readonly group: string
+readonly names: CustomResourceDefinitionNames
+/**
+ * Whether objects of the kind lie in namespaces (Namespaced) or belong to the whole cluster (Cluster).
+ */
+readonly scope: string
+/**
+ * Versions of the kind; exactly one of them is stored.
+ */
+readonly versions: readonly CustomResourceDefinitionVersion[]
+readonly conversion?: CustomResourceConversion
+/**
+ * A way of the past to keep fields that no schema describes; must be false.
+ */
+readonly preserveUnknownFields?: boolean
+}
+/**
+ * What a custom kind and its objects are called.
+ */
+export interface CustomResourceDefinitionNames {
+/**
+ * Name in URLs, in lower case and plural, such as crontabs.
+ */
+readonly plural: string
+/**
+ * Name of one object on command lines; the kind in lower case when absent.
+ */
+readonly singular?: string
+/**
+ * Further names for command lines, such as ct.
+ */
+readonly shortNames?: readonly string[]
+/**
+ * Name of the kind in objects, such as CronTab.
+ */
+readonly kind: string
+/**
+ * Kind of lists; the kind followed by List when absent.
+ */
+readonly listKind?: string
+/**
+ * Groups of kinds on command lines that this one belongs to, such as all.
+ */
+readonly categories?: readonly string[]
+}
+/**
+ * One version of a custom kind.
+ */
+export interface CustomResourceDefinitionVersion {
+/**
+ * Name of the version, such as v1 or v2beta1.
+ */
+readonly name: string
+/**
+ * Whether the version is offered by the API.
+ */
+readonly served: boolean
+/**
+ * Whether objects are stored in this version.
+ */
+readonly storage: boolean
+/**
+ * Whether those who use the version are warned.
+ */
+readonly deprecated?: boolean
+/**
+ * The text of that warning, instead of the usual one.
+ */
+readonly deprecationWarning?: string
+readonly schema?: CustomResourceValidation
+readonly subresources?: CustomResourceSubresources
+/**
+ * Columns of tables; the age when there are none.
+ */
+readonly additionalPrinterColumns?: readonly CustomResourceColumnDefinition[]
+/**
+ * Fields that lists can be narrowed by; at most eight.
+ */
+readonly selectableFields?: readonly SelectableField[]
+}
+/**
+ * The schema of a version.
+ */
+export interface CustomResourceValidation {
+readonly openAPIV3Schema?: JSONSchemaProps
+}
+/**
+ * A schema of values in JSON, in the form of OpenAPI version 3.
+ */
+export interface JSONSchemaProps {
+/**
+ * Not supported.
+ */
+readonly id?: string
+/**
+ * Dialect of the schema; without meaning here.
+ */
+readonly $schema?: string
+/**
+ * Not supported.
+ */
+readonly $ref?: string
+/**
+ * What the value means.
+ */
+readonly description?: string
+/**
+ * Type of the value; object, array, string, integer, number or boolean.
+ */
+readonly type?: string
+/**
+ * Nearer form of texts and numbers, such as date-time, ipv4 or int32; unknown ones are ignored.
+ */
+readonly format?: string
+/**
+ * Name of the type.
+ */
+readonly title?: string
+/**
+ * Value that is filled in where none is given.
+ */
+readonly default?: Record<string, unknown>
+/**
+ * Largest number.
+ */
+readonly maximum?: number
+/**
+ * Whether the largest number itself is too large.
+ */
+readonly exclusiveMaximum?: boolean
+/**
+ * Smallest number.
+ */
+readonly minimum?: number
+/**
+ * Whether the smallest number itself is too small.
+ */
+readonly exclusiveMinimum?: boolean
+/**
+ * Most characters of a text.
+ */
+readonly maxLength?: number
+/**
+ * Fewest characters of a text.
+ */
+readonly minLength?: number
+/**
+ * Regular expression that texts must match.
+ */
+readonly pattern?: string
+/**
+ * Most items of a list.
+ */
+readonly maxItems?: number
+/**
+ * Fewest items of a list.
+ */
+readonly minItems?: number
+/**
+ * Must not be set; a list of type set has unique items.
+ */
+readonly uniqueItems?: boolean
+/**
+ * Numbers must be a multiple of this.
+ */
+readonly multipleOf?: number
+/**
+ * The only values there are.
+ */
+readonly enum?: readonly Record<string, unknown>[]
+/**
+ * Most fields of an object.
+ */
+readonly maxProperties?: number
+/**
+ * Fewest fields of an object.
+ */
+readonly minProperties?: number
+/**
+ * Fields that objects must have.
+ */
+readonly required?: readonly string[]
+readonly items?: JSONSchemaProps
+/**
+ * Schemas that must all hold.
+ */
+readonly allOf?: readonly JSONSchemaProps[]
+/**
+ * Schemas of which exactly one must hold.
+ */
+readonly oneOf?: readonly JSONSchemaProps[]
+/**
+ * Schemas of which one must hold.
+ */
+readonly anyOf?: readonly JSONSchemaProps[]
+readonly not?: JSONSchemaProps
+/**
+ * Schemas of the fields of an object.
+ */
+readonly properties?: {
+readonly [k: string]: JSONSchemaProps
+}
+readonly additionalProperties?: JSONSchemaProps
+/**
+ * Not supported.
+ */
+readonly patternProperties?: {
+readonly [k: string]: JSONSchemaProps
+}
+/**
+ * Not supported.
+ */
+readonly dependencies?: {
+readonly [k: string]: JSONSchemaProps
+}
+readonly additionalItems?: JSONSchemaProps
+/**
+ * Not supported.
+ */
+readonly definitions?: {
+readonly [k: string]: JSONSchemaProps
+}
+readonly externalDocs?: ExternalDocumentation
+/**
+ * A value for illustration.
+ */
+readonly example?: Record<string, unknown>
+/**
+ * Whether null is a value.
+ */
+readonly nullable?: boolean
+/**
+ * Fields that no schema describes are kept.
+ */
+readonly "x-kubernetes-preserve-unknown-fields"?: boolean
+/**
+ * The value is a whole object, with apiVersion, kind and metadata.
+ */
+readonly "x-kubernetes-embedded-resource"?: boolean
+/**
+ * The value is a number without fraction or a text.
+ */
+readonly "x-kubernetes-int-or-string"?: boolean
+/**
+ * Fields that tell the items of a list of type map apart.
+ */
+readonly "x-kubernetes-list-map-keys"?: readonly string[]
+/**
+ * How lists are merged; atomic, set or map.
+ */
+readonly "x-kubernetes-list-type"?: string
+/**
+ * How objects are merged; granular or atomic.
+ */
+readonly "x-kubernetes-map-type"?: string
+/**
+ * Rules in CEL that the value must satisfy.
+ */
+readonly "x-kubernetes-validations"?: readonly ValidationRule[]
+}
+/**
+ * Where more is written.
+ */
+export interface ExternalDocumentation {
+/**
+ * What is written there.
+ */
+readonly description?: string
+/**
+ * Its address.
+ */
+readonly url?: string
+}
+/**
+ * A rule in CEL that values must satisfy.
+ */
+export interface ValidationRule {
+/**
+ * Expression over self, and in rules about changes oldSelf, that must be true.
+ */
+readonly rule: string
+/**
+ * What is said when it is not.
+ */
+readonly message?: string
+/**
+ * Expression that gives what is said instead of the message.
+ */
+readonly messageExpression?: string
+/**
+ * Reason of the failure as programs see it; FieldValueInvalid when absent.
+ */
+readonly reason?: string
+/**
+ * Path of the field that is to blame, relative to self.
+ */
+readonly fieldPath?: string
+/**
+ * Whether oldSelf is an optional, so that the rule also holds for values that are new.
+ */
+readonly optionalOldSelf?: boolean
+}
+/**
+ * Parts of custom objects with addresses of their own.
+ */
+export interface CustomResourceSubresources {
+/**
+ * Objects have a status that is written separately from the rest.
+ */
+readonly status?: {
+
+}
+readonly scale?: CustomResourceSubresourceScale
+}
+/**
+ * Where custom objects keep what scaling needs.
+ */
+export interface CustomResourceSubresourceScale {
+/**
+ * Path below .spec of the wanted number of replicas.
+ */
+readonly specReplicasPath: string
+/**
+ * Path below .status of the counted number of replicas.
+ */
+readonly statusReplicasPath: string
+/**
+ * Path below .spec or .status of a text with the label selector of the replicas; autoscalers need it.
+ */
+readonly labelSelectorPath?: string
+}
+/**
+ * A column of tables.
+ */
+export interface CustomResourceColumnDefinition {
+/**
+ * Head of the column.
+ */
+readonly name: string
+/**
+ * Type of the cells; integer, number, string, boolean or date.
+ */
+readonly type: string
+/**
+ * Nearer description of the type, for clients.
+ */
+readonly format?: string
+/**
+ * What the column shows.
+ */
+readonly description?: string
+/**
+ * Zero for columns that are always shown; others appear in wide output.
+ */
+readonly priority?: number
+/**
+ * Path of the value in the object.
+ */
+readonly jsonPath: string
+}
+/**
+ * A field that lists can be narrowed by.
+ */
+export interface SelectableField {
+/**
+ * Path of the field; it must hold a text, a number without fraction, or a boolean.
+ */
+readonly jsonPath: string
+}
+/**
+ * How custom objects are turned from one version into another.
+ */
+export interface CustomResourceConversion {
+/**
+ * None changes only the version in the object; Webhook asks a service.
+ */
+readonly strategy: string
+readonly webhook?: WebhookConversion
+}
+/**
+ * A service that converts objects.
+ */
+export interface WebhookConversion {
+readonly clientConfig?: ApiextensionsV1WebhookClientConfig
+/**
+ * Versions of ConversionReview that the service understands, best first.
+ */
+readonly conversionReviewVersions: readonly string[]
+}
+/**
+ * Where a converting service is, and how it proves who it is.
+ */
+export interface ApiextensionsV1WebhookClientConfig {
+/**
+ * Address of the service; either this or a Service of the cluster.
+ */
+readonly url?: string
+readonly service?: ApiextensionsV1ServiceReference
+/**
+ * Certificates in PEM that the certificate of the service is checked with; those of the system when absent.
+ */
+readonly caBundle?: string
+}
+/**
+ * A Service of the cluster that is called.
+ */
+export interface ApiextensionsV1ServiceReference {
+/**
+ * Namespace of the Service.
+ */
+readonly namespace: string
+/**
+ * Name of the Service.
+ */
+readonly name: string
+/**
+ * Path of the URL.
+ */
+readonly path?: string
+/**
+ * Port of the Service.
+ */
+readonly port?: number
+}
+/**
+ * What became of a custom kind.
+ */
+export interface CustomResourceDefinitionStatus {
+/**
+ * Whether the names are accepted, the kind is established, and what else is to be said.
+ */
+readonly conditions?: readonly CustomResourceDefinitionCondition[]
+readonly acceptedNames?: CustomResourceDefinitionNames
+/**
+ * Versions in which objects were ever stored; those that hold none any more may be removed by hand.
+ */
+readonly storedVersions?: readonly string[]
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+}
+/**
+ * One fact about a custom kind.
+ */
+export interface CustomResourceDefinitionCondition {
+/**
+ * Which fact; NamesAccepted, Established, Terminating, NonStructuralSchema and others.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One word that says why.
+ */
+readonly reason?: string
+/**
+ * A sentence that says why.
+ */
+readonly message?: string
+/**
+ * Generation of the spec that this condition is about.
+ */
+readonly observedGeneration?: number
+}
+/**
+ * A group and version of the API, and who answers for it.
+ */
+export interface APIService {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: APIServiceSpec
+readonly status?: APIServiceStatus
+}
+/**
+ * A group and version, and who answers for it.
+ */
+export interface APIServiceSpec {
+readonly service?: ApiregistrationV1ServiceReference
+/**
+ * API group.
+ */
+readonly group?: string
+/**
+ * Version of the group.
+ */
+readonly version?: string
+/**
+ * Do not check the certificate of the service; better give its authorities.
+ */
+readonly insecureSkipTLSVerify?: boolean
+/**
+ * Certificates in PEM that the certificate of the service is checked with.
+ */
+readonly caBundle?: string
+/**
+ * Where the group stands among others; larger numbers come first.
+ */
+readonly groupPriorityMinimum: number
+/**
+ * Where the version stands among others of its group; larger numbers come first.
+ */
+readonly versionPriority: number
+}
+/**
+ * A Service of the cluster that serves a part of the API.
+ */
+export interface ApiregistrationV1ServiceReference {
+/**
+ * Namespace of the Service.
+ */
+readonly namespace?: string
+/**
+ * Name of the Service.
+ */
+readonly name?: string
+/**
+ * Port of the Service.
+ */
+readonly port?: number
+}
+/**
+ * Whether a part of the API can be reached.
+ */
+export interface APIServiceStatus {
+/**
+ * Facts about it, above all whether it is Available.
+ */
+readonly conditions?: readonly APIServiceCondition[]
+}
+/**
+ * One fact about a part of the API.
+ */
+export interface APIServiceCondition {
+/**
+ * Which fact, such as Available.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One word that says why.
+ */
+readonly reason?: string
+/**
+ * A sentence that says why.
+ */
+readonly message?: string
+}
+/**
  * A snapshot of a StatefulSet's or DaemonSet's template, kept to roll back to. It never changes but for its number.
  */
 export interface ControllerRevision {

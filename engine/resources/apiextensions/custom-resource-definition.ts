@@ -1,0 +1,68 @@
+import { withMetadata } from "../../apimachinery/object-copy.ts";
+import { defineResource } from "../define-resource.ts";
+import { loadSchema } from "../load-schema.ts";
+import { nameColumn } from "../columns.ts";
+import type { CustomResourceDefinition } from "../types.ts";
+import { schemaOf, validateDefinition } from "./definition-validation.ts";
+import { subschemas, type JsonSchema } from "./json-schema.ts";
+import { isKnownFormat } from "./value-formats.ts";
+
+/** Keeps a definition until its objects are gone. */
+export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+
+export const customResourceDefinitionResource = defineResource<CustomResourceDefinition>({
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  resource: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  namespaced: false,
+  shortNames: ["crd", "crds"],
+  categories: ["api-extensions"],
+  schema: loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml"),
+  subresources: [{ name: "status" }],
+  strategy: {
+    hasGeneration: true,
+    unconditionalUpdate: false,
+    setDefaults,
+    prepareForCreate: (definition) => withMetadata(withStoredVersion({ ...definition, status: {} }), { finalizers: definition.metadata.finalizers }),
+    prepareForUpdate: (definition) => withStoredVersion(definition),
+    validate: (definition) => (definition.metadata.resourceVersion === undefined ? validateDefinition(definition) : []),
+    validateUpdate: (definition, old) => validateDefinition(definition, old),
+    warnings,
+  },
+  columns: [nameColumn, { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null }],
+});
+
+/** Names that follow from the kind; how versions are converted unless somebody says otherwise. */
+function setDefaults(definition: CustomResourceDefinition): CustomResourceDefinition {
+  const { names } = definition.spec;
+  const spec = {
+    ...definition.spec,
+    names: { ...names, singular: names.singular || names.kind.toLowerCase(), listKind: names.listKind || (names.kind === "" ? "" : `${names.kind}List`) },
+    conversion: definition.spec.conversion ?? { strategy: "None" },
+  };
+  return { ...definition, spec };
+}
+
+/** Every version that was ever the stored one is remembered, for objects may still be in it. */
+function withStoredVersion(definition: CustomResourceDefinition): CustomResourceDefinition {
+  const storage = definition.spec.versions.find((version) => version.storage)?.name;
+  const stored = definition.status?.storedVersions ?? [];
+  if (storage === undefined || stored.includes(storage)) return definition;
+  return { ...definition, status: { ...definition.status, storedVersions: [...stored, storage] } };
+}
+
+function warnings(definition: CustomResourceDefinition): readonly string[] {
+  const found = new Set<string>();
+  const look = (schema: JsonSchema) => {
+    if (schema.format && !isKnownFormat(schema.format, schema.type)) found.add(`unrecognized format ${JSON.stringify(schema.format)}`);
+    const item = schema.items?.type;
+    if (schema["x-kubernetes-list-type"] === "set" && (item === "object" || item === "array")) found.add(`x-kubernetes-list-type: set for items of type ${JSON.stringify(item)} is not supported by server-side apply or CEL validation rules`);
+    for (const inner of subschemas(schema)) look(inner.schema);
+  };
+  for (const version of definition.spec.versions) {
+    const schema = schemaOf(version);
+    if (schema !== undefined) look(schema);
+  }
+  return [...found];
+}

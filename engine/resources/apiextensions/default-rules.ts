@@ -1,0 +1,28 @@
+import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { conform } from "../../apimachinery/structural-schema.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { embeddedErrors } from "./embedded-objects.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import { validateRules } from "./rule-validation.ts";
+import { servingSchema } from "./serving-schema.ts";
+import { validateValue } from "./value-validation.ts";
+
+/** Defaults must be values that the schema accepts, and hold no fields that it would prune. */
+export function defaultErrors(schema: JsonSchema, path: string, isInMetadata = false, isRoot = true): FieldError[] {
+  const isWhole = isRoot || schema["x-kubernetes-embedded-resource"] === true;
+  const own = schema.default === undefined ? [] : oneDefault(schema, schema.default, `${path}.default`, isInMetadata);
+  return [
+    ...own,
+    ...(schema.items === undefined ? [] : defaultErrors(schema.items, `${path}.items`, isInMetadata, false)),
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) => defaultErrors(property, `${path}.properties[${name}]`, isWhole ? ["metadata", "apiVersion", "kind"].includes(name) : isInMetadata, false)),
+  ];
+}
+
+function oneDefault(schema: JsonSchema, value: unknown, path: string, isInMetadata: boolean): FieldError[] {
+  const pruned = conform(servingSchema(schema, false), value, { defaults: false, prune: true });
+  const unknown = !isInMetadata && pruned.unknown.length > 0 && !jsonEqual(pruned.value, value) ? [invalidField(path, value, "must not have unknown fields")] : [];
+  const embedded = embeddedErrors(schema, value, path);
+  if (embedded.length > 0) return [...unknown, ...embedded];
+  const shape = validateValue(schema, value, path);
+  return [...unknown, ...(shape.length > 0 ? shape : validateRules(schema, value, value, path))];
+}

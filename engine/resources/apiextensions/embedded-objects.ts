@@ -1,0 +1,45 @@
+import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { dns1035LabelError } from "../../apimachinery/names.ts";
+import { validateObjectMeta } from "../../apimachinery/object-meta-validation.ts";
+import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import { isJsonObject } from "./value-errors.ts";
+
+/** What is wrong with the kind, version and metadata of objects inside of objects. */
+export function embeddedErrors(schema: JsonSchema, value: unknown, path = ""): FieldError[] {
+  if (Array.isArray(value)) return schema.items === undefined ? [] : value.flatMap((item, index) => embeddedErrors(schema.items ?? {}, item, `${path}[${index}]`));
+  if (!isJsonObject(value)) return [];
+  const own = schema["x-kubernetes-embedded-resource"] === true ? resourceErrors(value, path) : [];
+  const { properties = {}, additionalProperties } = schema;
+  const inner = Object.entries(value).flatMap(([name, child]) => {
+    if (Object.hasOwn(properties, name)) return embeddedErrors(properties[name] ?? {}, child, at(path, name));
+    return typeof additionalProperties === "object" ? embeddedErrors(additionalProperties, child, `${path}[${name}]`) : [];
+  });
+  return [...own, ...inner];
+}
+
+function resourceErrors(value: Readonly<Record<string, unknown>>, path: string): FieldError[] {
+  const { apiVersion, kind, metadata } = value;
+  const errors: FieldError[] = [];
+  const name = (field: string) => at(path, field);
+  if (apiVersion === undefined) errors.push(requiredField(name("apiVersion")));
+  else if (typeof apiVersion !== "string") errors.push(invalidField(name("apiVersion"), apiVersion, "must be a string"));
+  else if (apiVersion === "") errors.push(invalidField(name("apiVersion"), apiVersion, "must not be empty"));
+  else if (apiVersion.split("/").length > 2) errors.push(invalidField(name("apiVersion"), apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  if (kind === undefined) errors.push(requiredField(name("kind")));
+  else if (typeof kind !== "string") errors.push(invalidField(name("kind"), kind, "must be a string"));
+  else if (kind === "") errors.push(invalidField(name("kind"), kind, "must not be empty"));
+  else {
+    const problem = dns1035LabelError(kind.toLowerCase());
+    if (problem !== undefined) errors.push(invalidField(name("kind"), kind, `may have mixed case, but should otherwise match: ${problem}`));
+  }
+  if (isJsonObject(metadata)) {
+    const meta: ObjectMeta = { ...metadata, name: typeof metadata["name"] === "string" && metadata["name"] !== "" ? metadata["name"] : "fakename" };
+    errors.push(...validateObjectMeta(meta, "pathSegment", typeof meta.namespace === "string" && meta.namespace !== "").map((error) => ({ ...error, field: at(path, error.field) })));
+  }
+  return errors;
+}
+
+function at(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
