@@ -12,7 +12,7 @@ export type Selection = Pick<InformerOptions, "namespace" | "labelSelector" | "f
  */
 export class InformerFactory {
   readonly #options: Omit<InformerOptions, keyof Selection>;
-  readonly #informers = new Map<string, Informer<KubeObject>>();
+  readonly #informers = new Map<string, { readonly informer: Informer<KubeObject>; readonly stop: AbortController }>();
   readonly #running = new Set<Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
   #signal: AbortSignal | undefined;
@@ -23,15 +23,22 @@ export class InformerFactory {
   }
 
   informer<T extends KubeObject>(resource: ResourceReference<T>, selection: Selection = {}): Informer<T> {
-    const key = JSON.stringify([resource.group, resource.version, resource.resource, selection.namespace ?? "", selection.labelSelector ?? "", selection.fieldSelector ?? ""]);
-    let informer = this.#informers.get(key);
-    if (informer === undefined) {
-      informer = new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection });
-      this.#informers.set(key, informer);
-      if (this.#signal !== undefined) this.#start(informer, this.#signal);
+    const key = keyOf(resource as ResourceReference, selection);
+    let known = this.#informers.get(key);
+    if (known === undefined) {
+      known = { informer: new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection }), stop: new AbortController() };
+      this.#informers.set(key, known);
+      if (this.#signal !== undefined) this.#start(known, this.#signal);
     }
     // The map's key holds the resource, so this informer was made for T.
-    return informer as unknown as Informer<T>;
+    return known.informer as unknown as Informer<T>;
+  }
+
+  /** Ends the informer of a kind that is served no more; who asks for it again gets a new one. */
+  release(resource: ResourceReference, selection: Selection = {}): void {
+    const key = keyOf(resource, selection);
+    this.#informers.get(key)?.stop.abort();
+    this.#informers.delete(key);
   }
 
   /** Runs all informers until the signal fires; rejects when one breaks. */
@@ -44,11 +51,15 @@ export class InformerFactory {
     });
   }
 
-  #start(informer: Informer<KubeObject>, signal: AbortSignal): void {
+  #start({ informer, stop }: { readonly informer: Informer<KubeObject>; readonly stop: AbortController }, signal: AbortSignal): void {
     const running = informer
-      .run(signal)
+      .run(AbortSignal.any([signal, stop.signal]))
       .catch((error: unknown) => this.#failed.reject(new Error(`informer of ${informer.resource.resource}`, { cause: error })))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
+}
+
+function keyOf({ group, version, resource }: ResourceReference, { namespace = "", labelSelector = "", fieldSelector = "" }: Selection): string {
+  return JSON.stringify([group, version, resource, namespace, labelSelector, fieldSelector]);
 }

@@ -6,6 +6,7 @@ import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import type { ControllerContext } from "./controller-context.ts";
+import { customKindController } from "./custom-kind.ts";
 import { deploymentController } from "./deployment.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
@@ -58,6 +59,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(staleDisruptionController(context), context),
     runController(endpointSliceController(context), context),
     runController(policyTypeCheckController(context), context),
+    runController(customKindController(context), context),
     runController(namespaceController(context), context),
     runController(garbageCollector(context), context),
     runController(nodeHealthController(context), context),

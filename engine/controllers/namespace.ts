@@ -3,11 +3,14 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { catalog } from "../resources/catalog.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Namespace, NamespaceCondition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
+import { customReferences } from "./custom-references.ts";
+import { unlessGone } from "./execute-actions.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
 const FINALIZER = "kubernetes";
@@ -73,7 +76,8 @@ export function namespaceController({ client, informers, timings }: ControllerCo
     async observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || !isBeingDeleted(namespace) || !(namespace.spec?.finalizers ?? []).includes(FINALIZER)) return undefined;
-      const found = await Promise.all(kinds.map(async (resource) => ({ resource, objects: (await client.for(resource).list(name)).items })));
+      const custom = customReferences((await client.for(customResourceDefinitionResource).list("")).items).filter(({ namespaced }) => namespaced);
+      const found = await Promise.all([...kinds, ...custom].map(async (resource: ResourceReference) => ({ resource, objects: (await unlessGone(client.for(resource).list(name)))?.items ?? [] })));
       return { namespace, leftovers: found.filter(({ objects }) => objects.length > 0) };
     },
     plan: (inputs, nowMs) => planNamespace(inputs, timings.namespacePeriodMs, nowMs),

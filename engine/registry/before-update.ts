@@ -38,6 +38,7 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
   }
   if (subresource !== "status") return hasStatus(definition) ? withStatusOf(object, old) : object;
   const { annotations, finalizers, managedFields, uid, resourceVersion } = object.metadata;
+  if (definition.content !== undefined) return withMetadata(withStatusOf(old, object), { managedFields, uid, resourceVersion });
   return withMetadata(withStatusOf(old, object), { annotations, finalizers, managedFields, uid, resourceVersion });
 }
 
@@ -62,7 +63,7 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const defaulted = withStrategyDefaults(definition, kept);
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const prepared = prepare?.(defaulted, old) ?? defaulted;
-  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
+  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"));
   return next;
 }
@@ -93,8 +94,10 @@ function withStatusOf<T extends KubeObject>(object: T, source: T): T {
   return (status === undefined ? rest : { ...rest, status }) as T; // the same object with another part of the same kind
 }
 
-function isWantChanged(object: KubeObject, old: KubeObject): boolean {
-  const wanted = ({ metadata: _metadata, status: _status, ...rest }: KubeObject & { readonly status?: unknown }) => rest;
+/** A status that is written with the rest, as custom kinds may have it, is as wanted as the rest. */
+function isWantChanged(definition: { readonly content?: unknown; readonly subresources: readonly { readonly name: string }[] }, object: KubeObject, old: KubeObject): boolean {
+  const keepsStatus = definition.content !== undefined && !hasStatus(definition);
+  const wanted = ({ metadata: _metadata, status, ...rest }: KubeObject & { readonly status?: unknown }) => (keepsStatus ? { ...rest, status } : rest);
   return !jsonEqual(wanted(object), wanted(old));
 }
 

@@ -5,7 +5,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
-import type { ResourceDefinition, Strategy } from "../resources/define-resource.ts";
+import type { ContentRules, ResourceDefinition, Strategy } from "../resources/define-resource.ts";
 
 interface KindName {
   readonly group: string;
@@ -17,6 +17,7 @@ interface KindName {
 export interface Decodable<T extends KubeObject = KubeObject> extends KindName {
   readonly schema: Schema;
   readonly strategy?: Strategy<T>;
+  readonly content?: ContentRules<T>;
 }
 
 export interface DecodeOptions {
@@ -39,7 +40,10 @@ export interface Decoded<T extends KubeObject> {
  */
 export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unknown, options: DecodeOptions = {}): Decoded<T> {
   const source = checkKind(kind, body);
-  const { value, unknown, errors } = conform(kind.schema, source, { defaults: true, prune: true });
+  const conformed = conform(kind.schema, source, { defaults: true, prune: true });
+  const { value, unknown } = conformed;
+  // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.
+  const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   if (typeErrors.length > 0) throw malformed(kind, typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
   const warnings = strictProblems(unknown, options);

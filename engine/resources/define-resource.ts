@@ -30,6 +30,20 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
   /** Set for a second address of objects that are stored as another kind or version. */
   readonly storedAs?: StoredForm<T>;
+  /** Set for kinds whose objects are judged otherwise than by `schema`, which then only says how they are pruned, completed and merged. */
+  readonly content?: ContentRules<T>;
+  /** The schema that OpenAPI shows, where it is not `schema`. */
+  readonly published?: Readonly<Record<string, unknown>> | undefined;
+  /** Said to everybody who uses this address. */
+  readonly deprecationWarning?: string;
+  /** No new objects: the kind is going. */
+  readonly isEnding?: true;
+}
+
+/** How objects of a kind that users define are judged. */
+export interface ContentRules<T extends KubeObject> {
+  /** `old` is what an update replaces; `isStatus` for writes of the status alone. */
+  readonly validate: (object: T, old: T | undefined, isStatus: boolean) => readonly FieldError[];
 }
 
 /** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing. */
@@ -37,6 +51,12 @@ export interface StoredForm<T extends KubeObject> {
   readonly definition: ResourceDefinition;
   readonly fromStored: (stored: KubeObject) => T;
   readonly toStored: (object: T) => KubeObject;
+  /** Set where the way between the two takes time; then only this is used. */
+  readonly later?: {
+    /** In the same order. Rejects with a StatusError. */
+    readonly fromStored: (stored: readonly KubeObject[]) => Promise<readonly T[]>;
+    readonly toStored: (object: T) => Promise<KubeObject>;
+  };
 }
 
 /** A StoredForm as a kind states it, with the types of both sides. */
@@ -78,6 +98,8 @@ export interface Strategy<T extends KubeObject> {
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[];
   /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  /** What a deletion adds before it is planned, such as a finalizer. */
+  readonly prepareForDelete?: (object: T) => T;
   /** Warnings for the writer, e.g. deprecated fields. */
   readonly warnings?: (object: T) => readonly string[];
 }

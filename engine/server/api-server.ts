@@ -23,6 +23,7 @@ import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { parseIpRange } from "../registry/ip-range.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ResourceQuota } from "../resources/types.ts";
@@ -31,6 +32,7 @@ import type { ServerParts } from "./exchange.ts";
 import { Fairness, type RequestOrder } from "./fairness/fairness.ts";
 import { followFlowControl } from "./fairness/follow-flow-control.ts";
 import { MaxInFlight } from "./fairness/max-in-flight.ts";
+import { CustomKinds } from "./custom-resources/custom-kinds.ts";
 import { runFilters } from "./filters.ts";
 import { computedResources } from "./metrics/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
@@ -150,6 +152,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind) };
+  const webhookParts = { transport: webhooks, random, logger, equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer) };
+  const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
+  if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const parts: ServerParts = {
     store,
     webhooks,

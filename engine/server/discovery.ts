@@ -14,10 +14,11 @@ const SCALE_KIND = { group: "autoscaling", version: "v1", kind: "Scale" };
 /** What may be done to a `status` or `scale`. */
 const PART_VERBS = ["get", "patch", "update"];
 
-/** All discovery documents, made once: the set of kinds does not change while a server runs. */
+/** All discovery documents, made once for each set of kinds. */
 export class Discovery {
   readonly #resources: ResourceIndex;
   readonly #documents = new Map<string, Document>();
+  #generation = 0;
 
   constructor(resources: ResourceIndex) {
     this.#resources = resources;
@@ -80,6 +81,10 @@ export class Discovery {
   }
 
   #document(key: string, make: () => object): Document {
+    if (this.#generation !== this.#resources.generation) {
+      this.#documents.clear();
+      this.#generation = this.#resources.generation;
+    }
     let document = this.#documents.get(key);
     if (document === undefined) {
       const body = Buffer.from(`${JSON.stringify(make())}\n`);

@@ -86,3 +86,8 @@ export function success(code: 200 | 201): ApiResult {
 export function unsupportedMethod(): StatusError {
   return new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 }
+
+/** No object is made of a kind whose definition is being deleted. */
+export function kindIsEnding(verb: string): StatusError {
+  return new StatusError("MethodNotAllowed", `${verb} not allowed while custom resource definition is terminating`, {});
+}

@@ -4,7 +4,7 @@ import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/f
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { requireAllowed } from "../auth/authorize.ts";
-import { unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
+import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { attributesOf } from "./request-attributes.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
@@ -42,7 +42,11 @@ async function validateOptions(request: ApiRequest, _parts: ServerParts, next: (
 }
 
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
-  const definition = parts.resources.find(request.resource);
+  let definition = parts.resources.find(request.resource);
+  if (definition === undefined) {
+    await parts.resources.settled();
+    definition = parts.resources.find(request.resource);
+  }
   if (definition === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
   const notes = request.notes ?? new RequestNotes();
   const exchange: Exchange = { request, definition, parts, notes };
@@ -50,6 +54,8 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {
     throw request.verb === "deletecollection" ? unsupportedMethod() : badRequest("an empty namespace may not be set during creation");
   }
+  if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
+  if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
   const result = await runVerb(exchange);
   return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...result.warnings, ...notes.warnings.filter((warning) => !result.warnings.includes(warning))] };
 }

@@ -5,6 +5,7 @@ import { loadSchema } from "../resources/load-schema.ts";
 import { scaleKind } from "../registry/scale.ts";
 import { subresourceFacts, type Discovery, type Document } from "./discovery.ts";
 import { bodyKindOf } from "./subresources.ts";
+import { customSchema, customTypeName } from "./openapi-custom.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import type { ResourceIndex } from "./resource-index.ts";
@@ -25,7 +26,7 @@ export class OpenApi {
     this.#discovery = discovery;
     this.#version = version;
     // In the catalog's order, so that shared types are named after the group they belong to.
-    for (const definition of resources.all) new SchemaWriter(this.#names, "", definition).reference(namedType(definition.schema) ?? definition.schema);
+    for (const definition of resources.all) if (definition.content === undefined) new SchemaWriter(this.#names, "", definition).reference(namedType(definition.schema) ?? definition.schema);
   }
 
   /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */
@@ -41,7 +42,7 @@ export class OpenApi {
 
   /** `/openapi/v2`. */
   combined(): Document {
-    return this.#document("v2", () => {
+    return this.#document(`v2 ${this.#resources.generation}`, () => {
       const definitions: Record<string, OpenApiSchema> = {};
       const paths: Record<string, unknown> = {};
       for (const { group, version } of this.#discovery.groupVersions()) {
@@ -55,21 +56,24 @@ export class OpenApi {
 
   /** The same in protobuf, for clients that read nothing else. */
   combinedProtobuf(): Document {
-    return this.#document("v2 protobuf", () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
+    return this.#document(`v2 protobuf ${this.#resources.generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
   }
 
   #v3(path: string): (Document & { readonly hash: string }) | undefined {
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
-    return place && this.#document(`v3 ${path}`, () => {
+    return place && this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {
       const writer = new SchemaWriter(this.#names, "#/components/schemas/", place);
       const paths = this.#paths(place.group, place.version, writer, 3);
       return { openapi: "3.0.0", info: { title: "Mainstay", version: this.#version }, paths, components: { schemas: Object.fromEntries([...writer.schemas].sort(([a], [b]) => (a < b ? -1 : 1))) } };
     });
   }
 
+  /** Keys end in the generation of what they were made of; former ones are forgotten. */
   #document(key: string, make: () => object | Buffer): Document & { readonly hash: string } {
     let document = this.#documents.get(key);
     if (document === undefined) {
+      const stem = key.slice(0, key.lastIndexOf(" ") + 1);
+      for (const known of [...this.#documents.keys()]) if (known.startsWith(stem) && !known.slice(stem.length).includes(" ")) this.#documents.delete(known);
       const made = make();
       const body = Buffer.isBuffer(made) ? made : Buffer.from(JSON.stringify(made));
       const hash = createHash("sha512").update(body).digest("hex").toUpperCase();
@@ -90,9 +94,10 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
   const { group, version, kind, resource, namespaced, verbs } = definition;
   const root = group === "" ? `/api/${version}` : `/apis/${formatApiVersion(group, version)}`;
   const collection = namespaced ? `${root}/namespaces/{namespace}/${resource}` : `${root}/${resource}`;
-  const object = writer.reference(namedType(definition.schema) ?? definition.schema);
+  const isCustom = definition.content !== undefined;
+  const object = isCustom ? writer.add(customTypeName(definition), customSchema(definition, writer, openApi)) : writer.reference(namedType(definition.schema) ?? definition.schema);
   const gvk = { group, version, kind };
-  const listName = `${names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
+  const listName = `${isCustom ? customTypeName(definition) : names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
   const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
   const operation = (action: string, answer: OpenApiSchema, body?: OpenApiSchema) => operationOf({ action, gvk, answer, body, openApi });
   const has = (verb: (typeof verbs)[number], key: string, value: () => unknown) => (verbs.includes(verb) ? { [key]: value() } : {});
@@ -111,7 +116,7 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
   for (const subresource of definition.subresources) {
     const facts = subresourceFacts(definition, subresource);
     const schema = bodyKindOf(group, resource, subresource.name)?.schema ?? ("scale" in subresource ? scaleKind.schema : definition.schema);
-    const part = writer.reference(namedType(schema) ?? schema);
+    const part = isCustom && schema === definition.schema ? object : writer.reference(namedType(schema) ?? schema);
     const methods = facts.verbs.map((verb) => [{ get: "get", create: "post", update: "put", patch: "patch" }[verb] ?? verb, verb] as const);
     const operations = methods.map(([method]) => [method, operationOf({ action: method, gvk: { group: facts.group, version: facts.version, kind: facts.kind }, answer: part, body: method === "get" ? undefined : part, openApi })] as const);
     paths[`${collection}/{name}/${subresource.name}`] = Object.fromEntries(operations);

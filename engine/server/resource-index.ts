@@ -1,19 +1,34 @@
 import { formatApiVersion, type GroupVersionResource } from "../apimachinery/group-version.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
-/** The served kinds by their address. */
+/** The served kinds by their address: those that are built in, and those that users define while the server runs. */
 export class ResourceIndex {
-  readonly #byAddress = new Map<string, ResourceDefinition>();
-  readonly #all: readonly ResourceDefinition[];
+  readonly #builtIn: readonly ResourceDefinition[];
+  #all: readonly ResourceDefinition[];
+  #byAddress: ReadonlyMap<string, ResourceDefinition>;
+  /** Per `group/version`, when custom kinds of it changed last. */
+  readonly #changes = new Map<string, number>();
+  readonly #arriving = new Set<Promise<unknown>>();
+  #generation = 0;
 
   /** `virtual` kinds are answered at once and never stored: reviews. */
   constructor(stored: readonly ResourceDefinition[], virtual: readonly ResourceDefinition[]) {
-    this.#all = [...stored, ...virtual];
-    for (const definition of this.#all) this.#byAddress.set(address(definition), definition);
+    this.#all = this.#builtIn = [...stored, ...virtual];
+    this.#byAddress = byAddress(this.#all);
   }
 
   get all(): readonly ResourceDefinition[] {
     return this.#all;
+  }
+
+  /** Grows whenever the kinds change: what was made of them before is out of date. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The same for the kinds of one group and version. */
+  generationOf(group: string, version: string): number {
+    return this.#changes.get(`${group}/${version}`) ?? 0;
   }
 
   find(resource: GroupVersionResource): ResourceDefinition | undefined {
@@ -28,6 +43,37 @@ export class ResourceIndex {
   hasGroupVersion(group: string, version: string): boolean {
     return this.#all.some((definition) => definition.group === group && definition.version === version);
   }
+
+  /** Replaces the kinds that users define; a built-in kind keeps its address. */
+  setCustom(definitions: readonly ResourceDefinition[]): void {
+    const builtIn = byAddress(this.#builtIn);
+    const custom = definitions.filter((definition) => !builtIn.has(address(definition)));
+    const before = new Set(this.#all.slice(this.#builtIn.length));
+    this.#generation++;
+    for (const definition of custom) if (!before.delete(definition)) this.#touch(definition);
+    for (const gone of before) this.#touch(gone);
+    this.#all = [...this.#builtIn, ...custom];
+    this.#byAddress = byAddress(this.#all);
+  }
+
+  /** A kind whose objects are being read: who asks for kinds until then waits for it. */
+  arrives(arrival: Promise<unknown>): void {
+    this.#arriving.add(arrival);
+    void arrival.finally(() => this.#arriving.delete(arrival)).catch(() => {}); // its owner sees to failures
+  }
+
+  /** Resolves once all kinds that have been established are here. */
+  async settled(): Promise<void> {
+    if (this.#arriving.size > 0) await Promise.allSettled(this.#arriving);
+  }
+
+  #touch({ group, version }: ResourceDefinition): void {
+    this.#changes.set(`${group}/${version}`, this.#generation);
+  }
+}
+
+function byAddress(definitions: readonly ResourceDefinition[]): ReadonlyMap<string, ResourceDefinition> {
+  return new Map(definitions.map((definition) => [address(definition), definition]));
 }
 
 function address({ group, version, resource }: GroupVersionResource): string {

@@ -1,20 +1,21 @@
 import type { EncodedObject, ListOptions, ObjectList, WatchStream } from "../apimachinery/api-request.ts";
 import { decodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
 import { parseResourceVersion } from "../apimachinery/list-options.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
-import { jsonEqual } from "../lib/freeze.ts";
+import { deepFreeze, jsonEqual } from "../lib/freeze.ts";
 import { describeError, type Logger } from "../lib/log.ts";
-import type { ResourceDefinition } from "../resources/define-resource.ts";
-import { encodeForStorage, StoredObject } from "./encoded-object.ts";
+import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
+import { encodeForStorage, StoredObject, unstoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
 import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
-import { storedSelection, viewOf, viewStream } from "./object-view.ts";
+import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
 import { compileSelection, type Selection } from "./selection.ts";
 import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
@@ -79,6 +80,8 @@ export class ObjectStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #caches = new Map<string, WatchCache>();
+  /** Changes of kinds whose objects are being read, by prefix. */
+  readonly #arriving = new Map<string, StorageEvent[]>();
   readonly #freshness: Freshness;
 
   constructor({ storage, resources, clock, logger }: ObjectStoreOptions) {
@@ -136,7 +139,7 @@ export class ObjectStore {
     const { storedAs } = definition;
     if (storedAs !== undefined) {
       const stored = await this.get(storedAs.definition, namespace, name, options);
-      return stored && viewOf(definition, storedAs, stored);
+      return stored && (await viewsOf(definition, storedAs, [stored]))[0];
     }
     await this.#freshness.freshen(options.resourceVersion);
     return this.#known(definition, objectStorageKey(definition, namespace, name));
@@ -147,8 +150,18 @@ export class ObjectStore {
     const selection = compileSelection(definition, options);
     const { storedAs } = definition;
     if (storedAs === undefined) return this.#list(definition, namespace, options, selection);
+    if (storedAs.later !== undefined) return this.#listConverted(definition, storedAs, namespace, options, selection);
     const list = await this.#list(storedAs.definition, namespace, options, storedSelection(storedAs, selection));
     return { ...list, items: list.items.map((stored) => viewOf(definition, storedAs, stored)) };
+  }
+
+  /** Only conversion tells what is selected: with a selection everything is read, and the limit is left to the reader's patience. */
+  async #listConverted<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
+    const { limit, ...unlimited } = options;
+    const everything = { isEmpty: true, equals: new Map<string, string>(), matches: () => true };
+    const list = await this.#list(form.definition, namespace, selection.isEmpty && limit !== undefined ? options : unlimited, everything);
+    const items = await viewsOf(definition, form, list.items);
+    return { ...list, items: selection.isEmpty ? items : items.filter(({ object }) => selection.matches(object)) };
   }
 
   async #list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
@@ -175,6 +188,10 @@ export class ObjectStore {
     const selection = compileSelection(definition, options);
     await this.#freshness.freshen(options.resourceVersion);
     const { storedAs } = definition;
+    if (storedAs?.later !== undefined) {
+      const all = { isEmpty: true, equals: new Map<string, string>(), matches: () => true };
+      return convertedStream(definition, storedAs, openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: all, clock: this.#clock, signal, revision: () => this.revision() }), selection);
+    }
     if (storedAs !== undefined) {
       const inner = openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });
       return viewStream(definition, storedAs, inner);
@@ -190,6 +207,34 @@ export class ObjectStore {
   /** Whether objects of this kind are kept here. */
   holds(definition: ResourceDefinition): boolean {
     return this.#caches.has(resourcePrefix(definition.storedAs?.definition ?? definition));
+  /** Begins to serve a kind that the store was not opened with. Resolves once its objects are there. */
+  async addKind(definition: ResourceDefinition): Promise<void> {
+    const prefix = resourcePrefix(definition);
+    if (this.#caches.has(prefix)) return;
+    const cache = new WatchCache(definition);
+    const missed: StorageEvent[] = [];
+    this.#arriving.set(prefix, missed);
+    try {
+      const { entries, revision } = await withStatusErrors(() => this.#storage.inner.list(prefix));
+      const objects = entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
+        const object = this.#decode(entry, () => fromEntry(entry, cache));
+        return object === undefined ? [] : [[entry.key, object]];
+      });
+      cache.replace(objects, revision);
+      this.#caches.set(prefix, cache);
+      for (const event of missed) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
+      await this.#freshness.reached(revision);
+    } finally {
+      this.#arriving.delete(prefix);
+    }
+  }
+
+  /** Ends the watches of a kind: its objects are served otherwise from here on, or with `isGone` no more. */
+  interruptKind(definition: ResourceDefinition, isGone = false): void {
+    const prefix = resourcePrefix(definition);
+    const cache = this.#caches.get(prefix);
+    if (isGone) this.#caches.delete(prefix);
+    cache?.interrupt();
   }
 
   /** Resolves once the cache shows everything that was written before the call, by this server or another. */
@@ -226,6 +271,7 @@ export class ObjectStore {
 
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
     const { storedAs } = definition;
+    if (storedAs?.later !== undefined) return writtenView(await this.create(storedAs.definition, await storedAs.later.toStored(object), extra), object);
     if (storedAs !== undefined) return viewOf(definition, storedAs, await this.create(storedAs.definition, storedAs.toStored(object), extra));
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
@@ -248,11 +294,17 @@ export class ObjectStore {
   ): Promise<ChangeResult<T>> {
     const { storedAs } = definition;
     if (storedAs !== undefined) {
+      let written: T | undefined;
       const { encoded, wasDeleted } = await this.update(storedAs.definition, namespace, name, async (stored) => {
-        const decision = await change(viewOf(definition, storedAs, stored));
-        return decision.do === "write" ? { ...decision, object: storedAs.toStored(decision.object) } : decision;
+        const [view] = await viewsOf(definition, storedAs, [stored]);
+        const decision = await change(view ?? viewOf(definition, storedAs, stored));
+        written = decision.do === "write" ? decision.object : undefined;
+        if (decision.do !== "write") return decision;
+        return { ...decision, object: storedAs.later === undefined ? storedAs.toStored(decision.object) : await storedAs.later.toStored(decision.object) };
       });
-      return { encoded: viewOf(definition, storedAs, encoded), wasDeleted };
+      if (storedAs.later !== undefined && written !== undefined && !wasDeleted) return { encoded: writtenView(encoded, written), wasDeleted };
+      const [view] = await viewsOf(definition, storedAs, [encoded]);
+      return { encoded: view ?? viewOf(definition, storedAs, encoded), wasDeleted };
     }
     const key = objectStorageKey(definition, namespace, name);
     let current = this.#known(definition, key);
@@ -335,6 +387,7 @@ export class ObjectStore {
   }
 
   #follow(event: StorageEvent): void {
+    if (this.#arriving.size > 0) this.#arriving.get(prefixOfKey(event.type === "delete" ? event.key : event.entry.key))?.push(event);
     if (event.type === "delete") return void this.#cacheOfKey(event.key)?.delete(event.key, event.revision);
     const { entry } = event;
     const cache = this.#cacheOfKey(entry.key);
@@ -355,15 +408,29 @@ export class ObjectStore {
   }
 
   #cacheOfKey(key: string): WatchCache | undefined {
-    const end = key.indexOf("/", key.indexOf("/", ROOT.length) + 1);
-    return this.#caches.get(key.slice(0, end + 1));
+    return this.#caches.get(prefixOfKey(key));
   }
 
   #cache<T extends KubeObject>(definition: ResourceDefinition<T>): WatchCache<T> {
     const cache = this.#caches.get(resourcePrefix(definition));
+    if (cache === undefined && definition.content !== undefined) throw notServed();
     if (cache === undefined) throw new Error(`no cache for ${definition.resource}: it is not in the catalog this store was opened with`);
     return cache as unknown as WatchCache<T>; // made from this very definition
   }
+}
+
+/** A kind that users defined may go while it is asked for. */
+function notServed(): StatusError {
+  return new StatusError("NotFound", "the server could not find the requested resource", {});
+}
+
+function prefixOfKey(key: string): string {
+  return key.slice(0, key.indexOf("/", key.indexOf("/", ROOT.length) + 1) + 1);
+}
+
+/** What was just written, as its writer sees it: the way back from the stored form would only take time. */
+function writtenView<T extends KubeObject>(stored: EncodedObject, written: T): EncodedObject<T> {
+  return unstoredObject(deepFreeze(withMetadata(written, { resourceVersion: stored.object.metadata.resourceVersion })));
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */

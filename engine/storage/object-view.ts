@@ -1,5 +1,6 @@
 import type { EncodedObject, EncodedWatchEvent, WatchStream } from "../apimachinery/api-request.ts";
-import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
 import { unstoredObject } from "./encoded-object.ts";
@@ -14,8 +15,26 @@ export function viewOf<T extends KubeObject>(definition: ResourceDefinition<T>, 
   let known = views.get(stored);
   if (known === undefined) views.set(stored, (known = new Map()));
   let view = known.get(key);
-  if (view === undefined) known.set(key, (view = unstoredObject(deepFreeze(form.fromStored(stored.object)))));
+  if (view === undefined) known.set(key, (view = shown(form.fromStored(stored.object), stored)));
   return view as EncodedObject<T>; // put there for this very definition
+}
+
+/** The same for several, also where the way to them takes time; all that are not known yet go it together. */
+export async function viewsOf<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: readonly EncodedObject[]): Promise<readonly EncodedObject<T>[]> {
+  const { later } = form;
+  if (later === undefined) return stored.map((object) => viewOf(definition, form, object));
+  const key = definition as unknown as ResourceDefinition; // only its identity counts
+  const unknown = stored.filter((object) => views.get(object)?.has(key) !== true);
+  const made = unknown.length === 0 ? [] : await later.fromStored(unknown.map(({ object }) => object));
+  for (const [index, source] of unknown.entries()) {
+    const known = views.get(source) ?? new Map<ResourceDefinition, EncodedObject>();
+    views.set(source, known.set(key, shown(made[index] ?? (source.object as T), source))); // the way gives one for each
+  }
+  return stored.map((object) => (views.get(object)?.get(key) ?? object) as EncodedObject<T>); // just put there
+}
+
+function shown<T extends KubeObject>(object: T, stored: EncodedObject): EncodedObject {
+  return (object as KubeObject) === stored.object ? stored : unstoredObject(deepFreeze(object));
 }
 
 /** A selection of what is served, as one of what is stored. Names mean the same in both; other fields have no index. */
@@ -43,4 +62,39 @@ function viewEvent<T extends KubeObject>(definition: ResourceDefinition<T>, form
   }
   const encoded = viewOf(definition, form, event.encoded);
   return { type: event.type, object: encoded.object, encoded };
+}
+
+/**
+ * A watch of everything that is stored, as one of what is served and selected, where only conversion tells what is selected. Of an
+ * object that is not selected and was not seen before, nobody knows whether it once was: then it is said to be gone.
+ */
+export function convertedStream<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream, selection: Selection<T>): WatchStream<T> {
+  return {
+    close: () => stream.close(),
+    async *[Symbol.asyncIterator]() {
+      const selected = new Map<string, boolean>();
+      try {
+        for await (const event of stream) {
+          if (event.type === "ERROR" || event.type === "BOOKMARK") {
+            yield viewEvent(definition, form, event);
+            continue;
+          }
+          const key = objectKey(event.object);
+          const [encoded] = await viewsOf(definition, form, [event.encoded]);
+          if (encoded === undefined) continue;
+          const was = selected.get(key) ?? event.type !== "ADDED";
+          const is = event.type !== "DELETED" && selection.matches(encoded.object);
+          if (event.type === "DELETED") selected.delete(key);
+          else selected.set(key, is);
+          if (is) yield { type: was ? "MODIFIED" : "ADDED", object: encoded.object, encoded };
+          else if (was) yield { type: "DELETED", object: encoded.object, encoded };
+        }
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error;
+        yield { type: "ERROR", object: error.status };
+      } finally {
+        stream.close();
+      }
+    },
+  };
 }

@@ -103,6 +103,11 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     for (const audience of [...this.#subscribers.values()]) for (const subscriber of [...audience]) subscriber.reset();
   }
 
+  /** Ends all watches: what they show is no longer served as it was. Objects and history stay. */
+  interrupt(): void {
+    for (const audience of [...this.#subscribers.values()]) for (const subscriber of [...audience]) subscriber.reset();
+  }
+
   put(key: string, object: StoredObject<T>): void {
     const previous = this.#objects.put(key, object);
     this.#index(key, previous, object);

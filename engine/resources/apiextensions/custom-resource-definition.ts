@@ -1,4 +1,4 @@
-import { withMetadata } from "../../apimachinery/object-copy.ts";
+import { withFinalizer } from "../../apimachinery/object-copy.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { nameColumn } from "../columns.ts";
@@ -24,10 +24,12 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     hasGeneration: true,
     unconditionalUpdate: false,
     setDefaults,
-    prepareForCreate: (definition) => withMetadata(withStoredVersion({ ...definition, status: {} }), { finalizers: definition.metadata.finalizers }),
+    prepareForCreate: (definition) => withStoredVersion({ ...definition, status: {} }),
     prepareForUpdate: (definition) => withStoredVersion(definition),
-    validate: (definition) => (definition.metadata.resourceVersion === undefined ? validateDefinition(definition) : []),
+    validateNew: (definition) => validateDefinition(definition),
     validateUpdate: (definition, old) => validateDefinition(definition, old),
+    // Its objects go first.
+    prepareForDelete: (definition) => withFinalizer(definition, CLEANUP_FINALIZER),
     warnings,
   },
   columns: [nameColumn, { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null }],

@@ -6,7 +6,8 @@ import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
 import { bodyKindOf } from "../subresources.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
-import { parseObjectBody, parseOptionsBody, parsePatchBody, type SchemaLookup } from "./request-body.ts";
+import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
+import { mediaTypeOf, parseObjectBody, parseOptionsBody, parsePatchBody, unsupportedMedia, type SchemaLookup } from "./request-body.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 /** An HTTP request as far as it is the same over any version of the protocol. */
@@ -82,6 +83,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     case "patch": {
       const options = parseWriteOptions(query, "PatchOptions");
       const { patchType, value, duplicateFields } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
+      if (patchType === "strategic" && definition.content !== undefined) throw unsupportedMedia(["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]);
       return { ...base, verb, name, patchType, body: value, options: { ...options, ...duplicates(duplicateFields) } };
     }
     case "create":
@@ -89,6 +91,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       if (verb === "create" && info.name !== undefined && info.subresource === undefined) throw unsupportedMethod();
       const options = parseWriteOptions(query, verb === "create" ? "CreateOptions" : "UpdateOptions");
       const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
+      if (definition.content !== undefined && kind !== "Scale" && mediaTypeOf(contentType) === PROTOBUF_TYPE) throw unsupportedMedia([JSON_TYPE, YAML_TYPE]);
       const { value, duplicateFields } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
       const write = { body: value, options: { ...options, ...duplicates(duplicateFields) } };
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };

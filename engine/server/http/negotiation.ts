@@ -12,8 +12,8 @@ export interface Representation {
 }
 
 export interface Available {
-  /** Kinds of our own have no protobuf form. */
-  readonly protobuf: boolean;
+  /** Kinds of our own have no protobuf form; those that users define have one only as `partial` objects. */
+  readonly protobuf: boolean | "partial";
   /** Only what is read as objects can be shown as tables or reduced to metadata. */
   readonly forms: boolean;
 }
@@ -28,7 +28,7 @@ interface MediaRange {
 export function negotiate(accept: string | undefined, available: Available): Representation {
   const found = tryNegotiate(accept, available);
   if (found !== undefined) return found;
-  const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf ? [PROTOBUF_TYPE] : [])];
+  const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === true ? [PROTOBUF_TYPE] : [])];
   throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
 }
 
@@ -38,7 +38,7 @@ export function tryNegotiate(accept: string | undefined, available: Available): 
     const encoding = encodingOf(range.type, available);
     const form = formOf(range.parameters, available);
     if (encoding === undefined || form === undefined) continue;
-    if (form === "table" && encoding === "protobuf") continue;
+    if (encoding === "protobuf" && (form === "table" || (form === "object" && available.protobuf === "partial"))) continue;
     return { encoding, form };
   }
   return undefined;
@@ -68,7 +68,7 @@ export function parseIncludeObject(text: string | null): IncludeObject {
 function encodingOf(type: string, available: Available): Representation["encoding"] | undefined {
   if (type === JSON_TYPE || type === "*/*" || type === "application/*") return "json";
   if (type === YAML_TYPE) return "yaml";
-  return type === PROTOBUF_TYPE && available.protobuf ? "protobuf" : undefined;
+  return type === PROTOBUF_TYPE && available.protobuf !== false ? "protobuf" : undefined;
 }
 
 function formOf(parameters: ReadonlyMap<string, string>, available: Available): Representation["form"] | undefined {

@@ -37,8 +37,13 @@ export function parseObjectBody(contentType: string | undefined, bytes: Buffer, 
     case PROTOBUF_TYPE:
       return { value: parseProtobuf(bytes, schemas), duplicateFields: [] };
     default:
-      throw new StatusError("UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${JSON_TYPE}, ${YAML_TYPE}, ${PROTOBUF_TYPE}`);
+      throw unsupportedMedia([JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE]);
   }
+}
+
+/** The 415 that says what would be understood. */
+export function unsupportedMedia(accepted: readonly string[]): StatusError {
+  return new StatusError("UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`);
 }
 
 /** A patch and its type. Throws 415 for types that are none. */

@@ -44,6 +44,12 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     ticket = await awaitTurn(parts.server.parts, http, info);
     const answer = info === undefined ? await pathAnswer(parts, http) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
+    const info = parseRequestPath(http.path);
+    await parts.server.parts.resources.settled();
+    const isServed = info.is === "resource" && parts.server.parts.resources.hasGroupVersion(info.group, info.version);
+    if (!isServed) return await writeAnswer(raw, await pathAnswer(parts, http), transport);
+    const answer = await resourceAnswer(parts, { ...http, notes }, info, raw, auditId);
+    if (answer !== undefined) await writeAnswer(raw, answer, transport);
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
     const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error), warnings: notes.warnings };
@@ -106,7 +112,8 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
 
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
-  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema), forms: info.subresource === undefined || info.subresource === "status" });
+  // Of what users define, only the metadata has a protobuf form.
+  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: info.subresource === undefined || info.subresource === "status" });
   return { definition, schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
 }
 

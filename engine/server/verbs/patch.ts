@@ -17,7 +17,7 @@ import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
-import { madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { kindIsEnding, madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { changeObject, type Wanted } from "./change-object.ts";
 import { createPrepared, placeInNamespace } from "./create.ts";
 import { scaleView } from "./update.ts";
@@ -101,6 +101,7 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 /** An apply to a name that does not exist creates it. */
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
+  if (definition.isEnding === true) throw kindIsEnding("patch");
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), { fieldValidation: "Warn" });

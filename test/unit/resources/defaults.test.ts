@@ -113,6 +113,7 @@ describe("defaults", () => {
       PodTemplate: { template: { spec: { containers: [{ name: "main", image: "web" }] } } },
       Job: { spec: { template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main", image: "web" }] } } } },
       CronJob: { spec: { schedule: "@daily", jobTemplate: { spec: { template: { spec: { containers: [{ name: "main", image: "web" }] } } } } } },
+      CustomResourceDefinition: { spec: { group: "example.com", scope: "Namespaced", names: { plural: "tabs", kind: "Tab" }, versions: [{ name: "v1", served: true, storage: true }] } },
       PriorityClass: { value: 7 },
       Service: { spec: { ports: [{ port: 80 }] } },
       EndpointSlice: { addressType: "IPv4", endpoints: [] },

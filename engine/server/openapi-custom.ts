@@ -1,0 +1,51 @@
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { loadSchema } from "../resources/load-schema.ts";
+import type { OpenApiSchema, SchemaWriter } from "./openapi-schemas.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** `com.example.stable.v1.CronTab`. */
+export function customTypeName({ group, version, kind }: ResourceDefinition): string {
+  return `${group.split(".").reverse().join(".")}.${version}.${kind}`;
+}
+
+/** What version 2 has no words for, or what its readers take for more than it says. */
+const NOT_IN_V2: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf", "not", "nullable", "default", "x-kubernetes-validations"]);
+
+/** A custom kind's schema as its author wrote it, with what every object has. */
+export function customSchema(definition: ResourceDefinition, writer: SchemaWriter, openApi: 2 | 3): OpenApiSchema {
+  const { group, version, kind, published } = definition;
+  const root = converted(published ?? { type: "object" }, writer, openApi, true);
+  return { ...root, "x-kubernetes-group-version-kind": [{ group, version, kind }] };
+}
+
+function converted(schema: Json, writer: SchemaWriter, openApi: 2 | 3, isWhole: boolean): OpenApiSchema {
+  const out: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(schema)) if (openApi === 3 || !NOT_IN_V2.has(name)) out[name] = value;
+  const keepsUnknown = schema["x-kubernetes-preserve-unknown-fields"] === true;
+  if (openApi === 2 && keepsUnknown && !isWhole) {
+    // Whoever checks objects on the client's side would refuse what the server keeps.
+    for (const name of ["type", "items", "properties", "additionalProperties", "required"]) delete out[name];
+    return out;
+  }
+  if (openApi === 2 && schema["x-kubernetes-int-or-string"] === true) delete out["type"];
+  const inner = (value: unknown) => converted(value as Json, writer, openApi, false); // parts of a schema that was validated
+  if (isJson(schema["items"])) out["items"] = inner(schema["items"]);
+  if (isJson(schema["additionalProperties"])) out["additionalProperties"] = inner(schema["additionalProperties"]);
+  const properties = isJson(schema["properties"]) ? Object.fromEntries(Object.entries(schema["properties"]).map(([name, property]) => [name, inner(property)])) : undefined;
+  if (properties !== undefined) out["properties"] = properties;
+  if (isWhole || schema["x-kubernetes-embedded-resource"] === true) out["properties"] = { ...properties, ...wholeProperties(writer) };
+  return out;
+}
+
+function wholeProperties(writer: SchemaWriter): Json {
+  return {
+    apiVersion: { type: "string", description: "API version of the object." },
+    kind: { type: "string", description: "Kind of the object." },
+    metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ObjectMeta"))], description: "Name, labels, owners and history." },
+  };
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
