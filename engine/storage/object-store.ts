@@ -207,6 +207,8 @@ export class ObjectStore {
   /** Whether objects of this kind are kept here. */
   holds(definition: ResourceDefinition): boolean {
     return this.#caches.has(resourcePrefix(definition.storedAs?.definition ?? definition));
+  }
+
   /** Begins to serve a kind that the store was not opened with. Resolves once its objects are there. */
   async addKind(definition: ResourceDefinition): Promise<void> {
     const prefix = resourcePrefix(definition);
