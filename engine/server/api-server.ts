@@ -152,8 +152,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind) };
-  const webhookParts = { transport: webhooks, random, logger, equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer) };
-  const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const parts: ServerParts = {
     store,

@@ -40,16 +40,11 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
   let ticket: Ticket | undefined;
   try {
     const parsed = parseRequestPath(http.path);
+    await parts.server.parts.resources.settled();
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
     ticket = await awaitTurn(parts.server.parts, http, info);
     const answer = info === undefined ? await pathAnswer(parts, http) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
-    const info = parseRequestPath(http.path);
-    await parts.server.parts.resources.settled();
-    const isServed = info.is === "resource" && parts.server.parts.resources.hasGroupVersion(info.group, info.version);
-    if (!isServed) return await writeAnswer(raw, await pathAnswer(parts, http), transport);
-    const answer = await resourceAnswer(parts, { ...http, notes }, info, raw, auditId);
-    if (answer !== undefined) await writeAnswer(raw, answer, transport);
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
     const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error), warnings: notes.warnings };
