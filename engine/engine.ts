@@ -5,6 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
+import { setUpAudit } from "./audit-setup.ts";
 import { setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
@@ -179,9 +180,11 @@ interface ApiParts {
 async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
+  const auditor = await setUpAudit(config, { clock, logger, metrics });
+  scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config), ...(auditor === undefined ? {} : { auditor }) });
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];

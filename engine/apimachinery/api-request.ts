@@ -67,6 +67,8 @@ interface RequestBase {
   readonly signal?: AbortSignal;
   /** Transports only: where remarks are to be kept, so that they can be told of a request that failed as well. */
   readonly notes?: RequestNotes;
+  /** Transports only: an audit record of the request is kept where it came in. */
+  readonly isRecorded?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { formatGroupResource } from "../apimachinery/group-version.ts";
+import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { PolicyRule } from "../resources/types.ts";
 import { MASTERS_GROUP } from "./known-users.ts";
@@ -83,9 +84,11 @@ export const alwaysAllowMode: AuthorizationMode = {
 
 export const alwaysDenyMode: AuthorizationMode = { decide: () => ({ is: "none", reason: "Everything is forbidden." }) };
 
-/** Throws a 403 unless the request is allowed. */
-export async function requireAllowed(authorizer: Authorizer, attributes: AuthorizationAttributes): Promise<void> {
+/** Throws a 403 unless the request is allowed. What was decided, and why, is noted for the audit log. */
+export async function requireAllowed(authorizer: Authorizer, attributes: AuthorizationAttributes, notes?: RequestNotes): Promise<void> {
   const { is, reason } = await authorizer.decide(attributes);
+  notes?.annotate("authorization.k8s.io/decision", is === "allow" ? "allow" : "forbid");
+  notes?.annotate("authorization.k8s.io/reason", reason);
   if (is !== "allow") throw accessDenied(attributes, reason);
 }
 

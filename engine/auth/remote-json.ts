@@ -12,13 +12,15 @@ export interface RemoteJson {
   readonly token?: string;
   readonly insecureSkipVerify?: boolean;
   readonly timeoutMs: number;
+  /** That it was taken is all that is asked: the answer's text is not read. */
+  readonly ignoresAnswer?: boolean;
 }
 
 /** Nothing that is asked for here is near as long. */
 const BYTES_MAX = 4 << 20;
 
 /** Asks another server, over TLS only. Throws with the address and what went wrong, answers that are no success among it. */
-export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, key, token, insecureSkipVerify, timeoutMs }: RemoteJson): Promise<unknown> {
+export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, key, token, insecureSkipVerify, timeoutMs, ignoresAnswer = false }: RemoteJson): Promise<unknown> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
@@ -43,7 +45,7 @@ export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, ke
         const status = answer.statusCode ?? 0;
         if (status < 200 || status > 299) return fail(new Error(`the answer was ${status}`));
         try {
-          resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+          resolve(ignoresAnswer ? undefined : JSON.parse(Buffer.concat(chunks).toString("utf8")));
         } catch (error) {
           fail(error);
         }

@@ -29,6 +29,8 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ResourceQuota } from "../resources/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ServerParts } from "./exchange.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import { beginLocalRecord } from "./audit/local-record.ts";
 import { Fairness, type RequestOrder } from "./fairness/fairness.ts";
 import { followFlowControl } from "./fairness/follow-flow-control.ts";
 import { MaxInFlight } from "./fairness/max-in-flight.ts";
@@ -72,6 +74,8 @@ export interface ApiServerOptions {
   readonly requestLimits?: RequestLimits;
   /** Parts of the control plane that can be asked how they are. */
   readonly components?: ServerParts["components"];
+  /** Who keeps a record of requests; nobody when absent. */
+  readonly auditor?: Auditor;
 }
 
 export interface RequestLimits {
@@ -103,15 +107,21 @@ export class ApiServer implements ApiHandler {
   async handle(request: ApiRequest): Promise<ApiResult> {
     const start = this.parts.clock.monotonic();
     let code = 200;
+    const record = beginLocalRecord(this.parts.auditor, request, this.parts.random);
+    record?.asked(request);
     try {
-      const result = await runFilters(request, this.parts);
+      const result = await runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts);
+      if (result.is === "watch") record?.started(200);
+      else record?.answered(result);
       code = result.is === "object" ? result.code : result.is === "status" ? result.status.code : 200;
       return result;
     } catch (error) {
       const status = error instanceof StatusError ? error : this.#unexpected(request, error);
       code = status.status.code;
+      record?.failed(status.status);
       throw status;
     } finally {
+      record?.complete();
       const labels = { verb: request.verb, resource: request.resource.resource };
       this.#requests.add({ ...labels, code: String(code) });
       this.#durations.observe((this.parts.clock.monotonic() - start) / 1000, labels);
@@ -167,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     tokens,
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
     order: requestOrder(options),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
     clock,

@@ -16,6 +16,7 @@ import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ComponentCheck } from "./component-statuses.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import type { RequestOrder } from "./fairness/fairness.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { ResourceIndex } from "./resource-index.ts";
@@ -37,6 +38,8 @@ export interface ServerParts {
   readonly components?: Readonly<Record<string, ComponentCheck>>;
   /** Whose turn it is among requests from outside; absent where all are served at once. */
   readonly order?: RequestOrder;
+  /** Who keeps a record of requests; absent where none is kept. */
+  readonly auditor?: Auditor;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

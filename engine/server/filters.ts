@@ -29,7 +29,7 @@ export function runFilters(request: ApiRequest, parts: ServerParts): Promise<Api
 }
 
 async function authorize(request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
-  await requireAllowed(parts.authorizer, attributesOf(request));
+  await requireAllowed(parts.authorizer, attributesOf(request), request.notes);
   return next();
 }
 

@@ -10,6 +10,9 @@ import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
 import { explainListenError } from "../lib/listen-error.ts";
 import type { ApiServer } from "./api-server.ts";
+import type { UserInfo } from "../apimachinery/api-request.ts";
+import type { AuditRecord } from "./audit/auditor.ts";
+import { beginRecord, observeAnswer } from "./http/audit-request.ts";
 import { credentialsOf, type RawRequest } from "./http/peer.ts";
 import { writeAnswer, type RawResponse } from "./http/response.ts";
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
@@ -144,17 +147,26 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
   const { headers, method } = request;
   const auditId = auditIdOf(request, options);
   const url = new URL(request.raw.url ?? "/", "https://unused");
+  const { auditor } = options.server.parts;
+  const arrival = { method, url: request.raw.url ?? "/", headers, remoteAddress: request.socket.remoteAddress, auditId };
+  let audit: AuditRecord | undefined;
+  let caller: UserInfo | undefined;
   try {
-    const caller = await options.server.parts.authenticator.authenticate({ ...credentialsOf(request.raw as unknown as RawRequest, headers), path: url.pathname }); // read as declared there
+    caller = await options.server.parts.authenticator.authenticate({ ...credentialsOf(request.raw as unknown as RawRequest, headers), path: url.pathname }); // read as declared there
     const user = await impersonate(caller, headers, options.server.parts.authorizer);
+    audit = beginRecord(auditor, { ...arrival, caller, user });
+    observeAnswer(raw, audit);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
     if (proxiedPath(request.raw.url ?? "") !== undefined) {
       const stream = request.body === undefined || request.body === null ? {} : { body: request.body as Readable }; // what the parser of those paths left it as
-      return await serveProxy(parts, { method, url: request.raw.url ?? "", headers, user, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
+      return await serveProxy(parts, { method, url: request.raw.url ?? "", headers, user, audit, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
     }
-    await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]), remoteAddress: request.socket.remoteAddress }, raw, auditId);
+    await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]), remoteAddress: request.socket.remoteAddress, audit }, raw, auditId);
   } catch (error) {
-    await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+    if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
+    await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error, audit), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+  } finally {
+    audit?.complete();
   }
 }
 
@@ -162,13 +174,19 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
 async function respondUpgrade(options: HttpListenerOptions, parts: ServeParts, raw: IncomingMessage, caller: { readonly socket: Duplex; readonly head: Buffer }, closing: AbortSignal): Promise<void> {
   const headers = takeProtocolToken(raw.headers);
   const url = raw.url ?? "/";
+  const { authenticator, authorizer, random, auditor } = options.server.parts;
+  const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: raw.socket.remoteAddress, auditId: random.uuid() };
+  let audit: AuditRecord | undefined;
   try {
-    const { authenticator, authorizer, random } = options.server.parts;
     const proven = await authenticator.authenticate({ ...credentialsOf(raw, headers), path: new URL(url, "https://unused").pathname });
     const user = await impersonate(proven, headers, authorizer);
-    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user }, caller, { auditId: random.uuid(), signal: closing });
+    audit = beginRecord(auditor, { ...arrival, caller: proven, user });
+    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal: closing });
   } catch (error) {
-    refuseUpgrade(parts, { url, headers }, caller.socket, error);
+    audit ??= beginRecord(auditor, { ...arrival, caller: undefined, user: undefined });
+    refuseUpgrade(parts, { url, headers, audit }, caller.socket, error);
+  } finally {
+    audit?.complete();
   }
 }
 

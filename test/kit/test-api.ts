@@ -31,6 +31,7 @@ export interface TestApiOptions {
   readonly authorization?: ApiServerOptions["authorization"];
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
+  readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
 }
 
@@ -78,15 +79,16 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(tokenSettings === undefined ? {} : { tokenSettings }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
+    ...(auditor === undefined ? {} : { auditor }),
   };
 }
 

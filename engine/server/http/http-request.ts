@@ -2,6 +2,7 @@ import { unsupportedMethod } from "../exchange.ts";
 import type { ApiRequest, FieldValidation, UserInfo, WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
+import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
 import { bodyKindOf } from "../subresources.ts";
@@ -21,6 +22,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** What is remarked on the way, and told with the answer. */
   readonly notes?: RequestNotes;
+  /** Absent when the request is not recorded. */
+  readonly audit?: AuditRecord | undefined;
   /** Where the connection comes from; absent when it is gone. */
   readonly remoteAddress?: string | undefined;
 }
@@ -67,6 +70,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     namespace: info.namespace,
     signal: http.signal,
     ...(http.notes === undefined ? {} : { notes: http.notes }),
+    isRecorded: true,
   };
   const name = info.name ?? "";
   switch (verb) {

@@ -3,6 +3,7 @@ import { gzip } from "node:zlib";
 
 /** What a response is written to: node's, of either version of the protocol. */
 export interface RawResponse {
+  /** Methods may be wrapped by whoever wants to hear of the answer. */
   writeHead(code: number, headers: Record<string, string | string[]>): unknown;
   write(chunk: Buffer): boolean;
   end(chunk?: Buffer): unknown;

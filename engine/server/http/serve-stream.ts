@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
+import type { AuditRecord } from "../audit/auditor.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
@@ -19,6 +20,8 @@ export interface StreamRequest {
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
   readonly user: UserInfo;
+  /** Absent when the request is not recorded. */
+  readonly audit?: AuditRecord | undefined;
 }
 
 type Transport = Pick<ForwardOptions, "auditId" | "signal">;
@@ -39,6 +42,7 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
+    request.audit?.started(101);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
   } catch (error) {
     refuseUpgrade(parts, request, caller.socket, error);
@@ -46,8 +50,8 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 }
 
 /** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
-export function refuseUpgrade(parts: ServeParts, { url, headers }: Pick<StreamRequest, "url" | "headers">, socket: Duplex, error: unknown): void {
-  const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error);
+export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<StreamRequest, "url" | "headers" | "audit">, socket: Duplex, error: unknown): void {
+  const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
   socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
 }
 
@@ -57,7 +61,7 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
-  await requireAllowed(server.parts.authorizer, attributes);
+  await requireAllowed(server.parts.authorizer, attributes, request.audit?.notes);
   const proxied = proxiedPath(request.url);
   const connection = { user: request.user, resource, namespace, name, query, signal };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {

@@ -6,6 +6,7 @@ import { badRequest, internalError, StatusError } from "../../apimachinery/statu
 import { requireAllowed, type AuthorizationAttributes } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { AuditRecord } from "../audit/auditor.ts";
 import type { ApiServer } from "../api-server.ts";
 import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
@@ -36,18 +37,18 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
   const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD" };
-  const notes = new RequestNotes();
+  const notes = http.audit?.notes ?? new RequestNotes();
   let ticket: Ticket | undefined;
   try {
     const parsed = parseRequestPath(http.path);
     await parts.server.parts.resources.settled();
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
     ticket = await awaitTurn(parts.server.parts, http, info);
-    const answer = info === undefined ? await pathAnswer(parts, http) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
+    const answer = info === undefined ? await pathAnswer(parts, { ...http, notes }) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
-    const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error), warnings: notes.warnings };
+    const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error, http.audit), warnings: notes.warnings };
     await writeAnswer(raw, answer, { ...transport, headers: ticket?.headers ?? {} });
   } finally {
     ticket?.leave();
@@ -62,9 +63,10 @@ interface Transport {
 }
 
 /** A failure as a Status, in the encoding that the client prefers. */
-export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown): Answer {
+export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown, audit?: AuditRecord): Answer {
   if (!(error instanceof StatusError)) server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
   const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
+  audit?.failed(status);
   const accept = http.headers["accept"];
   const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? { encoding: "json", form: "object" };
   const retry = status.details?.retryAfterSeconds;
@@ -72,7 +74,7 @@ export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | 
 }
 
 async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Promise<Answer> {
-  await authorize(server, { is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path });
+  await requireAllowed(server.parts.authorizer, { is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path }, http.notes);
   return (await paths.answer(http)) ?? { code: 404, contentType: "text/plain; charset=utf-8", body: Buffer.from("404 page not found\n") };
 }
 
@@ -81,21 +83,23 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const { server } = parts;
   const definition = server.parts.resources.find(info);
   if (definition === undefined) {
-    await authorize(server, attributesOf(http, info));
+    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
-    await authorize(server, attributesOf(http, info));
+    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
     throw badRequest("Upgrade request required");
   }
   if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
-    await authorize(server, attributesOf(http, info));
+    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   const context = contextOf(parts, http, info, definition);
   const request = toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind));
+  http.audit?.asked(request);
   const result = await server.handle(request);
+  if (result.is !== "watch") http.audit?.answered(result);
   if (result.is === "watch") {
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
@@ -126,7 +130,7 @@ function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context:
 
 async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<undefined> {
   const { server, nodes } = parts;
-  await authorize(server, attributesOf(http, info));
+  await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
   const log = await nodes.open(target, http.signal);
@@ -144,8 +148,4 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
 export function attributesOf(http: Pick<HttpRequest, "user" | "method" | "query">, info: ResourceInfo): AuthorizationAttributes {
   const { group, resource, subresource, namespace, name } = info;
   return { is: "resource", user: http.user, verb: verbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
-}
-
-async function authorize(server: ApiServer, attributes: AuthorizationAttributes): Promise<void> {
-  await requireAllowed(server.parts.authorizer, attributes);
 }

@@ -1,0 +1,138 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import type { Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import { legacyLine, type AuditEvent } from "./audit-event.ts";
+import type { AuditSink } from "./auditor.ts";
+
+export interface AuditLogOptions {
+  /** `-` is standard output. */
+  readonly file: string;
+  readonly format: "json" | "legacy";
+  /** Rotated when it has reached this size; never when 0. */
+  readonly megabytesMax: number;
+  /** Old files are removed after so many days; not by age when 0. */
+  readonly daysMax: number;
+  /** How many old files stay; all when 0. */
+  readonly backupsMax: number;
+  readonly isCompressed: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+}
+
+/** Events that wait to be written; more are dropped and counted, for a disk that hangs must not fill the memory. */
+const WAITING_MAX = 50_000;
+const DAY_MS = 86_400_000;
+
+/**
+ * A file that gets a line for every event. Lines are written in their order, as many at a time as wait; a file that is full is moved
+ * aside under a name that says when, as upstream names it.
+ */
+export class AuditLogFile implements AuditSink {
+  readonly #options: AuditLogOptions;
+  readonly #failures: Counter;
+  #waiting: string[] = [];
+  #writing: Promise<void> | undefined;
+  #handle: FileHandle | undefined;
+  #size = 0;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+    this.#failures = options.metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
+  }
+
+  write(event: AuditEvent): void {
+    if (this.#waiting.length >= WAITING_MAX) return this.#failures.add({ plugin: "log" });
+    this.#waiting.push(`${this.#options.format === "json" ? JSON.stringify(event) : legacyLine(event)}\n`);
+    this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
+  }
+
+  async close(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  /** Throws when the file cannot be opened, so that a server without its record does not start. */
+  async open(): Promise<void> {
+    if (this.#options.file === "-") return;
+    await mkdir(path.dirname(this.#options.file), { recursive: true, mode: 0o700 });
+    this.#handle = await open(this.#options.file, "a", 0o600);
+    this.#size = (await this.#handle.stat()).size;
+  }
+
+  async #drain(): Promise<void> {
+    // Let what happens in one go be written in one go.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#append(lines);
+      } catch (error) {
+        this.#failures.add({ plugin: "log" }, lines.length);
+        this.#options.logger.error("audit events could not be written", { file: this.#options.file, count: lines.length, error: describeError(error) });
+      }
+    }
+  }
+
+  async #append(lines: readonly string[]): Promise<void> {
+    if (this.#options.file === "-") return void process.stdout.write(lines.join(""));
+    const bytesMax = this.#options.megabytesMax * 1024 * 1024;
+    let text = "";
+    for (const line of lines) {
+      if (bytesMax > 0 && this.#size + text.length > 0 && this.#size + text.length + line.length > bytesMax) {
+        await this.#put(text);
+        text = "";
+        await this.#rotate();
+      }
+      text += line;
+    }
+    await this.#put(text);
+  }
+
+  async #put(text: string): Promise<void> {
+    if (text === "") return;
+    if (this.#handle === undefined) await this.open();
+    await this.#handle?.appendFile(text);
+    this.#size += Buffer.byteLength(text);
+  }
+
+  async #rotate(): Promise<void> {
+    const { file, clock, isCompressed } = this.#options;
+    await this.#handle?.close();
+    this.#handle = undefined;
+    const { dir, name, ext } = path.parse(file);
+    const stamp = new Date(clock.now()).toISOString().replaceAll(":", "-").replace("Z", "");
+    let backup = path.join(dir, `${name}-${stamp}${ext}`);
+    for (let serial = 1; await isThere(backup); serial++) backup = path.join(dir, `${name}-${stamp}-${serial}${ext}`);
+    await rename(file, backup);
+    await this.open();
+    if (isCompressed) {
+      await pipeline(createReadStream(backup), createGzip(), createWriteStream(`${backup}.gz`, { mode: 0o600 }));
+      await rm(backup);
+    }
+    await this.#removeOld();
+  }
+
+  async #removeOld(): Promise<void> {
+    const { file, daysMax, backupsMax, clock } = this.#options;
+    const { dir, name, ext } = path.parse(file);
+    const backups = (await readdir(dir)).filter((entry) => entry.startsWith(`${name}-2`) && (entry.endsWith(ext) || entry.endsWith(`${ext}.gz`))).sort().reverse();
+    for (const [index, backup] of backups.entries()) {
+      const full = path.join(dir, backup);
+      const isTooMany = backupsMax > 0 && index >= backupsMax;
+      const isTooOld = daysMax > 0 && clock.now() - (await stat(full)).mtimeMs > daysMax * DAY_MS;
+      if (isTooMany || isTooOld) await rm(full, { force: true });
+    }
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(() => true, () => stat(`${file}.gz`).then(() => true, () => false));
+}

@@ -1,0 +1,179 @@
+import type { ApiRequest, ApiResult, UserInfo } from "../../apimachinery/api-request.ts";
+import { RequestNotes } from "../../apimachinery/request-notes.ts";
+import type { Status } from "../../apimachinery/status-error.ts";
+import { formatMicroTime, type Clock } from "../../lib/clock.ts";
+import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import { withoutManagedFields, type AuditEvent, type AuditObjectReference } from "./audit-event.ts";
+import { decideAudit, type AuditDecision, type AuditedRequest, type AuditLevel, type AuditPolicy, type AuditStage } from "./audit-policy.ts";
+
+/** Where events go. It takes them at once and writes them when it can. */
+export interface AuditSink {
+  write(event: AuditEvent): void;
+  /** Resolves when everything that was taken has been written. */
+  close(): Promise<void>;
+}
+
+/** What is known of a request when it comes in. */
+export interface AuditBeginning extends AuditedRequest {
+  readonly auditId: string;
+  readonly requestUri: string;
+  readonly sourceIps: readonly string[];
+  readonly userAgent: string;
+  /** Whom the user acts as. */
+  readonly impersonated?: UserInfo;
+  /** A watch, a log, a proxy: its answer begins long before it ends. */
+  readonly isLongRunning: boolean;
+}
+
+export interface AuditorOptions {
+  readonly policy: AuditPolicy;
+  readonly sinks: readonly AuditSink[];
+  readonly clock: Clock;
+  readonly metrics: MetricsRegistry;
+}
+
+const USER_AGENT_MAX = 1024;
+const RANK: Readonly<Record<AuditLevel, number>> = { None: 0, Metadata: 1, Request: 2, RequestResponse: 3 };
+
+/** Records requests as a policy says. */
+export class Auditor {
+  readonly #options: AuditorOptions;
+  readonly #events: Counter;
+  readonly #levels: Counter;
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+    this.#events = options.metrics.counter("apiserver_audit_event_total", "Audit events that were sent to the backends.");
+    this.#levels = options.metrics.counter("apiserver_audit_level_total", "Requests by the level at which they are recorded.");
+  }
+
+  /** Begins the record of a request; undefined when the policy wants none. */
+  begin(beginning: AuditBeginning): AuditRecord | undefined {
+    const decision = decideAudit(this.#options.policy, { ...beginning, user: beginning.impersonated ?? beginning.user });
+    this.#levels.add({ level: decision.level });
+    if (decision.level === "None") return undefined;
+    const record = new AuditRecord(beginning, decision, this.#options.clock, (event) => {
+      this.#events.add();
+      for (const sink of this.#options.sinks) sink.write(event);
+    });
+    record.reach("RequestReceived");
+    return record;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#options.sinks.map((sink) => sink.close()));
+  }
+}
+
+/** The record of one request while it is answered. */
+export class AuditRecord {
+  readonly notes = new RequestNotes();
+  readonly #beginning: AuditBeginning;
+  readonly #decision: AuditDecision;
+  readonly #clock: Clock;
+  readonly #emit: (event: AuditEvent) => void;
+  readonly #received: string;
+  #objectRef: AuditObjectReference | undefined;
+  #status: Partial<Status> | undefined;
+  #requestObject: unknown;
+  #responseObject: unknown;
+  #isComplete = false;
+
+  constructor(beginning: AuditBeginning, decision: AuditDecision, clock: Clock, emit: (event: AuditEvent) => void) {
+    this.#beginning = beginning;
+    this.#decision = decision;
+    this.#clock = clock;
+    this.#emit = emit;
+    this.#received = formatMicroTime(clock.now());
+    this.#objectRef = beginning.resource === undefined ? undefined : referenceTo(beginning.resource);
+  }
+
+  /** What the client sent: an object, or the body of a patch. */
+  asked(request: ApiRequest): void {
+    const body = "body" in request ? request.body : undefined;
+    if (body === undefined) return;
+    if (request.verb !== "patch") this.#refineReference(body);
+    if (this.#keeps("Request")) this.#requestObject = this.#cleaned(body);
+  }
+
+  answered(result: Exclude<ApiResult, { readonly is: "watch" }>): void {
+    if (result.is === "status") return this.failed(result.status);
+    this.#status = { code: result.is === "object" ? result.code : 200 };
+    if (!this.#keeps("RequestResponse")) return;
+    this.#responseObject = this.#cleaned(result.is === "object" ? result.encoded.object : { metadata: { resourceVersion: result.list.resourceVersion }, items: result.list.items.map(({ object }) => object) });
+  }
+
+  /** The answer is a Status: of a failure, or of a deletion. */
+  failed(status: Status): void {
+    const { kind: _kind, apiVersion: _apiVersion, ...rest } = status;
+    this.#status = rest;
+    if (this.#keeps("RequestResponse")) this.#responseObject = status;
+  }
+
+  /** The answer has begun to be written. */
+  started(code: number): void {
+    this.#status = { ...this.#status, code };
+    if (this.#beginning.isLongRunning) this.reach("ResponseStarted");
+  }
+
+  /** The answer has ended. Once only. */
+  complete(): void {
+    if (this.#isComplete) return;
+    this.#isComplete = true;
+    this.#status ??= { status: "Success", message: "Connection closed early", code: 200 };
+    this.reach("ResponseComplete");
+  }
+
+  reach(stage: AuditStage): void {
+    if (!this.#decision.omitStages.has(stage)) this.#emit(this.#event(stage));
+  }
+
+  #event(stage: AuditStage): AuditEvent {
+    const { auditId, requestUri, verb, user, impersonated, sourceIps, userAgent } = this.#beginning;
+    const isOver = stage !== "RequestReceived";
+    return {
+      kind: "Event",
+      apiVersion: "audit.k8s.io/v1",
+      level: this.#decision.level,
+      auditID: auditId,
+      stage,
+      requestURI: requestUri,
+      verb,
+      user: user ?? {},
+      ...(impersonated === undefined ? {} : { impersonatedUser: impersonated }),
+      ...(sourceIps.length === 0 ? {} : { sourceIPs: sourceIps }),
+      ...(userAgent === "" ? {} : { userAgent: userAgent.length > USER_AGENT_MAX ? `${userAgent.slice(0, USER_AGENT_MAX)}...TRUNCATED` : userAgent }),
+      ...(this.#objectRef === undefined ? {} : { objectRef: this.#objectRef }),
+      ...(isOver && this.#status !== undefined ? { responseStatus: { metadata: {}, ...this.#status } } : {}),
+      ...(isOver && this.#requestObject !== undefined ? { requestObject: this.#requestObject } : {}),
+      ...(isOver && this.#responseObject !== undefined ? { responseObject: this.#responseObject } : {}),
+      requestReceivedTimestamp: this.#received,
+      stageTimestamp: formatMicroTime(this.#clock.now()),
+      ...(this.notes.annotations.size === 0 ? {} : { annotations: Object.fromEntries(this.notes.annotations) }),
+    };
+  }
+
+  /** What the address leaves open, the body may say. */
+  #refineReference(body: unknown): void {
+    const metadata = typeof body === "object" && body !== null && "metadata" in body ? body.metadata : undefined;
+    if (typeof metadata !== "object" || metadata === null || this.#objectRef === undefined) return;
+    const found = Object.fromEntries(["namespace", "name", "uid", "resourceVersion"].flatMap((key) => {
+      const value: unknown = Reflect.get(metadata, key);
+      return typeof value === "string" && value !== "" ? [[key, value]] : [];
+    }));
+    this.#objectRef = { ...found, ...this.#objectRef };
+  }
+
+  #keeps(level: AuditLevel): boolean {
+    return RANK[this.#decision.level] >= RANK[level];
+  }
+
+  #cleaned(object: unknown): unknown {
+    return this.#decision.omitManagedFields ? withoutManagedFields(object) : object;
+  }
+}
+
+function referenceTo({ group, version, resource, subresource, namespace, name }: NonNullable<AuditedRequest["resource"]>): AuditObjectReference {
+  const parts = { resource, namespace, name, apiGroup: group, apiVersion: version, subresource };
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== ""));
+}

@@ -1,0 +1,68 @@
+import type { UserInfo } from "../../apimachinery/api-request.ts";
+import type { AuditRecord, Auditor } from "../audit/auditor.ts";
+import { verbOf } from "./http-request.ts";
+import { parseRequestPath, type RequestInfo } from "./request-info.ts";
+import type { RawResponse } from "./response.ts";
+
+/** A request as it arrived, before anybody has looked at what it wants. */
+export interface Arrival {
+  readonly method: string;
+  /** With its query. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly remoteAddress: string | undefined;
+  readonly auditId: string;
+  /** Who is connected, and whom he acts as: the same, unless he impersonates somebody. Undefined for who could not prove who he is. */
+  readonly caller: UserInfo | undefined;
+  readonly user: UserInfo | undefined;
+}
+
+const LONG_RUNNING = new Set(["attach", "exec", "proxy", "log", "portforward"]);
+
+/** Begins the record of an HTTP request; undefined when none is kept. */
+export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): AuditRecord | undefined {
+  if (auditor === undefined) return undefined;
+  const { pathname, searchParams } = new URL(arrival.url, "https://unused");
+  const info = parseRequestPath(pathname);
+  const verb = info.is === "resource" ? verbOrMethod(arrival.method, info, searchParams) : arrival.method.toLowerCase();
+  const userAgent = arrival.headers["user-agent"];
+  return auditor.begin({
+    auditId: arrival.auditId,
+    requestUri: arrival.url,
+    path: pathname,
+    verb,
+    user: arrival.caller,
+    ...(arrival.user === arrival.caller || arrival.user === undefined ? {} : { impersonated: arrival.user }),
+    resource: info.is === "resource" ? { group: info.group, version: info.version, resource: info.resource, subresource: info.subresource ?? "", namespace: info.namespace, name: info.name ?? "" } : undefined,
+    sourceIps: sourceAddresses(arrival),
+    userAgent: typeof userAgent === "string" ? userAgent : "",
+    isLongRunning: info.is === "resource" && (verb === "watch" || (info.subresource !== undefined && LONG_RUNNING.has(info.subresource))),
+  });
+}
+
+/** Lets the record hear when the answer begins. */
+export function observeAnswer(raw: RawResponse, record: AuditRecord | undefined): void {
+  if (record === undefined) return;
+  const writeHead = raw.writeHead.bind(raw);
+  raw.writeHead = (code, headers) => {
+    record.started(code);
+    return writeHead(code, headers);
+  };
+}
+
+/** Where a request comes from, the first of its proxies' reports first; they may lie, and the last one is what we saw. */
+function sourceAddresses({ headers, remoteAddress }: Arrival): readonly string[] {
+  const forwarded = [headers["x-forwarded-for"] ?? []].flat().flatMap((text) => text.split(",")).map((address) => address.trim());
+  const real = [headers["x-real-ip"] ?? []].flat();
+  const own = remoteAddress === undefined ? [] : [remoteAddress.replace(/^::ffff:/, "")];
+  return [...new Set([...forwarded, ...real, ...own])].filter((address) => address !== "");
+}
+
+function verbOrMethod(method: string, info: Extract<RequestInfo, { readonly is: "resource" }>, query: URLSearchParams): string {
+  if (info.subresource === "proxy") return method.toLowerCase();
+  try {
+    return verbOf(method, info, query);
+  } catch {
+    return method.toLowerCase();
+  }
+}

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import type { AuditEvent } from "../../engine/server/audit/audit-event.ts";
+import { Auditor } from "../../engine/server/audit/auditor.ts";
+import { rawClient } from "../kit/raw-https.ts";
+import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+
+let api: TestListener;
+let admin: Awaited<ReturnType<typeof rawClient>>;
+const all: AuditEvent[] = [];
+/** What came over the wire, and not from inside. */
+const events = () => all.filter(({ userAgent }) => userAgent === "outside");
+
+beforeAll(async () => {
+  const auditor = new Auditor({ policy: { rules: [{ level: "RequestResponse" }] }, sinks: [{ write: (event) => void all.push(event), close: async () => {} }], clock: systemClock, metrics: new MetricsRegistry() });
+  api = await startTestListener({ auditor });
+  admin = await rawClient(api.url, api.pki, { commonName: "root", organizations: ["system:masters"] });
+});
+afterAll(async () => {
+  admin.close();
+  await api.stop();
+});
+beforeEach(() => void all.splice(0));
+
+const headers = { "user-agent": "outside" };
+const stages = () => events().map(({ stage }) => stage);
+const until = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("a request is recorded once, with its address, its source and the id that the client gets", async () => {
+  const answer = await admin.send("/api/v1/namespaces/default/configmaps?limit=5", { headers: { ...headers, "x-forwarded-for": "192.0.2.7" } });
+  await until(() => events().length === 2);
+  expect(events()).toMatchObject([
+    { stage: "RequestReceived", requestURI: "/api/v1/namespaces/default/configmaps?limit=5", verb: "list", user: { username: "root" }, sourceIPs: ["192.0.2.7", "127.0.0.1"] },
+    { stage: "ResponseComplete", auditID: answer.headers["audit-id"], responseStatus: { code: 200 }, objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" } },
+  ]);
+});
+
+test("a body that cannot be read is recorded with its refusal", async () => {
+  await admin.send("/api/v1/namespaces/default/configmaps", { method: "POST", body: "{", headers });
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ verb: "create", responseStatus: { code: 400, reason: "BadRequest" } });
+});
+
+test("pages are recorded by their paths", async () => {
+  await admin.send("/version", { headers });
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ verb: "get", requestURI: "/version", responseStatus: { code: 200 }, annotations: { "authorization.k8s.io/decision": "allow" } });
+  expect(events()[1]).not.toHaveProperty("objectRef");
+});
+
+test("who acts as somebody else is recorded as both", async () => {
+  await admin.send("/api/v1/namespaces/default/secrets", { headers: { ...headers, "impersonate-user": "eve" } });
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ user: { username: "root" }, impersonatedUser: { username: "eve", groups: ["system:authenticated"] }, responseStatus: { code: 403, reason: "Forbidden" } });
+});
+
+test("who cannot prove who he is is recorded as nobody", async () => {
+  const stranger = await rawClient(api.url, api.pki, undefined);
+  await stranger.send("/api/v1/pods", { headers: { ...headers, authorization: "Bearer nonsense" } });
+  stranger.close();
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ user: {}, verb: "list", responseStatus: { code: 401, reason: "Unauthorized" } });
+});
+
+test("a watch is recorded when it begins and when it ends", async () => {
+  const watching = admin.send("/api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=1", { headers });
+  await until(() => stages().includes("ResponseStarted"));
+  await watching;
+  await until(() => events().length === 3);
+  expect(stages()).toEqual(["RequestReceived", "ResponseStarted", "ResponseComplete"]);
+  expect(events()[0]).toMatchObject({ verb: "watch" });
+});
+
+test("a request to switch protocols is recorded with its refusal", async () => {
+  await admin.send("/api/v1/namespaces/default/pods/none/exec?command=ls", { headers: { ...headers, connection: "Upgrade", upgrade: "websocket" } });
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ objectRef: { resource: "pods", name: "none", subresource: "exec" }, responseStatus: { code: 404 } });
+});

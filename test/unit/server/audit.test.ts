@@ -1,0 +1,205 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterEach, describe, expect, it } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { AuditLogFile, type AuditLogOptions } from "../../../engine/server/audit/audit-log-file.ts";
+import { legacyLine, withoutManagedFields, type AuditEvent } from "../../../engine/server/audit/audit-event.ts";
+import { decideAudit, parseAuditPolicy, type AuditedRequest, type AuditPolicy, type AuditRule } from "../../../engine/server/audit/audit-policy.ts";
+import { AuditWebhook } from "../../../engine/server/audit/audit-webhook.ts";
+import { Auditor } from "../../../engine/server/audit/auditor.ts";
+import { startTestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const ada = { username: "ada", groups: ["people", "system:authenticated"] };
+const onPods = { group: "", version: "v1", resource: "pods", subresource: "", namespace: "shop", name: "web" };
+const request = (more: Partial<AuditedRequest> = {}): AuditedRequest => ({ user: ada, verb: "get", resource: onPods, path: "/api/v1/namespaces/shop/pods/web", ...more });
+const page = request({ resource: undefined, path: "/healthz/etcd" });
+
+describe("a rule of a policy", () => {
+  it.each<[string, Omit<AuditRule, "level">, AuditedRequest, boolean]>([
+    ["without conditions is about everything", {}, page, true],
+    ["names users", { users: ["bob"] }, request(), false],
+    ["names groups", { userGroups: ["people"] }, request(), true],
+    ["names verbs", { verbs: ["delete"] }, request(), false],
+    ["names resources", { resources: [{ group: "", resources: ["pods"] }] }, request(), true],
+    ["names groups of the API", { resources: [{ group: "apps" }] }, request(), false],
+    ["does not mean subresources by their resource", { resources: [{ resources: ["pods"] }] }, request({ resource: { ...onPods, subresource: "log" } }), false],
+    ["means all subresources by a star behind", { resources: [{ resources: ["pods/*"] }] }, request({ resource: { ...onPods, subresource: "log" } }), true],
+    ["means a subresource of all by a star before", { resources: [{ resources: ["*/log"] }] }, request({ resource: { ...onPods, subresource: "log" } }), true],
+    ["names objects", { resources: [{ resources: ["pods"], resourceNames: ["db"] }] }, request(), false],
+    ["names namespaces", { namespaces: ["shop"] }, request(), true],
+    ["names namespaces, and so no pages", { namespaces: [""] }, page, false],
+    ["names pages", { nonResourceURLs: ["/healthz*"] }, page, true],
+    ["names pages, and so no resources", { nonResourceURLs: ["*"] }, request(), false],
+  ])("%s", (_what, rule, asked, matches) => {
+    expect(decideAudit({ rules: [{ level: "Metadata", ...rule }] }, asked).level).toBe(matches ? "Metadata" : "None");
+  });
+
+  it("comes first or not at all, and adds to the stages that the policy omits", () => {
+    const policy: AuditPolicy = { rules: [{ level: "None", users: ["bob"] }, { level: "Request", omitStages: ["RequestReceived"], omitManagedFields: false }, { level: "Metadata" }], omitStages: ["ResponseStarted"], omitManagedFields: true };
+    expect(decideAudit(policy, request())).toEqual({ level: "Request", omitStages: new Set(["ResponseStarted", "RequestReceived"]), omitManagedFields: false });
+  });
+});
+
+describe("a policy file", () => {
+  const file = (body: string) => `apiVersion: audit.k8s.io/v1\nkind: Policy\n${body}`;
+  it.each([
+    ["apiVersion: v1\nkind: Policy\nrules: []", "it must be a Policy of audit.k8s.io/v1"],
+    [file("rules: []"), "loaded illegal policy with 0 rules"],
+    [file("rules: [{level: Loud}]"), 'rules[0].level: Unsupported value: "Loud": supported values: "None", "Metadata", "Request", "RequestResponse"'],
+    [file("rules: [{level: None, nonResourceURLs: [metrics]}]"), "non-resource URL rules must begin with a '/' character"],
+    [file("rules: [{level: None, resources: [{resourceNames: [a]}]}]"), "using resourceNames requires at least one resource"],
+    [file("rules: [{level: None, omitStages: [Later]}]"), "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic"],
+  ])("is refused with what is wrong with it: %s", (text, message) => {
+    expect(() => parseAuditPolicy(text)).toThrow(message);
+  });
+});
+
+/** An API with a record of everything at one level. */
+function recorded(rule: AuditRule) {
+  const events: AuditEvent[] = [];
+  const auditor = new Auditor({ policy: { rules: [rule] }, sinks: [{ write: (event) => void events.push(event), close: async () => {} }], clock: new VirtualClock(), metrics: new MetricsRegistry() });
+  return { events, auditor };
+}
+
+describe("the record of a request", () => {
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { generateName: "map-", namespace: "default" }, data: { a: "1" } };
+
+  it("tells who asked for what, why he might, and what came of it", async () => {
+    const { events, auditor } = recorded({ level: "Metadata", users: ["kubernetes-admin"] });
+    await using api = await startTestApi({ auditor });
+    events.length = 0;
+    await api.client.for(configMapResource).create(map);
+    expect(events.map(({ stage }) => stage)).toEqual(["RequestReceived", "ResponseComplete"]);
+    expect(events[1]).toMatchObject({
+      kind: "Event",
+      apiVersion: "audit.k8s.io/v1",
+      level: "Metadata",
+      requestURI: "/api/v1/namespaces/default/configmaps",
+      verb: "create",
+      user: { username: "kubernetes-admin" },
+      userAgent: "test",
+      objectRef: { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+      responseStatus: { code: 201 },
+      annotations: { "authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": "" },
+    });
+    expect(events[1]).not.toHaveProperty("requestObject");
+    expect(events[0]?.auditID).toBe(events[1]?.auditID);
+  });
+
+  it("holds the objects when asked to, without managed fields when not", async () => {
+    const { events, auditor } = recorded({ level: "RequestResponse", resources: [{ resources: ["configmaps"] }], omitManagedFields: true, omitStages: ["RequestReceived"] });
+    await using api = await startTestApi({ auditor });
+    await api.client.for(configMapResource).create(map);
+    await api.client.for(configMapResource).list("default");
+    const [created, listed] = events as [AuditEvent, AuditEvent];
+    expect(created).toMatchObject({ requestObject: { data: { a: "1" } }, responseObject: { data: { a: "1" }, metadata: { namespace: "default" } } });
+    expect(JSON.stringify(listed)).not.toContain("managedFields");
+    expect(listed).toMatchObject({ verb: "list", responseObject: { items: [{ data: { a: "1" } }] } });
+  });
+
+  it("tells of refusals in the words of the answer", async () => {
+    const { events, auditor } = recorded({ level: "Metadata", users: ["eve"], omitStages: ["RequestReceived"] });
+    await using api = await startTestApi({ auditor });
+    await expect(api.as("eve").for(configMapResource).get("default", "a")).rejects.toThrow("cannot get");
+    expect(events).toMatchObject([{ responseStatus: { code: 403, reason: "Forbidden", status: "Failure" }, annotations: { "authorization.k8s.io/decision": "forbid" } }]);
+  });
+
+  it("is one line for who likes it so", () => {
+    const event: AuditEvent = { kind: "Event", apiVersion: "audit.k8s.io/v1", level: "Metadata", auditID: "i", stage: "ResponseComplete", requestURI: "/x", verb: "get", user: ada, requestReceivedTimestamp: "T", stageTimestamp: "T" };
+    expect(legacyLine(event)).toBe('T AUDIT: id="i" stage="ResponseComplete" ip="<unknown>" method="get" user="ada" groups="\\"people\\",\\"system:authenticated\\"" as="<self>" asgroups="<lookup>" user-agent="" namespace="<none>" uri="/x" response="<deferred>"');
+  });
+
+  it("leaves managed fields out of objects and of items", () => {
+    expect(withoutManagedFields({ metadata: { name: "a", managedFields: [] }, items: [{ metadata: { managedFields: [] } }] })).toEqual({ metadata: { name: "a" }, items: [{ metadata: {} }] });
+  });
+});
+
+const directories: string[] = [];
+afterEach(async () => {
+  for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
+});
+
+async function logFile(more: Partial<AuditLogOptions> = {}) {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "audit-"));
+  directories.push(directory);
+  const clock = new VirtualClock();
+  const file = path.join(directory, "audit.log");
+  const log = new AuditLogFile({ file, format: "json", megabytesMax: 1, daysMax: 0, backupsMax: 0, isCompressed: false, clock, logger: silentLogger, metrics: new MetricsRegistry(), ...more });
+  await log.open();
+  return { directory, file, log, clock };
+}
+
+const eventOf = (auditID: string, size = 0): AuditEvent => ({ kind: "Event", apiVersion: "audit.k8s.io/v1", level: "Metadata", auditID, stage: "RequestReceived", requestURI: "x".repeat(size), verb: "get", user: {}, requestReceivedTimestamp: "", stageTimestamp: "" });
+const idsIn = (text: string) => text.trim().split("\n").map((line) => (JSON.parse(line) as AuditEvent).auditID);
+
+describe("the log file", () => {
+  it("holds a line for every event, in their order, and goes on after a restart", async () => {
+    const { file, log } = await logFile();
+    for (let i = 0; i < 100; i++) log.write(eventOf(String(i)));
+    await log.close();
+    const again = new AuditLogFile({ file, format: "json", megabytesMax: 1, daysMax: 0, backupsMax: 0, isCompressed: false, clock: new VirtualClock(), logger: silentLogger, metrics: new MetricsRegistry() });
+    again.write(eventOf("100"));
+    await again.close();
+    expect(idsIn(await readFile(file, "utf8"))).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
+  });
+
+  it("is rotated when it is full, keeps as many old ones as it may, and loses no event in between", async () => {
+    const { directory, log, file } = await logFile({ backupsMax: 2 });
+    for (let i = 0; i < 10; i++) log.write(eventOf(String(i), 400_000));
+    await log.close();
+    const files = (await readdir(directory)).sort();
+    expect(files).toHaveLength(3);
+    expect(files.filter((name) => /^audit-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}(-\d+)?\.log$/.test(name))).toHaveLength(2);
+    expect(idsIn(await readFile(file, "utf8"))).toEqual(["8", "9"]);
+  });
+
+  it("compresses old files where asked to", async () => {
+    const { directory, log } = await logFile({ isCompressed: true });
+    for (let i = 0; i < 4; i++) log.write(eventOf(String(i), 400_000));
+    await log.close();
+    const old = (await readdir(directory)).find((name) => name.endsWith(".gz")) ?? "";
+    expect(idsIn(gunzipSync(await readFile(path.join(directory, old))).toString("utf8"))).toEqual(["0", "1"]);
+  });
+});
+
+describe("the webhook", () => {
+  function webhook(fail: () => boolean) {
+    const clock = new VirtualClock();
+    const sent: number[] = [];
+    const metrics = new MetricsRegistry();
+    const send = async (list: unknown) => {
+      if (fail()) throw new Error("away");
+      sent.push((list as { readonly items: readonly unknown[] }).items.length);
+    };
+    return { clock, sent, metrics, hook: new AuditWebhook({ send, clock, logger: silentLogger, metrics, batchMax: 3, waitMs: 1_000, bufferMax: 10, initialBackoffMs: 100 }) };
+  }
+
+  it("gets events in batches: when one is full, or when it has waited", async () => {
+    const { clock, sent, hook } = webhook(() => false);
+    for (let i = 0; i < 4; i++) hook.write(eventOf(String(i)));
+    await clock.settle();
+    expect(sent).toEqual([3, 1]);
+    hook.write(eventOf("4"));
+    await clock.advance(999);
+    expect(sent).toHaveLength(2);
+    await clock.advance(1);
+    expect(sent).toEqual([3, 1, 1]);
+  });
+
+  it("is tried again while it is away, and what it never took is counted", async () => {
+    let failures = 2;
+    const { clock, sent, hook } = webhook(() => failures-- > 0);
+    hook.write(eventOf("0"));
+    await clock.advance(10_000);
+    expect(sent).toEqual([1]);
+    const away = webhook(() => true);
+    for (let i = 0; i < 3; i++) away.hook.write(eventOf(String(i)));
+    await away.clock.advance(60_000);
+    expect(away.metrics.render()).toContain('apiserver_audit_error_total{plugin="webhook"} 3');
+  });
+});
