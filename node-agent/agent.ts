@@ -11,6 +11,8 @@ import type { Logger } from "../engine/lib/log.ts";
 import type { Random } from "../engine/lib/random.ts";
 import { runServices, type Service } from "../engine/lib/service.ts";
 import { configMapResource } from "../engine/resources/core/config-map.ts";
+import { persistentVolumeClaimResource } from "../engine/resources/core/persistent-volume-claim.ts";
+import { persistentVolumeResource } from "../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../engine/resources/core/pod.ts";
 import { secretResource } from "../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../engine/resources/core/service-account.ts";
@@ -34,7 +36,8 @@ import { PodManager } from "./pods/pod-manager.ts";
 import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer } from "./server/agent-server.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
-import type { VolumeSources } from "./volumes/volumes.ts";
+import { createLocalVolumes } from "./volumes/local-volumes.ts";
+import type { VolumeSources } from "./volumes/volume-plugin.ts";
 
 export interface AgentParts {
   readonly client: Client;
@@ -59,6 +62,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const { dataDir, nodeName } = config;
   const podsDir = path.join(dataDir, "pods");
   const logsDir = path.join(dataDir, "logs");
+  const volumesDir = path.join(dataDir, "volumes");
   for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true, mode: 0o750 });
   enableForwarding();
   const containerd = config.containerRuntimeEndpoint === undefined ? await keepContainerd(dataDir, clock, logger, signal) : undefined;
@@ -101,6 +105,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       clock,
       logger,
       dataDir,
+      volumesDir,
       identity: { name: nodeName, ip: nodeIp, port: config.port, version: parts.version },
       onNode: (seen) => {
         node = seen;
@@ -109,6 +114,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     }),
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
+    createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
     createLogRotation({ runtime, clock, logger }),
     usage.asService(),
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
@@ -132,6 +138,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       hostIp: nodeIp,
       allocatable: node?.status?.allocatable ?? {},
       token: requestToken,
+      claim: (namespace, name) => client.for(persistentVolumeClaimResource).get(namespace, name),
+      persistentVolume: (name) => client.for(persistentVolumeResource).get("", name),
+      volumesDir,
+      nodeName,
       nowMs: () => clock.now(),
     };
   }

@@ -3,7 +3,8 @@ import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
-import type { Node, Pod, TokenRequest } from "../resources/types.ts";
+import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
+import type { Node, PersistentVolume, Pod, TokenRequest } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 import { forbiddenNodeLabels } from "./node-labels.ts";
 import { podReferences } from "./pod-references.ts";
@@ -40,6 +41,7 @@ const checks: readonly { readonly group: string; readonly resource: string; read
   { group: "", resource: "pods", validate: validatePod },
   { group: "", resource: "nodes", validate: validateNode },
   { group: "", resource: "persistentvolumeclaims", validate: validateClaim },
+  { group: "", resource: "persistentvolumes", validate: validateVolume },
   { group: "", resource: "serviceaccounts", validate: validateToken },
   { group: "coordination.k8s.io", resource: "leases", validate: validateLease },
   { group: "storage.k8s.io", resource: "csinodes", validate: validateCsiNode },
@@ -148,6 +150,16 @@ function validateLease(check: Check): void {
 
 function validateCsiNode(check: Check): void {
   if (nameOf(check) !== check.nodeName) check.refuse("can only access CSINode with the same name as the requesting node");
+}
+
+/** Of a volume that is a folder of its own, an agent may say that the folder is gone, and nothing else. */
+function validateVolume({ operation, subresource, object, old, nodeName, refuse }: Check): void {
+  const [before, after] = [old as PersistentVolume | undefined, object as PersistentVolume | undefined]; // isKind
+  if (operation !== "UPDATE" || subresource !== undefined || before === undefined || after === undefined) return refuse(`unexpected operation ${JSON.stringify(operation)}`);
+  const wanted = (before.metadata.finalizers ?? []).filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER);
+  const facts = ({ metadata, spec, status }: PersistentVolume) => [metadata.labels ?? {}, metadata.annotations ?? {}, metadata.ownerReferences ?? [], spec, status];
+  const isReport = before.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName && before.metadata.deletionTimestamp !== undefined && jsonEqual(after.metadata.finalizers ?? [], wanted) && jsonEqual(facts(after), facts(before));
+  if (!isReport) refuse(`node ${JSON.stringify(nodeName)} can only remove the finalizer ${LOCAL_PATH_FINALIZER} from volumes of its own that are being deleted`);
 }
 
 /** At a create the address has no name yet, but the object has. */

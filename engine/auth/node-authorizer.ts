@@ -1,4 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
 import type { Pod } from "../resources/types.ts";
 import { NO_OPINION, type AuthorizationAttributes, type AuthorizationMode, type Decision } from "./authorize.ts";
 import { componentRoles } from "./default-roles/component-roles.ts";
@@ -62,8 +63,7 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
       if (subresource === "status" ? !["get", "update", "patch"].includes(verb) : verb !== "get") return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
       return related((namespace, name) => usesClaim(objects, nodeName, namespace, name));
     case "/persistentvolumes":
-      if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
-      return related((_namespace, name) => usesVolume(objects, nodeName, name));
+      return decideVolume(objects, attributes, nodeName);
     case "storage.k8s.io/volumeattachments":
       if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
       return related(async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
@@ -117,6 +117,16 @@ async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, n
   }
   // Whether the pod is its own, NodeRestriction checks, which sees it.
   return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;
+}
+
+/** Volumes of its pods, and those that are folders of the node itself: their list, and their finalizer, which NodeRestriction sees to. */
+async function decideVolume(objects: NodeObjects, attributes: ResourceAttributes, nodeName: string): Promise<Decision> {
+  const { verb, subresource, name, labelSelector } = attributes;
+  if ((verb === "list" || verb === "watch") && selects(labelSelector, LOCAL_PATH_NODE_LABEL) === nodeName) return ALLOW;
+  if (!["get", "update", "patch"].includes(verb) || subresource !== undefined) return no("can only get individual resources of this type");
+  const isOwn = async () => name !== "" && (await objects.find("", "persistentvolumes", "", name))?.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName;
+  if (await isOwn()) return ALLOW;
+  return verb === "get" ? relation(attributes, nodeName, (_namespace, volume) => usesVolume(objects, nodeName, volume)) : no("can only get individual resources of this type");
 }
 
 async function usesObject(objects: NodeObjects, nodeName: string, resource: ReferencedResource, namespace: string, name: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
+import { VOLUMES_FOLDER_ANNOTATION } from "../../engine/resources/storage/local-path.ts";
 import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 
@@ -27,6 +28,8 @@ export interface NodeReporterOptions {
   readonly logger: Logger;
   readonly identity: NodeIdentity;
   readonly dataDir: string;
+  /** Where volumes are made that are folders of this node. */
+  readonly volumesDir: string;
   /** Called with every state of the Node that the API confirms. */
   readonly onNode: (node: Node) => void;
 }
@@ -113,14 +116,17 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
   };
 }
 
-async function getOrCreate({ client, identity }: NodeReporterOptions): Promise<Node> {
+async function getOrCreate({ client, identity, volumesDir }: NodeReporterOptions): Promise<Node> {
   const api = client.for(nodeResource);
+  const annotations = { [VOLUMES_FOLDER_ANNOTATION]: volumesDir };
   const labels = { "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
   try {
-    return await api.get("", identity.name);
+    const node = await api.get("", identity.name);
+    if (node.metadata.annotations?.[VOLUMES_FOLDER_ANNOTATION] === volumesDir) return node;
+    return await api.patch("", identity.name, "merge", { metadata: { annotations } });
   } catch (error) {
     if (!hasReason(error, "NotFound")) throw error;
-    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels } });
+    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations } });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from "../../engine/lib/log.ts";
 import type { Random } from "../../engine/lib/random.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
-import type { VolumeSources } from "../volumes/volumes.ts";
+import type { VolumeSources } from "../volumes/volume-plugin.ts";
 import type { NodeSettings } from "./container-config.ts";
 import type { Limiter } from "./limiter.ts";
 

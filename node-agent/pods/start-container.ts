@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
+import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { NamespaceMode } from "../cri/runtime_pb.ts";
 import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
@@ -9,6 +10,7 @@ import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } f
 import { expand } from "./expand.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
+import { bindSubPath } from "../volumes/sub-path.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 
 /** A container could not be started; `reason` is what its status shows. */
@@ -42,8 +44,8 @@ export async function startContainer(context: PodContext, pod: Pod, container: C
   let id: string;
   try {
     const environment = await computeEnvironment(pod, container, context.sources(pod, podIp));
-    const mounts = [...volumeMounts(container, volumes, environment), ...managedMounts(context, pod, container, attempt, podIp)];
-    const config = computeContainerConfig(pod, container, attempt, image, environment, mounts, settings);
+    const mounts = [...(await volumeMounts(context, pod, container, volumes, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
+    const config = { ...computeContainerConfig(pod, container, attempt, image, environment, mounts, settings), devices: volumeDevices(container, volumes) } as ContainerConfig; // the same message with one more part
     id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
@@ -114,15 +116,31 @@ export function normaliseImage(image: string): string {
   return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
 }
 
-function volumeMounts(container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): VolumeMountPoint[] {
-  return (container.volumeMounts ?? []).map((mount) => {
+async function volumeMounts(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): Promise<VolumeMountPoint[]> {
+  const points: VolumeMountPoint[] = [];
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const root = volumes.get(mount.name);
     if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
-    const hostPath = path.join(root, sub);
-    if (path.relative(root, hostPath).startsWith("..")) throw new ContainerConfigError(`subPath "${sub}" leaves the volume "${mount.name}"`);
-    if (sub !== "") mkdirSync(path.dirname(hostPath), { recursive: true });
-    return { hostPath, containerPath: mount.mountPath, readOnly: mount.readOnly ?? false, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) };
+    const place = path.join(context.podsDir, pod.metadata.uid ?? "", "sub-paths", container.name, String(index));
+    const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);
+    const readOnly = mount.readOnly === true || isReadOnlyVolume(pod, mount.name);
+    points.push({ hostPath, containerPath: mount.mountPath, readOnly, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) });
+  }
+  return points;
+}
+
+/** Whether a volume as a whole may not be written: claims that say so. */
+function isReadOnlyVolume(pod: Pod, name: string): boolean {
+  return podClaims(pod).some(({ volume, readOnly }) => volume.name === name && readOnly);
+}
+
+/** Raw devices, for volumes in block mode. */
+function volumeDevices(container: Container, volumes: ReadonlyMap<string, string>): readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const hostPath = volumes.get(name);
+    if (hostPath === undefined || !statSync(hostPath).isBlockDevice()) throw new ContainerConfigError(`volume "${name}" is no block device`);
+    return { hostPath, containerPath: devicePath, permissions: "mrw" };
   });
 }
 
@@ -140,7 +158,9 @@ function managedMounts(context: PodContext, pod: Pod, container: Container, atte
   if (messagePath !== "") {
     const file = terminationFile(context, pod, container.name, attempt);
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, "", { mode: 0o666 });
+    writeFileSync(file, "");
+    // Not by its mode: the umask would take the right to write from all but root.
+    chmodSync(file, 0o666);
     mounts.push({ hostPath: file, containerPath: messagePath, readOnly: false });
   }
   return mounts;

@@ -1,28 +1,16 @@
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
-import { wholeValue } from "../../engine/apimachinery/quantity.ts";
-import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
-import { podField, resourceField, type EnvironmentSources } from "../pods/pod-environment.ts";
-import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
+import type { Pod, Volume } from "../../engine/resources/types.ts";
+import { mountClaim } from "./claim-volume.ts";
+import { mountEmptyDir } from "./empty-dir-volume.ts";
+import { mountHostPath } from "./host-path-volume.ts";
+import { mountsBelow } from "./mounts.ts";
+import { mountProjected } from "./projected-volume.ts";
+import { MountError, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
 
 const run = promisify(execFile);
-
-export interface VolumeSources extends EnvironmentSources {
-  /** A token of the pod's ServiceAccount, bound to the pod. */
-  readonly token: (pod: Pod, audience: string | undefined, expirationSeconds: number) => Promise<{ readonly token: string; readonly expiresAtMs: number }>;
-  readonly nowMs: () => number;
-}
-
-/** A volume cannot be provided now; the pod waits, and it is tried again. */
-export class MountError extends Error {
-  override readonly name = "MountError";
-}
-
-/** How one kind of volume is provided: gives the folder or file on the machine. Called again to bring changed content in. */
-type VolumePlugin = (pod: Pod, volume: Volume, folder: string, sources: VolumeSources) => Promise<string>;
 
 /** The kinds of volumes, by the field of Volume that asks for them. */
 const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePlugin }[] = [
@@ -32,10 +20,11 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
   { field: "projected", mount: mountProjected },
   { field: "emptyDir", mount: mountEmptyDir },
   { field: "hostPath", mount: mountHostPath },
+  { field: "persistentVolumeClaim", mount: mountClaim },
+  { field: "ephemeral", mount: mountClaim },
 ];
 
-const TOKEN_RENEW_SHARE = 0.8;
-const VOLUMES = "volumes";
+export const VOLUMES = "volumes";
 
 /** Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. */
 export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources): Promise<Map<string, string>> {
@@ -53,126 +42,11 @@ export function hasLiveVolumes(pod: Pod): boolean {
   return (pod.spec.volumes ?? []).some((volume) => volume.configMap ?? volume.secret ?? volume.projected ?? volume.downwardAPI);
 }
 
-/** Takes all volumes of a pod away: in-memory ones are unmounted, the rest is deleted. Host paths are left alone. */
+/**
+ * Takes all volumes of a pod away: what is mounted is unmounted, the rest is deleted. Host paths and persistent volumes are left alone.
+ * Rejects before anything is deleted when something stays mounted, for behind a mount may be another's data.
+ */
 export async function unmountVolumes(podDir: string): Promise<void> {
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "").filter((place) => place.startsWith(`${podDir}/`));
-  for (const place of mounts.sort((a, b) => b.length - a.length)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
+  for (const place of mountsBelow(podDir)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
   rmSync(podDir, { recursive: true, force: true });
-}
-
-async function mountEmptyDir(pod: Pod, volume: Volume, folder: string): Promise<string> {
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true, mode: 0o777 });
-    if (volume.emptyDir?.medium === "Memory") {
-      const limit = volume.emptyDir.sizeLimit;
-      await run("mount", ["-t", "tmpfs", "-o", `mode=0777${limit === undefined ? "" : `,size=${wholeValue(limit)}`}`, "tmpfs", folder]);
-    }
-    chmodSync(folder, 0o777);
-    const group = pod.spec.securityContext?.fsGroup;
-    if (group !== undefined) {
-      chownSync(folder, 0, group);
-      chmodSync(folder, 0o2777);
-    }
-  }
-  return folder;
-}
-
-async function mountHostPath(_pod: Pod, volume: Volume): Promise<string> {
-  const { path: place = "", type = "" } = volume.hostPath ?? {};
-  const isThere = existsSync(place);
-  if (!isThere && (type === "DirectoryOrCreate" || type === "")) mkdirSync(place, { recursive: true, mode: 0o755 });
-  else if (!isThere && type === "FileOrCreate") writeFileSync(place, "", { mode: 0o644 });
-  else if (!isThere) throw new MountError(`hostPath type check failed: ${place} is not there`);
-  const stat = statSync(place);
-  const fits: Readonly<Record<string, boolean>> = { Directory: stat.isDirectory(), DirectoryOrCreate: stat.isDirectory(), File: stat.isFile(), FileOrCreate: stat.isFile(), Socket: stat.isSocket(), CharDevice: stat.isCharacterDevice(), BlockDevice: stat.isBlockDevice() };
-  if (fits[type] === false) throw new MountError(`hostPath type check failed: ${place} is not a ${type}`);
-  return place;
-}
-
-/** ConfigMaps, Secrets, the downward API, tokens, and mixtures of them: files made from the API, switched all at once. */
-async function mountProjected(pod: Pod, volume: Volume, folder: string, sources: VolumeSources): Promise<string> {
-  const mode = volume.configMap?.defaultMode ?? volume.secret?.defaultMode ?? volume.downwardAPI?.defaultMode ?? volume.projected?.defaultMode ?? 0o644;
-  const parts: readonly VolumeProjection[] = volume.projected?.sources ?? [
-    {
-      ...(volume.configMap === undefined ? {} : { configMap: volume.configMap }),
-      ...(volume.secret === undefined ? {} : { secret: { ...(volume.secret.secretName === undefined ? {} : { name: volume.secret.secretName }), ...(volume.secret.items === undefined ? {} : { items: volume.secret.items }), ...(volume.secret.optional === undefined ? {} : { optional: volume.secret.optional }) } }),
-      ...(volume.downwardAPI === undefined ? {} : { downwardAPI: volume.downwardAPI }),
-    },
-  ];
-  const isSecret = parts.some((part) => part.secret !== undefined || part.serviceAccountToken !== undefined);
-  // Secrets never touch the disk.
-  if (isSecret && !existsSync(folder)) {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    await run("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
-  }
-  const files = new Map<string, VolumeFile>();
-  for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, file);
-  writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
-  return folder;
-}
-
-async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: string, sources: VolumeSources): Promise<Map<string, VolumeFile>> {
-  const namespace = pod.metadata.namespace ?? "";
-  if (part.configMap !== undefined) {
-    const { name = "", items, optional } = part.configMap;
-    const map = await lookUp(() => sources.configMap(namespace, name), `configmap "${name}" not found`, optional);
-    return map === undefined ? new Map() : choose(mapContent(map), items, optional, mode, `configmap "${name}"`);
-  }
-  if (part.secret !== undefined) {
-    const { name = "", items, optional } = part.secret;
-    const secret = await lookUp(() => sources.secret(namespace, name), `secret "${name}" not found`, optional);
-    return secret === undefined ? new Map() : choose(secretContent(secret), items, optional, mode, `secret "${name}"`);
-  }
-  if (part.serviceAccountToken !== undefined) {
-    const { path: file, audience, expirationSeconds = 3600 } = part.serviceAccountToken;
-    return new Map([[file, { content: Buffer.from(await currentToken(pod, path.join(folder, file), audience, expirationSeconds, sources)), mode }]]);
-  }
-  const files = new Map<string, VolumeFile>();
-  for (const item of part.downwardAPI?.items ?? []) {
-    const container = pod.spec.containers.find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
-    const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
-    files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
-  }
-  return files;
-}
-
-/** The token in place as long as most of its life is ahead, else a new one. */
-async function currentToken(pod: Pod, file: string, audience: string | undefined, seconds: number, sources: VolumeSources): Promise<string> {
-  try {
-    const token = readFileSync(file, "utf8");
-    const { iat, exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as { iat: number; exp: number }; // our own API server wrote it
-    if (sources.nowMs() / 1000 < iat + (exp - iat) * TOKEN_RENEW_SHARE) return token;
-  } catch {
-    // None yet, or not readable: a new one is needed either way.
-  }
-  return (await sources.token(pod, audience, seconds)).token;
-}
-
-function mapContent(map: ConfigMap): Map<string, Buffer> {
-  return new Map([...Object.entries(map.data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const), ...Object.entries(map.binaryData ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")] as const)]);
-}
-
-function secretContent(secret: Secret): Map<string, Buffer> {
-  return new Map(Object.entries(secret.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
-}
-
-function choose(content: ReadonlyMap<string, Buffer>, items: readonly KeyToPath[] | undefined, optional: boolean | undefined, mode: number, what: string): Map<string, VolumeFile> {
-  if (items === undefined || items.length === 0) return new Map([...content].map(([key, bytes]) => [key, { content: bytes, mode }]));
-  const files = new Map<string, VolumeFile>();
-  for (const item of items) {
-    const bytes = content.get(item.key);
-    if (bytes !== undefined) files.set(item.path, { content: bytes, mode: item.mode ?? mode });
-    else if (optional !== true) throw new MountError(`${what} has no key ${item.key}`);
-  }
-  return files;
-}
-
-async function lookUp<T>(read: () => Promise<T>, missing: string, optional: boolean | undefined): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!hasReason(error, "NotFound")) throw error;
-    if (optional === true) return undefined;
-    throw new MountError(missing);
-  }
 }

@@ -69,7 +69,7 @@ export class SimNode {
       settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30 },
       podsDir,
       starts: new Limiter(6),
-      sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
+      sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
       refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
@@ -78,7 +78,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

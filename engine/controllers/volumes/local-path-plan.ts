@@ -3,7 +3,7 @@ import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../resources/core/persistent-volume.ts";
-import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_ANNOTATION, LOCAL_PATH_PROVISIONER, PROVISIONED_BY_ANNOTATION, SELECTED_NODE_ANNOTATION, VOLUMES_FOLDER_ANNOTATION } from "../../resources/storage/local-path.ts";
+import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL, LOCAL_PATH_PROVISIONER, PROVISIONED_BY_ANNOTATION, SELECTED_NODE_ANNOTATION, VOLUMES_FOLDER_ANNOTATION } from "../../resources/storage/local-path.ts";
 import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../../resources/types.ts";
 import { create, tell, update, type Action } from "../define-controller.ts";
 import { referenceTo } from "./claim-plan.ts";
@@ -34,7 +34,7 @@ export function planLocalPath(claim: PersistentVolumeClaim & KubeObject, storage
   const volume: PersistentVolume & KubeObject = {
     apiVersion: "v1",
     kind: "PersistentVolume",
-    metadata: { name, annotations: { [PROVISIONED_BY_ANNOTATION]: LOCAL_PATH_PROVISIONER, [LOCAL_PATH_NODE_ANNOTATION]: node.metadata.name ?? "" }, finalizers: [LOCAL_PATH_FINALIZER] },
+    metadata: { name, labels: { [LOCAL_PATH_NODE_LABEL]: node.metadata.name ?? "" }, annotations: { [PROVISIONED_BY_ANNOTATION]: LOCAL_PATH_PROVISIONER }, finalizers: [LOCAL_PATH_FINALIZER] },
     spec: {
       capacity: { storage: claim.spec?.resources?.requests?.["storage"] ?? "0" },
       accessModes: [...modes],

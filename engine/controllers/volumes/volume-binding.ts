@@ -5,7 +5,7 @@ import { persistentVolumeResource, volumeClassName } from "../../resources/core/
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { podClaims } from "../../resources/pod-claims.ts";
-import { LOCAL_PATH_NODE_ANNOTATION } from "../../resources/storage/local-path.ts";
+import { LOCAL_PATH_NODE_LABEL } from "../../resources/storage/local-path.ts";
 import { isBindCompleted } from "../../resources/storage/volume-matching.ts";
 import { storageClassResource } from "../../resources/storage/storage-class.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../../resources/types.ts";
@@ -71,7 +71,7 @@ export function volumeController({ client, informers }: ControllerContext): Cont
     return cached?.metadata.uid === uid ? cached : unlessGone(client.for(persistentVolumeClaimResource).get(namespace, name));
   };
   const isNodeGone = async (volume: KubeObject): Promise<boolean> => {
-    const name = volume.metadata.annotations?.[LOCAL_PATH_NODE_ANNOTATION];
+    const name = volume.metadata.labels?.[LOCAL_PATH_NODE_LABEL];
     return isBeingDeleted(volume) && name !== undefined && nodes.get("", name) === undefined && (await unlessGone(client.for(nodeResource).get("", name))) === undefined;
   };
   return {
@@ -79,7 +79,7 @@ export function volumeController({ client, informers }: ControllerContext): Cont
     watches: [
       watch(volumes, ({ metadata }) => [metadata.name ?? ""], (_old, volume) => volume !== undefined),
       watch(claims, (claim) => volumes.byIndex(CLAIM_INDEX, objectKey(claim)).map(({ metadata }) => metadata.name ?? ""), (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName || old?.metadata.uid !== claim?.metadata.uid),
-      watch(nodes, ({ metadata }) => volumes.list().filter((volume) => volume.metadata.annotations?.[LOCAL_PATH_NODE_ANNOTATION] === metadata.name).map((volume) => volume.metadata.name ?? ""), (_old, node) => node === undefined),
+      watch(nodes, ({ metadata }) => volumes.list().filter((volume) => volume.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === metadata.name).map((volume) => volume.metadata.name ?? ""), (_old, node) => node === undefined),
     ],
     async observe(name) {
       const volume = volumes.get("", name);

@@ -6,8 +6,8 @@ export const LOCAL_PATH_PROVISIONER = "mainstay.dev/local-path";
 export const PROVISIONED_BY_ANNOTATION = "pv.kubernetes.io/provisioned-by";
 /** On a claim: the node that the scheduler has chosen for its first pod. */
 export const SELECTED_NODE_ANNOTATION = "volume.kubernetes.io/selected-node";
-/** On a volume: the node that has its folder. */
-export const LOCAL_PATH_NODE_ANNOTATION = "mainstay.dev/local-path-node";
+/** Label of a volume: the node that has its folder, whose agent follows its volumes by it. */
+export const LOCAL_PATH_NODE_LABEL = "mainstay.dev/local-path-node";
 /** On a Node: the folder below which its agent makes volumes. */
 export const VOLUMES_FOLDER_ANNOTATION = "mainstay.dev/volumes-folder";
 /** Keeps a volume until the agent of its node has deleted its folder. */

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
@@ -108,6 +109,21 @@ describe("a node's credentials", () => {
     expect(await messageOf(show(mirror("static-2", {}, [{ ...owner, uid: "other" }])))).toContain("UID mismatch");
     expect(await messageOf(show(mirror("static-2", { nodeName: "n2" })))).toContain("can only create pods with spec.nodeName set to itself");
     expect(await messageOf(show(mirror("static-2", { volumes: [{ name: "s", secret: { secretName: "needed" } }] })))).toContain("can not create pods that reference secrets");
+  });
+
+  test("say of its own folders that they are gone, and nothing else of any volume", async () => {
+    const volumes = api.client.for(persistentVolumeResource);
+    const folder = (name: string, node: string) => volumes.create({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name, labels: { "mainstay.dev/local-path-node": node }, finalizers: ["mainstay.dev/local-path-folder"] }, spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], hostPath: { path: "/tmp/x" } } });
+    for (const name of ["kept", "going"]) await folder(name, "n1");
+    await folder("other", "n2");
+    for (const name of ["going", "other"]) await volumes.delete("", name);
+    const patch = (name: string, body: object) => agent().for(persistentVolumeResource).patch("", name, "merge", body);
+    const gone = { metadata: { finalizers: ["kubernetes.io/pv-protection"] } };
+    expect((await patch("going", gone)).metadata.finalizers).toEqual(["kubernetes.io/pv-protection"]);
+    expect(await messageOf(patch("kept", gone))).toContain("can only remove the finalizer");
+    expect(await messageOf(patch("going", { metadata: { finalizers: null } }))).toContain("can only remove the finalizer");
+    expect(await messageOf(patch("kept", { spec: { capacity: { storage: "2Gi" } } }))).toContain("can only remove the finalizer");
+    expect(await messageOf(patch("other", gone))).toContain("can only get individual resources of this type");
   });
 
   test("report on its own pods only, and change nothing else about them", async () => {

@@ -12,6 +12,8 @@ const pods = [
 const others: Readonly<Record<string, KubeObject>> = {
   "persistentvolumeclaims/data": named("data", { volumeName: "pv1" }),
   "persistentvolumes/pv1": named("pv1", { claimRef: { namespace: "shop" }, csi: { nodePublishSecretRef: { name: "disk", namespace: "storage" } } }),
+  "persistentvolumes/folder": { ...named("folder", {}), metadata: { name: "folder", labels: { "mainstay.dev/local-path-node": "n1" } } },
+  "persistentvolumes/theirs": { ...named("theirs", {}), metadata: { name: "theirs", labels: { "mainstay.dev/local-path-node": "n2" } } },
   "volumeattachments/va1": named("va1", { nodeName: "n1" }),
 };
 const objects: NodeObjects = {
@@ -66,6 +68,12 @@ describe("a node", () => {
     expect((await ask("list", "pods", { namespace: "", fieldSelector: "spec.nodeName=n1" })).is).toBe("allow");
     expect((await ask("list", "pods", { namespace: "", fieldSelector: "spec.nodeName=n2" })).is).toBe("none");
     expect((await ask("watch", "secrets", { fieldSelector: "metadata.name=registry" })).is).toBe("allow");
+  });
+
+  test("sees and ends the volumes that are folders of its own, and no others", async () => {
+    const list = (labelSelector: string) => ask("watch", "persistentvolumes", { namespace: "", labelSelector });
+    expect([(await list("mainstay.dev/local-path-node=n1")).is, (await list("mainstay.dev/local-path-node=n2")).is, (await list("")).is]).toEqual(["allow", "none", "none"]);
+    expect([(await ask("patch", "persistentvolumes folder")).is, (await ask("patch", "persistentvolumes theirs")).is, (await ask("patch", "persistentvolumes pv1")).is, (await ask("delete", "persistentvolumes folder")).is]).toEqual(["allow", "none", "none", "none"]);
   });
 
   test("is nobody without its group, and cannot list what it may", async () => {

@@ -1,0 +1,64 @@
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { controllerOf } from "../../engine/apimachinery/object-meta.ts";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { podClaims } from "../../engine/resources/pod-claims.ts";
+import { isLocalPathVolume, LOCAL_PATH_NODE_LABEL } from "../../engine/resources/storage/local-path.ts";
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
+import { provideHostPath } from "./host-path-volume.ts";
+import { giveToGroup } from "./ownership.ts";
+import { MountError, type VolumeSources } from "./volume-plugin.ts";
+
+/** The volume behind a claim. Folders of this node are made when they are first needed. */
+export async function mountClaim(pod: Pod, volume: Volume, _folder: string, sources: VolumeSources): Promise<string> {
+  const persistent = await volumeOf(pod, volume, sources);
+  const { spec = {} } = persistent;
+  if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
+  if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
+  if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
+  if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
+  if (spec.volumeMode !== "Block") giveToGroup(spec.local.path, pod);
+  return spec.local.path;
+}
+
+async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<PersistentVolume> {
+  const namespace = pod.metadata.namespace ?? "";
+  const use = podClaims(pod).find((candidate) => candidate.volume.name === volume.name);
+  const claimName = use?.claimName ?? "";
+  const claim = await orMountError(sources.claim(namespace, claimName), `persistentvolumeclaim "${claimName}" not found`);
+  if (use?.isEphemeral === true && controllerOf(claim)?.uid !== pod.metadata.uid) throw new MountError(`PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
+  const name = boundVolume(claim);
+  if (name === undefined) throw new MountError(`PVC ${namespace}/${claimName} is not bound`);
+  const persistent = await orMountError(sources.persistentVolume(name), `persistentvolume "${name}" not found`);
+  if (persistent.spec?.claimRef?.uid !== claim.metadata.uid) throw new MountError(`persistentvolume "${name}" is not bound to PVC ${namespace}/${claimName}`);
+  return persistent;
+}
+
+function boundVolume({ spec, status }: PersistentVolumeClaim): string | undefined {
+  return status?.phase === "Bound" && spec?.volumeName ? spec.volumeName : undefined;
+}
+
+/** Made open to every user of the pod's containers, as nobody knows yet which; nobody else gets to it. */
+function provideFolder({ metadata, spec }: PersistentVolume, { volumesDir, nodeName }: VolumeSources): void {
+  const place = spec?.local?.path ?? "";
+  if (metadata.labels?.[LOCAL_PATH_NODE_LABEL] !== nodeName || path.dirname(place) !== volumesDir) throw new MountError(`volume "${metadata.name}" is a folder of another node`);
+  if (existsSync(place)) return;
+  mkdirSync(volumesDir, { recursive: true, mode: 0o700 });
+  mkdirSync(place, { mode: 0o777 });
+  chmodSync(place, 0o777);
+}
+
+function sourceOf({ spec = {} }: PersistentVolume): string {
+  const others = ["capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "mountOptions", "volumeMode", "nodeAffinity", "volumeAttributesClassName"];
+  return Object.keys(spec).find((key) => !others.includes(key)) ?? "unknown";
+}
+
+async function orMountError<T>(read: Promise<T>, missing: string): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    // What this node has no business with looks the same as what is not there.
+    if (hasReason(error, "NotFound", "Forbidden")) throw new MountError(missing, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import { execFile } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { promisify } from "node:util";
+import { wholeValue } from "../../engine/apimachinery/quantity.ts";
+import { podLimits } from "../../engine/resources/pod-requests.ts";
+import type { Pod, Volume } from "../../engine/resources/types.ts";
+import { giveToGroup } from "./ownership.ts";
+import { MountError } from "./volume-plugin.ts";
+
+const run = promisify(execFile);
+
+/** An empty folder that lives as long as the pod: on the disk, in memory, or in huge pages. */
+export async function mountEmptyDir(pod: Pod, volume: Volume, folder: string): Promise<string> {
+  if (existsSync(folder)) return folder;
+  mkdirSync(folder, { recursive: true, mode: 0o777 });
+  const mount = fileSystemFor(pod, volume);
+  if (mount !== undefined) await run("mount", ["-t", mount.type, "-o", mount.options, mount.type, folder]);
+  chmodSync(folder, 0o777);
+  giveToGroup(folder, pod);
+  return folder;
+}
+
+/** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use. */
+function fileSystemFor(pod: Pod, { name, emptyDir = {} }: Volume): { readonly type: string; readonly options: string } | undefined {
+  const { medium = "", sizeLimit } = emptyDir;
+  if (medium === "") return undefined;
+  if (medium === "Memory") {
+    const limits = [...(sizeLimit === undefined || wholeValue(sizeLimit) === 0 ? [] : [wholeValue(sizeLimit)]), ...boundOf(pod)];
+    return { type: "tmpfs", options: ["mode=0777", ...(limits.length === 0 ? [] : [`size=${Math.min(...limits)}`])].join(",") };
+  }
+  const page = /^HugePages(?:-(\d+)([KMG])i)?$/.exec(medium);
+  if (page === null) throw new MountError(`volume "${name}": unknown medium ${medium}`);
+  return { type: "hugetlbfs", options: page[1] === undefined ? "mode=0777" : `mode=0777,pagesize=${page[1]}${page[2]}` };
+}
+
+/** The memory that the whole pod may use, if each of its containers is bounded. */
+function boundOf({ spec }: Pod): readonly number[] {
+  const isBounded = spec.resources?.limits?.["memory"] !== undefined || spec.containers.every(({ resources }) => resources?.limits?.["memory"] !== undefined);
+  const memory = isBounded ? podLimits(spec)["memory"] : undefined;
+  return memory === undefined || memory === 0 ? [] : [memory];
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+
+/** One line of the kernel's list: which part of which device is seen where. */
+export interface Mount {
+  /** `major:minor`. */
+  readonly device: string;
+  /** The part, as a path within the device's own file system. */
+  readonly root: string;
+  readonly place: string;
+}
+
+/** All mounts that this process sees, in the order in which they were made. */
+export function readMounts(): readonly Mount[] {
+  return parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+}
+
+/** Pure part of `readMounts`. Format: proc(5), mountinfo. */
+export function parseMounts(text: string): readonly Mount[] {
+  return text.split("\n").flatMap((line) => {
+    const [, , device, root, place] = line.split(" ");
+    return device === undefined || root === undefined || place === undefined ? [] : [{ device, root: unescape(root), place: unescape(place) }];
+  });
+}
+
+/** Mounts below a folder, the innermost first. */
+export function mountsBelow(folder: string): readonly string[] {
+  return readMounts().map(({ place }) => place).filter((place) => place.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+}
+
+/** Spaces and their like are written as three octal digits. */
+function unescape(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_match, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

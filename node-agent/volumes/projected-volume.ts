@@ -1,0 +1,102 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
+import { podField, resourceField } from "../pods/pod-environment.ts";
+import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
+import { MountError, type VolumeSources } from "./volume-plugin.ts";
+
+const run = promisify(execFile);
+
+const TOKEN_RENEW_SHARE = 0.8;
+
+/** ConfigMaps, Secrets, the downward API, tokens, and mixtures of them: files made from the API, switched all at once. */
+export async function mountProjected(pod: Pod, volume: Volume, folder: string, sources: VolumeSources): Promise<string> {
+  const mode = volume.configMap?.defaultMode ?? volume.secret?.defaultMode ?? volume.downwardAPI?.defaultMode ?? volume.projected?.defaultMode ?? 0o644;
+  const parts: readonly VolumeProjection[] = volume.projected?.sources ?? [
+    {
+      ...(volume.configMap === undefined ? {} : { configMap: volume.configMap }),
+      ...(volume.secret === undefined ? {} : { secret: { ...(volume.secret.secretName === undefined ? {} : { name: volume.secret.secretName }), ...(volume.secret.items === undefined ? {} : { items: volume.secret.items }), ...(volume.secret.optional === undefined ? {} : { optional: volume.secret.optional }) } }),
+      ...(volume.downwardAPI === undefined ? {} : { downwardAPI: volume.downwardAPI }),
+    },
+  ];
+  const isSecret = parts.some((part) => part.secret !== undefined || part.serviceAccountToken !== undefined);
+  // Secrets never touch the disk.
+  if (isSecret && !existsSync(folder)) {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await run("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
+  }
+  const files = new Map<string, VolumeFile>();
+  for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, file);
+  writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
+  return folder;
+}
+
+async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: string, sources: VolumeSources): Promise<Map<string, VolumeFile>> {
+  const namespace = pod.metadata.namespace ?? "";
+  if (part.configMap !== undefined) {
+    const { name = "", items, optional } = part.configMap;
+    const map = await lookUp(() => sources.configMap(namespace, name), `configmap "${name}" not found`, optional);
+    return map === undefined ? new Map() : choose(mapContent(map), items, optional, mode, `configmap "${name}"`);
+  }
+  if (part.secret !== undefined) {
+    const { name = "", items, optional } = part.secret;
+    const secret = await lookUp(() => sources.secret(namespace, name), `secret "${name}" not found`, optional);
+    return secret === undefined ? new Map() : choose(secretContent(secret), items, optional, mode, `secret "${name}"`);
+  }
+  if (part.serviceAccountToken !== undefined) {
+    const { path: file, audience, expirationSeconds = 3600 } = part.serviceAccountToken;
+    return new Map([[file, { content: Buffer.from(await currentToken(pod, path.join(folder, file), audience, expirationSeconds, sources)), mode }]]);
+  }
+  if (part.downwardAPI === undefined) throw new MountError(`projections of type ${Object.keys(part).join(", ")} are not supported on this node`);
+  const files = new Map<string, VolumeFile>();
+  for (const item of part.downwardAPI.items ?? []) {
+    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
+    const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
+    files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
+  }
+  return files;
+}
+
+/** The token in place as long as most of its life is ahead, else a new one. */
+async function currentToken(pod: Pod, file: string, audience: string | undefined, seconds: number, sources: VolumeSources): Promise<string> {
+  try {
+    const token = readFileSync(file, "utf8");
+    const { iat, exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as { iat: number; exp: number }; // our own API server wrote it
+    if (sources.nowMs() / 1000 < iat + (exp - iat) * TOKEN_RENEW_SHARE) return token;
+  } catch {
+    // None yet, or not readable: a new one is needed either way.
+  }
+  return (await sources.token(pod, audience, seconds)).token;
+}
+
+function mapContent(map: ConfigMap): Map<string, Buffer> {
+  return new Map([...Object.entries(map.data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const), ...Object.entries(map.binaryData ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")] as const)]);
+}
+
+function secretContent(secret: Secret): Map<string, Buffer> {
+  return new Map(Object.entries(secret.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
+}
+
+function choose(content: ReadonlyMap<string, Buffer>, items: readonly KeyToPath[] | undefined, optional: boolean | undefined, mode: number, what: string): Map<string, VolumeFile> {
+  if (items === undefined || items.length === 0) return new Map([...content].map(([key, bytes]) => [key, { content: bytes, mode }]));
+  const files = new Map<string, VolumeFile>();
+  for (const item of items) {
+    const bytes = content.get(item.key);
+    if (bytes !== undefined) files.set(item.path, { content: bytes, mode: item.mode ?? mode });
+    else if (optional !== true) throw new MountError(`${what} has no key ${item.key}`);
+  }
+  return files;
+}
+
+async function lookUp<T>(read: () => Promise<T>, missing: string, optional: boolean | undefined): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!hasReason(error, "NotFound")) throw error;
+    if (optional === true) return undefined;
+    throw new MountError(missing);
+  }
+}

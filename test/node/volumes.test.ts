@@ -1,0 +1,111 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../engine/resources/types.ts";
+import { mountsBelow } from "../../node-agent/volumes/mounts.ts";
+import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
+
+const canRun = requireRoot();
+let node: RealNode;
+beforeAll(async () => {
+  if (canRun) node = await startRealNode("vo");
+}, 180_000);
+afterAll(() => node?.stop(), 120_000);
+
+const claim = (name: string, spec: object = {}) => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace: "default" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } }, ...spec } });
+const using = (claimName: string, more: object = {}) => ({ volumes: [{ name: "v", persistentVolumeClaim: { claimName, ...more } }] });
+const at = (mountPath: string, more: object = {}) => ({ volumeMounts: [{ name: "v", mountPath, ...more }] });
+/** A pod that runs once; its last words are what it printed into its termination message. */
+const once = { restartPolicy: "Never" };
+const says = (pod: Pod) => container(pod)?.state?.terminated?.message ?? "";
+const isOver = (pod: Pod) => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+const json = async <T>(...args: string[]) => JSON.parse(await node.kubectl("get", ...args, "-o", "json")) as T; // kubectl printed it
+
+describe.skipIf(!canRun)("a claim", () => {
+  test("gets a folder of the node that its first pod runs on, keeps it for the next, and takes it along", async () => {
+    await node.apply(claim("data"));
+    expect(await node.kubectl("get", "pvc", "data", "--no-headers")).toMatch(/^data\s+Pending\s+local-path\s+<unset>/);
+    await node.create("writer", { ...once, ...using("data"), containers: [shell("echo kept > /data/file; id -u > /dev/termination-log", { ...at("/data"), securityContext: { runAsUser: 1234 } })] });
+    expect(says(await node.until("writer", isOver))).toBe("1234");
+    expect(await node.kubectl("get", "pvc", "data", "--no-headers")).toMatch(/^data\s+Bound\s+pvc-\S+\s+1Mi\s+RWO\s+local-path/);
+    const volume = (await json<PersistentVolumeClaim>("pvc", "data")).spec?.volumeName ?? "";
+    const folder = (await json<PersistentVolume>("pv", volume)).spec?.local?.path ?? "";
+    expect(readFileSync(path.join(folder, "file"), "utf8")).toBe("kept\n");
+
+    await node.create("reader", { ...once, ...using("data", { readOnly: true }), containers: [shell("cat /data/file > /dev/termination-log; echo more > /data/other || echo refused >> /dev/termination-log", at("/data"))] });
+    expect(says(await node.until("reader", isOver))).toBe("kept\nrefused");
+    for (const name of ["writer", "reader"]) await node.kubectl("delete", "pod", name, "--wait=true");
+    expect(existsSync(path.join(folder, "file"))).toBe(true);
+
+    await node.kubectl("delete", "pvc", "data", "--wait=true");
+    await eventually(async () => node.kubectl("get", "pv", "--no-headers", "--ignore-not-found"), (text) => !text.includes(volume), 60_000);
+    expect(existsSync(folder)).toBe(false);
+  }, 120_000);
+
+  test("that a pod uses does not go before it, and one that was never used goes without a trace", async () => {
+    await node.apply(claim("busy"), claim("idle"));
+    await node.create("user", { ...using("busy"), containers: [shell("sleep 1000", at("/data"))] });
+    await node.until("user", (pod) => container(pod)?.ready === true);
+    await node.kubectl("delete", "pvc", "busy", "idle", "--wait=false");
+    await eventually(() => node.kubectl("get", "pvc", "--no-headers", "--ignore-not-found"), (text) => !text.includes("idle") && /busy\s+Terminating/.test(text), 30_000);
+    await node.kubectl("delete", "pod", "user", "--wait=true");
+    await eventually(() => node.kubectl("get", "pvc,pv", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 60_000);
+  }, 120_000);
+
+  test("of a pod alone comes and goes with it", async () => {
+    await node.create("scratch", { containers: [shell("echo x > /data/x; sleep 1000", at("/data"))], volumes: [{ name: "v", ephemeral: { volumeClaimTemplate: { spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } } } } }] });
+    await node.until("scratch", (pod) => container(pod)?.ready === true);
+    expect(await node.kubectl("get", "pvc", "scratch-v", "--no-headers")).toContain("Bound");
+    await node.kubectl("delete", "pod", "scratch", "--wait=true");
+    await eventually(() => node.kubectl("get", "pvc,pv", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 60_000);
+  }, 120_000);
+
+  test("for a volume made by hand mounts it, and a pod says what it waits for", async () => {
+    await node.create("early", { ...once, ...using("hand"), containers: [shell("ls /data > /dev/termination-log", at("/data"))] });
+    await eventually(() => node.pod("early"), (pod) => pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message === '0/1 nodes are available: persistentvolumeclaim "hand" not found.', 30_000);
+    const place = path.join(node.dataDir, "by-hand");
+    await node.apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "hand" }, spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], storageClassName: "manual", hostPath: { path: place, type: "DirectoryOrCreate" } } }, claim("hand", { storageClassName: "manual" }));
+    expect((await node.until("early", isOver, 60_000)).status?.phase).toBe("Succeeded");
+    await node.kubectl("delete", "pod/early", "pvc/hand", "--wait=true");
+    await eventually(() => node.kubectl("get", "pv", "hand", "--no-headers"), (text) => text.includes("Released"), 30_000);
+    await node.kubectl("delete", "pv", "hand", "--wait=true");
+    expect(existsSync(place)).toBe(true);
+  }, 120_000);
+});
+
+describe.skipIf(!canRun)("a part of a volume", () => {
+  test("is made when it is missing, and named by the pod's own facts", async () => {
+    await node.create("parts", { ...once, volumes: [{ name: "v", emptyDir: {} }], initContainers: [{ ...shell("echo one > /all/file", at("/all")), name: "init" }], containers: [shell("echo two > /deep/x; ls /deep /own > /dev/termination-log; cat /one >> /dev/termination-log", { env: [{ name: "WHO", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }], volumeMounts: [{ name: "v", mountPath: "/deep", subPath: "a/b" }, { name: "v", mountPath: "/own", subPathExpr: "logs/$(WHO)" }, { name: "v", mountPath: "/one", subPath: "file" }] })] });
+    expect(says(await node.until("parts", isOver))).toBe("/deep:\nx\n\n/own:\none");
+    await node.kubectl("delete", "pod", "parts", "--wait=true");
+  }, 60_000);
+
+  test("never is something outside of it, whatever links lie in the volume", async () => {
+    await node.create("escape", { ...once, volumes: [{ name: "v", emptyDir: {} }], initContainers: [{ ...shell("ln -s /etc /all/out", at("/all")), name: "init" }], containers: [shell("ls /out", { volumeMounts: [{ name: "v", mountPath: "/out", subPath: "out" }] })] });
+    const pod = await node.until("escape", (seen) => container(seen)?.state?.waiting?.reason === "CreateContainerConfigError");
+    expect(container(pod)?.state?.waiting?.message).toContain('subPath "out" leaves the volume "v"');
+    await node.kubectl("delete", "pod", "escape", "--wait=true");
+  }, 60_000);
+
+  test("leaves nothing mounted when its pod is gone", () => {
+    expect(mountsBelow(path.join(node.dataDir, "agent", "pods"))).toEqual([]);
+    expect(readdirSync(path.join(node.dataDir, "agent", "pods"))).toEqual([]);
+  });
+});
+
+test.skipIf(!canRun)("volumes belong to the pod's group, in memory as on disk, and memory is bounded", async () => {
+  await node.create("group", { ...once, securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 }, volumes: [{ name: "v", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }], containers: [shell("touch /data/x; stat -c %g /data/x > /dev/termination-log; dd if=/dev/zero of=/data/big bs=1M count=2 2>/dev/null || echo full >> /dev/termination-log", at("/data"))] });
+  expect(says(await node.until("group", isOver))).toBe("2000\nfull");
+  await node.apply(claim("grouped"));
+  await node.create("owned", { ...once, securityContext: { runAsUser: 1000, fsGroup: 2000 }, ...using("grouped"), containers: [shell("touch /data/x; stat -c %g,%a /data /data/x > /dev/termination-log", at("/data"))] });
+  expect(says(await node.until("owned", isOver))).toMatch(/^2000,2777\n2000,/);
+  await node.kubectl("delete", "pod/group", "pod/owned", "pvc/grouped", "--wait=true");
+}, 90_000);
+
+test.skipIf(!canRun)("a kind of volume that this node cannot provide is named", async () => {
+  await node.create("odd", { containers: [shell("sleep 1", at("/x"))], volumes: [{ name: "v", nfs: { server: "192.0.2.1", path: "/" } }] });
+  const pod = await node.until("odd", (seen) => (container(seen)?.state?.waiting?.message ?? "") !== "");
+  expect(container(pod)?.state?.waiting?.message).toContain('volume "v": volumes of type nfs are not supported on this node');
+  await node.kubectl("delete", "pod", "odd", "--wait=true");
+}, 60_000);
