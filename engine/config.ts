@@ -1,6 +1,7 @@
 import os from "node:os";
 import path from "node:path";
-import { parseSchedule } from "./backup/cron-schedule.ts";
+import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
+import { checkRecipient } from "./backup/encrypted-backup.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
@@ -32,6 +33,8 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly agent: boolean;
   readonly git: boolean;
   readonly backupDir: string | undefined;
+  readonly backupRepo: string | undefined;
+  readonly backupRecipient: readonly string[];
   readonly backupSchedule: string;
   readonly backupKeep: number;
   readonly sopsAgeKeyFile: string | undefined;
@@ -78,7 +81,9 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "sopsAgeKeyFile", flags: "--sops-age-key-file <file>", description: "age keys that encrypted files of the repository (SOPS) are opened with" },
   { key: "sopsAgeSecret", flags: "--sops-age-secret <namespace/name>", description: "Secret with further age keys", default: "mainstay-system/sops-age", parse: namespacedName },
   { key: "backupDir", flags: "--backup-dir <dir>", description: "write a backup into this folder whenever the schedule says so", parse: (text) => path.resolve(text) },
-  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: minute, hour, day of month, month, day of week", default: "0 3 * * *", parse: schedule },
+  { key: "backupRepo", flags: "--backup-repo <url>", description: "push it, encrypted, to the branch backups/<cluster> of this Git repository" },
+  { key: "backupRecipient", flags: "--backup-recipient <age>", description: "encrypt scheduled backups to this age recipient (age1…)", default: "", parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)), repeats: true },
+  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: "0 3 * * *", parse: schedule },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: count },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
@@ -133,6 +138,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   }
   if (config["git"] === false && config["repo"] !== undefined) throw new UsageError("--repo and --no-git exclude each other: leave one of them out");
   refuseStoreConflicts(config);
+  const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
+  if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
   // The table holds a row for every key of ServerConfig, which a test checks.
   return config as unknown as ServerConfig;
 }
@@ -175,7 +182,7 @@ function namespacedName(text: string): string {
 }
 
 function schedule(text: string): string {
-  parseSchedule(text);
+  if (parseCronSchedule(text)(0) === undefined) throw new Error("is never due");
   return text;
 }
 

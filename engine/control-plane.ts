@@ -49,7 +49,7 @@ export interface ElectedOptions extends Pick<ControlPlaneOptions, "as" | "clock"
  * Work that one server of several does at a time, under a Lease in kube-system. What runs is made anew for each term, so that nothing of
  * an earlier one is believed.
  */
-export function elected(lease: "mainstay-control-plane" | "mainstay-gitops", begin: (signal: AbortSignal) => Promise<readonly Service[]>, options: ElectedOptions): Service {
+export function elected(lease: "mainstay-control-plane" | "mainstay-gitops" | "mainstay-backups", begin: (signal: AbortSignal) => Promise<readonly Service[]>, options: ElectedOptions): Service {
   const { as, clock, random, logger, identity } = options;
   const client = as(lease === "mainstay-gitops" ? GITOPS_USER : CONTROLLER_USER);
   return leaderElection({ client, clock, random, logger, name: lease, identity }, async (signal) => runServices(await begin(signal), signal));

@@ -10,7 +10,9 @@ import { setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
-import { backupCluster } from "./backup/backup-cluster.ts";
+import { backupCluster, type BackupSource } from "./backup/backup-cluster.ts";
+import { backupFolder, type BackupPlace } from "./backup/backup-place.ts";
+import { backupRepository } from "./backup/backup-repository.ts";
 import { createBackupSchedule } from "./backup/backup-schedule.ts";
 import type { Progress } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
@@ -124,8 +126,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const { gitops, services, gitNote } = await composeGit(config, parts, as, { storage, isShared }, scope);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
-  const { backupDir: directory, backupSchedule: schedule, backupKeep: keep } = config;
-  const backups = directory === undefined ? [] : [createBackupSchedule({ ...saved, directory, schedule, keep, logger })];
+  const backups = composeBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await agentService(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr, keys });
@@ -134,6 +135,17 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
   return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+}
+
+/** Every server fills its own folder; a repository is everybody's, and one server's task. */
+function composeBackups(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, saved: BackupSource, isShared: boolean): readonly Service[] {
+  const { backupDir, backupRepo: url, backupRecipient: recipients, backupSchedule: schedule, backupKeep: keep } = config;
+  const { clock, logger } = parts;
+  const to = (place: BackupPlace) => createBackupSchedule({ ...saved, place, schedule, keep, recipients, logger });
+  const services = backupDir === undefined ? [] : [to(backupFolder(backupDir))];
+  if (url === undefined) return services;
+  const repository = to(backupRepository({ url, cluster: config.clusterName, gitDir: path.join(config.dataDir, "server", "backups.git"), clock }));
+  return [...services, isShared ? elected("mainstay-backups", async () => [repository], electedOptions(config, parts, as)) : repository];
 }
 
 function electedOptions(config: ServerConfig, { clock, random, logger }: EngineParts, as: (username: string) => Client): ElectedOptions {

@@ -104,7 +104,8 @@ backup.action(async (file: string | undefined, flags: Record<string, string>) =>
 const restore = program
   .command("restore")
   .description("bring a backup back, into an empty data directory and an empty store")
-  .argument("<file>", "a file that `mainstay backup` wrote")
+  .argument("<from>", "a file that `mainstay backup` wrote, or the Git repository of --backup-repo, with #<cluster> if it has several clusters'")
+  .option("--age-key-file <file>", "age keys that an encrypted backup is opened with")
   .option(...dataDirOption);
 for (const row of storeOptions) restore.option(row.flags, row.description);
 restore.action(async (file: string, flags: Record<string, string>) => {

@@ -1,52 +1,77 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { parseCronSchedule } from "../apimachinery/cron-schedule.ts";
 import { formatTime, sleep } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import { backupCluster, type BackupSource } from "./backup-cluster.ts";
-import { parseSchedule } from "./cron-schedule.ts";
+import type { BackupPlace } from "./backup-place.ts";
+import { encryptFile } from "./encrypted-backup.ts";
 
 export interface BackupScheduleOptions extends BackupSource {
-  /** Five fields of cron, in UTC. */
+  /** As in a CronJob, in UTC. */
   readonly schedule: string;
-  readonly directory: string;
-  /** How many backups of this cluster stay in the directory; the oldest go. */
+  readonly place: BackupPlace;
+  /** How many backups of this cluster stay there; the oldest go. */
   readonly keep: number;
+  /** Who can open them, as age recipients; when there is none, they are not encrypted. */
+  readonly recipients: readonly string[];
   readonly logger: Logger;
 }
 
 /** A step of waiting stays below what timers can count. */
 const WAIT_MAX_MS = 24 * 3_600_000;
 
-/** Writes a backup into a directory whenever the schedule says so. A backup that fails is logged, and the next one is tried. */
+/** Takes a backup to its place whenever the schedule says so. A backup that fails is logged, and the next one is tried. */
 export function createBackupSchedule(options: BackupScheduleOptions): Service {
-  const { clock, logger, directory } = options;
-  const next = parseSchedule(options.schedule);
+  const { clock, logger, place } = options;
+  const next = parseCronSchedule(options.schedule);
   return service("backups", async (signal) => {
     while (!signal.aborted) {
-      const due = next(clock.now());
+      const due = next(clock.now()) ?? Infinity;
       while (clock.now() < due && !signal.aborted) await sleep(clock, Math.min(WAIT_MAX_MS, due - clock.now()), signal).catch(() => {});
       if (signal.aborted) return;
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        const file = path.join(directory, fileName(options.cluster, due));
-        const { objects, revision, sha256 } = await backupCluster(options, file);
-        logger.info("backup written", { file, objects, revision, sha256 });
-        for (const old of chooseExpired(await readdir(directory), options.cluster, options.keep)) await rm(path.join(directory, old), { force: true });
+        logger.info("backup written", await takeBackup(options, due));
       } catch (error) {
-        logger.error("backup not written; the next one is tried at its time", { directory, error: describeError(error) });
+        logger.error("backup not written; the next one is tried at its time", { place: place.name, error: describeError(error) });
       }
     }
   });
+}
+
+async function takeBackup(options: BackupScheduleOptions, timeMs: number): Promise<Readonly<Record<string, unknown>>> {
+  const { cluster, dataDir, keep, place, recipients } = options;
+  const name = fileName(cluster, timeMs);
+  // Made beside what it is made of, and nowhere else in the clear.
+  const file = path.join(dataDir, "server", name);
+  const sealed = `${file}.age`;
+  const isSealed = recipients.length > 0;
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    const { objects, revision, sha256 } = await backupCluster(options, file);
+    if (isSealed) await encryptFile(file, sealed, recipients);
+    await place.add(isSealed ? sealed : file, isSealed ? `${name}.age` : name, (names) => chooseExpired(names, cluster, keep));
+    return { place: place.name, name, objects, revision, sha256 };
+  } finally {
+    for (const left of [file, sealed]) await rm(left, { force: true });
+  }
 }
 
 function fileName(cluster: string, timeMs: number): string {
   return `mainstay-${cluster}-${formatTime(timeMs).replaceAll(":", "")}.backup`;
 }
 
-/** The backups of a cluster in a directory that are more than it keeps; files of others are never named. */
+const NAME = /^mainstay-(.+)-(\d{4}-\d\d-\d\dT\d{6}Z)\.backup(?:\.age)?$/;
+
+/** The newest of what the schedule wrote, of whichever cluster. */
+export function chooseNewest(names: readonly string[]): string | undefined {
+  const time = (name: string) => NAME.exec(name)?.[2] ?? "";
+  return names.filter((name) => NAME.test(name)).sort((a, b) => (time(a) < time(b) ? -1 : 1)).at(-1);
+}
+
+/** The backups of a cluster that are more than it keeps; files of others are never named. */
 export function chooseExpired(names: readonly string[], cluster: string, keep: number): readonly string[] {
-  const pattern = new RegExp(`^mainstay-${cluster}-\\d{4}-\\d\\d-\\d\\dT\\d{6}Z\\.backup$`);
-  const own = names.filter((name) => pattern.test(name)).sort();
+  const own = names.filter((name) => NAME.exec(name)?.[1] === cluster).sort();
   return own.slice(0, Math.max(0, own.length - keep));
 }

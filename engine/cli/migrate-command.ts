@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { UsageError } from "../config.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
+import { isQuorumMember } from "../quorum/open-quorum.ts";
 import { readSnapshot, writeSnapshot } from "../storage/copy-storage.ts";
 import { openStorage } from "../storage/open-storage.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -14,6 +15,7 @@ export async function runMigrateCommand(flags: StoreFlags): Promise<void> {
   const { from = "", to = "" } = flags;
   if (from === to) throw new UsageError(`--from and --to name the same store: ${from}`);
   const dataDir = path.resolve(flags["dataDir"] ?? "");
+  if ([from, to].includes(SQLITE) && isQuorumMember(path.join(dataDir, "server"))) throw new UsageError(`the state of ${dataDir} is in the quorum of its servers, not in SQLite: "mainstay backup" and "mainstay restore" move it`);
   const lock = lockDirectory(dataDir);
   const open = (store: string): Promise<Storage> => {
     const serverDir = path.join(dataDir, "server");

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { generateIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipWithoutEtcd, startEtcd } from "../kit/etcd.ts";
 import { thisMachine as here } from "../kit/hosts.ts";
@@ -59,6 +60,28 @@ describe("a cluster's data", () => {
     const url = (await kubectl(here, restored, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
     expect(await here.exec("kubectl", "--kubeconfig", path.join(at("one"), "kubeconfig.yaml"), "--server", url, "get", "namespace", "default", "-o", "name")).toBe("namespace/default\n");
     await restored.stop();
+  });
+
+  it("goes to a Git repository by itself, encrypted, and comes back from there", async () => {
+    const remote = at("backups.git");
+    execFileSync("git", ["init", "--quiet", "--bare", remote]);
+    const key = await generateIdentity();
+    writeFileSync(at("keys.txt"), `${key}\n`);
+    const saved = await start("two", "--backup-repo", remote, "--backup-recipient", await identityToRecipient(key), "--backup-schedule", "@every 1s", "--backup-keep", "2");
+    await kubectl(here, saved, "create", "configmap", "saved-in-git");
+    const shown = () => spawnSync("git", ["--git-dir", remote, "ls-tree", "--name-only", "backups/local"], { encoding: "utf8" }).stdout;
+    const atFirst = await eventually(async () => shown(), (text) => text.includes(".backup.age"));
+    // Two further ones, since the first of them may have begun before the object was there.
+    await eventually(async () => shown(), (text) => text.split("\n").filter((name) => name.endsWith(".age") && !atFirst.includes(name)).length === 2);
+    objects = await look(saved);
+    await saved.stop();
+    expect(command("restore", remote, "--data-dir", at("from-git"))).toMatchObject({ status: 1, output: expect.stringContaining("give the file with its age key as --age-key-file") });
+    expect(command("restore", `${remote}#local`, "--age-key-file", at("keys.txt"), "--data-dir", at("from-git"))).toMatchObject({ status: 0, output: expect.stringContaining("of cluster local") });
+    const restored = await start("from-git");
+    expect(await kubectl(here, restored, "get", "configmap", "saved-in-git", "-o", "name")).toBe("configmap/saved-in-git\n");
+    expect(await look(restored)).toContain("Secret/default/password");
+    await restored.stop();
+    expect(command("restore", at("nowhere"), "--data-dir", at("four"))).toMatchObject({ status: 2, output: expect.stringContaining("there is no such file") });
   });
 
   it("is never restored over a cluster, and a damaged file not at all", async () => {

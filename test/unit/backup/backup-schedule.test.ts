@@ -3,8 +3,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readBackupFile } from "../../../engine/backup/backup-file.ts";
-import { chooseExpired, createBackupSchedule } from "../../../engine/backup/backup-schedule.ts";
-import { parseSchedule } from "../../../engine/backup/cron-schedule.ts";
+import { backupFolder } from "../../../engine/backup/backup-place.ts";
+import { chooseExpired, chooseNewest, createBackupSchedule } from "../../../engine/backup/backup-schedule.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
@@ -12,20 +12,13 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const at = (text: string) => Date.parse(text);
 
-describe("a schedule", () => {
-  test.each([
-    ["0 3 * * *", "2030-01-01T03:00:00Z", "2030-01-02T03:00:00Z"],
-    ["*/15 * * * *", "2030-01-01T00:07:00Z", "2030-01-01T00:15:00Z"],
-    ["30 1 * * 0", "2030-01-01T00:00:00Z", "2030-01-06T01:30:00Z"],
-  ])("%s is next due after %s at %s", (schedule, after, due) => expect(parseSchedule(schedule)(at(after))).toBe(at(due)));
-
-  test.each(["", "* * * *", "0 0 3 * * *", "61 * * * *", "0 3 ? * *", "every day"])('"%s" is refused', (schedule) => expect(() => parseSchedule(schedule)).toThrow(/must be/));
-});
-
 test("the oldest backups of this cluster go, and nothing else", () => {
   const names = ["mainstay-a-2030-01-01T030000Z.backup", "mainstay-a-2030-01-03T030000Z.backup", "mainstay-a-2030-01-02T030000Z.backup", "mainstay-ab-2029-01-01T030000Z.backup", "notes.txt", "mainstay-a-mine.backup"];
   expect(chooseExpired(names, "a", 2)).toEqual(["mainstay-a-2030-01-01T030000Z.backup"]);
   expect(chooseExpired(names, "a", 5)).toEqual([]);
+  expect(chooseExpired([...names, "mainstay-a-2030-01-04T030000Z.backup.age"], "a", 3)).toEqual(["mainstay-a-2030-01-01T030000Z.backup"]);
+  expect(chooseNewest([...names, "mainstay-a-2030-01-04T030000Z.backup.age"])).toBe("mainstay-a-2030-01-04T030000Z.backup.age");
+  expect(chooseNewest(["notes.txt"])).toBeUndefined();
 });
 
 describe("scheduled backups", () => {
@@ -41,7 +34,7 @@ describe("scheduled backups", () => {
     const stop = new AbortController();
     const failures: string[] = [];
     const logger: Logger = { ...silentLogger, error: (message) => void failures.push(message) };
-    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", directory, keep: 2, logger })], stop.signal);
+    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", place: backupFolder(directory), keep: 2, recipients: [], logger })], stop.signal);
     const written = () => (existsSync(directory) ? readdirSync(directory) : []).filter((name) => name.endsWith(".backup"));
     // Files are written in real time while virtual time stands still.
     const day = async (expected: readonly string[]) => {

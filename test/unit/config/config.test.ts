@@ -33,7 +33,8 @@ describe("server options", () => {
 /** One of these is a value of any option without a default. */
 const SAMPLES = ["127.0.0.1", "1h", "17", "true", "name=value"];
 /** What an option is of no use without. */
-const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" } };
+const RECIPIENT = "age1dzdr57t7jyz3emkshaa9t6qkrgdcap6pjrs4r5hgf9lnwhg7dq9q6747qj";
+const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT } };
 const isAccepted = (row: OptionRow, sample: string) => {
   try {
     row.parse?.(sample);
@@ -63,6 +64,12 @@ describe("switches", () => {
     expect(() => resolveServerConfig({ git: false, repo: "https://example.org/r.git" }, {})).toThrow("--repo and --no-git exclude each other");
     expect(() => resolveServerConfig({ clusterInit: true, datastoreEndpoint: "http://127.0.0.1:2379" }, {})).toThrow("--cluster-init and --datastore-endpoint exclude each other");
     expect(() => resolveServerConfig({ server: "https://10.0.0.1:6443" }, {})).toThrow("--server needs --token");
+  });
+
+  it("name what is missing beside them", () => {
+    expect(() => resolveServerConfig({ backupRepo: "https://git.example.com/backups.git" }, {})).toThrow("--backup-repo needs --backup-recipient");
+    expect(() => resolveServerConfig({ backupRecipient: "age1nonsense" }, {})).toThrow("must be an age recipient");
+    expect(() => resolveServerConfig({ backupSchedule: "0 0 30 2 *" }, {})).toThrow("is never due");
   });
 
   it("without a value are off unless a flag or its variable says yes", () => {
