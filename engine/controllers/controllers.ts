@@ -14,6 +14,7 @@ import { eventTtlController } from "./event-ttl.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { cronJobController } from "./jobs/cron-job.ts";
 import { jobTtlController } from "./jobs/job-ttl.ts";
+import { jobController, jobOrphanController } from "./jobs/job.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeHealthController } from "./node-health.ts";
 import { nodeIpamController } from "./node-ipam.ts";
@@ -53,6 +54,8 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(replicationControllerController(context), context),
     runController(statefulSetController(context), context),
     runController(daemonSetController(context), context),
+    runController(jobController(context), context),
+    runController(jobOrphanController(context), context),
     runController(cronJobController(context), context),
     runController(jobTtlController(context), context),
     runController(disruptionController(context), context),

@@ -81,6 +81,8 @@ function transitionErrors(job: Job, next: JobStatus, before: JobStatus): FieldEr
   // The number of indexes may be lowered, and with it what has succeeded.
   if ((next.succeeded ?? 0) < (before.succeeded ?? 0) && job.spec.completionMode !== "Indexed") errors.push(invalidField("status.succeeded", next.succeeded ?? 0, "cannot decrease the succeeded counter"));
   if (next.completionTime !== undefined && before.completionTime !== undefined && next.completionTime !== before.completionTime) errors.push(invalidField("status.completionTime", next.completionTime, "completionTime cannot be mutated"));
-  if (before.startTime !== undefined && next.startTime !== before.startTime && job.spec.suspend !== true) errors.push(requiredField("status.startTime", "startTime cannot be removed for unsuspended job"));
+  // A Job that is resumed begins anew.
+  const isResuming = has(before, "Suspended") && !has(next, "Suspended");
+  if (before.startTime !== undefined && next.startTime !== before.startTime && job.spec.suspend !== true && !isResuming) errors.push(requiredField("status.startTime", "startTime cannot be removed for unsuspended job"));
   return errors;
 }

@@ -25,6 +25,9 @@ export class Kubelets {
   stopMs = 500;
   /** Pods for which this is false never become ready. */
   becomesReady: (pod: Pod) => boolean = () => true;
+  /** The exit code with which a pod ends `runMs` after it has started; undefined: it runs on. */
+  exitCode: (pod: Pod) => number | undefined = () => undefined;
+  runMs = 1_000;
   readonly #client: Client;
   readonly #clock: VirtualClock;
   readonly #pods: Informer<Pod>;
@@ -94,6 +97,8 @@ export class Kubelets {
       if (target !== undefined) this.#later(`${uid} bind`, 0, target, () => this.#client.for(podResource).createSubresource(namespace, name, "binding", { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: target } } as never)); // a Binding has a target
     } else if (pod.status?.podIP === undefined && this.#up.has(nodeName) && this.becomesReady(pod)) {
       this.#later(`${uid} start`, this.startMs, nodeName, () => this.#report(pod));
+    } else if (pod.status?.phase === "Running" && this.#up.has(nodeName) && this.exitCode(pod) !== undefined) {
+      this.#later(`${uid} end`, this.runMs, nodeName, () => this.#end(pod, this.exitCode(pod) ?? 0));
     }
   }
 
@@ -103,6 +108,13 @@ export class Kubelets {
     const conditions = ["Ready", "ContainersReady", "Initialized"].map((type) => ({ type, status: "True", lastTransitionTime: now }));
     const status = { phase: "Running", podIP, podIPs: [{ ip: podIP }], startTime: now, conditions };
     return this.#client.for(podResource).patch(namespace, name, "strategic", { metadata: { uid }, status }, { subresource: "status" });
+  }
+
+  #end({ metadata: { namespace = "", name = "", uid } }: Pod, exitCode: number): Promise<unknown> {
+    const finishedAt = formatTime(this.#clock.now());
+    const containerStatuses = [{ name: "app", image: "app:1", imageID: "", ready: false, restartCount: 0, state: { terminated: { exitCode, finishedAt } } }];
+    const conditions = [{ type: "Ready", status: "False", lastTransitionTime: finishedAt }];
+    return this.#client.for(podResource).patch(namespace, name, "strategic", { metadata: { uid }, status: { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses, conditions } }, { subresource: "status" });
   }
 
   /** Does something once, after a time, unless the node is down by then; what fails because the pod is gone is fine. */
