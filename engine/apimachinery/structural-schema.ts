@@ -96,7 +96,7 @@ class Pass {
         this.#trail.enter(name, property === undefined);
         const visited = this.visit(childSchema, child);
         this.#trail.leave();
-        if (visited !== child) (copy ??= { ...source })[name] = visited;
+        if (!Object.is(visited, child)) (copy ??= { ...source })[name] = visited;
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
@@ -129,7 +129,7 @@ class Pass {
         this.#trail.enter(index, false);
         const visited = this.visit(items, value[index]);
         this.#trail.leave();
-        if (visited !== value[index]) (copy ??= [...value])[index] = visited;
+        if (!Object.is(visited, value[index])) (copy ??= [...value])[index] = visited;
       }
     }
     const { minItems, maxItems } = schema;

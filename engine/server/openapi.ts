@@ -11,6 +11,7 @@ import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 const OBJECT_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+/** kubectl patches by merging where the strategic type is not among these. */
 const PATCH_TYPES = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
 
 /** OpenAPI documents out of the schemas: version 3 per group version, version 2 as one. Made on first use. */
@@ -99,7 +100,7 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
   const gvk = { group, version, kind };
   const listName = `${isCustom ? customTypeName(definition) : names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
   const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
-  const operation = (action: string, answer: OpenApiSchema, body?: OpenApiSchema) => operationOf({ action, gvk, answer, body, openApi });
+  const operation = (action: string, answer: OpenApiSchema, body?: OpenApiSchema) => operationOf({ action, gvk, answer, body, openApi, isCustom });
   const has = (verb: (typeof verbs)[number], key: string, value: () => unknown) => (verbs.includes(verb) ? { [key]: value() } : {});
   const paths: Record<string, unknown> = {
     [collection]: { ...has("list", "get", () => operation("list", list)), ...has("create", "post", () => operation("post", object, object)), ...has("deletecollection", "delete", () => operation("deletecollection", list)) },
@@ -118,7 +119,7 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
     const schema = bodyKindOf(group, resource, subresource.name)?.schema ?? ("scale" in subresource ? scaleKind.schema : definition.schema);
     const part = isCustom && schema === definition.schema ? object : writer.reference(namedType(schema) ?? schema);
     const methods = facts.verbs.map((verb) => [{ get: "get", create: "post", update: "put", patch: "patch" }[verb] ?? verb, verb] as const);
-    const operations = methods.map(([method]) => [method, operationOf({ action: method, gvk: { group: facts.group, version: facts.version, kind: facts.kind }, answer: part, body: method === "get" ? undefined : part, openApi })] as const);
+    const operations = methods.map(([method]) => [method, operationOf({ action: method, gvk: { group: facts.group, version: facts.version, kind: facts.kind }, answer: part, body: method === "get" ? undefined : part, openApi, isCustom })] as const);
     paths[`${collection}/{name}/${subresource.name}`] = Object.fromEntries(operations);
   }
   return paths;
@@ -145,21 +146,24 @@ interface OperationInput {
   readonly answer: OpenApiSchema;
   readonly body: OpenApiSchema | undefined;
   readonly openApi: 2 | 3;
+  /** Custom objects have neither a protobuf form nor strategic patches. */
+  readonly isCustom: boolean;
 }
 
 /** Write operations name `dryRun` and `fieldValidation`: kubectl looks for them before it uses them. */
-function operationOf({ action, gvk, answer, body, openApi }: OperationInput): object {
+function operationOf({ action, gvk, answer, body, openApi, isCustom }: OperationInput): object {
   const isWrite = ["post", "put", "patch", "delete", "deletecollection"].includes(action);
   const names = isWrite ? ["dryRun", "fieldManager", ...(action.startsWith("delete") ? ["gracePeriodSeconds", "propagationPolicy"] : ["fieldValidation"]), ...(action === "patch" ? ["force"] : [])] : action === "list" ? ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "watch"] : [];
   const parameter = (name: string) => ({ name, in: "query", ...(openApi === 3 ? { schema: { type: "string", uniqueItems: true } } : { type: "string", uniqueItems: true }) });
-  const types = action === "patch" ? PATCH_TYPES : OBJECT_TYPES;
+  const objectTypes = isCustom ? OBJECT_TYPES.filter((type) => !type.endsWith("protobuf")) : OBJECT_TYPES;
+  const types = action !== "patch" ? objectTypes : isCustom ? PATCH_TYPES.filter((type) => !type.includes("strategic")) : PATCH_TYPES;
   const content = (schema: OpenApiSchema, list: readonly string[]) => Object.fromEntries(list.map((type) => [type, { schema }]));
   const bodyParameter = body !== undefined && openApi === 2 ? [{ name: "body", in: "body", required: true, schema: body }] : [];
   return {
-    ...(openApi === 2 ? { consumes: types, produces: OBJECT_TYPES } : {}),
+    ...(openApi === 2 ? { consumes: types, produces: objectTypes } : {}),
     parameters: [...bodyParameter, ...names.map(parameter)],
     ...(body !== undefined && openApi === 3 ? { requestBody: { required: true, content: content(body, types) } } : {}),
-    responses: { "200": { description: "OK", ...(openApi === 3 ? { content: content(answer, OBJECT_TYPES) } : { schema: answer }) } },
+    responses: { "200": { description: "OK", ...(openApi === 3 ? { content: content(answer, objectTypes) } : { schema: answer }) } },
     "x-kubernetes-action": action,
     "x-kubernetes-group-version-kind": gvk,
   };
