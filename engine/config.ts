@@ -2,6 +2,7 @@ import os from "node:os";
 import path from "node:path";
 import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
 import { checkRecipient } from "./backup/encrypted-backup.ts";
+import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
@@ -19,6 +20,9 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly nodeIp: string | undefined;
   readonly repo: string | undefined;
   readonly branch: string;
+  readonly repoSecret: string;
+  readonly webhookPort: number | undefined;
+  readonly webhookAddress: string;
   readonly path: string;
   readonly datastoreEndpoint: string | undefined;
   readonly datastoreCaFile: string | undefined;
@@ -64,7 +68,10 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },
   { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
   { key: "repo", flags: "--repo <url>", description: "follow this remote repository instead of hosting one (https, ssh or a file path)" },
-  { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state", default: "main" },
+  { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state; of a remote also tag:<name>, semver:<range> or commit:<id>", default: "main", parse: revision },
+  { key: "repoSecret", flags: "--repo-secret <namespace/name>", description: "Secret with the remote's credentials, CA and SSH key, its webhook secret, and the forge's token", default: "mainstay-system/repository", parse: namespacedName },
+  { key: "webhookPort", flags: "--webhook-port <port>", description: "port at which forges may tell of pushes to the remote, at /hook (default: nobody listens)", parse: port },
+  { key: "webhookAddress", flags: "--webhook-address <ip>", description: "address of that port", default: "127.0.0.1" },
   { key: "path", flags: "--path <dir>", description: "folder of the repository to use", default: "." },
   { key: "datastoreEndpoint", flags: "--datastore-endpoint <urls>", description: "etcd endpoints, separated by commas (default: SQLite in the data directory)" },
   { key: "datastoreCaFile", flags: "--datastore-cafile <file>", description: "CA certificate of the etcd endpoints" },
@@ -136,6 +143,7 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
     const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
   }
+  if (config["repo"] === undefined && parseRevision(String(config["branch"])).is !== "branch") throw new UsageError("--branch must name a branch of the hosted repository; tags, versions and commits are followed with --repo only");
   if (config["git"] === false && config["repo"] !== undefined) throw new UsageError("--repo and --no-git exclude each other: leave one of them out");
   refuseStoreConflicts(config);
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
@@ -203,4 +211,9 @@ function oneOf(values: readonly string[]): (text: string) => string {
     if (!values.includes(text)) throw new Error(`must be one of ${values.join(", ")}`);
     return text;
   };
+}
+
+function revision(text: string): string {
+  parseRevision(text);
+  return text;
 }

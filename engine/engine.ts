@@ -175,9 +175,9 @@ async function composeGit(config: ServerConfig, parts: EngineParts, as: (usernam
 }
 
 function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
-  const { clusterName, dataDir, branch, path, gitPort, repo } = config;
+  const { clusterName, dataDir, branch, path, gitPort, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo }) } }),
+    createGitOps({ client, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
   );
 }
 

@@ -19,6 +19,8 @@ import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository
 import { ManifestLoader } from "./manifests/load-manifests.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
 import { PushGate } from "./push/push-gate.ts";
+import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
+import { startWebhookReceiver } from "./push/webhook-receiver.ts";
 import { RepositoryRecord } from "./sync/repository-object.ts";
 import { openRemoteSource } from "./git/remote-source.ts";
 import { openRemoteTransport } from "./git/remote-transport.ts";
@@ -42,6 +44,10 @@ export interface GitOpsConfig {
   readonly bindAddress?: string;
   readonly seedFolder?: string;
   readonly pollIntervalMs?: number;
+  /** Followed remotes: the Secret (`namespace/name`) with what is needed to reach it, its forge and its webhooks. */
+  readonly repoSecret?: string;
+  /** Followed remotes: where forges may tell of pushes. */
+  readonly webhook?: { readonly address: string; readonly port: number };
   /** Where the age keys of encrypted files are. */
   readonly ageKeys?: AgeKeySources;
 }
@@ -65,6 +71,8 @@ export interface GitOps {
   readonly services: readonly Service[];
   /** Where to clone from and push to; undefined when a remote is followed. */
   readonly gitUrl: string | undefined;
+  /** Where forges may post to; undefined when nobody listens. */
+  readonly webhookPort: number | undefined;
   /** The repository's URL, hosted or not, without credentials. */
   readonly repositoryUrl: string;
   statusBranch(): string;
@@ -102,7 +110,16 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const { forecastPods } = options;
   const planner = new BranchPlanner({ source, follower, synchroniser, reporter, view, forecastPods, cluster: config.clusterName, clock, logger });
   const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
+  const webhook = config.webhook === undefined || isHosted ? undefined : await startWebhookReceiver({
+    ...config.webhook, logger,
+    secret: async () => (await readAccess(client, config)).webhookSecret,
+    onPush: () => {
+      follower.trigger();
+      planner.trigger();
+    },
+  });
   const services: Service[] = [
+    ...(webhook === undefined ? [] : [service("webhooks", (signal) => webhook.run(signal))]),
     ...(options.informers === undefined ? [informers.asService()] : []),
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),
@@ -112,6 +129,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   ];
   return {
     services, gitUrl,
+    webhookPort: webhook?.port,
     repositoryUrl: source.url,
     statusBranch: () => reporter.branch ?? `status/${config.clusterName}`,
     applications: () => synchroniser.units.facts(),
@@ -120,9 +138,18 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   };
 }
 
-async function openSource({ config, logger }: GitOpsOptions, gitDir: string, gitUrl: string | undefined): Promise<GitSource> {
+function readAccess(client: Client, { repoSecret }: GitOpsConfig): Promise<RepositoryAccess> {
+  return repoSecret === undefined ? Promise.resolve({}) : readRepositoryAccess(client, repoSecret);
+}
+
+async function openSource({ config, logger, client }: GitOpsOptions, gitDir: string, gitUrl: string | undefined): Promise<GitSource> {
   if (config.repo === undefined) return openHostedSource(gitDir, config.branch, gitUrl ?? "");
-  return openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
+  const environment = async () => {
+    const access = await readAccess(client, config);
+    const isNeeded = [access.password, access.bearerToken, access.ca, access.identity, access.knownHosts].some((value) => value !== undefined);
+    return isNeeded ? gitAccessEnvironment(access, path.join(path.dirname(gitDir), "access")) : undefined;
+  };
+  return openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo, environment), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
 }
 
 async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, logger }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {

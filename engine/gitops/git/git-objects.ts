@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import git from "isomorphic-git";
 import type { CommitInfo, GitObjects, TreeEntry } from "./git-source.ts";
+import { verifySignature } from "./verify-signature.ts";
 import { inheritedEnvironment, lastLines, runGit } from "./native-git.ts";
 
 /**
@@ -42,6 +43,7 @@ export function openGitObjects(gitDir: string, overlay?: ObjectOverlay): GitObje
       for (const id of ids) found.push(await this.blob(id));
       return found;
     },
+    verifySignature: (id, signers) => verifySignature(gitDir, id, signers, environment),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { SignatureVerdict } from "./verify-signature.ts";
+
 /** A commit, as far as deploying it needs to know it. */
 export interface CommitInfo {
   readonly id: string;
@@ -22,6 +24,8 @@ export interface GitObjects {
   blob(id: string): Promise<Buffer>;
   /** Many blobs in one go, in the order of their ids; one process instead of one read each. */
   blobs(ids: readonly string[]): Promise<readonly Buffer[]>;
+  /** Whether a commit is signed by one of the allowed signers; absent where nothing can check it. */
+  verifySignature?(id: string, signers: string): Promise<SignatureVerdict>;
 }
 
 /** Where the desired branch is. */

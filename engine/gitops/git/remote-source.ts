@@ -1,5 +1,6 @@
 import { isAbort } from "../../lib/abort.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
+import { chooseRef, parseRevision, refPrefix } from "./choose-revision.ts";
 import { withoutCredentials, type BranchState, type GitSource, type GitStore } from "./git-source.ts";
 import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
 import { ensureHostedRepository } from "./hosted-repository.ts";
@@ -7,11 +8,14 @@ import type { RemoteTransport } from "./remote-transport.ts";
 import { runGit } from "./native-git.ts";
 
 export const POLL_INTERVAL_MS = 15_000;
+/** Of a long history only the end is fetched; trailers and rollbacks need some of it. */
+const FIRST_DEPTH = 50;
 
 export interface RemoteSourceOptions {
   /** Bare mirror in the data directory: what was fetched last runs on without the remote. */
   readonly gitDir: string;
   readonly url: string;
+  /** A branch, or `tag:…`, `semver:…`, `commit:…`. */
   readonly branch: string;
   readonly transport: RemoteTransport;
   readonly logger: Logger;
@@ -21,10 +25,12 @@ export interface RemoteSourceOptions {
 /** Follows a branch of a repository elsewhere: one small request per look, a fetch only when the branch has moved. */
 export async function openRemoteSource(options: RemoteSourceOptions): Promise<GitSource> {
   const { gitDir, branch, transport, logger } = options;
-  await ensureHostedRepository(gitDir, branch);
-  const ref = `refs/heads/${branch}`;
+  const revision = parseRevision(branch);
+  await ensureHostedRepository(gitDir, revision.is === "branch" ? revision.name : "main");
   // Where the branch was when it was last seen, over restarts.
-  const seenRef = `refs/mainstay/seen/${branch}`;
+  const seenRef = `refs/mainstay/seen/${revision.is === "branch" ? revision.name : branch.replace(/[^A-Za-z0-9._-]+/g, "_")}`;
+  /** What the ref said and the commit it meant: those of an annotated tag differ. */
+  let known: { readonly tip: string; readonly commit: string } | undefined;
   let note: string | undefined;
   return {
     url: withoutCredentials(options.url),
@@ -34,17 +40,21 @@ export async function openRemoteSource(options: RemoteSourceOptions): Promise<Gi
     async look(signal): Promise<BranchState> {
       const last = await readRef(gitDir, seenRef);
       try {
-        const tip = (await transport.listRefs(ref, signal)).get(ref);
-        if (tip === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
-        if (tip !== last) {
-          const fetched = await transport.fetch(ref, signal);
+        const refs = revision.is === "commit" ? new Map<string, string>() : await transport.listRefs(refPrefix(revision), signal);
+        const ref = revision.is === "commit" ? revision.id : chooseRef(revision, refs);
+        const tip = revision.is === "commit" ? revision.id : refs.get(ref ?? "");
+        if (ref === undefined || tip === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
+        if (tip !== last && known?.tip !== tip) {
+          const fetched = await transport.fetch(ref, signal, last === undefined ? FIRST_DEPTH : undefined);
           if (fetched === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
-          note = await rewriteNote(gitDir, last, fetched);
+          known = { tip, commit: fetched };
+          // Tags and versions are not one line of history.
+          note = revision.is === "branch" ? await rewriteNote(gitDir, last, fetched) : undefined;
           if (note !== undefined) logger.warn("the branch was rewritten; its newest commit counts", { branch, from: last, to: fetched });
           await compareAndSwapRef(gitDir, seenRef, last, fetched);
           return { is: "at", commit: fetched, ...(note === undefined ? {} : { note }) };
         }
-        return { is: "at", commit: tip, ...(note === undefined ? {} : { note }) };
+        return { is: "at", commit: known?.tip === tip ? known.commit : tip, ...(note === undefined ? {} : { note }) };
       } catch (error) {
         if (isAbort(error) && signal.aborted) throw error;
         return { is: "unreachable", last, error: withoutCredentials(describeError(error)) };

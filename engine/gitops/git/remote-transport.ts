@@ -9,7 +9,7 @@ export interface RemoteTransport {
   /** Refs of the remote below a prefix; one request. */
   listRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** Brings one ref's commit and all it needs into the mirror, and returns the commit. */
-  fetch(ref: string, signal: AbortSignal): Promise<string | undefined>;
+  fetch(ref: string, signal: AbortSignal, depth?: number): Promise<string | undefined>;
   /** Compare-and-swap of a ref at the remote. */
   push(ref: string, from: string | undefined, to: string | undefined): Promise<PushResult>;
 }
@@ -18,9 +18,20 @@ const NONE = "0".repeat(40);
 /** A remote that accepts a connection and then says nothing must not hold the sync for ever. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** HTTP and HTTPS by isomorphic-git; everything else (ssh, file, plain paths) by the machine's Git. */
-export function openRemoteTransport(gitDir: string, url: string): RemoteTransport {
-  return /^https?:\/\//i.test(url) ? httpTransport(gitDir, url) : nativeTransport(gitDir, url);
+/**
+ * Open HTTP and HTTPS by isomorphic-git, without a process; everything else (ssh, file, plain paths), and whatever needs credentials of a
+ * Secret, by the machine's Git. The Secret is read for each request: a token that was rotated counts at once.
+ */
+export function openRemoteTransport(gitDir: string, url: string, environment: () => Promise<Readonly<Record<string, string>> | undefined> = async () => undefined): RemoteTransport {
+  const native = nativeTransport(gitDir, url, async () => (await environment()) ?? {});
+  if (!/^https?:\/\//i.test(url)) return native;
+  const http = httpTransport(gitDir, url);
+  const chosen = async () => ((await environment()) === undefined ? http : native);
+  return {
+    listRefs: async (prefix, signal) => (await chosen()).listRefs(prefix, signal),
+    fetch: async (ref, signal, depth) => (await chosen()).fetch(ref, signal, depth),
+    push: async (ref, from, to) => (await chosen()).push(ref, from, to),
+  };
 }
 
 function httpTransport(gitDir: string, fullUrl: string): RemoteTransport {
@@ -32,9 +43,9 @@ function httpTransport(gitDir: string, fullUrl: string): RemoteTransport {
       const refs = await withTimeout(git.listServerRefs({ ...access, prefix, protocolVersion: 2 }), signal, "list the refs of the remote");
       return new Map(refs.map((ref) => [ref.ref, ref.oid]));
     },
-    async fetch(ref, signal) {
-      const result = await withTimeout(git.fetch({ ...at, ...access, ref, remoteRef: ref, singleBranch: true, tags: false }), signal, "fetch from the remote");
-      return result.fetchHead ?? undefined;
+    async fetch(ref, signal, depth) {
+      const result = await withTimeout(git.fetch({ ...at, ...access, ref, remoteRef: ref, singleBranch: true, tags: false, ...(depth === undefined ? {} : { depth }) }), signal, "fetch from the remote");
+      return result.fetchHead === null ? undefined : peel(at, result.fetchHead);
     },
     async push(ref, from, to) {
       try {
@@ -54,18 +65,24 @@ function httpTransport(gitDir: string, fullUrl: string): RemoteTransport {
   };
 }
 
-function nativeTransport(gitDir: string, url: string): RemoteTransport {
+/** An annotated tag is an object of its own; what counts is the commit behind it. */
+async function peel(at: { readonly fs: typeof fs; readonly gitdir: string }, id: string): Promise<string> {
+  const { oid } = await git.readCommit({ ...at, oid: id });
+  return oid;
+}
+
+function nativeTransport(gitDir: string, url: string, environment: () => Promise<Readonly<Record<string, string>>>): RemoteTransport {
   return {
     async listRefs(prefix, signal) {
-      const text = await gitText({ args: ["ls-remote", url, `${prefix}*`], signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]) });
+      const text = await gitText({ args: ["ls-remote", url, `${prefix}*`], environment: await environment(), signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]) });
       return new Map(text.split("\n").filter((line) => line !== "").map((line) => line.split("\t").reverse() as [string, string]));
     },
-    async fetch(ref, signal) {
-      await gitText({ gitDir, args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", url, `+${ref}:refs/mainstay/fetched`], signal: AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]) });
-      return (await gitText({ gitDir, args: ["rev-parse", "refs/mainstay/fetched"] })).trim();
+    async fetch(ref, signal, depth) {
+      await gitText({ gitDir, environment: await environment(), args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), url, `+${ref}:refs/mainstay/fetched`], signal: AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]) });
+      return (await gitText({ gitDir, args: ["rev-parse", "refs/mainstay/fetched^{commit}"] })).trim();
     },
     async push(ref, from, to) {
-      const output = await runGit({ gitDir, args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, url, `${to ?? ""}:${ref}`] });
+      const output = await runGit({ gitDir, environment: await environment(), args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, url, `${to ?? ""}:${ref}`] });
       if (output.code === 0) return { is: "pushed" };
       if (/\[(remote )?rejected\]|stale info|cannot lock ref/.test(output.stderr)) return { is: "conflict", reason: lastLines(output.stderr) };
       throw new Error(`push ${ref} to the remote`, { cause: new Error(lastLines(output.stderr)) });

@@ -73,6 +73,12 @@ export class ManifestLoader {
     this.#renderer = new FolderRenderer(this.kinds, options.renderChart);
   }
 
+  /** Of every path, when only a folder of the repository is used. */
+  get prefix(): string {
+    const base = normalisePath(this.#options.basePath);
+    return base === "" ? "" : `${base}/`;
+  }
+
   /** What counts as long as nothing has been pushed. */
   get defaultConfig(): RepositoryConfig {
     return defaultRepositoryConfig(this.#options.cluster);

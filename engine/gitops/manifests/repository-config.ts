@@ -39,12 +39,14 @@ export interface RepositoryConfig {
   readonly units: readonly UnitRule[] | undefined;
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
+  readonly signatures: { readonly require: boolean; readonly keys: string };
   /** What becomes of a commit whose objects refer to something that will not be there. */
   readonly references: "refuse" | "warn" | "ignore";
   /** The file as it was written, for the Repository object; undefined when there is none. */
   readonly source: Repository | undefined;
 }
 
+export const DEFAULT_SIGNERS_FILE = ".mainstay/signers";
 export const DEFAULT_DEADLINE_MS = 5 * 60_000;
 const DEFAULT_PROTECTED_KINDS = ["Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"];
 
@@ -55,6 +57,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     deletes: { maxPercent: 20, protectedKinds: new Set(DEFAULT_PROTECTED_KINDS) },
     status: { branch: `status/${cluster}`, minIntervalMs: 10_000, keepCommits: 2000 },
     references: "refuse",
+    signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     source: undefined,
   };
 }
@@ -76,8 +79,6 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
     const repository = checked.value as Repository; // the schema was just found to hold
     if (repository.apiVersion !== "mainstay.dev/v1alpha1" || repository.kind !== "Repository") failed(document.lineOf(["kind"]), "must be kind Repository of apiVersion mainstay.dev/v1alpha1");
     if (repository.observed !== undefined) failed(document.lineOf(["observed"]), "is set by the system", "observed");
-    // Accepting the line without checking signatures would promise a protection that is not there.
-    if (repository.signatures?.require === true) failed(document.lineOf(["signatures", "require"]), "commit signatures are not verified yet; remove the line, so that nobody relies on it", "signatures.require");
     for (const [index, unit] of (repository.units ?? []).entries()) {
       for (const [name, value] of Object.entries(unit.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
       for (const [number, { schedule, timeZone }] of (unit.windows ?? []).entries()) {
@@ -120,6 +121,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     },
     // The schema admits these three words only.
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
+    signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
     source: repository,
   };
 }

@@ -3,8 +3,9 @@ import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { repositoryResource, type RepositoryObject } from "../../resources/mainstay/repository.ts";
 import type { RepositoryObserved } from "../../resources/types.ts";
+import type { SignatureBase } from "./signature-policy.ts";
 import { FIELD_MANAGER } from "../manifests/desired-state.ts";
-import type { RepositoryConfig } from "../manifests/repository-config.ts";
+import { DEFAULT_SIGNERS_FILE, type RepositoryConfig } from "../manifests/repository-config.ts";
 
 /** The Repository object of the cluster: mainstay.yaml as it counts now, and what was made of the newest commit. */
 export class RepositoryRecord {
@@ -25,6 +26,12 @@ export class RepositoryRecord {
       if (!hasReason(error, "NotFound")) throw error;
     }
     return this.#known?.observed?.commit;
+  }
+
+  /** What the commit that was admitted last asks of the next one's signature. */
+  async signatureBase(): Promise<SignatureBase | undefined> {
+    const commit = await this.lastAdmitted();
+    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE } };
   }
 
   /** Writes only when something other than the time differs. */

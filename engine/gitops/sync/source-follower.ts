@@ -7,6 +7,7 @@ import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSo
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import { formatProblem } from "../manifests/problem.ts";
 import type { RepositoryRecord } from "./repository-object.ts";
+import { checkSignature } from "./signature-policy.ts";
 import type { SyncFacts } from "../status/status-facts.ts";
 import type { StatusReporter } from "../status/status-reporter.ts";
 import type { Preview, Synchroniser } from "./synchroniser.ts";
@@ -72,7 +73,11 @@ export class SourceFollower {
     const commit = await objects.commit(id);
     const state = await loader.load(objects, commit);
     const messages = await messagesSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
-    return { ...(await synchroniser.preview(state, objects, messages)), state, messages, startedMs };
+    const known = synchroniser.state;
+    const base = known === undefined ? await record.signatureBase() : { commit: known.commit.id, rule: known.config.signatures };
+    const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
+    const preview = await synchroniser.preview(state, objects, messages);
+    return { ...preview, problems: [...signature, ...preview.problems], state, messages, startedMs };
   }
 
   /** Keeps a plan for when the branch has moved to its commit. */

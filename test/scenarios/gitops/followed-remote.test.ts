@@ -1,0 +1,103 @@
+import { createHmac } from "node:crypto";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
+import { runGit } from "../../../engine/gitops/git/native-git.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster } from "../../kit/git-cluster.ts";
+
+const SECRET = "mainstay-system/repository";
+let repository: TestRepository;
+let cluster: GitCluster | undefined;
+const cleanups: (() => Promise<unknown>)[] = [];
+beforeEach(async () => void (repository = await createTestRepository()));
+afterEach(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  cluster = undefined;
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  repository[Symbol.dispose]();
+});
+
+const value = async (name = "a") => (await cluster?.client.for(configMapResource).get("default", name).catch(() => undefined))?.data?.["key"];
+const arrives = (expected: string) => eventually(`the value ${expected}`, async () => (await value()) === expected);
+const commit = (key: string) => repository.commit({ "a.yaml": configMapYaml("a", { key }) });
+const tag = (name: string, at: string, ...args: readonly string[]) => runGit({ gitDir: repository.gitDir, args: ["-c", "user.name=a", "-c", "user.email=a@example.org", "tag", ...args, name, at] });
+async function putSecret(data: Readonly<Record<string, string>>): Promise<void> {
+  await cluster?.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } }).catch(() => {});
+  await cluster?.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "repository", namespace: "mainstay-system" }, stringData: data });
+}
+
+/** A forge that lets in only who has the password. Returns its URL. */
+async function startForge(authorization: string): Promise<string> {
+  const stop = new AbortController();
+  const server = await startGitServer({ root: path.dirname(repository.gitDir), address: "127.0.0.1", port: 0, logger: silentLogger });
+  const ended = server.run(stop.signal);
+  const front = http.createServer((request, response) => {
+    if (request.headers.authorization !== authorization) return void response.writeHead(401, { "www-authenticate": "Basic" }).end();
+    const inner = http.request({ port: server.port, path: request.url, method: request.method, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(inner);
+  });
+  await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+  cleanups.push(async () => {
+    front.closeAllConnections();
+    await new Promise((resolve) => front.close(resolve));
+    stop.abort();
+    await ended;
+  });
+  return `http://127.0.0.1:${(front.address() as AddressInfo).port}/r.git`;
+}
+
+describe("a followed remote", () => {
+  test("is reached with the credentials of a Secret as soon as they are there, and reported to with them", async () => {
+    await commit("1");
+    const url = await startForge(`Basic ${Buffer.from("bot:pass").toString("base64")}`);
+    cluster = await startGitCluster({ repo: url, pollIntervalMs: 50, repoSecret: SECRET });
+    await eventually("that it cannot be reached", () => cluster?.gitops.facts().sync.state === "unreachable");
+    await putSecret({ username: "bot", password: "pass" });
+    await cluster.stopGitOps();
+    await cluster.startGitOps();
+    await arrives("1");
+    await eventually("the status at the remote", () => repository.tip("status/local"));
+    await commit("2");
+    await arrives("2");
+  });
+
+  test("is followed by its newest tag in a range of versions, annotated or not", async () => {
+    await tag("v1.0.0", await commit("1"));
+    await tag("v2.0.0", await commit("3"));
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50, branch: "semver:^1.0" });
+    await arrives("1");
+    await tag("v1.1.0", await commit("2"), "-a", "-m", "second");
+    await arrives("2");
+    await tag("v1.0.9", await commit("0"));
+    await commit("9");
+    await repository.commit({ "b.yaml": configMapYaml("b") });
+    await eventually("a report", () => repository.tip("status/local"));
+    expect(await value()).toBe("2");
+  });
+
+  test("is looked at when the forge tells of a push, and only then, if the forge knows the secret", async () => {
+    await commit("1");
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 3_600_000, repoSecret: SECRET, webhook: { address: "127.0.0.1", port: 0 } });
+    await arrives("1");
+    const post = (headers: Readonly<Record<string, string>>, body = "{}") => fetch(`http://127.0.0.1:${cluster?.gitops.webhookPort}/hook`, { method: "POST", body, headers });
+    expect((await post({ "x-gitlab-token": "s" })).status).toBe(503);
+    await putSecret({ webhookSecret: "s" });
+    await commit("2");
+    expect((await post({ "x-gitlab-token": "wrong" })).status).toBe(401);
+    expect((await post({})).status).toBe(401);
+    expect(await value()).toBe("1");
+    const signature = createHmac("sha256", "s").update('{"ref":"x"}').digest("hex");
+    expect((await post({ "x-hub-signature-256": `sha256=${signature}`, "content-type": "application/json" }, '{"ref":"x"}')).status).toBe(202);
+    await arrives("2");
+  });
+});
