@@ -115,7 +115,6 @@ describe("bad input is a problem with a place", () => {
     ["a namespace on a kind that has none", { "a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, namespace: ns1}\n" }, /^a\.yaml:1 metadata\.namespace: Namespace objects belong to the whole cluster/],
     ["a kind that is the system's own", { "a.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n" }, /^a\.yaml:2 Application objects are made by the system/],
     ["an unknown field of mainstay.yaml", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunit: []\n" }, /^mainstay\.yaml:3 unit: unknown field; is units meant\?$/],
-    ["signatures that nobody would check", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nsignatures: {require: true}\n" }, /^mainstay\.yaml:3 signatures\.require: commit signatures are not verified yet/],
     ["a unit outside of the repository", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: ../x}]\n" }, /^mainstay\.yaml:3 units\[0\]\.path: must be a path inside the repository/],
     ["a status branch that is no status branch", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {branch: main}\n" }, /^mainstay\.yaml:3 status\.branch: must begin with status\//],
   ])("%s", async (_name, files, expected) => {
