@@ -1,8 +1,9 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import type { Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet, Service } from "./health-types.ts";
+import type { CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, PersistentVolumeClaim, Pod, ReplicaSet, Service, StatefulSet } from "./health-types.ts";
 import { computeJobHealth } from "./job-health.ts";
 import { computePodHealth, isFailingForGood } from "./pod-health.ts";
+import { computeAutoscalerHealth, computeCronJobHealth, computeDaemonSetHealth, computeStatefulSetHealth } from "./workload-health.ts";
 
 export type HealthState = "Healthy" | "Suspended" | "Progressing" | "Unknown" | "Missing" | "Degraded";
 
@@ -51,6 +52,12 @@ type Rule = (object: KubeObject, lookup: HealthLookup, now: number) => ObjectHea
 const RULES: Readonly<Record<string, Rule>> = {
   "apps/Deployment": (object, lookup, now) => deploymentHealth(object as Deployment, lookup, now),
   "apps/ReplicaSet": (object, lookup, now) => replicaSetHealth(object as ReplicaSet, lookup, now),
+  "apps/StatefulSet": (object, lookup, now) => computeStatefulSetHealth(object as StatefulSet, (uid) => worstChild(uid, lookup, now)),
+  "apps/DaemonSet": (object, lookup, now) => computeDaemonSetHealth(object as DaemonSet, (uid) => worstChild(uid, lookup, now)),
+  // What it says of itself and its pods is a ReplicaSet's.
+  "/ReplicationController": (object, lookup, now) => replicaSetHealth(object as ReplicaSet, lookup, now),
+  "batch/CronJob": (object, lookup, now) => computeCronJobHealth(object as CronJob, lookup.childrenOf(object.metadata.uid ?? ""), (uid) => worstChild(uid, lookup, now)),
+  "autoscaling/HorizontalPodAutoscaler": (object) => computeAutoscalerHealth(object as HorizontalPodAutoscaler),
   "/Pod": (object, _lookup, now) => computePodHealth(object as Pod, now),
   "batch/Job": (object, lookup, now) => computeJobHealth(object as Job, (uid) => worstChild(uid, lookup, now)?.health),
   "/Service": (object) => serviceHealth(object as Service),

@@ -7,7 +7,7 @@ const KIND_ORDER = [
   "RuntimeClass", "PriorityClass", "StorageClass", "IngressClass", "VolumeSnapshotClass",
   "ClusterRoleBinding", "ResourceQuota", "LimitRange", "ServiceAccount", "Role", "RoleBinding",
   "PersistentVolume", "PersistentVolumeClaim", "ConfigMap", "Secret", "Service",
-  "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob", "PodDisruptionBudget",
+  "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod", "Job", "CronJob", "PodDisruptionBudget", "HorizontalPodAutoscaler",
 ];
 const LAST_KINDS = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 const RANKS: ReadonlyMap<string, number> = new Map([...KIND_ORDER.map((kind, index) => [kind, index] as const), ...LAST_KINDS.map((kind, index) => [kind, 1000 + index] as const)]);

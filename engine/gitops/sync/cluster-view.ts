@@ -2,6 +2,7 @@ import { objectKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Informer } from "../../client/informer.ts";
 import type { InformerFactory } from "../../client/informer-factory.ts";
 import { replicaSetResource } from "../../resources/apps/replica-set.ts";
+import { jobResource } from "../../resources/batch/job.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { ResourceDefinition, ResourceReference } from "../../resources/define-resource.ts";
@@ -16,7 +17,7 @@ const OWNER_DEPTH_MAX = 4;
 /** Told of every change to an object of a watched kind; `object` is the last state when it is gone. */
 export type ChangeListener = (object: KubeObject, identity: string, isGone: boolean) => void;
 
-/** The live cluster as far as Git manages or explains it: an informer for each kind in use, and for pods, replica sets and nodes. */
+/** The live cluster as far as Git manages or explains it: an informer for each kind in use, and for pods, replica sets, jobs and nodes. */
 export class ClusterView implements HealthLookup {
   readonly #factory: InformerFactory;
   readonly #informers = new Map<string, Informer<KubeObject>>();
@@ -28,7 +29,7 @@ export class ClusterView implements HealthLookup {
     this.#factory = factory;
     this.#nodes = factory.informer<Node>(nodeResource);
     this.#nodes.addHandler({ add: () => this.#nodeListener(), update: () => this.#nodeListener(), delete: () => this.#nodeListener() });
-    for (const resource of [podResource, replicaSetResource]) this.#watch(resource as unknown as ResourceReference); // all objects are read as KubeObject here
+    for (const resource of [podResource, replicaSetResource, jobResource]) this.#watch(resource as unknown as ResourceReference); // all objects are read as KubeObject here
   }
 
   listen(onObject: ChangeListener, onNode: () => void): void {

@@ -47,6 +47,47 @@ describe("a deployment", () => {
   });
 });
 
+describe("workloads", () => {
+  const whole = { observedGeneration: 2, replicas: 3, readyReplicas: 3, availableReplicas: 3, updatedReplicas: 3, currentRevision: "a", updateRevision: "a" };
+  const stateful = (status: Record<string, unknown> = {}, spec: Record<string, unknown> = {}) => object("StatefulSet", { spec: { replicas: 3, ...spec }, status: { ...whole, ...status } }, { generation: 2 }, "apps/v1");
+  const onNodes = { observedGeneration: 2, desiredNumberScheduled: 3, numberReady: 3, numberAvailable: 3, updatedNumberScheduled: 3 };
+  const daemon = (status: Record<string, unknown> = {}, spec: Record<string, unknown> = {}) => object("DaemonSet", { spec, status: { ...onNodes, ...status } }, { generation: 2 }, "apps/v1");
+  const rolling = { updatedReplicas: 1, updateRevision: "b" };
+  const autoscaler = (type: string, reason: string) => object("HorizontalPodAutoscaler", { status: { conditions: [{ type, status: "False", reason, message: "no" }] } }, {}, "autoscaling/v2");
+  test.each<[string, KubeObject, string]>([
+    ["a stateful set is healthy when all replicas are new, ready and available", stateful(), "Healthy"],
+    ["a stateful set waits for its controller", stateful({ observedGeneration: 1 }), "Progressing: the controller has not seen this version yet"],
+    ["a stateful set waits for its pods", stateful({ replicas: 1 }), "Progressing: 1 of 3 replicas exist"],
+    ["a stateful set waits for pods to go", stateful({ replicas: 4 }), "Progressing: 1 replica too many"],
+    ["a stateful set waits for ready pods", stateful({ readyReplicas: 2 }), "Progressing: 2 of 3 replicas ready"],
+    ["a stateful set waits for its rollout", stateful(rolling), "Progressing: 1 of 3 replicas updated"],
+    ["a stateful set is healthy when it is rolled out as far as its partition", stateful(rolling, { updateStrategy: { rollingUpdate: { partition: 2 } } }), "Healthy"],
+    ["a stateful set that people roll out by hand is not waited for", stateful(rolling, { updateStrategy: { type: "OnDelete" } }), "Healthy"],
+    ["a daemon set is healthy when every node has a new pod that is available", daemon(), "Healthy"],
+    ["a daemon set waits for its rollout", daemon({ updatedNumberScheduled: 1 }), "Progressing: 1 of 3 nodes updated"],
+    ["a daemon set waits for ready pods", daemon({ numberReady: 2 }), "Progressing: 2 of 3 nodes ready"],
+    ["a daemon set for no node is healthy", daemon({ desiredNumberScheduled: 0, numberReady: 0, numberAvailable: 0, updatedNumberScheduled: 0 }), "Healthy"],
+    ["a replication controller is judged as a replica set", object("ReplicationController", { spec: { replicas: 2 }, status: { replicas: 2, readyReplicas: 1, observedGeneration: 1 } }, { generation: 1 }), "Progressing: 1 of 2 replicas ready"],
+    ["a cron job that is suspended says so", object("CronJob", { spec: { suspend: true } }, {}, "batch/v1"), "Suspended: suspended"],
+    ["an autoscaler that may not scale is degraded", autoscaler("AbleToScale", "FailedGetScale"), "Degraded: no"],
+    ["an autoscaler without figures waits for them", autoscaler("ScalingActive", "FailedGetResourceMetric"), "Progressing: no"],
+    ["an autoscaler of nothing is switched off", autoscaler("ScalingActive", "ScalingDisabled"), "Suspended: no"],
+  ])("%s", (_name, given, expected) => expect(state(computeHealth(given, nobody, NOW))).toBe(expected));
+
+  test("a stateful set names the pod that keeps it, and is degraded when that one keeps crashing", () => {
+    const below = (child: Pod): HealthLookup => ({ childrenOf: () => [child] });
+    expect(state(computeHealth(stateful({ readyReplicas: 2 }), below(pod(waiting("ErrImagePull"))), NOW))).toBe("Progressing: web-7f9-x: ErrImagePull on n2");
+    expect(computeHealth(daemon({ numberReady: 2 }), below(pod(waiting("CrashLoopBackOff", { restartCount: 3 }))), NOW)).toMatchObject({ state: "Degraded", chain: ["2 of 3 nodes ready", "Pod web/web-7f9-x on n2", "container web", "CrashLoopBackOff"] });
+  });
+
+  test("a cron job is as its last run that ended", () => {
+    const run = (name: string, minute: number, type: string) => object("Job", { status: { startTime: `2026-01-01T11:${minute}:00Z`, conditions: [{ type, status: "True", message: "Job has reached the specified backoff limit" }] } }, { name, uid: name }, "batch/v1");
+    const health = (...runs: readonly KubeObject[]) => state(computeHealth(object("CronJob", { spec: {} }, {}, "batch/v1"), { childrenOf: (uid) => (uid === "u" ? runs : []) }, NOW));
+    expect(health(run("old", 10, "Complete"), run("new", 20, "Failed"))).toBe("Degraded: new: Job has reached the specified backoff limit");
+    expect(health(run("old", 10, "Failed"), run("new", 20, "Complete"), object("Job", { status: { active: 1 } }, { name: "now" }, "batch/v1"))).toBe("Healthy");
+  });
+});
+
 describe("a pod", () => {
   const unscheduled = { phase: "Pending", conditions: [{ type: "PodScheduled", status: "False", message: "0/1 nodes are available" }] };
   test.each<[string, Pod, string]>([
