@@ -5,6 +5,8 @@ export interface ApiConfig {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
+  readonly encryptionProviderConfig: string | undefined;
+  readonly encryptionProviderConfigAutomaticReload: boolean;
   readonly auditPolicyFile: string | undefined;
   readonly auditLogPath: string | undefined;
   readonly auditLogFormat: "json" | "legacy";
@@ -33,6 +35,8 @@ export const apiOptions: readonly ApiOptionRow[] = [
   { key: "maxRequestsInflight", flags: "--max-requests-inflight <count>", description: "reading requests that are served at once; with the writing ones, the seats that priority levels share", default: "400", parse: amount },
   { key: "maxMutatingRequestsInflight", flags: "--max-mutating-requests-inflight <count>", description: "writing requests that are served at once", default: "200", parse: amount },
   { key: "enablePriorityAndFairness", flags: "--enable-priority-and-fairness <bool>", description: "share them out by FlowSchemas and PriorityLevelConfigurations", default: "true", parse: bool },
+  { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
+  { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
   { key: "auditPolicyFile", flags: "--audit-policy-file <file>", description: "audit.k8s.io Policy: which requests are recorded, and how much of them" },
   { key: "auditLogPath", flags: "--audit-log-path <file>", description: "where the record is written; - for standard output" },
   { key: "auditLogFormat", flags: "--audit-log-format <format>", description: "json or legacy", default: "json", parse: format },

@@ -22,6 +22,7 @@ import type { ServerConfig } from "./config.ts";
 import { createControlSocket } from "./control-socket.ts";
 import { createControlPlane, elected, type ElectedOptions } from "./control-plane.ts";
 import { claimGitHome, shareGitOps } from "./git-leadership.ts";
+import { setUpEncryption } from "./encryption-setup.ts";
 import { createGitOps, type GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { isAbort } from "./lib/abort.ts";
@@ -105,10 +106,11 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const store = new ObjectStore({ storage, resources: catalog, clock, logger });
+  const encryption = setUpEncryption(config, storage, clock, logger);
+  const store = new ObjectStore({ storage: encryption.storage, resources: catalog, clock, logger });
   const metrics = new MetricsRegistry();
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger));
+  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services);
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);

@@ -347,7 +347,7 @@ export class ObjectStore {
     }
     if (decision.do === "keep") return { is: "unchanged" };
     const value = decision.do === "write" ? encodeForStorage(decision.object) : undefined;
-    if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current)) return { is: "unchanged" };
+    if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current) && !this.#isStale(key)) return { is: "unchanged" };
     const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
     const { conditions = [], operations = [] } = decision.extra ?? {};
     const result = await this.#commit([{ key, modRevision: current.revision }, ...conditions], [operation, ...operations]);
@@ -357,6 +357,11 @@ export class ObjectStore {
     }
     if (decision.do === "write" && value !== undefined) return { is: "done", result: { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false } };
     return { is: "done", result: { encoded: current.at(result.revision), wasDeleted: true } };
+  }
+
+  /** Whether the same content would be stored otherwise now. */
+  #isStale(key: string): boolean {
+    return this.#storage.inner.isStale?.(key) ?? false;
   }
 
   async #read<T extends KubeObject>(key: string, definition: ResourceDefinition<T>): Promise<StoredObject<T> | undefined> {

@@ -27,6 +27,8 @@ export interface Storage {
   watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<WatchBatch>;
   /** Forgets what is needed only for revisions < `revision`. `revision` itself stays readable, and watchable from. */
   compact(revision: number): Promise<void>;
+  /** Whether a write of the same value would be stored otherwise than it is: only stores that encrypt know such a thing. */
+  isStale?(key: string): boolean;
   close(): Promise<void>;
 }
 

@@ -75,7 +75,8 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const next = beforeUpdate(definition, settled, current, request.subresource);
   await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { do: "delete", ...releaseNumbers(parts, definition, current) };
-  if (isSameState(next, current)) return { do: "keep" };
+  // Writing what is there already writes nothing, unless a newer key is to seal it.
+  if (isSameState(next, current)) return exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" };
   const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries) : { object: next, extra: undefined };
   return { do: "write", object, ...(extra === undefined ? {} : { extra }) };
 }

@@ -1,0 +1,138 @@
+import { ROOT } from "../keys.ts";
+import type { CommitResult, Entry, Operation, Storage, StorageEvent } from "../storage.ts";
+import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
+import { IDENTITY, SEALED_PREFIX, type Sealer } from "./sealers.ts";
+
+/** A value that none of the configured keys opens. */
+export class CannotDecryptError extends Error {
+  constructor(key: string, prefix: string, cause?: unknown) {
+    super(`${key} is stored as ${prefix === "" ? "no known form" : `${prefix}…`} and cannot be read with the encryption configuration`, { cause });
+    this.name = "CannotDecryptError";
+  }
+}
+
+export interface EncryptedStorage extends Storage {
+  /** Whether a write of the same content would be stored otherwise than it is now: by a newer key, or no longer as it is. */
+  isStale(key: string): boolean;
+  /** Other rules from here on. What is stored stays as it is until it is written. */
+  setRules(rules: readonly EncryptionRule[]): void;
+}
+
+/**
+ * A store whose values are sealed on their way in and opened on their way out, as the rules say for their resource; keys are not.
+ * Backups and migrations work on the store underneath, and so never see what is sealed.
+ */
+export function withEncryption(inner: Storage, initial: readonly EncryptionRule[]): EncryptedStorage {
+  const state = new Sealing(initial);
+  const { open } = state;
+  return {
+    currentRevision: () => inner.currentRevision(),
+    compact: (revision) => inner.compact(revision),
+    close: () => inner.close(),
+    get: async (key) => open(await inner.get(key)),
+    async list(prefix, options) {
+      const page = await inner.list(prefix, options);
+      return { ...page, entries: page.entries.map(open) };
+    },
+    async commit(conditions, operations) {
+      return opened(await inner.commit(conditions, operations.map(state.seal)), open);
+    },
+    async *watch(prefix, afterRevision, signal) {
+      for await (const batch of inner.watch(prefix, afterRevision, signal)) yield { ...batch, events: batch.events.map((event) => openedEvent(event, open, state.forget)) };
+    },
+    isStale: (key) => state.isStale(key),
+    setRules: (rules) => state.setRules(rules),
+  };
+}
+
+type Open = <E extends Entry | undefined>(entry: E) => E;
+
+class Sealing {
+  #rules: readonly EncryptionRule[];
+  /** Which sealers a resource has, by the beginning of its keys. */
+  readonly #byPrefix = new Map<string, readonly Sealer[]>();
+  /** By whom the newest known value of a key was sealed; of those that are not, nothing. */
+  readonly #sealedBy = new Map<string, string>();
+
+  constructor(rules: readonly EncryptionRule[]) {
+    this.#rules = rules;
+  }
+
+  setRules(rules: readonly EncryptionRule[]): void {
+    this.#rules = rules;
+    this.#byPrefix.clear();
+  }
+
+  isStale(key: string): boolean {
+    return (this.#sealedBy.get(key) ?? "") !== (this.#sealersOf(key)[0] ?? IDENTITY).prefix;
+  }
+
+  readonly forget = (key: string): void => void this.#sealedBy.delete(key);
+
+  readonly seal = (operation: Operation): Operation => {
+    if (operation.do === "delete") return operation;
+    const [sealer] = this.#sealersOf(operation.key);
+    if (sealer === undefined || sealer === IDENTITY) return operation;
+    // Which key it is becomes known when it is read back: a commit may fail.
+    return { ...operation, value: Buffer.concat([Buffer.from(sealer.prefix), sealer.seal(operation.key, operation.value)]) };
+  };
+
+  readonly open: Open = (entry) => {
+    if (entry === undefined) return entry;
+    const { key, value } = entry;
+    const sealers = this.#sealersOf(key);
+    const isSealed = value.subarray(0, SEALED_PREFIX.length).toString("latin1") === SEALED_PREFIX;
+    if (sealers.length === 0 && !isSealed) {
+      this.#sealedBy.delete(key);
+      return entry;
+    }
+    const sealer = isSealed ? sealers.find(({ prefix }) => prefix !== "" && value.subarray(0, Buffer.byteLength(prefix)).toString("utf8") === prefix) : sealers.find((candidate) => candidate === IDENTITY);
+    const shownPrefix = isSealed ? value.toString("latin1", 0, 64).split(":").slice(0, 5).join(":") : "";
+    if (sealer === undefined) {
+      // Written before there was a rule: upstream wants `identity` in the list to read it, so that nobody slips in what was never sealed.
+      throw new CannotDecryptError(key, isSealed ? shownPrefix : "plain text (add the provider identity)");
+    }
+    if (isSealed) this.#sealedBy.set(key, sealer.prefix);
+    else this.#sealedBy.delete(key);
+    try {
+      return { ...entry, value: sealer.open(key, value.subarray(Buffer.byteLength(sealer.prefix))) };
+    } catch (error) {
+      throw new CannotDecryptError(key, shownPrefix, error);
+    }
+  };
+
+  #sealersOf(key: string): readonly Sealer[] {
+    if (!key.startsWith(ROOT)) return [];
+    const end = key.indexOf("/", key.indexOf("/", ROOT.length) + 1);
+    const prefix = key.slice(0, end + 1);
+    let sealers = this.#byPrefix.get(prefix);
+    if (sealers === undefined) {
+      const [group = "", resource = ""] = prefix.slice(ROOT.length).split("/");
+      this.#byPrefix.set(prefix, (sealers = ruleFor(this.#rules, group === "core" ? "" : group, resource)?.sealers ?? []));
+    }
+    return sealers;
+  }
+}
+
+function opened(result: CommitResult, open: Open): CommitResult {
+  return result.is === "committed" ? result : { ...result, found: new Map([...result.found].map(([key, entry]) => [key, open(entry)])) };
+}
+
+function openedEvent(event: StorageEvent, open: Open, forget: (key: string) => void): StorageEvent {
+  // What a key held before is nobody's business here but the cache's, which knows it.
+  if (event.type === "delete") {
+    const previous = openedQuietly(event.previous, open);
+    forget(event.key);
+    return { ...event, previous };
+  }
+  return { ...event, previous: event.previous && openedQuietly(event.previous, open), entry: open(event.entry) };
+}
+
+/** A value that is gone, and that a key which is gone as well may have sealed. */
+function openedQuietly(entry: Entry, open: Open): Entry {
+  try {
+    return open(entry);
+  } catch {
+    return { ...entry, value: Buffer.alloc(0) };
+  }
+}
