@@ -20,6 +20,7 @@ import { serviceResource } from "../engine/resources/core/service.ts";
 import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
 import type { AgentConfig } from "./config.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
+import { createShimReaper } from "./cri/leaked-shims.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
@@ -97,7 +98,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const watched = new Set<string>();
 
   const all: Service[] = [
-    ...(containerd === undefined ? [] : [containerd.service]),
+    ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
     informers.asService(),
     createNodeReporter({
       client,

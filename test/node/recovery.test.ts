@@ -32,7 +32,7 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     await node.kubectl("delete", "pod", "steady", "--timeout=20s");
   });
 
-  it("neither doubles nor loses containers when its agent dies while pods start", { timeout: 90_000 }, async () => {
+  it("neither doubles nor loses containers when its agent dies while pods start", { timeout: 120_000 }, async () => {
     const names = Array.from({ length: 5 }, (_, index) => `start-${index}`);
     await Promise.all(names.map((name) => node.create(name, { containers: [shell("sleep 1000")] })));
     const agents = await pidsOf(`main.ts agent.*${node.dataDir}`);
@@ -41,7 +41,7 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     const shims = async () => (await pidsOf(`containerd-shim.*${node.dataDir}`)).length;
     // Two pods of the first test at most, and one sandbox for each of these; a doubled one would stay.
     const pods = JSON.parse(await node.kubectl("get", "pods", "-o", "json")) as { items: Pod[] };
-    await eventually(shims, (count) => count === pods.items.length, 20_000);
+    await eventually(shims, (count) => count === pods.items.length, 40_000);
     for (const name of names) expect(container(await node.pod(name))?.restartCount).toBe(0);
   });
 
