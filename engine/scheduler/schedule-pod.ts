@@ -16,6 +16,10 @@ export interface Profile {
   readonly scores: readonly ScorePlugin[];
 }
 
+/** A node with the pods that room is kept for and that come before the one in question; undefined when there are none. */
+export type Reserve = (node: NodeInfo) => NodeInfo | undefined;
+const NOTHING_RESERVED: Reserve = () => undefined;
+
 /** Remembers node-local filter results by (signature, node value); see FilterCache. */
 interface Rejection {
   readonly by: string;
@@ -26,7 +30,7 @@ interface Rejection {
  * Picks a node for a pod: filter, score, choose. Pure apart from the cache, which only saves repeated work.
  * `start` rotates where the search begins, so that equal nodes take turns; with many nodes only a sample is scored, as upstream does.
  */
-export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache): Decision {
+export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache, reserve: Reserve = NOTHING_RESERVED): Decision {
   const states = profile.filters.map((filter) => filter.prepare?.(pod, nodes));
   for (const [index, filter] of profile.filters.entries()) {
     const refusal = filter.refuse?.(pod, states[index]);
@@ -38,7 +42,7 @@ export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: P
   let examined = 0;
   for (; examined < nodes.length && feasible.length < wanted; examined++) {
     const node = nodes[(start + examined) % nodes.length] as NodeInfo; // the index is within bounds
-    const rejection = rejectionOf(pod, node, profile.filters, states, cache);
+    const rejection = rejectionOf(pod, node, profile.filters, states, cache) ?? rejectionOfReserved(pod, reserve(node), profile.filters, states);
     if (rejection === undefined) feasible.push(node);
     else rejections.push(rejection);
   }
@@ -48,6 +52,18 @@ export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: P
   const chosen = feasible.length === 1 ? feasible[0] : chooseBest(pod, feasible, nodes, profile.scores);
   const nextStart = nodes.length === 0 ? 0 : (start + examined + (examined === nodes.length ? 1 : 0)) % nodes.length;
   return { is: "fits", nodeName: chosen?.name ?? "", feasibleNodes: feasible.length, nextStart };
+}
+
+/** Whether a pod could run on a node that is not as the others know it: `node` takes the place of the one of its name. */
+export function fitsOn(pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[], { filters }: Profile): boolean {
+  // Most nodes are out of the question for what they are themselves, which is cheaper to tell.
+  if (filters.some((filter) => filter.prepare === undefined && filter.test(pod, node, undefined) !== undefined)) return false;
+  const all = nodes.map((other) => (other.name === node.name ? node : other));
+  return filters.every((filter) => {
+    if (filter.prepare === undefined) return true;
+    const state = filter.prepare(pod, all);
+    return filter.refuse?.(pod, state) === undefined && filter.test(pod, node, state) === undefined;
+  });
 }
 
 /**
@@ -82,6 +98,11 @@ function rejectionOf(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugi
   }
   if (local !== "fits") return local;
   return firstRejection(pod, node, filters, states, (filter) => filter.prepare !== undefined);
+}
+
+/** Whoever comes may also never come: a pod must fit with and without. */
+function rejectionOfReserved(pod: PodInfo, node: NodeInfo | undefined, filters: readonly FilterPlugin[], states: readonly unknown[]): Rejection | undefined {
+  return node === undefined ? undefined : firstRejection(pod, node, filters, states, () => true);
 }
 
 function firstRejection(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugin[], states: readonly unknown[], applies: (filter: FilterPlugin) => boolean): Rejection | undefined {

@@ -12,10 +12,13 @@ import { service, type Service } from "../lib/service.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod } from "../resources/types.ts";
-import { podInfo, type PodInfo } from "./node-info.ts";
+import { podInfo, type NodeInfo, type PodInfo } from "./node-info.ts";
+import { Nominations, priorityOf } from "./nominations.ts";
 import type { ClusterEvent } from "./plugin.ts";
+import { choosePreemption } from "./preemption.ts";
+import { Preemptor } from "./preemptor.ts";
 import { filterPlugins, scorePlugins } from "./profile.ts";
-import { FilterCache, schedulePod, type Profile } from "./schedule-pod.ts";
+import { FilterCache, fitsOn, schedulePod, type Decision, type Profile } from "./schedule-pod.ts";
 import { DEFAULT_QUEUE_OPTIONS, SchedulingQueue, type QueueOptions } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
 import { VolumeBinder } from "./volume-binder.ts";
@@ -48,6 +51,8 @@ class Scheduler {
   readonly #cache = new FilterCache();
   readonly #latency: Histogram;
   readonly #bindings = new Set<Promise<void>>();
+  readonly #nominations = new Nominations();
+  readonly #preemptor: Preemptor;
   readonly #volumes: VolumeBinder;
   /** Pods whose volumes are being made; they hold up nobody else. */
   readonly #volumeWaits = new Set<Promise<void>>();
@@ -55,6 +60,7 @@ class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#preemptor = new Preemptor(options);
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#queue = new SchedulingQueue(options.clock, options.queue ?? DEFAULT_QUEUE_OPTIONS);
     this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
@@ -71,7 +77,7 @@ class Scheduler {
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
-      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), this.#volumes.waitForSync(signal)]);
+      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal)]);
       for (;;) {
         const pod = await this.#queue.next(signal);
         if (pod === undefined) break;
@@ -87,19 +93,44 @@ class Scheduler {
 
   #schedule(pod: PodInfo, signal: AbortSignal): void {
     const startedMs = this.#options.clock.monotonic();
-    const decision = schedulePod(pod, this.#snapshot.nodes(), this.#profile, this.#start, this.#cache);
+    const decision = this.#decide(pod);
     this.#latency.observe((this.#options.clock.monotonic() - startedMs) / 1000);
     if (decision.is === "unschedulable") {
       // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
       this.#queue.giveBack(pod, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
-      this.#track(this.#reportUnschedulable(pod, decision.message));
+      const nominatedNode = this.#preempt(pod);
+      this.#track(this.#reportUnschedulable(pod, decision.message, nominatedNode));
       return;
     }
     this.#start = decision.nextStart;
     this.#snapshot.assume(pod, decision.nodeName);
+    this.#nominations.remove(pod.key);
     if (!this.#volumes.isNeeded(pod)) return this.#track(this.#bind(pod, decision.nodeName));
     const waiting = this.#bindWithVolumes(pod, decision.nodeName, signal).finally(() => this.#volumeWaits.delete(waiting));
     this.#volumeWaits.add(waiting);
+  }
+
+  /** Where room was made for the pod, it goes if it fits there now. */
+  #decide(pod: PodInfo): Decision {
+    const nodes = this.#snapshot.nodes();
+    const reserve = (node: NodeInfo) => this.#nominations.withReserved(pod, node);
+    const nominated = this.#snapshot.node(this.#nominations.nodeOf(pod.key) ?? "");
+    const isFree = nominated !== undefined && [nominated, reserve(nominated) ?? nominated].every((state) => fitsOn(pod, state, nodes, this.#profile));
+    if (isFree) return { is: "fits", nodeName: nominated.name, feasibleNodes: 1, nextStart: this.#start };
+    return schedulePod(pod, nodes, this.#profile, this.#start, this.#cache, reserve);
+  }
+
+  /** Has others make room, if that is of use; gives the node where. */
+  #preempt(pod: PodInfo): string | undefined {
+    const nominatedNode = this.#nominations.nodeOf(pod.key);
+    const withReserved = (node: NodeInfo) => this.#nominations.withReserved(pod, node);
+    const found = choosePreemption({ pod, nodes: this.#snapshot.nodes(), profile: this.#profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
+    if (found === undefined) return nominatedNode;
+    const displaced = this.#nominations.below(found.nodeName, priorityOf(pod));
+    for (const other of displaced) this.#nominations.remove(other.key);
+    this.#nominations.set(pod, found.nodeName);
+    this.#track(this.#preemptor.execute(pod, found, displaced));
+    return found.nodeName;
   }
 
   /** Volumes first: a pod that has a node must find them there. */
@@ -136,13 +167,14 @@ class Scheduler {
     }
   }
 
-  async #reportUnschedulable({ pod }: PodInfo, message: string): Promise<void> {
+  async #reportUnschedulable({ pod }: PodInfo, message: string, nominatedNodeName: string | undefined): Promise<void> {
     this.#options.events.record(pod, { type: "Warning", reason: "FailedScheduling", action: "Scheduling", message });
     const known = findCondition(pod.status?.conditions, "PodScheduled");
-    if (known?.status === "False" && known.reason === "Unschedulable" && known.message === message) return;
+    const isNominated = nominatedNodeName === undefined || pod.status?.nominatedNodeName === nominatedNodeName;
+    if (isNominated && known?.status === "False" && known.reason === "Unschedulable" && known.message === message) return;
     const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: formatTime(this.#options.clock.now()) };
     try {
-      await this.#options.client.for(podResource).patch(pod.metadata.namespace ?? "", pod.metadata.name ?? "", "strategic", { status: { conditions: [condition] } }, { subresource: "status" });
+      await this.#options.client.for(podResource).patch(pod.metadata.namespace ?? "", pod.metadata.name ?? "", "strategic", { status: { conditions: [condition], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) } }, { subresource: "status" });
     } catch (error) {
       if (!hasReason(error, "NotFound", "Conflict")) this.#options.logger.warn("pod condition not written", { pod: describeObject(pod), error: describeError(error) });
     }
@@ -161,6 +193,7 @@ class Scheduler {
     const wasPlaced = old?.spec.nodeName !== undefined && old.spec.nodeName !== "";
     if (pod.spec.nodeName || isFinished(pod)) {
       this.#queue.remove(info.key);
+      this.#nominations.remove(info.key);
       if (isFinished(pod)) return this.#podLeft(info.key);
       this.#snapshot.setPod(pod);
       if (!wasPlaced) this.#wake({ is: "pod-placed", pod: info, nodeName: pod.spec.nodeName ?? "" });
@@ -169,8 +202,11 @@ class Scheduler {
     }
     if (pod.metadata.deletionTimestamp !== undefined || (pod.spec.schedulerName ?? SCHEDULER_NAME) !== SCHEDULER_NAME || (pod.spec.schedulingGates ?? []).length > 0) {
       this.#queue.remove(info.key);
+      this.#giveUpRoom(info);
       return;
     }
+    // Known from before a restart; later ones are our own.
+    if (old === undefined && pod.status?.nominatedNodeName) this.#nominations.set(info, pod.status.nominatedNodeName);
     // Our own condition on the pod comes back as a status change; only what decisions are made of brings a pod back to the queue.
     const isSame = old !== undefined && jsonEqual(old.spec, pod.spec) && jsonEqual(old.metadata.labels, pod.metadata.labels);
     if (!isSame && !this.#snapshot.isAssumed(info.key)) this.#queue.add(info);
@@ -179,7 +215,14 @@ class Scheduler {
   #podDeleted(pod: Pod): void {
     const key = objectKey(pod);
     this.#queue.remove(key);
+    this.#giveUpRoom(podInfo(pod));
     this.#podLeft(key);
+  }
+
+  /** A pod that comes no more leaves the room that was kept for it to others. */
+  #giveUpRoom(pod: PodInfo): void {
+    const nodeName = this.#nominations.remove(pod.key);
+    if (nodeName !== undefined) this.#wake({ is: "pod-removed", pod, nodeName });
   }
 
   #podLeft(key: string): void {

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
+import { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { InformerFactory } from "../../../engine/client/informer-factory.ts";
+import { formatTime } from "../../../engine/lib/clock.ts";
+import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
+import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
+import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+
+let plane: ControlPlane;
+let stopScheduler: () => Promise<void>;
+const warnings: string[] = [];
+
+/** The real scheduler with its own rights; nobody runs the pods, so the test says when they are gone. */
+beforeEach(async () => {
+  warnings.length = 0;
+  plane = await startControlPlane();
+  const { clock, api, client: admin } = plane;
+  const client = api.as(SCHEDULER_USER, [], "kube-scheduler");
+  const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`) };
+  const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
+  const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
+  const running = new AbortController();
+  const ended = runServices([createScheduler({ client, informers, events, clock, logger, metrics: new MetricsRegistry() }), informers.asService()], running.signal);
+  stopScheduler = async () => {
+    running.abort();
+    await ended;
+  };
+  const time = formatTime(clock.now());
+  await admin.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }], capacity: { pods: "110", cpu: "1" }, allocatable: { pods: "110", cpu: "1" } } });
+  for (const [name, value] of [["low", 10], ["high", 1_000]] as const) await admin.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value });
+  await clock.settle();
+});
+afterEach(async () => {
+  await stopScheduler();
+  expect([...warnings, ...plane.warnings]).toEqual([]);
+  await plane.stop();
+});
+
+const pods = () => plane.client.for(podResource);
+async function make(name: string, priorityClassName: string, cpu: string): Promise<void> {
+  await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { priorityClassName, containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }] } });
+  await plane.clock.advance(100);
+}
+const get = (name: string) => pods().get("default", name);
+const isGone = async (name: string) => {
+  await pods().delete("default", name, { gracePeriodSeconds: 0 });
+  await plane.clock.advance(2_000);
+};
+
+test("an important pod takes the place of a less important one, and nobody else takes it meanwhile", async () => {
+  await make("a", "low", "600m");
+  await make("b", "low", "300m");
+  expect([(await get("a")).spec.nodeName, (await get("b")).spec.nodeName]).toEqual(["n1", "n1"]);
+
+  await make("urgent", "high", "500m");
+  const victim = await get("a");
+  expect(victim.metadata.deletionTimestamp).toBeDefined();
+  expect(victim.status?.conditions).toContainEqual(expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", message: "default-scheduler: preempting to accommodate a higher priority pod" }));
+  expect((await get("b")).metadata.deletionTimestamp).toBeUndefined();
+  const waiting = await get("urgent");
+  expect(waiting.spec.nodeName ?? "").toBe("");
+  expect(waiting.status).toMatchObject({ nominatedNodeName: "n1" });
+  expect(await plane.stories("a")).toContain(`Preempted: Preempted by pod ${waiting.metadata.uid} on node n1`);
+
+  await make("late", "low", "400m");
+  await isGone("a");
+  expect((await get("urgent")).spec.nodeName).toBe("n1");
+  expect((await get("late")).spec.nodeName ?? "").toBe("");
+  expect((await get("b")).spec.nodeName).toBe("n1");
+});
+
+test("room that is no longer needed is given to those who wait", async () => {
+  await make("a", "low", "1");
+  await make("urgent", "high", "1");
+  await make("late", "low", "1");
+  await isGone("urgent");
+  await isGone("a");
+  await plane.clock.advance(15_000);
+  expect((await get("late")).spec.nodeName).toBe("n1");
+});
