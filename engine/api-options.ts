@@ -5,6 +5,9 @@ export interface ApiConfig {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
+  readonly enableAdmissionPlugins: readonly string[];
+  readonly disableAdmissionPlugins: readonly string[];
+  readonly featureGates: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
   readonly encryptionProviderConfigAutomaticReload: boolean;
   readonly auditPolicyFile: string | undefined;
@@ -35,6 +38,9 @@ export const apiOptions: readonly ApiOptionRow[] = [
   { key: "maxRequestsInflight", flags: "--max-requests-inflight <count>", description: "reading requests that are served at once; with the writing ones, the seats that priority levels share", default: "400", parse: amount },
   { key: "maxMutatingRequestsInflight", flags: "--max-mutating-requests-inflight <count>", description: "writing requests that are served at once", default: "200", parse: amount },
   { key: "enablePriorityAndFairness", flags: "--enable-priority-and-fairness <bool>", description: "share them out by FlowSchemas and PriorityLevelConfigurations", default: "true", parse: bool },
+  { key: "enableAdmissionPlugins", flags: "--enable-admission-plugins <names>", description: "admission plugins that run beside the usual ones", default: "", parse: list, repeats: true },
+  { key: "disableAdmissionPlugins", flags: "--disable-admission-plugins <names>", description: "usual ones that do not run", default: "", parse: list, repeats: true },
+  { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
   { key: "auditPolicyFile", flags: "--audit-policy-file <file>", description: "audit.k8s.io Policy: which requests are recorded, and how much of them" },
@@ -50,6 +56,16 @@ export const apiOptions: readonly ApiOptionRow[] = [
   { key: "auditWebhookBatchBufferSize", flags: "--audit-webhook-batch-buffer-size <count>", description: "events that may wait; more are lost", default: "10000", parse: positive },
   { key: "auditWebhookInitialBackoff", flags: "--audit-webhook-initial-backoff <duration>", description: "pause before the second try", default: "10s", parse: durationMs },
 ];
+
+function gates(text: string): Readonly<Record<string, boolean>> {
+  return Object.fromEntries(
+    list(text).map((pair) => {
+      const [, name = "", value] = /^([A-Z][A-Za-z0-9]*)=(true|false)$/.exec(pair) ?? [];
+      if (name === "") throw new Error("must be pairs such as SomeFeature=true");
+      return [name, value === "true"];
+    }),
+  );
+}
 
 function format(text: string): string {
   if (text !== "json" && text !== "legacy") throw new Error("must be json or legacy");

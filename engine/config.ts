@@ -3,6 +3,7 @@ import path from "node:path";
 import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
 import { checkRecipient } from "./backup/encrypted-backup.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
+import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
@@ -148,6 +149,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   refuseStoreConflicts(config);
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
   if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
+  const plugins = pluginChoiceProblem({ enabled: config["enableAdmissionPlugins"] as readonly string[], disabled: config["disableAdmissionPlugins"] as readonly string[] }); // as their rows parse them
+  if (plugins !== undefined) throw new UsageError(plugins);
   // The table holds a row for every key of ServerConfig, which a test checks.
   return config as unknown as ServerConfig;
 }

@@ -198,7 +198,7 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config), ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];

@@ -1,8 +1,10 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { AdmissionPlugin } from "./admission.ts";
+import { alwaysPullImages } from "./always-pull-images.ts";
 import { persistentVolumeClaimResize } from "./claim-resize.ts";
 import { defaultStorageClass } from "./default-storage-class.ts";
+import { defaultIngressClass } from "./default-ingress-class.ts";
 import { certificatePlugins, type SignerCheck } from "./certificates.ts";
 import { defaultTolerationSeconds } from "./default-toleration-seconds.ts";
 import { limitRanger } from "./limit-ranger.ts";
@@ -17,6 +19,7 @@ import { paramRights } from "./policies/param-rights.ts";
 import { validatingPolicies } from "./policies/validating-policies.ts";
 import { priority } from "./priority.ts";
 import { resourceQuotaPlugin, type ChangeQuota } from "./resource-quota.ts";
+import { runtimeClass } from "./runtime-class.ts";
 import { serviceAccountPlugin } from "./service-account.ts";
 import { storageObjectInUseProtection } from "./storage-object-in-use.ts";
 import { taintNodesByCondition } from "./taint-nodes-by-condition.ts";
@@ -44,13 +47,16 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     serviceAccountPlugin(random),
     nodeRestriction,
     taintNodesByCondition,
+    alwaysPullImages,
     podSecurity,
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
     storageObjectInUseProtection,
     persistentVolumeClaimResize,
+    runtimeClass,
     ...certificatePlugins(mayUseSigner),
+    defaultIngressClass,
     podTopologyLabels,
     // What users have configured sees all that the server's own rules made; quotas count what is left of it, and so come last.
     mutatingPolicies(policies.mutating, policies.parts),

@@ -1,6 +1,7 @@
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
 import { gitOwnedFields } from "../admission/git-owned-fields.ts";
+import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
 import { NO_EQUIVALENTS } from "../admission/request-matching.ts";
@@ -76,6 +77,8 @@ export interface ApiServerOptions {
   readonly components?: ServerParts["components"];
   /** Who keeps a record of requests; nobody when absent. */
   readonly auditor?: Auditor;
+  /** Which plugins of admission run; the usual ones when absent. */
+  readonly admissionChoice?: PluginChoice;
 }
 
 export interface RequestLimits {
@@ -169,7 +172,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),

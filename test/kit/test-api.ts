@@ -31,6 +31,7 @@ export interface TestApiOptions {
   readonly authorization?: ApiServerOptions["authorization"];
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
+  readonly admissionChoice?: ApiServerOptions["admissionChoice"];
   readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
 }
@@ -79,9 +80,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
@@ -89,6 +90,7 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
     ...(auditor === undefined ? {} : { auditor }),
+    ...(admissionChoice === undefined ? {} : { admissionChoice }),
   };
 }
 
