@@ -20,6 +20,8 @@ import { ManifestLoader } from "./manifests/load-manifests.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
 import { PushGate } from "./push/push-gate.ts";
 import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
+import { forgeOf, openForge, type Forge } from "./forge/forge.ts";
+import { ForgeReporter } from "./forge/forge-reporter.ts";
 import { startWebhookReceiver } from "./push/webhook-receiver.ts";
 import { RepositoryRecord } from "./sync/repository-object.ts";
 import { openRemoteSource } from "./git/remote-source.ts";
@@ -108,7 +110,18 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const record = new RepositoryRecord(client, config.clusterName);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });
   const { forecastPods } = options;
-  const planner = new BranchPlanner({ source, follower, synchroniser, reporter, view, forecastPods, cluster: config.clusterName, clock, logger });
+  const forge = new ForgeReporter({
+    cluster: config.clusterName, clock, logger,
+    forge: () => openForgeOf(client, config, synchroniser),
+    facts: () => reporter.facts(),
+    plans: () => reporter.planned,
+    subscribe: (listener) => reporter.subscribe(listener),
+  });
+  const planner = new BranchPlanner({
+    source, follower, synchroniser, reporter, view, forecastPods, cluster: config.clusterName, clock, logger,
+    openRequests: async (signal) => (await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number))))),
+    onPlanned: () => forge.trigger(),
+  });
   const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
   const webhook = config.webhook === undefined || isHosted ? undefined : await startWebhookReceiver({
     ...config.webhook, logger,
@@ -124,6 +137,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),
     service("branch plans", (signal) => planner.run(signal)),
+    ...(isHosted ? [] : [service("forge", (signal) => forge.run(signal))]),
     service("status branch", (signal) => reporter.run(signal)),
     ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer(socketPath(root), gate, logger, signal))]),
   ];
@@ -136,6 +150,13 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     facts: () => reporter.facts(),
     firstSyncHealthy: whenHealthy(synchroniser, follower, reporter),
   };
+}
+
+/** Undefined as long as there is no token for it, or nothing says which forge it is. */
+async function openForgeOf(client: Client, config: GitOpsConfig, synchroniser: Synchroniser): Promise<Forge | undefined> {
+  const { forgeToken } = await readAccess(client, config);
+  const address = config.repo === undefined ? undefined : forgeOf(config.repo, synchroniser.state?.config.forge);
+  return forgeToken === undefined || address === undefined ? undefined : openForge(address, forgeToken.trim());
 }
 
 function readAccess(client: Client, { repoSecret }: GitOpsConfig): Promise<RepositoryAccess> {

@@ -7701,6 +7701,7 @@ readonly deletes?: RepositoryDeletes
  */
 readonly references?: string
 readonly status?: RepositoryStatusBranch
+readonly forge?: RepositoryForge
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
 }
@@ -7834,6 +7835,23 @@ readonly minInterval?: string
  * Commits kept before the history is cut and archived; 2000 when absent.
  */
 readonly keepCommits?: number
+}
+/**
+ * The forge of a followed repository.
+ */
+export interface RepositoryForge {
+/**
+ * Which program it is; known by its name for github.com, gitlab.com and codeberg.org.
+ */
+readonly type?: string
+/**
+ * Base of its API, such as https://git.example.org/api/v1.
+ */
+readonly api?: string
+/**
+ * Owner and name of the repository there, such as ada/cluster.
+ */
+readonly project?: string
 }
 /**
  * Which commits are accepted.

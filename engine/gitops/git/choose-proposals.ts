@@ -18,9 +18,9 @@ export const PROPOSAL_PREFIXES: readonly string[] = ["refs/heads/", "refs/pull/"
 
 /**
  * Which refs are proposals: every branch but the desired one and those of the status, and open requests. Forges keep the heads of closed
- * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, the newest count.
+ * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, the newest count. A forge that was asked knows best.
  */
-export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string): readonly Proposal[] {
+export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string, openRequests?: ReadonlySet<number>): readonly Proposal[] {
   const proposals: Proposal[] = [];
   for (const [ref, head] of refs) {
     const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
@@ -34,7 +34,7 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
       if (kind === "merge") open.add(Number(number));
       else if (kind === "head") heads.push({ name: `${prefix}${number ?? ""}`, ref, head, number: Number(number) });
     }
-    const chosen = open.size > 0 ? heads.filter((request) => open.has(request.number)) : heads.sort((a, b) => b.number - a.number).slice(0, REQUESTS_MAX);
+    const chosen = openRequests !== undefined ? heads.filter((request) => openRequests.has(request.number)) : open.size > 0 ? heads.filter((request) => open.has(request.number)) : heads.sort((a, b) => b.number - a.number).slice(0, REQUESTS_MAX);
     proposals.push(...chosen.map(({ name, ref, head }) => ({ name, ref, head })));
   }
   return proposals;

@@ -3,6 +3,7 @@ import { parseCronSchedule } from "../../apimachinery/cron-schedule.ts";
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { loadSchema } from "../../resources/load-schema.ts";
 import type { Repository, RepositoryUnit } from "../../resources/types.ts";
+import type { ForgeSettings } from "../forge/forge.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
@@ -39,6 +40,8 @@ export interface RepositoryConfig {
   readonly units: readonly UnitRule[] | undefined;
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
+  /** What the repository's URL does not say about its forge. */
+  readonly forge: ForgeSettings;
   readonly signatures: { readonly require: boolean; readonly keys: string };
   /** What becomes of a commit whose objects refer to something that will not be there. */
   readonly references: "refuse" | "warn" | "ignore";
@@ -57,6 +60,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     deletes: { maxPercent: 20, protectedKinds: new Set(DEFAULT_PROTECTED_KINDS) },
     status: { branch: `status/${cluster}`, minIntervalMs: 10_000, keepCommits: 2000 },
     references: "refuse",
+    forge: {},
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     source: undefined,
   };
@@ -122,6 +126,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     // The schema admits these three words only.
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
+    forge: repository.forge ?? {},
     source: repository,
   };
 }

@@ -27,6 +27,10 @@ export interface BranchPlannerOptions {
   readonly view: ClusterView;
   readonly forecastPods: ForecastPods | undefined;
   readonly cluster: string;
+  /** Numbers of the requests that are open, where a forge can be asked. */
+  readonly openRequests?: (signal: AbortSignal) => Promise<ReadonlySet<number> | undefined>;
+  /** Called after plans were made. */
+  readonly onPlanned?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -72,6 +76,7 @@ export class BranchPlanner {
         try {
           this.#plans = await this.#planAll(signal);
           reporter.setPlans(pagesOf(this.#plans));
+          this.#options.onPlanned?.();
         } catch (error) {
           if (signal.aborted) return;
           logger.warn("branches not planned, will retry", { error: describeError(error) });
@@ -90,7 +95,7 @@ export class BranchPlanner {
 
   async #planAll(signal: AbortSignal): Promise<ReadonlyMap<string, BranchPlan>> {
     const plans = new Map<string, BranchPlan>();
-    for (const { name, ref, head } of await this.#proposals()) {
+    for (const { name, ref, head } of await this.#proposals(signal)) {
       if (signal.aborted) return this.#plans;
       const plan = await this.#plan(name, ref, head).catch((error: unknown) => {
         this.#options.logger.warn("branch not planned", { branch: name, error: describeError(error) });
@@ -102,11 +107,13 @@ export class BranchPlanner {
   }
 
   /** Newest first, and not too many. */
-  async #proposals(): Promise<readonly Proposal[]> {
+  async #proposals(signal: AbortSignal): Promise<readonly Proposal[]> {
     const { source } = this.#options;
     const refs = new Map<string, string>();
     for (const prefix of PROPOSAL_PREFIXES) for (const [ref, head] of await source.store.listRefs(prefix)) refs.set(ref, head);
-    const dated = await Promise.all(chooseProposals(refs, source.branch).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
+    const isRequested = PROPOSAL_PREFIXES.slice(1).some((prefix) => [...refs.keys()].some((ref) => ref.startsWith(prefix)));
+    const open = isRequested ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
+    const dated = await Promise.all(chooseProposals(refs, source.branch, open).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
     return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => proposal);
   }
 

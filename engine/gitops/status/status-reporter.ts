@@ -48,6 +48,7 @@ export class StatusReporter {
   #incidents: readonly IncidentFacts[] = [];
   #written: StatusFacts | undefined;
   #writtenAtMs = -Infinity;
+  readonly #listeners = new Set<() => void>();
   #wake: () => void = () => {};
   #isDue = false;
   #failures = 0;
@@ -71,6 +72,16 @@ export class StatusReporter {
   setPlans(planned: PlannedPages): void {
     this.#planned = planned;
     this.#request();
+  }
+
+  /** Calls back whenever the facts may have changed. Returns the function that ends it. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  get planned(): PlannedPages | undefined {
+    return this.#planned;
   }
 
   /** Follows mainstay.yaml, and goes on from what the branch remembers. Never rejects: a report can be written without a past. */
@@ -176,6 +187,7 @@ export class StatusReporter {
   }
 
   #request(): void {
+    for (const listener of this.#listeners) listener();
     this.#isDue = true;
     this.#wake();
   }

@@ -1,0 +1,61 @@
+import type { PlannedPages } from "../status/status-reporter.ts";
+import type { StatusFacts } from "../status/status-facts.ts";
+import { DESCRIPTION_MAX, type CommitStatus, type OpenRequest } from "./forge.ts";
+
+/** The one comment of a request. */
+export interface RequestComment {
+  readonly request: number;
+  readonly body: string;
+}
+
+export interface ForgeReports {
+  readonly comments: readonly RequestComment[];
+  readonly statuses: readonly CommitStatus[];
+}
+
+/** By which our comment is found again, one for each cluster. It does not show. */
+export function commentMark(cluster: string): string {
+  return `<!-- mainstay: plan for ${cluster} -->`;
+}
+
+/** What the forge should say: a plan in each open request (undefined: all that are planned), and on each commit how it fares. Pure. */
+export function computeForgeReports(facts: StatusFacts, planned: PlannedPages | undefined, open: readonly OpenRequest[] | undefined, commentMax: number): ForgeReports {
+  const { cluster } = facts;
+  const numbers = open === undefined ? undefined : new Set(open.map((request) => request.number));
+  const plans = (planned?.plans ?? []).flatMap((plan) => {
+    const request = Number(/^(?:pr|mr)-(\d+)$/.exec(plan.branch)?.[1]);
+    return Number.isNaN(request) || numbers?.has(request) === false ? [] : [{ plan, request, page: planned?.pages.get(plan.file) ?? "" }];
+  });
+  return {
+    comments: plans.map(({ plan, request, page }) => ({ request, body: shorten(`${commentMark(cluster)}\n${page.replace(/^# /, "### ")}`, commentMax, `… cut here; the whole plan is \`${plan.file}\` on the status branch.`) })),
+    statuses: [...plans.map(({ plan }): CommitStatus => ({ commit: plan.commit, context: `mainstay/${cluster}/plan`, state: plan.summary.startsWith("would be refused") ? "failure" : "success", description: oneLine(plan.summary) })), ...deployStatus(facts)],
+  };
+}
+
+/** Of the newest commit of the desired branch: pending until something final was observed, never green before. */
+function deployStatus(facts: StatusFacts): readonly CommitStatus[] {
+  const context = `mainstay/${facts.cluster}`;
+  const rejected = facts.sync.state === "rejected" && facts.sync.newest !== undefined ? [{ commit: facts.sync.newest, context, state: "failure" as const, description: oneLine(`rejected: ${facts.sync.problems?.[0] ?? ""}`) }] : [];
+  const deploy = facts.deploys.find((candidate) => candidate.commit === facts.commit?.id && candidate.result !== "rejected");
+  if (deploy === undefined || facts.commit === undefined) return rejected;
+  const unwell = facts.applications.find((app) => app.health === "Degraded" && app.commit === deploy.commit);
+  const of = (state: CommitStatus["state"], description: string) => [...rejected, { commit: deploy.commit, context, state, description: oneLine(description) }];
+  if (deploy.healthyMs !== undefined) return of("success", `healthy after ${(deploy.healthyMs / 1000).toFixed(1)} s`);
+  if (unwell !== undefined) return of("failure", `${unwell.name}: ${unwell.reason}`);
+  return of("pending", deploy.appliedMs === undefined ? "being applied" : "applied, not healthy yet");
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= DESCRIPTION_MAX ? line : `${line.slice(0, DESCRIPTION_MAX - 1)}…`;
+}
+
+/** Cut at a line, with folded parts closed. */
+function shorten(text: string, max: number, note: string): string {
+  if (text.length <= max) return text;
+  const room = max - note.length - 40;
+  const kept = text.slice(0, text.lastIndexOf("\n", room));
+  const fences = (kept.match(/^```/gm) ?? []).length % 2 === 1 ? "\n```" : "";
+  const folds = (kept.match(/<details>/g) ?? []).length > (kept.match(/<\/details>/g) ?? []).length ? "\n</details>" : "";
+  return `${kept}${fences}${folds}\n\n${note}\n`;
+}
