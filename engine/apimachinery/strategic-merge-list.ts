@@ -73,7 +73,7 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
     else if (directive === "replace") replaces = true;
     else if (directive === "delete") base = base.filter((other) => (other as JsonMap)[list.mergeKey ?? ""] !== keyOf(item));
     else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
-    else throw badRequest(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(item)}`);
+    else throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
   }
   if (replaces) {
     const items = changes.map(list.newItem);

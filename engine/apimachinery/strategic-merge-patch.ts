@@ -73,7 +73,7 @@ function mergeMaps(schema: Schema | undefined, target: JsonMap, patch: JsonMap):
 
 function byDirective(directive: unknown, patch: JsonMap): JsonMap {
   if (directive === "delete") return {};
-  if (directive !== "replace") throw badRequest(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+  if (directive !== "replace") throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
   const { [DIRECTIVE]: _, ...rest } = patch;
   return withoutDirectives(rest) as JsonMap; // a map without the marker stays a map
 }

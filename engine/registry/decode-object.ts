@@ -72,16 +72,24 @@ function checkKind(kind: KindName, body: unknown): Record<string, unknown> {
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`);
   }
   const source = body as Record<string, unknown>; // any JSON object is one
-  const givenKind = source["kind"] ?? kind.kind;
-  const givenVersion = source["apiVersion"] ?? apiVersion;
+  const givenKind = textField(source, "kind") ?? kind.kind;
+  const givenVersion = textField(source, "apiVersion") ?? apiVersion;
   if (givenKind !== kind.kind) {
-    const { version, group } = parseApiVersion(String(givenVersion));
-    const from = `${version}.${String(givenKind)}`;
-    throw badRequest(`${String(givenKind)} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
+    const { version, group } = parseApiVersion(givenVersion);
+    const from = `${version}.${givenKind}`;
+    throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
   }
-  if (givenVersion !== apiVersion) throw badRequest(`the API version in the data (${String(givenVersion)}) does not match the expected API version (${apiVersion})`);
+  if (givenVersion !== apiVersion) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
   const metadata = source["metadata"];
   return { ...source, kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
+}
+
+/** What says of which kind an object is must be text. */
+export function textField(source: Readonly<Record<string, unknown>>, field: "kind" | "apiVersion"): string | undefined {
+  const value = source[field];
+  if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
+  const type = typeof value === "boolean" ? "bool" : Array.isArray(value) ? "array" : typeof value;
+  throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`);
 }
 
 function internalGroup(group: string): string {

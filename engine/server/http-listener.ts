@@ -4,10 +4,11 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import Fastify, { type FastifyReply, type FastifyRequest, type RouteGenericInterface } from "fastify";
-import { StatusError } from "../apimachinery/status-error.ts";
+import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { impersonate } from "../auth/authentication/impersonate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
+import { parseRequestUrl } from "../lib/request-url.ts";
 import { explainListenError } from "../lib/listen-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { UserInfo } from "../apimachinery/api-request.ts";
@@ -76,7 +77,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
   };
   const closing = new AbortController();
-  const app = await createApp(options);
+  const app = await createApp(options, parts);
   const connections = new Connections(app.server);
   const active = new Set<Promise<void>>();
   app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply).catch(() => reply.raw.destroy()));
@@ -121,7 +122,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   };
 }
 
-async function createApp({ ca, serving }: HttpListenerOptions) {
+async function createApp({ ca, serving }: HttpListenerOptions, parts: ServeParts) {
   const { certificate, key } = await serving();
   const app = Fastify({
     http2: true,
@@ -132,6 +133,8 @@ async function createApp({ ca, serving }: HttpListenerOptions) {
     logger: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 4096 },
+    // Addresses that the router cannot read are ours to answer: the router's own words are no Status.
+    frameworkErrors: (error, request, reply) => void refuse(parts, error, request, reply),
   });
   app.removeAllContentTypeParsers();
   // Which types are understood depends on the address; unknown ones are refused there, as Status objects.
@@ -146,28 +149,36 @@ async function respond(options: HttpListenerOptions, parts: ServeParts, request:
   raw.on("error", () => gone.abort());
   const { headers, method } = request;
   const auditId = auditIdOf(request, options);
-  const url = new URL(request.raw.url ?? "/", "https://unused");
+  const address = request.raw.url ?? "/";
   const { auditor } = options.server.parts;
-  const arrival = { method, url: request.raw.url ?? "/", headers, remoteAddress: request.socket.remoteAddress, auditId };
+  const arrival = { method, url: address, headers, remoteAddress: request.socket.remoteAddress, auditId };
   let audit: AuditRecord | undefined;
   let caller: UserInfo | undefined;
   try {
+    const url = requestUrl(address);
     caller = await options.server.parts.authenticator.authenticate({ ...credentialsOf(request.raw as unknown as RawRequest, headers), path: url.pathname }); // read as declared there
     const user = await impersonate(caller, headers, options.server.parts.authorizer);
     audit = beginRecord(auditor, { ...arrival, caller, user });
     observeAnswer(raw, audit);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
-    if (proxiedPath(request.raw.url ?? "") !== undefined) {
+    if (proxiedPath(address) !== undefined) {
       const stream = request.body === undefined || request.body === null ? {} : { body: request.body as Readable }; // what the parser of those paths left it as
-      return await serveProxy(parts, { method, url: request.raw.url ?? "", headers, user, audit, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
+      return await serveProxy(parts, { method, url: address, headers, user, audit, ...stream }, raw, { auditId, signal: AbortSignal.any([gone.signal, closing]) });
     }
     await serve(parts, { method, path: url.pathname, query: url.searchParams, headers, body, user, signal: AbortSignal.any([gone.signal, closing]), remoteAddress: request.socket.remoteAddress, audit }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
-    await writeAnswer(raw, failureAnswer(parts, { headers, path: url.pathname }, error, audit), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+    await writeAnswer(raw, failureAnswer(parts, { headers, path: address }, error, audit), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
   } finally {
     audit?.complete();
   }
+}
+
+/** Throws a 400 for what is no address. */
+function requestUrl(text: string): URL {
+  const url = parseRequestUrl(text);
+  if (url === undefined) throw badRequest(`the request line holds no address: ${JSON.stringify(text.slice(0, 200))}`);
+  return url;
 }
 
 /** WebSockets and SPDY, both over HTTP/1.1. Never rejects. */
@@ -178,7 +189,7 @@ async function respondUpgrade(options: HttpListenerOptions, parts: ServeParts, r
   const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: raw.socket.remoteAddress, auditId: random.uuid() };
   let audit: AuditRecord | undefined;
   try {
-    const proven = await authenticator.authenticate({ ...credentialsOf(raw, headers), path: new URL(url, "https://unused").pathname });
+    const proven = await authenticator.authenticate({ ...credentialsOf(raw, headers), path: requestUrl(url).pathname });
     const user = await impersonate(proven, headers, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller: proven, user });
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal: closing });

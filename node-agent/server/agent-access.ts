@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import type { ResourceReference } from "../../engine/resources/define-resource.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
+import { parseRequestUrl } from "../../engine/lib/request-url.ts";
 import type { SubjectAccessReview, TokenReview } from "../../engine/resources/types.ts";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 
@@ -45,7 +46,7 @@ export class AgentAccess {
     if (user === undefined) return 401;
     if (user.groups.includes(MASTERS)) return 200;
     const verb = verbOf(request.method ?? "GET");
-    for (const subresource of subresourcesOf(new URL(request.url ?? "/", "https://agent").pathname)) if (await this.#isAllowed(user, verb, subresource)) return 200;
+    for (const subresource of subresourcesOf(parseRequestUrl(request.url ?? "/")?.pathname ?? "/")) if (await this.#isAllowed(user, verb, subresource)) return 200;
     return 403;
   }
 

@@ -5,6 +5,7 @@ import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
+import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { latestOf } from "../pods/compute-pod-actions.ts";
 import type { Runtime } from "../cri/runtime.ts";
@@ -72,7 +73,9 @@ export function createAgentServer(options: AgentServerOptions): Service {
 async function upgrade(options: AgentServerOptions, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
   const judgement = await options.access.judge(client.request);
   if (judgement !== 200) throw new StreamRefusal(judgement, STATUS_CODES[judgement] ?? "");
-  const target = await planStreamTarget(options, new URL(client.request.url ?? "/", "https://agent"));
+  const url = parseRequestUrl(client.request.url ?? "/");
+  if (url === undefined) throw new StreamRefusal(400, "the request line holds no address");
+  const target = await planStreamTarget(options, url);
   await connectStream(options.streaming, target, client);
 }
 
@@ -81,8 +84,9 @@ function refuse(socket: Duplex, code: number, text: string): void {
 }
 
 async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const url = new URL(request.url ?? "/", "https://agent");
+  const url = parseRequestUrl(request.url ?? "/");
   const judgement = await options.access.judge(request);
+  if (url === undefined) return plain(response, 400, "the request line holds no address");
   if (judgement !== 200) return plain(response, judgement, STATUS_CODES[judgement] ?? "");
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "405 method not allowed");
   const page = await answerPage(options, url.pathname.replace(/(.)\/$/, "$1"));
@@ -92,7 +96,7 @@ async function answer(options: AgentServerOptions, request: IncomingMessage, res
   }
   const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
   if (match === null) return plain(response, 404, `there is nothing at ${url.pathname}`);
-  const [namespace = "", name = "", container = ""] = match.slice(1).map(decodeURIComponent);
+  const [namespace = "", name = "", container = ""] = match.slice(1).map((part) => decodePathPart(part) ?? "");
   return sendLogs(options, response, signal, namespace, name, container, url.searchParams);
 }
 

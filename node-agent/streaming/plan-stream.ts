@@ -1,3 +1,4 @@
+import { decodePathPart } from "../../engine/lib/request-url.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { StreamOptions } from "../cri/streaming-runtime.ts";
@@ -19,7 +20,7 @@ export class StreamRefusal extends Error {
  * before the container's name as upstream has it. Throws a StreamRefusal.
  */
 export async function planStreamTarget({ pods, runtime }: { readonly pods: () => readonly Pod[]; readonly runtime: Runtime }, url: URL): Promise<StreamTarget> {
-  const [verb = "", namespace = "", name = "", ...rest] = url.pathname.split("/").slice(1).map(decodeURIComponent);
+  const [verb = "", namespace = "", name = "", ...rest] = url.pathname.split("/").slice(1).map((part) => decodePathPart(part) ?? "");
   const container = rest.at(-1);
   const isForward = verb === "portForward";
   if (!["exec", "attach", "portForward"].includes(verb) || name === "" || rest.length > (isForward ? 1 : 2) || (!isForward && container === undefined)) throw new StreamRefusal(404, `there is nothing at ${url.pathname}`);

@@ -5,6 +5,7 @@ import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../../lib/abort.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import type { Logger } from "../../lib/log.ts";
+import { parseRequestUrl } from "../../lib/request-url.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
 
 export interface GitServerOptions {
@@ -55,8 +56,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
 }
 
 function serve(request: FastifyRequest, reply: FastifyReply, backend: string, options: GitServerOptions, children: Set<ChildProcess>): unknown {
-  const url = new URL(request.url, "http://localhost");
-  if (!SERVED_PATH.test(url.pathname)) return reply.code(404).type("text/plain").send("There is only Git here: git clone this address.\n");
+  const url = parseRequestUrl(request.url);
+  if (url === undefined || !SERVED_PATH.test(url.pathname)) return reply.code(404).type("text/plain").send("There is only Git here: git clone this address.\n");
   // A page in someone's browser must not push: Git never sends an Origin, browsers always do when they post elsewhere.
   if (request.headers.origin !== undefined) return reply.code(403).type("text/plain").send("Git clients only.\n");
   reply.hijack();

@@ -1,6 +1,12 @@
+/** Beyond any object that means something, and far from where following it would exhaust the stack. */
+const DEPTH_MAX = 1_000;
+
+/** A text that is nested deeper than anybody reads. */
+export class JsonDepthError extends Error {}
+
 /**
  * The paths of keys that a JSON text names twice in one object, as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
- * The text must be valid JSON: `JSON.parse`, which keeps the last of them silently, has accepted it.
+ * The text must be valid JSON: `JSON.parse`, which keeps the last of them silently, has accepted it. Throws a JsonDepthError.
  */
 export function findDuplicateKeys(text: string): readonly string[] {
   const duplicates: string[] = [];
@@ -8,6 +14,7 @@ export function findDuplicateKeys(text: string): readonly string[] {
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
     const top = stack[stack.length - 1];
+    if (stack.length > DEPTH_MAX) throw new JsonDepthError("exceeded max depth");
     if (char === QUOTE) {
       const end = endOfString(text, at);
       if (top?.is === "object" && top.expectsKey) {

@@ -3,7 +3,7 @@ import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
-import { findDuplicateKeys } from "./json-duplicates.ts";
+import { findDuplicateKeys, JsonDepthError } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 
 export interface ParsedBody {
@@ -72,7 +72,7 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
   if (typeof value !== "object" || value === null) return undefined;
   // Clients send them under many group versions; only the kind says what they are.
   const { kind, apiVersion: _apiVersion, ...options } = value as Record<string, unknown>;
-  if (kind !== undefined && kind !== "DeleteOptions") throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${String(kind)}`);
+  if (kind !== undefined && kind !== "DeleteOptions") throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${typeof kind === "string" ? kind : typeof kind}`);
   return options;
 }
 
@@ -124,6 +124,7 @@ function unrecognized(kind: string, why: string, text: string): StatusError {
 /** V8's message about broken JSON in the words of Go's parser, which clients know. */
 function describeJsonError(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : "";
+  if (error instanceof JsonDepthError) return message;
   const position = /position (\d+)/.exec(message)?.[1];
   // Short texts are shown whole instead of by position.
   const token = position === undefined ? /^Unexpected token '(.+?)'/su.exec(message)?.[1] : text[Number(position)];

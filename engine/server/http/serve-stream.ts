@@ -3,6 +3,8 @@ import type { Duplex, Readable } from "node:stream";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { parseRequestUrl } from "../../lib/request-url.ts";
+import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
 import { admitConnection } from "../proxy/admit-connection.ts";
@@ -56,14 +58,16 @@ export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<S
 }
 
 async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade", signal: AbortSignal): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
-  const { pathname, searchParams: query } = new URL(request.url, "https://unused");
+  const url = parseRequestUrl(request.url);
+  if (url === undefined) throw badRequest("this address cannot be upgraded");
+  const { pathname, searchParams: query } = url;
   const info = parseRequestPath(pathname);
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
   await requireAllowed(server.parts.authorizer, attributes, request.audit?.notes);
   const proxied = proxiedPath(request.url);
-  const connection = { user: request.user, resource, namespace, name, query, signal };
+  const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.audit?.notes ?? new RequestNotes() };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
     await admitConnection(server.parts, { ...connection, subresource, path: proxied.path });
     return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };

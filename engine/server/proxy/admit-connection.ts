@@ -1,7 +1,7 @@
 import type { BodyKind } from "../../admission/admission.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { RequestNotes } from "../../apimachinery/request-notes.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import type { ServerParts } from "../exchange.ts";
 
@@ -15,6 +15,7 @@ export interface Connection {
   /** Proxies: the other end's path; empty for streams. */
   readonly path: string;
   readonly signal: AbortSignal;
+  readonly notes: RequestNotes;
 }
 
 const TEXT: Schema = { type: "string" };
@@ -37,12 +38,12 @@ type Options = KubeObject & Readonly<Record<string, unknown>>;
  * Lets admission look at a connection before it is made. Gives its query as admission left it; the path of a proxy is not admission's
  * to change, as upstream has it. Throws what refuses it.
  */
-export async function admitConnection({ admission, resources }: ServerParts, { user, resource, subresource, namespace, name, query, path, signal }: Connection): Promise<URLSearchParams> {
+export async function admitConnection({ admission, resources }: ServerParts, { user, resource, subresource, namespace, name, query, path, signal, notes }: Connection): Promise<URLSearchParams> {
   const definition = resources.find({ group: "", version: "v1", resource });
   const kind = kinds[`${resource}/${subresource}`];
   if (definition === undefined || kind === undefined) return query;
   const object = optionsOf(kind, query, path);
-  const attributes = { operation: "CONNECT" as const, user, definition, subresource, namespace: definition.namespaced ? namespace : "", name, object, old: undefined, assumedNamespaces: undefined, kind, notes: new RequestNotes(), signal };
+  const attributes = { operation: "CONNECT" as const, user, definition, subresource, namespace: definition.namespaced ? namespace : "", name, object, old: undefined, assumedNamespaces: undefined, kind, notes, signal };
   const admitted = await admission.mutate(attributes, object);
   await admission.validate({ ...attributes, object: admitted });
   return admitted === object ? query : queryOf(admitted as Options, query);

@@ -113,8 +113,8 @@ function relocated(response: IncomingMessage, target: ProxyTarget, prefix: strin
   const { location } = response.headers;
   if (location === undefined) return {};
   const own = `${target.scheme}://${hostHeader(target)}`;
-  const url = new URL(location, `${own}${target.path}`);
-  return url.origin === new URL(own).origin ? { location: `${prefix}${url.pathname}${url.search}${url.hash}` } : {};
+  const url = URL.parse(location, `${own}${target.path}`);
+  return url !== null && url.origin === new URL(own).origin ? { location: `${prefix}${url.pathname}${url.search}${url.hash}` } : {};
 }
 
 /** A response's first line and headers as text, exactly as they came where nothing is added. */

@@ -13,7 +13,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
-import { decodeObject } from "../../registry/decode-object.ts";
+import { decodeObject, textField } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
@@ -73,8 +73,9 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
   const { request, definition } = exchange;
   const body = objectPatch(request.body);
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  if (body["kind"] !== definition.kind || body["apiVersion"] !== apiVersion) {
-    throw badRequest(`failed to create typed patch object: the patch is of ${String(body["apiVersion"])}, Kind=${String(body["kind"])}, not of ${apiVersion}, Kind=${definition.kind}`);
+  const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
+  if (givenKind !== definition.kind || givenVersion !== apiVersion) {
+    throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${definition.kind}`);
   }
   const { value, unknown, errors } = conform(definition.schema, { metadata: {}, ...body }, { defaults: false, prune: false });
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
