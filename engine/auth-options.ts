@@ -22,6 +22,8 @@ export interface AuthConfig {
   readonly oidcRequiredClaim: readonly string[];
   readonly oidcSigningAlgs: readonly string[];
   readonly requestheaderClientCaFile: string | undefined;
+  readonly proxyClientCertFile: string | undefined;
+  readonly proxyClientKeyFile: string | undefined;
   readonly requestheaderAllowedNames: readonly string[];
   readonly requestheaderUsernameHeaders: readonly string[];
   readonly requestheaderUidHeaders: readonly string[];
@@ -68,6 +70,8 @@ export const authOptions: readonly AuthOptionRow[] = [
   { key: "oidcRequiredClaim", flags: "--oidc-required-claim <claim=value,…>", description: "claims that must be as said", default: "", parse: list, repeats: true },
   { key: "oidcSigningAlgs", flags: "--oidc-signing-algs <algorithms>", description: "signatures that are taken", default: "RS256", parse: list, repeats: true },
   { key: "requestheaderClientCaFile", flags: "--requestheader-client-ca-file <file>", description: "authority of proxies that say in headers who is calling" },
+  { key: "proxyClientCertFile", flags: "--proxy-client-cert-file <file>", description: "certificate shown to API servers behind this one (default: one of the cluster's authority)" },
+  { key: "proxyClientKeyFile", flags: "--proxy-client-key-file <file>", description: "key of that certificate" },
   { key: "requestheaderAllowedNames", flags: "--requestheader-allowed-names <names>", description: "common names of such proxies (default: any)", default: "", parse: list, repeats: true },
   { key: "requestheaderUsernameHeaders", flags: "--requestheader-username-headers <names>", description: "headers with the user's name", default: "X-Remote-User", parse: list, repeats: true },
   { key: "requestheaderUidHeaders", flags: "--requestheader-uid-headers <names>", description: "headers with the user's uid", default: "", parse: list, repeats: true },

@@ -3,6 +3,7 @@ import type { AuthConfig } from "./auth-options.ts";
 import { alwaysAllowMode, alwaysDenyMode, type AuthorizationMode } from "./auth/authorize.ts";
 import type { AuthenticationOptions, TokenAuthenticator } from "./auth/authenticate.ts";
 import { parseAuthenticationConfig } from "./auth/authentication/authentication-config.ts";
+import type { KeyPair } from "./auth/certificates.ts";
 import { CertificateVerifier } from "./auth/authentication/client-certificate.ts";
 import { OidcAuthenticator, type OidcProvider } from "./auth/authentication/oidc.ts";
 import type { FrontProxy } from "./auth/authentication/request-header.ts";
@@ -22,6 +23,8 @@ export interface AuthSetup {
   readonly tokenSettings: TokenSettings;
   /** The private key that signs service account tokens, PEM. */
   readonly tokenKey: string;
+  /** What the server shows to API servers behind it; undefined for a certificate of the cluster's own authority. */
+  readonly frontProxy: KeyPair | undefined;
   /** PEM of all authorities that clients' certificates may come from. */
   readonly clientCas: string;
   /** The same for API servers that are called through this one, in upstream's form of a ConfigMap. */
@@ -62,7 +65,8 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
     authorization: config.authorizationMode.map((mode) => authorizationMode(mode, config, clock, logger)),
     tokenSettings,
     tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
-    authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? {} : proxyFacts(config, proxyCa)) },
+    authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) },
+    frontProxy: frontProxyPair(config),
     clientCas: [clusterCa, clientCa, proxyCa ?? ""].join("\n"),
   };
 }
@@ -107,6 +111,28 @@ function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {
     groupHeaders: config.requestheaderGroupHeaders,
     extraHeaderPrefixes: config.requestheaderExtraHeadersPrefix,
   };
+}
+
+/** The name on the certificate by which API servers behind this one know it. */
+export const FRONT_PROXY_NAME = "front-proxy-client";
+
+/** The cluster's own authority signs it: then only that one name of its many clients is a proxy. */
+function ownProxyFacts(clusterCa: string): Readonly<Record<string, string>> {
+  return {
+    "requestheader-client-ca-file": clusterCa,
+    "requestheader-allowed-names": JSON.stringify([FRONT_PROXY_NAME]),
+    "requestheader-username-headers": JSON.stringify(["X-Remote-User"]),
+    "requestheader-uid-headers": JSON.stringify(["X-Remote-Uid"]),
+    "requestheader-group-headers": JSON.stringify(["X-Remote-Group"]),
+    "requestheader-extra-headers-prefix": JSON.stringify(["X-Remote-Extra-"]),
+  };
+}
+
+function frontProxyPair({ proxyClientCertFile, proxyClientKeyFile }: AuthConfig): KeyPair | undefined {
+  if ((proxyClientCertFile === undefined) !== (proxyClientKeyFile === undefined)) throw new UsageError("--proxy-client-cert-file and --proxy-client-key-file belong together: one of them is missing");
+  const certificate = readOption("--proxy-client-cert-file", proxyClientCertFile, (text) => text);
+  const key = readOption("--proxy-client-key-file", proxyClientKeyFile, (text) => text);
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
 
 function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { machineAddress } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import { setUpAudit } from "./audit-setup.ts";
-import { setUpAuth, type AuthSetup } from "./auth-setup.ts";
+import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -41,6 +41,7 @@ import { catalog } from "./resources/catalog.ts";
 import { nodeResource } from "./resources/core/node.ts";
 import { serviceResource } from "./resources/core/service.ts";
 import { createApiPresence } from "./server/api-presence.ts";
+import { availabilityService } from "./server/aggregation/availability.ts";
 import { createApiServer, type ApiServer, type RequestLimits } from "./server/api-server.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
 import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control.ts";
@@ -120,7 +121,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true });
   const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
   await presence.announce();
 
@@ -198,7 +199,10 @@ async function serveApi(config: ServerConfig, { clock, random, logger }: EngineP
   scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...auth, requestLimits: requestLimits(config), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
+  const { frontProxy: ownFrontProxy, ...given } = auth;
+  const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
+  scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];

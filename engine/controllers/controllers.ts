@@ -1,5 +1,6 @@
 import type { Service } from "../lib/service.ts";
 import { accountTokenController, type IssueAccountToken } from "./account-tokens.ts";
+import { apiRegistrationController } from "./api-registration.ts";
 import { certificateApprover } from "./certificate-approver.ts";
 import { certificateCleaner } from "./certificate-cleaner.ts";
 import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
@@ -63,6 +64,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(endpointSliceController(context), context),
     runController(policyTypeCheckController(context), context),
     runController(customKindController(context), context),
+    runController(apiRegistrationController(context), context),
     runController(namespaceController(context), context),
     runController(garbageCollector(context), context),
     runController(nodeHealthController(context), context),

@@ -6,6 +6,7 @@ import { validatingAdmissionPolicyResource } from "./admissionregistration/valid
 import { validatingWebhookConfigurationResource } from "./admissionregistration/validating-webhook-configuration.ts";
 import { controllerRevisionResource } from "./apps/controller-revision.ts";
 import { daemonSetResource } from "./apps/daemon-set.ts";
+import { apiServiceResource } from "./apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "./apiextensions/custom-resource-definition.ts";
 import { deploymentResource } from "./apps/deployment.ts";
 import { replicaSetResource } from "./apps/replica-set.ts";
@@ -87,6 +88,7 @@ export const catalog: readonly ResourceDefinition[] = [
     controllerRevisionResource,
     daemonSetResource,
     customResourceDefinitionResource,
+    apiServiceResource,
     deploymentResource,
     replicaSetResource,
     statefulSetResource,

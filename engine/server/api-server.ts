@@ -24,6 +24,8 @@ import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { parseIpRange } from "../registry/ip-range.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
@@ -35,6 +37,7 @@ import { beginLocalRecord } from "./audit/local-record.ts";
 import { Fairness, type RequestOrder } from "./fairness/fairness.ts";
 import { followFlowControl } from "./fairness/follow-flow-control.ts";
 import { MaxInFlight } from "./fairness/max-in-flight.ts";
+import { Aggregator } from "./aggregation/aggregator.ts";
 import { CustomKinds } from "./custom-resources/custom-kinds.ts";
 import { runFilters } from "./filters.ts";
 import { computedResources } from "./metrics/computed-resources.ts";
@@ -65,6 +68,8 @@ export interface ApiServerOptions {
   readonly tokenSettings?: TokenSettings;
   /** How callers prove who they are, beside service account tokens. */
   readonly authentication?: AuthenticationOptions;
+  /** The certificate that API servers behind this one know it by. */
+  readonly frontProxy?: () => Promise<KeyPair>;
   /** How webhooks are asked; over HTTPS when absent. */
   readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
@@ -166,9 +171,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: NO_EQUIVALENTS, askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind) };
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
+  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
+  if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
   const parts: ServerParts = {
     store,
     webhooks,
+    aggregator,
     resources,
     authorizer,
     rbac,

@@ -7,8 +7,11 @@ import { API_SERVER_USER } from "../auth/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
+import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
+import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
+import { catalog } from "../resources/catalog.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceResource } from "../resources/core/service.ts";
@@ -26,6 +29,8 @@ export interface BootstrapOptions {
   readonly authenticationFacts?: Readonly<Record<string, string>>;
   /** The clock by which the objects of priority and fairness are made; without one they are not. */
   readonly flowControlClock?: Clock;
+  /** Whether every group and version that is served gets its APIService. */
+  readonly registersApis?: boolean;
 }
 
 const KUBERNETES = "kubernetes";
@@ -38,6 +43,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   await ensureStorageClass(client);
+  if (options.registersApis === true) for (const service of localApiServices(catalog)) await ensure(client, apiServiceResource, service);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
 }

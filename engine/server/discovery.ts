@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { ResourceDefinition, Subresource } from "../resources/define-resource.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { Aggregator } from "./aggregation/aggregator.ts";
+import { remoteResources } from "./aggregation/remote-resources.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 /** A ready discovery document. */
@@ -17,11 +19,13 @@ const PART_VERBS = ["get", "patch", "update"];
 /** All discovery documents, made once for each set of kinds. */
 export class Discovery {
   readonly #resources: ResourceIndex;
+  readonly #aggregator: Aggregator | undefined;
   readonly #documents = new Map<string, Document>();
-  #generation = 0;
+  #generation = "";
 
-  constructor(resources: ResourceIndex) {
+  constructor(resources: ResourceIndex, aggregator?: Aggregator) {
     this.#resources = resources;
+    this.#aggregator = aggregator;
   }
 
   /** `apidiscovery.k8s.io/v2` for `/api` (the core group) or `/apis` (all others). */
@@ -32,7 +36,7 @@ export class Discovery {
       metadata: {},
       items: this.#groups(root).map(([group, versions]) => ({
         metadata: group === "" ? {} : { name: group },
-        versions: versions.map((version) => ({ version, resources: this.#kinds(group, version).map(aggregatedResource), freshness: "Current" })),
+        versions: versions.map((version) => this.#aggregatedVersion(group, version)),
       })),
     }));
   }
@@ -67,6 +71,12 @@ export class Discovery {
     );
   }
 
+  #aggregatedVersion(group: string, version: string): object {
+    const remote = this.#aggregator?.find(group, version);
+    if (remote === undefined) return { version, resources: this.#kinds(group, version).map(aggregatedResource), freshness: "Current" };
+    return { version, resources: remoteResources(remote), freshness: remote.isAvailable ? "Current" : "Stale" };
+  }
+
   #kinds(group: string, version: string): readonly ResourceDefinition[] {
     return this.#resources.all.filter((definition) => definition.group === group && definition.version === version).sort((a, b) => (a.resource < b.resource ? -1 : 1));
   }
@@ -77,13 +87,15 @@ export class Discovery {
       if ((group === "") !== (root === "api")) continue;
       groups.set(group, (groups.get(group) ?? new Set()).add(version));
     }
+    if (root === "apis") for (const { group, version } of this.#aggregator?.versions() ?? []) groups.set(group, (groups.get(group) ?? new Set()).add(version));
     return [...groups].map(([group, versions]) => [group, [...versions]] as const);
   }
 
   #document(key: string, make: () => object): Document {
-    if (this.#generation !== this.#resources.generation) {
+    const generation = `${this.#resources.generation} ${this.#aggregator?.generation ?? 0}`;
+    if (this.#generation !== generation) {
       this.#documents.clear();
-      this.#generation = this.#resources.generation;
+      this.#generation = generation;
     }
     let document = this.#documents.get(key);
     if (document === undefined) {

@@ -15,6 +15,7 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import type { Aggregator } from "./aggregation/aggregator.ts";
 import type { ComponentCheck } from "./component-statuses.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { RequestOrder } from "./fairness/fairness.ts";
@@ -30,6 +31,8 @@ export interface ServerParts {
   readonly authenticator: Authenticator;
   readonly admission: AdmissionChain;
   readonly webhooks: WebhookTransport;
+  /** What other servers answer for. */
+  readonly aggregator: Aggregator;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;
   /** What nodes and pods use; absent where no node can be asked. */

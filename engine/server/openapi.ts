@@ -5,6 +5,7 @@ import { loadSchema } from "../resources/load-schema.ts";
 import { scaleKind } from "../registry/scale.ts";
 import { subresourceFacts, type Discovery, type Document } from "./discovery.ts";
 import { bodyKindOf } from "./subresources.ts";
+import type { Aggregator } from "./aggregation/aggregator.ts";
 import { customSchema, customTypeName } from "./openapi-custom.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
@@ -18,11 +19,13 @@ const PATCH_TYPES = ["application/apply-patch+yaml", "application/json-patch+jso
 export class OpenApi {
   readonly #resources: ResourceIndex;
   readonly #discovery: Discovery;
+  readonly #aggregator: Aggregator | undefined;
   readonly #version: string;
   readonly #names = new TypeNames();
   readonly #documents = new Map<string, Document & { readonly hash: string }>();
 
-  constructor(resources: ResourceIndex, discovery: Discovery, version: string) {
+  constructor(resources: ResourceIndex, discovery: Discovery, version: string, aggregator?: Aggregator) {
+    this.#aggregator = aggregator;
     this.#resources = resources;
     this.#discovery = discovery;
     this.#version = version;
@@ -32,7 +35,11 @@ export class OpenApi {
 
   /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */
   index(): object {
-    const paths = this.#discovery.groupVersions().map(({ path }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#v3(path)?.hash ?? ""}` }]);
+    const documents = this.#discovery.groupVersions().flatMap(({ path }) => {
+      const document = this.#v3(path);
+      return document === undefined ? [] : [{ path, hash: document.hash }];
+    });
+    const paths = documents.map(({ path, hash }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
     return { paths: Object.fromEntries(paths) as object };
   }
 
@@ -61,6 +68,12 @@ export class OpenApi {
   }
 
   #v3(path: string): (Document & { readonly hash: string }) | undefined {
+    const [, group = "", version = ""] = path.split("/");
+    const remote = path.startsWith("apis/") ? this.#aggregator?.find(group, version) : undefined;
+    if (remote !== undefined) {
+      const { openApi, hash = "" } = remote.documents ?? {};
+      return openApi && { body: openApi, hash, etag: `"${hash}"` };
+    }
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
     return place && this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {
       const writer = new SchemaWriter(this.#names, "#/components/schemas/", place);

@@ -52,8 +52,8 @@ export class Paths {
   readonly #routes: readonly Route[];
 
   constructor(options: PathOptions) {
-    const discovery = new Discovery(options.server.parts.resources);
-    const openApi = new OpenApi(options.server.parts.resources, discovery, GIT_VERSION);
+    const discovery = new Discovery(options.server.parts.resources, options.server.parts.aggregator);
+    const openApi = new OpenApi(options.server.parts.resources, discovery, GIT_VERSION, options.server.parts.aggregator);
     this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...serverRoutes(options)];
   }
 

@@ -32,6 +32,7 @@ export interface TestApiOptions {
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
   readonly admissionChoice?: ApiServerOptions["admissionChoice"];
+  readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
 }
@@ -80,14 +81,15 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "frontProxy";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, frontProxy }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(tokenSettings === undefined ? {} : { tokenSettings }),
     ...(webhooks === undefined ? {} : { webhooks }),
+    ...(frontProxy === undefined ? {} : { frontProxy }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
     ...(auditor === undefined ? {} : { auditor }),
     ...(admissionChoice === undefined ? {} : { admissionChoice }),

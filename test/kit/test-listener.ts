@@ -33,7 +33,8 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
   const pki = await ClusterPki.open(path.join(directory, "pki"), systemClock);
   const joinToken = await pki.joinToken();
   const clientAuthority = new CertificateVerifier(`${pki.ca}${options.clientCa ?? ""}`);
-  const api = await startTestApi({ ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
+  const frontProxy = () => pki.certificate("front-proxy-client", { commonName: "front-proxy-client", organizations: [], usage: "client" });
+  const api = await startTestApi({ frontProxy, ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
   const { server } = api;
   const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({

@@ -6,6 +6,7 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
+import { aggregationTarget } from "../aggregation/front-proxy.ts";
 import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
 import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
@@ -62,6 +63,12 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   if (url === undefined) throw badRequest("this address cannot be upgraded");
   const { pathname, searchParams: query } = url;
   const info = parseRequestPath(pathname);
+  const remote = server.parts.aggregator.owner(pathname);
+  if (remote !== undefined && info.is === "resource") {
+    await requireAllowed(server.parts.authorizer, attributesOf({ user: request.user, method: request.method, query }, info), request.audit?.notes);
+    if (!remote.isAvailable) throw new StatusError("ServiceUnavailable", "service unavailable");
+    return { target: await aggregationTarget(remote.service, request.user, request.url, server.parts.aggregator.identity), prefix: "" };
+  }
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);

@@ -12,6 +12,7 @@ import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
 import type { NodeTransport } from "../node-proxy.ts";
 import type { Paths } from "../paths.ts";
+import { serveRemote } from "../aggregation/serve-remote.ts";
 import { planLogs } from "../pod-logs.ts";
 import { isPodStream } from "../proxy/plan-connect.ts";
 import { bodyKindOf } from "../subresources.ts";
@@ -43,7 +44,16 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const parsed = parseRequestPath(http.path);
     await parts.server.parts.resources.settled();
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
+    // Whoever registers a server for a part of the API means it, also where this one could answer.
+    const remote = parts.server.parts.aggregator.owner(http.path);
     ticket = await awaitTurn(parts.server.parts, http, info);
+    if (remote !== undefined) {
+      // Another server does the work: what it costs here ends now, however long it takes there.
+      ticket.leave();
+      const passed = await serveRemote(parts, { ...http, notes }, remote, parsed, { raw, auditId });
+      if (passed !== undefined) await writeAnswer(raw, passed, transport);
+      return;
+    }
     const answer = info === undefined ? await pathAnswer(parts, { ...http, notes }) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {

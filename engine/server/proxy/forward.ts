@@ -36,7 +36,7 @@ const OWN_HEADERS = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encodi
 
 /** Passes a request on and its answer back, both as they flow. Rejects with a 503 while nothing has been answered. */
 export async function forwardRequest(target: ProxyTarget, request: Forwarded, raw: RawResponse, options: ForwardOptions): Promise<void> {
-  const outgoing = await connect(target, request.method, { ...passedOn(request.headers), host: hostHeader(target) }, options.identity, options.signal);
+  const outgoing = await connect(target, request.method, { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target) }, options.identity, options.signal); // lists of values are copied
   const answered = answerOf(outgoing, target);
   const sending = request.body === undefined ? void outgoing.end() : pipeline(request.body, outgoing);
   // A body that broke off shows as a failed answer too.
@@ -55,7 +55,7 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
  */
 export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, caller: { readonly socket: Duplex; readonly head: Buffer }, options: ForwardOptions): Promise<void> {
   const { socket, head } = caller;
-  const headers = { ...passedOn(request.headers), host: hostHeader(target), connection: "Upgrade", upgrade: request.headers.upgrade };
+  const headers = { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target), connection: "Upgrade", upgrade: request.headers.upgrade };
   const outgoing = await connect(target, request.method, headers, options.identity, options.signal);
   outgoing.end();
   const answer = await answerOf(outgoing, target);
@@ -82,7 +82,7 @@ type Answered = { readonly is: "response"; readonly response: IncomingMessage } 
 
 async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<http.ClientRequest> {
   if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
-  const tls = target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
+  const tls = target.tls !== undefined ? target.tls : target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
   const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, agent: false as const, timeout: CONNECT_TIMEOUT_MS };
   return target.scheme === "https" ? https.request({ ...common, ...tls }) : http.request(common);
 }

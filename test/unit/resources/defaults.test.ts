@@ -114,6 +114,7 @@ describe("defaults", () => {
       Job: { spec: { template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main", image: "web" }] } } } },
       CronJob: { spec: { schedule: "@daily", jobTemplate: { spec: { template: { spec: { containers: [{ name: "main", image: "web" }] } } } } } },
       CustomResourceDefinition: { spec: { group: "example.com", scope: "Namespaced", names: { plural: "tabs", kind: "Tab" }, versions: [{ name: "v1", served: true, storage: true }] } },
+      APIService: { spec: { group: "example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1 } },
       PriorityClass: { value: 7 },
       Service: { spec: { ports: [{ port: 80 }] } },
       EndpointSlice: { addressType: "IPv4", endpoints: [] },
