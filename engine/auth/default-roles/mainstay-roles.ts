@@ -21,6 +21,7 @@ export const mainstayRoles: readonly ClusterRole[] = [
     rule("get,list,watch,update,patch,delete,deletecollection", "*", "*"),
     rule("create", "core", "serviceaccounts,configmaps,secrets,endpoints,persistentvolumes,persistentvolumeclaims"),
     rule("create", "coordination.k8s.io", "leases"),
+    rule("create", "apiregistration.k8s.io", "apiservices"),
     writeEvents,
   ]),
   clusterRole("mainstay:scheduler", [rule(READ, "core", "namespaces,nodes,pods,services"), rule("patch,update", "core", "pods/status"), rule("delete", "core", "pods")]),

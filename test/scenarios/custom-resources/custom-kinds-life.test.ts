@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findCondition } from "../../../engine/apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
+import { apiServiceResource } from "../../../engine/resources/apiregistration/api-service.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { cronTab, cronTabs, isEstablished, tabs } from "../../kit/custom-kinds.ts";
@@ -36,6 +37,16 @@ describe("definitions of kinds", () => {
     await definitions().delete("", "crontabs.stable.example.com");
     await plane.clock.advance(1_000);
     expect(isEstablished(await definitions().get("", "others.stable.example.com"))).toBe(true);
+  });
+
+  test("have an APIService for each version as long as it is served", async () => {
+    const services = async () => (await plane.client.for(apiServiceResource).list("")).items.map(({ metadata }) => metadata.name);
+    await define();
+    await plane.clock.advance(1_000);
+    expect(await services()).toEqual(["v1.stable.example.com"]);
+    await definitions().delete("", "crontabs.stable.example.com");
+    await plane.clock.advance(10_000);
+    expect(await services()).toEqual([]);
   });
 
   test("go when their objects are gone, which may take finalizers their time", async () => {
