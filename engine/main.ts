@@ -1,7 +1,10 @@
 import { Command, CommanderError } from "commander";
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./config.ts";
+import type { HistoryFlags } from "./cli/history-command.ts";
 import type { HoldFlags } from "./cli/hold-command.ts";
 import type { PlanFlags } from "./cli/plan-command.ts";
+import type { RollbackFlags } from "./cli/rollback-command.ts";
+import type { LogFlags } from "./cli/status-log.ts";
 import { describeError } from "./lib/log.ts";
 
 /**
@@ -60,6 +63,42 @@ program
   .action(async (directory: string, flags: PlanFlags) => {
     const { runPlanCommand } = await import("./cli/plan-command.ts");
     if (!(await runPlanCommand(directory, flags, process.stdout))) process.exitCode = 1;
+  });
+
+const logOptions = (command: Command): Command =>
+  command
+    .option("--dir <dir>", "a clone of the cluster's repository", ".")
+    .option("--remote <name>", "its remote with the status branch", "origin")
+    .option("--cluster <name>", "the cluster, when several follow one repository");
+
+logOptions(program.command("history").description("show what was deployed and what became of it; of one application, how it fared").argument("[application]"))
+  .option("--limit <count>", "how many", (text: string) => Math.max(1, Number.parseInt(text, 10) || 1), 20)
+  .action(async (application: string | undefined, flags: HistoryFlags) => {
+    const { runHistoryCommand } = await import("./cli/history-command.ts");
+    await runHistoryCommand(application, flags, process.stdout);
+  });
+
+logOptions(program.command("at").description("show the cluster's status as it was with a commit or at a time").argument("<commit-or-time>"))
+  .option("--json", "machine-readable output")
+  .action(async (moment: string, flags: LogFlags & { readonly json?: boolean }) => {
+    const { runAtCommand } = await import("./cli/history-command.ts");
+    await runAtCommand(moment, flags, process.stdout);
+  });
+
+logOptions(program.command("diff").description("show what changed in the cluster between two commits or times; the second is now when it is left out").argument("<from>").argument("[to]"))
+  .action(async (from: string, to: string | undefined, flags: LogFlags) => {
+    const { runDiffCommand } = await import("./cli/history-command.ts");
+    await runDiffCommand(from, to, flags, process.stdout);
+  });
+
+logOptions(program.command("rollback").description("push a commit that gives an application the content it had when it was last healthy").argument("<application>"))
+  .option("--to <commit>", "go back to this commit instead")
+  .option("--branch <name>", "the branch with the desired state", "main")
+  .option("--reason <text>", "why, for the commit message")
+  .option("--dry-run", "show what would be pushed")
+  .action(async (application: string, flags: RollbackFlags) => {
+    const { runRollbackCommand } = await import("./cli/rollback-command.ts");
+    await runRollbackCommand(application, flags, process.stdout);
   });
 
 program

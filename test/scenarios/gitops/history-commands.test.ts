@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runAtCommand, runDiffCommand, runHistoryCommand } from "../../../engine/cli/history-command.ts";
+import { runRollbackCommand } from "../../../engine/cli/rollback-command.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { deploymentYaml } from "../../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
+
+let cluster: GitCluster;
+let copy: WorkingCopy;
+const commits: string[] = [];
+const config = "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n";
+
+async function deploy(files: Readonly<Record<string, string>>, message: string): Promise<void> {
+  await copy.commit(files, message);
+  const { code, text } = await copy.push();
+  expect(code, text).toBe(0);
+  const head = await copy.head();
+  commits.push(head);
+  // The report of it must be there before the next one, for a report may tell of several.
+  await eventually("the report", async () => {
+    await copy.git("fetch", "-q", "origin", "status/local");
+    return (await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text.includes(`Mainstay-Desired-Commit: ${head}`) && (await copy.git("show", "FETCH_HEAD:README.md")).text.includes("🟩 Healthy ·");
+  });
+}
+async function run(work: (flags: { dir: string; remote: string }, output: { write(text: string): unknown }) => Promise<void>): Promise<string> {
+  let text = "";
+  await work({ dir: copy.folder, remote: "origin" }, { write: (part) => (text += part) });
+  return text;
+}
+const replicas = async (name: string) => (await cluster.client.for(deploymentResource).get("default", name)).spec?.replicas;
+
+beforeEach(async () => {
+  commits.length = 0;
+  cluster = await startGitCluster();
+  copy = await cluster.clone("ada");
+  await copy.git("config", "user.name", "Ada");
+  await copy.git("config", "user.email", "ada@example.org");
+  await deploy({ "mainstay.yaml": config, "apps/web/d.yaml": deploymentYaml("web", 1), "apps/api/d.yaml": deploymentYaml("api", 1) }, "Start");
+  await deploy({ "apps/web/d.yaml": deploymentYaml("web", 2), "apps/api/d.yaml": deploymentYaml("api", 2) }, "Scale both");
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+describe("the past, from the status branch of any clone", () => {
+  test("is listed, shown as it was, and compared", async () => {
+    const history = await run((flags, output) => runHistoryCommand(undefined, { ...flags, limit: 5 }, output));
+    expect(history.split("\n").slice(0, 3)).toEqual([
+      expect.stringMatching(/^WHEN \(UTC\) +COMMIT +RESULT +AFTER +BY +WHAT$/),
+      expect.stringMatching(new RegExp(`${commits[1]?.slice(0, 10)} +applied +[0-9.]+ m?s +ada +Scale both$`)),
+      expect.stringMatching(new RegExp(`${commits[0]?.slice(0, 10)} +applied +[0-9.]+ m?s +ada +Start$`)),
+    ]);
+    expect(await run((flags, output) => runHistoryCommand("web", { ...flags, limit: 20 }, output))).toMatch(new RegExp(`${commits[1]?.slice(0, 10)} +Healthy +2/2 +mainstay.local/web:1`));
+    expect(await run((flags, output) => runAtCommand(commits[0]?.slice(0, 8) ?? "", flags, output))).toContain('"Start"');
+    expect(JSON.parse(await run((flags, output) => runAtCommand(new Date(Date.now() + 60_000).toISOString(), { ...flags, json: true }, output)))).toMatchObject({ commit: { id: commits[1] } });
+    const diff = await run((flags, output) => runDiffCommand(commits[0] ?? "", commits[1], flags, output));
+    expect(diff).toContain("~ web: ready 1/1 → 2/2");
+    expect(diff).toContain("apps/web/d.yaml | 2 +-");
+    await expect(run((flags, output) => runAtCommand("yesterday-ish", flags, output))).rejects.toThrow("is neither a commit that was deployed nor a time");
+  });
+
+  test("comes back for one application by a commit of the person who asks (pain 8), and Git and cluster agree", async () => {
+    const dry = await run((flags, output) => runRollbackCommand("web", { ...flags, branch: "main", dryRun: true }, output));
+    expect(dry).toContain("dry run: nothing was pushed");
+    const told = await run((flags, output) => runRollbackCommand("web", { ...flags, branch: "main", reason: "too many" }, output));
+    expect(told).toContain("~ Deployment default/web: replicas 2→1");
+    expect([await replicas("web"), await replicas("api")]).toEqual([1, 2]);
+    await copy.git("fetch", "-q", "origin", "main");
+    expect((await copy.git("log", "-1", "--format=%an%n%B", "FETCH_HEAD")).text).toBe(`Ada\nRoll web back to ${commits[0]?.slice(0, 10)}\n\ntoo many\n\nRollback-Of: ${commits[1]}\n\n`);
+    expect((await copy.git("status", "--short")).text).toBe("");
+    await eventually("the deploy to be called a rollback", () => cluster.gitops.facts().deploys[0]?.result === "rolled-back");
+    await expect(run((flags, output) => runRollbackCommand("web", { ...flags, branch: "main", to: commits[0] ?? "" }, output))).rejects.toThrow("there is nothing to go back to");
+    await expect(run((flags, output) => runRollbackCommand("nobody", { ...flags, branch: "main" }, output))).rejects.toThrow("has no application nobody");
+  });
+});
