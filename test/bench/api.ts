@@ -30,6 +30,8 @@ export async function benchApi(name: string, serverArgs: readonly string[], floo
     rows.push(...(await benchReads(name, maps, scale)));
     rows.push(toRow({ what: `${name}: memory with ${scale.objects} objects`, value: memory(), unit: "MiB", floor: idle, peer: "idle" }));
     rows.push(...(await benchWatch(name, maps, scale)));
+    await rate(scale.manyObjects - scale.objects, 64, (index) => maps.create(manifest(`many-${index}`)));
+    rows.push(toRow({ what: `${name}: memory with ${scale.manyObjects} objects`, value: memory(), unit: "MiB", floor: idle, peer: "idle" }));
     return rows;
   } finally {
     await server.stop();

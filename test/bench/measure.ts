@@ -4,13 +4,16 @@ import os from "node:os";
 export interface Scale {
   readonly samples: number;
   readonly writes: number;
+  /** In a list. */
   readonly objects: number;
+  /** In memory. */
+  readonly manyObjects: number;
   readonly watchers: number;
 }
 
 export function scaleOf(cores = os.availableParallelism()): Scale {
   const factor = Math.min(4, cores);
-  return { samples: 10 * factor, writes: 1_000 * factor, objects: 2_500 * factor, watchers: 100 * factor };
+  return { samples: 10 * factor, writes: 1_000 * factor, objects: 10_000, manyObjects: 25_000 * Math.min(2, factor), watchers: 500 * Math.min(2, factor) };
 }
 
 /** One line of the table. `floor` is what was measured beside it in the same run; the ratio is what counts. */
