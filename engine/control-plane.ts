@@ -1,3 +1,5 @@
+import type { ServerConfig } from "./config.ts";
+import type { EngineParts } from "./engine-parts.ts";
 import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "./auth/known-users.ts";
 import type { Client } from "./client/client.ts";
 import { ConsistencyStore } from "./client/consistency-store.ts";
@@ -53,4 +55,9 @@ export function elected(lease: "mainstay-control-plane" | "mainstay-gitops" | "m
   const { as, clock, random, logger, identity } = options;
   const client = as(lease === "mainstay-gitops" ? GITOPS_USER : CONTROLLER_USER);
   return leaderElection({ client, clock, random, logger, name: lease, identity }, async (signal) => runServices(await begin(signal), signal));
+}
+
+/** Who this server is in an election. */
+export function electedOptions({ nodeName }: Pick<ServerConfig, "nodeName">, { clock, random, logger }: EngineParts, as: (username: string) => Client): ElectedOptions {
+  return { as, clock, random, logger, identity: `${nodeName}_${random.uuid()}` };
 }

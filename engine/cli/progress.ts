@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { isAbort } from "../lib/abort.ts";
 
 const PLAIN_NOTE_MS = 10_000;
 
@@ -47,4 +48,17 @@ export function createProgress(output: NodeJS.WriteStream, monotonicMs: () => nu
       };
     },
   };
+}
+
+/** A step that lasts as long as the work. */
+export async function during<T>(progress: Progress, title: string, note: string, work: () => Promise<T>): Promise<T> {
+  const step = progress.step(title);
+  try {
+    const result = await work();
+    step.done(note);
+    return result;
+  } catch (error) {
+    step.failed(isAbort(error) ? "interrupted" : error instanceof Error ? error.message : String(error));
+    throw error;
+  }
 }

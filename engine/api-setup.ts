@@ -1,0 +1,53 @@
+import os from "node:os";
+import { setUpAudit } from "./audit-setup.ts";
+import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
+import type { ClusterPki } from "./auth/cluster-pki.ts";
+import { API_SERVER_USER } from "./auth/known-users.ts";
+import { createLocalClient } from "./client/local-client.ts";
+import type { ServerConfig } from "./config.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import type { MetricsRegistry } from "./lib/metrics.ts";
+import type { ServiceScope } from "./lib/service-scope.ts";
+import type { Quorum } from "./quorum/open-quorum.ts";
+import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
+import { catalog } from "./resources/catalog.ts";
+import { availabilityService } from "./server/aggregation/availability.ts";
+import { createApiServer, type ApiServer, type RequestLimits } from "./server/api-server.ts";
+import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control.ts";
+import { openHttpListener } from "./server/http-listener.ts";
+import { createNodeTransport } from "./server/node-proxy.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+
+export interface ApiParts {
+  readonly store: ObjectStore;
+  readonly metrics: MetricsRegistry;
+  readonly pki: ClusterPki;
+  readonly nodeIp: string;
+  readonly quorum: Quorum | undefined;
+}
+
+/** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
+export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
+  await store.ready(scope.signal);
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
+  const auditor = await setUpAudit(config, { clock, logger, metrics });
+  scope.defer(async () => auditor?.close());
+  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const nodes = createNodeTransport(pki.ca, toAgents);
+  const { frontProxy: ownFrontProxy, ...given } = auth;
+  const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
+  scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
+  if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
+  const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
+  const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
+  const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
+  const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  await pki.writeTokens();
+  scope.defer(() => listener.close());
+  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
+}
+
+function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {
+  return { readingMax, writingMax, isFair };
+}

@@ -1,0 +1,44 @@
+import { fileURLToPath } from "node:url";
+import { GITOPS_USER } from "./auth/known-users.ts";
+import { during } from "./cli/progress.ts";
+import type { Client } from "./client/client.ts";
+import type { ServerConfig } from "./config.ts";
+import { electedOptions } from "./control-plane.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { claimGitHome, shareGitOps } from "./git-leadership.ts";
+import { createGitOps, type GitOps } from "./gitops/gitops.ts";
+import type { Service } from "./lib/service.ts";
+import { createPodForecast } from "./pod-forecast.ts";
+import type { Storage } from "./storage/storage.ts";
+
+const seedFolder = fileURLToPath(new URL("../examples/quickstart", import.meta.url));
+
+/** The Git part of a server. */
+export interface GitPart {
+  readonly services: readonly Service[];
+  /** What this server follows, once that is decided. */
+  readonly gitops: () => Promise<GitOps | undefined>;
+  /** Why it follows nothing, when it does not. */
+  readonly gitNote: string;
+}
+
+/** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
+export async function setUpGit(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, { storage, isShared }: { readonly storage: Storage; readonly isShared: boolean }, signal: AbortSignal): Promise<GitPart> {
+  const none = (gitNote: string): GitPart => ({ services: [], gitops: async () => undefined, gitNote });
+  if (!config.git) return none("no repository is followed");
+  if (isShared && config.repo !== undefined) {
+    const leadership = shareGitOps(() => openGitOps(config, parts, as(GITOPS_USER)), electedOptions(config, parts, as));
+    return { services: [leadership.service], gitops: () => leadership.decided(signal), gitNote: "another server follows the repository" };
+  }
+  const home = isShared ? await claimGitHome(storage, config.nodeName) : config.nodeName;
+  if (home !== config.nodeName) return none(`server ${home} hosts the repository`);
+  const gitops = await openGitOps(config, parts, as(GITOPS_USER));
+  return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
+}
+
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
+  const { clusterName, dataDir, branch, path, gitPort, repo, repoSecret, webhookPort, webhookAddress } = config;
+  return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
+    createGitOps({ client, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
+  );
+}
