@@ -11,6 +11,8 @@ import { customResourceDefinitionResource } from "./apiextensions/custom-resourc
 import { deploymentResource } from "./apps/deployment.ts";
 import { replicaSetResource } from "./apps/replica-set.ts";
 import { statefulSetResource } from "./apps/stateful-set.ts";
+import { horizontalPodAutoscalerV1Resource } from "./autoscaling/horizontal-pod-autoscaler-v1.ts";
+import { horizontalPodAutoscalerResource } from "./autoscaling/horizontal-pod-autoscaler.ts";
 import { cronJobResource } from "./batch/cron-job.ts";
 import { jobResource } from "./batch/job.ts";
 import { leaseResource } from "./coordination/lease.ts";
@@ -92,6 +94,8 @@ export const catalog: readonly ResourceDefinition[] = [
     deploymentResource,
     replicaSetResource,
     statefulSetResource,
+    horizontalPodAutoscalerResource,
+    horizontalPodAutoscalerV1Resource,
     cronJobResource,
     jobResource,
     podDisruptionBudgetResource,

@@ -4514,6 +4514,82 @@ readonly spec: SubjectAccessReviewSpec
 readonly status?: SubjectAccessReviewStatus
 }
 /**
+ * Keeps the number of replicas of a workload in line with the processor time that its pods use. The same autoscalers as those of v2; what this version has no fields for is in annotations.
+ */
+export interface HorizontalPodAutoscalerV1 {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: HorizontalPodAutoscalerV1Spec
+readonly status?: HorizontalPodAutoscalerV1Status
+}
+/**
+ * What is scaled, by which use and how far.
+ */
+export interface HorizontalPodAutoscalerV1Spec {
+readonly scaleTargetRef: CrossVersionObjectReference
+/**
+ * The fewest replicas. Without it, 1.
+ */
+readonly minReplicas?: number
+/**
+ * The most replicas.
+ */
+readonly maxReplicas: number
+/**
+ * How much of the processor time that they request pods should use on average, in percent.
+ */
+readonly targetCPUUtilizationPercentage?: number
+}
+/**
+ * Names an object of any version.
+ */
+export interface CrossVersionObjectReference {
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+/**
+ * Name of the object.
+ */
+readonly name: string
+/**
+ * Group and version of the object.
+ */
+readonly apiVersion?: string
+}
+/**
+ * What pods use and what follows from it.
+ */
+export interface HorizontalPodAutoscalerV1Status {
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * When the number of replicas was last changed.
+ */
+readonly lastScaleTime?: string
+/**
+ * How many replicas there were when it was last looked at.
+ */
+readonly currentReplicas: number
+/**
+ * How many there should be.
+ */
+readonly desiredReplicas: number
+/**
+ * How much of the processor time that they request pods use on average, in percent.
+ */
+readonly currentCPUUtilizationPercentage?: number
+}
+/**
  * How many replicas a workload has, in a form that is the same for all workloads.
  */
 export interface Scale {
@@ -4550,6 +4626,308 @@ readonly replicas: number
  * Label selector of the workload's pods, as text.
  */
 readonly selector?: string
+}
+/**
+ * Keeps the number of replicas of a workload in line with what its pods use.
+ */
+export interface HorizontalPodAutoscaler {
+/**
+ * API version of the object.
+ */
+readonly apiVersion: string
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+readonly spec: HorizontalPodAutoscalerSpec
+readonly status?: HorizontalPodAutoscalerStatus
+}
+/**
+ * What is scaled, by which figures and how far.
+ */
+export interface HorizontalPodAutoscalerSpec {
+readonly scaleTargetRef: CrossVersionObjectReference
+/**
+ * The fewest replicas. Without it, 1.
+ */
+readonly minReplicas?: number
+/**
+ * The most replicas.
+ */
+readonly maxReplicas: number
+/**
+ * The figures; the one that asks for most replicas counts. Without any, 80% of the requested processor time.
+ */
+readonly metrics?: readonly MetricSpec[]
+readonly behavior?: HorizontalPodAutoscalerBehavior
+}
+/**
+ * A figure and what it should be. The field that its type names must be set.
+ */
+export interface MetricSpec {
+/**
+ * Resource, ContainerResource, Pods, Object or External.
+ */
+readonly type: string
+readonly object?: ObjectMetricSource
+readonly pods?: PodsMetricSource
+readonly resource?: ResourceMetricSource
+readonly containerResource?: ContainerResourceMetricSource
+readonly external?: ExternalMetricSource
+}
+/**
+ * A figure about one object, and what it should be.
+ */
+export interface ObjectMetricSource {
+readonly describedObject: CrossVersionObjectReference
+readonly target: MetricTarget
+readonly metric: MetricIdentifier
+}
+/**
+ * What a figure should be.
+ */
+export interface MetricTarget {
+/**
+ * Whether the figure is a Utilization, a Value or an AverageValue.
+ */
+readonly type: string
+/**
+ * The figure itself.
+ */
+readonly value?: string
+/**
+ * The figure divided by the number of pods.
+ */
+readonly averageValue?: string
+/**
+ * The average use in percent of what pods request; for resources only.
+ */
+readonly averageUtilization?: number
+}
+/**
+ * Names a figure.
+ */
+export interface MetricIdentifier {
+/**
+ * Name of the figure.
+ */
+readonly name: string
+readonly selector?: LabelSelector
+}
+/**
+ * A figure about each pod, and what it should be on average.
+ */
+export interface PodsMetricSource {
+readonly metric: MetricIdentifier
+readonly target: MetricTarget
+}
+/**
+ * What pods use of a resource, and what they should on average.
+ */
+export interface ResourceMetricSource {
+/**
+ * Name of the resource, such as cpu.
+ */
+readonly name: string
+readonly target: MetricTarget
+}
+/**
+ * What one container of each pod uses of a resource, and what it should on average.
+ */
+export interface ContainerResourceMetricSource {
+/**
+ * Name of the resource, such as cpu.
+ */
+readonly name: string
+readonly target: MetricTarget
+/**
+ * Name of the container.
+ */
+readonly container: string
+}
+/**
+ * A figure from outside of the cluster, and what it should be.
+ */
+export interface ExternalMetricSource {
+readonly metric: MetricIdentifier
+readonly target: MetricTarget
+}
+/**
+ * How fast replicas may come and go.
+ */
+export interface HorizontalPodAutoscalerBehavior {
+readonly scaleUp?: HPAScalingRules
+readonly scaleDown?: HPAScalingRules
+}
+/**
+ * How fast replicas may change in one direction.
+ */
+export interface HPAScalingRules {
+/**
+ * Over how many seconds past results are taken into account, so that the number does not go to and fro.
+ */
+readonly stabilizationWindowSeconds?: number
+/**
+ * Which policy counts: Max the one that allows the largest change, Min the smallest; Disabled allows none.
+ */
+readonly selectPolicy?: string
+/**
+ * How much may change in how much time.
+ */
+readonly policies?: readonly HPAScalingPolicy[]
+/**
+ * By which share the figure may miss its target before anything changes. Without it, 0.1.
+ */
+readonly tolerance?: string
+}
+/**
+ * How much may change in how much time.
+ */
+export interface HPAScalingPolicy {
+/**
+ * Whether the value counts pods (Pods) or is a percentage of them (Percent).
+ */
+readonly type: string
+/**
+ * How much may change.
+ */
+readonly value: number
+/**
+ * In how many seconds; at most 1800.
+ */
+readonly periodSeconds: number
+}
+/**
+ * What the figures are and what follows from them.
+ */
+export interface HorizontalPodAutoscalerStatus {
+/**
+ * Generation of the spec that this status is about.
+ */
+readonly observedGeneration?: number
+/**
+ * When the number of replicas was last changed.
+ */
+readonly lastScaleTime?: string
+/**
+ * How many replicas there were when it was last looked at.
+ */
+readonly currentReplicas?: number
+/**
+ * How many there should be.
+ */
+readonly desiredReplicas: number
+/**
+ * The figures as they were last read.
+ */
+readonly currentMetrics?: readonly MetricStatus[]
+/**
+ * AbleToScale, ScalingActive and ScalingLimited, with their reasons.
+ */
+readonly conditions?: readonly HorizontalPodAutoscalerCondition[]
+}
+/**
+ * A figure as it was last read.
+ */
+export interface MetricStatus {
+/**
+ * Resource, ContainerResource, Pods, Object or External.
+ */
+readonly type: string
+readonly object?: ObjectMetricStatus
+readonly pods?: PodsMetricStatus
+readonly resource?: ResourceMetricStatus
+readonly containerResource?: ContainerResourceMetricStatus
+readonly external?: ExternalMetricStatus
+}
+/**
+ * A figure about one object, as it was last read.
+ */
+export interface ObjectMetricStatus {
+readonly metric: MetricIdentifier
+readonly current: MetricValueStatus
+readonly describedObject: CrossVersionObjectReference
+}
+/**
+ * The value of a figure.
+ */
+export interface MetricValueStatus {
+/**
+ * The figure itself.
+ */
+readonly value?: string
+/**
+ * The figure divided by the number of pods.
+ */
+readonly averageValue?: string
+/**
+ * The average use in percent of what pods request.
+ */
+readonly averageUtilization?: number
+}
+/**
+ * A figure about each pod, as it was last read.
+ */
+export interface PodsMetricStatus {
+readonly metric: MetricIdentifier
+readonly current: MetricValueStatus
+}
+/**
+ * What pods use of a resource, as it was last read.
+ */
+export interface ResourceMetricStatus {
+/**
+ * Name of the resource.
+ */
+readonly name: string
+readonly current: MetricValueStatus
+}
+/**
+ * What one container of each pod uses of a resource, as it was last read.
+ */
+export interface ContainerResourceMetricStatus {
+/**
+ * Name of the resource.
+ */
+readonly name: string
+readonly current: MetricValueStatus
+/**
+ * Name of the container.
+ */
+readonly container: string
+}
+/**
+ * A figure from outside of the cluster, as it was last read.
+ */
+export interface ExternalMetricStatus {
+readonly metric: MetricIdentifier
+readonly current: MetricValueStatus
+}
+/**
+ * One fact about an autoscaler.
+ */
+export interface HorizontalPodAutoscalerCondition {
+/**
+ * AbleToScale, ScalingActive or ScalingLimited.
+ */
+readonly type: string
+/**
+ * True, False or Unknown.
+ */
+readonly status: string
+/**
+ * When the status last changed its value.
+ */
+readonly lastTransitionTime?: string
+/**
+ * One CamelCase word on why, for programs.
+ */
+readonly reason?: string
+/**
+ * A sentence on why, for people.
+ */
+readonly message?: string
 }
 /**
  * Starts a Job again and again, by a schedule.

@@ -116,6 +116,7 @@ describe("defaults", () => {
       CustomResourceDefinition: { spec: { group: "example.com", scope: "Namespaced", names: { plural: "tabs", kind: "Tab" }, versions: [{ name: "v1", served: true, storage: true }] } },
       APIService: { spec: { group: "example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1 } },
       PriorityClass: { value: 7 },
+      HorizontalPodAutoscaler: { spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, maxReplicas: 3 } },
       Service: { spec: { ports: [{ port: 80 }] } },
       EndpointSlice: { addressType: "IPv4", endpoints: [] },
       "/Event": { involvedObject: {} },

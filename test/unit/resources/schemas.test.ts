@@ -14,12 +14,17 @@ interface Model {
 }
 
 /** Types of one name in several groups: ours have a name each, and the client puts the group before it. */
-const NAMESAKES: Readonly<Record<string, string>> = { ContainerResourceClaim: "CoreV1ResourceClaim", ResourceClaim: "ResourceV1ResourceClaim", StorageTokenRequest: "StorageV1TokenRequest" };
+const NAMESAKES: Readonly<Record<string, string>> = { ContainerResourceClaim: "CoreV1ResourceClaim", ResourceClaim: "ResourceV1ResourceClaim", StorageTokenRequest: "StorageV1TokenRequest", ...autoscalers() };
+
+/** Served in two versions, of which the newer one has the plain names here. */
+function autoscalers(): Record<string, string> {
+  return Object.fromEntries(["", "Spec", "Status"].flatMap((part) => [[`HorizontalPodAutoscaler${part}`, `V2HorizontalPodAutoscaler${part}`], [`HorizontalPodAutoscalerV1${part}`, `V1HorizontalPodAutoscaler${part}`]]));
+}
 
 /** The official client names a few types after their group, because other groups have namesakes. */
 function modelOf(name: string): Model | undefined {
   const models = clientNode as unknown as Readonly<Record<string, Model | undefined>>; // its exports, looked up by name
-  return models[NAMESAKES[name] ?? `V1${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`] ?? models[name];
+  return models[NAMESAKES[name] ?? `V1${name}`] ?? models[`V2${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`] ?? models[name];
 }
 
 /** Options travel in the query of a request; the official client has no models for them. */
