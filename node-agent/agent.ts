@@ -31,9 +31,13 @@ import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
 import { refusePod } from "./pods/admit-pod.ts";
 import { Limiter } from "./pods/limiter.ts";
+import { limitCgroup } from "./pods/cgroups.ts";
+import { podCgroup } from "./pods/container-config.ts";
+import { computePodLimits } from "./pods/pod-cgroup.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
+import { createNodeResources } from "./resources/node-resources.ts";
 import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer } from "./server/agent-server.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
@@ -91,10 +95,12 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     podsDir,
     starts: new Limiter(STARTS_MAX),
     sources: (_pod, podIp) => sources(podIp),
-    refuse: (pod, options) => refusePod(pod, options?.isAlone === true ? [] : manager.pods(), node?.status?.allocatable ?? {}),
+    limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
+    refuse: (pod, options) => resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.pods(), node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods);
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
+  const resources = createNodeResources({ config, runtime, clock, logger, events, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
   const watched = new Set<string>();
 
   const all: Service[] = [
@@ -107,6 +113,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       logger,
       dataDir,
       volumesDir,
+      pressures: resources.pressures,
+      reserved: resources.reserved,
+      onChange: resources.onChange,
       identity: { name: nodeName, ip: nodeIp, port: config.port, version: parts.version },
       onNode: (seen) => {
         node = seen;
@@ -118,6 +127,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
     createLogRotation({ runtime, clock, logger }),
     usage.asService(),
+    ...resources.services,
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
     createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, nodeName, usage, access: new AgentAccess({ client, clock, nodeName }), pods: () => manager.pods(), clock, logger }),
   ];

@@ -1,5 +1,7 @@
 import os from "node:os";
 import path from "node:path";
+import { parseReserved } from "./resources/reserved.ts";
+import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
 /** Everything an agent is told; `mainstay server` passes it to the agent of its own machine. */
 export interface AgentConfig {
@@ -16,6 +18,19 @@ export interface AgentConfig {
   readonly clusterCidr: string;
   readonly clusterDns: string;
   readonly clusterDomain: string;
+  /** Thresholds at which pods have to go; see resources/thresholds.ts for the form. */
+  readonly evictionHard: string;
+  readonly evictionSoft: string;
+  readonly evictionSoftGracePeriod: string;
+  readonly evictionMaxPodGracePeriod: number;
+  /** Amounts kept from pods, for the machine's processes and for the agent's. */
+  readonly systemReserved: string;
+  readonly kubeReserved: string;
+  /** Percent of the disk. */
+  readonly imageGcHighThreshold: number;
+  readonly imageGcLowThreshold: number;
+  /** Processes of one pod; -1 for no bound. */
+  readonly podMaxPids: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -39,6 +54,15 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of all pods of the cluster", default: "10.42.0.0/16" },
   { key: "clusterDns", flags: "--cluster-dns <ip>", description: "address at which pods find the cluster's names", default: "10.43.0.10" },
   { key: "clusterDomain", flags: "--cluster-domain <name>", description: "domain of the cluster's names", default: "cluster.local" },
+  { key: "evictionHard", flags: "--eviction-hard <thresholds>", description: "end pods at once below these: <signal><<amount or percent>, separated by commas", default: DEFAULT_EVICTION_HARD },
+  { key: "evictionSoft", flags: "--eviction-soft <thresholds>", description: "end pods when it stays below these for the grace period", default: "" },
+  { key: "evictionSoftGracePeriod", flags: "--eviction-soft-grace-period <periods>", description: "how long for each soft signal: memory.available=1m30s", default: "" },
+  { key: "evictionMaxPodGracePeriod", flags: "--eviction-max-pod-grace-period <seconds>", description: "most time a pod has to end in a soft eviction", default: "30" },
+  { key: "systemReserved", flags: "--system-reserved <amounts>", description: "kept from pods for the machine: cpu=200m,memory=500Mi,ephemeral-storage=1Gi", default: "" },
+  { key: "kubeReserved", flags: "--kube-reserved <amounts>", description: "the same for the agent and the runtime", default: "" },
+  { key: "imageGcHighThreshold", flags: "--image-gc-high-threshold <percent>", description: "delete unused images when the disk is fuller than this", default: "85" },
+  { key: "imageGcLowThreshold", flags: "--image-gc-low-threshold <percent>", description: "down to this", default: "80" },
+  { key: "podMaxPids", flags: "--pod-max-pids <count>", description: "processes that one pod may have (-1: no bound)", default: "-1" },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info" },
 ];
 
@@ -51,7 +75,18 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   }
   const port = Number(values["port"]);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port "${String(values["port"])}": must be a port number from 0 to 65535`);
-  const config = { ...values, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
+  const number = (key: "evictionMaxPodGracePeriod" | "imageGcHighThreshold" | "imageGcLowThreshold" | "podMaxPids", min: number, max: number): number => {
+    const value = Number(values[key]);
+    if (!Number.isInteger(value) || value < min || value > max) throw new Error(`${agentOptions.find((row) => row.key === key)?.flags.split(" ")[0]} "${String(values[key])}": must be a whole number from ${min} to ${max}`);
+    return value;
+  };
+  const numbers = { evictionMaxPodGracePeriod: number("evictionMaxPodGracePeriod", 0, 86_400), imageGcHighThreshold: number("imageGcHighThreshold", 0, 100), imageGcLowThreshold: number("imageGcLowThreshold", 0, 100), podMaxPids: number("podMaxPids", -1, 4_194_304) };
+  if (numbers.imageGcLowThreshold >= numbers.imageGcHighThreshold) throw new Error(`--image-gc-low-threshold ${numbers.imageGcLowThreshold} must be below --image-gc-high-threshold ${numbers.imageGcHighThreshold}`);
+  // What cannot be read is said now, not when the machine is in need.
+  parseThresholds(String(values["evictionHard"]));
+  parseThresholds(String(values["evictionSoft"]), parseGracePeriods(String(values["evictionSoftGracePeriod"])));
+  for (const key of ["systemReserved", "kubeReserved"]) parseReserved(String(values[key]));
+  const config = { ...values, ...numbers, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
   if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config;
 }

@@ -71,6 +71,7 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       const { images } = await channel.unary(image.listImages, {}, { timeoutMs: CALL_MS });
       return images.map((found) => ({ id: found.id, names: [...found.repoTags, ...found.repoDigests], bytes: Number(found.size) }));
     },
+    removeImage: (id) => unlessGone(channel.unary(image.removeImage, { image: { image: id } }, { timeoutMs: CALL_MS })),
     async *events(signal) {
       for await (const envelope of channel.serverStream(Events.method.subscribe, { filters: [NAMESPACE_EVENTS] }, { signal })) {
         if (envelope.event === undefined || !/\/tasks\/(start|exit|oom)$/.test(envelope.topic)) continue;

@@ -78,6 +78,8 @@ export interface Runtime {
   imageId(name: string): Promise<string | undefined>;
   pullImage(name: string): Promise<string>;
   listImages(): Promise<ImageInfo[]>;
+  /** By its id, with all its names. */
+  removeImage(id: string): Promise<void>;
   /** Says that a container started or ended; may miss some, so callers also look now and then. Ends with the signal. */
   events(signal: AbortSignal): AsyncIterable<{ readonly containerId: string }>;
 }

@@ -12,6 +12,8 @@ import { nodeResource } from "../../engine/resources/core/node.ts";
 import { VOLUMES_FOLDER_ANNOTATION } from "../../engine/resources/storage/local-path.ts";
 import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { Pressure } from "../resources/pressure.ts";
+import { computeAllocatable, type Reserved } from "../resources/reserved.ts";
 
 export interface NodeIdentity {
   readonly name: string;
@@ -30,6 +32,12 @@ export interface NodeReporterOptions {
   readonly dataDir: string;
   /** Where volumes are made that are folders of this node. */
   readonly volumesDir: string;
+  /** What the machine is short of. */
+  readonly pressures: () => ReadonlySet<Pressure>;
+  /** What pods cannot have of the machine. */
+  readonly reserved: Reserved;
+  /** Calls back when the status should be written although it is not time yet. Gives the function that ends it. */
+  readonly onChange: (changed: () => void) => () => void;
   /** Called with every state of the Node that the API confirms. */
   readonly onNode: (node: Node) => void;
 }
@@ -39,12 +47,16 @@ const LOOK_MS = 10_000;
 /** Until the node is ready, it is looked at often: pods wait for it. */
 const LOOK_UNREADY_MS = 250;
 const IMAGES_MAX = 50;
-/** Kept from pods for the machine itself. */
-const RESERVED_MEMORY_BYTES = 100 * 2 ** 20;
+
+const PRESSURES: readonly { readonly type: Pressure; readonly present: { readonly reason: string; readonly message: string }; readonly absent: { readonly reason: string; readonly message: string } }[] = [
+  { type: "MemoryPressure", present: { reason: "KubeletHasInsufficientMemory", message: "kubelet has insufficient memory available" }, absent: { reason: "KubeletHasSufficientMemory", message: "kubelet has sufficient memory available" } },
+  { type: "DiskPressure", present: { reason: "KubeletHasDiskPressure", message: "kubelet has disk pressure" }, absent: { reason: "KubeletHasNoDiskPressure", message: "kubelet has no disk pressure" } },
+  { type: "PIDPressure", present: { reason: "KubeletHasInsufficientPID", message: "kubelet has insufficient PID available" }, absent: { reason: "KubeletHasSufficientPID", message: "kubelet has sufficient PID available" } },
+];
 
 /** Registers the machine as a Node, and keeps its status true. */
 export function createNodeReporter(options: NodeReporterOptions): Service {
-  const { client, clock, logger, identity } = options;
+  const { client, clock, logger, identity, onChange } = options;
   return service("node-status", async (signal) => {
     const api = client.for(nodeResource);
     while (!signal.aborted) {
@@ -60,7 +72,10 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         if (isAbort(error) || signal.aborted) return;
         if (!hasReason(error, "Conflict")) logger.warn("node status not written, will retry", { node: identity.name, error: describeError(error) });
       }
-      await sleep(clock, isReady ? LOOK_MS : LOOK_UNREADY_MS, signal).catch(() => {});
+      const enough = new AbortController();
+      const undo = onChange(() => enough.abort());
+      await sleep(clock, isReady ? LOOK_MS : LOOK_UNREADY_MS, AbortSignal.any([signal, enough.signal])).catch(() => {});
+      undo();
     }
   });
 }
@@ -75,6 +90,8 @@ interface MachineFacts {
   readonly machineId: string;
   readonly bootId: string;
   readonly osImage: string;
+  readonly pressures: ReadonlySet<Pressure>;
+  readonly reserved: Reserved;
 }
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
@@ -86,14 +103,12 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
     const heartbeat = known !== undefined && known.status === condition.status && known.message === condition.message ? (known.lastHeartbeatTime ?? formatTime(nowMs)) : formatTime(nowMs);
     conditions = withCondition(conditions, { ...condition, lastHeartbeatTime: heartbeat }, formatTime(nowMs));
   };
-  set({ type: "MemoryPressure", status: "False", reason: "KubeletHasSufficientMemory", message: "kubelet has sufficient memory available" });
-  set({ type: "DiskPressure", status: "False", reason: "KubeletHasNoDiskPressure", message: "kubelet has no disk pressure" });
-  set({ type: "PIDPressure", status: "False", reason: "KubeletHasSufficientPID", message: "kubelet has sufficient PID available" });
+  for (const { type, present, absent } of PRESSURES) set({ type, status: facts.pressures.has(type) ? "True" : "False", ...(facts.pressures.has(type) ? present : absent) });
   set(problem === undefined ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" } : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem });
   return {
     ...node.status,
     capacity,
-    allocatable: { ...capacity, memory: `${Math.max(0, Math.floor((facts.memoryBytes - RESERVED_MEMORY_BYTES) / 1024))}Ki` },
+    allocatable: computeAllocatable(capacity, facts.reserved),
     addresses: [
       { type: "InternalIP", address: facts.identity.ip },
       { type: "Hostname", address: facts.identity.name },
@@ -139,7 +154,7 @@ async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | un
   }
 }
 
-async function machineFacts({ identity, runtime, dataDir }: NodeReporterOptions): Promise<MachineFacts> {
+async function machineFacts({ identity, runtime, dataDir, pressures, reserved }: NodeReporterOptions): Promise<MachineFacts> {
   const disk = statfsSync(dataDir);
   const images = await runtime.listImages().catch(() => []);
   return {
@@ -151,6 +166,8 @@ async function machineFacts({ identity, runtime, dataDir }: NodeReporterOptions)
     diskBytes: disk.blocks * disk.bsize,
     machineId: readText("/etc/machine-id"),
     bootId: readText("/proc/sys/kernel/random/boot_id"),
+    pressures: pressures(),
+    reserved,
     osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readText("/etc/os-release"))?.[1] ?? "Linux",
   };
 }

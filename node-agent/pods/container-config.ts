@@ -5,6 +5,7 @@ import { MountPropagation, NamespaceMode, Protocol, SecurityProfile_ProfileType 
 import { RuntimeLabel, type ContainerConfig, type SandboxConfig } from "../cri/runtime.ts";
 import { ContainerConfigError } from "./pod-environment.ts";
 import { expand } from "./expand.ts";
+import { qosFolder, qosOf } from "./pod-cgroup.ts";
 
 export interface NodeSettings {
   readonly nodeName: string;
@@ -68,7 +69,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
 }
 
 export function podCgroup(pod: Pod, settings: Pick<NodeSettings, "cgroupRoot">): string {
-  return `${settings.cgroupRoot}/pod${pod.metadata.uid}`;
+  return `${qosFolder(settings.cgroupRoot, qosOf(pod))}/pod${pod.metadata.uid}`;
 }
 
 /** One container of a pod, ready for the runtime. Throws a ContainerConfigError for what cannot be. Pure. */
@@ -127,7 +128,8 @@ export function computeResources(pod: Pod, { resources }: Container, { memoryByt
 
 /** Who dies first when memory runs out: best effort before burstable before guaranteed, the latter two by how much they asked for. */
 export function oomScoreAdjustment(pod: Pod, memoryRequest: string | undefined, memoryBytes: number): number {
-  if (pod.status?.qosClass === "Guaranteed") return -997;
+  // What the node cannot do without dies as late as guaranteed pods.
+  if (pod.status?.qosClass === "Guaranteed" || pod.spec.priorityClassName === "system-node-critical") return -997;
   if (pod.status?.qosClass === "BestEffort") return 1000;
   const adjustment = 1000 - Math.floor((1000 * wholeValue(memoryRequest ?? "0")) / memoryBytes);
   return Math.min(999, Math.max(3, adjustment));

@@ -33,6 +33,11 @@ export class PodManager {
     return [...this.#workers.values()].map(({ worker }) => worker.pod);
   }
 
+  /** See PodWorker. A pod that is not here has ended already. */
+  async evict(uid: string, message: string, graceSeconds: number): Promise<void> {
+    await this.#workers.get(uid)?.worker.evict(message, graceSeconds);
+  }
+
   /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */
   contentChanged(object: ConfigMap | Secret): void {
     for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace && uses(worker.pod, object)) worker.refreshVolumes();

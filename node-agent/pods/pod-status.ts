@@ -18,6 +18,8 @@ export interface StatusInputs {
   readonly blocker?: string;
   /** Why the pod as a whole was refused or is failing, e.g. `OutOfcpu`. */
   readonly refusal?: { readonly reason: string; readonly message: string };
+  /** What of the machine made the pod end, for those who count how often that happens. */
+  readonly disruption?: string;
   /** Why a change of resources in place is not done; absent when there is none, or it is. */
   readonly resize?: ResizeTrouble | undefined;
 }
@@ -45,8 +47,12 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    conditions: withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs)),
+    conditions: withDisruption(withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs)), inputs),
   };
+}
+
+function withDisruption(conditions: PodCondition[], { disruption, nowMs }: StatusInputs): PodCondition[] {
+  return disruption === undefined ? conditions : [...withCondition(conditions, { type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message: disruption }, formatTime(nowMs))];
 }
 
 /** Why it failed, said by whoever said that it did. */

@@ -12,7 +12,8 @@ import { MountError } from "../volumes/volume-plugin.ts";
 import { hasLiveVolumes, mountVolumes, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
-import { computeSandboxConfig, podCgroup, podLogDir } from "./container-config.ts";
+import { computeSandboxConfig, podLogDir } from "./container-config.ts";
+import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { planResizes, type ResizeTrouble } from "./resize.ts";
@@ -45,6 +46,7 @@ export class PodWorker {
   #blocker: string | undefined;
   #reported: PodStatus | undefined;
   #resizeTrouble: ResizeTrouble | undefined;
+  #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
@@ -60,6 +62,14 @@ export class PodWorker {
   update(pod: Pod): void {
     this.#pod = pod;
     this.wake();
+  }
+
+  /** The node needs the pod's room: its containers end within the time given, and the pod has failed. Resolves when it has, or is gone. */
+  evict(message: string, graceSeconds: number): Promise<void> {
+    return new Promise((ended) => {
+      this.#eviction = { reason: "Evicted", message, graceSeconds, ended };
+      this.wake();
+    });
   }
 
   /** The API knows the pod no more: end what is left of it. */
@@ -104,6 +114,7 @@ export class PodWorker {
       }
     } finally {
       this.#probes.stop();
+      this.#eviction?.ended();
     }
   }
 
@@ -116,18 +127,19 @@ export class PodWorker {
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal }));
       return VOLUME_REFRESH_MS;
     }
-    const overdue = deadlineExceeded(this.#pod, clock.now());
+    const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
     if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
       await this.#report(computePodStatus(this.#statusInputs(state)));
       this.#probes.stopLiveness();
-      await terminatePod(this.#context, () => this.#pod, () => this.#observe(), (woken) => (this.#wake = woken), signal);
+      await terminatePod(this.#context, () => this.#endingPod(), () => this.#observe(), (woken) => (this.#wake = woken), signal);
       if (signal.aborted) return Infinity;
       state = await this.#observe();
     }
     if (overdue !== undefined) {
-      this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
-      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: overdue }));
+      if (this.#eviction === undefined) this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
+      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }));
+      this.#eviction?.ended();
       return 0;
     }
     await this.#provideVolumes();
@@ -154,6 +166,11 @@ export class PodWorker {
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
+  /** As it is to be ended: an eviction may leave it less time than it asked for. */
+  #endingPod(): Pod {
+    return this.#eviction === undefined ? this.#pod : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
+  }
+
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
   async #tellBlocker(): Promise<void> {
     if (this.#blocker === undefined) return;
@@ -170,6 +187,7 @@ export class PodWorker {
       case "createSandbox": {
         const config = computeSandboxConfig(this.#pod, action.attempt, settings);
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
+        this.#context.limitPod(this.#pod, false);
         try {
           await starts.run(() => runtime.runSandbox(config));
           this.#blocker = undefined;
@@ -205,6 +223,8 @@ export class PodWorker {
       this.#resizeTrouble = { type: "PodResizePending", reason, message: refusal.message };
       return false;
     }
+    // The pod as a whole must have room before its containers grow, and keeps it until they have shrunk.
+    this.#context.limitPod(this.#pod, true);
     for (const { container, state: current, resources, needsRestart } of resizes) {
       try {
         if (needsRestart) {
@@ -215,6 +235,7 @@ export class PodWorker {
         this.#resizeTrouble = { type: "PodResizeInProgress", reason: "Error", message: describeError(error) };
       }
     }
+    if (this.#resizeTrouble === undefined) this.#context.limitPod(this.#pod, false);
     return this.#resizeTrouble === undefined;
   }
 
@@ -268,7 +289,8 @@ export class PodWorker {
     const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
     await unmountVolumes(path.join(podsDir, uid));
     rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
-    removePodCgroup(podCgroup(this.#pod, settings));
+    // Of a pod that only the runtime knew, the class is not known either.
+    for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
     // Only now nothing of the pod is left, and its name may be given to another.
     if (!this.#isOrphan) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignoreGone);
     logger.info("pod ended", { pod: `${namespace}/${name}` });

@@ -1,9 +1,12 @@
+import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Runtime } from "../cri/runtime.ts";
-import { rotatedLogs } from "../server/read-logs.ts";
+import { COMPRESSED, rotatedLogs, UNFINISHED } from "../server/read-logs.ts";
 
 export interface LogRotationOptions {
   readonly runtime: Runtime;
@@ -44,6 +47,17 @@ export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs
     throw error;
   }
   const rotated = await rotatedLogs(file);
-  for (const old of rotated.slice(0, Math.max(0, rotated.length - (filesMax - 1)))) await rm(old, { force: true });
+  const surplus = Math.max(0, rotated.length - (filesMax - 1));
+  for (const old of rotated.slice(0, surplus)) await rm(old, { force: true });
+  // Not the newest: whoever follows the log may still be reading its end.
+  for (const old of rotated.slice(surplus, -1)) if (!old.endsWith(COMPRESSED)) await compressLog(old);
   return true;
+}
+
+/** The compressed form takes the place of the plain one only when it is whole. */
+async function compressLog(file: string): Promise<void> {
+  const unfinished = `${file}${COMPRESSED}${UNFINISHED}`;
+  await pipeline(createReadStream(file), createGzip(), createWriteStream(unfinished, { mode: 0o640 }));
+  await rename(unfinished, `${file}${COMPRESSED}`);
+  await rm(file, { force: true });
 }

@@ -1,5 +1,7 @@
 import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
+import { createInterface } from "node:readline";
+import { createGunzip } from "node:zlib";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 
 export interface LogQuery {
@@ -90,9 +92,15 @@ async function* existing(file: string, current: FollowedFile): AsyncGenerator<Lo
   for (const rotated of await rotatedLogs(file)) {
     // What was rotated since we opened the newest file is that file, under its new name.
     if (await current.is(rotated)) continue;
+    if (rotated.endsWith(COMPRESSED)) {
+      yield* compressedLines(rotated);
+      continue;
+    }
     const old = await FollowedFile.open(rotated);
     try {
-      yield* old.newLines();
+      // Compressed since we looked: then it is there under its other name.
+      if (old.isOpen) yield* old.newLines();
+      else yield* compressedLines(`${rotated}${COMPRESSED}`);
     } finally {
       await old.close();
     }
@@ -100,11 +108,27 @@ async function* existing(file: string, current: FollowedFile): AsyncGenerator<Lo
   yield* current.newLines();
 }
 
-/** The earlier parts of a log, oldest first. */
+/** Lines of a part that was compressed; none when it has been deleted meanwhile. */
+async function* compressedLines(file: string): AsyncGenerator<LogLine> {
+  const handle = await openIfThere(file);
+  if (handle === undefined) return;
+  const lines = createInterface({ input: handle.createReadStream().pipe(createGunzip()), crlfDelay: Infinity });
+  for await (const text of lines) {
+    const line = parseLogLine(text);
+    if (line !== undefined) yield line;
+  }
+}
+
+/** What a compressed part has behind its name, and what one has that is being compressed. */
+export const COMPRESSED = ".gz";
+export const UNFINISHED = ".tmp";
+
+/** The earlier parts of a log, oldest first. Of one that has just been compressed, only that form. */
 export async function rotatedLogs(file: string): Promise<readonly string[]> {
   const folder = path.dirname(file);
-  const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => name.startsWith(`${path.basename(file)}.`)).sort().map((name) => path.join(folder, name));
+  const names = new Set(await readdir(folder).catch(() => []));
+  const parts = [...names].filter((name) => name.startsWith(`${path.basename(file)}.`) && !name.endsWith(UNFINISHED) && !names.has(`${name}${COMPRESSED}`));
+  return parts.sort().map((name) => path.join(folder, name));
 }
 
 /** A file that grows, read from where it was left, a chunk at a time; one that is not there yet is empty. */
@@ -121,6 +145,10 @@ class FollowedFile {
     const file = new FollowedFile(path);
     file.#handle = await openIfThere(path);
     return file;
+  }
+
+  get isOpen(): boolean {
+    return this.#handle !== undefined;
   }
 
   /** Whole lines that were not given yet. */

@@ -3,6 +3,7 @@ import path from "node:path";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import { podCgroup } from "../pods/container-config.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { readCgroupUsage, readNodeUsage, type NodeUsage, type Usage } from "./read-usage.ts";
 
@@ -65,7 +66,7 @@ export class UsageSampler {
     const measured = await Promise.all(
       pods().map(async (pod): Promise<PodUsage | undefined> => {
         const { uid = "", namespace = "", name = "" } = pod.metadata;
-        const cgroup = path.join(cgroupRoot, `pod${uid}`);
+        const cgroup = podCgroup(pod, { cgroupRoot });
         const running = containers.get(uid) ?? [];
         const usage = running.length === 0 ? undefined : await readCgroupUsage(cgroup);
         if (usage === undefined) return undefined;

@@ -225,6 +225,11 @@ export class FakeRuntime implements Runtime {
     return [...this.#images].map((name) => ({ id: imageIdOf(name), names: [name], bytes: 1 << 20 }));
   }
 
+  async removeImage(id: string): Promise<void> {
+    this.#answer();
+    for (const name of this.#images) if (imageIdOf(name) === id) this.#images.delete(name);
+  }
+
   async *events(signal: AbortSignal): AsyncIterable<{ readonly containerId: string }> {
     this.#answer();
     const mailbox = new Mailbox<{ readonly containerId: string }>(EVENTS_MAX);

@@ -26,6 +26,7 @@ describe.skipIf(!requireRoot())("containerd", () => {
     return {
       runtime,
       image: "mainstay.local/busybox:1",
+      spareImage: "mainstay.local/web:1",
       async until(what, condition) {
         const deadline = performance.now() + 30_000;
         while (!(await condition())) {

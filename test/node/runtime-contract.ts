@@ -7,6 +7,8 @@ export interface RuntimeUnderTest {
   readonly runtime: Runtime;
   /** An image with a shell that is on the machine. */
   readonly image: string;
+  /** Another one, that is not needed. */
+  readonly spareImage: string;
   /** Lets time pass until the condition holds: virtual time in the fake, real time in the real one. */
   until(what: string, condition: () => Promise<boolean>): Promise<void>;
   stop(): Promise<void>;
@@ -188,6 +190,13 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       expect(await runtime.imageId("mainstay.local/none:1")).toBeUndefined();
       expect((await runtime.listImages()).flatMap(({ names }) => names)).toContain(under.image);
       await expect(eventually(runtime.pullImage("127.0.0.1:1/none:1"))).rejects.toThrow();
+    });
+
+    test("forgets an image that is removed, and only that one; once more is no failure", async () => {
+      const id = (await runtime.imageId(under.spareImage)) ?? "";
+      await runtime.removeImage(id);
+      expect([await runtime.imageId(under.spareImage), await runtime.imageId(under.image)]).toEqual([undefined, expect.stringMatching(/^sha256:/)]);
+      await runtime.removeImage(id);
     });
 
     test("announces what starts and what ends", async () => {

@@ -9,6 +9,7 @@ import { ServiceScope } from "../../engine/lib/service-scope.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Node } from "../../engine/resources/types.ts";
 import { createNodeLease } from "../../node-agent/node/node-lease.ts";
+import { DEFAULT_EVICTION_HARD, parseThresholds } from "../../node-agent/resources/thresholds.ts";
 import { createNodeReporter } from "../../node-agent/node/node-status.ts";
 import { refusePod } from "../../node-agent/pods/admit-pod.ts";
 import { Limiter } from "../../node-agent/pods/limiter.ts";
@@ -70,6 +71,7 @@ export class SimNode {
       podsDir,
       starts: new Limiter(6),
       sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
+      limitPod: () => {},
       refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
@@ -78,7 +80,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, onChange: () => () => {}, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

@@ -5,5 +5,6 @@ import { describeRuntime } from "../../node/runtime-contract.ts";
 describeRuntime("the fake one", async () => {
   const clock = new VirtualClock();
   const image = "mainstay.local/busybox:1";
-  return { runtime: new FakeRuntime({ clock, images: [image] }), image, until: (what, condition) => clock.runUntil(condition, 60_000, what), stop: async () => {} };
+  const spareImage = "mainstay.local/web:1";
+  return { runtime: new FakeRuntime({ clock, images: [image, spareImage] }), image, spareImage, until: (what, condition) => clock.runUntil(condition, 60_000, what), stop: async () => {} };
 });

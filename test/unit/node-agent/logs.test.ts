@@ -70,8 +70,22 @@ describe("rotation", () => {
       writeFileSync(log, `day ${day} is full`);
       expect(await rotateLog(log, reopen, at(day), 10, 3)).toBe(true);
     }
-    expect(readdirSync(folder).sort()).toEqual(["0.log", "0.log.20260103T000000Z", "0.log.20260104T000000Z"]);
+    expect(readdirSync(folder).sort()).toEqual(["0.log", "0.log.20260103T000000Z.gz", "0.log.20260104T000000Z"]);
     expect(readFileSync(`${log}.20260104T000000Z`, "utf8")).toBe("day 4 is full");
+  });
+
+  test("compresses all but the newest part, and the log reads as before", async () => {
+    for (let day = 1; day <= 3; day++) {
+      writeFileSync(log, line(`day ${day}`));
+      await rotateLog(log, reopen, at(day), 10, 5);
+    }
+    writeFileSync(log, line("today"));
+    expect(readdirSync(folder).sort()).toEqual(["0.log", "0.log.20260101T000000Z.gz", "0.log.20260102T000000Z.gz", "0.log.20260103T000000Z"]);
+    expect(await read()).toBe("day 1\nday 2\nday 3\ntoday\n");
+    // A crash in the middle of it leaves these behind.
+    writeFileSync(`${log}.20260103T000000Z.gz.tmp`, "half");
+    writeFileSync(`${log}.20260102T000000Z`, line("day 2"));
+    expect(await read({ tailLines: 3 })).toBe("day 2\nday 3\ntoday\n");
   });
 
   test("is taken back when the runtime does not begin a new file", async () => {

@@ -1,0 +1,49 @@
+import { milliValue } from "../../engine/apimachinery/quantity.ts";
+import { qosClass } from "../../engine/resources/core/pod.ts";
+import { podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import type { CgroupLimits } from "./cgroups.ts";
+
+const SHARES_MIN = 2;
+const SHARES_MAX = 262_144;
+const QUOTA_US_MIN = 1_000;
+
+export type Qos = "Guaranteed" | "Burstable" | "BestEffort";
+
+export function qosOf(pod: Pod): Qos {
+  return (pod.status?.qosClass ?? qosClass(pod.spec)) as Qos; // the three that there are
+}
+
+/** Where the pods of a class are, below the root of all pods: guaranteed ones at the top, the others where they can be held together. */
+export function qosFolder(root: string, qos: Qos): string {
+  return qos === "Guaranteed" ? root : `${root}/${qos.toLowerCase()}`;
+}
+
+/**
+ * What a pod as a whole may use: its share of the processors by its requests, and bounds where every container has one (or the pod itself).
+ * Pods that ask for nothing get the least share there is. Pure.
+ */
+export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): CgroupLimits {
+  const requests = podRequests(spec);
+  const limits = podLimits(spec);
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const isBounded = (name: string) => spec.resources?.limits?.[name] !== undefined || all.every(({ resources }) => resources?.limits?.[name] !== undefined && milliValue(resources.limits[name]) > 0);
+  const isBestEffort = qosOf({ ...pod, spec }) === "BestEffort";
+  return {
+    cpuShares: isBestEffort ? SHARES_MIN : toShares(requests["cpu"] ?? 0),
+    cpuQuotaUs: isBounded("cpu") ? Math.max(QUOTA_US_MIN, Math.round((limits["cpu"] ?? 0) * 100)) : -1,
+    memoryBytes: isBounded("memory") ? (limits["memory"] ?? 0) : -1,
+    pidsMax: podPidsMax ?? -1,
+  };
+}
+
+/** Burstable pods share as much as they asked for together; best effort gets what nobody else wants. Pure. */
+export function computeQosShares(pods: readonly Pod[]): { readonly burstable: number; readonly besteffort: number } {
+  const asked = pods.filter((pod) => qosOf(pod) === "Burstable" && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed").reduce((sum, { spec }) => sum + (podRequests(spec)["cpu"] ?? 0), 0);
+  return { burstable: toShares(asked), besteffort: SHARES_MIN };
+}
+
+/** A whole processor is 1024 shares. */
+function toShares(milliCpu: number): number {
+  return Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((milliCpu * 1024) / 1000)));
+}

@@ -1,0 +1,92 @@
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import type { Node } from "../../engine/resources/types.ts";
+import type { ImageInfo, Runtime } from "../cri/runtime.ts";
+import { bytesToFree, chooseImages, DEFAULT_IMAGE_GC, noteImages, type ImageGcSettings, type ImageHistory } from "./image-gc-plan.ts";
+import { measureDisk } from "./measure-node.ts";
+
+export interface ImageGarbageOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: EventRecorder;
+  readonly node: () => Node | undefined;
+  readonly imageDir: string;
+  readonly settings?: ImageGcSettings;
+}
+
+const LOOK_MS = 5 * 60_000;
+/** How often it is noted which images are in use. */
+const NOTE_MS = 60_000;
+
+/** Deletes images that no container uses: when the disk is rather full, or when eviction asks for all there are. */
+export class ImageGarbage {
+  readonly #options: ImageGarbageOptions;
+  #history: ReadonlyMap<string, ImageHistory> = new Map();
+
+  constructor(options: ImageGarbageOptions) {
+    this.#options = options;
+  }
+
+  asService(): Service {
+    return service("image-garbage", async (signal) => {
+      const { clock, logger } = this.#options;
+      for (let lookedMs = -Infinity; !signal.aborted; ) {
+        try {
+          await this.#look();
+          if (clock.monotonic() - lookedMs >= LOOK_MS) {
+            lookedMs = clock.monotonic();
+            await this.#collect();
+          }
+        } catch (error) {
+          if (!signal.aborted) logger.warn("images not collected, will retry", { error: describeError(error) });
+        }
+        await sleep(clock, NOTE_MS, signal).catch(() => {});
+      }
+    });
+  }
+
+  /** Deletes every unused image; gives how many bytes they had. */
+  async freeAll(): Promise<number> {
+    return this.#delete(await this.#look(), Infinity, 0);
+  }
+
+  async #collect(): Promise<void> {
+    const { imageDir, events, node, settings = DEFAULT_IMAGE_GC } = this.#options;
+    const disk = await measureDisk(imageDir);
+    const wanted = disk === undefined ? 0 : bytesToFree(disk.bytes, settings);
+    if (wanted === 0) return;
+    const freed = await this.#delete(await this.#look(), wanted, settings.minAgeMs);
+    const about = node();
+    if (freed < wanted && about !== undefined) {
+      const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
+      events.record(about, { type: "Warning", reason: "FreeDiskSpaceFailed", message });
+    }
+  }
+
+  async #look(): Promise<{ readonly images: readonly ImageInfo[]; readonly used: ReadonlySet<string> }> {
+    const { runtime, clock } = this.#options;
+    // Images first: one that is pulled in between is then not among them.
+    const images = await runtime.listImages();
+    const used = new Set((await runtime.listContainers()).flatMap(({ image, imageId }) => [image, imageId]).filter((name) => name !== ""));
+    this.#history = noteImages(images, used, this.#history, clock.now());
+    return { images, used };
+  }
+
+  async #delete({ images, used }: { readonly images: readonly ImageInfo[]; readonly used: ReadonlySet<string> }, bytes: number, minAgeMs: number): Promise<number> {
+    const { runtime, clock, logger } = this.#options;
+    let freed = 0;
+    for (const image of chooseImages(images, used, this.#history, bytes, clock.now(), minAgeMs)) {
+      try {
+        await runtime.removeImage(image.id);
+        freed += image.bytes;
+        logger.info("unused image deleted", { image: image.names[0] ?? image.id, bytes: image.bytes });
+      } catch (error) {
+        logger.warn("image not deleted", { image: image.names[0] ?? image.id, error: describeError(error) });
+      }
+    }
+    return freed;
+  }
+}

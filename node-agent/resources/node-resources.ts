@@ -1,0 +1,92 @@
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { Logger } from "../../engine/lib/log.ts";
+import type { Service } from "../../engine/lib/service.ts";
+import type { Node, Pod } from "../../engine/resources/types.ts";
+import type { Runtime } from "../cri/runtime.ts";
+import type { PodManager } from "../pods/pod-manager.ts";
+import type { UsageSampler } from "../stats/usage-sampler.ts";
+import { EvictionManager } from "./eviction-manager.ts";
+import { ImageGarbage } from "./image-garbage.ts";
+import { DEFAULT_IMAGE_GC } from "./image-gc-plan.ts";
+import { measureNode } from "./measure-node.ts";
+import type { PodPlaces } from "./measure-pods.ts";
+import type { Pressure } from "./pressure.ts";
+import { createQosCgroups } from "./qos-cgroups.ts";
+import { addReserved, computePodsMemory, parseReserved, type Reserved } from "./reserved.ts";
+import { parseGracePeriods, parseThresholds } from "./thresholds.ts";
+
+/** As on the command line; what they say has been judged there. */
+export interface NodeResourceSettings {
+  readonly evictionHard: string;
+  readonly evictionSoft: string;
+  readonly evictionSoftGracePeriod: string;
+  readonly evictionMaxPodGracePeriod: number;
+  readonly systemReserved: string;
+  readonly kubeReserved: string;
+  readonly imageGcHighThreshold: number;
+  readonly imageGcLowThreshold: number;
+}
+
+export interface NodeResourcesOptions {
+  readonly config: NodeResourceSettings;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: EventRecorder;
+  readonly usage: UsageSampler;
+  readonly manager: PodManager;
+  readonly node: () => Node | undefined;
+  readonly places: PodPlaces;
+  /** Where images are kept. */
+  readonly imageDir: string;
+  readonly memoryBytes: number;
+}
+
+/** Everything that sees to it that the machine does not run out of what its pods need. */
+export interface NodeResources {
+  readonly reserved: Reserved;
+  readonly pressures: () => ReadonlySet<Pressure>;
+  /** Why the node takes no such pod now. */
+  readonly refuse: (pod: Pod) => { readonly reason: string; readonly message: string } | undefined;
+  /** Calls back when what the machine is short of has changed. Gives the function that ends it. */
+  readonly onChange: (changed: () => void) => () => void;
+  readonly services: readonly Service[];
+}
+
+export function createNodeResources({ config, runtime, clock, logger, events, usage, manager, node, places, imageDir, memoryBytes }: NodeResourcesOptions): NodeResources {
+  const hard = parseThresholds(config.evictionHard);
+  const soft = parseThresholds(config.evictionSoft, parseGracePeriods(config.evictionSoftGracePeriod));
+  const reserved: Reserved = { processes: addReserved(parseReserved(config.systemReserved), parseReserved(config.kubeReserved)), hard };
+  const images = new ImageGarbage({ runtime, clock, logger, events, node, imageDir, settings: { ...DEFAULT_IMAGE_GC, highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold } });
+  const listeners = new Set<() => void>();
+  const eviction = new EvictionManager({
+    runtime,
+    clock,
+    logger,
+    events,
+    usage,
+    places,
+    thresholds: [...hard, ...soft],
+    softGraceSeconds: config.evictionMaxPodGracePeriod,
+    measure: () => measureNode(places.podsDir, imageDir, memoryBytes),
+    pods: () => manager.pods(),
+    node,
+    evict: ({ pod, message, graceSeconds }) => manager.evict(pod.metadata.uid ?? "", message, graceSeconds),
+    async freeDisk() {
+      for (const container of await runtime.listContainers()) if (container.state === "exited") await runtime.removeContainer(container.id);
+      await images.freeAll();
+    },
+    onChange: () => listeners.forEach((changed) => changed()),
+  });
+  return {
+    reserved,
+    pressures: () => eviction.pressures,
+    refuse: (pod) => eviction.refuse(pod),
+    onChange: (changed) => {
+      listeners.add(changed);
+      return () => void listeners.delete(changed);
+    },
+    services: [eviction.asService(), images.asService(), createQosCgroups({ clock, logger, cgroupRoot: places.cgroupRoot, pods: () => manager.pods(), memoryBytes: computePodsMemory(memoryBytes, reserved) })],
+  };
+}

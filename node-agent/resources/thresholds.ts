@@ -1,0 +1,71 @@
+import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
+
+/** What is measured; upstream's names. */
+export const SIGNALS = ["memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree", "pid.available"] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+/** How much of a signal is left, and of how much. */
+export interface Measurement {
+  readonly available: number;
+  readonly capacity: number;
+}
+
+export type Measurements = ReadonlyMap<Signal, Measurement>;
+
+/** Below this amount or share the node is under pressure. */
+export interface Threshold {
+  readonly signal: Signal;
+  readonly value: { readonly is: "amount"; readonly amount: number } | { readonly is: "share"; readonly share: number };
+  /** As written, for people: `10%`, `100Mi`. */
+  readonly text: string;
+  /** How long it must last before a pod has to go; 0 for hard ones. */
+  readonly graceMs: number;
+}
+
+/** Upstream's default hard thresholds. */
+export const DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%,imagefs.inodesFree<5%";
+
+/** `memory.available<100Mi,nodefs.available<10%`. Throws an Error that names what is wrong. */
+export function parseThresholds(text: string, graceMs: ReadonlyMap<string, number> | undefined = undefined): readonly Threshold[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part): Threshold => {
+    const [signal = "", value = ""] = part.split("<");
+    if (!isSignal(signal)) throw new Error(`eviction threshold "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
+    const grace = graceMs === undefined ? 0 : graceMs.get(signal);
+    if (grace === undefined) throw new Error(`eviction threshold "${part}": a soft threshold needs a grace period`);
+    return { signal, value: parseValue(part, value), text: value, graceMs: grace };
+  });
+}
+
+/** `memory.available=1m30s,…`. */
+export function parseGracePeriods(text: string): ReadonlyMap<string, number> {
+  return new Map(text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+    const [signal = "", value = ""] = part.split("=");
+    const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(value);
+    if (!isSignal(signal) || match === null || value === "") throw new Error(`eviction grace period "${part}": write it as <signal>=<duration>, such as memory.available=1m30s`);
+    return [signal, (Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3] ?? 0)) * 1000] as const;
+  }));
+}
+
+/** The bound in the signal's own unit. */
+export function thresholdAmount({ value }: Threshold, capacity: number): number {
+  return value.is === "amount" ? value.amount : value.share * capacity;
+}
+
+function parseValue(part: string, value: string): Threshold["value"] {
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(value)?.[1];
+  if (percent !== undefined) {
+    if (Number(percent) > 100) throw new Error(`eviction threshold "${part}": the share must be from 0% to 100%`);
+    return { is: "share", share: Number(percent) / 100 };
+  }
+  try {
+    const amount = parseQuantity(value);
+    if (amount >= 0) return { is: "amount", amount };
+  } catch (error) {
+    throw new Error(`eviction threshold "${part}"`, { cause: error });
+  }
+  throw new Error(`eviction threshold "${part}": the amount must not be negative`);
+}
+
+function isSignal(text: string): text is Signal {
+  return (SIGNALS as readonly string[]).includes(text);
+}

@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cgroupRoot } from "../../node-agent/agent.ts";
+import type { Node, Pod } from "../../engine/resources/types.ts";
+import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
+
+const canRun = requireRoot();
+let node: RealNode;
+beforeAll(async () => {
+  if (canRun) node = await startRealNode("nr");
+}, 180_000);
+afterAll(() => node?.stop(), 120_000);
+
+const CGROUPS = "/sys/fs/cgroup";
+const isUnified = existsSync(path.join(CGROUPS, "cgroup.controllers"));
+const isReady = (pod: Pod) => container(pod)?.ready === true;
+const isFailed = (pod: Pod) => pod.status?.phase === "Failed";
+/** What a cgroup of the agent says, by the name that its version has for it. */
+const cgroupSays = (folder: string, v1: string, v2: string) => {
+  const root = cgroupRoot(path.join(node.dataDir, "agent"));
+  return readFileSync(isUnified ? path.join(CGROUPS, root, folder, v2) : path.join(CGROUPS, v1.split(".")[0] ?? "", root, folder, v1), "utf8").trim();
+};
+
+describe.skipIf(!canRun)("a pod's cgroup", () => {
+  test("lies under its class and holds all of its containers together", async () => {
+    await node.create("bounded", { containers: [shell("sleep 1000", { resources: { requests: { cpu: "100m", memory: "16Mi" }, limits: { cpu: "200m", memory: "32Mi" } } }), shell("sleep 1000", { name: "other", resources: { requests: { cpu: "50m" }, limits: { cpu: "100m", memory: "32Mi" } } })] });
+    await node.create("free", { containers: [shell("sleep 1000")] });
+    const bounded = await node.until("bounded", isReady);
+    const free = await node.until("free", isReady);
+    const place = `burstable/pod${bounded.metadata.uid}`;
+    expect(cgroupSays(place, "memory.limit_in_bytes", "memory.max")).toBe(String(64 * 2 ** 20));
+    expect(cgroupSays(place, "cpu.cfs_quota_us", "cpu.max")).toBe(isUnified ? "30000 100000" : "30000");
+    expect(cgroupSays(place, "cpu.shares", "cpu.weight")).toBe(isUnified ? "6" : "153");
+    expect(cgroupSays(`besteffort/pod${free.metadata.uid}`, "cpu.shares", "cpu.weight")).toBe(isUnified ? "1" : "2");
+    // Upstream's figures of who dies first.
+    const adjustment = async (name: string) => (await node.kubectl("exec", name, "-c", "main", "--", "cat", "/proc/1/oom_score_adj")).trim();
+    expect([await adjustment("free"), Number(await adjustment("bounded")) > 900]).toEqual(["1000", true]);
+    await eventually(async () => cgroupSays("burstable", "cpu.shares", "cpu.weight"), (text) => Number(text) >= (isUnified ? 6 : 153), 30_000);
+    for (const name of ["bounded", "free"]) await node.kubectl("delete", "pod", name, "--wait=true");
+    expect(() => cgroupSays(place, "memory.limit_in_bytes", "memory.max")).toThrow("ENOENT");
+  }, 90_000);
+});
+
+describe.skipIf(!canRun)("a pod that writes more than it may", () => {
+  test("into an empty folder is evicted, and says why", async () => {
+    await node.create("hoarder", { containers: [shell("dd if=/dev/zero of=/cache/big bs=1M count=3 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })], volumes: [{ name: "cache", emptyDir: { sizeLimit: "1Mi" } }] });
+    const pod = await node.until("hoarder", isFailed, 90_000);
+    expect(pod.status).toMatchObject({ reason: "Evicted", message: 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ' });
+    expect(pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget")).toMatchObject({ status: "True", reason: "TerminationByKubelet" });
+    expect(await node.events("hoarder")).toContainEqual(expect.stringContaining("Evicted: Usage of EmptyDir volume"));
+    expect(container(pod)?.state?.running).toBeUndefined();
+    await node.kubectl("delete", "pod", "hoarder", "--wait=true");
+  }, 120_000);
+
+  test("over its image is evicted, and its neighbours stay", async () => {
+    await node.create("modest", { containers: [shell("sleep 1000", { resources: { limits: { "ephemeral-storage": "10Mi" } } })] });
+    await node.create("writer", { containers: [shell("dd if=/dev/zero of=/big bs=1M count=4 2>/dev/null; sleep 1000", { resources: { limits: { "ephemeral-storage": "2Mi" } } })] });
+    expect((await node.until("writer", isFailed, 90_000)).status?.message).toMatch(/ephemeral local storage usage exceeds the total limit of containers 2Mi/);
+    expect(container(await node.pod("modest"))?.ready).toBe(true);
+    await node.kubectl("delete", "pod", "writer", "modest", "--wait=true");
+  }, 120_000);
+});
+
+test.skipIf(!canRun)("a node says what it has for pods and that it is short of nothing", async () => {
+  const { status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
+  expect(Number(status?.allocatable?.["ephemeral-storage"])).toBeLessThan(Number.parseInt(status?.capacity?.["ephemeral-storage"] ?? "", 10) * 1024);
+  expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual(["MemoryPressure False KubeletHasSufficientMemory", "DiskPressure False KubeletHasNoDiskPressure", "PIDPressure False KubeletHasSufficientPID"]);
+});

@@ -1,0 +1,92 @@
+import { expect, test } from "vitest";
+import { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
+import { EvictionManager } from "../../../node-agent/resources/eviction-manager.ts";
+import { parseThresholds, type Measurements, type Signal } from "../../../node-agent/resources/thresholds.ts";
+import { UsageSampler } from "../../../node-agent/stats/usage-sampler.ts";
+import { FakeRuntime } from "../../kit/fake-runtime.ts";
+import { startTestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const pod = (name: string, priority: number): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", uid: name }, spec: { priority, containers: [{ name: "c", image: "i" }] }, status: { phase: "Running", qosClass: "BestEffort" } });
+
+/** A machine whose measurements a test says, under virtual time; looks come every ten seconds. */
+async function startMachine(thresholds: string) {
+  const clock = new VirtualClock();
+  const api = await startTestApi({ clock });
+  const runtime = new FakeRuntime({ clock });
+  const node = await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+  const events = new EventRecorder({ client: api.client, clock, random: seededRandom(1), logger: silentLogger, component: "kubelet", host: "n1" });
+  const machine = { signals: new Map<Signal, number>(), pods: [] as Pod[], freed: 0, onFree: () => {} };
+  const evicted: string[] = [];
+  let changes = 0;
+  const manager = new EvictionManager({
+    runtime, clock, logger: silentLogger, events,
+    usage: new UsageSampler({ runtime, pods: () => [], cgroupRoot: "/none", clock }),
+    places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
+    thresholds: parseThresholds(thresholds),
+    softGraceSeconds: 30,
+    measure: async (): Promise<Measurements> => new Map([...machine.signals].map(([signal, available]) => [signal, { available, capacity: 100 }])),
+    pods: () => machine.pods,
+    node: () => node,
+    evict: async ({ pod: chosen }) => {
+      evicted.push(chosen.metadata.name ?? "");
+      machine.pods = machine.pods.filter((other) => other !== chosen);
+    },
+    freeDisk: async () => {
+      machine.freed++;
+      machine.onFree();
+    },
+    onChange: () => void changes++,
+  });
+  const running = new AbortController();
+  const ended = runServices([manager.asService()], running.signal);
+  await clock.settle();
+  return {
+    clock, manager, machine, evicted,
+    changes: () => changes,
+    async [Symbol.asyncDispose]() {
+      running.abort();
+      await ended;
+      await api.stop();
+    },
+  };
+}
+
+test("pods go one by one, who matters least first, until the machine has room; it says so for five minutes more", async () => {
+  await using world = await startMachine("memory.available<10%");
+  const { clock, machine, manager, evicted } = world;
+  machine.pods = [pod("high", 1000), pod("low", 0), pod("middle", 10)];
+  machine.signals.set("memory.available", 50);
+  await clock.advance(20_000);
+  expect([[...manager.pressures], evicted]).toEqual([[], []]);
+  machine.signals.set("memory.available", 5);
+  await clock.advance(10_000);
+  expect([[...manager.pressures], evicted, world.changes()]).toEqual([["MemoryPressure"], ["low"], 1]);
+  await clock.advance(10_000);
+  expect(evicted).toEqual(["low", "middle"]);
+  machine.signals.set("memory.available", 50);
+  await clock.advance(200_000);
+  expect([[...manager.pressures], evicted]).toEqual([["MemoryPressure"], ["low", "middle"]]);
+  await clock.advance(110_000);
+  expect([[...manager.pressures], world.changes()]).toEqual([[], 2]);
+});
+
+test("a disk is cleared of what nobody needs before a pod has to go", async () => {
+  await using world = await startMachine("nodefs.available<10%");
+  const { clock, machine, evicted } = world;
+  machine.pods = [pod("p", 0)];
+  machine.signals.set("nodefs.available", 5);
+  machine.onFree = () => machine.signals.set("nodefs.available", 40);
+  await clock.advance(10_000);
+  expect([machine.freed, evicted]).toEqual([1, []]);
+  machine.signals.set("nodefs.available", 5);
+  machine.onFree = () => {};
+  await clock.advance(10_000);
+  // What the pods have written is measured by a program of the machine, in its own time.
+  await expect.poll(() => [machine.freed, evicted], { timeout: 20_000 }).toEqual([2, ["p"]]);
+});
