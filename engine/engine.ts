@@ -15,7 +15,7 @@ import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
 import { createControlSocket } from "./control-socket.ts";
 import { createControlPlane, elected, electedOptions } from "./control-plane.ts";
-import { setUpGit } from "./git-setup.ts";
+import { setUpGit, type ClientsByUser } from "./git-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { setUpEncryption } from "./encryption-setup.ts";
 import type { GitOps } from "./gitops/gitops.ts";
@@ -97,7 +97,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
   await presence.announce();
 
-  const as = (username: string): Client => createLocalClient(server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
+  const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);

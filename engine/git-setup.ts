@@ -13,6 +13,9 @@ import type { Storage } from "./storage/storage.ts";
 
 const seedFolder = fileURLToPath(new URL("../examples/quickstart", import.meta.url));
 
+/** Access to the API in anyone's name, for parts of this process. */
+export type ClientsByUser = (username: string, groups?: readonly string[]) => Client;
+
 /** The Git part of a server. */
 export interface GitPart {
   readonly services: readonly Service[];
@@ -23,22 +26,23 @@ export interface GitPart {
 }
 
 /** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
-export async function setUpGit(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, { storage, isShared }: { readonly storage: Storage; readonly isShared: boolean }, signal: AbortSignal): Promise<GitPart> {
+export async function setUpGit(config: ServerConfig, parts: EngineParts, as: ClientsByUser, { storage, isShared }: { readonly storage: Storage; readonly isShared: boolean }, signal: AbortSignal): Promise<GitPart> {
   const none = (gitNote: string): GitPart => ({ services: [], gitops: async () => undefined, gitNote });
   if (!config.git) return none("no repository is followed");
   if (isShared && config.repo !== undefined) {
-    const leadership = shareGitOps(() => openGitOps(config, parts, as(GITOPS_USER)), electedOptions(config, parts, as));
+    const leadership = shareGitOps(() => openGitOps(config, parts, as), electedOptions(config, parts, as));
     return { services: [leadership.service], gitops: () => leadership.decided(signal), gitNote: "another server follows the repository" };
   }
   const home = isShared ? await claimGitHome(storage, config.nodeName) : config.nodeName;
   if (home !== config.nodeName) return none(`server ${home} hosts the repository`);
-  const gitops = await openGitOps(config, parts, as(GITOPS_USER));
+  const gitops = await openGitOps(config, parts, as);
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, client: Client): Promise<GitOps> {
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser): Promise<GitOps> {
+  const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
+    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
   );
 }

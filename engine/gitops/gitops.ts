@@ -17,6 +17,7 @@ import { createChartRenderer } from "./manifests/helm-program.ts";
 import { installHooks, runHookServer } from "./push/hook-server.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./git/hosted-repository.ts";
 import { ManifestLoader } from "./manifests/load-manifests.ts";
+import type { Impersonate } from "./plan/act-as.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
 import { PushGate } from "./push/push-gate.ts";
 import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
@@ -62,6 +63,8 @@ export interface GitOpsOptions {
   readonly config: GitOpsConfig;
   /** Where the scheduler would put pods that do not exist yet; without it, plans say nothing about that. */
   readonly forecastPods?: ForecastPods;
+  /** For applications that run as a ServiceAccount. */
+  readonly impersonate?: Impersonate;
   /** The repository, when it is neither hosted nor reached by Git: simulations bring one in memory. */
   readonly source?: GitSource;
   /** Shared informers, run by their owner; without it, gitops runs its own. */
@@ -105,7 +108,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const { ageKeys } = config;
   const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
-  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock) });
+  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) });
   const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
   const record = new RepositoryRecord(client, config.clusterName);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });

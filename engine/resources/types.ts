@@ -8079,6 +8079,10 @@ readonly deletes?: RepositoryDeletes
  */
 readonly references?: string
 readonly status?: RepositoryStatusBranch
+/**
+ * Who may change which folders. Held against the authors of new commits, by the rules of the commit before.
+ */
+readonly teams?: readonly RepositoryTeam[]
 readonly forge?: RepositoryForge
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
@@ -8123,6 +8127,11 @@ readonly ignore?: readonly RepositoryIgnore[]
  * What becomes of a change made in the cluster to what the repository states; it is reverted when absent. refuse turns it down, report shows it, propose makes a branch of it.
  */
 readonly drift?: string
+/**
+ * ServiceAccount of the namespace in whose name these applications are applied; its roles bound what they may hold.
+ */
+readonly serviceAccount?: string
+readonly bounds?: RepositoryBounds
 /**
  * Kinds whose objects may be deleted and made anew when a field cannot change in place.
  */
@@ -8172,6 +8181,19 @@ readonly name?: string
 readonly fields: readonly string[]
 }
 /**
+ * What an application may hold; a commit that reaches outside is refused.
+ */
+export interface RepositoryBounds {
+/**
+ * Namespaces, or patterns such as shop-*; kinds of the whole cluster are refused then, unless kinds names them.
+ */
+readonly namespaces?: readonly string[]
+/**
+ * Kinds that are allowed; every kind when absent.
+ */
+readonly kinds?: readonly string[]
+}
+/**
  * How a Helm chart in the repository is rendered.
  */
 export interface RepositoryHelm {
@@ -8213,6 +8235,23 @@ readonly minInterval?: string
  * Commits kept before the history is cut and archived; 2000 when absent.
  */
 readonly keepCommits?: number
+}
+/**
+ * Folders that only some people may change.
+ */
+export interface RepositoryTeam {
+/**
+ * Name of the team, for messages.
+ */
+readonly name: string
+/**
+ * Folders and files, or patterns such as apps/shop-*.
+ */
+readonly paths: readonly string[]
+/**
+ * Addresses of authors, or patterns such as *@shop.example.org.
+ */
+readonly members: readonly string[]
 }
 /**
  * The forge of a followed repository.

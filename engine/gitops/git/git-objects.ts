@@ -52,8 +52,8 @@ export function overlayEnvironment(overlay: ObjectOverlay): Record<string, strin
   return { GIT_OBJECT_DIRECTORY: overlay.objectDir, GIT_ALTERNATE_OBJECT_DIRECTORIES: overlay.alternates.join(":") };
 }
 
-function toCommitInfo(id: string, commit: { tree: string; parent: string[]; message: string; author: { name: string; timestamp: number } }): CommitInfo {
-  return { id, tree: commit.tree, parents: commit.parent, message: commit.message, author: commit.author.name, time: commit.author.timestamp * 1000 };
+function toCommitInfo(id: string, commit: { tree: string; parent: string[]; message: string; author: { name: string; email: string; timestamp: number } }): CommitInfo {
+  return { id, tree: commit.tree, parents: commit.parent, message: commit.message, author: commit.author.name, email: commit.author.email, time: commit.author.timestamp * 1000 };
 }
 
 function entryKind(mode: string): TreeEntry["is"] {

@@ -7,6 +7,8 @@ export interface CommitInfo {
   readonly parents: readonly string[];
   readonly message: string;
   readonly author: string;
+  /** The author's address; absent where nothing has one. */
+  readonly email?: string;
   /** Author time in milliseconds since the epoch. */
   readonly time: number;
 }

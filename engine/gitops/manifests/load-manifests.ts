@@ -8,6 +8,7 @@ import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { findOutOfBounds } from "./check-bounds.ts";
 import { findOrderProblems } from "./order-graph.ts";
 import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
@@ -112,7 +113,7 @@ export class ManifestLoader {
       commit, config,
       units: resolved.units,
       objects: desired,
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all), ...(resolved.problems.length > 0 ? [] : findOrderProblems(resolved.units, desired))]),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all), ...findOutOfBounds(resolved.units, all), ...(resolved.problems.length > 0 ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };

@@ -23,7 +23,7 @@ export interface UnitRule {
   readonly variables: Variables;
   /** How the unit's chart is rendered; undefined leaves charts out. */
   readonly helm: HelmSettings | undefined;
-  readonly policies?: Pick<Unit, "replace" | "suspend" | "windows" | "ignore" | "drift">;
+  readonly policies?: Pick<Unit, "replace" | "suspend" | "windows" | "ignore" | "drift" | "serviceAccount" | "bounds">;
   readonly line: number;
 }
 
@@ -34,12 +34,20 @@ export interface HelmSettings {
   readonly values: readonly string[];
 }
 
+/** Folders that only some people may change. */
+export interface TeamRule {
+  readonly name: string;
+  readonly paths: readonly string[];
+  readonly members: readonly string[];
+}
+
 /** mainstay.yaml with everything filled in. */
 export interface RepositoryConfig {
   /** Undefined: the default layout. */
   readonly units: readonly UnitRule[] | undefined;
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
+  readonly teams: readonly TeamRule[];
   /** What the repository's URL does not say about its forge. */
   readonly forge: ForgeSettings;
   readonly signatures: { readonly require: boolean; readonly keys: string };
@@ -61,6 +69,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     status: { branch: `status/${cluster}`, minIntervalMs: 10_000, keepCommits: 2000 },
     references: "refuse",
     forge: {},
+    teams: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     source: undefined,
   };
@@ -127,17 +136,20 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
     forge: repository.forge ?? {},
+    teams: repository.teams ?? [],
     source: repository,
   };
 }
 
 /** The schema has admitted the words that are read as one of few. */
-function policiesOf({ replace, suspend, windows, ignore, drift }: RepositoryUnit): NonNullable<UnitRule["policies"]> {
+function policiesOf({ replace, suspend, windows, ignore, drift, serviceAccount, bounds }: RepositoryUnit): NonNullable<UnitRule["policies"]> {
   return {
     ...(replace === undefined ? {} : { replace }),
     ...(suspend === undefined ? {} : { suspend }),
     ...(windows === undefined || windows.length === 0 ? {} : { windows: windows.map(({ kind, schedule, duration, timeZone }) => ({ kind: kind === "deny" ? "deny" as const : "allow" as const, schedule, timeZone: timeZone ?? "UTC", durationMs: parseDurationMs(duration) ?? 0 })) }),
     ...(ignore === undefined ? {} : { ignore }),
+    ...(serviceAccount === undefined || serviceAccount === "" ? {} : { serviceAccount }),
+    ...(bounds === undefined ? {} : { bounds }),
     ...(drift === undefined ? {} : { drift: drift as DriftPolicy }),
   };
 }

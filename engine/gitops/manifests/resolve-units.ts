@@ -18,6 +18,9 @@ export interface Unit {
   /** Kinds whose objects may be deleted and made anew when a field cannot change in place. */
   readonly replace?: readonly string[];
   readonly suspend?: boolean;
+  /** Of the unit's namespace: it applies in this account's name, with its rights. */
+  readonly serviceAccount?: string;
+  readonly bounds?: UnitBounds;
   readonly windows?: readonly SyncWindow[];
   readonly ignore?: readonly IgnoredFields[];
   /** What becomes of a change in the cluster; undefined: it is put back. */
@@ -26,6 +29,12 @@ export interface Unit {
   readonly variables?: Variables;
   /** How its chart is rendered, when it is one. */
   readonly helm?: HelmSettings;
+}
+
+/** What a unit may hold. */
+export interface UnitBounds {
+  readonly namespaces?: readonly string[];
+  readonly kinds?: readonly string[];
 }
 
 export type DriftPolicy = "revert" | "refuse" | "report" | "propose";

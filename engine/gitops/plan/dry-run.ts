@@ -11,6 +11,9 @@ import type { Outcome } from "./plan-sync.ts";
 /** Dry runs under way at once. They are in-process calls; more would only grow the queue. */
 const CONCURRENCY = 16;
 
+/** In whose name an object is written. Reading is the system's own right: it must know what is there to plan. */
+export type ActAs = (desired: Pick<DesiredObject, "unit">) => Client;
+
 /** Fields of an object that keep the value they have in the cluster. */
 export type LiveFields = (desired: DesiredObject) => readonly (readonly (string | number)[])[];
 
@@ -23,14 +26,14 @@ function withLiveFields(object: KubeObject, live: KubeObject, fields: readonly (
 }
 
 /** Asks the API server what each object would become. Rejects when the server cannot answer; what it refuses is an outcome. */
-export async function dryRunObjects(client: Client, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
-  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, desired, assumedNamespaces, liveFieldsOf)] as const);
+export async function dryRunObjects(client: Client, actAs: ActAs, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
+  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumedNamespaces, liveFieldsOf)] as const);
   return new Map(outcomes);
 }
 
-async function dryRunObject(client: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields): Promise<Outcome> {
+async function dryRunObject(client: Client, acting: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields): Promise<Outcome> {
   const live = await readLive(client, desired);
-  const resource = client.for(desired.resource);
+  const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
   const run = (intent: KubeObject, force: boolean) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force });
   try {

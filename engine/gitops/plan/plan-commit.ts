@@ -5,7 +5,7 @@ import { trailerValues } from "../git/commit-message.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
 import { checkQuota } from "./check-quota.ts";
 import { checkReferences } from "./check-references.ts";
-import { dryRunObjects } from "./dry-run.ts";
+import { dryRunObjects, type ActAs } from "./dry-run.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
 import type { GitObjects } from "../git/git-source.ts";
@@ -33,6 +33,8 @@ export interface PlanRequest {
   readonly messages: readonly string[];
   /** Given the units that change something: which of them must wait, and for which unit. */
   readonly waiting: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
+  /** Access in the name of a unit's account; without it everything is tried with the rights of `client`. */
+  readonly actAs?: ActAs;
   /** What must be left alone at this moment. */
   readonly restraints?: Restraints;
   /** Holds and windows end; what a plan tells people is what happens then. */
@@ -50,7 +52,7 @@ export interface CommitPlan {
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   const { client, kinds, state, examine, owned, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
-  const fresh = await dryRunObjects(client, asked, namespacesOf(state), (desired) => restraints.liveFieldsOf(desired));
+  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, namespacesOf(state), (desired) => restraints.liveFieldsOf(desired));
   const outcomes = new Map([...knownOutcomes, ...fresh]);
   const stale = await readStale(client, kinds, owned.filter((entry) => !state.objects.has(entry.identity)));
   const candidates = examine.flatMap(({ desired, cause }) => {

@@ -7,6 +7,7 @@ import type { ResourceReference } from "../../resources/define-resource.ts";
 import { describeDesired, FIELD_MANAGER } from "../manifests/desired-state.ts";
 import { describeEntry } from "./inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import type { ActAs } from "../plan/dry-run.ts";
 import type { Action, SyncPlan, Wave } from "../plan/plan-sync.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 
@@ -21,6 +22,8 @@ export interface Execution {
   readonly client: Client;
   readonly clock: Clock;
   readonly kinds: ServedKinds;
+  /** In whose name an action's unit writes; without it, `client`'s. */
+  readonly actAs?: ActAs;
   /** True as soon as a newer commit was admitted: what has not begun is left to its plan. */
   readonly isSuperseded: () => boolean;
   /** Each object by itself: after a failure that keeps coming back, one object must not hold up all others. */
@@ -166,7 +169,9 @@ async function runAction(action: Action, execution: Execution): Promise<ActionRe
   }
 }
 
-async function perform(action: Action, { client, clock, kinds, signal }: Execution): Promise<ActionResult> {
+async function perform(action: Action, execution: Execution): Promise<ActionResult> {
+  const { clock, kinds, signal } = execution;
+  const client = execution.actAs?.(action.do === "prune" ? action.entry : action.desired) ?? execution.client;
   const apply = (resource: ResourceReference, intent: KubeObject, force: boolean) => client.for(resource).apply(intent, { fieldManager: FIELD_MANAGER, fieldValidation: "Strict", force });
   switch (action.do) {
     case "create":
@@ -175,7 +180,7 @@ async function perform(action: Action, { client, clock, kinds, signal }: Executi
       return { action, is: "done", stored: await apply(action.desired.resource, action.intent, action.force) };
     case "replace":
       await remove(client, action.desired.resource, action.live);
-      await waitUntilGone(client, clock, action.desired.resource, action.live, signal);
+      await waitUntilGone(execution.client, clock, action.desired.resource, action.live, signal);
       return { action, is: "done", stored: await apply(action.desired.resource, action.desired.object, true) };
     case "prune": {
       const { entry } = action.entry;

@@ -5,7 +5,7 @@ import { repositoryResource, type RepositoryObject } from "../../resources/mains
 import type { RepositoryObserved } from "../../resources/types.ts";
 import type { SignatureBase } from "./signature-policy.ts";
 import { FIELD_MANAGER } from "../manifests/desired-state.ts";
-import { DEFAULT_SIGNERS_FILE, type RepositoryConfig } from "../manifests/repository-config.ts";
+import { DEFAULT_SIGNERS_FILE, type RepositoryConfig, type TeamRule } from "../manifests/repository-config.ts";
 
 /** The Repository object of the cluster: mainstay.yaml as it counts now, and what was made of the newest commit. */
 export class RepositoryRecord {
@@ -28,10 +28,10 @@ export class RepositoryRecord {
     return this.#known?.observed?.commit;
   }
 
-  /** What the commit that was admitted last asks of the next one's signature. */
-  async signatureBase(): Promise<SignatureBase | undefined> {
+  /** The rules of the commit that was admitted last, which the next one is held against. */
+  async admissionBase(): Promise<(SignatureBase & { readonly teams: readonly TeamRule[] }) | undefined> {
     const commit = await this.lastAdmitted();
-    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE } };
+    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE }, teams: this.#known?.teams ?? [] };
   }
 
   /** Writes only when something other than the time differs. */

@@ -8,6 +8,7 @@ import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import { formatProblem } from "../manifests/problem.ts";
 import type { RepositoryRecord } from "./repository-object.ts";
 import { checkSignature } from "./signature-policy.ts";
+import { checkTeams } from "./team-rules.ts";
 import type { SyncFacts } from "../status/status-facts.ts";
 import type { StatusReporter } from "../status/status-reporter.ts";
 import type { Preview, Synchroniser } from "./synchroniser.ts";
@@ -72,12 +73,14 @@ export class SourceFollower {
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
     const state = await loader.load(objects, commit);
-    const messages = await messagesSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
+    const added = await commitsSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
+    const messages = added.map(({ message }) => message);
     const known = synchroniser.state;
-    const base = known === undefined ? await record.signatureBase() : { commit: known.commit.id, rule: known.config.signatures };
+    const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
+    const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams);
     const preview = await synchroniser.preview(state, objects, messages);
-    return { ...preview, problems: [...signature, ...preview.problems], state, messages, startedMs };
+    return { ...preview, problems: [...signature, ...teams, ...preview.problems], state, messages, startedMs };
   }
 
   /** Keeps a plan for when the branch has moved to its commit. */
@@ -199,17 +202,17 @@ export class SourceFollower {
 }
 
 /**
- * Messages of the commits that a push adds: the commit and its ancestors without those of the commit that is known already.
- * When the known commit is no ancestor, the history was rewritten, and only the newest message counts: old ones must not allow anything again.
+ * The commits that a push adds: the commit and its ancestors without those of the commit that is known already.
+ * When the known commit is no ancestor, the history was rewritten, and only the newest counts: old ones must not allow anything again.
  */
-async function messagesSince(objects: GitObjects, commit: CommitInfo, known: string | undefined): Promise<readonly string[]> {
-  const messages = [commit.message];
-  if (known === undefined || known === commit.id) return messages;
+async function commitsSince(objects: GitObjects, commit: CommitInfo, known: string | undefined): Promise<readonly CommitInfo[]> {
+  const added = [commit];
+  if (known === undefined || known === commit.id) return added;
   const seen = new Set([commit.id]);
   const queue = [...commit.parents];
   let excluded: ReadonlySet<string> | undefined;
   let isMet = false;
-  while (queue.length > 0 && messages.length < COMMITS_MAX) {
+  while (queue.length > 0 && added.length < COMMITS_MAX) {
     const id = queue.shift() ?? "";
     if (id === known) isMet = true;
     if (id === known || seen.has(id)) continue;
@@ -219,10 +222,10 @@ async function messagesSince(objects: GitObjects, commit: CommitInfo, known: str
     if (excluded?.has(id) === true) continue;
     const ancestor = await objects.commit(id).catch(() => undefined);
     if (ancestor === undefined) continue;
-    messages.push(ancestor.message);
+    added.push(ancestor);
     queue.push(...ancestor.parents);
   }
-  return isMet ? messages : [commit.message];
+  return isMet ? added : [commit];
 }
 
 async function ancestorsOf(objects: GitObjects, id: string): Promise<ReadonlySet<string>> {

@@ -24,6 +24,8 @@ import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
 import { Rollouts } from "./rollouts.ts";
+import { createActAs, type Impersonate } from "../plan/act-as.ts";
+import type { ActAs } from "../plan/dry-run.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 import type { DriftFacts } from "../status/status-facts.ts";
 import { SyncMemory } from "./sync-memory.ts";
@@ -50,6 +52,8 @@ export interface SynchroniserOptions {
   readonly repositoryUrl: string;
   /** Makes branches of changes in the cluster; without it they are only shown. */
   readonly proposer?: DriftProposer;
+  /** Access as someone else; without it a unit with an account of its own is not applied at all. */
+  readonly impersonate?: Impersonate;
 }
 
 /** A commit that may be applied: it was read and planned without problems. */
@@ -134,7 +138,7 @@ export class Synchroniser {
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
     const examine = this.#toExamine(state, this.#restraints(state.units)).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map(), restraints: this.#restraints(state.units), isForecast: true });
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
     return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
@@ -219,7 +223,7 @@ export class Synchroniser {
     const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints }).catch((error: unknown) => {
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) }).catch((error: unknown) => {
       for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
       throw error;
     });
@@ -234,7 +238,7 @@ export class Synchroniser {
     this.units.planned(plan, refused);
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
-    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
+    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
     for (const result of results) this.#conclude(result, state, restraints);
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
@@ -245,6 +249,10 @@ export class Synchroniser {
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
+  }
+
+  #actAs(units: readonly Unit[]): ActAs {
+    return createActAs(this.#options.client, this.#options.impersonate, units);
   }
 
   #restraints(units: readonly Unit[]): Restraints {

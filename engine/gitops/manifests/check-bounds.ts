@@ -1,0 +1,26 @@
+import type { DesiredObject } from "./desired-state.ts";
+import { globExpression } from "./ignore-patterns.ts";
+import type { Problem } from "./problem.ts";
+import type { Unit } from "./resolve-units.ts";
+
+/** Objects that their unit may not hold, each with the rule that says so. The rules come with the commit; who may change them is a matter of teams. */
+export function findOutOfBounds(units: readonly Unit[], objects: Iterable<DesiredObject>): readonly Problem[] {
+  const bounded = new Map(units.flatMap((unit) => (unit.bounds === undefined ? [] : [[unit.name, unit.bounds] as const])));
+  const problems: Problem[] = [];
+  if (bounded.size === 0) return problems;
+  for (const { unit, object, resource, file, line } of objects) {
+    const bounds = bounded.get(unit);
+    if (bounds === undefined) continue;
+    const { namespace } = object.metadata;
+    const named = bounds.kinds?.includes(object.kind);
+    const refuse = (what: string, rule: string) => void problems.push({ file, line, message: `${what} lies outside of the bounds of ${unit}: ${rule}` });
+    if (named === false) refuse(object.kind, `bounds.kinds has ${bounds.kinds?.join(", ")}`);
+    else if (bounds.namespaces === undefined) continue;
+    else if (resource.namespaced && !bounds.namespaces.some((pattern) => globExpression(pattern).test(namespace ?? ""))) refuse(`namespace ${namespace ?? ""}`, `bounds.namespaces has ${bounds.namespaces.join(", ")}`);
+    else if (!resource.namespaced && named !== true) {
+      const isOwnNamespace = object.kind === "Namespace" && bounds.namespaces.some((pattern) => globExpression(pattern).test(object.metadata.name ?? ""));
+      if (!isOwnNamespace) refuse(`${object.kind} ${object.metadata.name ?? ""}, which belongs to the whole cluster,`, `bounds.namespaces has ${bounds.namespaces.join(", ")}; a kind of the cluster must be named in bounds.kinds`);
+    }
+  }
+  return problems;
+}

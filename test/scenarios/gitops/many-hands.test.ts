@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
+import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
+
+let cluster: GitCluster;
+let copy: WorkingCopy;
+beforeEach(async () => {
+  cluster = await startGitCluster();
+  copy = await cluster.clone();
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const config = (text: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\n${text}`;
+async function push(files: Readonly<Record<string, string | undefined>>): Promise<{ code: number; text: string }> {
+  await copy.commit(files);
+  return copy.push();
+}
+
+describe("an application that runs as a ServiceAccount", () => {
+  const account = `${namespaceYaml("shop")}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules:\n- {apiGroups: [""], resources: [configmaps], verbs: [get, list, create, update, patch, delete]}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n`;
+
+  test("may hold what the account's roles allow, in its namespace, and nothing else", async () => {
+    const first = await push({ "mainstay.yaml": config("units:\n- {path: base}\n- {path: shop, namespace: shop, serviceAccount: deployer}\n"), "base/rights.yaml": account });
+    expect(first.code, first.text).toBe(0);
+    expect((await push({ "shop/a.yaml": configMapYaml("a") })).code).toBe(0);
+    expect((await cluster.client.for(configMapResource).get("shop", "a")).metadata.labels).toEqual({ "mainstay.dev/application": "shop" });
+
+    const refused = await push({ "shop/web.yaml": deploymentYaml("web", 1), "shop/elsewhere.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n") });
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toMatch(/shop\/elsewhere\.yaml:1 configmaps "b" is forbidden: User "system:serviceaccount:shop:deployer" cannot patch resource "configmaps" in API group "" in the namespace "default"/);
+    expect(refused.text).toMatch(/shop\/web\.yaml:1 deployments\.apps "web" is forbidden/);
+
+    expect((await push({ "shop/web.yaml": undefined, "shop/elsewhere.yaml": undefined, "shop/a.yaml": undefined })).code).toBe(0);
+    await eventually("the object to be pruned by the account", async () => (await cluster.client.for(configMapResource).list("shop")).items.every((map) => map.metadata.name !== "a"));
+  });
+});
+
+describe("bounds", () => {
+  test("keep a folder within namespaces and kinds, and the refusal names the rule", async () => {
+    const refused = await push({
+      "mainstay.yaml": config("units:\n- {path: shop, namespace: shop-a, bounds: {namespaces: [shop-*]}}\n- {path: maps, bounds: {kinds: [ConfigMap]}}\n"),
+      "shop/ns.yaml": `${namespaceYaml("shop-a")}---\n${namespaceYaml("other")}`, "shop/a.yaml": configMapYaml("a"),
+      "shop/b.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n"),
+      "maps/d.yaml": deploymentYaml("web", 1), "maps/c.yaml": configMapYaml("c"),
+    });
+    expect(refused.text.split("\n").map((line) => line.replace("remote: ", "").trim()).filter((line) => /\.yaml:\d+ /.test(line))).toEqual([
+      "maps/d.yaml:1 Deployment lies outside of the bounds of maps: bounds.kinds has ConfigMap",
+      "shop/b.yaml:1 namespace default lies outside of the bounds of shop: bounds.namespaces has shop-*",
+      expect.stringContaining("shop/ns.yaml:6 Namespace other, which belongs to the whole cluster, lies outside of the bounds of shop: bounds.namespaces has shop-*"),
+    ]);
+  });
+});
+
+describe("teams", () => {
+  const as = (email: string, ...args: readonly string[]) => copy.git("-c", `user.name=${email}`, "-c", `user.email=${email}`, ...args);
+  async function commitAs(email: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
+    await copy.commit(files);
+    await as(email, "commit", "-q", "--amend", "--no-edit", "--reset-author");
+  }
+
+  test("own folders: others' commits are refused by the rules of the commit before, merges by what they add themselves", async () => {
+    const teams = config('units: [{path: "apps/*"}]\nteams:\n- {name: shop, paths: [apps/shop-*], members: ["*@shop.example.org"]}\n- {name: platform, paths: [mainstay.yaml], members: [ada@example.org]}\n');
+    const first = await push({ "mainstay.yaml": teams, "apps/free/a.yaml": configMapYaml("free") });
+    expect(first.code, first.text).toBe(0);
+
+    await commitAs("eve@example.org", { "apps/shop-web/a.yaml": configMapYaml("shop"), "apps/free/a.yaml": configMapYaml("free", { key: "2" }) });
+    expect((await copy.push()).text).toMatch(/apps\/shop-web\/a\.yaml:1 changed by eve@example\.org in [0-9a-f]{10}, but it belongs to team shop/);
+    // Letting oneself in, and putting a friend's commit on top.
+    await commitAs("eve@example.org", { "mainstay.yaml": teams.replace("*@shop", "*@") });
+    await commitAs("bob@shop.example.org", { "apps/shop-web/a.yaml": configMapYaml("shop", { key: "3" }) });
+    const still = await copy.push();
+    expect(still.text).toContain("mainstay.yaml:1 changed by eve@example.org");
+    expect(still.text).toContain("apps/shop-web/a.yaml:1 changed by eve@example.org");
+    await copy.git("reset", "-q", "--hard", "origin/main");
+
+    await copy.git("checkout", "-q", "-b", "topic");
+    await commitAs("Bob@Shop.example.org", { "apps/shop-web/a.yaml": configMapYaml("shop") });
+    await copy.git("checkout", "-q", "-");
+    await commitAs("eve@example.org", { "apps/free/a.yaml": configMapYaml("free", { key: "3" }) });
+    await as("eve@example.org", "merge", "-q", "--no-edit", "topic");
+    const merged = await copy.push();
+    expect(merged.code, merged.text).toBe(0);
+  });
+});
