@@ -42,6 +42,7 @@ import { eventsV1EventResource } from "./events/event.ts";
 import { flowSchemaResource } from "./flowcontrol/flow-schema.ts";
 import { priorityLevelConfigurationResource } from "./flowcontrol/priority-level-configuration.ts";
 import { applicationResource } from "./mainstay/application.ts";
+import { podAddressResource } from "./mainstay/pod-address.ts";
 import { repositoryResource } from "./mainstay/repository.ts";
 import { podDisruptionBudgetResource } from "./policy/pod-disruption-budget.ts";
 import { priorityClassResource } from "./scheduling/priority-class.ts";
@@ -127,6 +128,7 @@ export const catalog: readonly ResourceDefinition[] = [
     resourceClaimTemplateResource,
     resourceSliceResource,
     applicationResource,
+    podAddressResource,
     repositoryResource,
   ] as unknown as readonly ResourceDefinition[]),
 ];

@@ -8053,6 +8053,49 @@ readonly object: string
 readonly content: string
 }
 /**
+ * Where a pod can be reached, and by which labels it is chosen. Made from the pod whenever it is read; it lets nodes enforce network policies without seeing what other nodes' pods run.
+ */
+export interface PodAddress {
+/**
+ * Group and version of this kind.
+ */
+readonly apiVersion: string
+/**
+ * Name of this kind.
+ */
+readonly kind: string
+readonly metadata: ObjectMeta
+/**
+ * Address of the pod in the cluster's network; absent while it has none, and for pods that use their node's.
+ */
+readonly address?: string
+/**
+ * Node the pod is on.
+ */
+readonly nodeName?: string
+/**
+ * Ports of its containers that have names.
+ */
+readonly ports?: readonly NamedPodPort[]
+}
+/**
+ * A port of a pod that has a name.
+ */
+export interface NamedPodPort {
+/**
+ * Name of the port.
+ */
+readonly name: string
+/**
+ * Its number.
+ */
+readonly port: number
+/**
+ * TCP, UDP or SCTP.
+ */
+readonly protocol: string
+}
+/**
  * How a repository becomes a cluster; the content of mainstay.yaml, and in the cluster also what was made of it.
  */
 export interface Repository {

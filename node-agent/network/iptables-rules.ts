@@ -88,7 +88,8 @@ export function chainName(role: "SVC" | "SVL" | "EXT" | "SEP", subject: string):
   return `MS-${role}-${createHash("sha256").update(subject).digest("hex").slice(0, 16).toUpperCase()}`;
 }
 
-function planTable(table: string, previous: ReadonlyMap<string, readonly string[] | undefined>, desired: ReadonlyMap<string, readonly string[]>): string {
+/** The same for one table; empty when nothing differs. */
+export function planTable(table: string, previous: ReadonlyMap<string, readonly string[] | undefined>, desired: ReadonlyMap<string, readonly string[]>): string {
   const changed = [...desired].filter(([chain, rules]) => !sameRules(previous.get(chain), rules));
   const removed = [...previous.keys()].filter((chain) => !desired.has(chain));
   if (changed.length + removed.length === 0) return "";

@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
 import { CHAIN_PREFIXES, JUMPS } from "./iptables-rules.ts";
+import { POLICY_JUMPS } from "./policy-rules.ts";
 
 const run = promisify(execFile);
 
@@ -19,10 +20,18 @@ export async function restoreRules(text: string): Promise<void> {
   if (status !== 0) throw new Error(`iptables-restore failed (${status}): ${complaint.trim()}${offendingLine(complaint, text)}`);
 }
 
+type Table = "nat" | "filter" | "mangle";
+
+interface Jump {
+  readonly table: Table;
+  readonly from: string;
+  readonly rule: string;
+}
+
 /** Puts the jumps from the machine's chains into ours in place; says whether any had been missing. */
-export async function ensureJumps(): Promise<boolean> {
+export async function ensureJumps(jumps: readonly Jump[] = JUMPS): Promise<boolean> {
   let wasMissing = false;
-  for (const { table, from, rule } of JUMPS) {
+  for (const { table, from, rule } of jumps) {
     const words = rule.split(" ");
     try {
       await run("iptables", ["-w", LOCK_SECONDS, "-t", table, "-C", from, ...words]);
@@ -35,14 +44,14 @@ export async function ensureJumps(): Promise<boolean> {
 }
 
 /** The chains of ours that exist in a table, whoever left them. */
-export async function listOwnChains(table: "nat" | "filter"): Promise<string[]> {
+export async function listOwnChains(table: Table): Promise<string[]> {
   const { stdout } = await run("iptables-save", ["-t", table], { maxBuffer: 256 << 20 });
   return [...stdout.matchAll(/^:(\S+) /gm)].map((found) => found[1] ?? "").filter((chain) => CHAIN_PREFIXES.some((prefix) => chain.startsWith(prefix)));
 }
 
 /** Takes everything of ours out of the machine's rules. Safe to repeat. */
 export async function removeAllRules(): Promise<void> {
-  for (const { table, from, rule } of JUMPS) {
+  for (const { table, from, rule } of [...JUMPS, ...POLICY_JUMPS]) {
     // The same jump may be there more than once after crashes of older versions.
     for (let tries = 0; tries < 8; tries++) {
       try {
@@ -52,7 +61,7 @@ export async function removeAllRules(): Promise<void> {
       }
     }
   }
-  for (const table of ["nat", "filter"] as const) {
+  for (const table of ["nat", "filter", "mangle"] as const) {
     const chains = await listOwnChains(table);
     if (chains.length === 0) continue;
     await restoreRules([`*${table}`, ...chains.map((chain) => `:${chain} - [0:0]`), ...chains.map((chain) => `-X ${chain}`), "COMMIT", ""].join("\n"));

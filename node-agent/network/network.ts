@@ -13,6 +13,7 @@ import { computeDnsRecords, type DnsRecords } from "./dns-records.ts";
 import { DnsServer } from "./dns-server.ts";
 import { removeAllRules } from "./iptables.ts";
 import { applyRoutes, computeRoutes, removeAllRoutes } from "./routes.ts";
+import { createPolicyEnforcer } from "./policy-enforcer.ts";
 import { createServiceProxy } from "./service-proxy.ts";
 
 const run = promisify(execFile);
@@ -31,9 +32,9 @@ export interface NetworkOptions {
 
 const RETRY_MS = 5_000;
 
-/** The network side of a node: Services, routes to other nodes' pods, cluster DNS. */
+/** The network side of a node: Services, network policies, routes to other nodes' pods, cluster DNS. */
 export function createNetworkServices(options: NetworkOptions): Service[] {
-  return [createServiceProxy(options), createRouteService(options), createDnsService(options)];
+  return [createServiceProxy(options), createPolicyEnforcer(options), createRouteService(options), createDnsService(options)];
 }
 
 /** Kernel settings that forwarding for pods needs. Fails with the file's name where the machine forbids it. */

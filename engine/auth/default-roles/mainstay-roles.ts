@@ -26,7 +26,7 @@ export const mainstayRoles: readonly ClusterRole[] = [
   ]),
   clusterRole("mainstay:scheduler", [rule(READ, "core", "namespaces,nodes,pods,services"), rule("patch,update", "core", "pods/status"), rule("delete", "core", "pods")]),
   // An agent is the network's proxy and its names' server as well. Its own pods and what they name are the node authorizer's matter.
-  clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices")]),
+  clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices"), rule(READ, "networking.k8s.io", "networkpolicies"), rule(READ, "mainstay.dev", "podaddresses")]),
   clusterRole("mainstay:node-join", [paths("post", "/mainstay/v1/join")]),
   clusterRole("mainstay:server-join", [paths("post", "/mainstay/v1/servers")]),
   clusterRole("mainstay:authority-viewer", [paths("get", "/mainstay/v1/ca")]),
