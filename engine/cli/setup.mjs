@@ -18,6 +18,7 @@ export const projectNode = path.join(projectRoot, "node_modules/node/bin/node");
  */
 const requirements = {
   git: { files: ["git"], package: "git", why: "serves and follows the repository" },
+  gnupg: { files: ["gpg", "gpg-agent", "gpgconf"], package: "gnupg", why: "checks signatures made with GPG" },
   ssh: { files: ["ssh"], package: "openssh-client", why: "follows repositories over SSH" },
   containerd: { files: ["containerd"], package: "containerd", why: "runs the containers" },
   runtime: { files: ["crun", "runc"], package: "runc", why: "starts the containers" },
@@ -33,7 +34,7 @@ const requirements = {
 export const serverNeeds = ["git"];
 export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
 export const quorumNeeds = ["etcd"];
-export const testNeeds = [...serverNeeds, "ssh", ...agentNeeds, ...quorumNeeds, "curl"];
+export const testNeeds = [...serverNeeds, "ssh", "gnupg", ...agentNeeds, ...quorumNeeds, "curl"];
 
 /**
  * Brings the npm packages to the state of package-lock.json, once per content of that file.

@@ -29,7 +29,7 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
     const storage = await open(single);
     const refused = storage.commit([], Array.from({ length: 200 }, (_, index) => ({ do: "put", key: `/many/${index}`, value: Buffer.from("x") })));
     await expect(refused).rejects.toThrow("--max-txn-ops");
-    await expect(refused).rejects.toMatchObject({ name: "StorageUnavailableError", outcome: "none" });
+    await expect(refused).rejects.toMatchObject({ name: "CommitTooLargeError" });
     await expect(storage.commit([], [{ do: "put", key: "/many/big", value: Buffer.alloc(3_000_000) }])).rejects.toThrow("--max-request-bytes");
     expect((await storage.list("/many/")).entries).toEqual([]);
   });
