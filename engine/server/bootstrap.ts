@@ -9,6 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
 import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
+import { virtualResources } from "./virtual-resources.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { catalog } from "../resources/catalog.ts";
@@ -43,7 +44,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   await ensureStorageClass(client);
-  if (options.registersApis === true) for (const service of localApiServices(catalog)) await ensure(client, apiServiceResource, service);
+  if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
 }
