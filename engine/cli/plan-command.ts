@@ -12,6 +12,8 @@ import { openGitObjects } from "../gitops/git/git-objects.ts";
 import type { CommitInfo, GitObjects } from "../gitops/git/git-source.ts";
 import { createChartRenderer } from "../gitops/manifests/helm-program.ts";
 import { ownedEntries } from "../gitops/sync/inventory.ts";
+import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
 import { checkWhole, planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
@@ -57,6 +59,7 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     renderChart: createChartRenderer(),
     ageKeys: () => ageKeys(client, flags),
   });
+  for (const definition of (await client.for(customResourceDefinitionResource).list("")).items) if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
   const state = await loader.load(objects, commit);
   const applications = new ApplicationStore(client);
   await applications.load();

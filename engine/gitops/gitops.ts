@@ -8,6 +8,12 @@ import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { catalog } from "../resources/catalog.ts";
+import { isConditionTrue } from "../apimachinery/conditions.ts";
+import type { Informer } from "../client/informer.ts";
+import { aborted } from "../lib/abort.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
+import type { CustomResourceDefinition } from "../resources/types.ts";
+import type { ServedKinds } from "./manifests/served-kinds.ts";
 import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
 import { BranchPlanner } from "./plan/branch-planner.ts";
 import { ClusterView } from "./sync/cluster-view.ts";
@@ -106,7 +112,8 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
   const view = new ClusterView(informers);
   const { ageKeys } = config;
-  const loader = new ManifestLoader({ catalog, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
+  const known = Promise.withResolvers<void>();
+  const loader = new ManifestLoader({ catalog, kindsKnown: () => known.promise, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) });
   const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
@@ -134,7 +141,14 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
       planner.trigger();
     },
   });
+  const definitions = informers.informer(customResourceDefinitionResource);
+  followCustomKinds(definitions, loader.kinds, view);
   const services: Service[] = [
+    service("custom kinds", async (signal) => {
+      // Whoever waits for the kinds must not outlive the engine.
+      await definitions.waitForSync(signal).finally(() => known.resolve());
+      await aborted(signal);
+    }),
     ...(webhook === undefined ? [] : [service("webhooks", (signal) => webhook.run(signal))]),
     ...(options.informers === undefined ? [informers.asService()] : []),
     service("git sync", (signal) => synchroniser.run(signal)),
@@ -164,6 +178,18 @@ async function openForgeOf(client: Client, config: GitOpsConfig, synchroniser: S
 
 function readAccess(client: Client, { repoSecret }: GitOpsConfig): Promise<RepositoryAccess> {
   return repoSecret === undefined ? Promise.resolve({}) : readRepositoryAccess(client, repoSecret);
+}
+
+/** Manifests may have the kinds that the cluster defines, as long as it serves them. */
+function followCustomKinds(definitions: Informer<CustomResourceDefinition>, kinds: ServedKinds, view: ClusterView): void {
+  const put = (definition: CustomResourceDefinition) => {
+    if (isConditionTrue(definition.status?.conditions, "Established")) kinds.setServed(definition.metadata.name ?? "", definition);
+  };
+  const drop = ({ metadata, spec }: CustomResourceDefinition) => {
+    kinds.forget(metadata.name ?? "");
+    for (const { name: version } of spec.versions) view.forget({ group: spec.group, version, resource: spec.names.plural, kind: spec.names.kind, namespaced: spec.scope === "Namespaced" });
+  };
+  definitions.addHandler({ add: put, update: (_old, definition) => put(definition), delete: drop });
 }
 
 async function openSource({ config, logger, client }: GitOpsOptions, gitDir: string, gitUrl: string | undefined): Promise<GitSource> {

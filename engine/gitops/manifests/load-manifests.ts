@@ -1,4 +1,6 @@
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { CustomResourceDefinition } from "../../resources/types.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { assembleUnit, chartFolder, findDuplicates, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import type { DesiredState } from "./desired-state.ts";
@@ -32,6 +34,8 @@ export interface ManifestLoaderOptions {
   readonly basePath: string;
   /** The age keys that encrypted files may be opened with, as they are now. */
   readonly ageKeys?: () => Promise<readonly string[]>;
+  /** Resolves once the kinds that the cluster defines are known. */
+  readonly kindsKnown?: () => Promise<void>;
   /** Renders Helm charts; without it they are refused where they are asked for. */
   readonly renderChart?: RenderChart;
 }
@@ -87,6 +91,15 @@ export class ManifestLoader {
 
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
   async load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+    await this.#options.kindsKnown?.();
+    const state = await this.#load(objects, commit);
+    // Kinds that the commit brings may be used in it.
+    const before = this.kinds.generation;
+    for (const { object } of state.objects.values()) if (isDefinition(object)) this.kinds.declare(object.metadata.name ?? "", object);
+    return this.kinds.generation === before ? state : this.#load(objects, commit);
+  }
+
+  async #load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
     const base = normalisePath(this.#options.basePath);
     const root = await this.#folder(objects, commit.tree, base);
     if (root === undefined) return emptyState(commit, this.#options.cluster, `the repository has no folder ${base}`);
@@ -170,7 +183,7 @@ export class ManifestLoader {
     let listing = this.#listings.get(place);
     if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
     const transform = request.transformOf(unit);
-    const key = [place, unit.name, unit.namespace ?? "", unit.drift ?? "", transform.variant].join(" ");
+    const key = [place, unit.name, unit.namespace ?? "", unit.drift ?? "", transform.variant, this.kinds.generation].join(" ");
     const all: RenderedFolder[] = [];
     for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, transform));
     const rendered = [...outermost(listing.kustomizations, all)];
@@ -189,7 +202,7 @@ export class ManifestLoader {
     for (const { files, transform } of drafts) {
       for (const file of files) {
         const key = parsedKey(file, transform);
-        const known = this.#files.get(key);
+        const known = this.#files.get(key) ?? this.#files.get(`${key} ${this.kinds.generation}`);
         if (known === undefined) missing.set(key, { file, transform });
         else parsed.set(key, known);
       }
@@ -200,9 +213,10 @@ export class ManifestLoader {
       const contents = await objects.blobs(batch.map(([, { file }]) => file.blob));
       this.counters.blobsRead += batch.length;
       for (const [index, [key, { file, transform }]] of batch.entries()) {
+        const { openLookups, generation } = this.kinds;
         const result = await parseTransformed(contents[index] ?? Buffer.alloc(0), file.path, transform, this.kinds);
         this.counters.filesParsed++;
-        this.#files.set(key, result);
+        this.#files.set(this.kinds.openLookups === openLookups ? key : `${key} ${generation}`, result);
         parsed.set(key, result);
       }
     }
@@ -246,6 +260,10 @@ export class ManifestLoader {
     this.counters.blobsRead++;
     return objects.blob(id);
   }
+}
+
+function isDefinition(object: KubeObject): object is CustomResourceDefinition & KubeObject {
+  return object.kind === "CustomResourceDefinition" && object.apiVersion === "apiextensions.k8s.io/v1";
 }
 
 function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {

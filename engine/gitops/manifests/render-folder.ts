@@ -69,8 +69,10 @@ export class FolderRenderer {
   }
 
   async #render(files: RepositoryFiles, key: string, transform: FileTransform, run: (options: BuildOptions) => ReturnType<typeof buildKustomization>): Promise<RenderedFolder> {
+    const { openLookups, generation } = this.#kinds;
+    const ofGeneration = `${key} ${generation}`;
     const known = this.#builds.get(key) ?? [];
-    for (const build of known) if (await stillHolds(files, build.dependencies)) return build;
+    for (const build of [...known, ...(this.#builds.get(ofGeneration) ?? [])]) if (await stillHolds(files, build.dependencies)) return build;
     const notes: ReadNotes = { confidential: new Set(), substitutions: [] };
     const result = await run({
       files,
@@ -85,7 +87,9 @@ export class FolderRenderer {
     });
     const rendered = this.#take(result, notes);
     const isTransient = "error" in result && result.error instanceof KustomizeError && result.error.isTransient;
-    if (!isTransient) this.#builds.set(key, [rendered, ...known].slice(0, BUILDS_PER_FOLDER));
+    // What was asked of kinds that are not built in may be answered otherwise when these change.
+    const place = this.#kinds.openLookups === openLookups ? key : ofGeneration;
+    if (!isTransient) this.#builds.set(place, [rendered, ...(this.#builds.get(place) ?? [])].slice(0, BUILDS_PER_FOLDER));
     return rendered;
   }
 

@@ -1,5 +1,7 @@
+import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
 import { hasReason, type StatusError } from "../../apimachinery/status-error.ts";
+import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
@@ -25,13 +27,20 @@ function withLiveFields(object: KubeObject, live: KubeObject, fields: readonly (
   }, object);
 }
 
+/** What the same commit brings, so that the rest of it may count on it. */
+export interface Assumed {
+  readonly namespaces: ReadonlySet<string>;
+  /** As `group/Kind`. */
+  readonly kinds: ReadonlySet<string>;
+}
+
 /** Asks the API server what each object would become. Rejects when the server cannot answer; what it refuses is an outcome. */
-export async function dryRunObjects(client: Client, actAs: ActAs, objects: readonly DesiredObject[], assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
-  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumedNamespaces, liveFieldsOf)] as const);
+export async function dryRunObjects(client: Client, actAs: ActAs, objects: readonly DesiredObject[], assumed: Assumed, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
+  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumed, liveFieldsOf)] as const);
   return new Map(outcomes);
 }
 
-async function dryRunObject(client: Client, acting: Client, desired: DesiredObject, assumedNamespaces: ReadonlySet<string>, liveFieldsOf: LiveFields): Promise<Outcome> {
+async function dryRunObject(client: Client, acting: Client, desired: DesiredObject, { namespaces: assumedNamespaces, kinds }: Assumed, liveFieldsOf: LiveFields): Promise<Outcome> {
   const live = await readLive(client, desired);
   const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
@@ -42,8 +51,24 @@ async function dryRunObject(client: Client, acting: Client, desired: DesiredObje
     return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
   } catch (error) {
     if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(stated, live, error, run);
+    if (kinds.has(`${desired.resource.group}/${desired.resource.kind}`) && (isNotServed(error) || hasReason(error, "Invalid", "BadRequest"))) return judgeByDefinition(desired, live, stated);
     return refusal(error, live);
   }
+}
+
+/** The whole kind is missing, not an object of it. */
+export function isNotServed(error: unknown): boolean {
+  return hasReason(error, "NotFound") && error.status.details?.name === undefined;
+}
+
+/** The API cannot be asked about a kind that the same commit defines, or defines anew; the definition says what the API will say. */
+function judgeByDefinition({ resource, object }: DesiredObject, live: KubeObject | undefined, stated: KubeObject): Outcome {
+  const { value } = conform(resource.schema, object, { defaults: true, prune: true });
+  const complete = value as KubeObject; // pruning and defaulting leave an object what it is
+  const errors = (resource.content?.validate(complete, live, false) ?? []).filter(({ field }) => field !== "<nil>");
+  if (errors.length > 0) return refusal(invalid(resource.group, resource.kind, object.metadata.name ?? "", errors), live);
+  if (live === undefined) return { is: "create", result: complete };
+  return { is: "update", live, result: { ...live, ...complete, metadata: { ...live.metadata, ...complete.metadata } }, intent: stated, force: true, leftToOthers: [] };
 }
 
 /** The object as it is stored now; undefined when there is none. */

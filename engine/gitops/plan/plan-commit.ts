@@ -1,5 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
+import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
+import type { CustomResourceDefinition } from "../../resources/types.ts";
 import type { Client } from "../../client/client.ts";
 import { trailerValues } from "../git/commit-message.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
@@ -52,7 +54,7 @@ export interface CommitPlan {
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   const { client, kinds, state, examine, owned, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
-  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, namespacesOf(state), (desired) => restraints.liveFieldsOf(desired));
+  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) => restraints.liveFieldsOf(desired));
   const outcomes = new Map([...knownOutcomes, ...fresh]);
   const stale = await readStale(client, kinds, owned.filter((entry) => !state.objects.has(entry.identity)));
   const candidates = examine.flatMap(({ desired, cause }) => {
@@ -104,6 +106,12 @@ async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusa
 /** Namespaces that the commit itself brings; later validation takes them as there. */
 function namespacesOf(state: DesiredState): ReadonlySet<string> {
   return new Set([...state.objects.values()].filter((desired) => desired.resource.kind === "Namespace" && desired.resource.group === "").map((desired) => desired.object.metadata.name ?? ""));
+}
+
+/** Kinds that the commit itself defines. */
+function kindsOf(state: DesiredState): ReadonlySet<string> {
+  const definitions = [...state.objects.values()].filter(({ resource }) => resource.kind === customResourceDefinitionResource.kind && resource.group === customResourceDefinitionResource.group);
+  return new Set(definitions.map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec).map(({ group, names }) => `${group}/${names.kind}`)); // found by its kind
 }
 
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {

@@ -43,6 +43,11 @@ export class ClusterView implements HealthLookup {
     await Promise.all([...this.#informers.values(), this.#nodes].map((informer) => informer.waitForSync(signal)));
   }
 
+  /** No longer watches a kind that is not served any more. */
+  forget(resource: ResourceReference): void {
+    if (this.#informers.delete(kindOf(resource))) this.#factory.release(resource);
+  }
+
   get(resource: ResourceReference, namespace: string | undefined, name: string): KubeObject | undefined {
     return this.#informers.get(kindOf(resource))?.get(namespace ?? "", name);
   }

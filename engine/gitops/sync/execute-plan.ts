@@ -3,6 +3,8 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { isConditionTrue } from "../../apimachinery/conditions.ts";
+import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceReference } from "../../resources/define-resource.ts";
 import { describeDesired, FIELD_MANAGER } from "../manifests/desired-state.ts";
 import { describeEntry } from "./inventory.ts";
@@ -15,6 +17,8 @@ const CONCURRENCY = 16;
 /** A replaced object must be gone before it is made anew. */
 const REPLACE_WAIT_MS = 60_000;
 const REPLACE_LOOK_MS = 100;
+const ESTABLISH_WAIT_MS = 30_000;
+const ESTABLISH_LOOK_MS = 50;
 /** A commit that raced other writers is decided anew this often. */
 const TRIES_MAX = 3;
 
@@ -58,8 +62,24 @@ export async function executePlan(plan: Pick<SyncPlan, "waves">, execution: Exec
     results.push(...done.results);
     revisions.push(...done.revisions);
     if (done.results.some((result) => result.is === "failed")) break;
+    await awaitKinds(done.results, execution);
   }
   return { results, revisions };
+}
+
+/** What a definition defines can be applied once it is established, or, after a bounded time, fails by itself. */
+async function awaitKinds(results: readonly ActionResult[], { client, clock, signal, isSuperseded }: Execution): Promise<void> {
+  const deadline = clock.monotonic() + ESTABLISH_WAIT_MS;
+  const definitions = client.for(customResourceDefinitionResource);
+  for (const { action, is } of results) {
+    if (is !== "done" || action.do === "prune" || action.desired.object.kind !== customResourceDefinitionResource.kind) continue;
+    const name = action.desired.object.metadata.name ?? "";
+    while (!isSuperseded() && clock.monotonic() < deadline) {
+      const definition = await definitions.get("", name).catch(() => undefined); // gone again, or nobody can say: what follows tells
+      if (definition === undefined || isConditionTrue(definition.status?.conditions, "Established")) break;
+      await sleep(clock, ESTABLISH_LOOK_MS, signal);
+    }
+  }
 }
 
 async function runBatch(waves: readonly Wave[], execution: Execution): Promise<Executed> {

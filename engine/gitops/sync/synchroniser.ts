@@ -215,8 +215,9 @@ export class Synchroniser {
     const { state, objects, messages } = admitted;
     const { client, view, kinds, logger } = this.#options;
     const owned = ownedEntries(this.#applications.all());
-    const inUse = [...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)];
-    await view.ensure(new Set<ResourceDefinition>([...inUse, applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
+    const inUse = new Set([...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)]);
+    const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
+    await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
     const restraints = this.#restraints(state.units);
     if (restraints.nextChangeMs < Infinity) this.#after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
@@ -240,6 +241,8 @@ export class Synchroniser {
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
     const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
     for (const result of results) this.#conclude(result, state, restraints);
+    // What the commit defined is served now, and watched from here on.
+    await view.ensure(served(), signal);
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
