@@ -11,6 +11,8 @@ import { customKindController } from "./custom-kind.ts";
 import { deploymentController } from "./deployment.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
+import { endpointsController } from "./endpoints/endpoints.ts";
+import { mirroringController } from "./endpoints/mirroring.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { cronJobController } from "./jobs/cron-job.ts";
@@ -62,6 +64,8 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(disruptionController(context), context),
     runController(staleDisruptionController(context), context),
     runController(endpointSliceController(context), context),
+    runController(endpointsController(context), context),
+    runController(mirroringController(context), context),
     runController(policyTypeCheckController(context), context),
     runController(customKindController(context), context),
     runController(apiRegistrationController(context), context),

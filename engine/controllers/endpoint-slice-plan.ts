@@ -130,7 +130,7 @@ function portsOf(service: Service, pod: Pod): EndpointPort[] {
 }
 
 /** Ports of containers, and of those init containers that stay. */
-function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
+export function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === "Always")];
   return containers.flatMap((container) => container.ports ?? []).find((port) => port.name === name && (port.protocol ?? "TCP") === protocol)?.containerPort;
 }

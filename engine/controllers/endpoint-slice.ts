@@ -47,13 +47,13 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
 }
 
 /** Most changes of pods are none of their endpoints. */
-function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): boolean {
+export function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): boolean {
   if (old === undefined || pod === undefined) return true;
   const facts = ({ metadata, spec, status }: Pod) => [metadata.labels, metadata.deletionTimestamp, spec.nodeName, spec.hostname, spec.subdomain, status?.podIP, isConditionTrue(status?.conditions, "Ready")];
   return isPodFinished(old) !== isPodFinished(pod) || !jsonEqual(facts(old), facts(pod));
 }
 
-function selects(service: Service, pod: Pod): boolean {
+export function selects(service: Service, pod: Pod): boolean {
   const selector = Object.entries(service.spec?.selector ?? {});
   return selector.length > 0 && selector.every(([key, value]) => pod.metadata.labels?.[key] === value);
 }

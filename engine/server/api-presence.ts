@@ -6,8 +6,9 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import { leaseResource } from "../resources/coordination/lease.ts";
+import { endpointsResource } from "../resources/core/endpoints.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
-import type { EndpointSlice, Lease } from "../resources/types.ts";
+import type { Endpoints, EndpointSlice, Lease } from "../resources/types.ts";
 
 /** Where pods and agents reach a server: an address of its machine, not a loopback one, and the port it listens on. */
 export interface ApiAddress {
@@ -58,7 +59,9 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   const publish = async () => {
     const { items } = await leases.list(NAMESPACE, { labelSelector: Object.entries(IDENTITY).map(([key, value]) => `${key}=${value}`).join(",") });
     const { alive, gone } = seen.judge(items);
-    await writeSlices(client, planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined)));
+    const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
+    await writeSlices(client, planned);
+    await writeEndpoints(client, planned);
     for (const { metadata } of gone) await leases.delete(NAMESPACE, metadata.name ?? "", { preconditions: { resourceVersion: metadata.resourceVersion ?? "" } }).catch(ignoring("NotFound", "Conflict"));
   };
   const announce = async () => {
@@ -131,6 +134,17 @@ async function writeSlices(client: Client, wanted: readonly (EndpointSlice & Kub
     else if (!jsonEqual(content(found), content(slice))) await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
   }
   for (const { metadata } of items) if (!wanted.some((slice) => slice.metadata.name === metadata.name)) await slices.delete("default", metadata.name ?? "").catch(ignoring("NotFound"));
+}
+
+/** The same once more in the older form, for clients that know no slices. */
+async function writeEndpoints(client: Client, slices: readonly EndpointSlice[]): Promise<void> {
+  const subsets = slices.map(({ endpoints = [], ports = [] }) => ({ addresses: endpoints.flatMap(({ addresses }) => addresses.map((ip) => ({ ip }))), ports: ports.map(({ name = "", port = 0, protocol = "TCP" }) => ({ name, port, protocol })) }));
+  const metadata = { name: SERVICE, namespace: "default", labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } };
+  const wanted: Endpoints & KubeObject = { apiVersion: "v1", kind: "Endpoints", metadata, subsets };
+  const objects = client.for<Endpoints & KubeObject>(endpointsResource);
+  const found = await objects.get("default", SERVICE).catch(ignoring("NotFound"));
+  if (found === undefined && subsets.length > 0) await objects.create(wanted).catch(ignoring("AlreadyExists"));
+  else if (found !== undefined && !jsonEqual(found.subsets ?? [], subsets)) await objects.update({ ...wanted, metadata: { ...metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
 }
 
 function content({ endpoints = [], ports = [] }: EndpointSlice): unknown {
