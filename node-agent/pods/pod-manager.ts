@@ -6,6 +6,7 @@ import { service, type Service } from "../../engine/lib/service.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { sweepOrphans } from "./sweep-orphans.ts";
 
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;
@@ -102,6 +103,8 @@ export class PodManager {
           const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: sandbox.name, namespace: sandbox.namespace, uid: sandbox.uid }, spec: { containers: [] } };
           this.#start(pod).orphan();
         }
+        const { podsDir, settings } = this.#context;
+        await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, new Set([...known, ...sandboxes.map(({ uid }) => uid)].filter((uid) => uid !== undefined)), logger);
         return true;
       } catch (error) {
         logger.warn("the runtime does not answer, will retry", { error: describeError(error) });

@@ -15,7 +15,7 @@ export interface EvictionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventRecorder;
-  readonly usage: UsageSampler;
+  readonly usage: Pick<UsageSampler, "now">;
   readonly places: PodPlaces;
   readonly thresholds: readonly Threshold[];
   readonly softGraceSeconds: number;

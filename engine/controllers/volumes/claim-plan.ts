@@ -2,6 +2,7 @@ import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { CLASS_ANNOTATION } from "../../resources/access-modes.ts";
 import { claimClassName, persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../resources/core/persistent-volume.ts";
 import { isLocalPathVolume, LOCAL_PATH_PROVISIONER, SELECTED_NODE_ANNOTATION } from "../../resources/storage/local-path.ts";
@@ -20,6 +21,8 @@ export interface ClaimInputs {
   /** The volume that the claim names. The API itself has said so when it is absent. */
   readonly named: Volume | undefined;
   readonly storageClass: StorageClass | undefined;
+  /** The class for claims that name none. */
+  readonly defaultClass: StorageClass | undefined;
   readonly nodes: readonly Node[];
   /** Whether a pod that is not placed yet waits for the claim. */
   readonly hasWaitingPod: boolean;
@@ -30,6 +33,10 @@ export function planClaim(inputs: ClaimInputs): readonly Action[] {
   const { claim } = inputs;
   if (isBeingDeleted(claim)) return [];
   if (isBindCompleted(claim)) return planBound(inputs);
+  // One that came before there was a default class gets it now.
+  const { defaultClass } = inputs;
+  const isOpen = claim.spec?.storageClassName === undefined && claim.metadata.annotations?.[CLASS_ANNOTATION] === undefined;
+  if (isOpen && defaultClass !== undefined) return [update(persistentVolumeClaimResource, { ...claim, spec: { ...claim.spec, storageClassName: defaultClass.metadata.name ?? "" } })];
   return claim.spec?.volumeName ? planNamed(inputs) : planUnbound(inputs);
 }
 

@@ -7,7 +7,7 @@ import { podResource } from "../../resources/core/pod.ts";
 import { podClaims } from "../../resources/pod-claims.ts";
 import { LOCAL_PATH_NODE_LABEL } from "../../resources/storage/local-path.ts";
 import { isBindCompleted } from "../../resources/storage/volume-matching.ts";
-import { storageClassResource } from "../../resources/storage/storage-class.ts";
+import { chooseDefaultClass, isDefaultClass, storageClassResource } from "../../resources/storage/storage-class.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
@@ -36,7 +36,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
       watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
       // A volume concerns the claim that it names; a free one, whoever may want it.
       watch(volumes, (volume) => (volume.spec?.claimRef === undefined ? unboundOf(volumeClassName(volume)) : [`${volume.spec.claimRef.namespace ?? ""}/${volume.spec.claimRef.name ?? ""}`])),
-      watch(classes, ({ metadata }) => unboundOf(metadata.name ?? "")),
+      watch(classes, (storageClass) => [...unboundOf(storageClass.metadata.name ?? ""), ...(isDefaultClass(storageClass) ? unboundOf("") : [])]),
     ],
     reads: [read(nodes), read(pods)],
     async observe(key) {
@@ -50,6 +50,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
         candidates: volumes.byIndex(CLASS_INDEX, className) as ClaimInputs["candidates"], // likewise
         named: wanted ? ((volumes.get("", wanted) ?? (await unlessGone(client.for(persistentVolumeResource).get("", wanted)))) as ClaimInputs["named"]) : undefined, // likewise
         storageClass: className === "" ? undefined : classes.get("", className),
+        defaultClass: chooseDefaultClass(classes.list()),
         nodes: nodes.list(),
         hasWaitingPod: pods.byIndex(POD_CLAIM_INDEX, key).some((pod) => !pod.spec.nodeName && !isBeingDeleted(pod)),
       };

@@ -40,6 +40,12 @@ export function isDefaultClass(storageClass: StorageClass): boolean {
   return DEFAULT_ANNOTATIONS.some((annotation) => storageClass.metadata.annotations?.[annotation] === "true");
 }
 
+/** Of several defaults the newest, so that who sets a new one need not unset the old one first; of equally new ones the first by name. Pure. */
+export function chooseDefaultClass(classes: readonly StorageClass[]): StorageClass | undefined {
+  const rank = ({ metadata }: StorageClass) => metadata.creationTimestamp ?? "";
+  return classes.filter(isDefaultClass).sort((a, b) => (rank(a) === rank(b) ? ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1) : rank(a) > rank(b) ? -1 : 1))[0];
+}
+
 function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldError[] {
   const errors: FieldError[] = [];
   if (!jsonEqual(storageClass.parameters ?? {}, old.parameters ?? {})) errors.push(forbiddenField("parameters", "updates to parameters are forbidden."));

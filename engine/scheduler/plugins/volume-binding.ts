@@ -10,6 +10,8 @@ export const volumeBinding: FilterPlugin<PodStorage | undefined> = {
   refuse: (_pod, storage) => storage?.problem,
   test: (_pod, { node }, storage) => {
     if (storage === undefined) return undefined;
+    // Asked without the refusal before, as preemption does: no room that others leave would help.
+    if (storage.problem !== undefined) return [storage.problem];
     const reasons = [
       ...(storage.bound.every((volume) => doesNodeReach(volume, node)) ? [] : ["node(s) didn't match PersistentVolume's node affinity"]),
       ...(chooseVolumes(storage.delayed, node) === undefined ? ["node(s) didn't find available persistent volumes to bind"] : []),

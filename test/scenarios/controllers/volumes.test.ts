@@ -179,6 +179,16 @@ test("volumes of another's provisioner are asked of it", async () => {
   expect((await plane.stories("odd")).at(-1)).toContain('ProvisioningFailed: storageclass.storage.k8s.io "absent" not found');
 });
 
+test("a claim that came before there was a default class gets it with the class, unless it said that it wants none", async () => {
+  await plane.client.for(storageClassResource).delete("", "local-path");
+  const { storageClassName: _none, ...open } = claim("open").spec ?? {};
+  await make({ ...claim("open"), spec: open }, claim("none"));
+  expect((await claims().get("default", "open")).spec?.storageClassName).toBeUndefined();
+  await plane.client.for(storageClassResource).create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "late", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } }, provisioner: "csi.example.com", volumeBindingMode: "WaitForFirstConsumer" });
+  await plane.clock.settle();
+  expect([(await claims().get("default", "open")).spec?.storageClassName, (await claims().get("default", "none")).spec?.storageClassName]).toEqual(["late", ""]);
+});
+
 test("a pod's own volume gets a claim that goes with it, and never another's", async () => {
   await plane.kubelets.up("n1");
   await make(claim("b-scratch"));

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
-import { chooseDefaultClass } from "../../../engine/admission/default-storage-class.ts";
 import { podProblems, withDefaults } from "../../../engine/admission/limit-ranger.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
-import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
+import { chooseDefaultClass, storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { PROVISIONED_BY_ANNOTATION } from "../../../engine/resources/storage/local-path.ts";
 import type { LimitRange, LimitRangeItem, PersistentVolume, PersistentVolumeClaim, Pod, PodSpec, StorageClass } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";

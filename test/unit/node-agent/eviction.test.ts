@@ -7,7 +7,6 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { EvictionManager } from "../../../node-agent/resources/eviction-manager.ts";
 import { parseThresholds, type Measurements, type Signal } from "../../../node-agent/resources/thresholds.ts";
-import { UsageSampler } from "../../../node-agent/stats/usage-sampler.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -26,7 +25,7 @@ async function startMachine(thresholds: string) {
   let changes = 0;
   const manager = new EvictionManager({
     runtime, clock, logger: silentLogger, events,
-    usage: new UsageSampler({ runtime, pods: () => [], cgroupRoot: "/none", clock }),
+    usage: { now: async () => ({ current: { atMs: clock.now(), node: { cpuNanoseconds: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, availableBytes: 0 }, pods: new Map() }, before: undefined }) },
     places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
     thresholds: parseThresholds(thresholds),
     softGraceSeconds: 30,

@@ -1,0 +1,40 @@
+import { readdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { unmountVolumes } from "../volumes/volumes.ts";
+import { removePodCgroup } from "./cgroups.ts";
+import { qosFolder } from "./pod-cgroup.ts";
+
+export interface OrphanPlaces {
+  readonly podsDir: string;
+  readonly logsDir: string;
+  readonly cgroupRoot: string;
+}
+
+/**
+ * Removes what a dead agent left of pods that neither the API nor the runtime knows any more: volumes, logs, cgroups. Persistent volumes are
+ * not among them. What cannot be removed is told of and left to the next start.
+ */
+export async function sweepOrphans({ podsDir, logsDir, cgroupRoot }: OrphanPlaces, known: ReadonlySet<string>, logger: Logger): Promise<void> {
+  const orphans = new Set((await namesIn(podsDir)).filter((uid) => !known.has(uid)));
+  const logs = (await namesIn(logsDir)).filter((name) => !known.has(uidOfLogs(name)));
+  for (const uid of orphans) {
+    try {
+      await unmountVolumes(path.join(podsDir, uid));
+      for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(cgroupRoot, qos)}/pod${uid}`);
+      logger.info("removed what was left of a pod", { uid });
+    } catch (error) {
+      logger.warn("what is left of a pod could not be removed", { uid, error: describeError(error) });
+    }
+  }
+  for (const name of logs) await rm(path.join(logsDir, name), { recursive: true, force: true });
+}
+
+/** Folders of logs are named `<namespace>_<pod>_<uid>`. */
+function uidOfLogs(name: string): string {
+  return name.slice(name.lastIndexOf("_") + 1);
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(() => []);
+}
