@@ -1,4 +1,5 @@
 import { HEALTH_ORDER } from "../health/health.ts";
+import { renderDiagram } from "./diagram.ts";
 import { code, duration, healthMark, link, markdownTable, plain, ROWS_MAX, shortTime } from "./markdown.ts";
 import { deployPage, overallHealth, type ApplicationFacts, type DeployFacts, type ObjectFacts, type StatusFacts } from "./status-facts.ts";
 
@@ -39,6 +40,8 @@ export function renderApplicationPage(app: ApplicationFacts, facts: StatusFacts)
     `From ${code(app.path === "" ? "." : app.path)}, commit ${commitLink(app.commit, facts, at)}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
     app.reason === "" ? "" : `**Why:** ${plain(app.reason)}`,
     ...unwell.slice(0, 20).map((object) => chainOf(object)),
+    ...((app.holds ?? []).length === 0 ? [] : ["## Held", (app.holds ?? []).map((hold) => `- ${plain(hold)}`).join("\n")]),
+    ...(app.objects.length === 0 ? [] : [renderDiagram(app)]),
     ...objectTables(app.objects),
     ...(app.kept.length === 0 ? [] : ["## Kept although removed from the repository", app.kept.map((kept) => `- ${plain(kept)}`).join("\n")]),
     ...(deploys.length === 0 ? [] : ["## Deployed by", deployTable(deploys, at)]),

@@ -3,6 +3,7 @@ import { formatMessage } from "../git/commit-message.ts";
 import { HEALTH_ORDER, type HealthState } from "../health/health.ts";
 import { incidentPage } from "./incidents.ts";
 import { deployPage, overallHealth, type StatusFacts } from "./status-facts.ts";
+import { STATUS_SCHEMA } from "./status-schema.ts";
 import { renderApplicationPage, renderDeployPage, renderFurtherPages, renderNodesPage, renderReadme } from "./status-pages.ts";
 
 /** Folders that keep what earlier reports wrote; everything else is exactly what the newest report says. */
@@ -15,6 +16,7 @@ export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, stri
   const files = new Map<string, string>([
     ["README.md", renderReadme(facts)],
     ["status.json", json(summary)],
+    ["status.schema.json", json(STATUS_SCHEMA)],
     ["status.yaml", formatYaml(summary)],
     ["nodes.md", renderNodesPage(facts)],
     ["nodes.json", json({ schemaVersion: 1, nodes: facts.nodes })],

@@ -8,6 +8,8 @@ import type { Node } from "../../resources/types.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import type { GitSource } from "../git/git-source.ts";
 import { HEALTH_ORDER } from "../health/health.ts";
+import { BoundedCache } from "../manifests/bounded-cache.ts";
+import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";
 import type { RepositoryConfig } from "../manifests/repository-config.ts";
@@ -19,6 +21,8 @@ import type { Synchroniser } from "../sync/synchroniser.ts";
 const RETRY = { initialMs: 1_000, maxMs: 300_000 };
 /** What belongs together arrives within this time. */
 const GATHER_MS = 60;
+/** Older deploys were noted when they were new. */
+const NOTED_MAX = 3;
 
 /** Plans of branches, and their pages by path. */
 export interface PlannedPages {
@@ -49,6 +53,7 @@ export class StatusReporter {
   #written: StatusFacts | undefined;
   #writtenAtMs = -Infinity;
   readonly #listeners = new Set<() => void>();
+  readonly #noted = new BoundedCache<true>(1_000);
   #wake: () => void = () => {};
   #isDue = false;
   #failures = 0;
@@ -178,11 +183,28 @@ export class StatusReporter {
       this.#writtenAtMs = clock.monotonic();
       this.#failures = 0;
       if (result.is === "written") logger.info("status written", { branch: this.#writer.branch, commit: result.commit });
+      if (result.is === "written") await this.#writeNotes(facts, result.commit);
     } catch (error) {
       this.#failures++;
       logger.warn("status not written, will retry", { branch: this.#writer.branch, error: describeError(error) });
       await this.#wait(backoffMs(RETRY, this.#failures), signal);
       this.#isDue = true;
+    }
+  }
+
+  /** Commits about which nothing will change any more carry what became of them. A note that cannot be written is not worth a retry of the report. */
+  async #writeNotes(facts: StatusFacts, statusCommit: string): Promise<void> {
+    const { source, cluster, clock, logger } = this.#options;
+    for (const deploy of facts.deploys.slice(0, NOTED_MAX)) {
+      const note = computeNote(deploy, cluster, statusCommit);
+      const key = `${deploy.commit} ${note?.result ?? ""}`;
+      if (note === undefined || this.#noted.get(key) !== undefined) continue;
+      try {
+        if (await writeNote(source.store, deploy.commit, note, { name: "Mainstay", email: `mainstay@${cluster}.invalid`, time: clock.now() })) this.#noted.set(key, true);
+      } catch (error) {
+        logger.warn("note not written", { commit: deploy.commit, error: describeError(error) });
+        return;
+      }
     }
   }
 

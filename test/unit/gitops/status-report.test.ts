@@ -1,5 +1,8 @@
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { conform } from "../../../engine/apimachinery/structural-schema.ts";
+import type { Schema } from "../../../engine/apimachinery/schema.ts";
+import { renderDiagram } from "../../../engine/gitops/status/diagram.ts";
 import { computeIncidents, INCIDENT_AFTER_MS } from "../../../engine/gitops/status/incidents.ts";
 import type { ApplicationFacts, StatusFacts } from "../../../engine/gitops/status/status-facts.ts";
 import { renderStatusReport, statusMessage } from "../../../engine/gitops/status/status-report.ts";
@@ -121,5 +124,35 @@ describe("incidents", () => {
     expect(closed).toMatchObject([{ closed: "2026-08-22T12:00:00Z" }]);
     const again = computeIncidents(closed, [degraded(now - INCIDENT_AFTER_MS)], now).incidents;
     expect(again.map((incident) => incident.file)).toEqual(["incidents/2026-08-22-web-2.md", "incidents/2026-08-22-web.md"]);
+  });
+});
+
+describe("status.json", () => {
+  test("holds what its schema says, and the schema lies beside it", () => {
+    const files = renderStatusReport({ ...facts, plans: [{ branch: "x", commit: A, summary: "1 change", file: "plans/x.md", digest: "d" }] });
+    const status: unknown = JSON.parse(files.get("status.json") ?? "");
+    const { $schema: _dialect, title: _title, ...schema } = JSON.parse(files.get("status.schema.json") ?? "") as Record<string, unknown>;
+    const { errors, unknown } = conform(schema as Schema, status, { defaults: false, prune: false });
+    expect([errors, unknown]).toEqual([[], []]);
+    expect(conform(schema as Schema, { ...(status as object), sync: { state: "odd" }, cluster: 5 }, { defaults: false, prune: false }).errors).toHaveLength(2);
+    for (const app of facts.applications) expect(JSON.parse(files.get(`apps/${app.name}.json`) ?? "")).toMatchObject({ schemaVersion: 1, name: app.name });
+  });
+});
+
+describe("the diagram of an application", () => {
+  const object = (kind: string, name: string, more: Partial<ApplicationFacts["objects"][number]> = {}) => ({ kind, namespace: "web", name, source: "a:1", health: "Healthy" as const, reason: "", chain: [], leftToOthers: [], ...more });
+
+  test("shows what it waits for, its objects, and the way down to what stopped", () => {
+    const drawn = renderDiagram(app("web", { health: "Degraded", dependsOn: ["db"], objects: [object("Service", "web"), object("Deployment", "web", { health: "Degraded", chain: ["ReplicaSet web/web-1", 'exec "sh": <not> found'] })] }));
+    expect(drawn.split("\n")).toEqual([
+      "```mermaid", "flowchart LR", '  app(["web"]):::Degraded', '  dep0(["db"])', "  app -. waits for .-> dep0",
+      '  app --> o0["Deployment web/web"]:::Degraded', '  o0 --> o0s0["ReplicaSet web/web-1"]', '  o0s0 --> o0s1["exec #quot;sh#quot;: #lt;not#gt; found"]', '  app --> o1["Service web/web"]:::Healthy',
+      "  classDef Healthy fill:#d7f0d7,color:#000,stroke:#888", "  classDef Degraded fill:#f8cfcf,color:#000,stroke:#888", "```",
+    ]);
+  });
+
+  test("stays small: what is well is counted when there is much of it", () => {
+    const drawn = renderDiagram(app("web", { objects: Array.from({ length: 500 }, (_, index) => object(index % 2 === 0 ? "ConfigMap" : "Secret", `n${index}`)) }));
+    expect(drawn.split("\n").filter((line) => line.includes("-->"))).toEqual(['  app --> kConfigMap["250 × ConfigMap"]:::Healthy', '  app --> kSecret["250 × Secret"]:::Healthy']);
   });
 });
