@@ -18,7 +18,7 @@ export const projectNode = path.join(projectRoot, "node_modules/node/bin/node");
  */
 const requirements = {
   git: { files: ["git"], package: "git", why: "serves and follows the repository" },
-  gnupg: { files: ["gpg", "gpg-agent", "gpgconf"], package: "gnupg", why: "checks signatures made with GPG" },
+  gnupg: { files: ["gpg-agent"], package: "gnupg", why: "checks signatures made with GPG" },
   ssh: { files: ["ssh"], package: "openssh-client", why: "follows repositories over SSH" },
   containerd: { files: ["containerd"], package: "containerd", why: "runs the containers" },
   runtime: { files: ["crun", "runc"], package: "runc", why: "starts the containers" },
