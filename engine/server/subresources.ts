@@ -40,16 +40,30 @@ export function bodyKindOf(group: string, resource: string, subresource: string 
 }
 
 export async function createSubresource(exchange: Exchange<RequestOf<"create">>): Promise<ApiResult> {
-  const { request, definition, parts } = exchange;
+  const { request, definition } = exchange;
   const found = definition.group === "" ? createSubresources.find((candidate) => candidate.resource === definition.resource && candidate.name === request.subresource) : undefined;
   if (found === undefined) throw unsupportedMethod();
   if (request.name === undefined) throw badRequest("name must be provided");
-  const { object, schemaErrors } = decodeObject(found.kind, request.body, request.options);
-  if (schemaErrors.length > 0) refuseShape({ ...definition, group: found.kind.group, kind: found.kind.kind }, object, schemaErrors);
-  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: request.name, object, old: undefined, kind: found.kind }, request.options);
+  return found.create(exchange, await admitBody(exchange, found.kind, request.name), request.name);
+}
+
+/** POST of bindings: the older way to bind a pod, whose name is then in the body. */
+export async function createBinding(exchange: Exchange<RequestOf<"create">>): Promise<ApiResult> {
+  const body = await admitBody(exchange, bindingKind as unknown as Decodable, undefined);
+  const { name } = body.metadata;
+  if (name === undefined || name === "") throw badRequest("name must be provided");
+  return bind(exchange, body, name);
+}
+
+/** The body as admission leaves it. */
+async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodable, name: string | undefined): Promise<KubeObject> {
+  const { request, definition, parts } = exchange;
+  const { object, schemaErrors } = decodeObject(kind, request.body, request.options);
+  if (schemaErrors.length > 0) refuseShape({ ...definition, group: kind.group, kind: kind.kind }, object, schemaErrors);
+  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: name ?? object.metadata.name ?? "", object, old: undefined, kind }, request.options);
   const body = await parts.admission.mutate({ ...attributes, object }, object);
   await parts.admission.validate({ ...attributes, object: body });
-  return found.create(exchange, body, request.name);
+  return body;
 }
 
 async function bind(exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string): Promise<ApiResult> {

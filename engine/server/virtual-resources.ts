@@ -8,6 +8,7 @@ import { defineResource, type ResourceDefinition } from "../resources/define-res
 import { loadSchema } from "../resources/load-schema.ts";
 import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview, TokenReview } from "../resources/types.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
+import { createBinding } from "./subresources.ts";
 import { madeUp, objectResult, type Exchange, type RequestOf } from "./exchange.ts";
 
 /** A kind that is a question: it is created, answered and forgotten. */
@@ -49,7 +50,7 @@ function withoutStatus(body: unknown): unknown {
 const AUTHENTICATION = "authentication.k8s.io";
 const AUTHORIZATION = "authorization.k8s.io";
 
-export const virtualResources: readonly VirtualResource[] = [
+const reviews: readonly VirtualResource[] = [
   question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review" }, ({ request }) => ({ userInfo: userStatus(request.user) })),
   question<TokenReview & KubeObject>({ group: AUTHENTICATION, kind: "TokenReview", file: "token-review" }, reviewToken),
   question<SelfSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectAccessReview", file: "self-subject-access-review" }, ({ parts, request }, review) => reviewSelf(parts, request.user, review)),
@@ -57,6 +58,14 @@ export const virtualResources: readonly VirtualResource[] = [
   question<SubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SubjectAccessReview", file: "subject-access-review" }, ({ parts }, review) => reviewSubject(parts, review)),
   question<LocalSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "LocalSubjectAccessReview", file: "local-subject-access-review", namespaced: true }, ({ parts, request }, review) => reviewLocally(parts, request.namespace ?? "", review)),
 ];
+
+/** The older address of pods/binding. */
+const bindings: VirtualResource = {
+  definition: defineResource({ group: "", version: "v1", resource: "bindings", kind: "Binding", namespaced: true, verbs: ["create"], schema: loadSchema("core/v1/binding.yaml"), columns: [] }) as unknown as ResourceDefinition,
+  create: createBinding,
+};
+
+export const virtualResources: readonly VirtualResource[] = [...reviews, bindings];
 
 const byDefinition = new Map(virtualResources.map((virtual) => [virtual.definition, virtual]));
 

@@ -5,6 +5,7 @@ import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
+import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import type { ConfigMap, Deployment, Pod } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -186,6 +187,17 @@ test("a pod is bound once, with its condition, and a second binding conflicts", 
   expect(bound.status?.conditions).toMatchObject([{ type: "PodScheduled", status: "True" }]);
   const again = await failure(pods.createSubresource("shop", "bound", "binding", binding));
   expect(again.status).toMatchObject({ code: 409, message: 'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"' });
+});
+
+test("a pod is bound by the older address as well, which names it in the body", async () => {
+  const pods = api.client.for(podResource);
+  const bindings = api.client.for(virtualResources.find(({ definition }) => definition.resource === "bindings")!.definition);
+  await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "bound-by-body", namespace: "shop" }, spec: { containers: [{ name: "c", image: "i" }] } });
+  const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound-by-body", namespace: "shop" }, target: { kind: "Node", name: "n1" } };
+  expect(await bindings.create(binding)).toMatchObject({ status: "Success", code: 201 });
+  expect((await pods.get("shop", "bound-by-body")).spec.nodeName).toBe("n1");
+  expect((await failure(bindings.create(binding))).status.code).toBe(409);
+  expect((await failure(bindings.create({ ...binding, metadata: { namespace: "shop" } } as never))).status).toMatchObject({ code: 400, message: "name must be provided" });
 });
 
 test("a watch sees what happens after the list, in order", async () => {
