@@ -1,6 +1,7 @@
 import type { Service } from "../lib/service.ts";
 import { accountTokenController, type IssueAccountToken } from "./account-tokens.ts";
 import { apiRegistrationController } from "./api-registration.ts";
+import { autoscalerController } from "./autoscaling/autoscaler.ts";
 import { certificateApprover } from "./certificate-approver.ts";
 import { certificateCleaner } from "./certificate-cleaner.ts";
 import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
@@ -62,6 +63,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(cronJobController(context), context),
     runController(jobTtlController(context), context),
     runController(disruptionController(context), context),
+    runController(autoscalerController(context), context),
     runController(staleDisruptionController(context), context),
     runController(endpointSliceController(context), context),
     runController(endpointsController(context), context),

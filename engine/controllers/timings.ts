@@ -25,6 +25,8 @@ export interface ControllerTimings {
   readonly terminatedPodsMax: number;
   /** How often a namespace that is ending is looked at. */
   readonly namespacePeriodMs: number;
+  /** How often an autoscaler looks at its figures. */
+  readonly autoscalerPeriodMs: number;
   /** How often each quota is counted although nothing seems to have changed. */
   readonly quotaResyncMs: number;
 }
@@ -43,5 +45,6 @@ export const DEFAULT_TIMINGS: ControllerTimings = {
   podGcQuarantineMs: 40_000,
   terminatedPodsMax: 12_500,
   namespacePeriodMs: 1_000,
+  autoscalerPeriodMs: 15_000,
   quotaResyncMs: 5 * 60_000,
 };

@@ -37,14 +37,14 @@ const signApproved = async (request: string, usages: readonly string[], seconds 
   return signAsRequested(await authority, request, usages, START, START + seconds * 1000);
 };
 
-/** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. */
-export async function startControlPlane(timings: Partial<ControllerTimings> = {}): Promise<ControlPlane> {
+/** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. `seenThrough` answers what nobody does here. */
+export async function startControlPlane(timings: Partial<ControllerTimings> = {}, seenThrough: (client: Client) => Client = (client) => client): Promise<ControlPlane> {
   const clock = new VirtualClock();
   const random = seededRandom(1);
   const api = await startTestApi({ clock, random, storage: openMemoryStorage({ clock }) });
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), with: () => logger };
-  const client = api.as(CONTROLLER_USER, [], "kube-controller-manager");
+  const client = seenThrough(api.as(CONTROLLER_USER, [], "kube-controller-manager"));
   const informers = new InformerFactory({ client, clock, random, logger });
   const events = new EventRecorder({ client, clock, random, logger, component: "controller-manager" });
   const context = { client, informers, events, consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, ...timings } };

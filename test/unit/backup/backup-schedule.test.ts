@@ -39,11 +39,11 @@ describe("scheduled backups", () => {
     // Files are written in real time while virtual time stands still.
     const day = async (expected: readonly string[]) => {
       await clock.advance(24 * 3_600_000);
-      await expect.poll(written, { timeout: 5_000 }).toEqual(expected);
+      await expect.poll(written, { timeout: 30_000 }).toEqual(expected);
     };
     writeFileSync(path.join(folder, "backups"), "in the way"); // the first one fails
     await clock.advance(24 * 3_600_000);
-    await expect.poll(() => failures, { timeout: 5_000 }).toEqual(["backup not written; the next one is tried at its time"]);
+    await expect.poll(() => failures, { timeout: 30_000 }).toEqual(["backup not written; the next one is tried at its time"]);
     rmSync(path.join(folder, "backups"));
     await day(["mainstay-local-2030-01-02T030000Z.backup"]);
     await day(["mainstay-local-2030-01-02T030000Z.backup", "mainstay-local-2030-01-03T030000Z.backup"]);

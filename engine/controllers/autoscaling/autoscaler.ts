@@ -1,0 +1,107 @@
+import { objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { parseApiVersion } from "../../apimachinery/group-version.ts";
+import { parseLabelSelector } from "../../apimachinery/selectors.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { describeError } from "../../lib/log.ts";
+import { customScale } from "../../resources/apiextensions/custom-scale.ts";
+import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
+import { deploymentResource } from "../../resources/apps/deployment.ts";
+import { replicaSetResource } from "../../resources/apps/replica-set.ts";
+import { statefulSetResource } from "../../resources/apps/stateful-set.ts";
+import { horizontalPodAutoscalerResource } from "../../resources/autoscaling/horizontal-pod-autoscaler.ts";
+import { podResource } from "../../resources/core/pod.ts";
+import { replicationControllerResource } from "../../resources/core/replication-controller.ts";
+import type { ResourceDefinition, ResourceReference, ScaleAccess } from "../../resources/define-resource.ts";
+import { podMetricsResource } from "../../resources/metrics/usage.ts";
+import type { CustomResourceDefinition, HorizontalPodAutoscaler, PodMetrics } from "../../resources/types.ts";
+import type { ControllerContext } from "../controller-context.ts";
+import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
+import { concludeAutoscaler, decideReplicas, planAutoscaler, type AutoscalerDecision, type AutoscalerInputs, type ScaleTarget } from "./autoscaler-plan.ts";
+import { prunedHistory, type ScalingHistory } from "./scaling-limits.ts";
+
+const NOTHING: ScalingHistory = { recommendations: [], changes: [] };
+const SCALED = [deploymentResource, replicaSetResource, statefulSetResource, replicationControllerResource] as unknown as readonly ResourceDefinition[]; // read by their ScaleAccess only
+
+interface Scalable {
+  readonly resource: ResourceReference;
+  readonly scale: ScaleAccess<KubeObject>;
+}
+
+/** Keeps each workload as large as its figures ask. */
+export function autoscalerController({ informers, client, timings }: ControllerContext): ControllerDefinition<AutoscalerInputs> {
+  const autoscalers = informers.informer(horizontalPodAutoscalerResource);
+  const pods = informers.informer(podResource);
+  const definitions = informers.informer(customResourceDefinitionResource);
+  /** By uid; what a restart forgets makes at worst a change come early. */
+  const histories = new Map<string, ScalingHistory>();
+  /** What the plan of a look decided, for its conclusion. */
+  const decisions = new WeakMap<AutoscalerInputs, AutoscalerDecision>();
+
+  const findTarget = async ({ metadata: { namespace = "" }, spec: { scaleTargetRef } }: HorizontalPodAutoscaler): Promise<ScaleTarget | { readonly error: string }> => {
+    const scalable = findBuiltIn(scaleTargetRef) ?? findCustom(definitions.list(), scaleTargetRef);
+    if (scalable === undefined) return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
+    try {
+      const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
+      return { resource: scalable.resource, object, replicas: scalable.scale.specReplicas(object), selector: scalable.scale.selector(object) };
+    } catch (error) {
+      return { error: describeError(error) };
+    }
+  };
+
+  return {
+    name: "horizontal-pod-autoscaler",
+    // Its own status is no news; figures are asked for at intervals.
+    watches: [watch(autoscalers, (autoscaler) => [objectKey(autoscaler)], (old, next) => next === undefined || old === undefined || !jsonEqual(old.spec, next.spec))],
+    reads: [read(pods), read(definitions)],
+    async observe(key) {
+      const { namespace, name } = splitKey(key);
+      const autoscaler = autoscalers.get(namespace, name);
+      if (autoscaler === undefined || isBeingDeleted(autoscaler)) {
+        // Forgets those that are gone; there are never more than autoscalers.
+        const live = new Set(autoscalers.list().map(({ metadata }) => metadata.uid ?? ""));
+        for (const uid of histories.keys()) if (!live.has(uid)) histories.delete(uid);
+        return undefined;
+      }
+      const target = await findTarget(autoscaler);
+      const selector = "error" in target || target.selector === "" ? undefined : parseLabelSelector(target.selector);
+      const own = selector === undefined ? [] : pods.list(namespace).filter((pod) => selector(pod.metadata.labels));
+      const metrics = own.length === 0 ? [] : await client.for(podMetricsResource).list(namespace).then(({ items }) => items, () => [] as readonly PodMetrics[]); // no answer is no figure, and the plan says so
+      const names = new Set(own.map((pod) => pod.metadata.name));
+      return { autoscaler, target, pods: own, metrics: metrics.filter((figure) => names.has(figure.metadata.name)), history: histories.get(autoscaler.metadata.uid ?? "") ?? NOTHING, periodMs: timings.autoscalerPeriodMs };
+    },
+    plan(inputs, nowMs) {
+      const decision = decideReplicas(inputs, nowMs);
+      decisions.set(inputs, decision);
+      return planAutoscaler(inputs, decision);
+    },
+    conclude(inputs, outcome, nowMs) {
+      const decision = decisions.get(inputs) ?? decideReplicas(inputs, nowMs);
+      const { current, desired, recommendation } = decision;
+      const { recommendations, changes } = inputs.history;
+      const next = {
+        recommendations: recommendation === undefined ? recommendations : [...recommendations, { atMs: nowMs, replicas: recommendation }],
+        changes: outcome.failure !== undefined || desired === current ? changes : [...changes, { atMs: nowMs, by: desired - current }],
+      };
+      histories.set(inputs.autoscaler.metadata.uid ?? "", prunedHistory(inputs.autoscaler, next, nowMs));
+      return concludeAutoscaler(inputs, decision, outcome, nowMs);
+    },
+  };
+}
+
+type Reference = HorizontalPodAutoscaler["spec"]["scaleTargetRef"];
+
+/** Any version of a group names the same workload; without one, the kind decides. */
+function findBuiltIn({ kind, apiVersion = "" }: Reference): Scalable | undefined {
+  const group = parseApiVersion(apiVersion).group;
+  const found = SCALED.find((definition) => definition.kind === kind && (apiVersion === "" || definition.group === group));
+  const access = found?.subresources.find((subresource) => "scale" in subresource);
+  return found === undefined || access === undefined || !("scale" in access) ? undefined : { resource: found, scale: access.scale };
+}
+
+function findCustom(definitions: readonly CustomResourceDefinition[], { kind, apiVersion = "" }: Reference): Scalable | undefined {
+  const { group, version } = parseApiVersion(apiVersion);
+  const found = definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind);
+  const served = found?.spec.versions.find((each) => each.name === version && each.served);
+  if (found === undefined || served?.subresources?.scale === undefined) return undefined;
+  return { resource: { group, version, resource: found.spec.names.plural, kind, namespaced: found.spec.scope === "Namespaced" }, scale: customScale(served.subresources.scale) };
+}
