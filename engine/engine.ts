@@ -22,6 +22,7 @@ import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
+import { meterProcess } from "./lib/process-metrics.ts";
 import { service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
 import { chooseStore, describeStore, openStore } from "./open-store.ts";
@@ -31,6 +32,7 @@ import { createApiPresence } from "./server/api-presence.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
 import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createCompactor } from "./storage/compactor.ts";
+import { withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 
 /** A running engine, as its command line sees it. */
@@ -80,8 +82,9 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   }
   scope.defer(() => storage.close());
   const encryption = setUpEncryption(config, storage, clock, logger);
-  const store = new ObjectStore({ storage: encryption.storage, resources: catalog, clock, logger });
   const metrics = new MetricsRegistry();
+  meterProcess(metrics, clock);
+  const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
   // The store must run before the API can answer, and until nothing asks it any more.
   scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services);
 

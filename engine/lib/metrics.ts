@@ -8,7 +8,14 @@ export class MetricsRegistry {
 
   counter(name: string, help: string): Counter {
     const family = this.#family(name, help, "counter");
-    return { add: (labels = {}, amount = 1) => void family.values.set(key(labels), (family.values.get(key(labels)) ?? 0) + amount) };
+    const add = (id: string, amount: number) => void family.values.set(id, (family.values.get(id) ?? 0) + amount);
+    return {
+      add: (labels = {}, amount = 1) => add(key(labels), amount),
+      bind: (labels) => {
+        const id = key(labels);
+        return () => add(id, 1);
+      },
+    };
   }
 
   gauge(name: string, help: string): Gauge {
@@ -24,14 +31,18 @@ export class MetricsRegistry {
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
     const family = this.#family(name, help, "histogram");
+    const observe = (id: string, value: number) => {
+      let cells = family.cells.get(id);
+      if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, buckets }));
+      for (let i = 0; i < buckets.length; i++) if (value <= (buckets[i] ?? Infinity)) cells.counts[i]! += 1;
+      cells.sum += value;
+      cells.count += 1;
+    };
     return {
-      observe: (value, labels = {}) => {
+      observe: (value, labels = {}) => observe(key(labels), value),
+      bind: (labels) => {
         const id = key(labels);
-        let cells = family.cells.get(id);
-        if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, buckets }));
-        for (let i = 0; i < buckets.length; i++) if (value <= (buckets[i] ?? Infinity)) cells.counts[i]! += 1;
-        cells.sum += value;
-        cells.count += 1;
+        return (value) => observe(id, value);
       },
     };
   }
@@ -58,6 +69,8 @@ export class MetricsRegistry {
 export type Labels = Readonly<Record<string, string>>;
 export interface Counter {
   add(labels?: Labels, amount?: number): void;
+  /** Adds 1 under labels that are put together once: for what happens thousands of times a second. */
+  bind(labels: Labels): () => void;
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void;
@@ -66,6 +79,8 @@ export interface Gauge {
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
+  /** As a counter's. */
+  bind(labels: Labels): (value: number) => void;
 }
 
 interface Cells {

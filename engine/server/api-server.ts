@@ -20,7 +20,7 @@ import { followRbac } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { parseIpRange } from "../registry/ip-range.ts";
@@ -46,6 +46,7 @@ import type { NodeTransport } from "./node-proxy.ts";
 import { nodeObjects } from "./node-objects.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { rightsAnswers } from "./rights-answers.ts";
+import { meterObjects, RequestMetrics } from "./request-metrics.ts";
 import { ResourceIndex } from "./resource-index.ts";
 import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
@@ -102,18 +103,18 @@ const REQUEST_LIMITS: RequestLimits = { readingMax: 400, writingMax: 200, isFair
 export class ApiServer implements ApiHandler {
   readonly parts: ServerParts;
   readonly metrics: MetricsRegistry;
-  readonly #requests: Counter;
-  readonly #durations: Histogram;
+  readonly requests: RequestMetrics;
 
   constructor(parts: ServerParts, metrics: MetricsRegistry) {
     this.parts = parts;
     this.metrics = metrics;
-    this.#requests = metrics.counter("apiserver_request_total", "Requests by verb, resource and result code.");
-    this.#durations = metrics.histogram("apiserver_request_duration_seconds", "Time to answer, watches up to their start.", [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10]);
+    this.requests = new RequestMetrics(metrics);
+    meterObjects(metrics, parts.store, parts.resources);
   }
 
   async handle(request: ApiRequest): Promise<ApiResult> {
     const start = this.parts.clock.monotonic();
+    const end = this.requests.begin(request);
     let code = 200;
     const record = beginLocalRecord(this.parts.auditor, request, this.parts.random);
     record?.asked(request);
@@ -130,9 +131,7 @@ export class ApiServer implements ApiHandler {
       throw status;
     } finally {
       record?.complete();
-      const labels = { verb: request.verb, resource: request.resource.resource };
-      this.#requests.add({ ...labels, code: String(code) });
-      this.#durations.observe((this.parts.clock.monotonic() - start) / 1000, labels);
+      end(code, (this.parts.clock.monotonic() - start) / 1000);
     }
   }
 

@@ -113,10 +113,13 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   if (result.is === "watch") {
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
-    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId, ...ticket.headers }, server.parts.clock);
+    const ended = server.requests.watching(request);
+    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId, ...ticket.headers }, server.parts.clock).finally(ended);
     return undefined;
   }
-  return answerOf(result, context);
+  const answer = answerOf(result, context);
+  server.requests.answered(request, answer.body.length);
+  return answer;
 }
 
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {

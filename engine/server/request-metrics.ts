@@ -1,0 +1,113 @@
+import type { ApiRequest } from "../apimachinery/api-request.ts";
+import type { Labels, MetricsRegistry } from "../lib/metrics.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { ResourceIndex } from "./resource-index.ts";
+import { GIT_VERSION } from "./version.ts";
+
+const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+const BYTES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+const VERBS: Readonly<Record<ApiRequest["verb"], string>> = { get: "GET", list: "LIST", watch: "WATCH", create: "POST", update: "PUT", patch: "PATCH", delete: "DELETE", deletecollection: "DELETECOLLECTION" };
+const READING: ReadonlySet<ApiRequest["verb"]> = new Set(["get", "list", "watch"]);
+/** Kinds of requests are few, but clients choose names of resources: beyond this, what is not known yet is counted together. */
+const SERIES_MAX = 5_000;
+
+interface Series {
+  readonly labels: Labels;
+  readonly count: (code: number) => void;
+  readonly observe: (seconds: number) => void;
+  readonly size: (bytes: number) => void;
+  readonly running: { watches: number };
+}
+
+/** How many requests of which kind there were, and how long they took: under upstream's names, so that its dashboards read them. */
+export class RequestMetrics {
+  readonly #registry: MetricsRegistry;
+  readonly #series = new Map<string, Series>();
+  readonly #inFlight = { readOnly: 0, mutating: 0 };
+
+  constructor(registry: MetricsRegistry) {
+    this.#registry = registry;
+    const inFlight = registry.gauge("apiserver_current_inflight_requests", "Requests that are being served, watches up to their start.");
+    const longRunning = registry.gauge("apiserver_longrunning_requests", "Watches that are open.");
+    registry.gauge("kubernetes_build_info", "What runs here: always 1.").set(1, { git_version: GIT_VERSION, major: "1", minor: GIT_VERSION.split(".")[1] ?? "", platform: `${process.platform}/${process.arch}` });
+    registry.beforeRender(() => {
+      for (const [kind, count] of Object.entries(this.#inFlight)) inFlight.set(count, { request_kind: kind });
+      longRunning.clear();
+      for (const { labels, running } of this.#series.values()) if (running.watches > 0) longRunning.set(running.watches, labels);
+    });
+  }
+
+  /** Counts a request from now on; the result ends it with its code and time. */
+  begin(request: ApiRequest): (code: number, seconds: number) => void {
+    const kind = READING.has(request.verb) ? "readOnly" : "mutating";
+    this.#inFlight[kind]++;
+    const series = this.#of(request);
+    return (code, seconds) => {
+      this.#inFlight[kind]--;
+      series.count(code);
+      series.observe(seconds);
+    };
+  }
+
+  /** The size of an answer that was written. */
+  answered(request: ApiRequest, bytes: number): void {
+    this.#of(request).size(bytes);
+  }
+
+  /** Counts an open watch; the result ends it. */
+  watching(request: ApiRequest): () => void {
+    const { running } = this.#of(request);
+    running.watches++;
+    return () => void running.watches--;
+  }
+
+  #of(request: ApiRequest): Series {
+    const { group, version, resource } = request.resource;
+    const isApply = request.verb === "patch" && request.patchType === "apply";
+    const verb = isApply ? "APPLY" : VERBS[request.verb];
+    const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
+    const isDryRun = "options" in request && "dryRun" in request.options && request.options.dryRun === true;
+    const subresource = request.subresource ?? "";
+    const key = `${verb} ${group}/${version}/${resource}/${subresource} ${scope}${isDryRun ? " dry" : ""}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      if (this.#series.size >= SERIES_MAX) return this.#make({ verb, group: "", version: "", resource: "other", subresource: "", scope, component: "apiserver" }, isDryRun);
+      this.#series.set(key, (series = this.#make({ verb, group, version, resource, subresource, scope, component: "apiserver" }, isDryRun)));
+    }
+    return series;
+  }
+
+  #make(labels: Labels, isDryRun: boolean): Series {
+    const registry = this.#registry;
+    const withDryRun = { ...labels, dry_run: isDryRun ? "All" : "" };
+    const requests = registry.counter("apiserver_request_total", "Requests by verb, resource and result code.");
+    const counters = new Map<number, () => void>();
+    return {
+      labels,
+      running: { watches: 0 },
+      count: (code) => {
+        let counter = counters.get(code);
+        if (counter === undefined) counters.set(code, (counter = requests.bind({ ...withDryRun, code: String(code) })));
+        counter();
+      },
+      observe: registry.histogram("apiserver_request_duration_seconds", "Time to answer, watches up to their start.", SECONDS).bind(withDryRun),
+      size: registry.histogram("apiserver_response_sizes", "Sizes of answers in bytes.", BYTES).bind(labels),
+    };
+  }
+}
+
+/** How many objects there are of every kind that has been asked for, and how large what they are kept in is. */
+export function meterObjects(registry: MetricsRegistry, store: ObjectStore, resources: ResourceIndex): void {
+  const objects = registry.gauge("apiserver_resource_objects", "Objects that are stored, by their kind.");
+  const older = registry.gauge("apiserver_storage_objects", "Objects that are stored, by their kind.");
+  registry.beforeRender(() => {
+    objects.clear();
+    older.clear();
+    for (const definition of resources.all) {
+      if (definition.storedAs !== undefined || !store.holds(definition)) continue;
+      const count = store.count(definition);
+      objects.set(count, { group: definition.group, resource: definition.resource });
+      older.set(count, { resource: definition.group === "" ? definition.resource : `${definition.resource}.${definition.group}` });
+    }
+  });
+}

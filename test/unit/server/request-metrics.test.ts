@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { meterProcess } from "../../../engine/lib/process-metrics.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { withStorageMetrics } from "../../../engine/storage/metered-storage.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { startTestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const map = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" } });
+
+test("requests are counted by what they did, to what, where, and how it ended", async () => {
+  await using api = await startTestApi();
+  const maps = api.client.for(configMapResource);
+  await maps.create(map("a"));
+  await maps.create(map("b"), { dryRun: true });
+  await maps.apply(map("c"), { fieldManager: "me" });
+  await expect(maps.get("default", "none")).rejects.toThrow();
+  await maps.list("");
+  await api.store.caughtUp();
+  const text = api.server.metrics.render();
+  const line = (verb: string, scope: string, code: number, dryRun = "") => `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",verb="${verb}",version="v1"} 1`;
+  for (const expected of [line("POST", "namespace", 201), line("POST", "namespace", 201, "All"), line("APPLY", "resource", 201), line("GET", "resource", 404), line("LIST", "cluster", 200)]) expect(text).toContain(expected);
+  expect(text).toMatch(/apiserver_request_duration_seconds_count\{component="apiserver",dry_run="",group="",resource="configmaps",scope="cluster",subresource="",verb="LIST",version="v1"\} 1/);
+  expect(text).toContain('apiserver_current_inflight_requests{request_kind="readOnly"} 0');
+  expect(text).toContain('apiserver_resource_objects{group="",resource="configmaps"} 2');
+  expect(text).toContain('apiserver_storage_objects{resource="flowschemas.flowcontrol.apiserver.k8s.io"} 0');
+  expect(text).toMatch(/kubernetes_build_info\{git_version="v1\.\d+\.\d+/);
+});
+
+test("the store is counted and timed by operation and kind, failures too", async () => {
+  const clock = new VirtualClock();
+  const registry = new MetricsRegistry();
+  const storage = withStorageMetrics(openMemoryStorage(), registry, clock);
+  const key = "/registry/apps/deployments/default/web";
+  await storage.commit([{ key, modRevision: 0 }], [{ do: "put", key, value: Buffer.from("{}") }]);
+  await storage.commit([], [{ do: "delete", key }]);
+  await storage.list("/registry/core/pods/");
+  await expect(storage.list("/registry/core/pods/", { revision: 99 })).rejects.toThrow("in the future");
+  const text = registry.render();
+  expect(text).toContain('etcd_requests_total{group="apps",operation="create",resource="deployments"} 1');
+  expect(text).toContain('etcd_requests_total{group="apps",operation="delete",resource="deployments"} 1');
+  expect(text).toContain('etcd_request_duration_seconds_count{group="",operation="list",resource="pods"} 2');
+  expect(text).toContain('etcd_request_errors_total{group="",operation="list",resource="pods"} 1');
+});
+
+test("the process tells what it uses", () => {
+  const registry = new MetricsRegistry();
+  meterProcess(registry, new VirtualClock());
+  expect(Number(/process_resident_memory_bytes (\d+)/.exec(registry.render())?.[1])).toBeGreaterThan(1_000_000);
+});
