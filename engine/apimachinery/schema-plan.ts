@@ -8,6 +8,8 @@ export interface SchemaPlan {
   readonly required: readonly string[];
   /** The schema of keys that are no properties. */
   readonly additional: Schema | undefined;
+  /** Lists and maps that Kubernetes' Go types leave out of the JSON when they are empty: there, empty and absent are the same. */
+  readonly omittedEmpty: ReadonlySet<string>;
   /** Whether keys without a schema stay, unreported. */
   readonly keepsUnknown: boolean;
   /** Whether a string has any rule beyond being one. */
@@ -34,6 +36,7 @@ function computePlan(schema: Schema): SchemaPlan {
     properties,
     defaults: [...properties].filter(([, property]) => property.default !== undefined),
     required: schema.required ?? [],
+    omittedEmpty: new Set([...properties].filter(([name, property]) => isOmittedEmpty(schema, name, property)).map(([name]) => name)),
     additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
     keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
     constrainsText:
@@ -41,6 +44,18 @@ function computePlan(schema: Schema): SchemaPlan {
     pattern: schema.pattern === undefined ? undefined : compilePattern(schema.pattern),
     enum: schema.enum === undefined ? undefined : new Set(schema.enum),
   };
+}
+
+/** Optional lists that are written all the same; of the others, the schema says that they are required. */
+const KEPT_EMPTY: ReadonlySet<string> = new Set([
+  "ClusterRole.rules", "Role.rules", "EndpointSlice.ports", "HorizontalPodAutoscalerStatus.currentMetrics", "ProjectedVolumeSource.sources",
+  "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions",
+]);
+
+/** Types without protobuf tags are custom resources, which upstream keeps as they came. */
+function isOmittedEmpty({ title = "", required = [] }: Schema, name: string, property: Schema): boolean {
+  if (property["x-protobuf-tag"] === undefined || required.includes(name) || KEPT_EMPTY.has(`${title}.${name}`)) return false;
+  return property.type === "array" || (property.type === "object" && property.properties === undefined && typeof property.additionalProperties === "object");
 }
 
 /** With full Unicode where the pattern allows it: that mode refuses needless escapes such as `\-`, which other dialects accept. */

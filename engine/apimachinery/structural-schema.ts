@@ -34,6 +34,13 @@ export function conform(schema: Schema, value: unknown, options: ConformOptions)
 
 type JsonObject = Record<string, unknown>;
 
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (typeof value !== "object" || value === null) return false;
+  for (const _key in value) return false;
+  return true;
+}
+
 class Pass {
   readonly unknown: string[] = [];
   readonly errors: FieldError[] = [];
@@ -96,7 +103,8 @@ class Pass {
         this.#trail.enter(name, property === undefined);
         const visited = this.visit(childSchema, child);
         this.#trail.leave();
-        if (!Object.is(visited, child)) (copy ??= { ...source })[name] = visited;
+        if (this.#options.prune && plan.omittedEmpty.has(name) && isEmpty(visited)) delete (copy ??= { ...source })[name];
+        else if (!Object.is(visited, child)) (copy ??= { ...source })[name] = visited;
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);

@@ -52,7 +52,8 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   const exchange: Exchange = { request, definition, parts, notes };
   if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
   if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {
-    throw request.verb === "deletecollection" ? unsupportedMethod() : badRequest("an empty namespace may not be set during creation");
+    // There are addresses over all namespaces for reading only, and none for one object.
+    throw request.verb === "deletecollection" || request.verb === "create" ? unsupportedMethod() : new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
   if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);

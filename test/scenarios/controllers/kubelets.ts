@@ -3,7 +3,7 @@ import type { Client } from "../../../engine/client/client.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import type { Informer } from "../../../engine/client/informer.ts";
 import { aborted } from "../../../engine/lib/abort.ts";
-import { formatMicroTime, formatTime } from "../../../engine/lib/clock.ts";
+import { formatMicroTime, formatTime, type Clock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { service, type Service } from "../../../engine/lib/service.ts";
@@ -11,7 +11,6 @@ import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { Node, Pod } from "../../../engine/resources/types.ts";
-import type { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const LEASE_NAMESPACE = "kube-node-lease";
 const RENEW_MS = 10_000;
@@ -23,13 +22,15 @@ const RENEW_MS = 10_000;
 export class Kubelets {
   startMs = 1_000;
   stopMs = 500;
+  /** Whether pods are placed as well; false where there is a scheduler. */
+  places = true;
   /** Pods for which this is false never become ready. */
   becomesReady: (pod: Pod) => boolean = () => true;
   /** The exit code with which a pod ends `runMs` after it has started; undefined: it runs on. */
   exitCode: (pod: Pod) => number | undefined = () => undefined;
   runMs = 1_000;
   readonly #client: Client;
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock & { settle?(): Promise<void> };
   readonly #pods: Informer<Pod>;
   readonly #informers: InformerFactory;
   readonly #up = new Map<string, () => void>();
@@ -37,7 +38,7 @@ export class Kubelets {
   #turn = 0;
   #ip = 0;
 
-  constructor(client: Client, clock: VirtualClock) {
+  constructor(client: Client, clock: Clock & { settle?(): Promise<void> }) {
     this.#client = client;
     this.#clock = clock;
     this.#informers = new InformerFactory({ client, clock, random: seededRandom(2), logger: silentLogger });
@@ -71,7 +72,7 @@ export class Kubelets {
     beat();
     this.#up.set(name, () => cancel());
     for (const pod of this.#pods.list()) this.#look(pod);
-    await this.#clock.settle();
+    await this.#clock.settle?.();
   }
 
   /** The node falls silent, with everything on it. */
@@ -92,6 +93,7 @@ export class Kubelets {
     if (deletionTimestamp !== undefined) {
       if (nodeName && this.#up.has(nodeName)) this.#later(`${uid} stop`, this.stopMs, nodeName, () => this.#client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }));
     } else if (!nodeName) {
+      if (!this.places) return;
       const nodes = [...this.#up.keys()];
       const target = nodes[this.#turn++ % Math.max(1, nodes.length)];
       if (target !== undefined) this.#later(`${uid} bind`, 0, target, () => this.#client.for(podResource).createSubresource(namespace, name, "binding", { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: target } } as never)); // a Binding has a target
