@@ -11,7 +11,7 @@ export interface EquivalentResources {
   /** Not the resource itself. */
   of(definition: ResourceDefinition): readonly ResourceDefinition[];
   /** The object as the other version shows it. */
-  convert(object: KubeObject, to: ResourceDefinition): Promise<KubeObject> | KubeObject;
+  convert(object: KubeObject, from: ResourceDefinition, to: ResourceDefinition): Promise<KubeObject>;
 }
 
 /** The request's objects as the version that was matched shows them. */
@@ -23,10 +23,8 @@ export interface MatchedObjects {
 export async function matchedObjects({ attributes, definition }: { readonly attributes: AdmissionAttributes; readonly definition: ResourceDefinition }, equivalents: EquivalentResources): Promise<MatchedObjects> {
   const { object, old, kind } = attributes;
   if (definition === attributes.definition || kind !== undefined) return { object, old };
-  return { object: object && (await equivalents.convert(object, definition)), old: old && (await equivalents.convert(old, definition)) };
+  return { object: object && (await equivalents.convert(object, attributes.definition, definition)), old: old && (await equivalents.convert(old, attributes.definition, definition)) };
 }
-
-export const NO_EQUIVALENTS: EquivalentResources = { of: () => [], convert: (object) => object };
 
 /** The kinds that configure admission: were they subject to it, nobody could repair a wrong configuration. */
 const EXEMPT_GROUP = "admissionregistration.k8s.io";

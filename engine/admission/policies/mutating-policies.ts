@@ -81,7 +81,7 @@ async function mutate(invocation: Invocation, attributes: AdmissionAttributes & 
     const { request, objects, run: current } = await runOf();
     try {
       const changed = restoreObject(request, objects.object ?? object, await patched(current, mutation, objects.object ?? object, attributes.kind?.schema ?? definition.schema), "strict");
-      object = definition === attributes.definition || attributes.kind !== undefined ? changed : await parts.equivalents.convert(changed, attributes.definition);
+      object = definition === attributes.definition || attributes.kind !== undefined ? changed : await parts.equivalents.convert(changed, definition, attributes.definition);
     } catch (error) {
       if (error instanceof StatusError || !(error instanceof Error)) throw error;
       failures.push(error.message);

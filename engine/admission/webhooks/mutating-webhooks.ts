@@ -72,7 +72,7 @@ async function ask(match: WebhookMatch<MutatingWebhook>, place: string, parts: W
     const patched = patchObject(match, objects.object, operations);
     isMutated = !jsonEqual(patched, objects.object);
     attributes.notes?.annotate(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
-    return request.definition === attributes.definition ? patched : await parts.equivalents.convert(patched, attributes.definition);
+    return request.definition === attributes.definition || attributes.kind !== undefined ? patched : await parts.equivalents.convert(patched, request.definition, attributes.definition);
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
     if (failurePolicy !== "Ignore") throw failedClosed(error);

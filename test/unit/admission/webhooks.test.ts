@@ -6,6 +6,7 @@ import type { WebhookRequest } from "../../../engine/apimachinery/webhook-call.t
 import { mutatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { horizontalPodAutoscalerResource } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
@@ -161,6 +162,25 @@ describe("which requests a webhook is asked about", () => {
     await api.client.for(validatingWebhookConfigurationResource).delete("", "all");
     expect(asked).toHaveLength(1);
     await configMaps().create(configMap("m"));
+  });
+});
+
+describe("another version of the same resource", () => {
+  const RULE_V1 = { operations: ["CREATE"], apiGroups: ["autoscaling"], apiVersions: ["v1"], resources: ["horizontalpodautoscalers"] };
+  const create = () => api.client.for(horizontalPodAutoscalerResource).create({ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata: { name: "web", namespace: "shop" }, spec: { scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" }, maxReplicas: 5, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }] } });
+
+  test("is shown in the version that the webhook knows, and changed there", async () => {
+    await mutating("a", hook("v1", { rules: [RULE_V1] }));
+    answers.set("https://v1/", () => patch({ op: "replace", path: "/spec/targetCPUUtilizationPercentage", value: 50 }));
+    const made = await create();
+    expect(asked[0]?.review.request).toMatchObject({ kind: { version: "v1" }, resource: { version: "v1" }, requestKind: { version: "v2" }, requestResource: { version: "v2" }, object: { apiVersion: "autoscaling/v1", spec: { targetCPUUtilizationPercentage: 70 } } });
+    expect(made).toMatchObject({ apiVersion: "autoscaling/v2", spec: { metrics: [{ resource: { target: { averageUtilization: 50 } } }] } });
+  });
+
+  test("is not asked about where only the very version counts", async () => {
+    await mutating("a", hook("v1", { rules: [RULE_V1], matchPolicy: "Exact" }));
+    await create();
+    expect(asked).toEqual([]);
   });
 });
 
