@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { controllerOf } from "../../engine/apimachinery/object-meta.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
@@ -16,6 +16,7 @@ export async function mountClaim(pod: Pod, volume: Volume, _folder: string, sour
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
   if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
+  if (spec.volumeMode !== "Block" && existsSync(spec.local.path) && !statSync(spec.local.path).isDirectory()) throw new MountError(`path "${spec.local.path}" is no folder; mount its file system and name the folder, or ask for volumeMode Block`);
   if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
   if (spec.volumeMode !== "Block") giveToGroup(spec.local.path, pod);
   return spec.local.path;

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { wholeValue } from "../../engine/apimachinery/quantity.ts";
 import { podLimits } from "../../engine/resources/pod-requests.ts";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
+import { shareMounts } from "./mounts.ts";
 import { giveToGroup } from "./ownership.ts";
 import { MountError } from "./volume-plugin.ts";
 
@@ -11,13 +12,22 @@ const run = promisify(execFile);
 
 /** An empty folder that lives as long as the pod: on the disk, in memory, or in huge pages. */
 export async function mountEmptyDir(pod: Pod, volume: Volume, folder: string): Promise<string> {
-  if (existsSync(folder)) return folder;
+  if (!existsSync(folder)) await provide(pod, volume, folder);
+  if (isPropagated(pod, volume.name)) await shareMounts(folder);
+  return folder;
+}
+
+async function provide(pod: Pod, volume: Volume, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o777 });
   const mount = fileSystemFor(pod, volume);
   if (mount !== undefined) await run("mount", ["-t", mount.type, "-o", mount.options, mount.type, folder]);
   chmodSync(folder, 0o777);
   giveToGroup(folder, pod);
-  return folder;
+}
+
+/** Whether a container wants to see what others mount in the volume, or to be seen. */
+function isPropagated({ spec }: Pod, name: string): boolean {
+  return [...spec.containers, ...(spec.initContainers ?? [])].some(({ volumeMounts }) => volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")));
 }
 
 /** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use. */

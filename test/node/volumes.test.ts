@@ -74,6 +74,15 @@ describe.skipIf(!canRun)("a claim", () => {
   }, 120_000);
 });
 
+test.skipIf(!canRun)("what one container mounts in a volume others see when both want it, and it is gone with the pod", async () => {
+  const mounting = shell("mount -t tmpfs tmpfs /data/m && echo seen > /data/m/file; sleep 1000", { name: "mounting", securityContext: { privileged: true }, volumeMounts: [{ name: "v", mountPath: "/data", mountPropagation: "Bidirectional" }] });
+  const seeing = shell("until cat /data/m/file > /dev/termination-log; do sleep 0.2; done; sleep 1000", { volumeMounts: [{ name: "v", mountPath: "/data", mountPropagation: "HostToContainer" }] });
+  await node.create("mounts", { volumes: [{ name: "v", emptyDir: {} }], initContainers: [{ ...shell("mkdir /data/m", at("/data")), name: "init" }], containers: [mounting, seeing] });
+  await node.until("mounts", (pod) => container(pod)?.ready === true && container(pod, "mounting")?.ready === true);
+  await eventually(() => node.kubectl("exec", "mounts", "-c", "main", "--", "cat", "/data/m/file"), (text) => text === "seen\n", 30_000);
+  await node.kubectl("delete", "pod", "mounts", "--wait=true");
+}, 90_000);
+
 describe.skipIf(!canRun)("a part of a volume", () => {
   test("is made when it is missing, and named by the pod's own facts", async () => {
     await node.create("parts", { ...once, volumes: [{ name: "v", emptyDir: {} }], initContainers: [{ ...shell("echo one > /all/file", at("/all")), name: "init" }], containers: [shell("echo two > /deep/x; ls /deep /own > /dev/termination-log; cat /one >> /dev/termination-log", { env: [{ name: "WHO", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }], volumeMounts: [{ name: "v", mountPath: "/deep", subPath: "a/b" }, { name: "v", mountPath: "/own", subPathExpr: "logs/$(WHO)" }, { name: "v", mountPath: "/one", subPath: "file" }] })] });

@@ -173,5 +173,6 @@ test("the kernel's list of mounts tells where containers write, and what is boun
   const id = "a".repeat(64);
   const text = `57 27 0:45 / /d/state/task/k8s.io/${id}/rootfs rw,relatime - overlay overlay rw,lowerdir=/d/1/fs,upperdir=/d/4/fs,workdir=/d/4/work,uuid=on\n58 27 254:0 /data/with\\040space /pods/x rw - ext4 /dev/vda rw\n`;
   expect(parseWritableLayers(text)).toEqual(new Map([[id, "/d/4/fs"]]));
-  expect(parseMounts(text)[1]).toEqual({ device: "254:0", root: "/data/with space", place: "/pods/x" });
+  expect(parseMounts(text)[1]).toEqual({ device: "254:0", root: "/data/with space", place: "/pods/x", isShared: false });
+  expect(parseMounts("42 27 254:0 / /run rw,relatime shared:1 - ext4 /dev/vda rw")[0]?.isShared).toBe(true);
 });
