@@ -29,6 +29,7 @@ import { PushGate } from "./push/push-gate.ts";
 import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
 import { forgeOf, openForge, type Forge } from "./forge/forge.ts";
 import { ForgeReporter } from "./forge/forge-reporter.ts";
+import { Notifier } from "./notify/notifier.ts";
 import { startWebhookReceiver } from "./push/webhook-receiver.ts";
 import { RepositoryRecord } from "./sync/repository-object.ts";
 import { openRemoteSource } from "./git/remote-source.ts";
@@ -143,7 +144,15 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   });
   const definitions = informers.informer(customResourceDefinitionResource);
   followCustomKinds(definitions, loader.kinds, view);
+  const notifier = new Notifier({
+    client, clock, logger,
+    facts: () => reporter.facts(),
+    rules: () => synchroniser.state?.config.notifications ?? [],
+    isInformed: () => synchroniser.isInformed,
+    subscribe: (listener) => reporter.subscribe(listener),
+  });
   const services: Service[] = [
+    service("notifications", (signal) => notifier.run(signal)),
     service("custom kinds", async (signal) => {
       // Whoever waits for the kinds must not outlive the engine.
       await definitions.waitForSync(signal).finally(() => known.resolve());

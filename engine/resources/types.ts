@@ -8123,6 +8123,10 @@ readonly deletes?: RepositoryDeletes
 readonly references?: string
 readonly status?: RepositoryStatusBranch
 /**
+ * Who is told when something happens.
+ */
+readonly notifications?: readonly RepositoryNotification[]
+/**
  * Who may change which folders. Held against the authors of new commits, by the rules of the commit before.
  */
 readonly teams?: readonly RepositoryTeam[]
@@ -8278,6 +8282,35 @@ readonly minInterval?: string
  * Commits kept before the history is cut and archived; 2000 when absent.
  */
 readonly keepCommits?: number
+}
+/**
+ * A receiver of what happens.
+ */
+export interface RepositoryNotification {
+/**
+ * Name of the receiver, for messages.
+ */
+readonly name: string
+/**
+ * slack for everything that takes Slack's incoming webhooks, generic for JSON of our own; generic when absent.
+ */
+readonly type?: string
+/**
+ * Secret (namespace/name) with the address as url; with a key hmac, what is posted to generic receivers is signed.
+ */
+readonly secret: string
+/**
+ * What to tell, of deployed, rejected, degraded and recovered; everything when absent.
+ */
+readonly events?: readonly string[]
+/**
+ * Text, with ${cluster}, ${event}, ${application}, ${commit}, ${subject}, ${author} and ${reason}.
+ */
+readonly template?: string
+/**
+ * How many may be sent in an hour; 60 when absent.
+ */
+readonly maxPerHour?: number
 }
 /**
  * Folders that only some people may change.

@@ -4,6 +4,7 @@ import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { loadSchema } from "../../resources/load-schema.ts";
 import type { Repository, RepositoryUnit } from "../../resources/types.ts";
 import type { ForgeSettings } from "../forge/forge.ts";
+import { NOTIFICATION_EVENTS, type NotificationRule } from "../notify/notifications.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
@@ -48,6 +49,7 @@ export interface RepositoryConfig {
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
   readonly teams: readonly TeamRule[];
+  readonly notifications: readonly NotificationRule[];
   /** What the repository's URL does not say about its forge. */
   readonly forge: ForgeSettings;
   readonly signatures: { readonly require: boolean; readonly keys: string };
@@ -70,6 +72,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     references: "refuse",
     forge: {},
     teams: [],
+    notifications: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     source: undefined,
   };
@@ -137,6 +140,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
     forge: repository.forge ?? {},
     teams: repository.teams ?? [],
+    notifications: (repository.notifications ?? []).map(({ name, type, secret, events, template, maxPerHour }) => ({ name, secret, template, type: type === "slack" ? "slack" as const : "generic" as const, events: events ?? NOTIFICATION_EVENTS, maxPerHour: maxPerHour ?? 60 })),
     source: repository,
   };
 }

@@ -162,7 +162,7 @@ export class StatusReporter {
       deploys: synchroniser.rollouts.facts(),
       drift: synchroniser.drift,
       incidents,
-      notices: this.#notices,
+      notices: [...this.#notices, ...synchroniser.orphans],
       ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
     };
     return { facts, nextDueMs };

@@ -9,12 +9,13 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";
 import { executePlan, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
+import { describeOrphans } from "./orphans.ts";
 import { describeEntry, ownedEntries } from "./inventory.ts";
 import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
@@ -93,6 +94,8 @@ export class Synchroniser {
   #drift: readonly DriftFacts[] = [];
   /** Objects that were written for the admitted commit: what comes after them waits until they are ready. */
   #rolling = new Set<string>();
+  #orphans: readonly string[] = [];
+  #orphansOf = "";
   #isPassDue = false;
   #failures = 0;
   #wake: () => void = () => {};
@@ -122,6 +125,11 @@ export class Synchroniser {
   /** Whether what is known is worth telling: at a start, nothing is known of anything for a moment. */
   get isInformed(): boolean {
     return this.#admitted === undefined || (this.#isViewReady && this.units.isReviewed);
+  }
+
+  /** Objects that no repository holds although they say so. */
+  get orphans(): readonly string[] {
+    return this.#orphans;
   }
 
   get drift(): readonly DriftFacts[] {
@@ -248,6 +256,7 @@ export class Synchroniser {
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
     this.units.executed(state, results, released);
+    this.#lookForOrphans(state);
     const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
@@ -256,6 +265,14 @@ export class Synchroniser {
 
   #actAs(units: readonly Unit[]): ActAs {
     return createActAs(this.#options.client, this.#options.impersonate, units);
+  }
+
+  /** Once for each commit: it reads everything that is labelled. */
+  #lookForOrphans(state: DesiredState): void {
+    if (this.#orphansOf === state.commit.id) return;
+    this.#orphansOf = state.commit.id;
+    const held = new Set(ownedEntries(this.#applications.all()).map(({ identity }) => identity));
+    this.#orphans = describeOrphans(this.#options.view.labelled(APPLICATION_LABEL), (identity) => held.has(identity) || state.objects.has(identity));
   }
 
   #restraints(units: readonly Unit[]): Restraints {
