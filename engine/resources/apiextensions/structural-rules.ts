@@ -12,7 +12,7 @@ const NUMBER_OR_TEXT = [{ type: "integer" }, { type: "string" }];
  * defaulting need to look nowhere else. Rules and sentences are upstream's.
  */
 export function structuralErrors(schema: JsonSchema, path: string): FieldError[] {
-  return [...invariantErrors(schema, "root", path), ...completenessErrors(schema, schema, path, path)].sort((a, b) => (`${a.field} ${a.message}` < `${b.field} ${b.message}` ? -1 : 1));
+  return [...invariantErrors(schema, "root", path), ...completenessErrors(schema, schema, path, path)].sort((a, b) => (`${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1));
 }
 
 function invariantErrors(schema: JsonSchema, level: Level, path: string): FieldError[] {
@@ -113,7 +113,7 @@ function nestedErrors(schema: JsonSchema, level: Level, path: string, exceptions
   return errors;
 }
 
-/** What branches judge must be described. */
+/** What the branches at the root judge must be described; upstream asks no more. */
 function completenessErrors(judge: JsonSchema, described: JsonSchema, path: string, judgePath: string): FieldError[] {
   const errors: FieldError[] = [];
   if (judge.not !== undefined) errors.push(...nestedCompleteness(judge.not, described, path, `${judgePath}.not`));
