@@ -17,6 +17,7 @@ import { podResource } from "../engine/resources/core/pod.ts";
 import { secretResource } from "../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../engine/resources/core/service-account.ts";
 import { serviceResource } from "../engine/resources/core/service.ts";
+import { runtimeClassResource } from "../engine/resources/node/runtime-class.ts";
 import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
 import type { AgentConfig } from "./config.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
@@ -61,6 +62,16 @@ export interface AgentParts {
 /** Pods whose sandbox or container is being started at once; more only makes all of them slower. */
 const STARTS_MAX = 6;
 
+/** A class never changes its handler, and pods start rarely: it is asked for whenever one does. */
+async function runtimeHandlerOf(client: Client, { spec }: Pod): Promise<string> {
+  const name = spec.runtimeClassName;
+  if (name === undefined) return "";
+  const found = await client.for(runtimeClassResource).get("", name).catch((error: unknown) => {
+    throw new Error(`failed to get sandbox runtime: RuntimeClass ${JSON.stringify(name)}`, { cause: error });
+  });
+  return found.handler;
+}
+
 /** Runs the node agent until the signal fires. Pods keep running when it ends; the next agent adopts them. */
 export async function runAgent(config: AgentConfig, parts: AgentParts, signal: AbortSignal): Promise<void> {
   const { client, clock, random, logger, nodeIp } = parts;
@@ -95,6 +106,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     podsDir,
     starts: new Limiter(STARTS_MAX),
     sources: (_pod, podIp) => sources(podIp),
+    runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
     refuse: (pod, options) => resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.pods(), node?.status?.allocatable ?? {}),
   };

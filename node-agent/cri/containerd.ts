@@ -60,13 +60,16 @@ function containerdProgram(agentDir: string): Program {
   };
 }
 
+interface OciRuntime {
+  readonly name: "crun" | "runc";
+  readonly path: string;
+}
+
 /** crun starts pods faster, but refuses the hybrid layout of cgroup versions, which runc copes with. */
-export function chooseOciRuntime(): { readonly name: "crun" | "runc"; readonly path: string } {
-  const find = (name: keyof typeof RUNTIMES) => RUNTIMES[name].find((candidate) => existsSync(candidate));
-  const crun = find("crun");
-  const runc = find("runc");
-  if (crun !== undefined && (!isHybridCgroup() || runc === undefined)) return { name: "crun", path: crun };
-  if (runc !== undefined) return { name: "runc", path: runc };
+export function chooseOciRuntime(): OciRuntime {
+  const [crun, runc] = (["crun", "runc"] as const).map((name) => installedRuntimes().find((runtime) => runtime.name === name));
+  if (crun !== undefined && (!isHybridCgroup() || runc === undefined)) return crun;
+  if (runc !== undefined) return runc;
   throw new Error("neither crun nor runc is installed; install one of them");
 }
 
@@ -77,7 +80,8 @@ function isHybridCgroup(): boolean {
 }
 
 /** containerd's configuration: nothing of the system's own containerd is shared. */
-export function containerdConfig(paths: ContainerdPaths, runtime: { readonly name: string; readonly path: string }): string {
+export function containerdConfig(paths: ContainerdPaths, runtime: OciRuntime): string {
+  const others = installedRuntimes().filter(({ name }) => name !== runtime.name);
   const binDir = BIN_DIRS.find((candidate) => existsSync(path.join(candidate, "ptp"))) ?? BIN_DIRS[0];
   return `version = 2
 root = "${paths.root}/root"
@@ -99,15 +103,27 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
     default_runtime_name = "${runtime.name}"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${runtime.name}]
-      runtime_type = "io.containerd.runc.v2"
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${runtime.name}.options]
-        SystemdCgroup = false
-        BinaryName = "${runtime.path}"
-  [plugins."io.containerd.grpc.v1.cri".cni]
+${[runtime, ...others].map(runtimeConfig).join("")}  [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "${binDir}"
     conf_dir = "${paths.cniConfigDir}"
 `;
+}
+
+/** A handler of the runtime's name, for RuntimeClasses. */
+function runtimeConfig({ name, path: binary }: OciRuntime): string {
+  return `    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}.options]
+        SystemdCgroup = false
+        BinaryName = "${binary}"
+`;
+}
+
+function installedRuntimes(): readonly OciRuntime[] {
+  return (["crun", "runc"] as const).flatMap((name) => {
+    const found = RUNTIMES[name].find((candidate) => existsSync(candidate));
+    return found === undefined ? [] : [{ name, path: found }];
+  });
 }
 
 async function answers(socket: string): Promise<boolean> {

@@ -26,8 +26,8 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       const failing = status?.conditions.find((condition) => !condition.status);
       return failing === undefined ? undefined : `${failing.type}: ${failing.message || failing.reason}`;
     },
-    async runSandbox(config) {
-      return (await channel.unary(call.runPodSandbox, { config }, { timeoutMs: SANDBOX_MS })).podSandboxId;
+    async runSandbox(config, handler = "") {
+      return (await channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS })).podSandboxId;
     },
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),

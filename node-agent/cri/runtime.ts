@@ -59,7 +59,8 @@ export interface Runtime {
   describe(): Promise<{ readonly name: string; readonly version: string }>;
   /** Why pods cannot be run now; undefined when they can. */
   problem(): Promise<string | undefined>;
-  runSandbox(config: SandboxConfig): Promise<string>;
+  /** `handler` is a way to run it that the runtime is configured for; its usual one when empty. */
+  runSandbox(config: SandboxConfig, handler?: string): Promise<string>;
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
   /** Of one pod, or all. */

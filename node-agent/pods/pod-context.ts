@@ -23,6 +23,8 @@ export interface PodContext {
   readonly sources: (pod: Pod, podIp: string) => VolumeSources;
   /** Bounds how many pods start at once: more would only make all of them slower. */
   readonly starts: Limiter;
+  /** The handler that the pod's RuntimeClass names; empty for the runtime's usual one. Rejects when there is no such class. */
+  readonly runtimeHandler: (pod: Pod) => Promise<string>;
   /** Bounds what the pod as a whole may use; with `onlyRaise`, bounds are loosened and not tightened. */
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
   /** Why the node has no room for the pod, or would have none if it were alone on it; undefined when it may run. */

@@ -189,7 +189,8 @@ export class PodWorker {
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         this.#context.limitPod(this.#pod, false);
         try {
-          await starts.run(() => runtime.runSandbox(config));
+          const handler = await this.#context.runtimeHandler(this.#pod);
+          await starts.run(() => runtime.runSandbox(config, handler));
           this.#blocker = undefined;
         } catch (error) {
           this.#blocker = `Failed to create pod sandbox: ${describeError(error)}`;

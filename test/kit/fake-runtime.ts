@@ -92,8 +92,9 @@ export class FakeRuntime implements Runtime {
     return this.#isDown ? "the runtime does not answer" : undefined;
   }
 
-  async runSandbox(config: SandboxConfig): Promise<string> {
+  async runSandbox(config: SandboxConfig, handler = ""): Promise<string> {
     await this.#work("runSandbox");
+    if (handler !== "" && handler !== "runc") throw new Error(`failed to get sandbox runtime: no runtime for "${handler}" is configured`);
     const { name = "", namespace = "", uid = "", attempt = 0 } = config.metadata ?? {};
     const taken = [...this.#sandboxes.values()].find(({ state }) => state.name === name && state.namespace === namespace && state.uid === uid && state.attempt === attempt);
     if (taken !== undefined) throw new Error(`failed to reserve sandbox name "${name}_${namespace}_${uid}_${attempt}": name is reserved for "${taken.state.id}"`);

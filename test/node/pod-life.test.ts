@@ -162,6 +162,15 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: "MountVolume.SetUp failed: hostPath type check failed: /no/such/place is not there" });
   });
 
+  it("of a RuntimeClass runs by its handler, and says when the node has none of that name", async () => {
+    const runtimeClass = (name: string, handler: string) => ({ apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: { name }, handler });
+    await node.apply(runtimeClass("plain", "runc"), runtimeClass("strange", "no-such-handler"));
+    await node.create("classy", { runtimeClassName: "plain", containers: [shell("sleep 1000")] });
+    await node.create("classless", { runtimeClassName: "strange", containers: [shell("sleep 1000")] });
+    await node.until("classy", isReady);
+    await eventually(() => node.events("classless"), (events) => events.some((event) => event.includes('no runtime for "no-such-handler" is configured')));
+  });
+
   it("that writes much has its log rotated, and can still be read to its end", async () => {
     await node.create("chatty", { containers: [shell("yes 'a line of some forty letters, many times' | head -n 300000; sleep 12; echo the end; sleep 1000")] });
     await node.until("chatty", isReady);

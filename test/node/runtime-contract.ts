@@ -97,6 +97,14 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       });
     });
 
+    test("runs a sandbox by a handler that it knows, and refuses others by their name", async () => {
+      const config = sandboxConfig();
+      await expect(eventually(runtime.runSandbox(config, "no-such-handler"))).rejects.toThrow('no runtime for "no-such-handler" is configured');
+      const id = await eventually(runtime.runSandbox(config, "runc"));
+      await eventually(runtime.stopSandbox(id));
+      await eventually(runtime.removeSandbox(id));
+    });
+
     test("keeps a stopped sandbox, not ready, until it is removed", async () => {
       await withPod(async ({ sandbox, uid }) => {
         await eventually(runtime.stopSandbox(sandbox));

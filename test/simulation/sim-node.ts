@@ -71,6 +71,7 @@ export class SimNode {
       podsDir,
       starts: new Limiter(6),
       sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
+      runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
     };
