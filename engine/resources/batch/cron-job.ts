@@ -35,7 +35,7 @@ export const cronJobResource = defineResource<CronJob>({
     nameColumn,
     { name: "Schedule", type: "string", description: "When it starts Jobs.", cell: (cron) => cron.spec.schedule },
     { name: "Timezone", type: "string", description: "Where the clock of the schedule is.", cell: (cron) => cron.spec.timeZone ?? "<none>" },
-    { name: "Suspend", type: "boolean", description: "Whether it starts nothing for now.", cell: (cron) => cron.spec.suspend ?? false },
+    { name: "Suspend", type: "boolean", description: "Whether it starts nothing for now.", cell: (cron) => (cron.spec.suspend === true ? "True" : "False") },
     { name: "Active", type: "integer", description: "Jobs that run.", cell: (cron) => cron.status?.active?.length ?? 0 },
     { name: "Last Schedule", type: "string", description: "Time since the last start.", cell: (cron, now) => (cron.status?.lastScheduleTime === undefined ? "<none>" : ageSince(cron.status.lastScheduleTime, now)) },
     ageColumn,

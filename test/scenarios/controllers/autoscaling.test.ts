@@ -23,7 +23,7 @@ async function figures(): Promise<PodMetrics[]> {
 }
 
 beforeEach(async () => {
-  plane = await startControlPlane({}, withFigures);
+  plane = await startControlPlane({}, { seenThrough: withFigures });
   await plane.kubelets.up("n1");
 });
 afterEach(() => plane.stop());

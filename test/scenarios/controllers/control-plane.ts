@@ -13,7 +13,7 @@ import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { START } from "../../kit/objects.ts";
-import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { startTestApi, type TestApi, type TestApiOptions } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 import { Kubelets } from "./kubelets.ts";
 
@@ -30,6 +30,14 @@ export interface ControlPlane extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+export interface PlaneOptions {
+  /** Answers the controllers what nobody does here. */
+  readonly seenThrough?: (client: Client) => Client;
+  readonly startApi?: (options: TestApiOptions) => Promise<TestApi>;
+  /** When virtual time begins; certificates of a real listener hold around now only. */
+  readonly startMs?: number;
+}
+
 /** One authority for all tests of a process, over all of virtual time: making one takes longer than most tests. */
 let authority: Promise<KeyPair> | undefined;
 const signApproved = async (request: string, usages: readonly string[], seconds = 3600): Promise<string> => {
@@ -37,11 +45,11 @@ const signApproved = async (request: string, usages: readonly string[], seconds 
   return signAsRequested(await authority, request, usages, START, START + seconds * 1000);
 };
 
-/** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. `seenThrough` answers what nobody does here. */
-export async function startControlPlane(timings: Partial<ControllerTimings> = {}, seenThrough: (client: Client) => Client = (client) => client): Promise<ControlPlane> {
-  const clock = new VirtualClock();
+/** An API over memory storage with all controllers under virtual time, with their own rights, and kubelets that only pretend. */
+export async function startControlPlane(timings: Partial<ControllerTimings> = {}, { seenThrough = (client) => client, startApi = startTestApi, startMs }: PlaneOptions = {}): Promise<ControlPlane> {
+  const clock = new VirtualClock(startMs);
   const random = seededRandom(1);
-  const api = await startTestApi({ clock, random, storage: openMemoryStorage({ clock }) });
+  const api = await startApi({ clock, random, storage: openMemoryStorage({ clock }) });
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), with: () => logger };
   const client = seenThrough(api.as(CONTROLLER_USER, [], "kube-controller-manager"));

@@ -10,13 +10,14 @@ import { service, type Service } from "../../../engine/lib/service.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { isNodeWanted } from "../../../engine/resources/node-selection.ts";
 import type { Node, Pod } from "../../../engine/resources/types.ts";
 
 const LEASE_NAMESPACE = "kube-node-lease";
 const RENEW_MS = 10_000;
 
 /**
- * The least of a scheduler and of kubelets: places pods round robin on nodes that are up, makes them ready after `startMs`,
+ * The least of a scheduler and of kubelets: places pods round robin on nodes that are up and wanted, makes them ready after `startMs`,
  * ends them `stopMs` after their deletion, and renews leases; all of it only while the node is up.
  */
 export class Kubelets {
@@ -26,6 +27,8 @@ export class Kubelets {
   places = true;
   /** Pods for which this is false never become ready. */
   becomesReady: (pod: Pod) => boolean = () => true;
+  /** Nodes that get no more pods, but those that are pinned to them. */
+  isCordoned: (node: string) => boolean = () => false;
   /** The exit code with which a pod ends `runMs` after it has started; undefined: it runs on. */
   exitCode: (pod: Pod) => number | undefined = () => undefined;
   runMs = 1_000;
@@ -34,6 +37,7 @@ export class Kubelets {
   readonly #pods: Informer<Pod>;
   readonly #informers: InformerFactory;
   readonly #up = new Map<string, () => void>();
+  readonly #labels = new Map<string, Readonly<Record<string, string>>>();
   readonly #busy = new Set<string>();
   #turn = 0;
   #ip = 0;
@@ -57,6 +61,7 @@ export class Kubelets {
 
   /** Registers a node, or brings it back, and lets it report from now on. */
   async up(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#labels.set(name, labels);
     const now = () => formatTime(this.#clock.now());
     const ready = { type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: now(), lastTransitionTime: now() };
     const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name, labels }, status: { conditions: [ready], capacity: { pods: "110" }, allocatable: { pods: "110" } } };
@@ -94,7 +99,8 @@ export class Kubelets {
       if (nodeName && this.#up.has(nodeName)) this.#later(`${uid} stop`, this.stopMs, nodeName, () => this.#client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }));
     } else if (!nodeName) {
       if (!this.places) return;
-      const nodes = [...this.#up.keys()];
+      const isPinned = pod.spec.affinity?.nodeAffinity !== undefined;
+      const nodes = [...this.#up.keys()].filter((name) => (isPinned || !this.isCordoned(name)) && isNodeWanted(pod.spec, { apiVersion: "v1", kind: "Node", metadata: { name, labels: this.#labels.get(name) ?? {} } }));
       const target = nodes[this.#turn++ % Math.max(1, nodes.length)];
       if (target !== undefined) this.#later(`${uid} bind`, 0, target, () => this.#client.for(podResource).createSubresource(namespace, name, "binding", { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: target } } as never)); // a Binding has a target
     } else if (pod.status?.podIP === undefined && this.#up.has(nodeName) && this.becomesReady(pod)) {
