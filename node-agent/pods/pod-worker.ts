@@ -261,7 +261,7 @@ export class PodWorker {
     const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
     mkdirSync(podDir, { recursive: true, mode: 0o750 });
     try {
-      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, this.#pod.status?.podIP ?? ""));
+      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, this.#pod.status?.podIP ?? ""), this.#volumes);
       this.#volumesAtMs = clock.now();
       if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
     } catch (error) {

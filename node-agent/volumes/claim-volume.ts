@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { controllerOf } from "../../engine/apimachinery/object-meta.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
@@ -10,7 +10,7 @@ import { giveToGroup } from "./ownership.ts";
 import { MountError, type VolumeSources } from "./volume-plugin.ts";
 
 /** The volume behind a claim. Folders of this node are made when they are first needed. */
-export async function mountClaim(pod: Pod, volume: Volume, _folder: string, sources: VolumeSources): Promise<string> {
+export async function mountClaim(pod: Pod, volume: Volume, folder: string, sources: VolumeSources): Promise<string> {
   const persistent = await volumeOf(pod, volume, sources);
   const { spec = {} } = persistent;
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
@@ -18,8 +18,16 @@ export async function mountClaim(pod: Pod, volume: Volume, _folder: string, sour
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
   if (spec.volumeMode !== "Block" && existsSync(spec.local.path) && !statSync(spec.local.path).isDirectory()) throw new MountError(`path "${spec.local.path}" is no folder; mount its file system and name the folder, or ask for volumeMode Block`);
   if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
-  if (spec.volumeMode !== "Block") giveToGroup(spec.local.path, pod);
+  if (spec.volumeMode !== "Block") await giveOnce(spec.local.path, pod, path.join(path.dirname(path.dirname(folder)), "given", volume.name));
   return spec.local.path;
+}
+
+/** Once for each pod: what its containers do with their files from then on is theirs, also when the agent starts anew. */
+async function giveOnce(place: string, pod: Pod, mark: string): Promise<void> {
+  if (existsSync(mark)) return;
+  await giveToGroup(place, pod);
+  mkdirSync(path.dirname(mark), { recursive: true, mode: 0o750 });
+  writeFileSync(mark, "");
 }
 
 async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<PersistentVolume> {

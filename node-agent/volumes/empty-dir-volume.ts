@@ -22,7 +22,7 @@ async function provide(pod: Pod, volume: Volume, folder: string): Promise<void> 
   const mount = fileSystemFor(pod, volume);
   if (mount !== undefined) await run("mount", ["-t", mount.type, "-o", mount.options, mount.type, folder]);
   chmodSync(folder, 0o777);
-  giveToGroup(folder, pod);
+  await giveToGroup(folder, pod);
 }
 
 /** Whether a container wants to see what others mount in the volume, or to be seen. */

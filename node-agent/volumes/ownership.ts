@@ -1,25 +1,33 @@
-import { chmodSync, lchownSync, lstatSync, readdirSync } from "node:fs";
+import { chmod, lchown, lstat, opendir } from "node:fs/promises";
 import path from "node:path";
 import type { Pod } from "../../engine/resources/types.ts";
 
 /**
  * Gives everything in a volume to the pod's fsGroup: readable and writable as its owner may, and what is made in it later belongs to the
- * group too. With the policy OnRootMismatch, a volume whose top folder is right is taken for right as a whole.
+ * group too. With the policy OnRootMismatch, a volume whose top folder is right is taken for right as a whole. The top comes last: a walk
+ * that was interrupted is done again.
  */
-export function giveToGroup(folder: string, pod: Pod): void {
+export async function giveToGroup(folder: string, pod: Pod): Promise<void> {
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
   if (fsGroup === undefined) return;
-  const top = lstatSync(folder);
+  const top = await lstat(folder);
   if (fsGroupChangePolicy === "OnRootMismatch" && top.gid === fsGroup && (top.mode & 0o2070) === 0o2070) return;
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) give(path.join(folder, name), fsGroup);
-  give(folder, fsGroup);
+  await giveAll(folder, fsGroup);
+  await give(folder, fsGroup);
 }
 
-function give(place: string, group: number): void {
-  const { mode, uid } = lstatSync(place);
-  const kind = mode & 0o170000;
-  lchownSync(place, uid, group);
+async function giveAll(folder: string, group: number): Promise<void> {
+  for await (const entry of await opendir(folder)) {
+    const place = path.join(folder, entry.name);
+    if (entry.isDirectory()) await giveAll(place, group);
+    await give(place, group);
+  }
+}
+
+async function give(place: string, group: number): Promise<void> {
+  const stat = await lstat(place);
+  await lchown(place, stat.uid, group);
   // A link has no rights of its own, and what it points to may lie elsewhere.
-  if (kind === 0o040000) chmodSync(place, (mode & 0o7777) | 0o2770);
-  else if (kind !== 0o120000) chmodSync(place, (mode & 0o7777) | 0o660);
+  if (stat.isDirectory()) await chmod(place, (stat.mode & 0o7777) | 0o2770);
+  else if (!stat.isSymbolicLink()) await chmod(place, (stat.mode & 0o7777) | 0o660);
 }

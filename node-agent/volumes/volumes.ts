@@ -26,10 +26,18 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
 
 export const VOLUMES = "volumes";
 
-/** Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. */
-export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources): Promise<Map<string, string>> {
+/**
+ * Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. What this
+ * agent has provided before and follows nothing stays as it is.
+ */
+export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const places = new Map<string, string>();
   for (const volume of pod.spec.volumes ?? []) {
+    const known = isLive(volume) ? undefined : before.get(volume.name);
+    if (known !== undefined) {
+      places.set(volume.name, known);
+      continue;
+    }
     const plugin = plugins.find(({ field }) => volume[field] !== undefined);
     if (plugin === undefined) throw new MountError(`volume "${volume.name}": volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
     places.set(volume.name, await plugin.mount(pod, volume, path.join(podDir, VOLUMES, volume.name), sources));
@@ -39,7 +47,11 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
 
 /** Whether a pod has volumes whose content follows objects of the API or has to be renewed. */
 export function hasLiveVolumes(pod: Pod): boolean {
-  return (pod.spec.volumes ?? []).some((volume) => volume.configMap ?? volume.secret ?? volume.projected ?? volume.downwardAPI);
+  return (pod.spec.volumes ?? []).some(isLive);
+}
+
+function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean {
+  return [configMap, secret, projected, downwardAPI].some((source) => source !== undefined);
 }
 
 /**
