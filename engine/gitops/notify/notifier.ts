@@ -32,6 +32,7 @@ export class Notifier {
   readonly #options: NotifierOptions;
   readonly #alarmed = new Set<string>();
   readonly #limits = new Map<string, HourlyLimit>();
+  readonly #sinceMs: number;
   readonly #queue: Notification[] = [];
   #before: StatusFacts | undefined;
   #wake: () => void = () => {};
@@ -39,6 +40,8 @@ export class Notifier {
 
   constructor(options: NotifierOptions) {
     this.#options = options;
+    // Deploys are dated in whole seconds.
+    this.#sinceMs = Math.floor(options.clock.now() / 1000) * 1000;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -73,8 +76,9 @@ export class Notifier {
     const { facts, isInformed, rules } = this.#options;
     if (!isInformed() || rules().length === 0) return void (this.#before = undefined);
     const now = facts();
-    // What was so before this process began is no news.
-    for (const notification of this.#before === undefined ? [] : computeNotifications(this.#before, now, this.#alarmed)) {
+    // What was so before this process began is no news; commits that came since are, also when they brought the first receivers.
+    const before = this.#before ?? { ...now, deploys: now.deploys.filter((deploy) => Date.parse(deploy.time) < this.#sinceMs) };
+    for (const notification of computeNotifications(before, now, this.#alarmed)) {
       if (notification.event === "degraded") this.#alarmed.add(notification.application);
       if (notification.event === "recovered") this.#alarmed.delete(notification.application);
       if (this.#queue.length < QUEUE_MAX) this.#queue.push(notification);
