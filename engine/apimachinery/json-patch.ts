@@ -1,14 +1,15 @@
-import fastJsonPatch, { type Operation } from "fast-json-patch";
+import { jsonEqual } from "../lib/freeze.ts";
 import { badRequest, StatusError } from "./status-error.ts";
 
 const OPERATIONS_MAX = 10_000;
+/** Upstream's bound for what all `copy` operations of a patch may add, in bytes of JSON: a few of them could double an object each. */
+const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
-/** What makes a patch malformed, as opposed to one that does not fit the object. */
-const MALFORMED = /^OPERATION_(NOT_AN_OBJECT|OP_INVALID|PATH_INVALID|FROM_REQUIRED|VALUE_REQUIRED|VALUE_CANNOT_CONTAIN_UNDEFINED)$/;
+export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
 
 /**
- * JSON patch (RFC 6902): all operations or none; neither argument is changed. Malformed patches are a 400; a failed test and
- * a path that does not exist are upstream's 422; too many operations are a 413.
+ * JSON patch (RFC 6902), as the library that upstream uses has it: all operations or none, neither argument is changed, and `replace`
+ * of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   const outcome = tryJsonPatch(target, operations);
@@ -16,18 +17,128 @@ export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   throw new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
 }
 
-export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
-
-/** The same, for those who tell a failed test from a patch that does not fit. Malformed patches and too many operations are thrown. */
+/** The same, for those who tell a failed test from a patch that does not fit. What is no list and too many operations are thrown. */
 export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOutcome {
-  if (!Array.isArray(operations)) throw badRequest("error decoding patch: json: a JSON patch must be a list of operations");
+  if (!Array.isArray(operations)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operations)} into Go value of type jsonpatch.Patch`);
   if (operations.length > OPERATIONS_MAX) throw new StatusError("RequestEntityTooLarge", `Request entity too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
+  const document = new PatchedDocument(target);
   try {
-    // Later operations may write into values that earlier ones inserted, so those have to be copies as well.
-    return { is: "patched", value: fastJsonPatch.applyPatch(structuredClone(target), structuredClone(operations) as Operation[], true, true, true).newDocument }; // the library validates each operation
+    for (const operation of operations as readonly unknown[]) document.apply(operation);
+    return { is: "patched", value: document.value };
   } catch (error) {
-    if (error instanceof fastJsonPatch.JsonPatchError && MALFORMED.test(error.name)) throw badRequest(`error decoding patch: ${error.message.split("\n")[0]}`);
-    if (error instanceof fastJsonPatch.JsonPatchError && error.name === "TEST_OPERATION_FAILED") return { is: "test failed" };
-    return { is: "failed", why: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+    if (error instanceof TestFailed) return { is: "test failed" };
+    if (error instanceof PatchError) return { is: "failed", why: error.message };
+    throw error;
   }
+}
+
+class PatchError extends Error {}
+class TestFailed extends Error {}
+
+type JsonMap = Record<string, unknown>;
+type Container = JsonMap | unknown[];
+
+/** A place: the map or list that holds it, and its key in there. */
+interface Place {
+  readonly container: Container;
+  readonly key: string;
+}
+
+class PatchedDocument {
+  readonly value: unknown;
+  #copiedBytes = 0;
+
+  constructor(target: unknown) {
+    this.value = structuredClone(target);
+  }
+
+  apply(operation: unknown): void {
+    if (typeof operation !== "object" || operation === null || Array.isArray(operation)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type jsonpatch.Operation`);
+    const { op, path, from, value } = operation as JsonMap; // an object, see above
+    const verb = typeof op === "string" ? op : "unknown";
+    const place = this.#find(verb, path, verb === "move" || verb === "copy" ? "destination" : "path");
+    switch (verb) {
+      case "add":
+        return add(place, structuredClone(value ?? null));
+      case "remove":
+        return remove(place);
+      case "replace":
+        return replace(place, structuredClone(value ?? null));
+      case "test":
+        if (!jsonEqual(read(place) ?? null, value ?? null)) throw new TestFailed();
+        return;
+      case "move": {
+        const source = this.#find(verb, from, "path");
+        const moved = read(source);
+        remove(source);
+        return add(this.#find(verb, path, "destination"), moved);
+      }
+      case "copy": {
+        const copied = read(this.#find(verb, from, "path")) ?? null;
+        this.#copiedBytes += Buffer.byteLength(JSON.stringify(copied));
+        if (this.#copiedBytes > COPIED_BYTES_MAX) throw new PatchError(`the accumulated size increase of copy operations is over the limit of ${COPIED_BYTES_MAX} bytes`);
+        return add(place, structuredClone(copied));
+      }
+      default:
+        throw new PatchError(`Unexpected kind: ${verb}`);
+    }
+  }
+
+  /** Throws when there is nothing that could hold the place. */
+  #find(verb: string, pointer: unknown, what: "path" | "destination"): Place {
+    const missing = () => new PatchError(`${verb} operation does not apply: doc is missing ${what}: ${JSON.stringify(pointer ?? "")}`);
+    if (typeof pointer !== "string" || !pointer.includes("/")) throw missing();
+    const parts = pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const key = parts.pop() ?? "";
+    let container: unknown = this.value;
+    for (const part of parts) {
+      if (!isContainer(container)) throw missing();
+      container = Array.isArray(container) ? container[indexOf(container, part, container.length)] : own(container, part);
+    }
+    if (!isContainer(container)) throw missing();
+    if (key === "__proto__") throw new PatchError("__proto__ may not be used as a key");
+    return { container, key };
+  }
+}
+
+function read({ container, key }: Place): unknown {
+  return Array.isArray(container) ? container[indexOf(container, key, container.length)] : own(container, key);
+}
+
+function add({ container, key }: Place, value: unknown): void {
+  if (!Array.isArray(container)) container[key] = value;
+  else if (key === "-") container.push(value);
+  else container.splice(indexOf(container, key, container.length + 1), 0, value);
+}
+
+function replace({ container, key }: Place, value: unknown): void {
+  if (Array.isArray(container)) container[indexOf(container, key, container.length)] = value;
+  else container[key] = value;
+}
+
+function remove({ container, key }: Place): void {
+  if (Array.isArray(container)) container.splice(indexOf(container, key, container.length), 1);
+  else if (Object.hasOwn(container, key)) delete container[key];
+  else throw new PatchError(`remove operation does not apply: Unable to remove nonexistent key: ${key}`);
+}
+
+/** Negative ones count from the end. */
+function indexOf(list: readonly unknown[], text: string, bound: number): number {
+  const index = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  const found = index < 0 ? index + bound : index;
+  if (!(found >= 0 && found < bound)) throw new PatchError(`Unable to access invalid index: ${text} of a list of ${list.length}`);
+  return found;
+}
+
+function own(map: JsonMap, key: string): unknown {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
+/** The name of a JSON value's type in the messages of Go's decoder. */
+function goTypeOf(value: unknown): string {
+  return Array.isArray(value) ? "array" : value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value;
+}
+
+function isContainer(value: unknown): value is Container {
+  return typeof value === "object" && value !== null;
 }

@@ -93,7 +93,7 @@ function patchOperations(name: string, { patch, patchType }: Verdict): readonly 
   } catch (cause) {
     throw new WebhookCallError(name, `received undecodable patch in webhook response: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
-  if (operations !== null && !Array.isArray(operations)) throw new WebhookCallError(name, "received undecodable patch in webhook response: json: a JSON patch must be a list of operations");
+  if (operations !== null && !Array.isArray(operations)) throw new WebhookCallError(name, "received undecodable patch in webhook response: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
   if (Array.isArray(operations) && operations.length > 0 && patchType !== "JSONPatch") throw new WebhookCallError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
   return operations ?? [];
 }

@@ -22,6 +22,9 @@ test.each([
   ["append", [{ op: "add", path: "/list/-", value: 4 }], { metadata: target.metadata, list: [1, 2, 3, 4] }],
   ["move", [{ op: "move", from: "/metadata/labels/a", path: "/moved" }], { metadata: { labels: { "x/y": "2" } }, list: [1, 2, 3], moved: "1" }],
   ["copy", [{ op: "copy", from: "/list/0", path: "/list/-" }], { metadata: target.metadata, list: [1, 2, 3, 1] }],
+  ["replace of a key that is not there", [{ op: "replace", path: "/metadata/labels/b", value: "3" }], { metadata: { labels: { a: "1", "x/y": "2", b: "3" } }, list: [1, 2, 3] }],
+  ["add without a value", [{ op: "add", path: "/metadata/labels/b" }], { metadata: { labels: { a: "1", "x/y": "2", b: null } }, list: [1, 2, 3] }],
+  ["an index from the end", [{ op: "replace", path: "/list/-1", value: 9 }], { metadata: target.metadata, list: [1, 2, 9] }],
   ["a test that holds", [{ op: "test", path: "/list", value: [1, 2, 3] }, { op: "remove", path: "/list" }], { metadata: target.metadata }],
 ])("JSON patch: %s", (_, operations, expected) => {
   expect(applyJsonPatch(target, deepFreeze(operations))).toEqual(expected);
@@ -37,6 +40,10 @@ test.each([
   ["a failed test", [{ op: "test", path: "/list/0", value: 2 }]],
   ["a path that does not exist", [{ op: "remove", path: "/metadata/labels/none" }]],
   ["a parent that does not exist", [{ op: "add", path: "/none/a", value: 1 }]],
+  ["an unknown operation", [{ op: "frobnicate", path: "/a" }]],
+  ["a path that is no pointer", [{ op: "add", path: "a", value: 1 }]],
+  ["the whole document as a path", [{ op: "replace", path: "", value: 1 }]],
+  ["a replacement beyond the end", [{ op: "replace", path: "/list/3", value: 1 }]],
   ["an index out of bounds", [{ op: "add", path: "/list/9", value: 1 }]],
   ["a write to a prototype", [{ op: "add", path: "/__proto__/polluted", value: 1 }]],
   ["a first operation that fits and a second that does not", [{ op: "remove", path: "/list" }, { op: "remove", path: "/list" }]],
@@ -49,10 +56,7 @@ test.each([
 
 test.each([
   ["an object", { op: "add", path: "/a", value: 1 }],
-  ["an unknown operation", [{ op: "frobnicate", path: "/a" }]],
-  ["an operation without a value", [{ op: "add", path: "/a" }]],
   ["an operation that is no object", ["add"]],
-  ["a path that is no pointer", [{ op: "add", path: "a", value: 1 }]],
 ])("%s is a malformed JSON patch", (_, operations) => {
   expect(failure(operations).status.code).toBe(400);
 });
@@ -60,4 +64,9 @@ test.each([
 test("the number of operations is bounded", () => {
   const error = failure(Array.from({ length: 10_001 }, () => ({ op: "test", path: "", value: 1 })));
   expect(error.status).toMatchObject({ code: 413, message: "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001" });
+});
+
+test("copies cannot double an object without end", () => {
+  const doubling = Array.from({ length: 60 }, (_, index) => ({ op: "copy", from: "/metadata", path: `/metadata/copy${index}` }));
+  expect(failure(doubling).status.code).toBe(422);
 });
