@@ -4,6 +4,8 @@ import path from "node:path";
 export interface VolumeFile {
   readonly content: Buffer;
   readonly mode: number;
+  /** Whom the file belongs to; root when absent. */
+  readonly uid?: number;
 }
 
 const DATA_LINK = "..data";
@@ -20,13 +22,13 @@ export function writeAtomically(folder: string, files: ReadonlyMap<string, Volum
   if (current !== undefined && isSame(path.join(folder, current), files)) return false;
   const next = mkdtempSync(path.join(folder, "..new-"));
   chmodSync(next, 0o755);
-  for (const [name, { content, mode }] of files) {
+  for (const [name, { content, mode, uid = 0 }] of files) {
     const target = path.join(next, name);
     mkdirSync(path.dirname(target), { recursive: true, mode: 0o755 });
     writeFileSync(target, content);
     // chmod after the write: the umask does not count for what a manifest asks.
     chmodSync(target, mode);
-    if (group !== undefined) chownSync(target, 0, group);
+    if (group !== undefined || uid !== 0) chownSync(target, uid, group ?? 0);
   }
   symlinkSync(path.basename(next), `${link}.tmp`);
   renameSync(`${link}.tmp`, link);
@@ -49,7 +51,10 @@ function isSame(folder: string, files: ReadonlyMap<string, VolumeFile>): boolean
   try {
     const present = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => lstatSync(path.join(folder, name)).isFile());
     if (present.length !== files.size) return false;
-    return [...files].every(([name, { content, mode }]) => readFileSync(path.join(folder, name)).equals(content) && (lstatSync(path.join(folder, name)).mode & 0o777) === mode);
+    return [...files].every(([name, { content, mode, uid = 0 }]) => {
+      const stat = lstatSync(path.join(folder, name));
+      return readFileSync(path.join(folder, name)).equals(content) && (stat.mode & 0o777) === mode && (uid === 0 || stat.uid === uid);
+    });
   } catch {
     return false;
   }

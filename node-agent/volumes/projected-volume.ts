@@ -29,9 +29,20 @@ export async function mountProjected(pod: Pod, volume: Volume, folder: string, s
     await run("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
   }
   const files = new Map<string, VolumeFile>();
-  for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, file);
+  for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, readableByGroup(pod, file));
   writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
   return folder;
+}
+
+/** The group can read what is given to it, however few rights were asked for. */
+function readableByGroup(pod: Pod, file: VolumeFile): VolumeFile {
+  return pod.spec.securityContext?.fsGroup === undefined ? file : { ...file, mode: file.mode | 0o440 };
+}
+
+/** The user that all containers run as, if they say so and agree. */
+function commonUser({ spec }: Pod): number | undefined {
+  const users = new Set([...spec.containers, ...(spec.initContainers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser));
+  return users.size === 1 ? [...users][0] : undefined;
 }
 
 async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: string, sources: VolumeSources): Promise<Map<string, VolumeFile>> {
@@ -48,7 +59,11 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   }
   if (part.serviceAccountToken !== undefined) {
     const { path: file, audience, expirationSeconds = 3600 } = part.serviceAccountToken;
-    return new Map([[file, { content: Buffer.from(await currentToken(pod, path.join(folder, file), audience, expirationSeconds, sources)), mode }]]);
+    const content = Buffer.from(await currentToken(pod, path.join(folder, file), audience, expirationSeconds, sources));
+    // Whoever is known to need the token gets it alone.
+    const user = commonUser(pod);
+    const isPrivate = user !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
+    return new Map([[file, { content, mode: isPrivate ? 0o600 : mode, ...(user === undefined ? {} : { uid: user }) }]]);
   }
   if (part.downwardAPI === undefined) throw new MountError(`projections of type ${Object.keys(part).join(", ")} are not supported on this node`);
   const files = new Map<string, VolumeFile>();
