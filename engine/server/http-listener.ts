@@ -40,6 +40,8 @@ export interface HttpListenerOptions {
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
   readonly jwksUri?: string;
   readonly nodes?: NodeTransport;
+  /** How long a request may take; upstream's minute when absent, for ever when 0. */
+  readonly requestTimeoutMs?: number;
   /** What /readyz waits for; true when absent. */
   readonly isStarted?: () => boolean;
 }
@@ -75,6 +77,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     schemas: new KindSchemas(server.parts.resources),
     paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+    ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   };
   const closing = new AbortController();
   const app = await createApp(options, parts);

@@ -15,6 +15,7 @@ export const componentStatusResource = defineResource<ComponentStatus>({
   shortNames: ["cs"],
   verbs: ["get", "list"],
   schema: loadSchema("core/v1/component-status.yaml"),
+  deprecationWarning: "v1 ComponentStatus is deprecated in v1.19+",
   columns: [
     nameColumn,
     { name: "Status", type: "string", description: "Healthy or not.", cell: (component) => ({ True: "Healthy", False: "Unhealthy" })[healthy(component)?.status ?? ""] ?? "Unknown" },

@@ -2,7 +2,7 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
 import { verbOf } from "./http-request.ts";
-import { parseRequestPath, type RequestInfo } from "./request-info.ts";
+import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 
 /** A request as it arrived, before anybody has looked at what it wants. */
@@ -17,8 +17,6 @@ export interface Arrival {
   readonly caller: UserInfo | undefined;
   readonly user: UserInfo | undefined;
 }
-
-const LONG_RUNNING = new Set(["attach", "exec", "proxy", "log", "portforward"]);
 
 /** Begins the record of an HTTP request; undefined when none is kept. */
 export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): AuditRecord | undefined {
@@ -38,7 +36,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
     resource: info.is === "resource" ? { group: info.group, version: info.version, resource: info.resource, subresource: info.subresource ?? "", namespace: info.namespace, name: info.name ?? "" } : undefined,
     sourceIps: sourceAddresses(arrival),
     userAgent: typeof userAgent === "string" ? userAgent : "",
-    isLongRunning: info.is === "resource" && (verb === "watch" || (info.subresource !== undefined && LONG_RUNNING.has(info.subresource))),
+    isLongRunning: isLongRunning(info, searchParams),
   });
 }
 

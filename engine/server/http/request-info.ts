@@ -16,6 +16,16 @@ export type RequestInfo =
 /** Subresources of a namespace itself; any other second part after its name is a resource inside it. */
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize"]);
 
+const LONG_RUNNING: ReadonlySet<string> = new Set(["log", "exec", "attach", "portforward", "proxy"]);
+
+/** Whether a request's answer goes on for as long as somebody looks: watches, logs and what is passed on to pods and nodes. */
+export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolean {
+  if (info.is !== "resource") return false;
+  if (info.subresource !== undefined) return LONG_RUNNING.has(info.subresource);
+  const watch = query.get("watch");
+  return watch !== null && watch !== "false" && watch !== "0";
+}
+
 export function parseRequestPath(path: string): RequestInfo {
   const parts = path.split("/").filter((part) => part !== "").map(decodePart);
   const [root, ...others] = parts;

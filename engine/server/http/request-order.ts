@@ -4,11 +4,9 @@ import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { listWidth } from "../fairness/list-width.ts";
 import type { ServerParts } from "../exchange.ts";
 import { verbOf, type HttpRequest } from "./http-request.ts";
-import type { RequestInfo } from "./request-info.ts";
+import { isLongRunning, type RequestInfo } from "./request-info.ts";
 import type { Answer } from "./response.ts";
 
-/** What runs for as long as somebody looks is no measure of load; watches count until they have begun. */
-const LONG_RUNNING = new Set(["log", "exec", "attach", "portforward", "proxy"]);
 const FREE: Ticket = { headers: {}, leave: () => {} };
 const RETRY_AFTER_SECONDS = "1";
 
@@ -17,7 +15,8 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 /** Waits until a request may be served. `info` is undefined for paths that are no resources. Rejects with TooManyRequests. */
 export async function awaitTurn(parts: ServerParts, http: HttpRequest, info: ResourceInfo | undefined): Promise<Ticket> {
   const { order } = parts;
-  if (order === undefined || (info?.subresource !== undefined && LONG_RUNNING.has(info.subresource))) return FREE;
+  // What runs for as long as somebody looks is no measure of load; watches count until they have begun.
+  if (order === undefined || (info?.subresource !== undefined && isLongRunning(info, http.query))) return FREE;
   return order.enter(digestOf(http, info), widthOf(parts, http, info), http.signal);
 }
 

@@ -17,6 +17,7 @@ import { planLogs } from "../pod-logs.ts";
 import { isPodStream } from "../proxy/plan-connect.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
+import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { parseRequestPath, type RequestInfo } from "./request-info.ts";
@@ -29,9 +30,13 @@ export interface ServeParts {
   readonly server: ApiServer;
   readonly paths: Paths;
   readonly schemas: KindSchemas;
+  /** How long a request may take; upstream's minute when absent, for ever when 0. */
+  readonly requestTimeoutMs?: number;
   /** Without one there are no logs to be read. */
   readonly nodes?: NodeTransport;
 }
+
+const REQUEST_TIMEOUT_MS = 60_000;
 
 type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
@@ -54,7 +59,8 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
       if (passed !== undefined) await writeAnswer(raw, passed, transport);
       return;
     }
-    const answer = info === undefined ? await pathAnswer(parts, { ...http, notes }) : await resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
+    const work = info === undefined ? pathAnswer(parts, { ...http, notes }) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
+    const answer = await within(parts.server.parts.clock, deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS), work);
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
