@@ -4,6 +4,9 @@ import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";
 import { deploymentResource } from "../../engine/resources/apps/deployment.ts";
+import { statefulSetResource } from "../../engine/resources/apps/stateful-set.ts";
+import type { ResourceReference } from "../../engine/resources/define-resource.ts";
+import type { Deployment } from "../../engine/resources/types.ts";
 import { IMAGES, PULLED_IMAGE, type SimCluster } from "./sim-cluster.ts";
 
 /** What a commit wants of one application. */
@@ -18,13 +21,17 @@ export type SimApps = Readonly<Record<string, SimApp>>;
 const NAMESPACE = "default";
 const APPS_MAX = 4;
 const NAMES = ["api", "cart", "shop", "web", "mail"];
+/** Applications whose pods have names of their own. */
+const STATEFUL: ReadonlySet<string> = new Set(["cart", "mail"]);
+/** Runs on every node, whatever the applications are. */
+export const DAEMON = "agent";
 
 /** A history: what people and misfortune do to a cluster, step by step, all chosen by the seed. */
 export class SimHistory {
   readonly #cluster: SimCluster;
   readonly #random: Random;
   /** What the newest valid commit wants, and its id. */
-  wanted: { readonly apps: SimApps; readonly commit: string } | undefined;
+  wanted: { readonly apps: SimApps; readonly daemonImage: string; readonly commit: string } | undefined;
   /** Valid commits so far, oldest first. */
   readonly #past: SimApps[] = [];
   /** Objects made by hand, acknowledged by the API: nobody may take them away. */
@@ -105,8 +112,10 @@ export class SimHistory {
 
   async #commit(apps: SimApps, message: string): Promise<void> {
     const files = Object.fromEntries(Object.entries(apps).map(([name, app]) => [`apps/${name}/all.yaml`, manifest(name, app)]));
-    const commit = await this.#cluster.git.commit({ "README.md": `${++this.#serial}\n`, ...files }, message);
-    this.wanted = { apps, commit };
+    // The daemon has another image now and then, whatever else a commit is about.
+    const daemonImage = IMAGES[Math.floor(this.#serial / 3) % IMAGES.length]!;
+    const commit = await this.#cluster.git.commit({ "README.md": `${++this.#serial}\n`, [`apps/${DAEMON}/all.yaml`]: daemon(daemonImage), ...files }, message);
+    this.wanted = { apps, daemonImage, commit };
     this.#past.push(apps);
     this.#note(`commit ${commit.slice(0, 7)}: ${message}: ${Object.entries(apps).map(([name, { replicas, image }]) => `${name} ${replicas}×${image.slice(-1)}`).join(", ")}`);
   }
@@ -157,9 +166,10 @@ export class SimHistory {
     const kind = randomInteger(this.#random, 3);
     this.#note(`drift ${kind} at ${name}`);
     const { admin } = this.#cluster;
-    if (kind === 0) await this.#try(() => admin.for(deploymentResource).patch(NAMESPACE, name, "merge", { spec: { replicas: 9 } }));
+    const workload = workloadOf(name);
+    if (kind === 0) await this.#try(() => admin.for(workload).patch(NAMESPACE, name, "merge", { spec: { replicas: 9 } }));
     else if (kind === 1) await this.#try(() => admin.for(serviceResource).delete(NAMESPACE, name));
-    else await this.#try(() => admin.for(deploymentResource).delete(NAMESPACE, name, { propagationPolicy: "Background" }));
+    else await this.#try(() => admin.for(workload).delete(NAMESPACE, name, { propagationPolicy: "Background" }));
   }
 
   async #makeByHand(): Promise<void> {
@@ -205,6 +215,31 @@ export class SimHistory {
   }
 }
 
+/** Its kind; the parts of both that are looked at here are the same. */
+export function workloadOf(name: string): ResourceReference<Deployment> {
+  return STATEFUL.has(name) ? (statefulSetResource as unknown as ResourceReference<Deployment>) : deploymentResource;
+}
+
+/** Whether a pod is one of those that may run in one place only. */
+export function isUnique(podName: string): boolean {
+  return STATEFUL.has(podName.replace(/-\d+$/, ""));
+}
+
+function daemon(image: string): string {
+  return `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: ${DAEMON}}
+spec:
+  selector: {matchLabels: {app: ${DAEMON}}}
+  template:
+    metadata: {labels: {app: ${DAEMON}}}
+    spec:
+      automountServiceAccountToken: false
+      terminationGracePeriodSeconds: 5
+      containers: [{name: main, image: ${image}}]
+`;
+}
+
 function manifest(name: string, { replicas, image, setting }: SimApp): string {
   return `apiVersion: v1
 kind: ConfigMap
@@ -219,10 +254,11 @@ spec:
   ports: [{port: 80}]
 ---
 apiVersion: apps/v1
-kind: Deployment
+kind: ${workloadOf(name).kind}
 metadata: {name: ${name}}
 spec:
   replicas: ${replicas}
+  ${STATEFUL.has(name) ? `serviceName: ${name}` : "minReadySeconds: 0"}
   selector: {matchLabels: {app: ${name}}}
   template:
     metadata: {labels: {app: ${name}}}

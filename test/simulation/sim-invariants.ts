@@ -1,42 +1,53 @@
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { deploymentResource } from "../../engine/resources/apps/deployment.ts";
+import { statefulSetResource } from "../../engine/resources/apps/stateful-set.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { SimCluster } from "./sim-cluster.ts";
-import type { SimHistory } from "./sim-history.ts";
+import { DAEMON, isUnique, workloadOf, type SimHistory } from "./sim-history.ts";
 
 /** What must hold at every moment, faults or not; the broken ones, in words. */
 export async function breachesAlways(cluster: SimCluster): Promise<readonly string[]> {
   const breaches = [...cluster.failures, ...cluster.nodes.flatMap(({ failures }) => failures)];
+  const places = new Map<string, readonly string[]>();
   for (const node of cluster.nodes) {
     const containers = await node.runtime.listContainers().catch(() => []);
     const running = new Map<string, number>();
     for (const { podUid, name, state } of containers) if (state === "running") running.set(`${podUid}/${name}`, (running.get(`${podUid}/${name}`) ?? 0) + 1);
+    const active = new Set(containers.filter(({ state }) => state === "running").map(({ podUid }) => podUid));
+    for (const { uid, name } of await node.runtime.listSandboxes().catch(() => [])) if (isUnique(name) && active.has(uid)) places.set(name, [...(places.get(name) ?? []), node.name]);
     for (const [key, count] of running) if (count > 1) breaches.push(`${node.name} runs container ${key} ${count} times`);
   }
+  for (const [name, nodes] of places) if (nodes.length > 1) breaches.push(`${name} runs on ${nodes.join(" and ")} at once`);
   return breaches;
 }
 
 /** What must hold when everything is mended and time has passed; the broken ones, in words. */
 export async function breachesAtRest(cluster: SimCluster, history: SimHistory): Promise<readonly string[]> {
   const breaches: string[] = [];
-  const { apps, commit } = history.wanted ?? { apps: {}, commit: "" };
+  const { apps, daemonImage, commit } = history.wanted ?? { apps: {}, daemonImage: "", commit: "" };
   const { admin, git } = cluster;
-  const deployments = (await admin.for(deploymentResource).list("")).items;
+  const workloads = [...(await admin.for(deploymentResource).list("")).items, ...(await admin.for(statefulSetResource).list("")).items];
   const pods = (await admin.for(podResource).list("")).items;
   const maps = (await admin.for(configMapResource).list("")).items;
 
   for (const [name, app] of Object.entries(apps)) {
-    const deployment = deployments.find(({ metadata }) => metadata.name === name);
+    const deployment = workloads.find(({ metadata, kind }) => metadata.name === name && kind === workloadOf(name).kind);
     const image = deployment?.spec?.template.spec?.containers[0]?.image;
     if (deployment?.spec?.replicas !== app.replicas || image !== app.image) breaches.push(`${name} is ${deployment?.spec?.replicas}×${image}, and Git says ${app.replicas}×${app.image}`);
     const setting = maps.find(({ metadata }) => metadata.name === name)?.data?.["setting"];
     if (setting !== app.setting) breaches.push(`${name}'s setting is ${setting}, and Git says ${app.setting}`);
     breaches.push(...(await podBreaches(cluster, name, app.replicas, app.image, pods.filter(({ metadata }) => metadata.labels?.["app"] === name))));
   }
-  for (const { metadata } of deployments) if (apps[metadata.name ?? ""] === undefined) breaches.push(`Deployment ${metadata.name} is in no commit any more`);
+  for (const { kind, metadata } of workloads) if (apps[metadata.name ?? ""] === undefined) breaches.push(`${kind} ${metadata.name} is in no commit any more`);
+  const daemons = pods.filter(({ metadata }) => metadata.labels?.["app"] === DAEMON);
+  for (const node of cluster.nodes) {
+    const there = daemons.filter(({ spec }) => spec.nodeName === node.name).map(({ spec, status }) => `${spec.containers[0]?.image} ${findCondition(status?.conditions, "Ready")?.status}`);
+    if (there.join() !== `${daemonImage} True`) breaches.push(`${node.name} should run one ready ${DAEMON} of ${daemonImage}, and has ${there.join(", ") || "none"}`);
+  }
+  if (daemons.length !== cluster.nodes.length) breaches.push(`${daemons.length} pods of ${DAEMON} for ${cluster.nodes.length} nodes`);
   for (const name of history.byHand) if (!maps.some(({ metadata }) => metadata.name === name)) breaches.push(`ConfigMap ${name} was made by hand, acknowledged, and is gone`);
 
   const known = new Set(pods.map(({ metadata }) => metadata.uid));

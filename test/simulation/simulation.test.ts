@@ -5,7 +5,7 @@ import { breachesAlways, breachesAtRest } from "./sim-invariants.ts";
 
 /** `MAINSTAY_SEED=17 npm test -- test/simulation` replays one history; MAINSTAY_SEEDS=1000 tries that many. */
 const only = process.env["MAINSTAY_SEED"];
-const count = Number(process.env["MAINSTAY_SEEDS"] ?? 20);
+const count = Number(process.env["MAINSTAY_SEEDS"] ?? 14);
 const seeds = only === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(only)];
 const STEPS = Number(process.env["MAINSTAY_STEPS"] ?? 25);
 /** Longer than a lost node's pods are waited for, and than any back-off. */
