@@ -14,6 +14,6 @@ export function compileRegex(pattern: string): RE2JS {
     compiled.set(pattern, regex);
     return regex;
   } catch (error) {
-    throw new CelError(`error parsing regexp: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CelError(error instanceof Error ? error.message : String(error));
   }
 }

@@ -1,7 +1,7 @@
 import { forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import { compilePattern } from "./value-pattern.ts";
+import { patternProblem } from "./value-pattern.ts";
 
 type Level = "root" | "items" | "field";
 
@@ -130,13 +130,4 @@ function nestedCompleteness(judge: JsonSchema, described: JsonSchema | undefined
     ...(judge.items === undefined ? [] : nestedCompleteness(judge.items, described.items, `${path}.items`, `${judgePath}.items`)),
     ...Object.entries(judge.properties ?? {}).flatMap(([name, property]) => nestedCompleteness(property, described.properties?.[name], `${path}.properties[${name}]`, `${judgePath}.properties[${name}]`)),
   ];
-}
-
-function patternProblem(pattern: string): string | undefined {
-  try {
-    compilePattern(pattern);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Status } from "../../../engine/apimachinery/status-error.ts";
 import { hasReason } from "../../../engine/apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
@@ -137,6 +137,22 @@ describe("a custom kind", () => {
     await client().create(cronTab("one", spec));
     await using other = await startTestApi({ storage: api.storage, defaultAccounts: false });
     expect((await other.client.for(tabs).list("default")).items.map(({ metadata }) => metadata.name)).toEqual(["one"]);
+  });
+
+  test("is served by every server of the same store, and by none after it is gone", async () => {
+    await using other = await startTestApi({ storage: api.storage, defaultAccounts: false });
+    const there = other.client.for(tabs);
+    await establish(api.client, cronTabs(schema));
+    await vi.waitUntil(() => there.list("default").then(() => true, () => false), { timeout: 10_000 });
+    await there.create(cronTab("one", spec));
+    await expect(client().get("default", "one")).resolves.toMatchObject({ spec });
+    await client().delete("default", "one");
+    const definitions = api.client.for(customResourceDefinitionResource);
+    await definitions.delete("", "crontabs.stable.example.com");
+    const ending = await definitions.get("", "crontabs.stable.example.com");
+    await definitions.update({ ...ending, metadata: { ...ending.metadata, finalizers: [] } });
+    await vi.waitUntil(() => there.list("default").then(() => false, () => true), { timeout: 10_000 });
+    await expect(there.list("default")).rejects.toThrow("the server could not find the requested resource");
   });
 });
 

@@ -88,15 +88,12 @@ describe("the schema of a custom kind", () => {
     ["has keys for maps of items", field({ type: "array", "x-kubernetes-list-type": "map", items: { type: "object", properties: {} } }), [`${IT}.x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map`]],
     ["requires the keys of maps of items", field({ type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], items: { type: "object", properties: { k: { type: "string" } } } }), [`${IT}.items.properties[k].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property`]],
     ["has sets of whole objects only", field({ type: "array", "x-kubernetes-list-type": "set", items: { type: "object", properties: {} } }), [`${IT}.items.x-kubernetes-map-type: Invalid value: "null": must be atomic as item of a list with x-kubernetes-list-type=set`]],
+    ["has patterns that compile", field({ type: "string", pattern: "(" }), [`${IT}.pattern: Invalid value: "(": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): \`(\``]],
     ["defaults to what it accepts", field({ type: "string", maxLength: 2, default: "long" }), [`${IT}.default: Too long: may not be more than 2 bytes`]],
     ["defaults to what it keeps", field({ type: "object", properties: { a: { type: "string" } }, default: { b: "x" } }), [`${IT}.default: Invalid value: {"b":"x"}: must not have unknown fields`]],
     ["defaults nothing in metadata", schema({ type: "object", properties: { metadata: { type: "object", properties: { name: { type: "string", default: "x" } } } } }), [`${SCHEMA_AT}.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata`]],
   ])("%s", (_what, body, expected) => {
     expect(problems(body)).toEqual(expected);
-  });
-
-  it("has patterns that compile", () => {
-    expect(problems(field({ type: "string", pattern: "(" }))).toEqual([expect.stringContaining(`${IT}.pattern: Invalid value: "(": must be a valid regular expression, but isn't`) as string]);
   });
 });
 
