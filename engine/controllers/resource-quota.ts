@@ -3,23 +3,27 @@ import type { Informer, InformerHandler } from "../client/informer.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { catalog } from "../resources/catalog.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
-import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
+import type { ResourceDefinition, ResourceReference } from "../resources/define-resource.ts";
 import { countQuota } from "../resources/quota/charge.ts";
 import { quotaNamesOf } from "../resources/quota/usage.ts";
 import type { ResourceQuota } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
+import { customReferences } from "./custom-references.ts";
+import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
 import { unlessGone } from "./execute-actions.ts";
 import { isPodFinished } from "./pods.ts";
 
 export interface QuotaInputs {
   readonly quota: ResourceQuota;
   /** All of the namespace that the quota may count. */
-  readonly counted: readonly { readonly kind: ResourceDefinition; readonly objects: readonly KubeObject[] }[];
+  readonly counted: readonly { readonly kind: ResourceReference; readonly objects: readonly KubeObject[] }[];
+  /** Whether custom kinds are among them, whose ends nobody follows here. */
+  readonly countsCustom: boolean;
 }
 
 /** Sets a quota's status to what is asked and what is used of it; nothing when it says so already. Pure. */
-export function planQuota({ quota, counted }: QuotaInputs, nowMs: number, resyncMs: number): readonly Action[] {
+export function planQuota({ quota, counted }: Pick<QuotaInputs, "quota" | "counted">, nowMs: number, resyncMs: number): readonly Action[] {
   const status = countQuota(quota, counted, nowMs);
   const again: Action = { do: "wait", forMs: resyncMs };
   if (jsonEqual(quota.status?.hard ?? {}, status.hard) && jsonEqual(quota.status?.used ?? {}, status.used)) return [again];
@@ -33,6 +37,7 @@ export function planQuota({ quota, counted }: QuotaInputs, nowMs: number, resync
  */
 export function resourceQuotaController({ client, informers, timings }: ControllerContext): ControllerDefinition<QuotaInputs> {
   const quotas = informers.informer(resourceQuotaResource);
+  const definitions = informers.informer(customResourceDefinitionResource);
   const kinds = catalog.filter(({ namespaced, verbs, resource }) => namespaced && verbs.includes("delete") && resource !== "events");
   const keysFor = (kind: ResourceDefinition, namespace: string) =>
     quotas.list(namespace).filter(({ spec }) => quotaNamesOf(kind, Object.keys(spec?.hard ?? {})).length > 0).map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`);
@@ -52,14 +57,20 @@ export function resourceQuotaController({ client, informers, timings }: Controll
       watch(quotas, ({ metadata }) => [`${metadata.namespace ?? ""}/${metadata.name ?? ""}`], (old, quota) => quota !== undefined && (!jsonEqual(old?.spec, quota.spec) || !jsonEqual(quota.spec?.hard ?? {}, quota.status?.hard ?? {}))),
       ...replenishing,
     ],
+    reads: [read(definitions)],
     async observe(key) {
       const { namespace, name } = splitKey(key);
       const quota = await unlessGone(client.for(resourceQuotaResource).get(namespace, name));
       if (quota === undefined) return undefined;
-      const wanted = kinds.filter((kind) => quotaNamesOf(kind, Object.keys(quota.spec?.hard ?? {})).length > 0);
-      return { quota, counted: await Promise.all(wanted.map(async (kind) => ({ kind, objects: (await client.for(kind as ResourceDefinition<KubeObject>).list(namespace)).items }))) };
+      const isWanted = (kind: ResourceReference) => quotaNamesOf(kind, Object.keys(quota.spec?.hard ?? {})).length > 0;
+      const custom = customReferences(definitions.list()).filter((kind) => kind.namespaced && isWanted(kind));
+      const wanted: readonly ResourceReference[] = [...kinds.filter(isWanted), ...custom];
+      const names = Object.keys(quota.spec?.hard ?? {}).filter((name) => name.startsWith("count/"));
+      // Also a kind that is not defined yet.
+      const countsCustom = names.some((name) => !kinds.some((kind) => quotaNamesOf(kind, [name]).length > 0));
+      return { quota, countsCustom, counted: await Promise.all(wanted.map(async (kind) => ({ kind, objects: (await client.for(kind).list(namespace)).items }))) };
     },
-    plan: (inputs, nowMs) => planQuota(inputs, nowMs, timings.quotaResyncMs),
+    plan: (inputs, nowMs) => planQuota(inputs, nowMs, inputs.countsCustom ? timings.customQuotaResyncMs : timings.quotaResyncMs),
   };
 }
 

@@ -29,6 +29,8 @@ export interface ControllerTimings {
   readonly autoscalerPeriodMs: number;
   /** How often each quota is counted although nothing seems to have changed. */
   readonly quotaResyncMs: number;
+  /** The same for quotas that count custom kinds. */
+  readonly customQuotaResyncMs: number;
 }
 
 export const DEFAULT_TIMINGS: ControllerTimings = {
@@ -47,4 +49,5 @@ export const DEFAULT_TIMINGS: ControllerTimings = {
   namespacePeriodMs: 1_000,
   autoscalerPeriodMs: 15_000,
   quotaResyncMs: 5 * 60_000,
+  customQuotaResyncMs: 10_000,
 };

@@ -19,6 +19,7 @@ const at = (mountPath: string, more: object = {}) => ({ volumeMounts: [{ name: "
 /** A pod that runs once; its last words are what it printed into its termination message. */
 const once = { restartPolicy: "Never" };
 const says = (pod: Pod) => container(pod)?.state?.terminated?.message ?? "";
+const isUp = (pod: Pod) => container(pod)?.ready === true;
 const isOver = (pod: Pod) => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 const json = async <T>(...args: string[]) => JSON.parse(await node.kubectl("get", ...args, "-o", "json")) as T; // kubectl printed it
 
@@ -73,6 +74,24 @@ describe.skipIf(!canRun)("a claim", () => {
     expect(existsSync(place)).toBe(true);
   }, 120_000);
 });
+
+test.skipIf(!canRun)("each pod of a StatefulSet has a volume of its own that it finds again, and the last one out turns off the light", async () => {
+  const labels = { app: "db" };
+  const template = { metadata: { labels }, spec: { terminationGracePeriodSeconds: 1, containers: [shell("echo $HOSTNAME >> /data/names; sleep 1000", { volumeMounts: [{ name: "data", mountPath: "/data" }], env: [{ name: "HOSTNAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }] })] } };
+  await node.apply(
+    { apiVersion: "v1", kind: "Service", metadata: { name: "db", namespace: "default" }, spec: { clusterIP: "None", selector: labels, ports: [{ port: 80 }] } },
+    { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "db", namespace: "default" }, spec: { replicas: 2, serviceName: "db", selector: { matchLabels: labels }, persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Retain" }, template, volumeClaimTemplates: [{ metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Mi" } } } }] } },
+  );
+  const names = (pod: string) => node.kubectl("exec", pod, "--", "cat", "/data/names");
+  await node.until("db-1", isUp, 60_000);
+  expect([await names("db-0"), await names("db-1")]).toEqual(["db-0\n", "db-1\n"]);
+  const { uid } = (await node.pod("db-0")).metadata;
+  await node.kubectl("delete", "pod", "db-0", "--wait=true");
+  await node.until("db-0", (pod) => pod.metadata.uid !== uid && isUp(pod), 60_000);
+  expect(await names("db-0")).toBe("db-0\ndb-0\n");
+  await node.kubectl("delete", "statefulset/db", "service/db", "--wait=true");
+  await eventually(() => node.kubectl("get", "pvc,pv", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 60_000);
+}, 180_000);
 
 test.skipIf(!canRun)("what one container mounts in a volume others see when both want it, and it is gone with the pod", async () => {
   const mounting = shell("mount -t tmpfs tmpfs /data/m && echo seen > /data/m/file; sleep 1000", { name: "mounting", securityContext: { privileged: true }, volumeMounts: [{ name: "v", mountPath: "/data", mountPropagation: "Bidirectional" }] });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
@@ -58,6 +59,23 @@ test("a charge whose write failed is found by the next count", async () => {
   await expect(plane.client.for(configMapResource).create(map)).rejects.toThrow("already exists");
   await plane.clock.advance(5 * 60_000 + 1_000);
   expect(await used()).toEqual({ "count/configmaps": "2" });
+});
+
+test("objects of custom kinds are counted as all others, from when their kind is there", async () => {
+  await quotaOf({ "count/crontabs.stable.example.com": "1" });
+  const names = { plural: "crontabs", singular: "crontab", kind: "CronTab", listKind: "CronTabList" };
+  const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { cron: { type: "string" } } } } } } as const;
+  await plane.client.for(customResourceDefinitionResource).create({ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "crontabs.stable.example.com" }, spec: { group: "stable.example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema }] } });
+  await plane.clock.advance(5_000);
+  const crontabs = plane.client.for({ group: "stable.example.com", version: "v1", resource: "crontabs", kind: "CronTab", namespaced: true });
+  const make = (name: string) => crontabs.create({ apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name, namespace: "bounded" } }).then(() => "made", (error: unknown) => (error as StatusError).message);
+  expect(await make("a")).toBe("made");
+  expect(await make("b")).toContain("exceeded quota: q, requested: count/crontabs.stable.example.com=1, used: count/crontabs.stable.example.com=1, limited: count/crontabs.stable.example.com=1");
+  await plane.clock.advance(15_000);
+  expect(await used()).toEqual({ "count/crontabs.stable.example.com": "1" });
+  await crontabs.delete("bounded", "a");
+  await plane.clock.advance(15_000);
+  expect([await used(), await make("b")]).toEqual([{ "count/crontabs.stable.example.com": "0" }, "made"]);
 });
 
 test("a changed quota is counted anew", async () => {
