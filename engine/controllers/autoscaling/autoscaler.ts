@@ -1,31 +1,19 @@
-import { objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
-import { parseApiVersion } from "../../apimachinery/group-version.ts";
+import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { parseLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
-import { customScale } from "../../resources/apiextensions/custom-scale.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
-import { deploymentResource } from "../../resources/apps/deployment.ts";
-import { replicaSetResource } from "../../resources/apps/replica-set.ts";
-import { statefulSetResource } from "../../resources/apps/stateful-set.ts";
 import { horizontalPodAutoscalerResource } from "../../resources/autoscaling/horizontal-pod-autoscaler.ts";
 import { podResource } from "../../resources/core/pod.ts";
-import { replicationControllerResource } from "../../resources/core/replication-controller.ts";
-import type { ResourceDefinition, ResourceReference, ScaleAccess } from "../../resources/define-resource.ts";
 import { podMetricsResource } from "../../resources/metrics/usage.ts";
-import type { CustomResourceDefinition, HorizontalPodAutoscaler, PodMetrics } from "../../resources/types.ts";
+import type { HorizontalPodAutoscaler, PodMetrics } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
+import { findScalable } from "../scalable-kinds.ts";
 import { concludeAutoscaler, decideReplicas, planAutoscaler, type AutoscalerDecision, type AutoscalerInputs, type ScaleTarget } from "./autoscaler-plan.ts";
 import { prunedHistory, type ScalingHistory } from "./scaling-limits.ts";
 
 const NOTHING: ScalingHistory = { recommendations: [], changes: [] };
-const SCALED = [deploymentResource, replicaSetResource, statefulSetResource, replicationControllerResource] as unknown as readonly ResourceDefinition[]; // read by their ScaleAccess only
-
-interface Scalable {
-  readonly resource: ResourceReference;
-  readonly scale: ScaleAccess<KubeObject>;
-}
 
 /** Keeps each workload as large as its figures ask. */
 export function autoscalerController({ informers, client, timings }: ControllerContext): ControllerDefinition<AutoscalerInputs> {
@@ -38,7 +26,7 @@ export function autoscalerController({ informers, client, timings }: ControllerC
   const decisions = new WeakMap<AutoscalerInputs, AutoscalerDecision>();
 
   const findTarget = async ({ metadata: { namespace = "" }, spec: { scaleTargetRef } }: HorizontalPodAutoscaler): Promise<ScaleTarget | { readonly error: string }> => {
-    const scalable = findBuiltIn(scaleTargetRef) ?? findCustom(definitions.list(), scaleTargetRef);
+    const scalable = findScalable(scaleTargetRef, definitions.list());
     if (scalable === undefined) return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
     try {
       const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
@@ -86,22 +74,4 @@ export function autoscalerController({ informers, client, timings }: ControllerC
       return concludeAutoscaler(inputs, decision, outcome, nowMs);
     },
   };
-}
-
-type Reference = HorizontalPodAutoscaler["spec"]["scaleTargetRef"];
-
-/** Any version of a group names the same workload; without one, the kind decides. */
-function findBuiltIn({ kind, apiVersion = "" }: Reference): Scalable | undefined {
-  const group = parseApiVersion(apiVersion).group;
-  const found = SCALED.find((definition) => definition.kind === kind && (apiVersion === "" || definition.group === group));
-  const access = found?.subresources.find((subresource) => "scale" in subresource);
-  return found === undefined || access === undefined || !("scale" in access) ? undefined : { resource: found, scale: access.scale };
-}
-
-function findCustom(definitions: readonly CustomResourceDefinition[], { kind, apiVersion = "" }: Reference): Scalable | undefined {
-  const { group, version } = parseApiVersion(apiVersion);
-  const found = definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind);
-  const served = found?.spec.versions.find((each) => each.name === version && each.served);
-  if (found === undefined || served?.subresources?.scale === undefined) return undefined;
-  return { resource: { group, version, resource: found.spec.names.plural, kind, namespaced: found.spec.scope === "Namespaced" }, scale: customScale(served.subresources.scale) };
 }

@@ -1,5 +1,6 @@
 import { controllerOf, objectKey, splitKey, type OwnerReference } from "../../apimachinery/object-meta.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
+import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import { deploymentResource } from "../../resources/apps/deployment.ts";
 import { replicaSetResource } from "../../resources/apps/replica-set.ts";
 import { statefulSetResource } from "../../resources/apps/stateful-set.ts";
@@ -8,17 +9,21 @@ import { replicationControllerResource } from "../../resources/core/replication-
 import { podDisruptionBudgetResource } from "../../resources/policy/pod-disruption-budget.ts";
 import type { Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
-import { watch, type ControllerDefinition } from "../define-controller.ts";
+import { read, watch, type ControllerDefinition } from "../define-controller.ts";
+import { unlessGone } from "../execute-actions.ts";
+import { findScalable } from "../scalable-kinds.ts";
 import { planDisruptionBudget, planStaleDisruption, type DisruptionInputs } from "./disruption-plan.ts";
 
 /** Tells evictions how many pods of each budget may go. */
-export function disruptionController({ informers }: ControllerContext): ControllerDefinition<DisruptionInputs> {
+export function disruptionController({ informers, client }: ControllerContext): ControllerDefinition<DisruptionInputs> {
   const budgets = informers.informer(podDisruptionBudgetResource);
   const pods = informers.informer(podResource);
   const deployments = informers.informer(deploymentResource);
   const sets = informers.informer(replicaSetResource);
   const statefulSets = informers.informer(statefulSetResource);
   const replicationControllers = informers.informer(replicationControllerResource);
+
+  const definitions = informers.informer(customResourceDefinitionResource);
 
   const budgetsOf = (pod: Pod): string[] => budgets.list(pod.metadata.namespace).filter((budget) => labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels)).map(objectKey);
   const budgetsIn = ({ metadata: { namespace } }: { readonly metadata: { readonly namespace?: string } }): string[] => budgets.list(namespace).map(objectKey);
@@ -29,6 +34,13 @@ export function disruptionController({ informers }: ControllerContext): Controll
     if (known === undefined || known.metadata.uid !== owner.uid) return undefined;
     const above = owner.kind === "ReplicaSet" ? controllerOf(known) : undefined;
     return above?.kind === "Deployment" ? scaleOf(namespace, above) : { uid: owner.uid, replicas: known.spec?.replicas ?? 1 };
+  };
+
+  /** Owners of other kinds are asked for what they want, if they can be scaled. */
+  const customScaleOf = async (namespace: string, owner: OwnerReference): Promise<{ readonly uid: string; readonly replicas: number } | undefined> => {
+    const scalable = findScalable(owner, definitions.list());
+    const object = scalable === undefined ? undefined : await unlessGone(client.for(scalable.resource).get(namespace, owner.name));
+    return scalable === undefined || object?.metadata.uid !== owner.uid ? undefined : { uid: owner.uid, replicas: scalable.scale.specReplicas(object) };
   };
 
   const resized = <T extends { readonly spec?: { readonly replicas?: number } }>(old: T | undefined, next: T | undefined): boolean => old?.spec?.replicas !== next?.spec?.replicas;
@@ -42,7 +54,8 @@ export function disruptionController({ informers }: ControllerContext): Controll
       watch(statefulSets, budgetsIn, resized),
       watch(replicationControllers, budgetsIn, resized),
     ],
-    observe(key) {
+    reads: [read(definitions)],
+    async observe(key) {
       const { namespace, name } = splitKey(key);
       const budget = budgets.get(namespace, name);
       if (budget === undefined) return undefined;
@@ -51,7 +64,7 @@ export function disruptionController({ informers }: ControllerContext): Controll
       const scales = new Map<string, number>();
       const counted = new Set<string>();
       for (const [uid, owner] of owners) {
-        const scale = owner === undefined ? undefined : scaleOf(namespace, owner);
+        const scale = owner === undefined ? undefined : (scaleOf(namespace, owner) ?? (await customScaleOf(namespace, owner)));
         if (scale === undefined) continue;
         scales.set(uid, counted.has(scale.uid) ? 0 : scale.replicas);
         counted.add(scale.uid);

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hasReason } from "../../../engine/apimachinery/status-error.ts";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
@@ -77,4 +79,19 @@ test("a CronJob starts a Job every minute, replaces it when told to, and its Job
   await plane.clock.advance(5_000);
   expect(await jobs()).toEqual([]);
   expect(plane.warnings).toEqual([]);
+});
+
+test("a budget counts what owners of kinds that users define want, by their scale", async () => {
+  const names = { plural: "fleets", singular: "fleet", kind: "Fleet", listKind: "FleetList" };
+  const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { size: { type: "integer" } } }, status: { type: "object", properties: { size: { type: "integer" } } } } } };
+  const scale = { specReplicasPath: ".spec.size", statusReplicasPath: ".status.size" };
+  await plane.client.for(customResourceDefinitionResource).create({ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "fleets.example.com" }, spec: { group: "example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema, subresources: { scale } }] } });
+  await plane.clock.advance(1_000);
+  const fleets = plane.client.for<KubeObject>({ group: "example.com", version: "v1", resource: "fleets", kind: "Fleet", namespaced: true });
+  const fleet = await fleets.create({ apiVersion: "example.com/v1", kind: "Fleet", metadata: metadata("f"), spec: { size: 4 } } as KubeObject);
+  const owner = { apiVersion: "example.com/v1", kind: "Fleet", name: "f", uid: fleet.metadata.uid ?? "", controller: true };
+  for (const name of ["a", "b", "c", "d"]) await plane.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { ...metadata(name), labels: { app: "f" }, ownerReferences: [owner] }, spec: { containers: [{ name: "app", image: "app:1" }] } });
+  await plane.client.for(podDisruptionBudgetResource).create({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: metadata("f"), spec: { maxUnavailable: "25%", selector: { matchLabels: { app: "f" } } } });
+  await plane.clock.advance(3_000);
+  expect((await plane.client.for(podDisruptionBudgetResource).get("default", "f")).status).toMatchObject({ expectedPods: 4, desiredHealthy: 3, currentHealthy: 4, disruptionsAllowed: 1 });
 });
