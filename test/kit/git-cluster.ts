@@ -98,7 +98,7 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
 }
 
 /** Waits until a probe gives something; fails with what it was waiting for. */
-export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 15_000): Promise<T> {
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 30_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await probe();
