@@ -6,10 +6,11 @@ import { startEtcd } from "../kit/etcd.ts";
 import { createFabric } from "../kit/hosts.ts";
 import { makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 import { benchApi, emptyNodeMiB, residentMiB } from "./api.ts";
+import { benchGitOps } from "./gitops.ts";
 import { printTable, scaleOf, toRow, type Row } from "./measure.ts";
 import { benchEtcd, benchSqlite } from "./stores.ts";
 
-/** `npm run bench [-- stores|api|cluster …]`: what each part measures is in its own file. */
+/** `npm run bench [-- stores|api|gitops|cluster …]`: what each part measures is in its own file. */
 const chosen = process.argv.slice(2);
 const isChosen = (part: string) => chosen.length === 0 || chosen.includes(part);
 const scale = scaleOf();
@@ -31,6 +32,7 @@ if (isChosen("stores") || isChosen("api")) {
     if (isChosen("api")) rows.push(...(await benchApi("etcd", ["--datastore-endpoint", etcd.endpoints.join(",")], floor, scale)));
   }
 }
+if (isChosen("gitops")) rows.push(...(await benchGitOps(scale)));
 if (isRoot && isChosen("cluster")) rows.push(...(await benchCluster()));
 printTable(rows);
 

@@ -2,8 +2,9 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import { BoundedCache } from "./bounded-cache.ts";
-import { assembleUnit, chartFolder, findDuplicates, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
+import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import type { DesiredState } from "./desired-state.ts";
+import { combineUnits, type CombinedUnits } from "./combine-units.ts";
 import { createFileTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
@@ -71,6 +72,7 @@ export class ManifestLoader {
   readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
   readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
   readonly #renderer: FolderRenderer;
+  #combined: CombinedUnits | undefined;
 
   constructor(options: ManifestLoaderOptions) {
     this.#options = options;
@@ -120,13 +122,14 @@ export class ManifestLoader {
       files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
     };
     const contents = await this.#contents(request);
-    const all = contents.flatMap((content) => content.objects);
-    const desired = new Map(all.map((object) => [object.identity, object]));
+    const combined = combineUnits(contents, this.#combined);
+    this.#combined = combined;
+    const desired = combined.objects;
     return {
       commit, config,
       units: resolved.units,
       objects: desired,
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...findDuplicates(all), ...findOutOfBounds(resolved.units, all), ...(resolved.problems.length > 0 ? [] : findOrderProblems(resolved.units, desired))]),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, desired.values()), ...(resolved.problems.length > 0 || !combined.hasDependencies ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };

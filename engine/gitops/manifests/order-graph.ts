@@ -14,7 +14,8 @@ interface Node {
 
 /**
  * Everything that must be ready before something else as one graph: waves within units, `dependsOn` between units, `depends-on` between
- * objects. Names what does not exist, and every cycle with its path, so that a commit which could never be applied is refused at once.
+ * objects. Only objects that name others can close a circle that units alone have not, so without them there is nothing to look for.
+ * Names what does not exist, and every cycle with its path, so that a commit which could never be applied is refused at once.
  */
 export function findOrderProblems(units: readonly Unit[], objects: ReadonlyMap<string, DesiredObject>): readonly Problem[] {
   const problems: Problem[] = [];

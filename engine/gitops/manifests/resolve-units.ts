@@ -87,7 +87,7 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
   }
   const paths = [...found.keys()].sort();
   for (const path of paths) {
-    const outer = paths.find((other) => other !== path && (other === "" || path.startsWith(`${other}/`)));
+    const outer = foldersAbove(path).find((folder) => found.has(folder));
     if (outer !== undefined) problems.push({ file: configFile, line: found.get(path)?.line ?? 1, message: `unit ${path} lies inside unit ${outer === "" ? "." : outer}; one file must belong to one unit` });
   }
   const names = nameUnits(paths);
@@ -108,6 +108,12 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
   const cycle = findCycle(units);
   if (cycle !== undefined) problems.push({ file: configFile, line: found.get(cycle[0]?.path ?? "")?.line ?? 1, field: "dependsOn", message: `units wait for each other: ${cycle.map((unit) => unit.name).join(" → ")}` });
   return { units, problems, notices };
+}
+
+/** The folders around a folder, from the root on. */
+function foldersAbove(path: string): readonly string[] {
+  const parts = path.split("/");
+  return path === "" ? [] : parts.map((_, length) => parts.slice(0, length).join("/"));
 }
 
 /** Units in an order in which each comes after those it depends on; ties by name. Only for graphs without cycles. */

@@ -16,9 +16,13 @@ import type { SyncPlan } from "../plan/plan-sync.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ApplicationFacts } from "../status/status-facts.ts";
+import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { contentDigest } from "../manifests/name-hooks.ts";
 import type { Readiness } from "../manifests/order-graph.ts";
 import type { SyncMemory } from "./sync-memory.ts";
+
+/** Applications that are written at once. */
+const CONCURRENCY = 16;
 
 export interface UnitReporterOptions {
   readonly applications: ApplicationStore;
@@ -160,16 +164,17 @@ export class UnitReporter {
   async holdInventory(state: DesiredState, examined: readonly string[]): Promise<void> {
     const { applications, clock, repositoryUrl } = this.#options;
     const touched = new Set(examined);
-    for (const unit of state.units) {
+    // Several at once: the store puts what arrives together on the disk together.
+    await mapConcurrently(state.units, CONCURRENCY, async (unit) => {
       const { name } = unit;
       const application = await applications.ensure(name, specOf(unit, repositoryUrl));
       const record = this.#units.get(name);
       // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
-      if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) continue;
+      if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) return;
       const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
-      if (inventory.length === (application.status?.inventory ?? []).length) continue;
+      if (inventory.length === (application.status?.inventory ?? []).length) return;
       await applications.writeStatus(name, { health: "Progressing", message: "", ready: "", since: formatTime(clock.now()), ...application.status, inventory });
-    }
+    });
   }
 
   /** After a pass: what has gone leaves the inventory, what was changed carries the commit. */
@@ -206,17 +211,19 @@ export class UnitReporter {
 
   /** Brings the Applications of all dirty units up to date. Returns the names of those whose status was written. */
   async review(): Promise<readonly string[]> {
-    const changed: string[] = [];
-    for (const name of [...this.#dirty]) {
+    const names = [...this.#dirty];
+    const reviewed = await mapConcurrently(names, CONCURRENCY, async (name): Promise<{ readonly name: string; readonly hasChanged: boolean; readonly error?: unknown }> => {
       this.#dirty.delete(name);
       try {
-        if (await this.#reviewUnit(name)) changed.push(name);
+        return { name, hasChanged: await this.#reviewUnit(name) };
       } catch (error) {
         this.#dirty.add(name);
-        throw error;
+        return { name, hasChanged: false, error };
       }
-    }
-    return changed;
+    });
+    const failed = reviewed.find((review) => review.error !== undefined);
+    if (failed !== undefined) throw failed.error;
+    return reviewed.filter(({ hasChanged }) => hasChanged).map(({ name }) => name);
   }
 
   /** For the report. Units that are leaving are shown as long as they hold something. */
