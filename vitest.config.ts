@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/scenarios/**/*.test.ts", "test/simulation/**/*.test.ts"], isolate: false, testTimeout: 60_000 },
+        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/scenarios/**/*.test.ts", "test/simulation/**/*.test.ts"], isolate: false, testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } },
       },
       {
         test: {
