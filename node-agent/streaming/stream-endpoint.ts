@@ -43,12 +43,12 @@ export async function connectStream(runtime: StreamingRuntime, target: StreamTar
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
   if (target.do !== "portForward" && offered.includes(V5_PROTOCOL)) {
     const spdy = await openSpdy(url, RUNTIME_PROTOCOL);
-    return bridgeRemoteCommand(await accept(websockets, client), spdy, target.options);
+    return bridgeRemoteCommand(await accept(websockets, client, spdy), spdy, target.options);
   }
   if (target.do === "portForward" && offered.includes(TUNNEL_PROTOCOL)) {
     const spdy = await openSpdy(url, PORT_FORWARD_PROTOCOL);
     delete request.headers["sec-websocket-protocol"];
-    const tunnel = createWebSocketStream(await accept(tunnels, client));
+    const tunnel = createWebSocketStream(await accept(tunnels, client, spdy));
     if (spdy.head.length > 0) tunnel.write(spdy.head);
     return copyBoth(tunnel, spdy.connection);
   }
@@ -66,8 +66,15 @@ function addressOf(runtime: StreamingRuntime, target: StreamTarget): Promise<URL
   }
 }
 
-function accept(server: WebSocketServer, { request, socket, head }: UpgradeRequest): Promise<WebSocket> {
-  return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
+/** A handshake that is none is answered by the library, which says no more of it; then nobody needs what the runtime has opened. */
+async function accept(server: WebSocketServer, { request, socket, head }: UpgradeRequest, opened: { readonly connection: Duplex }): Promise<WebSocket> {
+  const accepted = await new Promise<WebSocket | undefined>((resolve) => {
+    socket.once("close", () => resolve(undefined));
+    server.handleUpgrade(request, socket, head, resolve);
+  });
+  if (accepted !== undefined) return accepted;
+  opened.connection.destroy();
+  throw new Error("the client did not become a WebSocket");
 }
 
 async function openSpdy(url: URL, protocol: string): Promise<{ readonly connection: Duplex; readonly head: Buffer }> {
