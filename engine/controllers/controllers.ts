@@ -13,6 +13,7 @@ import { deploymentController } from "./deployment.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointsController } from "./endpoints/endpoints.ts";
+import { serviceAddressController } from "./endpoints/service-addresses.ts";
 import { mirroringController } from "./endpoints/mirroring.ts";
 import { eventTtlController } from "./event-ttl.ts";
 import { garbageCollector } from "./garbage-collector.ts";
@@ -68,6 +69,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(endpointSliceController(context), context),
     runController(endpointsController(context), context),
     runController(mirroringController(context), context),
+    runController(serviceAddressController(context), context),
     runController(policyTypeCheckController(context), context),
     runController(customKindController(context), context),
     runController(apiRegistrationController(context), context),

@@ -6,6 +6,7 @@ import type { Client } from "../client/client.ts";
 import { API_SERVER_USER } from "../auth/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ensureServiceRange } from "./service-range.ts";
 import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
 import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
@@ -28,7 +29,7 @@ export interface BootstrapOptions {
   readonly apiPort: number;
   /** How callers prove who they are, for API servers that are called through this one: the data of a ConfigMap. */
   readonly authenticationFacts?: Readonly<Record<string, string>>;
-  /** The clock by which the objects of priority and fairness are made; without one they are not. */
+  /** The clock by which the objects of priority and fairness, and that of the Services' range, are made; without one they are not. */
   readonly flowControlClock?: Clock;
   /** Whether every group and version that is served gets its APIService. */
   readonly registersApis?: boolean;
@@ -46,6 +47,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await ensureStorageClass(client);
   if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
+  if (options.flowControlClock !== undefined) await ensureServiceRange(client, options.serviceCidr, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
 }
 

@@ -88,6 +88,7 @@ describe("the switches of the API", () => {
 
   it("share the server's seats by priority, as its metrics say", async () => {
     expect(await kubectl(thisMachine, server, "get", "flowschemas", "catch-all", "-o", "jsonpath={.status.conditions[0].status}")).toBe("False");
+    expect(await kubectl(thisMachine, server, "get", "servicecidr", "kubernetes", "-o", "jsonpath={.spec.cidrs[0]} {.status.conditions[0].status}")).toBe("10.43.0.0/16 True");
     const metrics = await kubectl(thisMachine, server, "get", "--raw", "/metrics");
     expect(metrics).toMatch(/apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} 123/);
     expect(await kubectl(thisMachine, server, "get", "--raw", "/debug/api_priority_and_fairness/dump_priority_levels")).toContain("workload-low");

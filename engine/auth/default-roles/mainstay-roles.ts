@@ -21,6 +21,7 @@ export const mainstayRoles: readonly ClusterRole[] = [
     rule("get,list,watch,update,patch,delete,deletecollection", "*", "*"),
     rule("create", "core", "serviceaccounts,configmaps,secrets,endpoints,persistentvolumes,persistentvolumeclaims"),
     rule("create", "coordination.k8s.io", "leases"),
+    rule("create", "networking.k8s.io", "ipaddresses"),
     rule("create", "apiregistration.k8s.io", "apiservices"),
     writeEvents,
   ]),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { endpointsResource } from "../../../engine/resources/core/endpoints.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
+import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import type { Service } from "../../../engine/resources/types.ts";
 import { startControlPlane } from "./control-plane.ts";
@@ -30,5 +31,19 @@ test("Endpoints that somebody writes for a Service without a selector become sli
   await plane.clock.runUntil(async () => JSON.stringify(await slices()) === JSON.stringify([["192.0.2.2", "192.0.2.3"]]), 10_000, "the new addresses");
   await endpoints.delete("default", "outside");
   await plane.clock.runUntil(async () => (await slices()).length === 0, 60_000, "no slice");
+  expect(plane.warnings).toEqual([]);
+});
+
+test("every address of a Service has an object that says whose it is", async () => {
+  await using plane = await startControlPlane();
+  const addresses = async () => Object.fromEntries((await plane.client.for(ipAddressResource).list("")).items.map(({ metadata, spec }) => [metadata.name, spec?.parentRef.name]));
+  const made = await plane.client.for(serviceResource).create(service("web"));
+  const address = made.spec?.clusterIP ?? "";
+  await plane.clock.runUntil(async () => (await addresses())[address] === "web", 10_000, "the address");
+  expect(await addresses()).toEqual({ [address]: "web", "10.43.0.1": "kubernetes" });
+  await plane.client.for(ipAddressResource).delete("", address);
+  await plane.clock.runUntil(async () => (await addresses())[address] === "web", 10_000, "the address again");
+  await plane.client.for(serviceResource).delete("default", "web");
+  await plane.clock.runUntil(async () => (await addresses())[address] === undefined, 10_000, "no address");
   expect(plane.warnings).toEqual([]);
 });
