@@ -14,7 +14,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/client": BASE,
   "engine/registry": [...BASE, "engine/cel", "engine/storage", "engine/client (types)"],
   "engine/admission": [...BASE, "engine/cel", "engine/storage", "engine/client (types)"],
-  "engine/auth": [...BASE, "engine/storage", "engine/client (types)"],
+  "engine/auth": [...BASE, "engine/cel", "engine/storage", "engine/client (types)"],
   "engine/server": [...API_CLIENT, "engine/cel", "engine/storage", "engine/registry", "engine/admission", "engine/auth"],
   "engine/controllers": [...API_CLIENT, "engine/cel"],
   "engine/scheduler": API_CLIENT,

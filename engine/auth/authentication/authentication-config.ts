@@ -1,5 +1,8 @@
 import * as yaml from "js-yaml";
+import { CelCompileError } from "../../cel/cel-error.ts";
+import type { CelProgram } from "../../cel/compile.ts";
 import type { AnonymousPolicy } from "../authenticate.ts";
+import { compileClaimRule, compileClaimValue, compileUserRule } from "./claim-expressions.ts";
 import type { ClaimMapping, OidcProvider } from "./oidc.ts";
 
 /** What an AuthenticationConfiguration file says. */
@@ -12,8 +15,8 @@ const VERSIONS = ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1beta1
 const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"];
 
 /**
- * Reads an AuthenticationConfiguration (apiserver.config.k8s.io/v1). Throws with the field for what is wrong, and for what is
- * not understood here: expressions. Half a rule about who may come in would be worse than none.
+ * Reads an AuthenticationConfiguration (apiserver.config.k8s.io/v1). Throws with the field for what is wrong or not known here: half a
+ * rule about who may come in would be worse than none.
  */
 export function parseAuthenticationConfig(text: string): AuthenticationConfig {
   const root = new Fields(yaml.load(text), "");
@@ -38,33 +41,50 @@ function provider(fields: Fields): OidcProvider {
   if (!url.startsWith("https://")) throw new Error(`${issuer.path}.url: must be an https address`);
   const audiences = issuer.texts("audiences");
   if (audiences.length === 0) throw new Error(`${issuer.path}.audiences: at least one is needed`);
-  if (fields.list("userValidationRules").length > 0) throw new Error(`${fields.path}.userValidationRules: expressions are not supported`);
   const mappings = fields.requiredPart("claimMappings");
   mappings.refuseOthers(["username", "groups", "uid", "extra"]);
   const discoveryUrl = issuer.text("discoveryURL");
   const ca = issuer.text("certificateAuthority");
   const groups = mappings.part("groups");
-  const uidClaim = mappings.part("uid")?.claim();
+  const uid = mappings.part("uid");
+  const claimRules = fields.list("claimValidationRules");
+  const userRules = fields.list("userValidationRules");
+  checkEmailIsVerified(mappings, claimRules);
   return {
     issuer: url,
     audiences,
     ...(discoveryUrl === undefined ? {} : { discoveryUrl }),
     ...(ca === undefined ? {} : { ca }),
-    username: mapping(mappings.requiredPart("username")),
-    ...(groups === undefined ? {} : { groups: mapping(groups) }),
-    ...(uidClaim === undefined ? {} : { uidClaim }),
-    ...(mappings.list("extra").length === 0 ? {} : { extra: Object.fromEntries(mappings.list("extra").map((one) => [one.required("key"), one.claim("valueExpression")])) }),
-    requiredClaims: Object.fromEntries(fields.list("claimValidationRules").map((rule) => [rule.claim(), rule.text("requiredValue") ?? ""])),
+    username: mapping(mappings.requiredPart("username"), false),
+    ...(groups === undefined ? {} : { groups: mapping(groups, true) }),
+    ...(uid === undefined ? {} : { uid: uid.text("expression") === undefined ? { claim: uid.required("claim"), prefix: "" } : uid.compiled("expression", (source) => compileClaimValue(source, false)) }),
+    extra: Object.fromEntries(mappings.list("extra").map((one) => [one.required("key"), one.compiled("valueExpression", (source) => compileClaimValue(source, true))])),
+    requiredClaims: Object.fromEntries(claimRules.filter((rule) => rule.text("expression") === undefined).map((rule) => [rule.required("claim"), rule.text("requiredValue") ?? ""])),
+    claimRules: claimRules.filter((rule) => rule.text("expression") !== undefined).map((rule) => ({ program: rule.compiled("expression", compileClaimRule), message: rule.text("message") ?? "" })),
+    userRules: userRules.map((rule) => ({ program: rule.compiled("expression", compileUserRule), message: rule.text("message") ?? "" })),
     algorithms: ALGORITHMS,
   };
 }
 
-function mapping(fields: Fields): ClaimMapping {
-  const claim = fields.claim();
+function mapping(fields: Fields, many: boolean): ClaimMapping | CelProgram {
+  if (fields.text("expression") !== undefined) {
+    if (fields.text("claim") !== undefined || fields.text("prefix") !== undefined) throw new Error(`${fields.path}: expression stands alone, without claim and prefix`);
+    return fields.compiled("expression", (source) => compileClaimValue(source, many));
+  }
+  const claim = fields.required("claim");
   const prefix = fields.text("prefix");
   // Without a prefix somebody else's user could be one of ours: it has to be said that this is meant.
   if (prefix === undefined) throw new Error(`${fields.path}.prefix: must be set, to an empty text when there is none`);
   return { claim, prefix };
+}
+
+/** Upstream's rule: an address that nobody has checked is no name. */
+function checkEmailIsVerified(mappings: Fields, claimRules: readonly Fields[]): void {
+  const username = mappings.requiredPart("username").text("expression") ?? "";
+  if (!/\bclaims\.email\b/.test(username)) return;
+  const places = [username, ...mappings.list("extra").map((one) => one.text("valueExpression") ?? ""), ...claimRules.map((rule) => rule.text("expression") ?? "")];
+  if (places.some((source) => /\bclaims\.(\?)?email_verified\b/.test(source))) return;
+  throw new Error(`${mappings.path}.username.expression: claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression`);
 }
 
 /** The fields of an object in the file, read with their place in it. */
@@ -116,12 +136,15 @@ class Fields {
     return value.map((one: unknown, index) => new Fields(one, `${this.#at(name)}[${index}]`));
   }
 
-  /** The claim that is named; an expression that is nothing but `claims.NAME` names one as well. */
-  claim(expressionField = "expression"): string {
-    const expression = this.text(expressionField);
-    const named = expression === undefined ? this.text("claim") : /^claims\.(\w+)$/.exec(expression)?.[1];
-    if (named === undefined || named === "") throw new Error(expression === undefined ? `${this.#at("claim")}: must be set` : `${this.#at(expressionField)}: of expressions only claims.NAME is supported`);
-    return named;
+  /** An expression, compiled; a fault in it is told with its place in the file. */
+  compiled(name: string, compile: (source: string) => CelProgram): CelProgram {
+    const source = this.required(name);
+    try {
+      return compile(source);
+    } catch (error) {
+      if (!(error instanceof CelCompileError)) throw error;
+      throw new Error(`${this.#at(name)}: compilation failed: ${error.message}`, { cause: error });
+    }
   }
 
   refuseOthers(known: readonly string[]): void {

@@ -2,6 +2,8 @@ import { createLocalJWKSet, decodeJwt, errors, jwtVerify, type JSONWebKeySet, ty
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { CelProgram } from "../../cel/compile.ts";
+import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";
 import { fetchRemoteJson } from "../remote-json.ts";
 
 /** One identity provider that signs tokens of people, and how its claims become users of ours. */
@@ -13,15 +15,19 @@ export interface OidcProvider {
   readonly audiences: readonly string[];
   /** PEM of the authority that has signed its certificate; the system's ones when absent. */
   readonly ca?: string;
-  readonly username: ClaimMapping;
-  readonly groups?: ClaimMapping;
-  readonly uidClaim?: string;
-  /** Extra key → claim. */
-  readonly extra?: Readonly<Record<string, string>>;
+  readonly username: ClaimMapping | CelProgram;
+  readonly groups?: ClaimMapping | CelProgram;
+  readonly uid?: ClaimMapping | CelProgram;
+  /** By the extra's key. */
+  readonly extra?: Readonly<Record<string, ClaimMapping | CelProgram>>;
   readonly requiredClaims: Readonly<Record<string, string>>;
+  /** What must hold of the claims, and of the user that they make. */
+  readonly claimRules?: readonly ExpressionRule[];
+  readonly userRules?: readonly ExpressionRule[];
   readonly algorithms: readonly string[];
 }
 
+/** The value of one claim. */
 export interface ClaimMapping {
   readonly claim: string;
   readonly prefix: string;
@@ -54,14 +60,12 @@ export class OidcAuthenticator {
   /** Undefined for tokens that are not of this provider, not for us, or not good. */
   async authenticate(token: string): Promise<UserInfo | undefined> {
     if (issuerOf(token) !== this.#provider.issuer) return undefined;
-    let payload: JWTPayload;
     try {
-      payload = await this.#verify(token);
+      return userOfClaims(this.#provider, await this.#verify(token));
     } catch (error) {
       this.#logger.debug("an OpenID Connect token was refused", { issuer: this.#provider.issuer, error });
       return undefined;
     }
-    return userOfClaims(this.#provider, payload);
   }
 
   async #verify(token: string): Promise<JWTPayload> {
@@ -101,27 +105,32 @@ export class OidcAuthenticator {
   }
 }
 
-/** The user that a token's claims describe; undefined when they do not say enough, or not what is required. Pure. */
+/** The user that a token's claims describe; undefined when they do not say enough, or not what is required. Throws when an expression fails. Pure. */
 export function userOfClaims(provider: OidcProvider, claims: Readonly<Record<string, unknown>>): UserInfo | undefined {
   for (const [claim, value] of Object.entries(provider.requiredClaims)) if (claims[claim] !== value) return undefined;
-  const name = claims[provider.username.claim];
-  if (typeof name !== "string" || name === "") return undefined;
+  checkClaimRules(provider.claimRules ?? [], claims);
+  const [username, ...others] = mapped(provider.username, claims) ?? [];
+  if (username === undefined || username === "" || others.length > 0) return undefined;
   // Whoever could choose his own address unchecked would be whom he likes.
-  if (provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true) return undefined;
-  const groups = provider.groups === undefined ? [] : textList(claims[provider.groups.claim]);
+  if ("claim" in provider.username && provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true) return undefined;
+  const groups = provider.groups === undefined ? [] : mapped(provider.groups, claims);
   if (groups === undefined) return undefined;
-  const uid = provider.uidClaim === undefined ? undefined : claims[provider.uidClaim];
+  const [uid] = (provider.uid === undefined ? [] : mapped(provider.uid, claims)) ?? [];
   const jti = claims["jti"];
+  const given = Object.entries(provider.extra ?? {}).map(([key, source]) => [key, mapped(source, claims) ?? []] as const);
   const extra = {
-    ...Object.fromEntries(Object.entries(provider.extra ?? {}).map(([key, claim]) => [key, textList(claims[claim]) ?? []])),
+    ...Object.fromEntries(given.filter(([, values]) => values.length > 0)),
     ...(typeof jti === "string" ? { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] } : {}),
   };
-  return {
-    username: `${provider.username.prefix}${name}`,
-    groups: groups.map((group) => `${provider.groups?.prefix ?? ""}${group}`),
-    ...(typeof uid === "string" ? { uid } : {}),
-    ...(Object.keys(extra).length === 0 ? {} : { extra }),
-  };
+  const user: UserInfo = { username, groups, ...(uid === undefined ? {} : { uid }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
+  checkUserRules(provider.userRules ?? [], user);
+  return user;
+}
+
+/** The texts that a mapping finds, each with its prefix; undefined when there is something else. */
+function mapped(mapping: ClaimMapping | CelProgram, claims: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+  if (!("claim" in mapping)) return textList(claimValue(mapping, claims));
+  return textList(claims[mapping.claim])?.map((text) => `${mapping.prefix}${text}`);
 }
 
 /** One text or many; undefined for anything else. */

@@ -245,7 +245,7 @@ describe("an AuthenticationConfiguration", () => {
   const file = (jwt: string) => `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: true, conditions: [{path: /livez}]}\njwt:\n${jwt}`;
   test("names providers and how claims become users", () => {
     expect(parseAuthenticationConfig(file("- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]"))).toMatchObject({
-      providers: [{ issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "" }, groups: { claim: "roles", prefix: "id:" }, uidClaim: "sub", requiredClaims: { hd: "example.com" } }],
+      providers: [{ issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "" }, groups: { claim: "roles", prefix: "id:" }, uid: { claim: "sub", prefix: "" }, requiredClaims: { hd: "example.com" } }],
       anonymous: { isEnabled: true, paths: ["/livez"] },
     });
   });
@@ -253,10 +253,32 @@ describe("an AuthenticationConfiguration", () => {
   test.each([
     ["- issuer: {url: http://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].issuer.url: must be an https address"],
     ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub}}", "jwt[0].claimMappings.username.prefix: must be set"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: 'claims.a + claims.b'}}", "only claims.NAME is supported"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: 'claims.a +'}}", "jwt[0].claimMappings.username.expression: compilation failed"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: '1'}}", "must evaluate to string, got int"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.sub, prefix: ''}}", "expression stands alone"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.email}}", "claims.email_verified must be used"],
+    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.sub}}\n  userValidationRules: [{expression: user.name == ''}]", "jwt[0].userValidationRules[0].expression: compilation failed"],
     ["- issuer: {url: https://id.example, audiences: [us]}\n  surprise: 1\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].surprise: is not known"],
   ])("is refused by the place of what is wrong: %s", (jwt, message) => {
     expect(() => parseAuthenticationConfig(file(jwt))).toThrow(message);
+  });
+
+  test("makes users of claims by expressions, and holds them against its rules", () => {
+    const { providers } = parseAuthenticationConfig(file(`- issuer: {url: https://id.example, audiences: [us]}
+  claimMappings:
+    username: {expression: "claims.sub + '@' + claims.tenant"}
+    groups: {expression: "claims.roles.filter(r, r.startsWith('k8s-')).map(r, r.substring(4))"}
+    uid: {expression: "string(claims.number)"}
+    extra: [{key: example.com/tenant, valueExpression: claims.tenant}, {key: example.com/none, valueExpression: "claims.?absent.orValue('') == '' ? [] : ['x']"}]
+  claimValidationRules: [{expression: "claims.exp - claims.nbf <= 86400", message: tokens live for a day at most}, {claim: hd, requiredValue: x}]
+  userValidationRules: [{expression: "!user.username.startsWith('system:')", message: reserved}]`));
+    const provider = providers[0]!;
+    const claims = { sub: "ada", tenant: "acme", roles: ["k8s-dev", "mail"], number: 7, exp: 100, nbf: 0, hd: "x" };
+    expect(userOfClaims(provider, claims)).toEqual({ username: "ada@acme", groups: ["dev"], uid: "7", extra: { "example.com/tenant": ["acme"] } });
+    expect(() => userOfClaims(provider, { ...claims, exp: 100_000 })).toThrow("tokens live for a day at most");
+    expect(() => userOfClaims(provider, { ...claims, sub: "system:admin" })).toThrow("reserved");
+    expect(() => userOfClaims(provider, { ...claims, tenant: undefined })).toThrow();
+    expect(userOfClaims(provider, { ...claims, hd: "y" })).toBeUndefined();
   });
 
   test("makes users of claims, and none of claims that say too little", () => {
