@@ -1,15 +1,26 @@
-import { existsSync, readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { cgroupRoot } from "../../node-agent/agent.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import { eventually, requireRoot } from "../kit/mainstay.ts";
 import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
 
+const run = promisify(execFile);
 const canRun = requireRoot();
 let node: RealNode;
+/** A small disk of its own for everything that the agent keeps. */
+const smallDisk = async (dataDir: string) => {
+  const folder = path.join(dataDir, "agent");
+  mkdirSync(folder);
+  await run("mount", ["-t", "tmpfs", "-o", "size=512m", "tmpfs", folder]);
+  return async () => void (await run("umount", ["-l", folder]));
+};
 beforeAll(async () => {
-  if (canRun) node = await startRealNode("nr");
+  if (canRun) node = await startRealNode("nr", smallDisk);
 }, 180_000);
 afterAll(() => node?.stop(), 120_000);
 
@@ -67,4 +78,23 @@ test.skipIf(!canRun)("a node says what it has for pods and that it is short of n
   const { status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
   expect(Number(status?.allocatable?.["ephemeral-storage"])).toBeLessThan(Number.parseInt(status?.capacity?.["ephemeral-storage"] ?? "", 10) * 1024);
   expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual(["MemoryPressure False KubeletHasSufficientMemory", "DiskPressure False KubeletHasNoDiskPressure", "PIDPressure False KubeletHasSufficientPID"]);
+});
+
+// The last: the node stays under pressure for five minutes.
+describe.skipIf(!canRun)("a node whose disk fills up", () => {
+  test("ends the pod that fills it, keeps the others, and takes no more until it has recovered", async () => {
+    await node.create("modest", { containers: [shell("sleep 1000", { resources: { requests: { "ephemeral-storage": "1Mi" } } })] });
+    await node.until("modest", (pod) => container(pod)?.ready === true);
+    await node.create("filler", { containers: [shell("dd if=/dev/zero of=/cache/big bs=1M 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })], volumes: [{ name: "cache", emptyDir: {} }] });
+    const filler = await node.until("filler", (pod: Pod) => pod.status?.phase === "Failed", 120_000);
+    expect(filler.status?.reason).toBe("Evicted");
+    expect(filler.status?.message).toMatch(/^The node was low on resource: ephemeral-storage\. Threshold quantity: \S+, available: \S+\. /);
+    const status = async () => (JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node); // kubectl printed it
+    const pressed = await eventually(status, (seen) => findCondition(seen.status?.conditions, "DiskPressure")?.status === "True" && seen.spec?.taints?.some(({ key }) => key === "node.kubernetes.io/disk-pressure") === true, 60_000);
+    expect(findCondition(pressed.status?.conditions, "DiskPressure")?.reason).toBe("KubeletHasDiskPressure");
+    expect(container(await node.pod("modest"))?.ready).toBe(true);
+    // One that does not ask the scheduler is turned away by the node itself.
+    await node.create("bold", { nodeName: node.host.name, containers: [shell("sleep 1000")] });
+    expect((await node.until("bold", (pod) => pod.status?.phase === "Failed")).status).toMatchObject({ reason: "Evicted", message: "The node had condition: [DiskPressure]. " });
+  }, 240_000);
 });

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import type { ContainerStatus, CoreEvent, Pod, PodSpec } from "../../engine/resources/types.ts";
 import { createFabric, type Host } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { eventually, kubectl, makeDataDir, resetMainstay, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 export const IMAGE = "mainstay.local/busybox:1";
 
@@ -30,14 +30,23 @@ export const shell = (script: string, more: object = {}) => ({ name: "main", ima
 
 export const container = (pod: Pod, name = "main"): ContainerStatus | undefined => [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((status) => status.name === name);
 
-/** `tag` keeps the machines of different test files apart; two letters. */
-export async function startRealNode(tag: string): Promise<RealNode> {
+/**
+ * `tag` keeps the machines of different test files apart; two letters. `prepare` is called with the data directory before anything is in
+ * it; what it gives is called when nothing runs any more.
+ */
+export async function startRealNode(tag: string, prepare?: (dataDir: string) => Promise<() => Promise<void>>): Promise<RealNode> {
   const fabric = await createFabric(tag, 1);
   const host = fabric.hosts[0]!;
   const dataDir = makeDataDir();
   const folder = mkdtempSync(path.join(os.tmpdir(), "node-"));
   let serial = 0;
+  const undo = await prepare?.(dataDir);
   const clean = async () => {
+    // What was prepared may be in the way of the last step of a reset, and can be undone only after the others.
+    if (undo !== undefined) {
+      await runMainstay(host, "reset", "--data-dir", dataDir).catch(() => "");
+      await undo();
+    }
     await resetMainstay(host, dataDir);
     await fabric.destroy();
     rmSync(folder, { recursive: true, force: true });
