@@ -22,8 +22,9 @@ export function schemaType(schema: Schema): CelType | undefined {
 export function resourceType(schema: Schema, name = "object"): ObjectType {
   const known = roots.get(schema);
   if (known !== undefined) return known;
-  const metadata: ObjectType = { kind: "object", name: "object.metadata", field: (field) => (field === "name" || field === "generateName" ? STRING : undefined) };
-  const fixed: Readonly<Record<string, CelType>> = { apiVersion: STRING, kind: STRING, metadata };
+  const text = buildText({ type: "string" });
+  const metadata: ObjectType = { kind: "object", name: "object.metadata", field: (field) => (field === "name" || field === "generateName" ? text : undefined) };
+  const fixed: Readonly<Record<string, CelType>> = { apiVersion: text, kind: text, metadata };
   const fields = fieldsOf(schema);
   const type: ObjectType = { kind: "object", name, field: (field) => (Object.hasOwn(fixed, field) ? fixed[field] : fields(field)) };
   roots.set(schema, type);
@@ -38,7 +39,7 @@ function build(schema: Schema): CelType | undefined {
       if (items === undefined) return undefined;
       const listType = schema["x-kubernetes-list-type"];
       const keyed = listType === "map" || listType === "set" ? { listType, keys: listType === "map" ? (schema["x-kubernetes-list-map-keys"] ?? []) : [] } : {};
-      return { kind: "list", items, bounds: { max: schema.maxItems ?? Math.ceil(REQUEST_SIZE_MAX / (1 + minSize(schema.items))) }, ...keyed };
+      return { kind: "list", items, bounds: { max: Math.max(0, schema.maxItems ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(schema.items) + 1))) }, ...keyed };
     }
     case "object":
       return buildObject(schema);
@@ -64,7 +65,7 @@ function buildObject(schema: Schema): CelType | undefined {
   if (typeof additionalProperties === "object") {
     const value = typeOfPart(additionalProperties);
     if (value === undefined) return undefined;
-    return { kind: "map", key: STRING, value, bounds: { max: schema.maxProperties ?? Math.ceil(REQUEST_SIZE_MAX / (minSize(additionalProperties) + 5)) } };
+    return { kind: "map", key: STRING, value, bounds: { max: Math.max(0, schema.maxProperties ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(additionalProperties) + 6))) } };
   }
   return { kind: "object", name: "object", field: fieldsOf(schema) };
 }
@@ -81,28 +82,37 @@ function fieldsOf(schema: Schema): (name: string) => CelType | undefined {
 }
 
 const FORMATS: Readonly<Record<string, CelType>> = {
-  date: { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 10 } },
-  "date-time": { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 20 } },
-  duration: { kind: "primitive", name: "google.protobuf.Duration", bounds: { max: 20 } },
+  date: { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 12 } },
+  "date-time": { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 32 } },
+  duration: { kind: "primitive", name: "google.protobuf.Duration", bounds: { max: 32 } },
 };
 
 function buildText(schema: Schema): CelType {
   const known = FORMATS[schema.format ?? ""];
   if (known !== undefined) return known;
-  const longest = schema.enum === undefined ? undefined : Math.max(0, ...schema.enum.map((value) => String(value).length));
-  // A character may take four bytes on the wire, and be quoted.
-  const max = longest ?? schema.maxLength ?? REQUEST_SIZE_MAX - 2;
-  return { kind: "primitive", name: schema.format === "byte" ? "bytes" : "string", bounds: { max } };
+  const unbounded = REQUEST_SIZE_MAX - 2; // its quotes are part of the request
+  if (schema.format === "byte") return { kind: "primitive", name: "bytes", bounds: { max: Math.max(0, schema.maxLength ?? unbounded) } };
+  const longest = schema.enum === undefined || schema.enum.length === 0 ? undefined : Math.max(0, ...schema.enum.map((value) => (typeof value === "string" ? value.length : 0)));
+  // A character may take four bytes.
+  const max = schema.maxLength === undefined ? (longest ?? unbounded) : Math.max(0, schema.maxLength) * 4;
+  return { kind: "primitive", name: "string", bounds: { max } };
 }
 
-/** The least bytes that a value takes in a request: bounds how many of them there can be. */
+const LEAST_TEXTS: Readonly<Record<string, number>> = { duration: 3, date: 12, "date-time": 21 };
+
+/** The least bytes that a value takes in a request: bounds how many of them there can be. What has a default need not be there. */
 export function minSize(schema: Schema | undefined): number {
+  if (schema?.["x-kubernetes-int-or-string"] === true) return 1;
   switch (schema?.type) {
-    case "array":
     case "string":
+      return LEAST_TEXTS[schema.format ?? ""] ?? 2;
+    case "array":
       return 2;
+    case "boolean":
+      return 4;
     case "object":
-      return 2 + (schema.required ?? []).reduce((sum, name) => sum + name.length + 4 + minSize(schema.properties?.[name]), 0);
+      if (typeof schema.additionalProperties === "object") return 2;
+      return 2 + (schema.required ?? []).reduce((sum, name) => sum + (schema.properties?.[name] === undefined || schema.properties[name].default !== undefined ? 0 : name.length + 4 + minSize(schema.properties[name])), 0);
     default:
       return 1;
   }
