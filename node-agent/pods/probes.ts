@@ -122,16 +122,17 @@ function probeHttp(action: NonNullable<Probe["httpGet"]>, container: Container, 
   const headers = Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value]));
   return new Promise((resolve) => {
     const fail = (message: string) => resolve({ isOk: false, message });
+    // The whole answer has this long: a server that sends a byte now and then is not well.
+    const late = AbortSignal.timeout(timeoutMs);
     const outgoing = (isTls ? httpsRequest : httpRequest)(
-      { host: action.host || podIp, port: portNumber(action.port, container), path: action.path ?? "/", headers: { "user-agent": "kube-probe/1.36", accept: "*/*", connection: "close", ...headers }, timeout: timeoutMs, ...(isTls ? { rejectUnauthorized: false } : {}) },
+      { host: action.host || podIp, port: portNumber(action.port, container), path: action.path ?? "/", headers: { "user-agent": "kube-probe/1.36", accept: "*/*", connection: "close", ...headers }, signal: late, ...(isTls ? { rejectUnauthorized: false } : {}) },
       (response) => {
-        response.resume();
+        response.on("error", () => {}).resume();
         const code = response.statusCode ?? 0;
         resolve({ isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` });
       },
     );
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    outgoing.on("error", (error) => fail(`Get "${isTls ? "https" : "http"}://${action.host || podIp}:${action.port}${action.path ?? "/"}": ${error.message}`));
+    outgoing.on("error", (error) => fail(`Get "${isTls ? "https" : "http"}://${action.host || podIp}:${action.port}${action.path ?? "/"}": ${late.aborted ? `no answer within ${timeoutMs / 1000} s` : error.message}`));
     outgoing.end();
   });
 }
