@@ -199,7 +199,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 function requestOrder({ store, clock, metrics, requestLimits = REQUEST_LIMITS }: ApiServerOptions): RequestOrder {
   const { readingMax, writingMax, isFair } = requestLimits;
-  if (!isFair) return new MaxInFlight(readingMax, writingMax);
+  // Without any seat to share out there is no bound, as there is none for a plain one.
+  if (!isFair || readingMax + writingMax === 0) return new MaxInFlight(readingMax, writingMax);
   const fairness = new Fairness({ clock, metrics, seats: readingMax + writingMax });
   followFlowControl(store, fairness);
   return fairness;
