@@ -146,7 +146,7 @@ describe("a start", () => {
     const { bare } = createRemote("away.git");
     const url = path.join(folder, "later.git");
     const child = run(["--repo", url], /^mainstay is ready: 1 of 1 application healthy/m);
-    await eventually(() => thisMachine.exec("cat", path.join(dataDir, "mainstay.log")), (text) => text.includes("later.git"), 20_000);
+    await eventually(() => thisMachine.exec("cat", path.join(dataDir, "mainstay.log")), (text) => text.includes("later.git"), 60_000);
     execFileSync("mv", [bare, url]);
     expect((await child).code).toBe(0);
   });
