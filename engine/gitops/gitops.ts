@@ -228,7 +228,7 @@ async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower,
   await follower.firstLook();
   // A repository that cannot be reached wants something that is not known yet; an empty one wants nothing.
   const isEmpty = () => synchroniser.state === undefined && reporter.facts().sync.state === "empty";
-  const isHealthy = () => isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.facts().every((app) => app.health === "Healthy"));
+  const isHealthy = () => isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.isHealthy);
   if (isHealthy()) return;
   await new Promise<void>((resolve) => {
     const unsubscribe = synchroniser.subscribe(() => {

@@ -54,6 +54,8 @@ const WALK_MAX = 200;
 /** Git moves the ref right after an accepted pre-receive. */
 const REF_LOOK_MS = 3;
 const REF_WAIT_MS = 5_000;
+/** Between two looks at a rollout that is told to the pusher. */
+const VIEW_GATHER_MS = 25;
 const START_WAIT_MS = 60_000;
 
 /** Decides about pushes before Git accepts them, and tells the pusher how it goes afterwards. */
@@ -109,6 +111,8 @@ export class PushGate {
       }
       const left = deadline - clock.monotonic();
       if (left <= 0 || session.signal.aborted) return session.print(timeoutLine(shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, units: [] }, waitMs, reporter.branch ?? "status"));
+      // Changes come in swarms, and nobody reads faster than this.
+      await sleep(clock, Math.min(left, VIEW_GATHER_MS), session.signal).catch(() => {});
       const stop = new AbortController();
       await Promise.race([changed, sleep(clock, left, AbortSignal.any([stop.signal, session.signal])).catch(() => {})]);
       stop.abort();

@@ -25,9 +25,10 @@ export function progressLines(before: RolloutView | undefined, now: RolloutView)
   const lines: string[] = [];
   if (now.appliedMs !== undefined && before?.appliedMs === undefined) lines.push(`applied in ${duration(now.appliedMs)}`);
   if (now.appliedMs === undefined) return lines;
+  const known = new Map(before?.appliedMs === undefined ? [] : before.units.map((unit) => [unit.name, unit] as const));
   for (const unit of now.units) {
     const text = unitLine(unit);
-    const old = before?.appliedMs === undefined ? undefined : before.units.find((candidate) => candidate.name === unit.name);
+    const old = known.get(unit.name);
     if (old === undefined || unitLine(old) !== text) lines.push(...text.split("\n"));
   }
   return lines;

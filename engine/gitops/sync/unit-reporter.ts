@@ -74,6 +74,11 @@ export class UnitReporter {
     return [...this.#units.values()].some((record) => record.health?.state !== "Healthy");
   }
 
+  /** Everything that is, and everything that leaves, without making the facts of each. */
+  get isHealthy(): boolean {
+    return this.#leaving.size === 0 && [...this.#units.values()].every((record) => record.health?.state === "Healthy");
+  }
+
   get isReviewed(): boolean {
     return [...this.#units.values()].every((record) => record.health !== undefined);
   }
