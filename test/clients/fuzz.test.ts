@@ -168,6 +168,11 @@ test.each(["//", "//x", "///", "/%", "/%zz", "//[", "/\\", "//a:b:c/", "*", "htt
   }
 });
 
+test("a time limit that cannot be read is refused, and what was asked beside it is not begun", async () => {
+  const refused = await send(api.url, { method: "POST", path: "/api/v1/namespaces/shop/configmaps?timeout=1x", headers: { "content-type": "application/nonsense" }, body: Buffer.from("{}") });
+  expect([refused.code, refused.body.toString()]).toEqual([400, expect.stringContaining("invalid timeout specified in the request URL")]);
+});
+
 test("bytes that are no HTTP end their own connection only", async () => {
   const { hostname, port } = new URL(api.url);
   const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x05\x01\x05\x00\x00\x00\x01\x82\x84\x86\x41\x00", "latin1");

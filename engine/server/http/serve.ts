@@ -59,8 +59,10 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
       if (passed !== undefined) await writeAnswer(raw, passed, transport);
       return;
     }
+    // Before the work begins: a limit that cannot be read would leave it without anybody who hears of its failure, which ends the process.
+    const limitMs = deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
     const work = info === undefined ? pathAnswer(parts, { ...http, notes }) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
-    const answer = await within(parts.server.parts.clock, deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS), work);
+    const answer = await within(parts.server.parts.clock, limitMs, work);
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();

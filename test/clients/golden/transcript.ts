@@ -46,6 +46,8 @@ export function normalize(text: string, replacements: readonly (readonly [string
   let result = text;
   for (const [from, to] of replacements) result = result.replaceAll(from, to);
   return result
+    // What kubectl's libraries log for themselves, when they feel like it.
+    .replace(/^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ .*\n/gm, "")
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "UID")
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
     .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, "TIME")
