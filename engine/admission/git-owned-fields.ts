@@ -13,13 +13,13 @@ const GIT_MANAGER = "mainstay";
 
 /**
  * Refuses changes of fields that the repository states, with the place to edit instead, where the application's policy is `refuse`.
- * Everything the repository does not state stays free, and so does everything while someone holds the application or the object. `exempt` are users that act for the cluster: they bring about what Git asks for.
+ * Everything the repository does not state stays free, and so does everything while someone holds the application or the object. `exempt` are users, and groups of users, that act for the cluster: they bring about what Git asks for.
  */
 export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>): AdmissionPlugin => ({
   name: "GitOwnedFields",
   async validate(attributes, reader) {
     const { operation, old, object, user, subresource } = attributes;
-    if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.includes("system:nodes")) return;
+    if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes("system:nodes")) return;
     if (operation !== "UPDATE" && operation !== "DELETE") return;
     if (old.metadata.deletionTimestamp !== undefined) return;
     const changed = operation === "DELETE" || object === undefined ? "" : subresource === "scale" ? "spec.replicas" : changedField(old, object);

@@ -2,6 +2,9 @@ import type { Client } from "../../client/client.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ActAs } from "./dry-run.ts";
 
+/** Tells writes that the system makes in an account's name from the account's own: fields that only Git may change are changed by Git. */
+const GITOPS_GROUP = "mainstay:gitops";
+
 /** Access to the API in someone else's name, with that one's rights and no others. */
 export type Impersonate = (username: string, groups: readonly string[]) => Client;
 
@@ -16,7 +19,7 @@ export function createActAs(client: Client, impersonate: Impersonate | undefined
     const account = accounts.get(unit);
     if (account === undefined) return client;
     if (impersonate === undefined) throw new Error(`act as ServiceAccount ${account.namespace}/${account.name}: this access cannot`);
-    const made = known.get(unit) ?? impersonate(`system:serviceaccount:${account.namespace}:${account.name}`, ["system:serviceaccounts", `system:serviceaccounts:${account.namespace}`, "system:authenticated"]).as("mainstay");
+    const made = known.get(unit) ?? impersonate(`system:serviceaccount:${account.namespace}:${account.name}`, [GITOPS_GROUP, "system:serviceaccounts", `system:serviceaccounts:${account.namespace}`, "system:authenticated"]).as("mainstay");
     known.set(unit, made);
     return made;
   };

@@ -93,8 +93,10 @@ describe("what is left alone", () => {
 
   test("a hold ends by itself, and what waited is applied then (pain 21)", async () => {
     await deploy({ "a.yaml": configMapYaml("a", { key: "1" }), "b.yaml": configMapYaml("b", { key: "1" }) });
-    await hold([{ object: "ConfigMap/a", until: soon(6_000), reason: "incident" }]);
-    await eventually("the hold to be known", () => app()?.holds !== undefined);
+    const until = soon(6_000);
+    await hold([{ object: "ConfigMap/a", until, reason: "incident" }]);
+    // On a machine that is busy beyond reason it may be over before it is seen; what is left of the test still holds.
+    await eventually("the hold to be known", () => app()?.holds !== undefined || Date.now() > Date.parse(until));
     await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }), "b.yaml": configMapYaml("b", { key: "2" }) });
     expect((await copy.push("-o", "no-wait")).code).toBe(0);
     await eventually("the other object", async () => (await cluster.client.for(configMapResource).get("default", "b")).data?.["key"] === "2");

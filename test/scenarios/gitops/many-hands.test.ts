@@ -21,10 +21,15 @@ describe("an application that runs as a ServiceAccount", () => {
   const account = `${namespaceYaml("shop")}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules:\n- {apiGroups: [""], resources: [configmaps], verbs: [get, list, create, update, patch, delete]}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n`;
 
   test("may hold what the account's roles allow, in its namespace, and nothing else", async () => {
-    const first = await push({ "mainstay.yaml": config("units:\n- {path: base}\n- {path: shop, namespace: shop, serviceAccount: deployer}\n"), "base/rights.yaml": account });
+    const first = await push({ "mainstay.yaml": config("units:\n- {path: base}\n- {path: shop, namespace: shop, serviceAccount: deployer, drift: refuse}\n"), "base/rights.yaml": account });
     expect(first.code, first.text).toBe(0);
     expect((await push({ "shop/a.yaml": configMapYaml("a") })).code).toBe(0);
     expect((await cluster.client.for(configMapResource).get("shop", "a")).metadata.labels).toEqual({ "mainstay.dev/application": "shop" });
+
+    expect((await push({ "shop/a.yaml": configMapYaml("a", { key: "2" }) })).code).toBe(0);
+    // The account itself is bound by the policy like everyone else.
+    const itself = cluster.api.as("system:serviceaccount:shop:deployer", ["system:authenticated"]).for(configMapResource);
+    await expect(itself.patch("shop", "a", "merge", { data: { key: "3" } })).rejects.toThrow("data.key comes from Git: edit shop/a.yaml:1");
 
     const refused = await push({ "shop/web.yaml": deploymentYaml("web", 1), "shop/elsewhere.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n") });
     expect(refused.code).not.toBe(0);
