@@ -46,6 +46,8 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly sopsAgeSecret: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
+  /** Stands in for serviceCidr where it is given. */
+  readonly serviceClusterIpRange: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -95,6 +97,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: count },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
+  { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,
   ...apiOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
@@ -149,6 +152,7 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   refuseStoreConflicts(config);
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
   if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
+  config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
   const plugins = pluginChoiceProblem({ enabled: config["enableAdmissionPlugins"] as readonly string[], disabled: config["disableAdmissionPlugins"] as readonly string[] }); // as their rows parse them
   if (plugins !== undefined) throw new UsageError(plugins);
   // The table holds a row for every key of ServerConfig, which a test checks.

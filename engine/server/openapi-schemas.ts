@@ -88,7 +88,9 @@ export class SchemaWriter {
     if (schema.items !== undefined) out["items"] = this.#property(schema.items);
     if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
     if (schema.properties !== undefined) out["properties"] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.#property(property)]));
-    if (schema.required !== undefined && schema.required.length > 0) out["required"] = schema.required.filter((name) => !["apiVersion", "kind", "metadata"].includes(name));
+    // The address of an object says its kind; a reference to another one has to.
+    const isKind = schema["x-kubernetes-group-version-kind"] !== undefined;
+    if (schema.required !== undefined && schema.required.length > 0) out["required"] = schema.required.filter((name) => !isKind || !["apiVersion", "kind", "metadata"].includes(name));
     if (Array.isArray(out["required"]) && out["required"].length === 0) delete out["required"];
     return out;
   }

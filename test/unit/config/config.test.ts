@@ -31,7 +31,7 @@ describe("server options", () => {
 });
 
 /** One of these is a value of any option without a default. */
-const SAMPLES = ["127.0.0.1", "1h", "17", "true", "name=value"];
+const SAMPLES = ["127.0.0.1", "10.96.0.0/12", "1h", "17", "true", "name=value"];
 /** What an option is of no use without. */
 const RECIPIENT = "age1dzdr57t7jyz3emkshaa9t6qkrgdcap6pjrs4r5hgf9lnwhg7dq9q6747qj";
 const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT } };
@@ -50,6 +50,13 @@ describe("every option", () => {
     const value = row.default ?? SAMPLES.find((sample) => isAccepted(row, sample)) ?? "";
     command.parse([flags.split(" ")[0] ?? "", value], { from: "user" });
     expect(resolveServerConfig({ ...COMPANIONS[row.key], ...command.opts() }, {})[row.key]).toEqual(row.parse === undefined ? value : row.parse(value));
+  });
+});
+
+describe("upstream's name of the Services' range", () => {
+  it("means the same option, and wins over its default", () => {
+    expect(resolveServerConfig({}, {}).serviceCidr).toBe("10.43.0.0/16");
+    expect(resolveServerConfig({ serviceClusterIpRange: "10.96.0.0/12" }, {}).serviceCidr).toBe("10.96.0.0/12");
   });
 });
 
