@@ -22,7 +22,7 @@ export function createAgentProcess(args: readonly string[], logFile: string, clo
       const startedMs = clock.monotonic();
       const log = openSync(logFile, "a");
       // A group of its own: Ctrl-C reaches only the server, which then ends the agent in order.
-      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "agent", ...args], { stdio: ["ignore", log, log, "ipc"], detached: true });
+      const child = spawn(process.execPath, [...process.execArgv, main, "agent", ...args], { stdio: ["ignore", log, log, "ipc"], detached: true });
       const ended = new Promise<number | null>((resolve) => child.once("exit", resolve).once("error", () => resolve(null)));
       const onAbort = () => stop(child);
       signal.addEventListener("abort", onAbort, { once: true });
