@@ -9,7 +9,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Container, Pod, PodStatus } from "../../engine/resources/types.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
-import { hasLiveVolumes, mountVolumes, unmountVolumes } from "../volumes/volumes.ts";
+import { hasLiveVolumes, mountVolumes, releaseVolumes, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
@@ -41,6 +41,7 @@ export class PodWorker {
   #isOrphan = false;
   #volumes: ReadonlyMap<string, string> | undefined;
   #volumesAtMs = 0;
+  #isReleased = false;
   #wake: (() => void) | undefined;
   #isDirty = true;
   #blocker: string | undefined;
@@ -142,8 +143,10 @@ export class PodWorker {
       this.#eviction?.ended();
       return 0;
     }
-    await this.#provideVolumes();
-    let againMs = Math.min(hasLiveVolumes(this.#pod) ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    // Nothing of it will run again: its room is for others from now on, however long it is shown.
+    const isOver = isFinished(this.#pod, state) && !hasRunning(state);
+    await (isOver ? this.#releaseVolumes() : this.#provideVolumes());
+    let againMs = Math.min(hasLiveVolumes(this.#pod) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
     let hasActed = false;
     for (const action of actions) {
@@ -273,6 +276,13 @@ export class PodWorker {
       // What is mounted stays as it is until its source is back.
       this.#volumesAtMs = clock.now();
     }
+  }
+
+  async #releaseVolumes(): Promise<void> {
+    if (this.#isReleased) return;
+    await releaseVolumes(path.join(this.#context.podsDir, this.#pod.metadata.uid ?? ""));
+    this.#volumes = undefined;
+    this.#isReleased = true;
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import { expand } from "./expand.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
+import { SUB_PATHS } from "../volumes/volumes.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 
 /** A container could not be started; `reason` is what its status shows. */
@@ -122,7 +123,7 @@ async function volumeMounts(context: PodContext, pod: Pod, container: Container,
     const root = volumes.get(mount.name);
     if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
-    const place = path.join(context.podsDir, pod.metadata.uid ?? "", "sub-paths", container.name, String(index));
+    const place = path.join(context.podsDir, pod.metadata.uid ?? "", SUB_PATHS, container.name, String(index));
     const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);
     const readOnly = mount.readOnly === true || isReadOnlyVolume(pod, mount.name);
     points.push({ hostPath, containerPath: mount.mountPath, readOnly, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) });

@@ -24,7 +24,9 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
   { field: "ephemeral", mount: mountClaim },
 ];
 
+/** Folders of a pod: its volumes, and the parts of volumes that its containers have mounted. */
 export const VOLUMES = "volumes";
+export const SUB_PATHS = "sub-paths";
 
 /**
  * Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. What this
@@ -59,6 +61,16 @@ function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean 
  * Rejects before anything is deleted when something stays mounted, for behind a mount may be another's data.
  */
 export async function unmountVolumes(podDir: string): Promise<void> {
-  for (const place of mountsBelow(podDir)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
+  await unmountBelow(podDir);
   rmSync(podDir, { recursive: true, force: true });
+}
+
+/** The same for a pod that is over and still shown: its volumes go, what is known of its containers stays. */
+export async function releaseVolumes(podDir: string): Promise<void> {
+  await unmountBelow(podDir);
+  for (const part of [VOLUMES, SUB_PATHS]) rmSync(path.join(podDir, part), { recursive: true, force: true });
+}
+
+async function unmountBelow(podDir: string): Promise<void> {
+  for (const place of mountsBelow(podDir)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
 }

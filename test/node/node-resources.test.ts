@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -93,6 +93,9 @@ describe.skipIf(!canRun)("a node whose disk fills up", () => {
     const pressed = await eventually(status, (seen) => findCondition(seen.status?.conditions, "DiskPressure")?.status === "True" && seen.spec?.taints?.some(({ key }) => key === "node.kubernetes.io/disk-pressure") === true, 60_000);
     expect(findCondition(pressed.status?.conditions, "DiskPressure")?.reason).toBe("KubeletHasDiskPressure");
     expect(container(await node.pod("modest"))?.ready).toBe(true);
+    // What it wrote is gone although the pod is still shown: nobody else has to go.
+    const disk = async () => statfsSync(path.join(node.dataDir, "agent"));
+    await eventually(disk, ({ bavail, blocks }) => bavail / blocks > 0.5, 60_000);
     // One that does not ask the scheduler is turned away by the node itself.
     await node.create("bold", { nodeName: node.host.name, containers: [shell("sleep 1000")] });
     expect((await node.until("bold", (pod) => pod.status?.phase === "Failed")).status).toMatchObject({ reason: "Evicted", message: "The node had condition: [DiskPressure]. " });
