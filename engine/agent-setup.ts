@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createAgentProcess } from "./agent-process.ts";
+import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { ClusterPki } from "./auth/cluster-pki.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
@@ -23,7 +24,7 @@ export async function setUpAgent(config: ServerConfig, { clock, logger }: Engine
   write("ca.crt", pki.ca);
   write("serving.crt", serving.certificate);
   write("serving.key", serving.key);
-  write("kubeconfig.yaml", formatKubeconfig({ server: apiUrl, ca: pki.ca, certificate: client.certificate, key: client.key }, { cluster: config.clusterName, user: commonName }));
+  write("kubeconfig.yaml", formatKubeconfig({ server: apiUrl, ca: pki.ca, serverName: API_SERVER_NAME, certificate: client.certificate, key: client.key }, { cluster: config.clusterName, user: commonName }));
   const [base = "10.43.0"] = config.serviceCidr.split("/");
   const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIp, "--cluster-cidr", config.clusterCidr, "--cluster-dns", base.replace(/\.\d+$/, ".10"), "--log-level", config.logLevel];
   if (config.containerRuntimeEndpoint !== undefined) args.push("--container-runtime-endpoint", config.containerRuntimeEndpoint);

@@ -11,6 +11,8 @@ export interface ApiConfig {
   readonly featureGates: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
   readonly encryptionProviderConfigAutomaticReload: boolean;
+  readonly tlsCertFile: string | undefined;
+  readonly tlsPrivateKeyFile: string | undefined;
   readonly auditPolicyFile: string | undefined;
   readonly auditLogPath: string | undefined;
   readonly auditLogFormat: "json" | "legacy";
@@ -45,6 +47,8 @@ export const apiOptions: readonly ApiOptionRow[] = [
   { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
+  { key: "tlsCertFile", flags: "--tls-cert-file <file>", description: "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)" },
+  { key: "tlsPrivateKeyFile", flags: "--tls-private-key-file <file>", description: "its key" },
   { key: "auditPolicyFile", flags: "--audit-policy-file <file>", description: "audit.k8s.io Policy: which requests are recorded, and how much of them" },
   { key: "auditLogPath", flags: "--audit-log-path <file>", description: "where the record is written; - for standard output" },
   { key: "auditLogFormat", flags: "--audit-log-format <format>", description: "json or legacy", default: "json", parse: format },

@@ -1,6 +1,8 @@
+import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
+import type { KeyPair } from "./auth/certificates.ts";
 import type { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER } from "./auth/known-users.ts";
 import { createLocalClient } from "./client/local-client.ts";
@@ -43,10 +45,17 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
   const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
-  const listener = await openHttpListener({ server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  const presented = presentedCertificate(config);
+  const listener = await openHttpListener({ ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
+}
+
+/** The certificate that the operator has given, read anew each time, so that it can be renewed in its place. */
+export function presentedCertificate({ tlsCertFile, tlsPrivateKeyFile }: Pick<ServerConfig, "tlsCertFile" | "tlsPrivateKeyFile">): (() => Promise<KeyPair>) | undefined {
+  if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined) return undefined;
+  return async () => ({ certificate: await readFile(tlsCertFile, "utf8"), key: await readFile(tlsPrivateKeyFile, "utf8") });
 }
 
 function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {

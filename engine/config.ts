@@ -29,6 +29,10 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly datastoreCaFile: string | undefined;
   readonly datastoreCertFile: string | undefined;
   readonly datastoreKeyFile: string | undefined;
+  readonly etcdServers: string | undefined;
+  readonly etcdCafile: string | undefined;
+  readonly etcdCertfile: string | undefined;
+  readonly etcdKeyfile: string | undefined;
   readonly clusterInit: boolean;
   readonly server: string | undefined;
   readonly token: string | undefined;
@@ -80,6 +84,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "datastoreCaFile", flags: "--datastore-cafile <file>", description: "CA certificate of the etcd endpoints" },
   { key: "datastoreCertFile", flags: "--datastore-certfile <file>", description: "client certificate for etcd" },
   { key: "datastoreKeyFile", flags: "--datastore-keyfile <file>", description: "client key for etcd" },
+  ...([["etcdServers", "--etcd-servers <urls>", "endpoint"], ["etcdCafile", "--etcd-cafile <file>", "cafile"], ["etcdCertfile", "--etcd-certfile <file>", "certfile"], ["etcdKeyfile", "--etcd-keyfile <file>", "keyfile"]] as const).map(([key, flags, like]) => ({ key, flags, description: `the same as --datastore-${like}, by the name that upstream's operators know` })),
   { key: "clusterInit", flags: "--cluster-init", description: "found a control plane that further servers can join: the store is etcd, with a member on each of them" },
   { key: "server", flags: "--server <url>", description: "join the control plane of this server, such as https://10.0.0.1:6443, with a member of the store here" },
   { key: "token", flags: "--token <token>", description: "the token to join with; a server keeps it in <data-dir>/server/pki/server-token" },
@@ -153,6 +158,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
   if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
   config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
+  for (const [own, upstream] of [["datastoreEndpoint", "etcdServers"], ["datastoreCaFile", "etcdCafile"], ["datastoreCertFile", "etcdCertfile"], ["datastoreKeyFile", "etcdKeyfile"]] as const) config[own] ??= config[upstream];
+  if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined)) throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");
   const plugins = pluginChoiceProblem({ enabled: config["enableAdmissionPlugins"] as readonly string[], disabled: config["disableAdmissionPlugins"] as readonly string[] }); // as their rows parse them
   if (plugins !== undefined) throw new UsageError(plugins);
   // The table holds a row for every key of ServerConfig, which a test checks.

@@ -3,7 +3,8 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
 import { awaitNode, setUpAgent } from "./agent-setup.ts";
-import { serveApi } from "./api-setup.ts";
+import { presentedCertificate, serveApi } from "./api-setup.ts";
+import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -95,7 +96,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
-  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, credentials: admin, clusterName: config.clusterName, userName: "admin" });
+  const given = await presentedCertificate(config)?.();
+  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(given === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true });
   const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
   await presence.announce();
@@ -107,7 +109,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const backups = setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: pki.ca, clusterCidr: config.clusterCidr, keys });
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: `${pki.ca}${given?.certificate ?? ""}`, clusterCidr: config.clusterCidr, keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();

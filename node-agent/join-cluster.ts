@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { API_SERVER_NAME } from "../engine/apimachinery/names.ts";
 import { createSigningRequest, readCertificate } from "../engine/auth/certificates.ts";
 import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-call.ts";
 import { parseNodeToken } from "../engine/auth/node-token.ts";
@@ -64,7 +65,7 @@ async function obtain(nodeName: string, nodeIp: string, folder: string, proof: P
   write("serving.crt", answer.servingCertificate ?? answer.certificate);
   write("serving.key", answer.servingCertificate === undefined ? client.key : serving.key);
   // Last: it says that all is there.
-  write("kubeconfig.yaml", formatKubeconfig({ server: proof.server, ca: answer.ca, certificate: answer.certificate, key: client.key }, { cluster: "mainstay", user }));
+  write("kubeconfig.yaml", formatKubeconfig({ server: proof.server, ca: answer.ca, serverName: API_SERVER_NAME, certificate: answer.certificate, key: client.key }, { cluster: "mainstay", user }));
 }
 
 /** Kept through restarts and attempts: it is how the server knows this machine again. */

@@ -78,3 +78,6 @@ function problemOf({ pattern, lengthMax, description }: Rule, text: string, unit
   ];
   return problems.length === 0 ? undefined : problems.join(separator);
 }
+
+/** The name by which the cluster's own clients ask for the API: its certificate is always of the cluster's authority. */
+export const API_SERVER_NAME = "kubernetes.default.svc";

@@ -34,6 +34,7 @@ export function createHttpClient(connection: Connection, userAgent: string, serv
   const tls = {
     keepAlive: true,
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
     ...(connection.certificate === undefined ? {} : { cert: connection.certificate }),
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,

@@ -7,6 +7,8 @@ export interface Connection {
   /** `https://host:port`, without a path. */
   readonly server: string;
   readonly ca?: string;
+  /** The name that its certificate is held against, when not the one in the address. */
+  readonly serverName?: string;
   readonly certificate?: string;
   readonly key?: string;
   readonly token?: string;
@@ -42,6 +44,7 @@ export function readKubeconfig(file: string, contextName?: string): Connection {
   return {
     server: cluster["server"].replace(/\/$/, ""),
     ...(ca === undefined ? {} : { ca }),
+    ...(typeof cluster["tls-server-name"] === "string" ? { serverName: cluster["tls-server-name"] } : {}),
     ...(certificate === undefined ? {} : { certificate }),
     ...(key === undefined ? {} : { key }),
     ...(token === undefined ? {} : { token }),
@@ -55,7 +58,7 @@ export function formatKubeconfig(connection: Connection, names: { readonly clust
   return yaml.dump({
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: names.cluster, cluster: { server: connection.server, ...(connection.ca === undefined ? {} : { "certificate-authority-data": base64(connection.ca) }) } }],
+    clusters: [{ name: names.cluster, cluster: { server: connection.server, ...(connection.ca === undefined ? {} : { "certificate-authority-data": base64(connection.ca) }), ...(connection.serverName === undefined ? {} : { "tls-server-name": connection.serverName }) } }],
     users: [
       {
         name: names.user,

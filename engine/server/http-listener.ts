@@ -16,6 +16,7 @@ import type { AuditRecord } from "./audit/auditor.ts";
 import { beginRecord, observeAnswer } from "./http/audit-request.ts";
 import { credentialsOf, type RawRequest } from "./http/peer.ts";
 import { writeAnswer, type RawResponse } from "./http/response.ts";
+import { ServingCertificates, type CertificateSources } from "./http/serving-certificates.ts";
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
 import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts";
 import { takeProtocolToken } from "./http/protocol-token.ts";
@@ -25,15 +26,11 @@ import type { NodeTransport } from "./node-proxy.ts";
 import { Paths } from "./paths.ts";
 import { proxiedPath } from "./proxy/proxy-target.ts";
 
-export interface HttpListenerOptions {
+export interface HttpListenerOptions extends CertificateSources {
   readonly server: ApiServer;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** PEM; what clients may show certificates of. */
-  readonly ca: string;
-  /** Our own certificate; asked for again from time to time, so that it can be renewed. */
-  readonly serving: () => Promise<KeyPair>;
   readonly signer?: CertificateSigner;
   /** Lets a server into the control plane; absent where there is none to be in. */
   readonly admitServer?: (body: unknown) => Promise<unknown>;
@@ -62,7 +59,6 @@ const STREAMS_MAX = 1000;
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
 const SESSION_MEGABYTES_MAX = 64;
 const PROXY_PATHS = ["/api/v1/namespaces/:namespace/pods/:name/proxy", "/api/v1/namespaces/:namespace/services/:name/proxy", "/api/v1/nodes/:name/proxy"];
-const RENEW_CHECK_MS = 6 * 3_600_000;
 /** Every answer ends with a close: making a reason with a stack for each of them cost a fortieth of the server's time. */
 const CLIENT_GONE = new DOMException("the client went away", "AbortError");
 /** How long requests may go on after a close. */
@@ -80,7 +76,8 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   };
   const closing = new AbortController();
-  const app = await createApp(options, parts);
+  const certificates = await ServingCertificates.open(options);
+  const app = createApp(certificates, parts);
   const connections = new Connections(app.server);
   const active = new Set<Promise<void>>();
   app.setErrorHandler((error, request, reply) => void refuse(parts, error, request, reply).catch(() => reply.raw.destroy()));
@@ -108,7 +105,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   await app.listen({ host, port: options.port }).catch((error: unknown) => {
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
   });
-  const renewing = renewForever(options, app.server, closing.signal);
+  const renewing = certificates.renewForever(app.server, clock, logger, closing.signal);
   const { port } = app.server.address() as AddressInfo; // it listens on TCP
   logger.info("the API is served", { host, port });
   return {
@@ -125,13 +122,12 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   };
 }
 
-async function createApp({ ca, serving }: HttpListenerOptions, parts: ServeParts) {
-  const { certificate, key } = await serving();
+function createApp(certificates: ServingCertificates, parts: ServeParts) {
   const app = Fastify({
     http2: true,
     // Node's default ends idle connections after 72 s, and with them the streams of quiet watches.
     http2SessionTimeout: 0,
-    https: { maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, cert: certificate, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", settings: { maxConcurrentStreams: STREAMS_MAX } },
+    https: { maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, settings: { maxConcurrentStreams: STREAMS_MAX } },
     bodyLimit: BODY_BYTES_MAX,
     logger: false,
     exposeHeadRoutes: false,
@@ -221,23 +217,6 @@ async function refuse(parts: ServeParts, error: unknown, request: SecureRequest,
 function auditIdOf(request: SecureRequest, { server }: HttpListenerOptions): string {
   const given = request.headers["audit-id"];
   return typeof given === "string" && /^[\w-]{1,64}$/.test(given) ? given : server.parts.random.uuid();
-}
-
-async function renewForever({ serving, ca, server }: HttpListenerOptions, tls: Http2SecureServer, signal: AbortSignal): Promise<void> {
-  let current = await serving();
-  while (!signal.aborted) {
-    try {
-      await sleep(server.parts.clock, RENEW_CHECK_MS, signal);
-      const next = await serving();
-      if (next.certificate === current.certificate) continue;
-      tls.setSecureContext({ cert: next.certificate, key: next.key, ca });
-      current = next;
-      server.parts.logger.info("the serving certificate was renewed");
-    } catch (error) {
-      if (signal.aborted) return;
-      server.parts.logger.warn("the serving certificate could not be renewed, trying again later", { error });
-    }
-  }
 }
 
 /** Open connections, to be cut when the listener closes: an idle HTTP/2 session would keep it open for ever. */

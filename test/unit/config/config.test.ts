@@ -34,7 +34,7 @@ describe("server options", () => {
 const SAMPLES = ["127.0.0.1", "10.96.0.0/12", "1h", "17", "true", "name=value"];
 /** What an option is of no use without. */
 const RECIPIENT = "age1dzdr57t7jyz3emkshaa9t6qkrgdcap6pjrs4r5hgf9lnwhg7dq9q6747qj";
-const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT } };
+const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT }, tlsCertFile: { tlsPrivateKeyFile: "key" }, tlsPrivateKeyFile: { tlsCertFile: "certificate" } };
 const isAccepted = (row: OptionRow, sample: string) => {
   try {
     row.parse?.(sample);
@@ -53,10 +53,11 @@ describe("every option", () => {
   });
 });
 
-describe("upstream's name of the Services' range", () => {
+describe("upstream's names of our options", () => {
   it("means the same option, and wins over its default", () => {
     expect(resolveServerConfig({}, {}).serviceCidr).toBe("10.43.0.0/16");
     expect(resolveServerConfig({ serviceClusterIpRange: "10.96.0.0/12" }, {}).serviceCidr).toBe("10.96.0.0/12");
+    expect(resolveServerConfig({ etcdServers: "http://10.0.0.1:2379", etcdCafile: "ca" }, {})).toMatchObject({ datastoreEndpoint: "http://10.0.0.1:2379", datastoreCaFile: "ca" });
   });
 });
 

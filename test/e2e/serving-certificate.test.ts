@@ -1,0 +1,53 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { thisMachine as here } from "../kit/hosts.ts";
+import { eventually, kubectl, makeDataDir, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+
+/** An operator's own certificate for the API, as upstream's options take it. */
+describe("a server with a certificate of its operator", () => {
+  const folder = makeDataDir();
+  const at = (name: string) => path.join(folder, name);
+  let server: Mainstay;
+  let address: string;
+
+  beforeAll(async () => {
+    mkdirSync(at("pki"));
+    const operator = await ClusterPki.open(at("pki"), systemClock);
+    const pair = await operator.certificate("api", { commonName: "api.example.org", usage: "serving", dnsNames: ["api.example.org"], ipAddresses: ["127.0.0.1"] });
+    writeFileSync(at("api.crt"), pair.certificate);
+    writeFileSync(at("api.key"), pair.key);
+    writeFileSync(at("operator-ca.crt"), operator.ca);
+    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("api.crt"), "--tls-private-key-file", at("api.key")]);
+    address = (await kubectl(here, server, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
+  });
+  afterAll(async () => {
+    await server?.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("shows it to whoever comes, who trusts its authority and no other", async () => {
+    expect(await here.exec("curl", "-sS", "--cacert", at("operator-ca.crt"), `${address}/version`)).toContain("gitVersion");
+    const { port } = new URL(address);
+    expect(await here.exec("curl", "-sS", "--cacert", at("operator-ca.crt"), "--resolve", `api.example.org:${port}:127.0.0.1`, `https://api.example.org:${port}/version`)).toContain("gitVersion");
+    await expect(here.exec("curl", "-sS", "--cacert", at("data/server/pki/ca.crt"), `${address}/version`)).rejects.toThrow("certificate");
+  });
+
+  it("is reached by the cluster's own clients as before", async () => {
+    expect(await kubectl(here, server, "get", "namespace", "default", "-o", "name")).toBe("namespace/default\n");
+    expect(await runMainstay(here, "status", "--data-dir", at("data"))).toContain("No applications yet");
+    const { port } = new URL(address);
+    expect(await here.exec("curl", "-sS", "--cacert", at("data/server/pki/ca.crt"), "--resolve", `kubernetes.default.svc:${port}:127.0.0.1`, `https://kubernetes.default.svc:${port}/version`)).toContain("gitVersion");
+  });
+
+  it("gives pods the operator's certificate to trust as well", async () => {
+    const bundle = await eventually(() => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"), (text) => text.includes("BEGIN"));
+    expect(bundle.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(1);
+  });
+
+  it("needs both files", async () => {
+    await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("api.crt")])).rejects.toThrow("--tls-cert-file and --tls-private-key-file belong together");
+  });
+});
