@@ -8,8 +8,8 @@ const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
 
 /**
- * JSON patch (RFC 6902), as the library that upstream uses has it: all operations or none, neither argument is changed, and `replace`
- * of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
+ * JSON patch (RFC 6902), as the library that upstream uses has it: all operations or none, and neither argument is changed.
+ * What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   const outcome = tryJsonPatch(target, operations);
@@ -113,7 +113,8 @@ function add({ container, key }: Place, value: unknown): void {
 
 function replace({ container, key }: Place, value: unknown): void {
   if (Array.isArray(container)) container[indexOf(container, key, container.length)] = value;
-  else container[key] = value;
+  else if (Object.hasOwn(container, key)) container[key] = value;
+  else throw new PatchError(`replace operation does not apply: doc is missing key: ${key}`);
 }
 
 function remove({ container, key }: Place): void {
