@@ -65,15 +65,17 @@ export async function openStatusLog({ dir, remote, cluster }: LogFlags): Promise
       return JSON.parse(text) as StatusFacts; // written by the system, versioned by schemaVersion
     },
     async find(moment) {
-      if (/^[0-9a-f]{7,40}$/.test(moment)) {
-        const found = (await entries(SEARCHED_MAX, ref)).find((entry) => entry.desiredCommit.startsWith(moment));
-        if (found !== undefined) return found;
-      }
+      // A commit by any name that Git knows here, or an abbreviation of one that is not here.
+      const named = await runGit({ args: ["-C", dir, "rev-parse", "--verify", "--quiet", "--end-of-options", `${moment}^{commit}`] });
+      const commit = named.code === 0 ? named.stdout.toString("utf8").trim() : /^[0-9a-f]{7,40}$/.test(moment) ? moment : undefined;
+      const found = commit === undefined ? undefined : (await entries(SEARCHED_MAX, ref)).find((entry) => entry.desiredCommit.startsWith(commit));
+      if (found !== undefined) return found;
+      if (named.code === 0) throw new UsageError(`${moment} (${commit?.slice(0, 10)}) was not deployed in cluster ${name}`);
       const time = Date.parse(moment);
       if (Number.isNaN(time)) throw new UsageError(`${moment} is neither a commit that was deployed nor a time such as 2026-08-22T10:31:00Z`);
-      const [found] = await entries(1, `--before=${new Date(time).toISOString()}`, ref);
-      if (found === undefined) throw new UsageError(`nothing was reported before ${moment}`);
-      return found;
+      const [latest] = await entries(1, `--before=${new Date(time).toISOString()}`, ref);
+      if (latest === undefined) throw new UsageError(`nothing was reported before ${moment}`);
+      return latest;
     },
   };
   return log;

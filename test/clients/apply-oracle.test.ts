@@ -14,7 +14,7 @@ import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
 /** What kubectl works out by itself, without asking us or by three-way merge, is the reference for what the server works out. */
-const kubectl = (await findKubectls()).sort((a, b) => Number(a.version.split(".")[1]) - Number(b.version.split(".")[1])).at(-1); // its library is that of the current server
+const kubectl = (await findKubectls()).toSorted((a, b) => Number(a.version.split(".")[1]) - Number(b.version.split(".")[1])).at(-1); // its library is that of the current server
 if (kubectl === undefined) {
   if (process.env["CI"]) throw new Error("no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
   console.warn("skipped: no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");

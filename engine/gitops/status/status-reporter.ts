@@ -1,3 +1,4 @@
+import { parseQuantity } from "../../apimachinery/quantity.ts";
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { abortError, isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
@@ -252,7 +253,7 @@ function nodeFacts(node: Node): NodeFacts {
     since: ready?.lastTransitionTime ?? "",
     address: node.status?.addresses?.find((address) => address.type === "InternalIP")?.address ?? "",
     version: node.status?.nodeInfo?.kubeletVersion ?? "",
-    capacity: [cpu === undefined ? "" : `${cpu} CPU`, memory === undefined ? "" : String(memory), pods === undefined ? "" : `${pods} pods`].filter((part) => part !== "").join(", "),
+    capacity: [cpu === undefined ? "" : `${cpu} CPU`, memory === undefined ? "" : `${(parseQuantity(memory) / 2 ** 30).toFixed(1)} GiB`, pods === undefined ? "" : `${pods} pods`].filter((part) => part !== "").join(", "),
   };
 }
 

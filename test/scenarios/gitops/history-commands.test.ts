@@ -53,6 +53,8 @@ describe("the past, from the status branch of any clone", () => {
     expect(JSON.parse(await run((flags, output) => runAtCommand(new Date(Date.now() + 60_000).toISOString(), { ...flags, json: true }, output)))).toMatchObject({ commit: { id: commits[1] } });
     const diff = await run((flags, output) => runDiffCommand(commits[0] ?? "", commits[1], flags, output));
     expect(diff).toContain("~ web: ready 1/1 → 2/2");
+    // By the names that Git has for them, too.
+    expect(await run((flags, output) => runDiffCommand("HEAD~1", "HEAD", flags, output))).toBe(diff);
     expect(diff).toContain("apps/web/d.yaml | 2 +-");
     await expect(run((flags, output) => runAtCommand("yesterday-ish", flags, output))).rejects.toThrow("is neither a commit that was deployed nor a time");
   });
