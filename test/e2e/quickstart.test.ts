@@ -158,8 +158,7 @@ describe.skipIf(!isRoot)("the quick start", () => {
     const look = () => kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.containerStatuses[0].containerID}");
     await settle(3);
     const before = await look();
-    const pids = (await host.exec("pgrep", "-f", `main.ts agent.*${dataDir}`)).trim().split("\n");
-    for (const pid of pids) await host.exec("kill", "-9", pid);
+    await host.exec("pkill", "-9", "-f", `main.ts agent.*${dataDir}`);
     edit("apps/web/deployment.yaml", /replicas: \d+/, "replicas: 4");
     expect((await push("four")).isAccepted).toBe(true);
     await eventually(readyPods, (count) => count === 4);
