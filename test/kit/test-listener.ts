@@ -1,3 +1,4 @@
+import { API_SERVER_NAME } from "../../engine/apimachinery/names.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -42,7 +43,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     host: "127.0.0.1",
     port: 0,
     ca: pki.ca,
-    serving: () => pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes"], ipAddresses: ["127.0.0.1"] }),
+    serving: () => pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] }),
     signer: pki,
     nodes: createNodeTransport(pki.ca, clientCertificate),
   });
