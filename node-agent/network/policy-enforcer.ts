@@ -1,11 +1,9 @@
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
-import { raceAbort } from "../../engine/lib/abort.ts";
-import { backoffMs } from "../../engine/lib/backoff.ts";
-import { sleep, type Clock } from "../../engine/lib/clock.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
-import { describeError, type Logger } from "../../engine/lib/log.ts";
+import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { podAddressResource } from "../../engine/resources/mainstay/pod-address.ts";
@@ -13,6 +11,7 @@ import { networkPolicyResource } from "../../engine/resources/networking/network
 import type { Namespace, NetworkPolicy, PodAddress } from "../../engine/resources/types.ts";
 import { ensureJumps, listOwnChains, restoreRules } from "./iptables.ts";
 import { planTable } from "./iptables-rules.ts";
+import { RuleKeeper } from "./keep-rules.ts";
 import { computePolicyChains, POLICY_JUMPS } from "./policy-rules.ts";
 
 export interface PolicyEnforcerOptions {
@@ -22,13 +21,7 @@ export interface PolicyEnforcerOptions {
   readonly logger: Logger;
 }
 
-/** Changes that come within this time are applied together. */
-const COALESCE_MS = 20;
-/** How often it is looked whether somebody removed our rules. */
-const AUDIT_MS = 30_000;
-const RETRY = { initialMs: 200, maxMs: 30_000 };
-
-/** Keeps the machine's rules equal to the cluster's NetworkPolicies, for this node's pods. Level-triggered, like the service proxy. */
+/** Keeps the machine's rules equal to the cluster's NetworkPolicies, for this node's pods. */
 export function createPolicyEnforcer(options: PolicyEnforcerOptions): Service {
   const enforcer = new PolicyEnforcer(options);
   return service("network-policies", (signal) => enforcer.run(signal));
@@ -41,36 +34,23 @@ interface World {
 
 class PolicyEnforcer {
   readonly #options: PolicyEnforcerOptions;
+  readonly #policies: Informer<NetworkPolicy>;
+  readonly #keeper: RuleKeeper;
   readonly #cleanups: (() => void)[] = [];
   #world: World | undefined;
   #applied: ReadonlyMap<string, readonly string[]> | undefined;
-  #isDirty = true;
-  #wake: (() => void) | undefined;
 
   constructor(options: PolicyEnforcerOptions) {
     this.#options = options;
+    this.#policies = options.informers.informer(networkPolicyResource);
+    const rules = { name: "network policy rules", sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal), forget: () => void (this.#applied = undefined), restoreJumps: () => ensureJumps(POLICY_JUMPS) };
+    this.#keeper = new RuleKeeper(rules, options);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { informers, clock, logger } = this.#options;
-    const policies = this.#follow(informers.informer(networkPolicyResource));
     try {
-      await policies.waitForSync(signal);
-      for (let failures = 0; !signal.aborted; ) {
-        this.#isDirty = false;
-        try {
-          await this.#sync(policies.list(), signal);
-          failures = 0;
-        } catch (error) {
-          if (signal.aborted) return;
-          failures++;
-          this.#applied = undefined; // what the kernel holds now is unknown
-          logger.warn("network policies not applied, will retry", { error: describeError(error), failures });
-          await sleep(clock, backoffMs(RETRY, failures), signal);
-          continue;
-        }
-        await this.#waitForWork(signal);
-      }
+      await this.#follow(this.#policies).waitForSync(signal);
+      await this.#keeper.run(signal);
     } finally {
       for (const cleanup of this.#cleanups) cleanup();
     }
@@ -101,29 +81,9 @@ class PolicyEnforcer {
   }
 
   #follow<T extends KubeObject>(informer: Informer<T>, isSame: (old: T, now: T) => boolean = () => false): Informer<T> {
-    const onChange = () => {
-      this.#isDirty = true;
-      this.#wake?.();
-    };
+    const onChange = () => this.#keeper.requestSync();
     this.#cleanups.push(informer.addHandler({ add: onChange, update: (old, now) => void (isSame(old, now) || onChange()), delete: onChange }));
     return informer;
-  }
-
-  /** Until something changed (plus a moment for what comes with it), or it is time to look whether our rules are still there. */
-  async #waitForWork(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
-    if (!this.#isDirty) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      let cancel = () => {};
-      const due = new Promise<void>((resolve) => (cancel = clock.after(AUDIT_MS, resolve)));
-      await raceAbort(Promise.race([woken, due]), signal).finally(cancel);
-      this.#wake = undefined;
-    }
-    if (this.#isDirty) return sleep(clock, COALESCE_MS, signal);
-    if (await ensureJumps(POLICY_JUMPS)) {
-      logger.warn("the rules of network policies had been removed by someone else, writing them again");
-      this.#applied = undefined;
-    }
   }
 }
 

@@ -1,13 +1,14 @@
+import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
-import { raceAbort } from "../../engine/lib/abort.ts";
-import { backoffMs } from "../../engine/lib/backoff.ts";
-import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import { describeError, type Logger } from "../../engine/lib/log.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
+import type { EndpointSlice, Service as CoreService } from "../../engine/resources/types.ts";
 import { ensureJumps, forgetUdpConnections, listOwnChains, restoreRules } from "./iptables.ts";
 import { computeChains, planRestore, type ChainTable } from "./iptables-rules.ts";
+import { RuleKeeper } from "./keep-rules.ts";
 import { computeServicePorts, type ServicePort } from "./service-map.ts";
 
 export interface ServiceProxyOptions {
@@ -20,12 +21,6 @@ export interface ServiceProxyOptions {
   readonly logger: Logger;
 }
 
-/** Changes that come within this time are applied together; a single change waits no longer than this. */
-const COALESCE_MS = 20;
-/** How often the machine's chains are checked for what others removed. */
-const AUDIT_MS = 30_000;
-const RETRY = { initialMs: 200, maxMs: 30_000 };
-
 type Applied = { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly string[] | undefined> };
 
 /** Keeps the machine's iptables rules equal to the cluster's Services. Level-triggered: every round computes all, applies the difference. */
@@ -36,44 +31,31 @@ export function createServiceProxy(options: ServiceProxyOptions): Service & { re
 
 class ServiceProxy {
   readonly #options: ServiceProxyOptions;
+  readonly #services: Informer<CoreService>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #keeper: RuleKeeper;
   #applied: Applied | undefined;
   #ports: readonly ServicePort[] = [];
-  #isDirty = true;
-  #wake: (() => void) | undefined;
 
   constructor(options: ServiceProxyOptions) {
     this.#options = options;
+    this.#services = options.informers.informer(serviceResource);
+    this.#slices = options.informers.informer(endpointSliceResource);
+    const rules = { name: "service rules", sync: () => this.#sync(computeServicePorts(this.#services.list(), this.#slices.list(), options.nodeName)), forget: () => void (this.#applied = undefined), restoreJumps: () => ensureJumps() };
+    this.#keeper = new RuleKeeper(rules, options);
   }
 
   requestSync(): void {
-    this.#isDirty = true;
-    this.#wake?.();
+    this.#keeper.requestSync();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { informers, clock } = this.#options;
-    const services = informers.informer(serviceResource);
-    const slices = informers.informer(endpointSliceResource);
     const onChange = { add: () => this.requestSync(), update: () => this.requestSync(), delete: () => this.requestSync() };
-    const removeHandlers = [services.addHandler(onChange), slices.addHandler(onChange)];
+    const removeHandlers = [this.#services.addHandler(onChange), this.#slices.addHandler(onChange)];
     try {
       // Half a cluster's Services would cut the connections of the other half after a restart of the agent.
-      await Promise.all([services.waitForSync(signal), slices.waitForSync(signal)]);
-      let failures = 0;
-      while (!signal.aborted) {
-        this.#isDirty = false;
-        try {
-          await this.#sync(computeServicePorts(services.list(), slices.list(), this.#options.nodeName));
-          failures = 0;
-        } catch (error) {
-          failures++;
-          this.#applied = undefined; // what the kernel holds now is unknown
-          this.#options.logger.warn("service rules not applied, will retry", { error: describeError(error), failures });
-          await sleep(clock, backoffMs(RETRY, failures), signal);
-          continue;
-        }
-        await this.#waitForWork(signal);
-      }
+      await Promise.all([this.#services.waitForSync(signal), this.#slices.waitForSync(signal)]);
+      await this.#keeper.run(signal);
     } finally {
       for (const remove of removeHandlers) remove();
     }
@@ -97,23 +79,6 @@ class ServiceProxy {
   async #leftovers(): Promise<Applied> {
     const unknown = async (table: "nat" | "filter") => new Map((await listOwnChains(table)).map((chain) => [chain, undefined]));
     return { nat: await unknown("nat"), filter: await unknown("filter") };
-  }
-
-  /** Until something changed (plus a moment for what comes with it), or it is time to look whether our rules are still there. */
-  async #waitForWork(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
-    if (!this.#isDirty) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      let cancel = () => {};
-      const due = new Promise<void>((resolve) => (cancel = clock.after(AUDIT_MS, resolve)));
-      await raceAbort(Promise.race([woken, due]), signal).finally(cancel);
-      this.#wake = undefined;
-    }
-    if (this.#isDirty) return sleep(clock, COALESCE_MS, signal);
-    if (await ensureJumps()) {
-      logger.warn("service rules had been removed by someone else, writing them again");
-      this.#applied = undefined;
-    }
   }
 }
 

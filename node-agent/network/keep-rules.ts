@@ -1,0 +1,78 @@
+import { raceAbort } from "../../engine/lib/abort.ts";
+import { backoffMs } from "../../engine/lib/backoff.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+
+/** Rules of the machine that follow something of the cluster. */
+export interface KeptRules {
+  /** For messages, such as "service rules". */
+  readonly name: string;
+  /** Makes the machine's rules as they should be now. */
+  sync(signal: AbortSignal): Promise<void>;
+  /** What the kernel holds is unknown from now on: the next sync looks. */
+  forget(): void;
+  /** Puts back the ways into our chains; whether any was gone. */
+  restoreJumps(): Promise<boolean>;
+}
+
+/** Changes that come within this time are applied together; a single change waits no longer than this. */
+const COALESCE_MS = 20;
+/** How often it is looked whether somebody removed our rules. */
+const AUDIT_MS = 30_000;
+const RETRY = { initialMs: 200, maxMs: 30_000 };
+
+/** Level-triggered: after any change the rules are computed whole, and applied until that succeeds. */
+export class RuleKeeper {
+  readonly #rules: KeptRules;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #isDirty = true;
+  #wake: (() => void) | undefined;
+
+  constructor(rules: KeptRules, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Something changed. */
+  requestSync(): void {
+    this.#isDirty = true;
+    this.#wake?.();
+  }
+
+  /** Keeps the rules until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      this.#isDirty = false;
+      try {
+        await this.#rules.sync(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        this.#rules.forget();
+        this.#logger.warn(`${this.#rules.name} not applied, will retry`, { error: describeError(error), failures });
+        await sleep(this.#clock, backoffMs(RETRY, failures), signal);
+        continue;
+      }
+      await this.#waitForWork(signal);
+    }
+  }
+
+  /** Until something changed (plus a moment for what comes with it), or it is time to look whether our rules are still there. */
+  async #waitForWork(signal: AbortSignal): Promise<void> {
+    if (!this.#isDirty) {
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      let cancel = () => {};
+      const due = new Promise<void>((resolve) => (cancel = this.#clock.after(AUDIT_MS, resolve)));
+      await raceAbort(Promise.race([woken, due]), signal).finally(cancel);
+      this.#wake = undefined;
+    }
+    if (this.#isDirty) return sleep(this.#clock, COALESCE_MS, signal);
+    if (await this.#rules.restoreJumps()) {
+      this.#logger.warn(`${this.#rules.name} had been removed by someone else, writing them again`);
+      this.#rules.forget();
+    }
+  }
+}
