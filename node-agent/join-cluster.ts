@@ -4,6 +4,7 @@ import path from "node:path";
 import { API_SERVER_NAME } from "../engine/apimachinery/names.ts";
 import { createSigningRequest, readCertificate } from "../engine/auth/certificates.ts";
 import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-call.ts";
+import { JOIN_PATH } from "../engine/auth/join-paths.ts";
 import { parseNodeToken } from "../engine/auth/node-token.ts";
 import { formatKubeconfig, readKubeconfig } from "../engine/client/kubeconfig.ts";
 import type { AgentConfig } from "./config.ts";
@@ -58,7 +59,7 @@ async function obtain(nodeName: string, nodeIp: string, folder: string, proof: P
   const client = await createSigningRequest(user, ["system:nodes"]);
   const serving = await createSigningRequest(user, ["system:nodes"]);
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: [nodeIp] };
-  const answer = (await askToJoin(`${proof.server}/mainstay/v1/join`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
+  const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
   const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text, { mode: 0o600 });
   write("ca.crt", answer.ca);

@@ -6,6 +6,7 @@ import { bootstrapSecretName, BOOTSTRAP_TOKEN_NAMESPACE, parseBootstrapToken, us
 import type { CertificateVerifier } from "./authentication/client-certificate.ts";
 import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
 import { hashOfToken, isSameSecret } from "./authentication/static-tokens.ts";
+import { AUTHORITY_PATH } from "./join-paths.ts";
 import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
 import type { ServiceAccountTokens, TokenLookup } from "./service-account-token.ts";
 
@@ -63,9 +64,6 @@ export interface AuthenticatorParts extends AuthenticationOptions {
   readonly clock: Clock;
 }
 
-/** Of the authority's certificate: a machine reads it before it trusts us with its token. */
-const PUBLIC_PATH = "/mainstay/v1/ca";
-
 export const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
 
 export interface AuthenticatedToken {
@@ -95,7 +93,7 @@ export class Authenticator {
       if (bearer === undefined) throw unauthorized();
     }
     if (bearer === undefined) {
-      if (path === PUBLIC_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
+      if (path === AUTHORITY_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
       throw unauthorized();
     }
     const found = await this.authenticateToken(bearer, tokens.audiences);

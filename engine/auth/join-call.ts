@@ -1,5 +1,6 @@
 import { request } from "node:https";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
+import { AUTHORITY_PATH } from "./join-paths.ts";
 import { hashOfAuthority } from "./node-token.ts";
 
 /** How a machine proves that it may have what it asks for: with a token, or with the certificate that it has. */
@@ -20,7 +21,7 @@ const TIMEOUT_MS = 30_000;
 
 /** The authority's certificate, PEM, if it is the one that the token names: nothing secret has been sent before. */
 export async function fetchAuthority(server: string, caHash: string): Promise<string> {
-  const ca = await call(`${server}/mainstay/v1/ca`, undefined);
+  const ca = await call(`${server}${AUTHORITY_PATH}`, undefined);
   if (hashOfAuthority(ca) !== caHash) throw new Error(`${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`);
   return ca;
 }

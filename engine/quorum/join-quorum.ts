@@ -1,15 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { askToJoin, fetchAuthority, JoinRefusedError } from "../auth/join-call.ts";
+import { SERVERS_PATH } from "../auth/join-paths.ts";
 import { writePrivate } from "../auth/cluster-pki.ts";
 import { parseNodeToken } from "../auth/node-token.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Admission, AdmissionRequest } from "./admit-member.ts";
 import type { MemberPlaces } from "./member.ts";
-
-/** Where a server asks to become a member of the quorum. */
-export const SERVERS_PATH = "/mainstay/v1/servers";
 
 export interface JoinTarget {
   /** A server of the cluster. */

@@ -5,11 +5,6 @@ import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../auth/known-users.ts";
 import type { PkiRequest } from "../auth/cluster-pki.ts";
 
-/** Where machines find the authority that their token's hash is of. Everybody may know it. */
-export const AUTHORITY_PATH = "/mainstay/v1/ca";
-/** Where machines ask for their certificates. */
-export const JOIN_PATH = "/mainstay/v1/join";
-
 /** Signs requests in the name of the cluster; ClusterPki does. */
 export interface CertificateSigner {
   readonly ca: string;

@@ -8,7 +8,8 @@ import { healthChecks, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { parseAccept, JSON_TYPE } from "./http/negotiation.ts";
 import { API_SERVER_USER } from "../auth/known-users.ts";
-import { AUTHORITY_PATH, JOIN_PATH, joinNode, type CertificateSigner } from "./node-join.ts";
+import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
+import { joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";
 import { OpenApi } from "./openapi.ts";
 import { OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi-v2-protobuf.ts";
@@ -43,8 +44,6 @@ interface Route {
   readonly handle: Handler;
 }
 
-/** Where servers ask to join; engine/quorum knows it by the same name. */
-const SERVERS_PATH = "/mainstay/v1/servers";
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /** Everything that is served besides the API's resources. The caller has authorized the path. */

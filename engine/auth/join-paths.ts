@@ -1,0 +1,6 @@
+/** The authority's certificate: everybody may know it, and a machine reads it before it trusts us with its token. */
+export const AUTHORITY_PATH = "/mainstay/v1/ca";
+/** Where a node asks for its certificates. */
+export const JOIN_PATH = "/mainstay/v1/join";
+/** Where a server asks to become a member of the quorum. */
+export const SERVERS_PATH = "/mainstay/v1/servers";
