@@ -1,4 +1,4 @@
-import { bool, durationMs, list } from "./option-values.ts";
+import { bool, durationMs, list, type OptionRowOf } from "./option-values.ts";
 
 /** Who may: the switches by which operators say who callers are and who decides about them, under upstream's names. */
 export interface AuthConfig {
@@ -37,19 +37,9 @@ export interface AuthConfig {
   readonly apiAudiences: readonly string[];
 }
 
-interface AuthOptionRow {
-  readonly key: keyof AuthConfig;
-  readonly flags: string;
-  readonly description: string;
-  readonly default?: string;
-  readonly parse?: (text: string) => unknown;
-  /** May be given several times, or once with commas. */
-  readonly repeats?: true;
-}
-
 const MODES = ["Node", "RBAC", "Webhook", "AlwaysAllow", "AlwaysDeny"];
 
-export const authOptions: readonly AuthOptionRow[] = [
+export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
   { key: "authorizationMode", flags: "--authorization-mode <modes>", description: `who decides, in this order: ${MODES.join(", ")}`, default: "Node,RBAC", parse: listOf(MODES) },
   { key: "authorizationWebhookConfigFile", flags: "--authorization-webhook-config-file <file>", description: "kubeconfig of the server that mode Webhook asks" },
   { key: "authorizationWebhookCacheAuthorizedTtl", flags: "--authorization-webhook-cache-authorized-ttl <duration>", description: "how long its permissions are remembered", default: "5m0s", parse: durationMs },

@@ -5,6 +5,7 @@ import { checkRecipient } from "./backup/encrypted-backup.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
+import type { OptionRowOf } from "./option-values.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -55,16 +56,7 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
-export interface OptionRow {
-  readonly key: keyof ServerConfig;
-  /** As commander takes it: `--api-port <port>`, `--no-agent`. */
-  readonly flags: string;
-  readonly description: string;
-  readonly default?: string;
-  readonly parse?: (text: string) => unknown;
-  /** May be given several times, or once with commas. */
-  readonly repeats?: true;
-}
+export type OptionRow = OptionRowOf<ServerConfig>;
 
 export const serverOptions: readonly OptionRow[] = [
   { key: "dataDir", flags: "--data-dir <dir>", description: "where everything is kept", default: "/var/lib/mainstay", parse: (text) => path.resolve(text) },

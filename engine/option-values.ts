@@ -1,4 +1,15 @@
-/** How values of options are read; each function throws what would be right. */
+/** One option of a table that is behind --help, the MAINSTAY_… variables and the types. */
+export interface OptionRowOf<Config> {
+  readonly key: keyof Config;
+  /** As commander takes it: `--api-port <port>`, `--no-agent`. */
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+  /** How its value is read; throws what would be right. */
+  readonly parse?: (text: string) => unknown;
+  /** May be given several times, or once with commas. */
+  readonly repeats?: true;
+}
 
 /** What stands between commas. */
 export function list(text: string): readonly string[] {
