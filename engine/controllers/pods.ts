@@ -1,6 +1,7 @@
 import { findCondition, isConditionTrue } from "../apimachinery/conditions.ts";
-import { controllerOf } from "../apimachinery/object-meta.ts";
-import type { Pod, PodCondition } from "../resources/types.ts";
+import { controllerOf, type KubeObject } from "../apimachinery/object-meta.ts";
+import { newControllerRef } from "../apimachinery/owner-references.ts";
+import type { Pod, PodCondition, PodTemplateSpec } from "../resources/types.ts";
 
 /** The index of pods by the uid of the owner that manages them; pods without one are under the empty uid. */
 export const OWNER_INDEX = "controllerUid";
@@ -13,6 +14,24 @@ export const orphanIndex = (pod: Pod): readonly string[] => (controllerOf(pod) =
 /** The index of pods by the name of their node; unplaced ones are under the empty name. */
 export const NODE_INDEX = "node";
 export const nodeIndex = (pod: Pod): readonly string[] => [pod.spec.nodeName ?? ""];
+
+/** The pod that an owner's template asks for: labels, annotations and finalizers are the template's. Its name is made by the API server. */
+export function podFromTemplate(owner: KubeObject, template: PodTemplateSpec | undefined): Pod {
+  const { metadata, spec = { containers: [] } } = template ?? {};
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      generateName: `${owner.metadata.name}-`,
+      namespace: owner.metadata.namespace ?? "",
+      labels: { ...metadata?.labels },
+      ...(metadata?.annotations === undefined ? {} : { annotations: { ...metadata.annotations } }),
+      ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
+      ownerReferences: [newControllerRef(owner)],
+    },
+    spec,
+  };
+}
 
 export function isPodFinished(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";

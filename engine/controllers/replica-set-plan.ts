@@ -1,6 +1,6 @@
 import { findCondition } from "../apimachinery/conditions.ts";
 import { controllerOf, type KubeObject } from "../apimachinery/object-meta.ts";
-import { isControlledBy, newControllerRef } from "../apimachinery/owner-references.ts";
+import { isControlledBy } from "../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
@@ -10,7 +10,7 @@ import { podResource } from "../resources/core/pod.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Pod, ReplicaSet, ReplicaSetCondition } from "../resources/types.ts";
 import { isBeingDeleted, tell, update, type Action, type Outcome } from "./define-controller.ts";
-import { isPodActive, isPodAvailable, isPodReady, isPodTerminating, millisecondsToAvailable } from "./pods.ts";
+import { isPodActive, isPodAvailable, isPodReady, isPodTerminating, millisecondsToAvailable, podFromTemplate } from "./pods.ts";
 import { rankForDeletion } from "./rank-pods.ts";
 
 /** Pods created or deleted in one go; more come with the next look. */
@@ -55,7 +55,7 @@ export function planReplicaSet(inputs: ReplicaSetInputs, nowMs: number): readonl
   return [
     ...adopt.map((pod): Action => ({ do: "adopt", resource: podResource, object: pod, owner: set, ownerResource: writtenAs.resource })),
     ...release.map((pod): Action => ({ do: "release", resource: podResource, object: pod, ownerUid: set.metadata.uid ?? "" })),
-    ...(missing > 0 ? [{ do: "createMany", resource: podResource, objects: Array.from({ length: missing }, () => podFromTemplate(set)) } as const] : []),
+    ...(missing > 0 ? [{ do: "createMany", resource: podResource, objects: Array.from({ length: missing }, () => podFromTemplate(set, set.spec.template)) } as const] : []),
     ...(remove.length === 0 ? [] : [{ do: "together", actions: remove.map((pod): Action => ({ do: "inOrder", actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)] })) } as const]),
   ];
 }
@@ -94,24 +94,6 @@ export function computeReplicaSetStatus(set: ReplicaSet, { members, terminating 
     terminatingReplicas: terminating.length,
     observedGeneration: set.metadata.generation ?? 0,
     ...(conditions.length === 0 ? {} : { conditions }),
-  };
-}
-
-/** The pod that the template asks for. Names are made by the API server. */
-export function podFromTemplate(set: ReplicaSet): Pod {
-  const { metadata, spec } = set.spec.template ?? {};
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      generateName: `${set.metadata.name}-`,
-      namespace: set.metadata.namespace ?? "",
-      labels: { ...metadata?.labels },
-      ...(metadata?.annotations === undefined ? {} : { annotations: { ...metadata.annotations } }),
-      ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
-      ownerReferences: [newControllerRef(set)],
-    },
-    spec: spec ?? { containers: [] },
   };
 }
 

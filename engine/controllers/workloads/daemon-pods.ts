@@ -1,6 +1,6 @@
-import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { isNodeWanted, tolerates } from "../../resources/node-selection.ts";
 import type { DaemonSet, Node, NodeSelectorTerm, Pod, PodSpec, Toleration } from "../../resources/types.ts";
+import { podFromTemplate } from "../pods.ts";
 
 /** A DaemonSet's pods stay, and come, whatever their node suffers from: they are what may help it. */
 const TOLERATED: readonly Toleration[] = [
@@ -35,19 +35,12 @@ export function computeNodeFit(set: DaemonSet, node: Node): NodeFit {
 
 /** The pod for a node. It is pinned by affinity, so that the scheduler places it like any other. */
 export function newDaemonPod(set: DaemonSet, nodeName: string, hash: string): Pod {
-  const { metadata, spec = { containers: [] } } = set.spec.template;
+  const pod = podFromTemplate(set, set.spec.template);
+  const { metadata, spec } = pod;
   const generation = set.metadata.annotations?.[TEMPLATE_GENERATION];
   return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      generateName: `${set.metadata.name}-`,
-      namespace: set.metadata.namespace ?? "",
-      labels: { ...metadata?.labels, [REVISION_HASH_LABEL]: hash, ...(generation === undefined ? {} : { "pod-template-generation": generation }) },
-      ...(metadata?.annotations === undefined ? {} : { annotations: { ...metadata.annotations } }),
-      ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
-      ownerReferences: [newControllerRef(set)],
-    },
+    ...pod,
+    metadata: { ...metadata, labels: { ...metadata.labels, [REVISION_HASH_LABEL]: hash, ...(generation === undefined ? {} : { "pod-template-generation": generation }) } },
     spec: { ...spec, tolerations: tolerationsOf(spec), affinity: pinned(spec.affinity, nodeName) },
   };
 }

@@ -1,5 +1,6 @@
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import type { ObjectMeta, PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "../../resources/types.ts";
+import { podFromTemplate } from "../pods.ts";
 
 export const REVISION_LABEL = "controller-revision-hash";
 export const POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name";
@@ -22,23 +23,17 @@ export function revisionOf(pod: Pod): string {
 
 /** The pod of an ordinal: name, host name and claims are its identity and outlive it. */
 export function newStatefulPod(set: StatefulSet, template: PodTemplateSpec, ordinal: number, revision: string): Pod {
-  const { metadata, spec = { containers: [] } } = template;
+  const pod = podFromTemplate(set, template);
+  const { spec } = pod;
+  const { generateName: _made, ...metadata } = pod.metadata;
   const name = `${set.metadata.name}-${ordinal}`;
   const claimed = new Map((set.spec.volumeClaimTemplates ?? []).map((claim) => [claim.metadata.name ?? "", claimName(set, claim, ordinal)]));
   // A claim takes the place of a volume of the same name.
   const others = (spec.volumes ?? []).filter((volume) => !claimed.has(volume.name));
   const volumes = [...[...claimed].map(([volume, claim]) => ({ name: volume, persistentVolumeClaim: { claimName: claim } })), ...others];
   return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      name,
-      namespace: set.metadata.namespace ?? "",
-      labels: { ...metadata?.labels, [REVISION_LABEL]: revision, ...identityLabels(name, ordinal) },
-      ...(metadata?.annotations === undefined ? {} : { annotations: { ...metadata.annotations } }),
-      ...(metadata?.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
-      ownerReferences: [newControllerRef(set)],
-    },
+    ...pod,
+    metadata: { name, ...metadata, labels: { ...metadata.labels, [REVISION_LABEL]: revision, ...identityLabels(name, ordinal) } },
     spec: { ...spec, hostname: name, ...(set.spec.serviceName ? { subdomain: set.spec.serviceName } : {}), ...(volumes.length === 0 ? {} : { volumes }) },
   };
 }

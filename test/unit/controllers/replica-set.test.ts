@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Action, Outcome } from "../../../engine/controllers/define-controller.ts";
 import { rankForDeletion } from "../../../engine/controllers/rank-pods.ts";
-import { concludeReplicaSet, planReplicaSet, podFromTemplate } from "../../../engine/controllers/replica-set-plan.ts";
+import { podFromTemplate } from "../../../engine/controllers/pods.ts";
+import { concludeReplicaSet, planReplicaSet } from "../../../engine/controllers/replica-set-plan.ts";
 import type { Pod, ReplicaSet } from "../../../engine/resources/types.ts";
 import { aPod, aReplicaSet, at, START, type PodShape } from "../../kit/objects.ts";
 
@@ -31,7 +32,7 @@ describe("a ReplicaSet", () => {
   });
 
   test("makes pods of its template, owned by it, with names made by the API", () => {
-    expect(podFromTemplate(set(1))).toMatchObject({ metadata: { generateName: "web-", labels, ownerReferences: [{ kind: "ReplicaSet", uid: "uid-web", controller: true, blockOwnerDeletion: true }] }, spec: { containers: [{ image: "app:1" }] } });
+    expect(podFromTemplate(set(1), set(1).spec.template)).toMatchObject({ metadata: { generateName: "web-", labels, ownerReferences: [{ kind: "ReplicaSet", uid: "uid-web", controller: true, blockOwnerDeletion: true }] }, spec: { containers: [{ image: "app:1" }] } });
   });
 });
 
