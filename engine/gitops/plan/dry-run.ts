@@ -6,6 +6,7 @@ import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
 import { isSameIntent } from "./field-diff.ts";
+import { isApplied } from "./field-ownership.ts";
 import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import type { Outcome } from "./plan-sync.ts";
@@ -34,7 +35,7 @@ export interface Assumed {
   readonly kinds: ReadonlySet<string>;
 }
 
-/** Asks the API server what each object would become. Rejects when the server cannot answer; what it refuses is an outcome. */
+/** Asks the API server what each object would become, except those that are plainly as they should be. Rejects when the server cannot answer; what it refuses is an outcome. */
 export async function dryRunObjects(client: Client, actAs: ActAs, objects: readonly DesiredObject[], assumed: Assumed, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
   const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumed, liveFieldsOf)] as const);
   return new Map(outcomes);
@@ -44,14 +45,16 @@ async function dryRunObject(client: Client, acting: Client, desired: DesiredObje
   const live = await readLive(client, desired);
   const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
+  const isRedefined = kinds.has(`${desired.resource.group}/${desired.resource.kind}`);
+  if (live !== undefined && !isRedefined && isApplied(desired.resource, stated, live)) return { is: "unchanged", live, isOwned: true };
   const run = (intent: KubeObject, force: boolean) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force });
   try {
     const result = await run(stated, false);
     if (live === undefined) return { is: "create", result };
-    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
+    return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
   } catch (error) {
     if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(stated, live, error, run);
-    if (kinds.has(`${desired.resource.group}/${desired.resource.kind}`) && (isNotServed(error) || hasReason(error, "Invalid", "BadRequest"))) return judgeByDefinition(desired, live, stated);
+    if (isRedefined && (isNotServed(error) || hasReason(error, "Invalid", "BadRequest"))) return judgeByDefinition(desired, live, stated);
     return refusal(error, live);
   }
 }
@@ -98,7 +101,7 @@ async function resolveConflict(stated: KubeObject, live: KubeObject, error: Stat
   }
   try {
     const result = await run(intent, true);
-    return isSameIntent(live, result) ? { is: "unchanged", live } : { is: "update", live, result, intent, force: true, leftToOthers: left };
+    return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent, force: true, leftToOthers: left };
   } catch (again) {
     return refusal(again, live);
   }

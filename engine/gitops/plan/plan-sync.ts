@@ -10,7 +10,8 @@ import { kindRank } from "./sync-order.ts";
 
 /** What a dry run of one object said. */
 export type Outcome =
-  | { readonly is: "unchanged"; readonly live: KubeObject }
+  /** `isOwned`: all that is wanted is ours, so that nobody can change it without taking it from us. */
+  | { readonly is: "unchanged"; readonly live: KubeObject; readonly isOwned: boolean }
   | { readonly is: "create"; readonly result: KubeObject }
   | {
       readonly is: "update";

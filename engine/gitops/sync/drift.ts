@@ -3,13 +3,17 @@ import { backoffMs } from "../../lib/backoff.ts";
 import { BoundedCache } from "../manifests/bounded-cache.ts";
 import { FIELD_MANAGER } from "../manifests/desired-state.ts";
 import type { FieldChange } from "../plan/field-diff.ts";
+import { ownershipOf } from "../plan/field-ownership.ts";
 
 /**
- * What of an object matters for whether it still is as the repository wants: who it is, its generation (or, for kinds that have none,
- * its revision), and its labels and annotations, which no generation counts. A change of status alone does not show in it.
+ * What of an object matters for whether it still is as the repository wants. Where all that is wanted is ours: who it is, and which of its
+ * fields are ours. Else, its generation (or, for kinds that have none, its revision), and its labels and annotations, which no generation
+ * counts. What controllers and people add of their own does not show in the first, a change of status in neither.
  */
-export function versionOf(object: KubeObject): string {
+export function versionOf(object: KubeObject, isOwned: boolean): string {
   const { uid = "", generation, resourceVersion = "", labels, annotations, deletionTimestamp } = object.metadata;
+  const ownership = isOwned ? ownershipOf(object) : undefined;
+  if (ownership !== undefined) return `${uid} ${deletionTimestamp ?? ""} ${ownership}`;
   return `${uid} ${generation === undefined ? `r${resourceVersion}` : `g${generation}`} ${deletionTimestamp ?? ""} ${JSON.stringify(labels ?? {})} ${JSON.stringify(annotations ?? {})}`;
 }
 

@@ -6,6 +6,16 @@ interface Known {
   readonly digest: string;
   readonly version: string;
   readonly revision: number;
+  readonly isOwned: boolean;
+}
+
+/** How an object was found to be as wanted. */
+export interface Settlement {
+  readonly live: KubeObject;
+  /** This process just wrote it. */
+  readonly isWritten: boolean;
+  /** Every field that is wanted is ours. */
+  readonly isOwned: boolean;
 }
 
 /**
@@ -33,10 +43,10 @@ export class SyncMemory {
     this.#dirty.add(identity);
   }
 
-  /** The live object is as wanted. `isWritten`: because this process just wrote it. */
-  settle(desired: DesiredObject, live: KubeObject, isWritten: boolean): void {
+  /** The live object is as wanted. */
+  settle(desired: Pick<DesiredObject, "identity" | "digest">, { live, isWritten, isOwned }: Settlement): void {
     const revision = Number(live.metadata.resourceVersion ?? 0);
-    this.#known.set(desired.identity, { digest: desired.digest, version: versionOf(live), revision });
+    this.#known.set(desired.identity, { digest: desired.digest, version: versionOf(live, isOwned), revision, isOwned });
     if (isWritten) this.#written.set(desired.identity, revision);
   }
 
@@ -44,7 +54,7 @@ export class SyncMemory {
   observe(identity: string, object: KubeObject, isGone: boolean): boolean {
     const known = this.#known.get(identity);
     if (known === undefined || Number(object.metadata.resourceVersion ?? 0) < known.revision) return false;
-    if (!isGone && versionOf(object) === known.version) return false;
+    if (!isGone && versionOf(object, known.isOwned) === known.version) return false;
     this.#dirty.add(identity);
     return true;
   }

@@ -239,7 +239,7 @@ export class Synchroniser {
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);
-      if (outcome?.is === "unchanged") this.#memory.settle(withFields(desired, restraints), outcome.live, false);
+      if (outcome?.is === "unchanged") this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned });
     }
     for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)]) this.#memory.mustLookAgain(identity);
     await this.#propose(plan, state);
@@ -361,7 +361,9 @@ export class Synchroniser {
       return;
     }
     if (result.is !== "done" || result.stored === undefined) return;
-    this.#memory.settle(withFields(action.desired, restraints), result.stored, true);
+    const { outcome } = action.candidate;
+    const isOwned = outcome.is !== "update" || outcome.leftToOthers.length === 0;
+    this.#memory.settle(withFields(action.desired, restraints), { live: result.stored, isWritten: true, isOwned });
     const object = describeDesired(action.desired);
     if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
     if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });

@@ -24,12 +24,14 @@ let api: TestApi;
 let loader: ManifestLoader;
 let running: { readonly synchroniser: Synchroniser; readonly stop: () => Promise<void> };
 let writes: string[];
+let dryRuns: string[];
 
 beforeEach(async () => {
   repository = await createTestRepository();
   api = await startTestApi();
   loader = new ManifestLoader({ catalog, cluster: "local", basePath: "." });
   writes = [];
+  dryRuns = [];
   running = start(recording(api.client));
 });
 afterEach(async () => {
@@ -47,7 +49,7 @@ function start(client: Client): typeof running {
   return { synchroniser, stop: async () => { abort.abort(); await ended; } };
 }
 
-/** A client that notes every real write of an object other than Applications and Events; `failing` makes some fail. */
+/** A client that notes every dry run, and every real write of an object other than Applications and Events; `failing` makes some fail. */
 let failing: (name: string) => boolean = () => false;
 function recording(client: Client): Client {
   return {
@@ -57,6 +59,7 @@ function recording(client: Client): Client {
       return {
         ...inner,
         apply: (object, options) => {
+          if (options.dryRun === true) dryRuns.push(`${resource.kind} ${object.metadata.name}`);
           if (options.dryRun !== true && resource.kind !== "Application") {
             writes.push(`${resource.kind} ${object.metadata.name}`);
             if (failing(object.metadata.name ?? "")) return Promise.reject(new StatusError("ServiceUnavailable", "not now"));
@@ -142,11 +145,33 @@ describe("writes", () => {
     await finishRollout("web");
     await healthy();
     await running.stop();
-    writes.length = 0;
+    writes.length = dryRuns.length = 0;
     running = start(recording(api.client));
     await deploy({});
     await healthy();
-    expect(writes).toEqual([]);
+    expect([writes, dryRuns]).toEqual([[], []]);
+  });
+
+  test("of others to fields that Git does not state cost nothing; one to a field of Git is put back, also the second time", async () => {
+    await deploy({ "apps/a/d.yaml": deploymentYaml("web", 1) });
+    await until("the object", () => health("a")?.objects[0]?.health === "Progressing");
+    writes.length = dryRuns.length = 0;
+    const controller = api.as("system:serviceaccount:kube-system:deployment-controller", ["system:masters"], "kube-controller-manager").for(deploymentResource);
+    await controller.patch("default", "web", "merge", { metadata: { annotations: { "deployment.kubernetes.io/revision": "1" } }, spec: { revisionHistoryLimit: 3 } });
+    await finishRollout("web");
+    await healthy();
+    expect([writes, dryRuns]).toEqual([[], []]);
+    for (const count of [1, 2]) {
+      await api.as("eve", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 5 } });
+      await until(`correction ${count}`, ({ drift }) => drift.length === count);
+    }
+    // What is as wanted but no longer known to be ours is still watched.
+    dryRuns.length = 0;
+    await controller.patch("default", "web", "merge", { metadata: { managedFields: [{}] } });
+    await until("the look at it", () => dryRuns.length === 1);
+    await api.as("eve", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 6 } });
+    await until("the last correction", ({ drift }) => drift[0]?.change === "replicas 6→1");
+    expect((await api.client.for(deploymentResource).get("default", "web")).spec?.replicas).toBe(1);
   });
 
   test("that fail are tried again, and the inventory knew the object before it was made", async () => {

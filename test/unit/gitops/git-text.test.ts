@@ -62,10 +62,16 @@ describe("drift", () => {
   const object = desired("Deployment", "web");
   test("a change of status is none; of generation, labels or identity it is", () => {
     const live = stored(object, { status: { replicas: 1 } }, { generation: 3 });
-    expect(versionOf(stored(object, { status: { replicas: 2 } }, { generation: 3, resourceVersion: "99" }))).toBe(versionOf(live));
-    for (const metadata of [{ generation: 4 }, { generation: 3, labels: { a: "b" } }, { generation: 3, uid: "other" }]) expect(versionOf(stored(object, {}, metadata))).not.toBe(versionOf(live));
+    expect(versionOf(stored(object, { status: { replicas: 2 } }, { generation: 3, resourceVersion: "99" }), false)).toBe(versionOf(live, false));
+    for (const metadata of [{ generation: 4 }, { generation: 3, labels: { a: "b" } }, { generation: 3, uid: "other" }]) expect(versionOf(stored(object, {}, metadata), false)).not.toBe(versionOf(live, false));
     const map = desired("ConfigMap", "a");
-    expect(versionOf(stored(map, {}, { resourceVersion: "11" }))).not.toBe(versionOf(stored(map)));
+    expect(versionOf(stored(map, {}, { resourceVersion: "11" }), false)).not.toBe(versionOf(stored(map), false));
+  });
+  test("of an object whose wanted fields are all ours, only losing one of them is a change", () => {
+    const owning = (fields: object, metadata: Record<string, unknown> = {}) => stored(object, {}, { generation: 3, ...metadata, managedFields: [{ manager: "mainstay", operation: "Apply", fieldsV1: { "f:spec": fields } }] });
+    const live = owning({ "f:replicas": {}, "f:paused": {} });
+    for (const metadata of [{ generation: 4 }, { annotations: { "deployment.kubernetes.io/revision": "1" } }, { resourceVersion: "99" }]) expect(versionOf(owning({ "f:replicas": {}, "f:paused": {} }, metadata), true)).toBe(versionOf(live, true));
+    for (const other of [owning({ "f:paused": {} }), owning({ "f:replicas": {}, "f:paused": {} }, { uid: "other" }), stored(object)]) expect(versionOf(other, true)).not.toBe(versionOf(live, true));
   });
   test("the writer is who owns the changed field, not who wrote last", () => {
     const entry = (manager: string, time: string, fields: object, more = {}) => ({ manager, operation: "Update", time, fieldsV1: fields, ...more });
