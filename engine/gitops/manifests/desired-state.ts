@@ -13,6 +13,8 @@ import type { Substitution } from "./substitute-variables.ts";
 
 /** The unit that an object belongs to, on the object itself. */
 export const APPLICATION_LABEL = "mainstay.dev/application";
+/** The namespace of the preview that something belongs to, on its namespace, its Applications and its objects. */
+export const PREVIEW_LABEL = "mainstay.dev/preview";
 /** `path:line` of the manifest. Not the commit: an unrelated commit must not rewrite objects. */
 export const SOURCE_ANNOTATION = "mainstay.dev/source";
 /** The application's drift policy, for admission. */

@@ -41,6 +41,9 @@ export interface ManifestLoaderOptions {
   readonly renderChart?: RenderChart;
 }
 
+/** Which of a commit's units are read, and what is made of them: previews take some, under names and in a namespace of their own. */
+export type AdaptUnits = (units: readonly Unit[]) => readonly Unit[];
+
 /** What loading has cost so far; a commit that changes one file reads one blob and the trees above it. */
 export interface LoadCounters {
   treesRead: number;
@@ -92,16 +95,16 @@ export class ManifestLoader {
   }
 
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
-  async load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+  async load(objects: GitObjects, commit: CommitInfo, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
-    const state = await this.#load(objects, commit);
+    const state = await this.#load(objects, commit, adaptUnits);
     // Kinds that the commit brings may be used in it.
     const before = this.kinds.generation;
     for (const { object } of state.objects.values()) if (isDefinition(object)) this.kinds.declare(object.metadata.name ?? "", object);
-    return this.kinds.generation === before ? state : this.#load(objects, commit);
+    return this.kinds.generation === before ? state : this.#load(objects, commit, adaptUnits);
   }
 
-  async #load(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+  async #load(objects: GitObjects, commit: CommitInfo, adaptUnits: AdaptUnits | undefined): Promise<DesiredState> {
     const base = normalisePath(this.#options.basePath);
     const root = await this.#folder(objects, commit.tree, base);
     if (root === undefined) return emptyState(commit, this.#options.cluster, `the repository has no folder ${base}`);
@@ -111,7 +114,8 @@ export class ManifestLoader {
     const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const folders = await this.#folders(objects, root, config, isIgnored);
-    const resolved = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const all = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
     const keys = (await this.#options.ageKeys?.()) ?? [];
     const request: UnitsRequest = {
       objects, prefix, isIgnored,
@@ -122,8 +126,8 @@ export class ManifestLoader {
       files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
     };
     const contents = await this.#contents(request);
-    const combined = combineUnits(contents, this.#combined);
-    this.#combined = combined;
+    const combined = combineUnits(contents, adaptUnits === undefined ? this.#combined : undefined);
+    if (adaptUnits === undefined) this.#combined = combined;
     const desired = combined.objects;
     return {
       commit, config,

@@ -3,31 +3,35 @@ import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import type { Application, ApplicationSpec, ApplicationStatus } from "../../resources/types.ts";
-import { FIELD_MANAGER } from "../manifests/desired-state.ts";
+import { FIELD_MANAGER, PREVIEW_LABEL } from "../manifests/desired-state.ts";
 
 /** A write that raced another one is tried again on the newer object this often. */
 const TRIES_MAX = 3;
 
 /**
  * The Application objects, one per unit: the inventory and what became of the unit. This process is their only writer, so the copy here
- * is what the store has; a write that finds otherwise reads again.
+ * is what the store has; a write that finds otherwise reads again. Those of a preview are apart from all others: neither sees the other's.
  */
 export class ApplicationStore {
   readonly #client: Client;
+  readonly #preview: string | undefined;
   readonly #known = new Map<string, Application>();
 
-  constructor(client: Client) {
+  /** `preview`: the namespace of the preview whose Applications these are; without it, those of the repository itself. */
+  constructor(client: Client, preview?: string) {
     this.#client = client;
+    this.#preview = preview;
   }
 
   async load(): Promise<void> {
     const resource = this.#client.for(applicationResource);
     this.#known.clear();
-    let page = await resource.list("", { limit: 500 });
+    const labelSelector = this.#preview === undefined ? `!${PREVIEW_LABEL}` : `${PREVIEW_LABEL}=${this.#preview}`;
+    let page = await resource.list("", { limit: 500, labelSelector });
     for (;;) {
       for (const application of page.items) this.#known.set(application.metadata.name ?? "", application);
       if (page.continue === undefined || page.continue === "") return;
-      page = await resource.list("", { limit: 500, continue: page.continue });
+      page = await resource.list("", { limit: 500, labelSelector, continue: page.continue });
     }
   }
 
@@ -44,7 +48,7 @@ export class ApplicationStore {
     const known = this.#known.get(name);
     const { holds: _holds, ...before } = known?.spec ?? {};
     if (known !== undefined && jsonEqual(before, spec)) return known;
-    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name }, spec };
+    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name, ...(this.#preview === undefined ? {} : { labels: { [PREVIEW_LABEL]: this.#preview } }) }, spec };
     return this.#remember(await this.#client.for(applicationResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true }));
   }
 

@@ -22,19 +22,23 @@ export class ClusterView implements HealthLookup {
   readonly #factory: InformerFactory;
   readonly #informers = new Map<string, Informer<KubeObject>>();
   readonly #nodes: Informer<Node>;
-  #listener: ChangeListener = () => {};
-  #nodeListener: () => void = () => {};
+  readonly #listeners = new Set<{ readonly onObject: ChangeListener; readonly onNode: () => void }>();
 
   constructor(factory: InformerFactory) {
     this.#factory = factory;
     this.#nodes = factory.informer<Node>(nodeResource);
-    this.#nodes.addHandler({ add: () => this.#nodeListener(), update: () => this.#nodeListener(), delete: () => this.#nodeListener() });
+    const tellNode = () => {
+      for (const { onNode } of this.#listeners) onNode();
+    };
+    this.#nodes.addHandler({ add: tellNode, update: tellNode, delete: tellNode });
     for (const resource of [podResource, replicaSetResource, jobResource]) this.#watch(resource as unknown as ResourceReference); // all objects are read as KubeObject here
   }
 
-  listen(onObject: ChangeListener, onNode: () => void): void {
-    this.#listener = onObject;
-    this.#nodeListener = onNode;
+  /** Returns the function that ends it. */
+  listen(onObject: ChangeListener, onNode: () => void = () => {}): () => void {
+    const listener = { onObject, onNode };
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Makes sure that these kinds are watched, and waits until their objects are known. */
@@ -95,7 +99,10 @@ export class ClusterView implements HealthLookup {
     const informer = this.#factory.informer<KubeObject>(resource);
     informer.addIndex(OWNER_INDEX, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
     this.#informers.set(kind, informer);
-    const tell = (object: KubeObject, isGone: boolean) => this.#listener(object, identityOf(resource.group, resource.kind, object.metadata.namespace, object.metadata.name ?? objectKey(object)), isGone);
+    const tell = (object: KubeObject, isGone: boolean) => {
+      const identity = identityOf(resource.group, resource.kind, object.metadata.namespace, object.metadata.name ?? objectKey(object));
+      for (const { onObject } of this.#listeners) onObject(object, identity, isGone);
+    };
     informer.addHandler({ add: (object) => tell(object, false), update: (_old, object) => tell(object, false), delete: (object) => tell(object, true) });
   }
 }

@@ -1,5 +1,5 @@
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import { APPLICATION_LABEL } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, PREVIEW_LABEL } from "../manifests/desired-state.ts";
 
 const SHOWN_MAX = 20;
 
@@ -10,7 +10,7 @@ const SHOWN_MAX = 20;
 export function describeOrphans(labelled: Iterable<{ readonly object: KubeObject; readonly identity: string }>, isKnown: (identity: string) => boolean): readonly string[] {
   const orphans: string[] = [];
   for (const { object, identity } of labelled) {
-    if (isKnown(identity) || object.metadata.ownerReferences?.some((owner) => owner.controller === true) === true || object.metadata.deletionTimestamp !== undefined) continue;
+    if (isKnown(identity) || object.metadata.labels?.[PREVIEW_LABEL] !== undefined || object.metadata.ownerReferences?.some((owner) => owner.controller === true) === true || object.metadata.deletionTimestamp !== undefined) continue;
     orphans.push(`${describeObject(object)} carries the label of ${object.metadata.labels?.[APPLICATION_LABEL] ?? ""}, but no repository holds it: delete it, or take its label ${APPLICATION_LABEL} away`);
   }
   const sorted = orphans.sort();

@@ -55,6 +55,8 @@ export interface SynchroniserOptions {
   readonly proposer?: DriftProposer;
   /** Access as someone else; without it a unit with an account of its own is not applied at all. */
   readonly impersonate?: Impersonate;
+  /** The namespace of the preview that this one keeps; without it, it keeps what the repository's own branch says. */
+  readonly preview?: string;
 }
 
 /** A commit that may be applied: it was read and planned without problems. */
@@ -111,11 +113,10 @@ export class Synchroniser {
 
   constructor(options: SynchroniserOptions) {
     this.#options = options;
-    this.#applications = new ApplicationStore(options.client);
+    this.#applications = new ApplicationStore(options.client, options.preview);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
-    options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
   }
 
   get state(): DesiredState | undefined {
@@ -167,6 +168,7 @@ export class Synchroniser {
   async run(signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort, { once: true });
+    const unlisten = this.#options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
     try {
       await this.#start(signal);
       while (!signal.aborted) {
@@ -175,6 +177,7 @@ export class Synchroniser {
         if (!this.#isPassDue && (!this.units.isDirty || this.#isReviewPaused) && !signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
+      unlisten();
       signal.removeEventListener("abort", onAbort);
       for (const cancel of this.#timers) cancel();
       // Whoever waits for the start must end too.
@@ -269,7 +272,8 @@ export class Synchroniser {
 
   /** Once for each commit: it reads everything that is labelled. */
   #lookForOrphans(state: DesiredState): void {
-    if (this.#orphansOf === state.commit.id) return;
+    // A preview is taken away with its namespace.
+    if (this.#orphansOf === state.commit.id || this.#options.preview !== undefined) return;
     this.#orphansOf = state.commit.id;
     const held = new Set(ownedEntries(this.#applications.all()).map(({ identity }) => identity));
     this.#orphans = describeOrphans(this.#options.view.labelled(APPLICATION_LABEL), (identity) => held.has(identity) || state.objects.has(identity));
