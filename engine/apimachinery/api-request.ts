@@ -130,6 +130,8 @@ export interface TransactionResult<R> {
 /** The API server as its in-process clients see it. Rejects with StatusError. */
 export interface ApiHandler {
   handle(request: ApiRequest): Promise<ApiResult>;
+  /** GET of a path that another server answers for; see `Client.read`. */
+  read?(path: string, user: UserInfo): Promise<unknown>;
   /** In-process callers only; see `Client.transaction`. */
   transaction?<R>(work: () => Promise<R>, isTrial?: boolean): Promise<TransactionResult<R>>;
 }

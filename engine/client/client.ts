@@ -11,6 +11,11 @@ import type { ResourceReference } from "../resources/define-resource.ts";
 export interface Client {
   /** Access to one kind; `podResource` and its siblings carry their object's type. */
   for<T extends KubeObject>(resource: ResourceReference<T>): ResourceClient<T>;
+  /**
+   * What stands at a path of the API that is no kind known here: the resources of a group, figures of an application. In process only
+   * what other servers answer for can be read so.
+   */
+  read(path: string): Promise<unknown>;
   /** The same access under another name in managed fields and events. */
   as(userAgent: string): Client;
   /**

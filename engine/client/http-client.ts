@@ -1,21 +1,15 @@
 import { Agent, request } from "node:https";
 import type { IncomingMessage } from "node:http";
-import type { DeleteOptions, ListOptions, PatchType, WriteOptions } from "../apimachinery/api-request.ts";
+import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { StatusError, type Status } from "../apimachinery/status-error.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
 import type { WatchEvent } from "../apimachinery/watch-event.ts";
 import { abortError } from "../lib/abort.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client, ResourceClient } from "./client.ts";
+import { answerLines, collectionPath, decodeAnswer, deleteBody, itemPath, listQuery, PATCH_TYPES, writeQuery } from "./http-form.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { ServerList } from "./server-list.ts";
-
-const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
-  json: "application/json-patch+json",
-  merge: "application/merge-patch+json",
-  strategic: "application/strategic-merge-patch+json",
-  apply: "application/apply-patch+yaml",
-};
 
 /** A request without an answer for this long has lost its server. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -43,7 +37,11 @@ export function createHttpClient(connection: Connection, userAgent: string, serv
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {
-  return { as: (other) => clientOn(transport, other), for: <T extends KubeObject>(resource: ResourceReference<T>) => httpResourceClient(resource, transport, userAgent) };
+  return {
+    as: (other) => clientOn(transport, other),
+    read: (path) => transport.send({ method: "GET", path, userAgent }),
+    for: <T extends KubeObject>(resource: ResourceReference<T>) => httpResourceClient(resource, transport, userAgent),
+  };
 }
 
 interface HttpRequest {
@@ -78,7 +76,7 @@ class Transport {
     } catch (error) {
       throw unreachable(this.#servers.pick().url, error);
     }
-    return decode(response, Buffer.concat(chunks).toString("utf8"));
+    return decodeAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
   }
 
   /** The answer as soon as its headers are there. */
@@ -135,9 +133,8 @@ class Transport {
 const NEVER_SENT = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENOTFOUND"]);
 
 function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>, transport: Transport, userAgent: string): ResourceClient<T> {
-  const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
-  const collection = (namespace: string) => `${root}${resource.namespaced && namespace !== "" ? `/namespaces/${encodeURIComponent(namespace)}` : ""}/${resource.resource}`;
-  const item = (namespace: string, name: string, subresource?: string) => `${collection(namespace)}/${encodeURIComponent(name)}${subresource === undefined ? "" : `/${subresource}`}`;
+  const collection = (namespace: string) => collectionPath(resource, resource.namespaced ? namespace : "");
+  const item = (namespace: string, name: string, subresource?: string) => itemPath(resource, resource.namespaced ? namespace : "", name, subresource);
   const of = (object: T): [string, string] => [object.metadata.namespace ?? "", object.metadata.name ?? ""];
   const send = async (options: Omit<HttpRequest, "userAgent">) => (await transport.send({ ...options, userAgent })) as T; // the resource decides the kind of its objects
   return {
@@ -145,15 +142,15 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     async list(namespace, options = {}) {
       const list = (await transport.send({ method: "GET", path: `${collection(namespace)}${listQuery(options)}`, userAgent })) as { metadata: { resourceVersion?: string; continue?: string }; items?: T[] };
       // Items of a list come without their type, which everybody downstream expects.
-      const apiVersion = root.replace(/^\/apis?\//, "");
+      const apiVersion = formatApiVersion(resource.group, resource.version);
       const items = (list.items ?? []).map((object) => ({ ...object, kind: resource.kind, apiVersion }));
       return { items, resourceVersion: list.metadata.resourceVersion ?? "", ...(list.metadata.continue ? { continue: list.metadata.continue } : {}) };
     },
     async *watch(namespace, options, signal) {
       const path = `${collection(namespace)}${listQuery(options, true)}`;
       const response = await transport.open({ method: "GET", path, userAgent, signal, isWatch: true }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
-      if (response.statusCode !== 200) decode(response, await readAll(response));
-      for await (const line of lines(response, signal)) {
+      if (response.statusCode !== 200) decodeAnswer(response.statusCode ?? 0, await readAll(response));
+      for await (const line of answerLines(response, signal)) {
         const event = JSON.parse(line) as WatchEvent<T>; // one frame per line, by protocol
         if (event.type === "ERROR") throw StatusError.from(event.object);
         yield event;
@@ -174,61 +171,10 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
   };
 }
 
-function listQuery(options: ListOptions, isWatch = false): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) query.set(name, String(value));
-  if (isWatch) query.set("watch", "true");
-  return query.size === 0 ? "" : `?${query}`;
-}
-
-function writeQuery(options: WriteOptions = {}): string {
-  const query = new URLSearchParams();
-  if (options.dryRun === true) query.set("dryRun", "All");
-  if (options.fieldManager !== undefined) query.set("fieldManager", options.fieldManager);
-  if (options.fieldValidation !== undefined) query.set("fieldValidation", options.fieldValidation);
-  if (options.force !== undefined) query.set("force", String(options.force));
-  return query.size === 0 ? "" : `?${query}`;
-}
-
-function deleteBody({ dryRun, ...options }: DeleteOptions): unknown {
-  return { kind: "DeleteOptions", apiVersion: "v1", ...options, ...(dryRun === true ? { dryRun: ["All"] } : {}) };
-}
-
-function decode(response: IncomingMessage, text: string): unknown {
-  const code = response.statusCode ?? 0;
-  let body: unknown;
-  try {
-    body = text === "" ? {} : JSON.parse(text);
-  } catch {
-    body = undefined;
-  }
-  if (code >= 200 && code < 300 && body !== undefined) return body;
-  if (typeof body === "object" && body !== null && (body as { kind?: unknown }).kind === "Status") throw StatusError.from(body as Status);
-  throw new StatusError(code === 401 ? "Unauthorized" : code === 403 ? "Forbidden" : code === 404 ? "NotFound" : "InternalError", `the server answered ${code}: ${text.slice(0, 200)}`);
-}
-
 async function readAll(response: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of response.setEncoding("utf8")) text += chunk as string; // the encoding makes them strings
   return text;
-}
-
-/** The lines of a stream that never ends by itself; a broken connection ends it like the server's own end. */
-async function* lines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<string> {
-  let rest = "";
-  try {
-    for await (const chunk of response.setEncoding("utf8")) {
-      rest += chunk as string; // as above
-      const parts = rest.split("\n");
-      rest = parts.pop() ?? "";
-      yield* parts.filter((part) => part !== "");
-    }
-  } catch {
-    // The reader resumes from the last event it has seen, whatever ended the stream.
-    if (!signal.aborted) return;
-  } finally {
-    response.destroy();
-  }
 }
 
 /** No answer: a kept connection that turned out to be closed, a server that was never reached, or one of which nobody knows what it did. */

@@ -15,6 +15,10 @@ export function createLocalClient(handler: ApiHandler, user: UserInfo, userAgent
   const transaction = handler.transaction?.bind(handler);
   return {
     ...(transaction === undefined ? {} : { transaction }),
+    async read(path) {
+      if (handler.read === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
+      return handler.read(path, user);
+    },
     as: (other) => createLocalClient(handler, user, other),
     for: <T extends KubeObject>(resource: ResourceReference<T>) => localResourceClient(resource, (body) => handler.handle({ ...body, user, userAgent, resource } as ApiRequest)), // the three fields complete the request
   };

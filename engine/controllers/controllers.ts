@@ -26,6 +26,7 @@ import { nodeIpamController } from "./node-ipam.ts";
 import { nodeTaintController } from "./node-taints.ts";
 import { podGarbageCollector } from "./pod-gc.ts";
 import { policyTypeCheckController } from "./policy-type-check.ts";
+import { RemoteKinds } from "./remote-kinds.ts";
 import { replicaSetController } from "./replica-set.ts";
 import { resourceQuotaController } from "./resource-quota.ts";
 import { runController } from "./run-controller.ts";
@@ -53,7 +54,9 @@ export interface ClusterKeys {
 
 /** All controllers. They know nothing of each other, so the order means nothing. */
 export function createControllers(context: ControllerContext, settings: ClusterSettings): Service[] {
+  const remoteKinds = new RemoteKinds(context);
   return [
+    remoteKinds.asService(),
     runController(deploymentController(context), context),
     runController(replicaSetController(context), context),
     runController(replicationControllerController(context), context),
@@ -74,7 +77,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(customKindController(context), context),
     runController(apiRegistrationController(context), context),
     runController(namespaceController(context), context),
-    runController(garbageCollector(context), context),
+    runController(garbageCollector(context, remoteKinds), context),
     runController(nodeHealthController(context), context),
     runController(nodeTaintController(context), context),
     runController(taintEvictionController(context), context),

@@ -65,7 +65,7 @@ class Executor {
         return this.#patch(action, { metadata: { uid: action.object.metadata.uid, ownerReferences: [newControllerRef(action.owner)] } }, "adopted");
       }
       case "release":
-        return this.#patch(action, { metadata: { uid: action.object.metadata.uid, ownerReferences: [{ $patch: "delete", uid: action.ownerUid }] } }, "released");
+        return this.#release(action);
       case "delete":
         return this.#delete(action);
       case "deleteCollection":
@@ -110,6 +110,18 @@ class Executor {
   async #together(actions: readonly Action[]): Promise<void> {
     const results = await Promise.allSettled(actions.map((action) => this.run(action)));
     for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async #release({ resource, object, ownerUid }: Extract<Action, { do: "release" }>): Promise<void> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+    try {
+      await this.#patch({ resource, object }, { metadata: { uid, ownerReferences: [{ $patch: "delete", uid: ownerUid }] } }, "released");
+    } catch (error) {
+      if (!hasReason(error, "UnsupportedMediaType")) throw error;
+      // Kinds without schemas of ours know no keys of lists: the whole list is replaced, if it is still the one we know.
+      const others = ownerReferences.filter((reference) => reference.uid !== ownerUid);
+      await this.#patch({ resource, object, type: "merge" }, { metadata: { uid, resourceVersion, ownerReferences: others.length === 0 ? null : others } }, "released");
+    }
   }
 
   #update({ resource, object, subresource }: Extract<Action, { do: "update" }>): Promise<KubeObject> {

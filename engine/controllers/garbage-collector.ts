@@ -6,33 +6,38 @@ import { catalog } from "../resources/catalog.ts";
 import { eventResource } from "../resources/core/event.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { CustomSources, indexed, OWNER_UID_INDEX, UID_INDEX } from "./garbage-sources.ts";
+import { ChangingSources, indexed, OWNER_UID_INDEX, UID_INDEX, watchCustomKinds, watchRemoteKinds } from "./garbage-sources.ts";
 import { isBeingDeleted, type ControllerDefinition, type Watch } from "./define-controller.ts";
 import { unlessGone } from "./execute-actions.ts";
+import type { RemoteKinds } from "./remote-kinds.ts";
 import { isForeground, planGarbage, type GarbageInputs, type Located, type OwnerState } from "./garbage-plan.ts";
 
 /**
  * Deletes what lost its owners, and carries out foreground and orphan deletions. The graph of owners is the informers' own indexes,
  * by uid, since names are reused; before anything is deleted for want of an owner, the API is asked whether the owner is really gone.
  */
-export function garbageCollector(context: ControllerContext): ControllerDefinition<GarbageInputs> {
+export function garbageCollector(context: ControllerContext, remoteKinds: RemoteKinds): ControllerDefinition<GarbageInputs> {
   const { client, informers } = context;
   const sources = catalog.filter((resource) => resource.verbs.includes("delete") && resource.resource !== eventResource.resource).map((resource) => indexed(informers, resource));
-  const custom = new CustomSources(informers);
-  const lookUp = (index: string, uid: string): Located[] => [...sources, ...custom.sources()].flatMap(({ resource, informer }) => informer.byIndex(index, uid).map((object) => ({ resource, object })));
+  const custom = new ChangingSources(informers);
+  const remote = new ChangingSources(informers);
+  const lookUp = (index: string, uid: string): Located[] => [...sources, ...custom.sources(), ...remote.sources()].flatMap(({ resource, informer }) => informer.byIndex(index, uid).map((object) => ({ resource, object })));
+
+  const handler = (enqueue: (uid: string) => void) => handlerFor(enqueue, (uid) => lookUp(OWNER_UID_INDEX, uid));
 
   return {
     name: "garbage-collector",
     workers: 8,
     watches: [
-      ...sources.map(({ informer }): Watch => ({ informer, handler: (enqueue) => handlerFor(enqueue, (uid) => lookUp(OWNER_UID_INDEX, uid)) })),
-      custom.watch((enqueue) => handlerFor(enqueue, (uid) => lookUp(OWNER_UID_INDEX, uid))),
+      ...sources.map(({ informer }): Watch => ({ informer, handler })),
+      watchCustomKinds(informers, custom, handler),
+      watchRemoteKinds(informers, remoteKinds, remote, handler),
     ],
     async observe(uid, signal) {
       const [found] = lookUp(UID_INDEX, uid);
       if (found === undefined) return undefined;
       // Who waits for its dependents, or leaves them behind, must know all of them.
-      if (isBeingDeleted(found.object)) await custom.synced(context, signal);
+      if (isBeingDeleted(found.object)) await Promise.all([custom.synced(context, signal), remote.synced(context, signal)]);
       const { ownerReferences = [], namespace = "" } = found.object.metadata;
       const owners = isBeingDeleted(found.object) ? [] : await Promise.all(ownerReferences.map((reference) => ownerState(reference, found, namespace)));
       return { ...found, owners, dependents: lookUp(OWNER_UID_INDEX, uid) };
@@ -43,7 +48,7 @@ export function garbageCollector(context: ControllerContext): ControllerDefiniti
   /** The informers answer for what they have; that something is absent only the API can say. */
   async function ownerState(reference: OwnerReference, dependent: Located, namespace: string): Promise<OwnerState> {
     const { group } = parseApiVersion(reference.apiVersion);
-    const resource: ResourceReference | undefined = catalog.find((candidate) => candidate.kind === reference.kind && candidate.group === group) ?? custom.find(group, reference.kind);
+    const resource: ResourceReference | undefined = catalog.find((candidate) => candidate.kind === reference.kind && candidate.group === group) ?? custom.find(group, reference.kind) ?? remote.find(group, reference.kind);
     if (resource === undefined) return { reference, is: "unresolvable" };
     const named = `${reference.kind} ${reference.name} (${reference.uid})`;
     if (resource.namespaced && !dependent.resource.namespaced) return { reference, is: "unresolvable", complaint: `the owner ${named} is namespaced; an object of the cluster cannot be owned by it` };

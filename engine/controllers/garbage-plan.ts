@@ -7,6 +7,9 @@ import { isBeingDeleted, tell, update, type Action } from "./define-controller.t
 const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
 
+/** How often it is looked up whether an owner's kind has come to be known. */
+const UNKNOWN_KIND_MS = 60_000;
+
 /** An object with its kind. */
 export interface Located {
   readonly resource: ResourceReference;
@@ -40,7 +43,12 @@ export function planGarbage(inputs: GarbageInputs): readonly Action[] {
   if (isForeground(object)) return planForeground(inputs);
   if (isBeingDeleted(object) || inputs.owners.length === 0) return [];
   const complaints = inputs.owners.flatMap(({ complaint }) => (complaint === undefined ? [] : [tell(object, "Warning", "OwnerRefInvalidNamespace", complaint)]));
-  return [...complaints, ...planOwned(inputs)];
+  return [...complaints, ...planOwned(inputs), ...awaitKinds(inputs)];
+}
+
+/** An owner's kind may be served later, or by a server that is away just now. */
+function awaitKinds({ owners }: GarbageInputs): readonly Action[] {
+  return owners.some(({ is, complaint }) => is === "unresolvable" && complaint === undefined) ? [{ do: "wait", forMs: UNKNOWN_KIND_MS }] : [];
 }
 
 /** Whether the object waits for its dependents to be deleted before it goes itself. */

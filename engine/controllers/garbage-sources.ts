@@ -2,12 +2,14 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Informer, InformerHandler } from "../client/informer.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
 import { sleep } from "../lib/clock.ts";
+import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReference } from "./custom-references.ts";
-import type { Watch } from "./define-controller.ts";
+import { read, type Watch } from "./define-controller.ts";
+import type { RemoteKinds } from "./remote-kinds.ts";
 
 export const UID_INDEX = "uid";
 export const OWNER_UID_INDEX = "ownerUid";
@@ -28,8 +30,8 @@ export function indexed(informers: InformerFactory, resource: ResourceReference)
 /** A kind whose webhook is broken is never complete; the others must not wait for it for ever. */
 const SYNC_PATIENCE_MS = 10_000;
 
-/** The custom kinds of the graph: their informers come and go with their definitions. */
-export class CustomSources {
+/** Kinds of the graph that come and go while it is kept. */
+export class ChangingSources {
   readonly #informers: InformerFactory;
   readonly #sources = new Map<string, Source & { readonly disconnect: () => void }>();
 
@@ -46,18 +48,7 @@ export class CustomSources {
     return undefined;
   }
 
-  /** Follows the definitions; every served kind is followed by a handler of its own. */
-  watch(handlerOf: (enqueue: (uid: string) => void) => InformerHandler<KubeObject>): Watch {
-    const informer = this.#informers.informer(customResourceDefinitionResource);
-    const handler = (enqueue: (uid: string) => void): InformerHandler<CustomResourceDefinition> => {
-      const handle = handlerOf(enqueue);
-      return { add: (definition) => this.#put(definition, handle), update: (_old, definition) => this.#put(definition, handle), delete: (definition) => this.#drop(definition.metadata.name ?? "") };
-    };
-    // The informer gives its handler definitions only.
-    return { informer: informer as unknown as Informer<KubeObject>, handler: handler as unknown as Watch["handler"] };
-  }
-
-  /** Resolves once the objects of all custom kinds are known, or after a bounded time. */
+  /** Resolves once the objects of all these kinds are known, or after a bounded time. */
   async synced({ clock }: Pick<ControllerContext, "clock">, signal: AbortSignal): Promise<void> {
     const missing = this.sources().filter(({ informer }) => !informer.hasSynced);
     if (missing.length === 0) return;
@@ -68,22 +59,56 @@ export class CustomSources {
     await all.catch(() => {}); // what did not come in time is done without
   }
 
-  #put(definition: CustomResourceDefinition, handler: InformerHandler<KubeObject>): void {
-    const name = definition.metadata.name ?? "";
-    const resource = customReference(definition);
-    const known = this.#sources.get(name);
+  /** The kind that is known under this key from now on; undefined when there is none any more. */
+  put(key: string, resource: ResourceReference | undefined, handler: InformerHandler<KubeObject>): void {
+    const known = this.#sources.get(key);
     if (known !== undefined && resource !== undefined && known.resource.version === resource.version) return;
-    this.#drop(name);
+    this.drop(key);
     if (resource === undefined) return;
     const source = indexed(this.#informers, resource);
-    this.#sources.set(name, { ...source, disconnect: source.informer.addHandler(handler) });
+    this.#sources.set(key, { ...source, disconnect: source.informer.addHandler(handler) });
   }
 
-  #drop(name: string): void {
-    const known = this.#sources.get(name);
+  drop(key: string): void {
+    const known = this.#sources.get(key);
     if (known === undefined) return;
-    this.#sources.delete(name);
+    this.#sources.delete(key);
     known.disconnect();
     this.#informers.release(known.resource);
   }
+
+  keys(): readonly string[] {
+    return [...this.#sources.keys()];
+  }
+}
+
+type HandlerOf = (enqueue: (uid: string) => void) => InformerHandler<KubeObject>;
+
+/** Follows the definitions of custom kinds; every served kind is followed by a handler of its own. */
+export function watchCustomKinds(informers: InformerFactory, sources: ChangingSources, handlerOf: HandlerOf): Watch {
+  const informer = informers.informer(customResourceDefinitionResource);
+  const handler = (enqueue: (uid: string) => void): InformerHandler<CustomResourceDefinition> => {
+    const handle = handlerOf(enqueue);
+    const put = (definition: CustomResourceDefinition) => sources.put(definition.metadata.name ?? "", customReference(definition), handle);
+    return { add: put, update: (_old, definition) => put(definition), delete: ({ metadata }) => sources.drop(metadata.name ?? "") };
+  };
+  // The informer gives its handler definitions only.
+  return { informer: informer as unknown as Informer<KubeObject>, handler: handler as unknown as Watch["handler"] };
+}
+
+const REMOTE_VERBS = ["delete", "list", "watch"];
+
+/** The same for kinds that other servers keep; they are found by asking, so changes of the registrations say nothing by themselves. */
+export function watchRemoteKinds(informers: InformerFactory, remote: RemoteKinds, sources: ChangingSources, handlerOf: HandlerOf): Watch {
+  const handler = (enqueue: (uid: string) => void): InformerHandler<KubeObject> => {
+    const handle = handlerOf(enqueue);
+    remote.onChange((kinds) => {
+      const kept = kinds.filter(({ verbs }) => REMOTE_VERBS.every((verb) => verbs.includes(verb)));
+      const keys = new Set(kept.map(({ resource, group }) => `${resource}.${group}`));
+      for (const key of sources.keys()) if (!keys.has(key)) sources.drop(key);
+      for (const kind of kept) sources.put(`${kind.resource}.${kind.group}`, kind, handle);
+    });
+    return { add: () => {}, update: () => {}, delete: () => {} };
+  };
+  return { informer: read(informers.informer(apiServiceResource)), handler };
 }

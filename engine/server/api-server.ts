@@ -6,13 +6,13 @@ import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
 import type { ChangeQuota } from "../admission/resource-quota.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
-import type { ApiHandler, ApiRequest, ApiResult, TransactionResult } from "../apimachinery/api-request.ts";
+import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
-import { createAuthorizer, type AuthorizationMode } from "../auth/authorize.ts";
+import { createAuthorizer, requireAllowed, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
 import { followRbac } from "../auth/rbac-index.ts";
@@ -37,6 +37,7 @@ import { Fairness, type RequestOrder } from "./fairness/fairness.ts";
 import { followFlowControl } from "./fairness/follow-flow-control.ts";
 import { MaxInFlight } from "./fairness/max-in-flight.ts";
 import { Aggregator } from "./aggregation/aggregator.ts";
+import { readRemote } from "./aggregation/remote-call.ts";
 import { CustomKinds } from "./custom-resources/custom-kinds.ts";
 import { equivalentResources } from "./equivalent-resources.ts";
 import { runFilters } from "./filters.ts";
@@ -44,6 +45,7 @@ import { computedResources } from "./metrics/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { nodeObjects } from "./node-objects.ts";
+import { attributesOfPath } from "./request-attributes.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { rightsAnswers } from "./rights-answers.ts";
 import { meterObjects, RequestMetrics } from "./request-metrics.ts";
@@ -133,6 +135,13 @@ export class ApiServer implements ApiHandler {
       record?.complete();
       end(code, (this.parts.clock.monotonic() - start) / 1000);
     }
+  }
+
+  async read(path: string, user: UserInfo): Promise<unknown> {
+    const remote = this.parts.aggregator.owner(path.split("?")[0] ?? "");
+    if (remote === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
+    await requireAllowed(this.parts.authorizer, attributesOfPath(path, user));
+    return readRemote(path, user, remote, this.parts);
   }
 
   transaction<R>(work: () => Promise<R>, isTrial = false): Promise<TransactionResult<R>> {

@@ -4,6 +4,7 @@ import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/f
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { requireAllowed } from "../auth/authorize.ts";
+import { callRemote } from "./aggregation/remote-call.ts";
 import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { attributesOf } from "./request-attributes.ts";
 import { runVerb } from "./verbs/run-verb.ts";
@@ -42,6 +43,9 @@ async function validateOptions(request: ApiRequest, _parts: ServerParts, next: (
 }
 
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
+  // Requests over the wire were passed on before they got here.
+  const remote = parts.aggregator.find(request.resource.group, request.resource.version);
+  if (remote !== undefined) return callRemote(request, remote, parts);
   let definition = parts.resources.find(request.resource);
   if (definition === undefined) {
     await parts.resources.settled();

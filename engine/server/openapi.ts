@@ -8,6 +8,7 @@ import { bodyKindOf } from "./subresources.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { customSchema, customTypeName } from "./openapi-custom.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
+import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
 import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
@@ -50,21 +51,32 @@ export class OpenApi {
 
   /** `/openapi/v2`. */
   combined(): Document {
-    return this.#document(`v2 ${this.#resources.generation}`, () => {
-      const definitions: Record<string, OpenApiSchema> = {};
-      const paths: Record<string, unknown> = {};
-      for (const { group, version } of this.#discovery.groupVersions()) {
-        const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version });
-        Object.assign(paths, this.#paths(group, version, writer, 2));
-        Object.assign(definitions, Object.fromEntries(writer.schemas));
-      }
-      return { swagger: "2.0", info: { title: "Mainstay", version: this.#version }, paths, definitions: withV2Forms(definitions) };
+    return this.#document(`v2 ${this.#generation}`, () => {
+      const parts = (this.#aggregator?.versions() ?? []).reduce(withRemoteV2, this.#ownV2());
+      return { swagger: "2.0", info: { title: "Mainstay", version: this.#version }, ...parts };
     });
   }
 
   /** The same in protobuf, for clients that read nothing else. */
   combinedProtobuf(): Document {
-    return this.#document(`v2 protobuf ${this.#resources.generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
+    return this.#document(`v2 protobuf ${this.#generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
+  }
+
+  /** Of the kinds that are served here. */
+  #ownV2(): OpenApiV2Parts {
+    const definitions: Record<string, OpenApiSchema> = {};
+    const paths: Record<string, unknown> = {};
+    for (const { group, version } of this.#discovery.groupVersions()) {
+      if (this.#aggregator?.find(group, version) !== undefined) continue;
+      const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version });
+      Object.assign(paths, this.#paths(group, version, writer, 2));
+      Object.assign(definitions, Object.fromEntries(writer.schemas));
+    }
+    return { paths, definitions: withV2Forms(definitions) as OpenApiV2Parts["definitions"] }; // an object's form is an object
+  }
+
+  get #generation(): string {
+    return `${this.#resources.generation}/${this.#aggregator?.generation ?? 0}`;
   }
 
   #v3(path: string): (Document & { readonly hash: string }) | undefined {
@@ -72,7 +84,7 @@ export class OpenApi {
     const remote = path.startsWith("apis/") ? this.#aggregator?.find(group, version) : undefined;
     if (remote !== undefined) {
       const { openApi, hash = "" } = remote.documents ?? {};
-      return openApi && { body: openApi, hash, etag: `"${hash}"` };
+      return openApi && { body: openApi.body, hash, etag: `"${hash}"` };
     }
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
     return place && this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {

@@ -1,5 +1,6 @@
-import type { ApiRequest } from "../apimachinery/api-request.ts";
+import type { ApiRequest, UserInfo } from "../apimachinery/api-request.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
+import { parseRequestPath } from "./http/request-info.ts";
 
 /** The request as the authorizer sees it. */
 export function attributesOf(request: ApiRequest): AuthorizationAttributes {
@@ -19,6 +20,15 @@ export function attributesOf(request: ApiRequest): AuthorizationAttributes {
     ...(options?.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
     ...(options?.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
   };
+}
+
+/** The same of a path that is read as a whole. */
+export function attributesOfPath(path: string, user: UserInfo): AuthorizationAttributes {
+  const bare = path.split("?")[0] ?? "";
+  const info = parseRequestPath(bare);
+  if (info.is === "path") return { is: "path", user, verb: "get", path: bare };
+  const { group, version, resource, subresource, namespace, name } = info;
+  return { is: "resource", user, verb: name === undefined ? "list" : "get", group, version, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
 }
 
 /** A namespace lies in itself: whoever has rights in it by a RoleBinding may have them on it. */

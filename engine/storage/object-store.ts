@@ -271,6 +271,11 @@ export class ObjectStore {
     throw new StatusError("Conflict", `what the writes were decided on has changed: ${[...commit.found.keys()].slice(0, 5).join(", ")}; try again`);
   }
 
+  /** Whether the caller's writes are part of a commit that is still being gathered. */
+  get isInTransaction(): boolean {
+    return this.#storage.current() !== undefined;
+  }
+
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
     const { storedAs } = definition;
     if (storedAs?.later !== undefined) return writtenView(await this.create(storedAs.definition, await storedAs.later.toStored(object), extra), object);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { apiServiceResource } from "../../resources/apiregistration/api-service.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { FrontProxyIdentity } from "./front-proxy.ts";
@@ -9,8 +10,16 @@ import type { FrontProxyIdentity } from "./front-proxy.ts";
 export interface RemoteDocuments {
   /** Its APIResourceList. */
   readonly resources: Readonly<Record<string, unknown>>;
-  /** Its OpenAPI document, version 3; undefined when it has none. */
-  readonly openApi: Buffer | undefined;
+  /** Its OpenAPI document of this group and version, version 3; undefined when it has none. */
+  readonly openApi: RemoteDocument | undefined;
+  /** All it serves, in version 2. */
+  readonly openApiV2: RemoteDocument | undefined;
+}
+
+export interface RemoteDocument {
+  readonly body: Buffer;
+  /** By which the other server knows whether it has changed. */
+  readonly etag?: string;
 }
 
 export interface RemoteVersion {
@@ -85,8 +94,11 @@ export class Aggregator {
   }
 
   learned(name: string, documents: RemoteDocuments): void {
-    const hash = createHash("sha512").update(JSON.stringify(documents.resources)).update(documents.openApi ?? "").digest("hex").toUpperCase();
-    if (this.#documents.get(name)?.hash === hash || !this.#services.has(name)) return;
+    const known = this.#documents.get(name);
+    const isSame = known !== undefined && known.openApi === documents.openApi && known.openApiV2 === documents.openApiV2 && jsonEqual(known.resources, documents.resources);
+    if (isSame || !this.#services.has(name)) return;
+    const hash = createHash("sha512").update(JSON.stringify(documents.resources)).update(documents.openApi?.body ?? "").update(documents.openApiV2?.body ?? "").digest("hex").toUpperCase();
+    if (known?.hash === hash) return;
     this.#documents.set(name, { ...documents, hash });
     this.#generation++;
   }

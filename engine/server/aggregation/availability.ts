@@ -91,7 +91,8 @@ class AvailabilityRunner {
     const obstacle = findObstacle(api, { service: found?.object, slices: slices.items.map(({ object }) => object as EndpointSlice) }); // listed by their own definition
     if (obstacle !== undefined) return obstacle;
     try {
-      aggregator.learned(api.metadata.name ?? "", await fetchDocuments(api, aggregator.identity, this.#options.clock, this.#signal));
+      const known = aggregator.find(api.spec.group ?? "", api.spec.version ?? "")?.documents;
+      aggregator.learned(api.metadata.name ?? "", await fetchDocuments(api, known, aggregator.identity, this.#options.clock, this.#signal));
       return AVAILABLE;
     } catch (error) {
       return unavailable("FailedDiscoveryCheck", error instanceof Error ? error.message : String(error));

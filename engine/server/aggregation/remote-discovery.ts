@@ -1,63 +1,55 @@
-import type { IncomingMessage } from "node:http";
-import https from "node:https";
 import type { Clock } from "../../lib/clock.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
-import type { RemoteDocuments } from "./aggregator.ts";
+import type { RemoteDocument, RemoteDocuments } from "./aggregator.ts";
 import { aggregationTarget, type FrontProxyIdentity } from "./front-proxy.ts";
+import { openRemote, readRemoteBody } from "./remote-exchange.ts";
 
 /** Upstream's patience with a server that is asked whether it is there. */
 const TIMEOUT_MS = 5_000;
-const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** Whoever answers trusts this server, and lets this name see what it serves. */
 const ASKER = { username: "system:kube-aggregator", groups: ["system:masters"] };
 
-/** What the server behind an APIService serves. Rejects with an Error that says, in upstream's words, why it cannot be told. */
-export async function fetchDocuments(api: APIService, identity: FrontProxyIdentity, clock: Clock, signal: AbortSignal): Promise<RemoteDocuments> {
+/**
+ * What the server behind an APIService serves. Rejects with an Error that says, in upstream's words, why it cannot be told. Schemas that
+ * have not changed since `known` are not sent again.
+ */
+export async function fetchDocuments(api: APIService, known: RemoteDocuments | undefined, identity: FrontProxyIdentity, clock: Clock, signal: AbortSignal): Promise<RemoteDocuments> {
   const { group = "", version = "" } = api.spec;
   const path = `/apis/${group}/${version}`;
-  const { code, body } = await get(api, path, identity, clock, signal);
+  const { code, body } = await get(api, path, {}, identity, clock, signal);
   if (code < 200 || code > 299) throw new Error(`failing or missing response from ${await shown(api, path, identity)}: bad status from ${await shown(api, path, identity)}: ${code}`);
-  const openApi = await get(api, `/openapi/v3${path}`, identity, clock, signal).catch(() => undefined);
-  return { resources: parseObject(body), openApi: openApi?.code === 200 ? openApi.body : undefined };
+  const schemas = (of: string, former: RemoteDocument | undefined) => fetchSchemas(former, (headers) => get(api, of, headers, identity, clock, signal));
+  return { resources: parseObject(body), openApi: await schemas(`/openapi/v3${path}`, known?.openApi), openApiV2: await schemas("/openapi/v2", known?.openApiV2) };
+}
+
+/** Undefined when the server has none: it may serve its kinds without describing them. */
+async function fetchSchemas(former: RemoteDocument | undefined, ask: (headers: Readonly<Record<string, string>>) => Promise<Got>): Promise<RemoteDocument | undefined> {
+  const found = await ask(former?.etag === undefined ? {} : { "if-none-match": former.etag }).catch(() => undefined);
+  if (found?.code === 304) return former;
+  if (found?.code !== 200) return undefined;
+  return { body: found.body, ...(found.etag === undefined ? {} : { etag: found.etag }) };
 }
 
 interface Got {
   readonly code: number;
   readonly body: Buffer;
+  readonly etag: string | undefined;
 }
 
-async function get(api: APIService, path: string, identity: FrontProxyIdentity, clock: Clock, signal: AbortSignal): Promise<Got> {
+async function get(api: APIService, path: string, headers: Readonly<Record<string, string>>, identity: FrontProxyIdentity, clock: Clock, signal: AbortSignal): Promise<Got> {
   const target = await aggregationTarget(api, ASKER, path, identity);
   const deadline = new AbortController();
   const cancel = clock.after(TIMEOUT_MS, () => deadline.abort());
   try {
-    return await send(target, AbortSignal.any([signal, deadline.signal]));
+    const response = await openRemote(target, { method: "GET", headers: { accept: "application/json", ...headers } }, AbortSignal.any([signal, deadline.signal]));
+    return { code: response.statusCode ?? 0, body: await readRemoteBody(response), etag: response.headers.etag };
   } catch (error) {
     if (deadline.signal.aborted) throw new Error(`timed out waiting for ${urlOf(target)}`, { cause: error });
     throw new Error(`failing or missing response from ${urlOf(target)}: Get ${JSON.stringify(urlOf(target))}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   } finally {
     cancel();
   }
-}
-
-function send({ host, port, path, tls, headers }: ProxyTarget, signal: AbortSignal): Promise<Got> {
-  return new Promise((resolve, reject) => {
-    const request = https.request({ host, port, path, agent: false, signal, ...tls, headers: { accept: "application/json", ...(headers as Record<string, string | string[]>) } }, (response) => void read(response).then((body) => resolve({ code: response.statusCode ?? 0, body }), reject)); // lists of names are copied
-    request.on("error", reject);
-    request.end();
-  });
-}
-
-async function read(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > DOCUMENT_BYTES_MAX) throw new Error(`the answer is longer than ${DOCUMENT_BYTES_MAX} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 async function shown(api: APIService, path: string, identity: FrontProxyIdentity): Promise<string> {

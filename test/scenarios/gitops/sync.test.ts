@@ -53,6 +53,7 @@ function start(client: Client): typeof running {
 let failing: (name: string) => boolean = () => false;
 function recording(client: Client): Client {
   return {
+    read: (path) => client.read(path),
     as: (userAgent) => recording(client.as(userAgent)),
     for: (resource) => {
       const inner = client.for(resource);

@@ -16,7 +16,7 @@ export class FlakyClient {
   readonly client: Client;
 
   constructor(client: Client) {
-    this.client = { as: () => this.client, for: (resource) => this.#wrap(client.for(resource)) };
+    this.client = { read: (path) => client.read(path), as: () => this.client, for: (resource) => this.#wrap(client.for(resource)) };
   }
 
   /** Ends every open watch, as a lost connection does. */

@@ -46,6 +46,7 @@ function candidate(identity: string): () => Promise<void> {
     if (unreachable.has(identity)) throw new StatusError("ServiceUnavailable", "cut off");
   };
   const client: Client = {
+    read: (path) => api.client.read(path),
     as: () => client,
     for: (resource) => {
       const inner = api.client.for(resource);

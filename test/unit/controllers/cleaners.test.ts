@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Action } from "../../../engine/controllers/define-controller.ts";
 import { planExpiry } from "../../../engine/controllers/event-ttl.ts";
-import { planNamespace } from "../../../engine/controllers/namespace.ts";
+import { concludeNamespace, planNamespace, type NamespaceInputs } from "../../../engine/controllers/namespace.ts";
 import { planPodGarbage } from "../../../engine/controllers/pod-gc.ts";
 import { planNamespaceBasics } from "../../../engine/controllers/service-account.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -36,25 +36,38 @@ describe("a namespace that ends", () => {
   const map = (name: string, finalizers?: string[]): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, ...(finalizers ? { finalizers, deletionTimestamp: at(0) } : {}) } });
   const pods = { resource: podResource, objects: [aPod("p")] };
   const maps = { resource: configMapResource, objects: [map("a"), map("b")] };
+  const inputs = (more: Partial<NamespaceInputs> = {}): NamespaceInputs => ({ namespace, leftovers: [], undiscovered: [], unread: [], ...more });
+  const deletions = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "together" ? targets(action.actions) : []));
+  const conditions = (given: NamespaceInputs, failure?: unknown) => concludeNamespace(given, { failure }, START).flatMap((action) => (action.do === "update" ? ((action.object as Namespace).status?.conditions ?? []) : []));
   test("loses its pods first, and everything else when they are gone", () => {
-    expect(targets(planNamespace({ namespace, leftovers: [maps, pods] }, 1_000, START))).toContain("deleteCollection pods");
-    expect(targets(planNamespace({ namespace, leftovers: [maps, pods] }, 1_000, START))).not.toContain("deleteCollection configmaps");
-    expect(targets(planNamespace({ namespace, leftovers: [maps] }, 1_000, START))).toContain("deleteCollection configmaps");
+    expect(deletions(planNamespace(inputs({ leftovers: [maps, pods] }), 1_000))).toEqual(["deleteCollection pods"]);
+    expect(deletions(planNamespace(inputs({ leftovers: [maps] }), 1_000))).toEqual(["deleteCollection configmaps"]);
   });
   test("waits for pods that are ending, without deleting them again", () => {
-    const actions = planNamespace({ namespace, leftovers: [{ resource: podResource, objects: [aPod("p", { deletedAt: 1 })] }, maps] }, 1_000, START);
-    expect(targets(actions)).toEqual(["update shop"]);
+    const actions = planNamespace(inputs({ leftovers: [{ resource: podResource, objects: [aPod("p", { deletedAt: 1 })] }, maps] }), 1_000);
+    expect(deletions(actions)).toEqual([]);
     expect(actions[0]).toEqual({ do: "wait", forMs: 1_000 });
   });
   test("says what keeps it", () => {
-    const [, status] = planNamespace({ namespace, leftovers: [{ resource: configMapResource, objects: [map("a", ["acme.example/hold"])] }] }, 1_000, START);
-    expect(status).toMatchObject({ subresource: "status", object: { status: { conditions: expect.arrayContaining([
+    expect(conditions(inputs({ leftovers: [{ resource: configMapResource, objects: [map("a", ["acme.example/hold"])] }] }))).toEqual(expect.arrayContaining([
       expect.objectContaining({ type: "NamespaceContentRemaining", status: "True", reason: "SomeResourcesRemain", message: "Some resources are remaining: configmaps. has 1 resource instances" }),
       expect.objectContaining({ type: "NamespaceFinalizersRemaining", status: "True", message: expect.stringContaining("acme.example/hold in 1 resource instances") }),
-    ]) } } });
+      expect.objectContaining({ type: "NamespaceDeletionGroupVersionParsingFailure", status: "False", reason: "ParsedGroupVersions" }),
+      expect.objectContaining({ type: "NamespaceDeletionContentFailure", status: "False", reason: "ContentDeleted" }),
+    ]));
+  });
+  test("stays while a server behind the API cannot say what it keeps there, and loses what is known", () => {
+    const given = inputs({ leftovers: [maps], undiscovered: ["tide.example/v1: stale GroupVersion discovery: tide.example/v1"] });
+    expect(deletions(planNamespace(given, 1_000))).toEqual(["deleteCollection configmaps"]);
+    expect(targets(planNamespace({ ...given, leftovers: [] }, 1_000))).not.toContain("update shop");
+    expect(conditions(given)).toContainEqual(expect.objectContaining({ type: "NamespaceDeletionDiscoveryFailure", status: "True", reason: "DiscoveryFailed", message: "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: tide.example/v1: stale GroupVersion discovery: tide.example/v1" }));
+  });
+  test("says what could not be read or deleted", () => {
+    const expected = { type: "NamespaceDeletionContentFailure", status: "True", reason: "ContentDeletionFailed", message: "Failed to delete all resource types, 2 remaining: not now, unknown" };
+    expect(conditions(inputs({ leftovers: [maps], unread: ["unknown"] }), new Error("not now"))).toContainEqual(expect.objectContaining(expected));
   });
   test("is let go when it is empty, by our own finalizer only", () => {
-    expect(planNamespace({ namespace, leftovers: [] }, 1_000, START)).toMatchObject([{ do: "update", subresource: "finalize", object: { spec: { finalizers: ["mine"] } } }]);
+    expect(planNamespace(inputs(), 1_000)).toMatchObject([{ do: "update", subresource: "finalize", object: { spec: { finalizers: ["mine"] } } }]);
   });
 });
 

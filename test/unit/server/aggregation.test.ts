@@ -48,7 +48,7 @@ it("shows what a server behind this one serves as aggregated discovery does", ()
     "nonsense",
   ];
   const kind = { group: "tide.example", version: "v1", kind: "Tide" };
-  expect(remoteResources({ group: "tide.example", version: "v1", service: api, isAvailable: true, documents: { resources: { resources }, openApi: undefined, hash: "" } })).toEqual([
+  expect(remoteResources({ group: "tide.example", version: "v1", service: api, isAvailable: true, documents: { resources: { resources }, openApi: undefined, openApiV2: undefined, hash: "" } })).toEqual([
     {
       resource: "tides", responseKind: kind, scope: "Namespaced", singularResource: "tide", verbs: ["get"], shortNames: ["td"],
       subresources: [{ subresource: "status", responseKind: kind, verbs: ["update"] }, { subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get"] }],

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
+import type { ProxyTarget } from "../proxy/proxy-target.ts";
+
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+
+export interface RemoteRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+}
+
+/** Asks another server; resolves with its answer's beginning. Rejects with node's own error when there is none. */
+export function openRemote({ host, port, path, tls, headers }: ProxyTarget, request: RemoteRequest, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { method, body } = request;
+    const own = headers as Record<string, string | string[]>; // lists of names are copied
+    const length = body === undefined ? {} : { "content-length": body.length };
+    const outgoing = https.request({ host, port, path, method, agent: false, ...(signal === undefined ? {} : { signal }), ...tls, headers: { ...request.headers, ...length, ...own } }, resolve);
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+/** The whole of an answer; rejects when it is longer than any list of an API may be. */
+export async function readRemoteBody(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > ANSWER_BYTES_MAX) throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,72 @@
+import { jsonEqual } from "../lib/freeze.ts";
+import type { RemoteVersion } from "./aggregation/aggregator.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The parts of an OpenAPI document of version 2 that grow with each server behind this one. */
+export interface OpenApiV2Parts {
+  readonly paths: Json;
+  readonly definitions: Json;
+}
+
+const PREFIX = "#/definitions/";
+
+/**
+ * Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is; a
+ * type whose name stands for another one already gets a number. Pure.
+ */
+export function withRemoteV2({ paths, definitions }: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
+  const document = parsed(documents?.openApiV2?.body);
+  const own = Object.fromEntries(Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in paths)));
+  const types = objectAt(document, "definitions");
+  const names = new Map<string, string>();
+  for (const name of reachable(own, types)) names.set(name, freeName(name, types[name], definitions));
+  const renamed = (value: unknown) => withReferences(value, (name) => names.get(name) ?? name);
+  return {
+    paths: { ...paths, ...(renamed(own) as Json) }, // as it came, but for the names
+    definitions: { ...definitions, ...Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(types[name])])) },
+  };
+}
+
+function parsed(body: Buffer | undefined): Json {
+  try {
+    return object(JSON.parse((body ?? Buffer.alloc(0)).toString("utf8")));
+  } catch {
+    return {}; // a server that does not describe what it serves still serves it
+  }
+}
+
+/** All types that are named, directly or by others. */
+function reachable(from: unknown, types: Json): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (value: unknown) =>
+    withReferences(value, (name) => {
+      if (!found.has(name) && name in types) {
+        found.add(name);
+        visit(types[name]);
+      }
+      return name;
+    });
+  visit(from);
+  return found;
+}
+
+function freeName(name: string, type: unknown, taken: Json): string {
+  let free = name;
+  for (let number = 2; free in taken && !jsonEqual(taken[free], type); number++) free = `${name}_v${number}`;
+  return free;
+}
+
+function withReferences(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => withReferences(item, rename));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, key === "$ref" && typeof part === "string" && part.startsWith(PREFIX) ? PREFIX + rename(part.slice(PREFIX.length)) : withReferences(part, rename)]));
+}
+
+function objectAt(from: Json, name: string): Json {
+  return object(from[name]);
+}
+
+function object(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {}; // looked at just now
+}
