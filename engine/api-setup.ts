@@ -58,6 +58,12 @@ export function presentedCertificate({ tlsCertFile, tlsPrivateKeyFile }: Pick<Se
   return async () => ({ certificate: await readFile(tlsCertFile, "utf8"), key: await readFile(tlsPrivateKeyFile, "utf8") });
 }
 
+/** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. */
+export function gitCertificate(config: Pick<ServerConfig, "tlsCertFile" | "tlsPrivateKeyFile" | "gitAddress">, pki: ClusterPki, nodeIp: string): () => Promise<KeyPair> {
+  const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.gitAddress])].filter((address) => address !== "0.0.0.0");
+  return presentedCertificate(config) ?? (() => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }));
+}
+
 function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {
   return { readingMax, writingMax, isFair };
 }

@@ -16,6 +16,8 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly dataDir: string;
   readonly apiPort: number;
   readonly gitPort: number;
+  readonly gitAddress: string;
+  readonly gitAnonymous: boolean;
   readonly bindAddress: string;
   readonly clusterName: string;
   readonly nodeName: string;
@@ -61,7 +63,9 @@ export type OptionRow = OptionRowOf<ServerConfig>;
 export const serverOptions: readonly OptionRow[] = [
   { key: "dataDir", flags: "--data-dir <dir>", description: "where everything is kept", default: "/var/lib/mainstay", parse: (text) => path.resolve(text) },
   { key: "apiPort", flags: "--api-port <port>", description: "port of the Kubernetes API (HTTPS)", default: "6443", parse: port },
-  { key: "gitPort", flags: "--git-port <port>", description: "port of the hosted Git repository (HTTP, loopback only)", default: "6480", parse: port },
+  { key: "gitPort", flags: "--git-port <port>", description: "port of the hosted Git repositories", default: "6480", parse: port },
+  { key: "gitAddress", flags: "--git-address <ip>", description: "address they are served at: on the loopback by HTTP, and whoever reaches it may push; elsewhere by HTTPS, to those who log in with a token", default: "127.0.0.1" },
+  { key: "gitAnonymous", flags: "--no-git-anonymous", description: "ask for a token on the loopback as well" },
   { key: "bindAddress", flags: "--bind-address <ip>", description: "address the API listens on; other machines can join only when it is reachable", default: "127.0.0.1" },
   { key: "clusterName", flags: "--cluster-name <name>", description: "name of the cluster, and of its status branch", default: "local", parse: branchSafeName },
   { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
 import { awaitNode, setUpAgent } from "./agent-setup.ts";
-import { presentedCertificate, serveApi } from "./api-setup.ts";
+import { gitCertificate, presentedCertificate, serveApi } from "./api-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
@@ -103,7 +103,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, certificate: gitCertificate(config, pki, nodeIp) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
   const backups = setUpBackups(config, parts, as, saved, isShared);

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { GITOPS_USER } from "./auth/known-users.ts";
+import type { KeyPair } from "./auth/certificates.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import type { ServerConfig } from "./config.ts";
@@ -25,24 +26,35 @@ export interface GitPart {
   readonly gitNote: string;
 }
 
+/** What a server has before its Git part. */
+export interface GitFoundation {
+  readonly storage: Storage;
+  readonly isShared: boolean;
+  /** Address of this machine towards others. */
+  readonly nodeIp: string;
+  /** What Git is served with where it leaves the machine. */
+  readonly certificate: () => Promise<KeyPair>;
+}
+
 /** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
-export async function setUpGit(config: ServerConfig, parts: EngineParts, as: ClientsByUser, { storage, isShared }: { readonly storage: Storage; readonly isShared: boolean }, signal: AbortSignal): Promise<GitPart> {
+export async function setUpGit(config: ServerConfig, parts: EngineParts, as: ClientsByUser, foundation: GitFoundation, signal: AbortSignal): Promise<GitPart> {
+  const { storage, isShared } = foundation;
   const none = (gitNote: string): GitPart => ({ services: [], gitops: async () => undefined, gitNote });
   if (!config.git) return none("no repository is followed");
   if (isShared && config.repo !== undefined) {
-    const leadership = shareGitOps(() => openGitOps(config, parts, as), electedOptions(config, parts, as));
+    const leadership = shareGitOps(() => openGitOps(config, parts, as, foundation), electedOptions(config, parts, as));
     return { services: [leadership.service], gitops: () => leadership.decided(signal), gitNote: "another server follows the repository" };
   }
   const home = isShared ? await claimGitHome(storage, config.nodeName) : config.nodeName;
   if (home !== config.nodeName) return none(`server ${home} hosts the repository`);
-  const gitops = await openGitOps(config, parts, as);
+  const gitops = await openGitOps(config, parts, as, foundation);
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser): Promise<GitOps> {
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, certificate }: GitFoundation): Promise<GitOps> {
   const client = as(GITOPS_USER);
-  const { clusterName, dataDir, branch, path, gitPort, repo, repoSecret, webhookPort, webhookAddress } = config;
+  const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
+    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}) } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
   );
 }

@@ -25,6 +25,7 @@ import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository
 import { ManifestLoader } from "./manifests/load-manifests.ts";
 import type { Impersonate } from "./plan/act-as.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
+import { createGitAccess } from "./push/git-access.ts";
 import { PushGate } from "./push/push-gate.ts";
 import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
 import { forgeOf, openForge, type Forge } from "./forge/forge.ts";
@@ -52,6 +53,12 @@ export interface GitOpsConfig {
   /** Hosted repository only: where it is served, and what a new one begins with (a folder of files). */
   readonly gitPort?: number;
   readonly bindAddress?: string;
+  /** Whether whoever reaches the loopback need not say who he is; true when absent. Elsewhere everyone must. */
+  readonly allowsAnonymous?: boolean;
+  /** How others reach the address, where it is not an address itself: 0.0.0.0 is all of them. */
+  readonly publicAddress?: string;
+  /** For HTTPS, which is served wherever the address is not the loopback's. */
+  readonly certificate?: () => Promise<{ readonly certificate: string; readonly key: string }>;
   readonly seedFolder?: string;
   readonly pollIntervalMs?: number;
   /** Followed remotes: the Secret (`namespace/name`) with what is needed to reach it, its forge and its webhooks. */
@@ -107,7 +114,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const address = config.bindAddress ?? "127.0.0.1";
   if (options.source === undefined) await fs.mkdir(root, { recursive: true, mode: 0o700 });
   const server = isHosted ? await prepareHosting(gitDir, root, address, options) : undefined;
-  const gitUrl = server === undefined ? undefined : `http://${address.includes(":") ? `[${address}]` : address}:${server.port}/cluster.git`;
+  const gitUrl = server === undefined ? undefined : `${isLoopback(address) ? "http" : "https"}://${config.publicAddress ?? hostOf(address)}:${server.port}/cluster.git`;
   const source = options.source ?? (await openSource(options, gitDir, gitUrl));
 
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
@@ -133,7 +140,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     openRequests: async (signal) => (await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number))))),
     onPlanned: () => forge.trigger(),
   });
-  const gate = new PushGate({ gitDir, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
+  const gate = new PushGate({ gitDir, repository: config.clusterName, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
   const webhook = config.webhook === undefined || isHosted ? undefined : await startWebhookReceiver({
     ...config.webhook, logger,
     secret: async () => (await readAccess(client, config)).webhookSecret,
@@ -165,7 +172,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     service("branch plans", (signal) => planner.run(signal)),
     ...(isHosted ? [] : [service("forge", (signal) => forge.run(signal))]),
     service("status branch", (signal) => reporter.run(signal)),
-    ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer(socketPath(root), gate, logger, signal))]),
+    ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer({ socketPath: socketPath(root), gateOf: () => gate, identityOf: (push) => server.identityOf(push), logger }, signal))]),
   ];
   return {
     services, gitUrl,
@@ -211,13 +218,25 @@ async function openSource({ config, logger, client }: GitOpsOptions, gitDir: str
   return openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo, environment), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
 }
 
-async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, logger }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {
+async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, random, logger, client }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {
   const isNew = await ensureHostedRepository(gitDir, config.branch);
   if (isNew && config.seedFolder !== undefined) {
     await seedRepository(gitDir, config.branch, await readSeedFiles(config.seedFolder), { name: "Mainstay", email: `mainstay@${config.clusterName}.invalid`, time: clock.now() }, `Start cluster ${config.clusterName}\n`);
   }
   await installHooks(gitDir, socketPath(root));
-  return startGitServer({ root, address, port: config.gitPort ?? 6480, logger });
+  const isOpen = isLoopback(address);
+  if (!isOpen && config.certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
+  const users = createGitAccess(client.as("mainstay"), isOpen && config.allowsAnonymous !== false);
+  const repositoryOf = (folder: string) => (folder === path.basename(gitDir) ? config.clusterName : undefined);
+  return startGitServer({ root, address, port: config.gitPort ?? 6480, access: { users, random }, repositoryOf, logger, ...(isOpen || config.certificate === undefined ? {} : { tls: { certificate: config.certificate, clock } }) });
+}
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|::1$|localhost$)/.test(address);
+}
+
+function hostOf(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 function socketPath(root: string): string {

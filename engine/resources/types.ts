@@ -8130,6 +8130,10 @@ readonly notifications?: readonly RepositoryNotification[]
  * Who may change which folders. Held against the authors of new commits, by the rules of the commit before.
  */
 readonly teams?: readonly RepositoryTeam[]
+/**
+ * Branches of a hosted repository, or patterns such as release/*, that are neither rewritten nor deleted; the followed branch and those of the status never are.
+ */
+readonly protectedBranches?: readonly string[]
 readonly forge?: RepositoryForge
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
@@ -8325,7 +8329,7 @@ readonly name: string
  */
 readonly paths: readonly string[]
 /**
- * Addresses of authors, or patterns such as *@shop.example.org.
+ * Addresses of authors, or patterns such as *@shop.example.org; user:NAME is who pushes to a hosted repository.
  */
 readonly members: readonly string[]
 }
@@ -8375,6 +8379,10 @@ readonly branch?: string
  * Newest commit that was admitted.
  */
 readonly commit?: string
+/**
+ * Who pushed it to the hosted repository, when he had to say who he is.
+ */
+readonly pusher?: string
 /**
  * applied, rejected or unreachable.
  */

@@ -31,8 +31,8 @@ export interface GitCluster extends AsyncDisposable {
   readonly folder: string;
   /** Runs the real git in a folder below the cluster's temporary one. */
   git(folder: string, ...args: readonly string[]): Promise<GitResult>;
-  /** A fresh clone of the hosted repository, with an identity to commit with. */
-  clone(name?: string): Promise<WorkingCopy>;
+  /** A fresh clone of the hosted repository, or of another one, with an identity to commit with; `password` is for those that ask for one. */
+  clone(name?: string, from?: { readonly url?: string; readonly password?: string }): Promise<WorkingCopy>;
   /** Stops gitops, as a stopped engine; the API and its store live on. */
   stopGitOps(): Promise<void>;
   startGitOps(): Promise<void>;
@@ -77,8 +77,8 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
       if (running === undefined) throw new Error("gitops is stopped");
       return running.gitops;
     },
-    async clone(name = "clone") {
-      const result = await git(".", "clone", "-q", running?.gitops.gitUrl ?? "", name);
+    async clone(name = "clone", { url = running?.gitops.gitUrl ?? "", password } = {}) {
+      const result = await git(".", "clone", "-q", password === undefined ? url : url.replace("://", `://${name}:${password}@`), name);
       if (result.code !== 0) throw new Error(result.text);
       return workingCopy(name, path.join(folder, name), (...args) => git(name, ...args));
     },

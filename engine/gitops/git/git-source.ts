@@ -86,6 +86,8 @@ export interface GitSource {
   readonly store: GitStore;
   /** Looks where the branch is, and fetches what is new. Never rejects for a remote's sake: that is a state. */
   look(signal: AbortSignal): Promise<BranchState>;
+  /** Who pushed a commit to the branch, where pushers say who they are. */
+  pusherOf?(commit: string): Promise<string | undefined>;
   /** How long to wait before the next look; Infinity when pushes announce themselves. */
   readonly pollIntervalMs: number;
 }

@@ -8,11 +8,15 @@ import { writeChangedTree } from "./git-tree.ts";
 /** A push larger than this is cut off by Git: manifests are text. */
 const PUSH_BYTES_MAX = 256 << 20;
 
+/** The name of whoever pushes without saying who he is. */
+export const ANONYMOUS = "local";
+
 /** What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
 \tbare = true
+\tlogAllRefUpdates = true
 [http]
 \treceivepack = true
 [receive]
@@ -64,6 +68,15 @@ export async function readSeedFiles(folder: string): Promise<ReadonlyMap<string,
   return files;
 }
 
+/** Who moved a branch to a commit last, by Git's own log of refs; undefined when the log does not say, or when nobody had to log in. */
+async function pusherOf(gitDir: string, branch: string, commit: string): Promise<string | undefined> {
+  const log = await fs.readFile(path.join(gitDir, "logs/refs/heads", branch), "utf8").catch(() => "");
+  const line = log.split("\n").findLast((entry) => entry.slice(41, 81) === commit);
+  // `<old> <new> <name> <user@http.address> <time> <zone>\t<action>`: http-backend names the user it was given.
+  const name = /^\S+ \S+ (.*) <[^>]*@http\.[^>]*> /.exec(line ?? "")?.[1];
+  return name === undefined || name === ANONYMOUS ? undefined : name;
+}
+
 /** The repository that this cluster serves itself. Pushes announce themselves, so it is never polled. */
 export function openHostedSource(gitDir: string, branch: string, url: string): GitSource {
   let last: string | undefined;
@@ -71,6 +84,7 @@ export function openHostedSource(gitDir: string, branch: string, url: string): G
     url, branch,
     store: openGitStore(gitDir),
     pollIntervalMs: Infinity,
+    pusherOf: (commit) => pusherOf(gitDir, branch, commit),
     async look(): Promise<BranchState> {
       const commit = await readRef(gitDir, `refs/heads/${branch}`);
       if (commit === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };

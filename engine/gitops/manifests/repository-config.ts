@@ -49,6 +49,8 @@ export interface RepositoryConfig {
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
   readonly teams: readonly TeamRule[];
+  /** Patterns of branches of the hosted repository that go forward only, besides the desired one. */
+  readonly protectedBranches: readonly string[];
   readonly notifications: readonly NotificationRule[];
   /** What the repository's URL does not say about its forge. */
   readonly forge: ForgeSettings;
@@ -72,6 +74,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     references: "refuse",
     forge: {},
     teams: [],
+    protectedBranches: [],
     notifications: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     source: undefined,
@@ -140,6 +143,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
     forge: repository.forge ?? {},
     teams: repository.teams ?? [],
+    protectedBranches: repository.protectedBranches ?? [],
     notifications: (repository.notifications ?? []).map(({ name, type, secret, events, template, maxPerHour }) => ({ name, secret, template, type: type === "slack" ? "slack" as const : "generic" as const, events: events ?? NOTIFICATION_EVENTS, maxPerHour: maxPerHour ?? 60 })),
     source: repository,
   };

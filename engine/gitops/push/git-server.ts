@@ -1,16 +1,33 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import http, { type IncomingMessage, type ServerResponse } from "node:http";
+import https from "node:https";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../../lib/abort.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
-import type { Logger } from "../../lib/log.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
+import { sleep, type Clock } from "../../lib/clock.ts";
+import { ANONYMOUS } from "../git/hosted-repository.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
+import type { GitAccess, GitIdentity } from "./git-access.ts";
+
+/** PEM texts. */
+interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
 
 export interface GitServerOptions {
   /** The folder that holds the repositories; each `<name>.git` in it is served as `/<name>.git`. */
   readonly root: string;
+  /** The Repository object behind a folder of the root; undefined: it is not served. Without it every folder is, under its own name. */
+  readonly repositoryOf?: (folder: string) => string | undefined;
+  /** Without it everyone may do everything: listen on loopback only. */
+  readonly access?: { readonly users: GitAccess; readonly random: Random };
+  /** The certificate to serve HTTPS with, asked for again from time to time; without it HTTP is served. */
+  readonly tls?: { readonly certificate: () => Promise<KeyPair>; readonly clock: Clock };
   readonly address: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -19,6 +36,8 @@ export interface GitServerOptions {
 
 export interface GitServer {
   readonly port: number;
+  /** Who is behind a push under way, by the id that its hooks know from their environment. */
+  identityOf(push: string): GitIdentity | undefined;
   /** Resolves when the signal has fired and no request and no Git process is left. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -28,25 +47,50 @@ const SERVED_PATH = /^\/([A-Za-z0-9][A-Za-z0-9._-]*\.git)\/(info\/refs|git-uploa
 /** How long pushes and clones under way may take to end when the server stops. */
 const DRAIN_MS = 5_000;
 
-/** Serves repositories over smart HTTP with Git's own `http-backend`. It has no authentication: listen on loopback only. */
+const RENEW_CHECK_MS = 6 * 3_600_000;
+/** By which variable a push's hooks know its id. */
+const PUSH_VARIABLE = "MAINSTAY_PUSH";
+
+interface Serving extends GitServerOptions {
+  readonly backend: string;
+  readonly children: Set<ChildProcess>;
+  readonly pushers: Map<string, GitIdentity>;
+}
+
+/** A request that may go on. */
+interface Admitted {
+  readonly url: URL;
+  readonly identity: GitIdentity | undefined;
+}
+
+/** Serves repositories over smart HTTP with Git's own `http-backend`. */
 export async function startGitServer(options: GitServerOptions): Promise<GitServer> {
   const backend = path.join((await gitText({ args: ["--exec-path"] })).trim(), "git-http-backend");
   const children = new Set<ChildProcess>();
-  const app = Fastify({ bodyLimit: Number.MAX_SAFE_INTEGER, forceCloseConnections: true });
+  const pushers = new Map<string, GitIdentity>();
+  const { tls } = options;
+  const secure = tls === undefined ? undefined : https.createServer(await tlsOptions(tls));
+  const app = Fastify({
+    bodyLimit: Number.MAX_SAFE_INTEGER, forceCloseConnections: true,
+    // A pack takes as long as it takes.
+    serverFactory: (handler) => Object.assign((secure ?? http.createServer()).on("request", handler), { requestTimeout: 0 }),
+  });
   // Packs are streamed to Git; nothing of them is kept here.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/x-git-/, (_request, payload, done) => done(null, payload));
-  app.route({ method: ["GET", "POST"], url: "/*", handler: (request, reply) => serve(request, reply, backend, options, children) });
+  app.route({ method: ["GET", "POST"], url: "/*", handler: (request, reply) => serve(request, reply, { ...options, backend, children, pushers }) });
   try {
     await app.listen({ host: options.address, port: options.port });
   } catch (error) {
-    throw explainListenError(error, { address: options.address, port: options.port, option: "--git-port" });
+    throw explainListenError(error, { address: options.address, port: options.port, option: "--git-port", addressOption: "--git-address" });
   }
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
+    identityOf: (push) => pushers.get(push),
     async run(signal) {
-      await aborted(signal);
+      if (secure !== undefined && tls !== undefined) await renewForever(secure, tls, options.logger, signal);
+      else await aborted(signal);
       const drain = AbortSignal.timeout(DRAIN_MS);
       await Promise.race([Promise.all([...children].map((child) => new Promise((resolve) => child.once("close", resolve)))), aborted(drain)]);
       for (const child of children) child.kill("SIGTERM");
@@ -55,27 +99,79 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   };
 }
 
-function serve(request: FastifyRequest, reply: FastifyReply, backend: string, options: GitServerOptions, children: Set<ChildProcess>): unknown {
-  const url = parseRequestUrl(request.url);
-  if (url === undefined || !SERVED_PATH.test(url.pathname)) return reply.code(404).type("text/plain").send("There is only Git here: git clone this address.\n");
-  // A page in someone's browser must not push: Git never sends an Origin, browsers always do when they post elsewhere.
-  if (request.headers.origin !== undefined) return reply.code(403).type("text/plain").send("Git clients only.\n");
+async function tlsOptions({ certificate }: NonNullable<GitServerOptions["tls"]>): Promise<{ cert: string; key: string; minVersion: "TLSv1.2" }> {
+  const pair = await certificate();
+  return { cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" };
+}
+
+/** Resolves when the signal has fired. */
+async function renewForever(server: https.Server, tls: NonNullable<GitServerOptions["tls"]>, logger: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await sleep(tls.clock, RENEW_CHECK_MS, signal);
+      server.setSecureContext(await tlsOptions(tls));
+    } catch (error) {
+      if (!signal.aborted) logger.warn("certificate of the Git server not renewed, will retry", { error: describeError(error) });
+    }
+  }
+}
+
+async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serving): Promise<unknown> {
+  const { access, backend, children, pushers, logger } = serving;
+  const admitted = await admit(request, reply, serving);
+  if (admitted === undefined) return reply;
+  const { url, identity } = admitted;
   reply.hijack();
-  const child = spawn(backend, [], { env: cgiEnvironment(request, url, options), stdio: ["pipe", "pipe", "pipe"] });
+  const push = access?.random.uuid() ?? "";
+  if (identity !== undefined) pushers.set(push, identity);
+  const child = spawn(backend, [], { env: { ...cgiEnvironment(request, url, serving), REMOTE_USER: identity?.name ?? ANONYMOUS, [PUSH_VARIABLE]: push }, stdio: ["pipe", "pipe", "pipe"] });
   children.add(child);
-  child.on("close", () => children.delete(child));
+  child.on("close", () => {
+    children.delete(child);
+    pushers.delete(push);
+  });
   child.on("error", (error) => {
-    options.logger.error("git http-backend not started", { error });
+    logger.error("git http-backend not started", { error });
     if (!reply.raw.headersSent) reply.raw.writeHead(500);
     reply.raw.end();
   });
-  child.stderr.on("data", (chunk: Buffer) => options.logger.debug("git http-backend", { text: chunk.toString("utf8").trim() }));
+  child.stderr.on("data", (chunk: Buffer) => logger.debug("git http-backend", { text: chunk.toString("utf8").trim() }));
   // Git may stop reading early, when it refuses; its answer says so.
   child.stdin.on("error", () => {});
   request.raw.pipe(child.stdin);
   reply.raw.on("close", () => child.stdout.destroy());
   pipeAnswer(child, request.raw, reply.raw);
   return reply;
+}
+
+/** Answers what cannot be served, and gives back what can. Texts reach the person as `remote:` lines. */
+async function admit(request: FastifyRequest, reply: FastifyReply, { access, repositoryOf = (folder) => folder.replace(/\.git$/, ""), logger }: Serving): Promise<Admitted | undefined> {
+  const refuse = (code: number, text: string) => void reply.code(code).type("text/plain").send(`${text}\n`);
+  const url = parseRequestUrl(request.url);
+  const [, folder, service] = SERVED_PATH.exec(url?.pathname ?? "") ?? [];
+  const repository = folder === undefined ? undefined : repositoryOf(folder);
+  if (url === undefined || folder === undefined) return refuse(404, "There is only Git here: git clone this address.");
+  // A page in someone's browser must not push: Git never sends an Origin, browsers always do when they post elsewhere.
+  if (request.headers.origin !== undefined) return refuse(403, "Git clients only.");
+  if (access === undefined) return repository === undefined ? refuse(404, `no repository ${folder} here`) : { url, identity: undefined };
+  try {
+    const answer = await access.users.authenticate(request.headers.authorization);
+    if (answer.is === "refused") {
+      if (request.headers.authorization !== undefined) logger.warn("git login refused", { from: request.ip });
+      void reply.header("www-authenticate", 'Basic realm="Mainstay Git", charset="UTF-8"');
+      return refuse(401, answer.why);
+    }
+    const { identity } = answer;
+    const right = service === "git-receive-pack" || url.searchParams.get("service") === "git-receive-pack" ? "propose" : "fetch";
+    // Who may not read a repository does not learn either whether it is there.
+    if (repository !== undefined && (await identity.may(right, repository))) return { url, identity };
+    logger.warn("git request refused", { from: request.ip, user: identity.name, repository: repository ?? folder, right });
+    const isReader = right === "propose" && repository !== undefined && (await identity.may("fetch", repository));
+    return refuse(403, isReader ? `${identity.name} may read repository ${repository}, but not push to it; that takes the verb propose or push on repositories.mainstay.dev, or a deploy key with access: push` : `${identity.name} may not ${right === "fetch" ? "read" : "push to"} repository ${repository ?? folder.replace(/\.git$/, "")}, or there is none; that takes the verb ${right} on repositories.mainstay.dev`);
+  } catch (error) {
+    logger.warn("git request not decided", { from: request.ip, error: describeError(error) });
+    return refuse(503, "the API cannot be asked who you are and what you may; try again in a moment");
+  }
 }
 
 function cgiEnvironment(request: FastifyRequest, url: URL, options: GitServerOptions): Record<string, string> {
@@ -90,7 +186,7 @@ function cgiEnvironment(request: FastifyRequest, url: URL, options: GitServerOpt
   return {
     ...inheritedEnvironment(), ...GIT_ENVIRONMENT,
     GIT_PROJECT_ROOT: options.root, GIT_HTTP_EXPORT_ALL: "1",
-    PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, REMOTE_ADDR: request.ip, REMOTE_USER: "local", SERVER_PROTOCOL: "HTTP/1.1",
+    PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, REMOTE_ADDR: request.ip, SERVER_PROTOCOL: "HTTP/1.1",
     ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined)),
   };
 }

@@ -2,7 +2,7 @@
 // Plain JavaScript without imports of ours: it starts with every push, and 40 ms of Node are its whole cost.
 import net from "node:net";
 
-const [, , hook, socketPath] = process.argv;
+const [, , hook, socketPath, repository] = process.argv;
 let input = "";
 process.stdin.setEncoding("utf8");
 process.stdin.on("data", (chunk) => (input += chunk));
@@ -20,7 +20,7 @@ function send() {
   const socket = net.connect(socketPath);
   let exitCode;
   let text = "";
-  socket.on("connect", () => socket.write(`${JSON.stringify({ hook, updates, options, overlay: objectDir && hook === "pre-receive" ? { objectDir, alternates } : undefined })}\n`));
+  socket.on("connect", () => socket.write(`${JSON.stringify({ hook, repository, push: process.env.MAINSTAY_PUSH ?? "", updates, options, overlay: objectDir && hook === "pre-receive" ? { objectDir, alternates } : undefined })}\n`));
   socket.on("data", (chunk) => {
     text += chunk;
     const lines = text.split("\n");

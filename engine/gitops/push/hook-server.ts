@@ -4,7 +4,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { aborted, isAbort } from "../../lib/abort.ts";
-import type { PushGate, PushSession, RefUpdate } from "./push-gate.ts";
+import { LOCAL_IDENTITY, type GitIdentity } from "./git-access.ts";
+import type { RefUpdate } from "./git-rights.ts";
+import type { PushGate, PushSession } from "./push-gate.ts";
 
 const HOOKS = ["pre-receive", "post-receive"] as const;
 /** A ref list longer than this is no push that a person makes. */
@@ -13,9 +15,22 @@ const SOCKET_PATH_MAX = 104;
 
 interface HookRequest {
   readonly hook: (typeof HOOKS)[number];
+  /** The folder that was pushed to, such as `cluster.git`. */
+  readonly repository: string;
+  /** The Git server's id of the push; empty when it came over the file system. */
+  readonly push: string;
   readonly updates: readonly RefUpdate[];
   readonly options: readonly string[];
   readonly overlay?: { readonly objectDir: string; readonly alternates: readonly string[] };
+}
+
+export interface HookServerOptions {
+  readonly socketPath: string;
+  /** The gate of a repository; undefined: pushes to it are not taken. */
+  readonly gateOf: (repository: string) => PushGate | undefined;
+  /** Who is behind a push over the Git server. */
+  readonly identityOf: (push: string) => GitIdentity | undefined;
+  readonly logger: Logger;
 }
 
 /** Writes the hooks of a repository: they connect to the socket and do what the engine says. Without the engine they refuse. */
@@ -23,21 +38,22 @@ export async function installHooks(gitDir: string, socketPath: string): Promise<
   const client = path.join(path.dirname(fileURLToPath(import.meta.url)), "hook-client.mjs");
   await fs.mkdir(path.join(gitDir, "hooks"), { recursive: true });
   for (const hook of HOOKS) {
-    const script = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(client)} ${hook} ${quote(socketPath)}\n`;
+    const script = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(client)} ${hook} ${quote(socketPath)} ${quote(path.basename(gitDir))}\n`;
     await fs.writeFile(path.join(gitDir, "hooks", hook), script, { mode: 0o755 });
     await fs.chmod(path.join(gitDir, "hooks", hook), 0o755);
   }
 }
 
 /** Answers hooks on a Unix socket until the signal fires. Resolves when every connection has ended. */
-export async function runHookServer(socketPath: string, gate: PushGate, logger: Logger, signal: AbortSignal): Promise<void> {
+export async function runHookServer(options: HookServerOptions, signal: AbortSignal): Promise<void> {
+  const { socketPath } = options;
   if (Buffer.byteLength(socketPath) > SOCKET_PATH_MAX) throw new Error(`listen for pushes: the path ${socketPath} is longer than Unix sockets allow; choose a shorter --data-dir`);
   await fs.rm(socketPath, { force: true });
   const sessions = new Set<Promise<void>>();
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     sockets.add(socket);
-    const session = answer(socket, gate, logger, signal).finally(() => {
+    const session = answer(socket, options, signal).finally(() => {
       sessions.delete(session);
       sockets.delete(socket);
     });
@@ -55,7 +71,7 @@ export async function runHookServer(socketPath: string, gate: PushGate, logger: 
   await fs.rm(socketPath, { force: true });
 }
 
-async function answer(socket: net.Socket, gate: PushGate, logger: Logger, stop: AbortSignal): Promise<void> {
+async function answer(socket: net.Socket, { gateOf, identityOf, logger }: HookServerOptions, stop: AbortSignal): Promise<void> {
   const gone = new AbortController();
   socket.on("close", () => gone.abort());
   socket.on("error", () => gone.abort());
@@ -66,7 +82,14 @@ async function answer(socket: net.Socket, gate: PushGate, logger: Logger, stop: 
   };
   try {
     const request = await readRequest(socket, signal);
-    const session: PushSession = { updates: request.updates, options: request.options, overlay: request.overlay, print, signal };
+    // Whoever writes the files of the repository himself owns the machine.
+    const pusher = request.push === "" ? LOCAL_IDENTITY : identityOf(request.push);
+    const gate = gateOf(request.repository);
+    if (gate === undefined || pusher === undefined) {
+      print("refused: this cluster does not take pushes to this repository any more");
+      return send({ exit: 1 });
+    }
+    const session: PushSession = { updates: request.updates, options: request.options, overlay: request.overlay, pusher, print, signal };
     if (request.hook === "pre-receive") send({ exit: (await gate.decide(session)) ? 0 : 1 });
     else {
       await gate.follow(session);
@@ -94,7 +117,7 @@ async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<Hoo
   });
   // Only our own hook, run by the same user, can reach the socket; what it sends is checked for shape all the same.
   const request = JSON.parse(text) as Partial<HookRequest>;
-  if (!HOOKS.some((hook) => hook === request.hook) || !Array.isArray(request.updates) || !Array.isArray(request.options)) throw new Error("read hook request: not understood");
+  if (!HOOKS.some((hook) => hook === request.hook) || typeof request.repository !== "string" || typeof request.push !== "string" || !Array.isArray(request.updates) || !Array.isArray(request.options)) throw new Error("read hook request: not understood");
   return request as HookRequest;
 }
 

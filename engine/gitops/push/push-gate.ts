@@ -10,17 +10,12 @@ import { podLines } from "../plan/plan-page.ts";
 import { renderPlan, summarisePlan } from "../plan/plan-text.ts";
 import type { ForecastPods } from "../plan/plan-workloads.ts";
 import { formatProblem } from "../manifests/problem.ts";
+import { LOCAL_IDENTITY, type GitIdentity } from "./git-access.ts";
+import { computeNeed, explainRefusal, isCreation, isDeletion, isProtected, type BranchRules, type RefUpdate } from "./git-rights.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "./push-progress.ts";
 import type { SourceFollower } from "../sync/source-follower.ts";
 import type { StatusReporter } from "../status/status-reporter.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
-
-/** One line of what Git tells a hook: a ref, where it was and where it shall be. All zeros: it does not exist. */
-export interface RefUpdate {
-  readonly from: string;
-  readonly to: string;
-  readonly ref: string;
-}
 
 /** A push as the hooks report it. */
 export interface PushSession {
@@ -28,6 +23,7 @@ export interface PushSession {
   readonly options: readonly string[];
   /** Where the objects are that Git has not accepted yet. */
   readonly overlay: ObjectOverlay | undefined;
+  readonly pusher: GitIdentity;
   readonly print: (line: string) => void;
   /** Fires when the pusher is gone, or the engine stops. */
   readonly signal: AbortSignal;
@@ -35,6 +31,8 @@ export interface PushSession {
 
 export interface PushGateOptions {
   readonly gitDir: string;
+  /** The name of the repository's object, on which roles give rights. */
+  readonly repository: string;
   readonly branch: string;
   readonly follower: SourceFollower;
   readonly synchroniser: Synchroniser;
@@ -46,7 +44,6 @@ export interface PushGateOptions {
   readonly logger: Logger;
 }
 
-const NONE = /^0+$/;
 const PROBLEMS_SHOWN = 100;
 const NOTICES_SHOWN = 5;
 /** Ancestors walked to see that a push goes forward, before Git itself is asked. */
@@ -76,8 +73,10 @@ export class PushGate {
     try {
       await raceAbort(before, session.signal);
       const isAccepted = await this.#decideInTurn(session);
+      const { repository, logger } = this.#options;
+      logger.info(isAccepted ? "push accepted" : "push refused", { repository, user: session.pusher.name, refs: session.updates.map(({ ref }) => ref) });
       const update = session.updates.find(({ ref }) => ref === this.#ref);
-      if (isAccepted && update !== undefined) void this.#awaitRef(update.to).finally(end);
+      if (isAccepted && update !== undefined && !isDeletion(update)) void this.#awaitRef(update.to).finally(end);
       else end();
       return isAccepted;
     } catch (error) {
@@ -92,7 +91,7 @@ export class PushGate {
   /** Prints how the pushed commit gets into the cluster, until it is healthy or the wait is over. */
   async follow(session: PushSession): Promise<void> {
     const { synchroniser, follower, clock, reporter } = this.#options;
-    const update = session.updates.find(({ ref, to }) => ref === this.#ref && !NONE.test(to));
+    const update = session.updates.find((one) => one.ref === this.#ref && !isDeletion(one));
     if (session.updates.some(({ ref }) => ref !== this.#ref)) this.#options.onBranchMoved();
     if (update === undefined) return;
     follower.trigger();
@@ -121,28 +120,19 @@ export class PushGate {
 
   async #decideInTurn(session: PushSession): Promise<boolean> {
     const { updates, print, signal } = session;
-    const { follower, clock, branch } = this.#options;
+    const { follower, clock } = this.#options;
+    const { dryRun, isForced, unknown } = parsePushOptions(session.options);
     let isAccepted = true;
-    const refuse = (line: string) => {
-      print(line);
-      isAccepted = false;
-    };
-    for (const update of updates) {
-      if (update.ref.startsWith("refs/heads/status/")) refuse(`refused: ${update.ref.slice("refs/heads/".length)} is written by the cluster alone`);
-      else if (update.ref.startsWith("refs/mainstay/")) refuse(`refused: ${update.ref} belongs to the system`);
-      else if (update.ref === this.#ref && NONE.test(update.to)) refuse(`refused: deleting ${branch} would leave the cluster without a desired state; to remove everything, push a commit without manifests`);
-    }
+    for (const update of updates) if (!(await this.#isAllowed(update, session, isForced))) isAccepted = false;
     if (!isAccepted) return false;
     // Right after a start the last state is still being read; a plan against nothing would be wrong.
     await raceAbort(Promise.race([follower.firstLook(), sleep(clock, START_WAIT_MS, signal)]), signal);
-    const { dryRun, unknown } = parsePushOptions(session.options);
-    for (const option of unknown) print(`push option ${option} is not known and has no effect; known are wait=<time>, no-wait and dry-run`);
+    for (const option of unknown) print(`push option ${option} is not known and has no effect; known are wait=<time>, no-wait, dry-run and force`);
     const objects = openGitObjects(this.#options.gitDir, session.overlay);
     for (const update of updates) {
-      if (NONE.test(update.to) || !update.ref.startsWith("refs/heads/")) continue;
+      if (isDeletion(update) || !update.ref.startsWith("refs/heads/")) continue;
       const isDesired = update.ref === this.#ref;
-      if (isDesired && !(await this.#isForward(update, objects, session))) isAccepted = false;
-      else if (!(await this.#plan(update, objects, session, isDesired))) isAccepted = isAccepted && !isDesired;
+      if (!(await this.#plan(update, objects, session, isDesired))) isAccepted = isAccepted && !isDesired;
     }
     if (dryRun && isAccepted) print("dry run: nothing has been changed, the push is refused on purpose");
     return isAccepted && !dryRun;
@@ -152,7 +142,7 @@ export class PushGate {
   async #plan(update: RefUpdate, objects: GitObjects, session: PushSession, isDesired: boolean): Promise<boolean> {
     const { follower } = this.#options;
     const { print } = session;
-    const prepared = await follower.prepare(update.to, objects);
+    const prepared = await follower.prepare(update.to, objects, session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name);
     const name = update.ref.slice("refs/heads/".length);
     if (!isDesired) print(`if ${name} were merged:`);
     if (prepared.problems.length > 0) {
@@ -173,17 +163,33 @@ export class PushGate {
     return true;
   }
 
-  /** The branch goes forward only: what was deployed stays in its history, and two people cannot undo each other by accident. */
-  async #isForward(update: RefUpdate, objects: GitObjects, session: PushSession): Promise<boolean> {
-    const { gitDir, branch } = this.#options;
-    const current = await readRef(gitDir, this.#ref);
-    if (current !== undefined && !NONE.test(update.from) && current !== update.from) {
-      session.print(`refused: ${branch} has moved to ${shortId(current)} while you pushed; git pull --rebase, then push again`);
+  /** Protected branches go forward only: what was deployed stays in their history, and two people cannot undo each other by accident. */
+  async #isAllowed(update: RefUpdate, session: PushSession, isForced: boolean): Promise<boolean> {
+    const { gitDir, repository } = this.#options;
+    const { pusher, print } = session;
+    const rules = this.#rules;
+    const current = await readRef(gitDir, update.ref);
+    if (isProtected(update.ref, rules) && current !== undefined && !isCreation(update) && current !== update.from) {
+      print(`refused: ${update.ref.slice("refs/heads/".length)} has moved to ${shortId(current)} while you pushed; git pull --rebase, then push again`);
       return false;
     }
-    if (NONE.test(update.from) || (await isAncestor(gitDir, objects, update, session.overlay))) return true;
-    session.print(`refused: this push would rewrite ${branch} and drop ${shortId(update.from)}; go forward with git pull --rebase, or go back with git revert`);
+    const objects = openGitObjects(gitDir, session.overlay);
+    const isForward = isCreation(update) || (!isDeletion(update) && (await isAncestor(gitDir, objects, update, session.overlay)));
+    const need = computeNeed(update, isForward, rules);
+    if (need.is === "never") {
+      print(`refused: ${need.why}`);
+      return false;
+    }
+    const has = await pusher.may(need.right, repository);
+    // The right alone is not enough to rewrite: who has every right would have no protection from his own mistakes.
+    if (has && (need.right !== "force" || isForced)) return true;
+    print(explainRefusal(update, need.right, rules, { pusher: pusher.name, repository, mayForce: has }));
     return false;
+  }
+
+  get #rules(): BranchRules {
+    const { branch, synchroniser } = this.#options;
+    return { branch, protected: synchroniser.state?.config.protectedBranches ?? [] };
   }
 
   /** Starts the sync as soon as Git has moved the ref; the hook that says so comes 40 ms later. */

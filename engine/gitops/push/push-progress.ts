@@ -59,6 +59,8 @@ function unitLine(unit: UnitView): string {
 export interface PushOptions {
   readonly waitMs: number;
   readonly dryRun: boolean;
+  /** A protected branch shall be rewritten or deleted, by whoever has the right to. */
+  readonly isForced: boolean;
   /** Options that mean nothing here. */
   readonly unknown: readonly string[];
 }
@@ -66,17 +68,19 @@ export interface PushOptions {
 export const DEFAULT_WAIT_MS = 60_000;
 const WAIT_MAX_MS = 30 * 60_000;
 
-/** `git push -o wait=10s`, `-o no-wait`, `-o dry-run`. */
+/** `git push -o wait=10s`, `-o no-wait`, `-o dry-run`, `-o force`. */
 export function parsePushOptions(options: readonly string[]): PushOptions {
   let waitMs = DEFAULT_WAIT_MS;
   let dryRun = false;
+  let isForced = false;
   const unknown: string[] = [];
   for (const option of options) {
     const wait = /^wait=(\d+)(ms|s|m)?$/.exec(option);
     if (option === "dry-run") dryRun = true;
     else if (option === "no-wait") waitMs = 0;
+    else if (option === "force") isForced = true;
     else if (wait !== null) waitMs = Math.min(WAIT_MAX_MS, Number(wait[1]) * { ms: 1, s: 1000, m: 60_000 }[(wait[2] ?? "s") as "ms" | "s" | "m"]);
     else unknown.push(option);
   }
-  return { waitMs, dryRun, unknown };
+  return { waitMs, dryRun, isForced, unknown };
 }

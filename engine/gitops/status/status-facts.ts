@@ -98,6 +98,8 @@ export interface DeployFacts {
   readonly commit: string;
   readonly subject: string;
   readonly author: string;
+  /** Who pushed it to the hosted repository, when he had to say who he is. */
+  readonly pusher?: string;
   readonly time: string;
   readonly result: DeployResult;
   /** The store's revision that holds the commit whole; several when it was too large for one. Absent when nothing had to be written. */

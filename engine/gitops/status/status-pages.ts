@@ -59,7 +59,7 @@ export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
   const healthy = deploy.healthyMs !== undefined ? `healthy after ${duration(deploy.healthyMs)}` : deploy.result === "rejected" ? "" : deploy.superseded === true ? "superseded before it was healthy" : "not healthy yet";
   return page([
     `# ${cluster}: ${code(deploy.commit.slice(0, 10))} ${plain(deploy.subject)}`,
-    `${plain(deploy.author)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}${revisionText(deploy)}`,
+    `${plain(deploy.author)}${pushedBy(deploy)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}${revisionText(deploy)}`,
     ...(deploy.problems.length === 0 ? [] : ["## Problems", deploy.problems.map((problem) => `- ${plain(problem)}`).join("\n")]),
     ...(deploy.plan.length === 0 ? [] : ["## Plan", `\`\`\`diff\n${deploy.plan.map((line) => line.replace(/```/g, "'''")).join("\n")}\n\`\`\``]),
   ]);
@@ -121,7 +121,7 @@ function nodeTable(facts: StatusFacts): string {
 function deployTable(deploys: readonly DeployFacts[], at: string): string {
   return markdownTable(
     ["When (UTC)", "Commit", "What", "By", "Result"],
-    deploys.map((deploy) => [shortTime(deploy.time), link(code(deploy.commit.slice(0, 7)), at, deployPage(deploy)), plain(deploy.subject), plain(deploy.author), resultOf(deploy)]),
+    deploys.map((deploy) => [shortTime(deploy.time), link(code(deploy.commit.slice(0, 7)), at, deployPage(deploy)), plain(deploy.subject), `${plain(deploy.author)}${pushedBy(deploy)}`, resultOf(deploy)]),
   );
 }
 
@@ -173,4 +173,9 @@ function shortImage(image: string): string {
 
 function page(parts: readonly string[]): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/** A commit's author is what the commit says; who pushed it has logged in. */
+function pushedBy({ pusher, author }: DeployFacts): string {
+  return pusher === undefined || pusher === author ? "" : `, pushed by ${plain(pusher)}`;
 }

@@ -31,10 +31,10 @@ const application = shape("One application.", {
 }, ["holds"]);
 
 const deploy = shape("One commit.", {
-  commit: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it."), time: text("When it arrived."), result: text("What became of it.", "applied", "rejected", "rolled-back"),
+  commit: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it."), pusher: text("Who pushed it to the hosted repository, when he had to log in."), time: text("When it arrived."), result: text("What became of it.", "applied", "rejected", "rolled-back"),
   revisions: list("The store's revisions that hold it.", number("One of them.", "integer")), appliedMs: number("From its arrival until it was stored, in milliseconds."),
   healthyMs: number("From its arrival until everything was healthy; missing while it is not."), superseded: flag("Whether a newer one took over before."), plan: lines("What it did."), problems: lines("Why it was rejected."),
-}, ["revisions", "appliedMs", "healthyMs", "superseded"]);
+}, ["pusher", "revisions", "appliedMs", "healthyMs", "superseded"]);
 
 /** What status.json holds, version 1. Fields may be added within a version; none changes its meaning. Published beside it. */
 export const STATUS_SCHEMA = {

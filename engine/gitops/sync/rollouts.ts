@@ -21,6 +21,7 @@ export interface Rollout {
   readonly healthyMs: number | undefined;
   readonly isSuperseded: boolean;
   readonly isRejected: boolean;
+  readonly pusher?: string;
 }
 
 /** The commits of this run, newest first, on top of what the status branch remembers. Durations are in milliseconds since the commit arrived. */
@@ -41,10 +42,10 @@ export class Rollouts {
     return this.#rollouts.find((rollout) => rollout.commit.id === commit);
   }
 
-  begin(commit: CommitInfo, nowMs: number, startedMs: number): void {
+  begin(commit: CommitInfo, nowMs: number, startedMs: number, pusher?: string): void {
     if (this.current?.commit.id === commit.id) return;
     this.#rollouts = this.#rollouts.map((rollout) => (rollout.healthyMs === undefined && !rollout.isRejected ? { ...rollout, isSuperseded: true } : rollout));
-    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems: [], revisions: [], appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: false });
+    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems: [], revisions: [], appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: false, ...(pusher === undefined ? {} : { pusher }) });
   }
 
   reject(commit: CommitInfo, nowMs: number, startedMs: number, problems: readonly string[]): void {
@@ -96,6 +97,7 @@ function toFacts(rollout: Rollout): DeployFacts {
     commit: commit.id,
     subject: subjectOf(commit.message),
     author: commit.author,
+    ...(rollout.pusher === undefined ? {} : { pusher: rollout.pusher }),
     time: rollout.time,
     result: rollout.isRejected ? "rejected" : isRollback ? "rolled-back" : "applied",
     ...(rollout.revisions.length === 0 ? {} : { revisions: rollout.revisions }),

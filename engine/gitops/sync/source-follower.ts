@@ -67,8 +67,8 @@ export class SourceFollower {
     if (this.#looks === 0) await new Promise<void>((resolve) => this.#lookWaiters.push(resolve));
   }
 
-  /** Reads and plans a commit. `objects` may see a push that is not accepted yet. */
-  async prepare(id: string, objects: GitObjects): Promise<Prepared> {
+  /** Reads and plans a commit. `objects` may see a push that is not accepted yet; `pusher` is who brings it, where that is known. */
+  async prepare(id: string, objects: GitObjects, pusher?: string): Promise<Prepared> {
     const { loader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
@@ -78,7 +78,7 @@ export class SourceFollower {
     const known = synchroniser.state;
     const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
-    const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams);
+    const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams, pusher);
     const preview = await synchroniser.preview(state, objects, messages);
     return { ...preview, problems: [...signature, ...teams, ...preview.problems], state, messages, startedMs };
   }
@@ -145,14 +145,15 @@ export class SourceFollower {
   async #deploy(id: string, signal: AbortSignal): Promise<void> {
     const { source, synchroniser, reporter, record, clock, logger } = this.#options;
     const { objects } = source.store;
-    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects));
+    const pusher = await source.pusherOf?.(id);
+    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, pusher));
     await reporter.configure(prepared.state.config.status);
     if (prepared.problems.length === 0) {
-      synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs });
+      synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs, ...(pusher === undefined ? {} : { pusher }) });
       this.#prepared.delete(id);
       this.#handled = id;
       this.#isRejected = false;
-      return record.write(prepared.state.config, this.#observed(id, "applied"));
+      return record.write(prepared.state.config, { ...this.#observed(id, "applied"), ...(pusher === undefined ? {} : { pusher }) });
     }
     const problems = prepared.problems.map(formatProblem);
     logger.warn("commit rejected", { commit: id, problems: problems.length, first: problems[0] });

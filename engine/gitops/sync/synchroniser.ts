@@ -68,6 +68,8 @@ export interface Admitted {
   readonly outcomes: ReadonlyMap<string, Outcome>;
   /** Monotonic milliseconds at which the commit arrived. */
   readonly startedMs: number;
+  /** Who pushed it, where pushers say who they are. */
+  readonly pusher?: string;
 }
 
 export interface Preview {
@@ -159,7 +161,7 @@ export class Synchroniser {
     if (this.#admitted?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
     this.#admitted = admitted;
     this.#memory.keepOnly(admitted.state.objects);
-    this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs);
+    this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
     this.units.setState(admitted.state);
     logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
     this.#requestPass();

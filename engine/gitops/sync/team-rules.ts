@@ -9,9 +9,10 @@ const SHOWN_MAX = 10;
 
 /**
  * Holds each new commit against the teams of the commit admitted before: a path that belongs to teams is changed by their members alone.
- * Authors are as true as the commits are: together with required signatures this is a protection, without it an agreement.
+ * Authors are as true as the commits are: together with required signatures this is a protection, without it an agreement. A member
+ * `user:NAME` is who pushes to the hosted repository, and has logged in.
  */
-export async function checkTeams(objects: GitObjects, commits: readonly CommitInfo[], teams: readonly TeamRule[]): Promise<readonly Problem[]> {
+export async function checkTeams(objects: GitObjects, commits: readonly CommitInfo[], teams: readonly TeamRule[], pusher?: string): Promise<readonly Problem[]> {
   if (teams.length === 0) return [];
   const rules = teams.map((team) => ({ ...team, expressions: team.paths.map((path) => globExpression(path.replace(/\/$/, ""))), authors: team.members.map((member) => globExpression(member.toLowerCase())) }));
   const problems: Problem[] = [];
@@ -22,8 +23,9 @@ export async function checkTeams(objects: GitObjects, commits: readonly CommitIn
       const parts = path.split("/");
       const prefixes = parts.map((_, index) => parts.slice(0, index + 1).join("/"));
       const owners = rules.filter(({ expressions }) => expressions.some((expression) => prefixes.some((prefix) => expression.test(prefix))));
-      if (owners.length === 0 || owners.some(({ authors }) => authors.some((author) => author.test(email)))) continue;
-      problems.push({ file: path, line: 1, message: `changed by ${email || "nobody"} in ${shortId(commit.id)}, but it belongs to team ${owners.map(({ name }) => name).join(", ")} (teams in mainstay.yaml); ask one of its members to commit this` });
+      const isPushedByMember = pusher !== undefined && owners.some(({ authors }) => authors.some((author) => author.test(`user:${pusher.toLowerCase()}`)));
+      if (owners.length === 0 || isPushedByMember || owners.some(({ authors }) => authors.some((author) => author.test(email)))) continue;
+      problems.push({ file: path, line: 1, message: `changed by ${email || "nobody"} in ${shortId(commit.id)}${pusher === undefined ? "" : `, pushed by ${pusher}`}, but it belongs to team ${owners.map(({ name }) => name).join(", ")} (teams in mainstay.yaml); ask one of its members to commit or push this` });
       if (problems.length >= SHOWN_MAX) return problems;
     }
   }

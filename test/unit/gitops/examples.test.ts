@@ -40,7 +40,7 @@ test("the teams of the examples are infrastructure, and an application that wait
   expect(state.notices).toEqual([]);
   const unit = (name: string) => state.units.find((candidate) => candidate.name === name);
   expect(unit("data")).toMatchObject({ drift: "refuse", dependsOn: [] });
-  expect(unit("shop")).toMatchObject({ dependsOn: ["data"], bounds: { namespaces: ["shop", "shop-*"] }, windows: [{ kind: "allow", timeZone: "Europe/Zurich", durationMs: 9 * 3_600_000 }] });
+  expect(unit("shop")).toMatchObject({ dependsOn: ["access", "data"], bounds: { namespaces: ["shop", "shop-*"] }, windows: [{ kind: "allow", timeZone: "Europe/Zurich", durationMs: 9 * 3_600_000 }] });
   const objects = [...state.objects.keys()].map((identity) => identity.replace(/prepare-[a-z0-9]+$/, "prepare-HASH")).sort();
-  expect(objects).toEqual(["/Namespace//data", "/Namespace//shop", "/Service/data/store", "/Service/shop/web", "apps/Deployment/shop/web", "apps/StatefulSet/data/store", "autoscaling/HorizontalPodAutoscaler/shop/web", "batch/Job/shop/prepare-HASH"]);
+  expect(objects).toEqual(["/Namespace//data", "/Namespace//shop", "/Service/data/store", "/Service/shop/web", "apps/Deployment/shop/web", "apps/StatefulSet/data/store", "autoscaling/HorizontalPodAutoscaler/shop/web", "batch/Job/shop/prepare-HASH", "rbac.authorization.k8s.io/ClusterRole//repository-proposer", "rbac.authorization.k8s.io/ClusterRoleBinding//repository-proposer"]);
 });
