@@ -45,9 +45,14 @@ export interface WriteOptions {
    * Meaningful for dry runs; a real write still needs the namespace.
    */
   readonly assumedNamespaces?: ReadonlySet<string>;
-  /** Transports only: fields that the body's text named twice; they count as unknown ones do. */
-  readonly duplicateFields?: readonly string[];
+  /** Transports only: what the body's text named twice; it counts as unknown fields do. */
+  readonly repeated?: RepeatedFields;
 }
+
+/** Fields that a body's text names twice. Of YAML upstream knows the lines, of JSON the paths and where they stand among unknown ones. */
+export type RepeatedFields =
+  | { readonly is: "yaml"; readonly problem: string }
+  | { readonly is: "json"; readonly fields: readonly { readonly field: string; readonly at: number }[]; readonly places: () => ReadonlyMap<string, number> };
 
 export interface DeleteOptions {
   readonly dryRun?: boolean;

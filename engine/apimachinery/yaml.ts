@@ -46,15 +46,16 @@ export class YamlError extends Error {
 
 /**
  * Reads a YAML (or JSON) stream the way kubectl does: YAML 1.1 booleans and octals, merge keys, no timestamps.
- * Empty documents are left out. Another schema reads plain scalars in another way. Throws a YamlError for bad text, duplicate keys and anything beyond the limits.
+ * Empty documents are left out. Another schema reads plain scalars in another way. Throws a YamlError for bad text and anything beyond the
+ * limits, and for a key that is there twice unless the last one is to count.
  */
-export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema): YamlDocument[] {
+export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema, lastKeyCounts = false): YamlDocument[] {
   if (Buffer.byteLength(text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
   let events: yaml.Event[];
   let values: unknown[];
   try {
     ({ events, text } = parseYamlEvents(text));
-    values = yaml.constructFromEvents(events, { source: text, schema, maxAliases: limits.aliasesMax });
+    values = yaml.constructFromEvents(events, { source: text, schema, maxAliases: limits.aliasesMax, json: lastKeyCounts });
   } catch (error) {
     throw asYamlError(error);
   }

@@ -1,4 +1,4 @@
-import type { FieldValidation } from "../apimachinery/api-request.ts";
+import type { FieldValidation, RepeatedFields } from "../apimachinery/api-request.ts";
 import type { FieldError } from "../apimachinery/field-error.ts";
 import { formatApiVersion, parseApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
@@ -22,8 +22,8 @@ export interface Decodable<T extends KubeObject = KubeObject> extends KindName {
 
 export interface DecodeOptions {
   readonly fieldValidation?: FieldValidation;
-  /** Fields that the body's text named twice, as the transport found them. */
-  readonly duplicateFields?: readonly string[];
+  /** What the body's text named twice, as the transport found it. */
+  readonly repeated?: RepeatedFields;
 }
 
 export interface Decoded<T extends KubeObject> {
@@ -46,7 +46,7 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   if (typeErrors.length > 0) throw malformed(kind, typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
-  const warnings = strictProblems(unknown, options);
+  const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined);
   if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${warnings.join(", ")}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
   const object = value as T; // conforms, or schemaErrors say where it does not
   return {
@@ -61,8 +61,23 @@ export function withStrategyDefaults<T extends KubeObject>(kind: Pick<Decodable<
   return kind.strategy?.setDefaults?.(object) ?? object;
 }
 
-function strictProblems(unknown: readonly string[], { duplicateFields = [] }: DecodeOptions): string[] {
-  return [...duplicateFields.map((field) => `duplicate field "${field}"`), ...unknown.map((field) => `unknown field "${field}"`)];
+/**
+ * What strict decoding finds wrong, in upstream's order: that of the text, but for YAML and for kinds that users define, whose unknown
+ * fields are found later than repeated ones. What is below an unknown field nobody has looked at.
+ */
+export function strictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string[] {
+  const unknownTexts = unknown.map((field) => `unknown field "${field}"`);
+  if (repeated === undefined) return unknownTexts;
+  if (repeated.is === "yaml") return [repeated.problem, ...unknownTexts];
+  const say = (field: string) => `duplicate field "${field}"`;
+  if (isCustom) return [...repeated.fields.map(({ field }) => say(field)), ...unknownTexts];
+  const places = repeated.places();
+  const isBelowUnknown = (field: string) => unknown.some((above) => field === above || field.startsWith(`${above}.`) || field.startsWith(`${above}[`));
+  const problems = [
+    ...unknown.map((field, index) => ({ at: places.get(field) ?? 0, text: unknownTexts[index] ?? "" })),
+    ...repeated.fields.filter(({ field }) => !isBelowUnknown(field)).map(({ field, at }) => ({ at, text: say(field) })),
+  ];
+  return problems.sort((a, b) => a.at - b.at).map(({ text }) => text);
 }
 
 /** A body may leave kind and apiVersion out: the address says them. */

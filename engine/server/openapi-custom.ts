@@ -15,7 +15,9 @@ const NOT_IN_V2: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf", "not"
 /** A custom kind's schema as its author wrote it, with what every object has. */
 export function customSchema(definition: ResourceDefinition, writer: SchemaWriter, openApi: 2 | 3): OpenApiSchema {
   const { group, version, kind, published } = definition;
-  const root = converted(published ?? { type: "object" }, writer, openApi, true);
+  // Readers of version 2 would take the fields that are known for all that are allowed.
+  const keepsEverything = openApi === 2 && published?.["x-kubernetes-preserve-unknown-fields"] === true;
+  const root = keepsEverything ? { type: "object" } : converted(published ?? { type: "object" }, writer, openApi, true);
   return { ...root, "x-kubernetes-group-version-kind": [{ group, version, kind }] };
 }
 

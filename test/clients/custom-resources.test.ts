@@ -137,6 +137,9 @@ describe("over the wire", () => {
     const document = await get("/openapi/v3/apis/new.example.com/v1");
     expect(Object.keys(document.components?.schemas["com.example.new.v1.Thing"]?.properties ?? {})).toEqual(expect.arrayContaining(["apiVersion", "kind", "metadata", "spec", "status"]));
     expect(Object.keys((await get("/openapi/v2")).definitions ?? {})).toContain("com.example.new.v1.Thing");
+    await api.client.for(customResourceDefinitionResource).patch("", "things.new.example.com", "json", [{ op: "replace", path: "/spec/versions/0/schema/openAPIV3Schema", value: { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { a: { type: "string" } } } }]);
+    // What keeps everything tells old clients nothing: they would refuse all else.
+    expect((await get("/openapi/v2")).definitions?.["com.example.new.v1.Thing"]).toEqual({ type: "object", "x-kubernetes-group-version-kind": [{ group: "new.example.com", version: "v1", kind: "Thing" }] });
     await api.client.for(customResourceDefinitionResource).delete("", "things.new.example.com");
     await api.client.for(customResourceDefinitionResource).patch("", "things.new.example.com", "merge", { metadata: { finalizers: null } });
     expect(await groups()).not.toContain("new.example.com");

@@ -86,9 +86,9 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
     case "patch": {
       const options = parseWriteOptions(query, "PatchOptions");
-      const { patchType, value, duplicateFields } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
+      const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
       if (patchType === "strategic" && definition.content !== undefined) throw unsupportedMedia(["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]);
-      return { ...base, verb, name, patchType, body: value, options: { ...options, ...duplicates(duplicateFields) } };
+      return { ...base, verb, name, patchType, body: value, options: { ...options, ...(repeated && { repeated }) } };
     }
     case "create":
     case "update": {
@@ -96,8 +96,8 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       const options = parseWriteOptions(query, verb === "create" ? "CreateOptions" : "UpdateOptions");
       const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
       if (definition.content !== undefined && kind !== "Scale" && mediaTypeOf(contentType) === PROTOBUF_TYPE) throw unsupportedMedia([JSON_TYPE, YAML_TYPE]);
-      const { value, duplicateFields } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
-      const write = { body: value, options: { ...options, ...duplicates(duplicateFields) } };
+      const { value, repeated } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
+      const write = { body: value, options: { ...options, ...(repeated && { repeated }) } };
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };
     }
   }
@@ -118,10 +118,6 @@ export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOp
     ...(query.get("fieldManager") ? { fieldManager: query.get("fieldManager") ?? "" } : {}),
     ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
   };
-}
-
-function duplicates(fields: readonly string[]): Pick<WriteOptions, "duplicateFields"> {
-  return fields.length === 0 ? {} : { duplicateFields: fields };
 }
 
 /** As upstream reads flags in queries: present and neither `false` nor `0`. */

@@ -1,3 +1,5 @@
+import type { RepeatedFields } from "../../apimachinery/api-request.ts";
+
 /** Beyond any object that means something, and far from where following it would exhaust the stack. */
 const DEPTH_MAX = 1_000;
 
@@ -5,11 +7,27 @@ const DEPTH_MAX = 1_000;
 export class JsonDepthError extends Error {}
 
 /**
- * The paths of keys that a JSON text names twice in one object, as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
+ * The keys that a JSON text names twice in one object, their paths as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
  * The text must be valid JSON: `JSON.parse`, which keeps the last of them silently, has accepted it. Throws a JsonDepthError.
  */
-export function findDuplicateKeys(text: string): readonly string[] {
-  const duplicates: string[] = [];
+export function findRepeatedFields(text: string): RepeatedFields | undefined {
+  const fields = new Map<string, number>();
+  forEachKey(text, (keys, key, at, stack) => {
+    if (keys.has(key) && !fields.has(pathOf(stack))) fields.set(pathOf(stack), at);
+  });
+  return fields.size === 0 ? undefined : { is: "json", fields: [...fields].map(([field, at]) => ({ field, at })), places: () => firstPlaces(text) };
+}
+
+function firstPlaces(text: string): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  forEachKey(text, (keys, key, at, stack) => {
+    if (!keys.has(key)) places.set(pathOf(stack), at);
+  });
+  return places;
+}
+
+/** Calls back at each key, with the keys before it in its object and the way to it. */
+function forEachKey(text: string, note: (before: ReadonlySet<string>, key: string, at: number, stack: readonly Frame[]) => void): void {
   const stack: Frame[] = [];
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
@@ -18,7 +36,10 @@ export function findDuplicateKeys(text: string): readonly string[] {
     if (char === QUOTE) {
       const end = endOfString(text, at);
       if (top?.is === "object" && top.expectsKey) {
-        noteKey(text.slice(at, end + 1), top, stack, duplicates);
+        const quoted = text.slice(at, end + 1);
+        top.key = quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
+        note(top.keys, top.key, at, stack);
+        top.keys.add(top.key);
         top.expectsKey = false;
       }
       at = end;
@@ -30,7 +51,6 @@ export function findDuplicateKeys(text: string): readonly string[] {
       else if (top !== undefined) top.index++;
     }
   }
-  return duplicates;
 }
 
 type Frame = { readonly is: "object"; readonly keys: Set<string>; key: string; expectsKey: boolean } | { readonly is: "list"; index: number };
@@ -47,16 +67,6 @@ function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
   return at;
-}
-
-function noteKey(quoted: string, frame: Extract<Frame, { readonly is: "object" }>, stack: readonly Frame[], duplicates: string[]): void {
-  const key = quoted.includes("\\") ? String(JSON.parse(quoted)) : quoted.slice(1, -1);
-  frame.key = key;
-  if (frame.keys.has(key)) {
-    const path = pathOf(stack);
-    if (!duplicates.includes(path)) duplicates.push(path);
-  }
-  frame.keys.add(key);
 }
 
 function pathOf(stack: readonly Frame[]): string {

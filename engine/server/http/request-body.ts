@@ -1,14 +1,16 @@
-import type { PatchType } from "../../apimachinery/api-request.ts";
+import type { PatchType, RepeatedFields } from "../../apimachinery/api-request.ts";
 import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
-import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
-import { findDuplicateKeys, JsonDepthError } from "./json-duplicates.ts";
+import { DEFAULT_YAML_LIMITS, parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
+import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { findRepeatedFields, JsonDepthError } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 
 export interface ParsedBody {
   readonly value: unknown;
-  readonly duplicateFields: readonly string[];
+  readonly repeated?: RepeatedFields | undefined;
 }
 
 /** Finds the schema of a kind that may be in a protobuf body. */
@@ -33,9 +35,9 @@ export function parseObjectBody(contentType: string | undefined, bytes: Buffer, 
     case JSON_TYPE:
       return parseJson(bytes, kind);
     case YAML_TYPE:
-      return { value: parseYaml(bytes, kind), duplicateFields: [] };
+      return parseYaml(bytes, kind);
     case PROTOBUF_TYPE:
-      return { value: parseProtobuf(bytes, schemas), duplicateFields: [] };
+      return { value: parseProtobuf(bytes, schemas) };
     default:
       throw unsupportedMedia([JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE]);
   }
@@ -52,14 +54,14 @@ export function parsePatchBody(contentType: string | undefined, bytes: Buffer): 
   if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
   if (patchType === "apply") {
     try {
-      return { patchType, value: singleDocument(bytes), duplicateFields: [] };
+      return { patchType, ...singleDocument(bytes) };
     } catch (error) {
       throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   const text = bytes.toString("utf8");
   try {
-    return { patchType, value: JSON.parse(text) as unknown, duplicateFields: findDuplicateKeys(text) };
+    return { patchType, value: JSON.parse(text) as unknown, repeated: findRepeatedFields(text) };
   } catch (error) {
     throw badRequest(`error decoding patch: ${describeJsonError(text, error)}`);
   }
@@ -79,13 +81,13 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
 function parseJson(bytes: Buffer, kind: string): ParsedBody {
   const text = bytes.toString("utf8");
   try {
-    return { value: JSON.parse(text) as unknown, duplicateFields: findDuplicateKeys(text) };
+    return { value: JSON.parse(text) as unknown, repeated: findRepeatedFields(text) };
   } catch (error) {
     throw unrecognized(kind, describeJsonError(text, error), text);
   }
 }
 
-function parseYaml(bytes: Buffer, kind: string): unknown {
+function parseYaml(bytes: Buffer, kind: string): ParsedBody {
   try {
     return singleDocument(bytes);
   } catch (error) {
@@ -93,10 +95,13 @@ function parseYaml(bytes: Buffer, kind: string): unknown {
   }
 }
 
-function singleDocument(bytes: Buffer): unknown {
-  const documents = parseYamlDocuments(bytes.toString("utf8"));
+/** Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. */
+function singleDocument(bytes: Buffer): ParsedBody {
+  const text = bytes.toString("utf8");
+  const documents = parseYamlDocuments(text, DEFAULT_YAML_LIMITS, kubernetesYamlSchema, true);
   if (documents.length > 1) throw new Error("the body holds more than one YAML document");
-  return documents[0]?.value;
+  const problem = describeRepeatedKeys(text);
+  return { value: documents[0]?.value, repeated: problem === undefined ? undefined : { is: "yaml", problem } };
 }
 
 function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {

@@ -133,8 +133,13 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
   // Of what users define, only the metadata has a protobuf form.
-  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: info.subresource === undefined || info.subresource === "status" });
+  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info) });
   return { definition, schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
+}
+
+/** Questions such as access reviews have no rows and no metadata to speak of. */
+function canBeShownInForms({ verbs }: ResourceDefinition, { subresource }: ResourceInfo): boolean {
+  return subresource === undefined ? verbs.includes("get") || verbs.includes("list") : subresource === "status";
 }
 
 function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Answer {

@@ -13,7 +13,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
-import { decodeObject, textField } from "../../registry/decode-object.ts";
+import { decodeObject, strictProblems, textField, type DecodeOptions } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
@@ -41,7 +41,8 @@ function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): W
   const { request, definition } = exchange;
   const result = withPatch(exchange, definition.schema, current);
   const { unknown } = conform(definition.schema, result, { defaults: false, prune: false });
-  const problems = [...(request.options.duplicateFields ?? []).map((field) => `duplicate field "${field}"`), ...unknown.map((field) => `unknown field "${field}"`)];
+  // A patch names its fields in an order of its own: what it repeats comes first.
+  const problems = strictProblems(unknown, request.options.repeated, true);
   if (request.options.fieldValidation === "Strict" && problems.length > 0) {
     throw invalid("", "", "", [invalidField("patch", JSON.stringify(request.body), `strict decoding error: ${problems.join(", ")}`)]);
   }
@@ -72,6 +73,8 @@ function objectPatch(body: unknown): Record<string, unknown> {
 function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
   const { request, definition } = exchange;
   const body = objectPatch(request.body);
+  const { repeated, fieldValidation } = request.options;
+  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${strictProblems([], repeated, true).join(", ")}`);
   const apiVersion = formatApiVersion(definition.group, definition.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
   if (givenKind !== definition.kind || givenVersion !== apiVersion) {
@@ -94,7 +97,7 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
 function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, current: KubeObject): Wanted {
   const { definition } = exchange;
   const merged = applyIntent(exchange, intent, current);
-  const { object, warnings, schemaErrors } = decodeObject(definition, merged, { fieldValidation: "Warn" });
+  const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   return { object, warnings, isTracked: true };
 }
@@ -105,12 +108,17 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   if (definition.isEnding === true) throw kindIsEnding("patch");
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
-  const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), { fieldValidation: "Warn" });
+  const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), repeatedFieldsOf(exchange));
   if (schemaErrors.length > 0) {
     await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
     refuseShape(definition, object, schemaErrors);
   }
   return createPrepared(exchange, object, warnings);
+}
+
+/** What the intent repeats is warned of; unknown fields it has none any more. */
+function repeatedFieldsOf({ request: { options } }: Exchange<RequestOf<"patch">>): DecodeOptions {
+  return { fieldValidation: "Warn", ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
 }
 
 function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, live: KubeObject | undefined): KubeObject {

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findDuplicateKeys } from "../../../engine/server/http/json-duplicates.ts";
+import { describeRepeatedKeys } from "../../../engine/apimachinery/yaml-duplicates.ts";
+import { strictProblems } from "../../../engine/registry/decode-object.ts";
+import { findRepeatedFields } from "../../../engine/server/http/json-duplicates.ts";
 import { negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
 import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
 import { parseRequestPath } from "../../../engine/server/http/request-info.ts";
@@ -58,11 +60,36 @@ describe("duplicate keys", () => {
     ['{"a":"a\\"a","b":["a","a"],"c":{"a":1}}', []],
     ['{"\\u0061":1,"a":2}', ["a"]],
   ])("%s has %j", (text, expected) => {
-    expect(findDuplicateKeys(text)).toEqual(expected);
+    const found = findRepeatedFields(text);
+    expect(found?.is === "json" ? found.fields.map(({ field }) => field) : []).toEqual(expected);
   });
 
   test("what JSON.stringify writes never has any", () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => findDuplicateKeys(JSON.stringify(value)).length === 0), { seed: 1, numRuns: 300 });
+    fc.assert(fc.property(fc.jsonValue(), (value) => findRepeatedFields(JSON.stringify(value)) === undefined), { seed: 1, numRuns: 300 });
+  });
+});
+
+describe("what strict decoding finds", () => {
+  const text = '{"spec":{"odd":1,"replicas":2,"odd":3,"replicas":3,"paused":true,"later":{"x":1,"x":2}},"last":1}';
+  const unknown = ["spec.odd", "spec.later", "last"];
+
+  test("is told in the order of the text, and nothing of what is in unknown fields", () => {
+    expect(strictProblems(unknown, findRepeatedFields(text), false)).toEqual(['unknown field "spec.odd"', 'duplicate field "spec.replicas"', 'unknown field "spec.later"', 'unknown field "last"']);
+  });
+
+  test("is first what is repeated and then what is unknown where users define the kind", () => {
+    expect(strictProblems(["last"], findRepeatedFields('{"last":1,"a":1,"a":2}'), true)).toEqual(['duplicate field "a"', 'unknown field "last"']);
+  });
+
+  test("names lines of YAML, also behind anchors, lists and brackets", () => {
+    const yaml = "\na: &x\n  - b: 1\n    c: {d: 1, d: 2}\n  - b: 1\n    b: 2\ne: *x\na: 3\n";
+    expect(describeRepeatedKeys(yaml)).toBe('yaml: unmarshal errors:\n  line 4: key "d" already set in map\n  line 6: key "b" already set in map\n  line 8: key "a" already set in map');
+    expect(describeRepeatedKeys("a: {b: 1}\nb: [1, 1]\n")).toBeUndefined();
+  });
+
+  test("of YAML is for the request to judge: the last of equal keys counts", () => {
+    const apply = parsePatchBody("application/apply-patch+yaml", Buffer.from("a: 1\na: 2\n"));
+    expect(apply).toEqual({ patchType: "apply", value: { a: 2 }, repeated: { is: "yaml", problem: 'yaml: unmarshal errors:\n  line 2: key "a" already set in map' } });
   });
 });
 
