@@ -15,24 +15,21 @@ export function encodeForStorage(object: KubeObject): Buffer {
 }
 
 /**
- * An object read from the store, or just written to it. Serving it costs no serialisation: the resourceVersion is spliced
- * into the stored bytes once, and every reader gets the result.
+ * An object read from the store, or just written to it. Serving it costs no serialisation: its stored bytes are copied into the
+ * answer, and the resourceVersion between them. The bytes are kept once; what was put together for one reader is not kept for the next.
  */
 export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   readonly object: T;
   readonly revision: number;
-  /** The stored bytes, or, once somebody asked for it, the JSON with the resourceVersion in it; never both. */
-  #bytes: Buffer;
-  /** Where the resourceVersion stands, or will stand. */
-  readonly #versionStart: number;
-  #versionEnd: number;
-  #itemJson: Buffer | undefined;
+  readonly #stored: Buffer;
+  /** Where the resourceVersion belongs. */
+  readonly #versionAt: number;
   #later: StoredObject<T> | undefined;
 
   constructor(stored: Buffer, revision: number, parsed?: T) {
-    this.#bytes = stored;
-    this.#versionStart = this.#versionEnd = stored.indexOf(METADATA) + METADATA.length;
-    assert(this.#versionStart >= METADATA.length, "stored objects have metadata");
+    this.#stored = stored;
+    this.#versionAt = stored.indexOf(METADATA) + METADATA.length;
+    assert(this.#versionAt >= METADATA.length, "stored objects have metadata");
     this.revision = revision;
     const object = parsed ?? (JSON.parse(stored.toString("utf8")) as T); // only encodeForStorage writes what is read here
     this.object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
@@ -40,38 +37,81 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
 
   /** The size of the stored form, for bounds on what waits and what is remembered. */
   get byteLength(): number {
-    return this.#bytes.byteLength;
+    return this.#stored.byteLength;
   }
 
   json(): Buffer {
-    if (this.#versionEnd === this.#versionStart) {
-      const version = `"resourceVersion":"${this.revision}"${this.#bytes[this.#versionStart] === CLOSING_BRACE ? "" : ","}`;
-      this.#bytes = joined([this.#bytes.subarray(0, this.#versionStart), version, this.#bytes.subarray(this.#versionStart)]);
-      this.#versionEnd = this.#versionStart + version.length;
-    }
-    return this.#bytes;
+    const version = this.#version();
+    const json = Buffer.allocUnsafe(this.#stored.length + version.length);
+    this.#write(json, 0, 0, version);
+    return json;
   }
 
   itemJson(): Buffer {
-    return (this.#itemJson ??= joined(["{", this.json().subarray(this.#versionStart - METADATA.length)]));
+    const item = Buffer.allocUnsafe(this.itemLength);
+    this.writeItem(item, 0);
+    return item;
+  }
+
+  get itemLength(): number {
+    return 1 + this.#stored.length - this.#itemStart + this.#version().length;
+  }
+
+  /** Writes what `itemJson` gives into a list that has room for it; returns where it ends. */
+  writeItem(list: Buffer, offset: number): number {
+    list[offset] = OPENING_BRACE;
+    return this.#write(list, offset + 1, this.#itemStart, this.#version());
   }
 
   /** Whether these are the bytes that are stored. */
   isStoredAs(bytes: Buffer): boolean {
-    return this.#stored().equals(bytes);
+    return this.#stored.equals(bytes);
   }
 
   /** The same content under another revision, as a deletion shows an object's last state; the same one for all who ask. */
   at(revision: number): StoredObject<T> {
     if (revision === this.revision) return this;
-    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored(), revision, this.object);
+    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored, revision, this.object);
     return this.#later;
   }
 
-  #stored(): Buffer {
-    if (this.#versionEnd === this.#versionStart) return this.#bytes;
-    return joined([this.#bytes.subarray(0, this.#versionStart), this.#bytes.subarray(this.#versionEnd)]);
+  /** Items of lists begin with their metadata. */
+  get #itemStart(): number {
+    return this.#versionAt - METADATA.length;
   }
+
+  #version(): string {
+    return `"resourceVersion":"${this.revision}"${this.#stored[this.#versionAt] === CLOSING_BRACE ? "" : ","}`;
+  }
+
+  #write(target: Buffer, offset: number, from: number, version: string): number {
+    let end = offset + this.#stored.copy(target, offset, from, this.#versionAt);
+    end += target.write(version, end, "latin1");
+    return end + this.#stored.copy(target, end, this.#versionAt);
+  }
+}
+
+/** The items of a list, separated by commas, between what comes before and after them. */
+export function joinItems(head: string, items: readonly EncodedObject[], tail: string): Buffer {
+  // Items that are not in the store are made once and kept for the second pass.
+  const made = new Map<EncodedObject, Buffer>();
+  let length = Buffer.byteLength(head) + Math.max(0, items.length - 1) + Buffer.byteLength(tail);
+  for (const item of items) {
+    if (item instanceof StoredObject) length += item.itemLength;
+    else {
+      const json = item.itemJson();
+      made.set(item, json);
+      length += json.length;
+    }
+  }
+  const list = Buffer.allocUnsafeSlow(length);
+  let offset = list.write(head);
+  for (const [index, item] of items.entries()) {
+    if (index > 0) list[offset++] = COMMA;
+    offset = item instanceof StoredObject ? item.writeItem(list, offset) : offset + (made.get(item)?.copy(list, offset) ?? 0);
+  }
+  list.write(tail, offset);
+  return list;
 }
 
 /** An object that is not in the store: the outcome of a dry run, a Scale, a review. Encoded on use. */
@@ -87,18 +127,13 @@ export function unstoredObject<T extends KubeObject>(object: T): EncodedObject<T
   };
 }
 
+const OPENING_BRACE = "{".charCodeAt(0);
 const CLOSING_BRACE = "}".charCodeAt(0);
+const COMMA = ",".charCodeAt(0);
 
 /** These buffers live as long as their object: one cut from Node's shared pool would keep all of the pool alive. */
 function exactBuffer(text: string): Buffer {
   const buffer = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   buffer.write(text);
-  return buffer;
-}
-
-function joined(parts: readonly (Buffer | string)[]): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(parts.reduce((length, part) => length + (typeof part === "string" ? Buffer.byteLength(part) : part.length), 0));
-  let offset = 0;
-  for (const part of parts) offset += typeof part === "string" ? buffer.write(part, offset) : part.copy(buffer, offset);
   return buffer;
 }

@@ -170,8 +170,8 @@ class SqliteStorage implements Storage {
     return new Promise<SqliteReply>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, operations: body.do === "commit" ? body.operations : [] });
       if (this.#pending.size === 1) this.#worker.ref();
-      // All that is asked for in one turn goes as one message.
-      if (this.#outbox.push({ ...body, id }) === 1) queueMicrotask(() => this.#worker.postMessage(this.#outbox.splice(0)));
+      // All that is asked for in one turn of the loop goes as one message, and commits of one message share a sync.
+      if (this.#outbox.push({ ...body, id }) === 1) setImmediate(() => this.#worker.postMessage(this.#outbox.splice(0)));
     });
   }
 

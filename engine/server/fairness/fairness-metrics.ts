@@ -1,4 +1,4 @@
-import type { MetricsRegistry } from "../../lib/metrics.ts";
+import type { Histogram, MetricsRegistry } from "../../lib/metrics.ts";
 import type { LevelLimits } from "./limits.ts";
 
 const SECONDS = [0, 0.005, 0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
@@ -11,9 +11,16 @@ interface LevelState {
   readonly queues: { readonly length: number };
 }
 
+interface Series {
+  readonly dispatched: () => void;
+  readonly waited: (seconds: number) => void;
+  readonly executed: (seconds: number) => void;
+}
+
 /** The figures of priority and fairness, under upstream's names. */
 export class FairnessMetrics {
   readonly #registry: MetricsRegistry;
+  readonly #series = new Map<string, Series>();
 
   constructor(registry: MetricsRegistry, levels: () => readonly LevelState[]) {
     this.#registry = registry;
@@ -34,20 +41,37 @@ export class FairnessMetrics {
   }
 
   dispatched(level: string, schema: string, seconds: number): void {
-    this.#registry.counter("apiserver_flowcontrol_dispatched_requests_total", "Requests that were served, by flow schema and priority level.").add({ flow_schema: schema, priority_level: level });
-    this.#waited(level, schema, seconds, true);
+    const series = this.#of(level, schema);
+    series.dispatched();
+    series.waited(seconds);
   }
 
   refused(level: string, schema: string, reason: string, seconds: number): void {
     this.#registry.counter("apiserver_flowcontrol_rejected_requests_total", "Requests that were refused, by flow schema, priority level and reason.").add({ flow_schema: schema, priority_level: level, reason });
-    this.#waited(level, schema, seconds, false);
+    this.#waits().observe(seconds, { execute: "false", flow_schema: schema, priority_level: level });
   }
 
   executed(level: string, schema: string, seconds: number): void {
-    this.#registry.histogram("apiserver_flowcontrol_request_execution_seconds", "Time that requests were served for, watches up to their start.", SECONDS).observe(seconds, { flow_schema: schema, priority_level: level });
+    this.#of(level, schema).executed(seconds);
   }
 
-  #waited(level: string, schema: string, seconds: number, execute: boolean): void {
-    this.#registry.histogram("apiserver_flowcontrol_request_wait_duration_seconds", "Time that requests waited in queues.", SECONDS).observe(seconds, { execute: String(execute), flow_schema: schema, priority_level: level });
+  /** There are as many of them as pairs of schema and level: what objects of the API say. */
+  #of(level: string, schema: string): Series {
+    const id = `${level} ${schema}`;
+    let series = this.#series.get(id);
+    if (series === undefined) {
+      const labels = { flow_schema: schema, priority_level: level };
+      series = {
+        dispatched: this.#registry.counter("apiserver_flowcontrol_dispatched_requests_total", "Requests that were served, by flow schema and priority level.").bind(labels),
+        waited: this.#waits().bind({ execute: "true", ...labels }),
+        executed: this.#registry.histogram("apiserver_flowcontrol_request_execution_seconds", "Time that requests were served for, watches up to their start.", SECONDS).bind(labels),
+      };
+      this.#series.set(id, series);
+    }
+    return series;
+  }
+
+  #waits(): Histogram {
+    return this.#registry.histogram("apiserver_flowcontrol_request_wait_duration_seconds", "Time that requests waited in queues.", SECONDS);
   }
 }

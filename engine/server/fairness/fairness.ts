@@ -171,7 +171,7 @@ export class Fairness implements RequestOrder {
     for (let hasStarted = true; hasStarted; ) {
       hasStarted = false;
       for (const level of this.#levels.values()) {
-        const next = level.queues.next();
+        const next = level.queues.length === 0 ? undefined : level.queues.next();
         if (next === undefined || !this.#mayTake(level, next.width)) continue;
         const taken = level.queues.take();
         if (taken === undefined) continue;
@@ -180,7 +180,7 @@ export class Fairness implements RequestOrder {
         taken.request.start(taken.origin);
       }
     }
-    for (const level of [...this.#levels.values()]) if (level.isLeaving && level.executing === 0 && level.queues.length === 0) this.#levels.delete(level.name);
+    for (const level of this.#levels.values()) if (level.isLeaving && level.executing === 0 && level.queues.length === 0) this.#levels.delete(level.name);
   }
 
   #take(level: Level, width: number): void {

@@ -1,5 +1,5 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
-import { parseRequestUrl } from "../../lib/request-url.ts";
+import { parseRequestTarget } from "../../lib/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
 import { verbOf } from "./http-request.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
@@ -21,7 +21,7 @@ export interface Arrival {
 /** Begins the record of an HTTP request; undefined when none is kept. */
 export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): AuditRecord | undefined {
   if (auditor === undefined) return undefined;
-  const url = parseRequestUrl(arrival.url);
+  const url = parseRequestTarget(arrival.url);
   const { pathname, searchParams } = url ?? { pathname: arrival.url, searchParams: new URLSearchParams() };
   const info = parseRequestPath(pathname);
   const verb = info.is === "resource" ? verbOrMethod(arrival.method, info, searchParams) : arrival.method.toLowerCase();

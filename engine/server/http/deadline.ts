@@ -12,11 +12,14 @@ export function deadlineMs({ query }: Pick<HttpRequest, "query">, info: RequestI
   return asked > 0 && asked < maxMs ? asked : maxMs;
 }
 
-/** Rejects with upstream's 504 when the work is not done in time. It goes on nevertheless: what was begun in the store cannot be taken back. */
-export async function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>): Promise<T> {
+/** Rejects with upstream's 504 when the work is not done in time, and says so by `giveUp`. What was begun in the store goes on nevertheless: it cannot be taken back. */
+export async function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>, giveUp: () => void = () => {}): Promise<T> {
   if (ms === undefined) return work;
   const late = Promise.withResolvers<never>();
-  const cancel = clock.after(ms, () => late.reject(new StatusError("Timeout", "Timeout: request did not complete within the allotted timeout", {})));
+  const cancel = clock.after(ms, () => {
+    late.reject(new StatusError("Timeout", "Timeout: request did not complete within the allotted timeout", {}));
+    giveUp();
+  });
   try {
     return await Promise.race([work, late.promise]);
   } finally {

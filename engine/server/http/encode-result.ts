@@ -8,6 +8,7 @@ import { partialObjectMetadata, partialObjectMetadataList, tableOf, type Include
 import { formatYaml } from "../../apimachinery/yaml.ts";
 import { ageColumn, nameColumn } from "../../resources/columns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { joinItems } from "../../storage/encoded-object.ts";
 import type { KindSchemas } from "../kind-schemas.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, type Representation } from "./negotiation.ts";
 
@@ -99,14 +100,7 @@ export function columnsOf(definition: ResourceDefinition): readonly TableColumn<
 }
 
 function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[]): Buffer {
-  const comma = Buffer.from(",");
-  const parts: Buffer[] = [Buffer.from(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`)];
-  for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(comma);
-    parts.push(item.itemJson());
-  }
-  parts.push(Buffer.from("]}\n"));
-  return Buffer.concat(parts);
+  return joinItems(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, items, "]}\n");
 }
 
 function toText(value: unknown, { encoding }: Representation): Buffer {

@@ -20,6 +20,8 @@ export interface HttpRequest {
   readonly body: Buffer | undefined;
   readonly user: UserInfo;
   readonly signal: AbortSignal;
+  /** Fires the signal: the answer waits no longer. */
+  readonly giveUp?: () => void;
   /** What is remarked on the way, and told with the answer. */
   readonly notes?: RequestNotes;
   /** Absent when the request is not recorded. */

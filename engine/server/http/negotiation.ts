@@ -34,7 +34,7 @@ export function negotiate(accept: string | undefined, available: Available): Rep
 
 export function tryNegotiate(accept: string | undefined, available: Available): Representation | undefined {
   if (accept === undefined || accept.trim() === "") return { encoding: "json", form: "object" };
-  for (const range of parseAccept(accept)) {
+  for (const range of parsedAccept(accept)) {
     const encoding = encodingOf(range.type, available);
     const form = formOf(range.parameters, available);
     if (encoding === undefined || form === undefined) continue;
@@ -42,6 +42,19 @@ export function tryNegotiate(accept: string | undefined, available: Available): 
     return { encoding, form };
   }
   return undefined;
+}
+
+/** Clients of one kind all send the same text. */
+const PARSED_MAX = 256;
+const parsed = new Map<string, readonly MediaRange[]>();
+
+function parsedAccept(accept: string): readonly MediaRange[] {
+  let ranges = parsed.get(accept);
+  if (ranges === undefined) {
+    if (parsed.size >= PARSED_MAX) parsed.clear();
+    parsed.set(accept, (ranges = parseAccept(accept)));
+  }
+  return ranges;
 }
 
 /** Accept's media ranges, best first; equal ones stay in the order they were written in. */

@@ -6,37 +6,46 @@ import { valuesOf, type Headers } from "../../auth/authentication/request-header
 const CHAIN_MAX = 8;
 const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
-/** What node gives us of a request; on HTTP/2 the connection is that of the session. */
-export interface RawRequest {
-  readonly socket: unknown;
-  readonly stream?: { readonly session?: { readonly socket: unknown } | undefined };
+/** What all requests of a connection have in common. */
+export interface Connection {
+  readonly remoteAddress: string | undefined;
+  /** Absent when the client has shown none. */
+  readonly certificate?: ClientCertificate;
 }
 
-/** A connection's certificate does not change: it is read once. */
-const certificates = new WeakMap<object, ClientCertificate | "none">();
+/** None of it changes while a connection lasts: it is read once, from a socket that HTTP/2 makes costly to look at. */
+const connections = new WeakMap<object, Connection>();
+
+/** `owner` lives as long as the connection: its socket, or its HTTP/2 session. */
+export function connectionOf(owner: object, socketOf: () => object | undefined): Connection {
+  let connection = connections.get(owner);
+  if (connection === undefined) {
+    const socket: Partial<TLSSocket> = socketOf() ?? {};
+    const certificate = readPeer(socket);
+    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress, ...(certificate === undefined ? {} : { certificate }) }));
+  }
+  return connection;
+}
 
 /** What a client has shown of itself. Throws 401 for an authorization that is not a bearer token. */
-export function credentialsOf(raw: RawRequest, headers: Headers): Credentials {
-  const session = raw.stream?.session;
-  const connection = (session ?? raw.socket) as object; // either is an object that lives as long as the connection
-  let certificate = certificates.get(connection);
-  if (certificate === undefined) certificates.set(connection, (certificate = readPeer((session?.socket ?? raw.socket) as Partial<TLSSocket>)));
+export function credentialsOf({ certificate }: Connection, headers: Headers): Credentials {
   const authorization = headers["authorization"];
   const bearer = typeof authorization === "string" ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : bearerOfProtocols(headers["sec-websocket-protocol"]);
   if (authorization !== undefined && bearer === undefined) throw new StatusError("Unauthorized", "Unauthorized");
-  return { headers, ...(certificate === "none" ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
+  return { headers, ...(certificate === undefined ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
 }
 
 /** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */
 function bearerOfProtocols(protocols: string | readonly string[] | undefined): string | undefined {
+  if (protocols === undefined) return undefined;
   const given = valuesOf(protocols).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
   return given === undefined ? undefined : Buffer.from(given.slice(TOKEN_PROTOCOL.length), "base64url").toString("utf8") || undefined;
 }
 
-function readPeer(socket: Partial<TLSSocket>): ClientCertificate | "none" {
+function readPeer(socket: Partial<TLSSocket>): ClientCertificate | undefined {
   const peer = socket.getPeerCertificate?.(true);
   // Without a certificate node answers an empty object.
-  if (peer === undefined || Object.keys(peer).length === 0) return "none";
+  if (peer === undefined || Object.keys(peer).length === 0) return undefined;
   const { CN, O } = peer.subject as { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }; // repeated names come as lists
   return {
     commonName: [CN ?? ""].flat()[0] ?? "",

@@ -43,6 +43,7 @@ function named([resource = "", name, subresource, ...rest]: readonly string[]) {
 }
 
 function decodePart(part: string): string {
+  if (!part.includes("%")) return part;
   try {
     return decodeURIComponent(part);
   } catch {

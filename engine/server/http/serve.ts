@@ -1,5 +1,4 @@
 import { pipeline } from "node:stream/promises";
-import type { Writable } from "node:stream";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
@@ -19,6 +18,7 @@ import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
+import { sinkOf } from "./http2-response.ts";
 import { negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { parseRequestPath, type RequestInfo } from "./request-info.ts";
 import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
@@ -62,7 +62,7 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     // Before the work begins: a limit that cannot be read would leave it without anybody who hears of its failure, which ends the process.
     const limitMs = deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
     const work = info === undefined ? pathAnswer(parts, { ...http, notes }) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
-    const answer = await within(parts.server.parts.clock, limitMs, work);
+    const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
@@ -163,7 +163,7 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
   raw.writeHead(200, { "audit-id": auditId, "cache-control": "no-cache, private", "content-type": "text/plain" });
   raw.flushHeaders?.();
   try {
-    await pipeline(log, raw as unknown as Writable); // node's responses are writable streams
+    await pipeline(log, sinkOf(raw));
   } catch (error) {
     server.parts.logger.debug("a log ended early", { pod: info.name, namespace: info.namespace, error });
   }

@@ -28,17 +28,29 @@ export function watchFramer(context: EncodeContext): WatchFramer {
   };
 }
 
-const frameCache = new WeakMap<EncodedObject, Map<string, Buffer>>();
+/** Watchers take an event at about the same time: who comes later than after this many others pays for a frame of its own. */
+const FRAMES_MAX = 512;
+type Frames = Map<string, Buffer>;
+let frames = new Map<EncodedObject, Frames>();
+let olderFrames = new Map<EncodedObject, Frames>();
 
 /** One buffer per object and event type for all watchers: writing to a thousand of them serialises nothing. */
 function shared(event: EncodedWatchEvent, variant: string, make: (encoded: EncodedObject) => Buffer): Buffer | undefined {
   if (event.type === "ERROR" || event.type === "BOOKMARK") return undefined;
-  let frames = frameCache.get(event.encoded);
-  if (frames === undefined) frameCache.set(event.encoded, (frames = new Map()));
+  const known = framesOf(event.encoded);
   const key = `${event.type} ${variant}`;
-  let frame = frames.get(key);
-  if (frame === undefined) frames.set(key, (frame = make(event.encoded)));
+  let frame = known.get(key);
+  if (frame === undefined) known.set(key, (frame = make(event.encoded)));
   return frame;
+}
+
+function framesOf(encoded: EncodedObject): Frames {
+  let known = frames.get(encoded);
+  if (known !== undefined) return known;
+  if (frames.size >= FRAMES_MAX) [frames, olderFrames] = [new Map(), frames];
+  known = olderFrames.get(encoded) ?? new Map<string, Buffer>();
+  frames.set(encoded, known);
+  return known;
 }
 
 function jsonFrame(event: EncodedWatchEvent): Buffer {

@@ -1,8 +1,9 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
-import type { Duplex, Readable, Writable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { StatusError } from "../../apimachinery/status-error.ts";
+import { sinkOf } from "../http/http2-response.ts";
 import type { RawResponse } from "../http/response.ts";
 import type { ProxyTarget } from "./proxy-target.ts";
 
@@ -46,7 +47,7 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const { response } = answer;
   raw.writeHead(response.statusCode ?? 502, { ...(passedOn(response.headers) as Record<string, string | string[]>), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
   raw.flushHeaders?.();
-  await pipeline(response, raw as unknown as Writable).catch(() => raw.destroy()); // node's responses are writable streams; one side went away
+  await pipeline(response, sinkOf(raw)).catch(() => raw.destroy()); // one side went away
 }
 
 /**

@@ -78,7 +78,7 @@ describe("a caller who wants to be somebody else", () => {
 });
 
 describe("what a client shows of itself", () => {
-  const raw = { socket: {} };
+  const raw = { remoteAddress: "127.0.0.1" };
   test("is a bearer token in its header, or for a browser's WebSocket in a protocol", () => {
     expect(credentialsOf(raw, { authorization: "Bearer abc" }).bearer).toBe("abc");
     expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");

@@ -98,8 +98,8 @@ describe("an object", () => {
     const [event] = await take(watch, 1);
     const bytes = got?.json();
     expect(JSON.parse(String(bytes))).toEqual({ kind: "ConfigMap", apiVersion: "v1", metadata: { resourceVersion: version, name: "a", namespace: "shop" }, data: { key: "ü" } });
-    expect(listed?.json()).toBe(bytes);
-    expect(event?.type === "ADDED" && event.encoded.json()).toBe(bytes);
+    expect(listed?.json()).toEqual(bytes);
+    expect(event?.type === "ADDED" && event.encoded.json()).toEqual(bytes);
     expect(JSON.parse(String(listed?.itemJson()))).toEqual({ metadata: { resourceVersion: version, name: "a", namespace: "shop" }, data: { key: "ü" } });
     expect((await storage.get("/registry/core/configmaps/shop/a"))?.value.toString()).not.toContain("resourceVersion");
   });

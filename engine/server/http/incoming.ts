@@ -1,0 +1,72 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders as IncomingHttp2Headers, ServerHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
+import { StatusError } from "../../apimachinery/status-error.ts";
+import { Http2Response } from "./http2-response.ts";
+import { connectionOf, type Connection } from "./peer.ts";
+import type { RawResponse } from "./response.ts";
+
+/** A request as it arrives, over either version of the protocol. */
+export interface Incoming {
+  readonly method: string;
+  /** The address as it stands in the request, with its query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly connection: Connection;
+  /** What follows the headers, unread. */
+  readonly body: Readable;
+  readonly hasBody: boolean;
+  readonly raw: RawResponse;
+}
+
+/** Upstream's bound for a request's body. */
+const BODY_BYTES_MAX = 3 * 1024 * 1024;
+
+export function fromHttp1(request: IncomingMessage, response: ServerResponse): Incoming {
+  const { method = "GET", url = "/", headers, socket } = request;
+  const hasBody = Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined;
+  return { method, url, headers, connection: connectionOf(socket, () => socket), body: request, hasBody, raw: response };
+}
+
+/** Streams themselves, without Node's imitation of HTTP/1.1 before them: that took a tenth of a read's time. */
+export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers): Incoming {
+  const { session } = stream;
+  if (headers.expect === "100-continue") stream.additionalHeaders({ ":status": 100 });
+  return {
+    method: headers[":method"] ?? "GET",
+    url: headers[":path"] ?? "/",
+    headers,
+    connection: connectionOf(session ?? stream, () => session?.socket),
+    body: stream,
+    hasBody: !stream.endAfterHeaders,
+    raw: new Http2Response(stream),
+  };
+}
+
+/** The whole body; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too long, and when it breaks off. */
+export function readBody({ method, headers, body, hasBody }: Incoming): Promise<Buffer> | undefined {
+  if (!hasBody || method === "GET" || method === "HEAD") {
+    body.resume();
+    return undefined;
+  }
+  if (Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    body.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > BODY_BYTES_MAX) {
+        body.pause();
+        reject(tooLarge());
+      } else chunks.push(chunk);
+    });
+    body.once("end", () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
+    const breakOff = () => reject(new StatusError("BadRequest", "the request's body broke off"));
+    body.once("error", breakOff);
+    body.once("close", breakOff);
+  });
+}
+
+function tooLarge(): StatusError {
+  return new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${BODY_BYTES_MAX}`, {});
+}
