@@ -7,7 +7,9 @@ import type { ResourceReference } from "../../resources/define-resource.ts";
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, MetricSpec, MetricStatus, Pod, PodMetrics } from "../../resources/types.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { tell, update, type Action, type Outcome } from "../define-controller.ts";
-import { computeReplicas, MetricError, type MetricResult } from "./replica-calculator.ts";
+import type { CustomFigures } from "./custom-figures.ts";
+import { replicasOfExternal, replicasOfObject, replicasOfPods } from "./custom-replicas.ts";
+import { MetricError, replicasOfResource, type MetricInputs, type MetricResult } from "./replica-calculator.ts";
 import { limitReplicas, tolerancesOf, type ScalingHistory } from "./scaling-limits.ts";
 
 /** What is scaled, as its scale subresource says. */
@@ -15,6 +17,8 @@ export interface ScaleTarget {
   readonly resource: ResourceReference;
   readonly object: KubeObject;
   readonly replicas: number;
+  /** How many there are, by its status. */
+  readonly statusReplicas: number;
   /** Empty when it has none. */
   readonly selector: string;
 }
@@ -25,6 +29,8 @@ export interface AutoscalerInputs {
   readonly target: ScaleTarget | { readonly error: string };
   readonly pods: readonly Pod[];
   readonly metrics: readonly PodMetrics[];
+  /** What other APIs say of each of the autoscaler's metrics, in its order; undefined where metrics.k8s.io is asked. */
+  readonly figures: readonly (CustomFigures | undefined)[];
   readonly history: ScalingHistory;
   /** How long until the next look, in milliseconds. */
   readonly periodMs: number;
@@ -76,15 +82,15 @@ function decideByMetrics(inputs: AutoscalerInputs, target: ScaleTarget, able: Fa
     const inactive: Fact = { type: "ScalingActive", status: "False", reason: "InvalidSelector", message: "the HPA target's scale is missing a selector" };
     return { current, desired: current, recommendation: undefined, metrics: [], conditions: [able, inactive], tales: [{ reason: "SelectorRequired", message: "selector is required" }], why: "" };
   }
-  const { results, failures } = askMetrics(inputs, current, nowMs);
+  const { results, failures } = askMetrics(inputs, target, nowMs);
   const best = results.reduce<MetricResult | undefined>((most, next) => (most === undefined || next.replicas > most.replicas ? next : most), undefined);
   const [failure] = failures;
   // With figures missing there may still be more pods, but not fewer: nobody knows what the missing ones would have asked for.
   if (best === undefined || (failure !== undefined && best.replicas < current)) {
     const why = failure?.message ?? "no metrics";
     const inactive: Fact = { type: "ScalingActive", status: "False", reason: failure?.reason ?? "InvalidMetricSourceType", message: `the HPA was unable to compute the replica count: ${why}` };
-    const all = { reason: "FailedComputeMetricsReplicas", message: `invalid metrics (${failures.length} invalid out of ${(autoscaler.spec.metrics ?? []).length}), first error is: ${why}` };
-    return { current, desired: current, recommendation: undefined, metrics: results.map(({ status }) => status), conditions: [able, inactive], tales: [...failures, all], why: "" };
+    const all = { reason: "FailedComputeMetricsReplicas", message: `invalid metrics (${failures.length} invalid out of ${(autoscaler.spec.metrics ?? []).length}), first error is: ${failure?.summary ?? why}` };
+    return { current, desired: current, recommendation: undefined, metrics: results.map(({ status }) => status), conditions: [able, inactive], tales: [...failures.map(storyOf), all], why: "" };
   }
   const active: Fact = { type: "ScalingActive", status: "True", reason: "ValidMetricFound", message: `the HPA was able to successfully calculate a replica count from ${best.name}` };
   const { replicas: desired, stabilized, limit } = limitReplicas(autoscaler, current, best.replicas, history, nowMs);
@@ -97,21 +103,44 @@ function decideByMetrics(inputs: AutoscalerInputs, target: ScaleTarget, able: Fa
         : { reason: "ReadyForNewScale", message: "recommended size matches current size" }),
   };
   const limited: Fact = limit === undefined ? { type: "ScalingLimited", status: "False", reason: "DesiredWithinRange", message: "the desired count is within the acceptable range" } : { type: "ScalingLimited", status: "True", ...limit };
-  return { current, desired, recommendation: best.replicas, metrics: results.map(({ status }) => status), conditions: [ready, active, limited], tales: failures, why: desired > current ? `${best.name} above target` : "All metrics below target" };
+  return { current, desired, recommendation: best.replicas, metrics: results.map(({ status }) => status), conditions: [ready, active, limited], tales: failures.map(storyOf), why: desired > current ? `${best.name} above target` : "All metrics below target" };
 }
 
-function askMetrics({ autoscaler, pods, metrics }: AutoscalerInputs, currentReplicas: number, nowMs: number): { readonly results: readonly MetricResult[]; readonly failures: readonly { readonly reason: string; readonly message: string }[] } {
+function storyOf({ reason, message }: MetricFailure): AutoscalerDecision["tales"][number] {
+  return { reason, message };
+}
+
+interface MetricFailure {
+  readonly reason: string;
+  readonly message: string;
+  readonly summary: string;
+}
+
+function askMetrics({ autoscaler, pods, metrics, figures }: AutoscalerInputs, { replicas, statusReplicas }: ScaleTarget, nowMs: number): { readonly results: readonly MetricResult[]; readonly failures: readonly MetricFailure[] } {
   const results: MetricResult[] = [];
-  const failures: { reason: string; message: string }[] = [];
-  for (const spec of autoscaler.spec.metrics ?? ([] as readonly MetricSpec[])) {
+  const failures: MetricFailure[] = [];
+  const inputs = { currentReplicas: replicas, statusReplicas, pods, metrics, tolerances: tolerancesOf(autoscaler) };
+  for (const [index, spec] of (autoscaler.spec.metrics ?? []).entries()) {
     try {
-      results.push(computeReplicas(spec, { currentReplicas, pods, metrics, tolerances: tolerancesOf(autoscaler) }, nowMs));
+      results.push(computeReplicas(spec, figures[index], inputs, autoscaler.metadata.namespace ?? "", nowMs));
     } catch (error) {
       if (!(error instanceof MetricError)) throw error;
-      failures.push({ reason: error.reason, message: error.message });
+      failures.push({ reason: error.reason, message: error.message, summary: error.summary });
     }
   }
   return { results, failures };
+}
+
+/** How many replicas a metric asks for. Throws a MetricError when it cannot be told. */
+export function computeReplicas(spec: MetricSpec, found: CustomFigures | undefined, inputs: MetricInputs, namespace: string, nowMs: number): MetricResult {
+  const { pods, object, external } = spec;
+  if (spec.type === "Pods" && pods !== undefined) return replicasOfPods(pods, found, inputs, nowMs);
+  if (spec.type === "Object" && object !== undefined) return replicasOfObject(object, found, inputs, namespace);
+  if (spec.type === "External" && external !== undefined) return replicasOfExternal(external, found, inputs, namespace);
+  const result = replicasOfResource(spec, inputs, nowMs);
+  if (result !== undefined) return result;
+  const why = `unknown metric source type ${JSON.stringify(spec.type)}`;
+  throw new MetricError("InvalidMetricSourceType", why, why);
 }
 
 /** The change, if there is one; its status follows. Pure. */

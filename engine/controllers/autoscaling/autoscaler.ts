@@ -3,6 +3,7 @@ import { parseLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
+import { apiServiceResource } from "../../resources/apiregistration/api-service.ts";
 import { horizontalPodAutoscalerResource } from "../../resources/autoscaling/horizontal-pod-autoscaler.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { podMetricsResource } from "../../resources/metrics/usage.ts";
@@ -11,6 +12,7 @@ import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
 import { findScalable } from "../scalable-kinds.ts";
 import { concludeAutoscaler, decideReplicas, planAutoscaler, type AutoscalerDecision, type AutoscalerInputs, type ScaleTarget } from "./autoscaler-plan.ts";
+import { readCustomFigures } from "./custom-figures.ts";
 import { prunedHistory, type ScalingHistory } from "./scaling-limits.ts";
 
 const NOTHING: ScalingHistory = { recommendations: [], changes: [] };
@@ -20,6 +22,7 @@ export function autoscalerController({ informers, client, timings }: ControllerC
   const autoscalers = informers.informer(horizontalPodAutoscalerResource);
   const pods = informers.informer(podResource);
   const definitions = informers.informer(customResourceDefinitionResource);
+  const services = informers.informer(apiServiceResource);
   /** By uid; what a restart forgets makes at worst a change come early. */
   const histories = new Map<string, ScalingHistory>();
   /** What the plan of a look decided, for its conclusion. */
@@ -30,7 +33,7 @@ export function autoscalerController({ informers, client, timings }: ControllerC
     if (scalable === undefined) return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
     try {
       const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
-      return { resource: scalable.resource, object, replicas: scalable.scale.specReplicas(object), selector: scalable.scale.selector(object) };
+      return { resource: scalable.resource, object, replicas: scalable.scale.specReplicas(object), statusReplicas: scalable.scale.statusReplicas(object), selector: scalable.scale.selector(object) };
     } catch (error) {
       return { error: describeError(error) };
     }
@@ -40,7 +43,7 @@ export function autoscalerController({ informers, client, timings }: ControllerC
     name: "horizontal-pod-autoscaler",
     // Its own status is no news; figures are asked for at intervals.
     watches: [watch(autoscalers, (autoscaler) => [objectKey(autoscaler)], (old, next) => next === undefined || old === undefined || !jsonEqual(old.spec, next.spec))],
-    reads: [read(pods), read(definitions)],
+    reads: [read(pods), read(definitions), read(services)],
     async observe(key) {
       const { namespace, name } = splitKey(key);
       const autoscaler = autoscalers.get(namespace, name);
@@ -54,8 +57,10 @@ export function autoscalerController({ informers, client, timings }: ControllerC
       const selector = "error" in target || target.selector === "" ? undefined : parseLabelSelector(target.selector);
       const own = selector === undefined ? [] : pods.list(namespace).filter((pod) => selector(pod.metadata.labels));
       const metrics = own.length === 0 ? [] : await client.for(podMetricsResource).list(namespace).then(({ items }) => items, () => [] as readonly PodMetrics[]); // no answer is no figure, and the plan says so
+      const query = { namespace, podSelector: "error" in target ? "" : target.selector, definitions: definitions.list(), services: services.list() };
+      const figures = "error" in target ? [] : await Promise.all((autoscaler.spec.metrics ?? []).map((spec) => readCustomFigures(client, spec, query)));
       const names = new Set(own.map((pod) => pod.metadata.name));
-      return { autoscaler, target, pods: own, metrics: metrics.filter((figure) => names.has(figure.metadata.name)), history: histories.get(autoscaler.metadata.uid ?? "") ?? NOTHING, periodMs: timings.autoscalerPeriodMs };
+      return { autoscaler, target, pods: own, metrics: metrics.filter((figure) => names.has(figure.metadata.name)), figures, history: histories.get(autoscaler.metadata.uid ?? "") ?? NOTHING, periodMs: timings.autoscalerPeriodMs };
     },
     plan(inputs, nowMs) {
       const decision = decideReplicas(inputs, nowMs);

@@ -9,7 +9,10 @@ export interface Tolerances {
 }
 
 export interface MetricInputs {
+  /** What the workload's spec says. */
   readonly currentReplicas: number;
+  /** What its status says. */
+  readonly statusReplicas: number;
   readonly pods: readonly Pod[];
   readonly metrics: readonly PodMetrics[];
   readonly tolerances: Tolerances;
@@ -25,21 +28,18 @@ export interface MetricResult {
 /** Why a figure says nothing: the reason of the condition and the event. */
 export class MetricError extends Error {
   readonly reason: string;
-  constructor(reason: string, message: string) {
+  /** For the event about all metrics together. */
+  readonly summary: string;
+  constructor(reason: string, message: string, summary: string) {
     super(message);
     this.name = "MetricError";
     this.reason = reason;
+    this.summary = summary;
   }
 }
 
-const NO_API: Readonly<Record<string, readonly [reason: string, api: string]>> = {
-  Pods: ["FailedGetPodsMetric", "custom.metrics.k8s.io"],
-  Object: ["FailedGetObjectMetric", "custom.metrics.k8s.io"],
-  External: ["FailedGetExternalMetric", "external.metrics.k8s.io"],
-};
-
-/** How many replicas a figure asks for. Throws a MetricError when it cannot be told. Pure. */
-export function computeReplicas(spec: MetricSpec, inputs: MetricInputs, nowMs: number): MetricResult {
+/** How many replicas use of a resource asks for; undefined for metrics of other kinds. Throws a MetricError when it cannot be told. Pure. */
+export function replicasOfResource(spec: MetricSpec, inputs: MetricInputs, nowMs: number): MetricResult | undefined {
   const { resource, containerResource } = spec;
   if (spec.type === "Resource" && resource !== undefined) {
     const { replicas, current } = byResource({ resource: resource.name, container: undefined }, resource.target, inputs, nowMs, "FailedGetResourceMetric");
@@ -50,8 +50,7 @@ export function computeReplicas(spec: MetricSpec, inputs: MetricInputs, nowMs: n
     const { replicas, current } = byResource({ resource: name, container }, target, inputs, nowMs, "FailedGetContainerResourceMetric");
     return { replicas, name: nameOf(name, "container resource", target), status: { type: "ContainerResource", containerResource: { name, container, current } } };
   }
-  const [reason, api] = NO_API[spec.type] ?? ["InvalidMetricSourceType", "any"];
-  throw new MetricError(reason, `unable to get the metric of type ${spec.type}: figures of ${api} are not read`);
+  return undefined;
 }
 
 function nameOf(resource: string, kind: string, target: MetricTarget): string {
@@ -59,7 +58,10 @@ function nameOf(resource: string, kind: string, target: MetricTarget): string {
 }
 
 function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInputs, nowMs: number, reason: string): { readonly replicas: number; readonly current: MetricValueStatus } {
-  const fail = (why: string) => new MetricError(reason, `failed to get ${query.resource} ${target.averageValue === undefined ? "utilization" : "usage"}: ${why}`);
+  const fail = (why: string) => {
+    const message = `failed to get ${query.resource} ${target.averageValue === undefined ? "utilization" : "usage"}: ${why}`;
+    return new MetricError(reason, message, `failed to get ${query.resource} ${query.container === undefined ? "" : "container "}resource metric value: ${message}`);
+  };
   const groups = groupPods(inputs.pods, inputs.metrics, query, nowMs);
   if (inputs.pods.length === 0) throw fail("no pods returned by selector while calculating replica count");
   if (inputs.metrics.length === 0) throw fail("unable to get metrics for resource " + query.resource + ": no metrics returned from resource metrics API");
@@ -67,7 +69,7 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
   const average = sum(groups.usage) / groups.usage.size;
   if (target.averageValue !== undefined) {
     const goal = query.resource === "cpu" ? parseQuantity(target.averageValue) * 1000 : parseQuantity(target.averageValue);
-    return { replicas: judge(groups, inputs, (usage) => sum(usage) / usage.size / goal, () => goal), current: { averageValue: quantityOf(query.resource, average) } };
+    return { replicas: judgeUsage(groups, inputs, (usage) => sum(usage) / usage.size / goal, () => goal), current: { averageValue: quantityOf(query.resource, average) } };
   }
   let requests: ReadonlyMap<string, number>;
   try {
@@ -80,7 +82,7 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
     const asked = [...usage.keys()].reduce((total, name) => total + (requests.get(name) ?? 0), 0);
     return Math.floor((sum(usage) * 100) / asked);
   };
-  const replicas = judge(groups, inputs, (usage) => utilization(usage) / goal, (name) => ((requests.get(name) ?? 0) * Math.max(100, goal)) / 100);
+  const replicas = judgeUsage(groups, inputs, (usage) => utilization(usage) / goal, (name) => ((requests.get(name) ?? 0) * Math.max(100, goal)) / 100);
   return { replicas, current: { averageUtilization: utilization(groups.usage), averageValue: quantityOf(query.resource, average) } };
 }
 
@@ -88,22 +90,26 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
  * From use to replicas. Pods without figures are taken to use nothing when there should be more, and `full` when there should be fewer;
  * pods that start, nothing: so a guess never makes a change larger, only smaller. When it would turn the change round, nothing changes.
  */
-function judge({ usage, ready, unready, missing }: PodGroups, { currentReplicas, tolerances }: MetricInputs, ratioOf: (usage: ReadonlyMap<string, number>) => number, full: (name: string) => number): number {
+export function judgeUsage({ usage, ready, unready, missing }: PodGroups, { currentReplicas, tolerances }: MetricInputs, ratioOf: (usage: ReadonlyMap<string, number>) => number, full: (name: string) => number): number {
   const ratio = ratioOf(usage);
-  const isWithin = (value: number) => value >= 1 - tolerances.down && value <= 1 + tolerances.up;
   const hasStarting = unready.length > 0 && ratio > 1;
-  if (!hasStarting && missing.length === 0) return isWithin(ratio) ? currentReplicas : Math.ceil(rounded(ratio * ready));
+  if (!hasStarting && missing.length === 0) return isWithin(ratio, tolerances) ? currentReplicas : Math.ceil(rounded(ratio * ready));
   const guessed = new Map(usage);
   if (ratio !== 1) for (const name of missing) guessed.set(name, ratio < 1 ? full(name) : 0);
   if (hasStarting) for (const name of unready) guessed.set(name, 0);
   const next = ratioOf(guessed);
-  if (isWithin(next) || (ratio < 1 && next > 1) || (ratio > 1 && next < 1)) return currentReplicas;
+  if (isWithin(next, tolerances) || (ratio < 1 && next > 1) || (ratio > 1 && next < 1)) return currentReplicas;
   const replicas = Math.ceil(rounded(next * guessed.size));
   return (next < 1 && replicas > currentReplicas) || (next > 1 && replicas < currentReplicas) ? currentReplicas : replicas;
 }
 
+/** Whether a share of the target is near enough to it. */
+export function isWithin(ratio: number, { up, down }: Tolerances): boolean {
+  return ratio >= 1 - down && ratio <= 1 + up;
+}
+
 /** 3.0000000000000004 pods are three. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Number(value.toFixed(9));
 }
 

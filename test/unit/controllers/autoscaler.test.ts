@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { concludeAutoscaler, decideReplicas, planAutoscaler, type AutoscalerInputs } from "../../../engine/controllers/autoscaling/autoscaler-plan.ts";
-import { computeReplicas } from "../../../engine/controllers/autoscaling/replica-calculator.ts";
+import { computeReplicas, concludeAutoscaler, decideReplicas, planAutoscaler, type AutoscalerInputs } from "../../../engine/controllers/autoscaling/autoscaler-plan.ts";
+import { planFigurePath, type CustomFigures } from "../../../engine/controllers/autoscaling/custom-figures.ts";
 import { limitReplicas, type ScalingHistory } from "../../../engine/controllers/autoscaling/scaling-limits.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
-import type { HorizontalPodAutoscaler, MetricSpec, Pod, PodMetrics } from "../../../engine/resources/types.ts";
+import type { APIService, HorizontalPodAutoscaler, MetricSpec, Pod, PodMetrics } from "../../../engine/resources/types.ts";
 import { aDeployment, aPod, at, START } from "../../kit/objects.ts";
 
 const NOW = START + 3_600_000;
@@ -28,7 +28,7 @@ const TOLERANCES = { up: 0.1, down: 0.1 };
 const names = (count: number) => Array.from({ length: count }, (_, index) => `p${index}`);
 
 describe("the number of replicas that processor time asks for", () => {
-  const replicas = (spec: MetricSpec, currentReplicas: number, pods: readonly Pod[], metrics: readonly PodMetrics[]) => computeReplicas(spec, { currentReplicas, pods, metrics, tolerances: TOLERANCES }, NOW).replicas;
+  const replicas = (spec: MetricSpec, currentReplicas: number, pods: readonly Pod[], metrics: readonly PodMetrics[]) => computeReplicas(spec, undefined, { currentReplicas, statusReplicas: currentReplicas, pods, metrics, tolerances: TOLERANCES }, "default", NOW).replicas;
   const all = (count: number, cpu: string) => names(count).map((name) => figure(name, cpu));
   const pods = (count: number, shape: PodShape = {}) => names(count).map((name) => pod(name, shape));
   test.each<[string, number, readonly Pod[], readonly PodMetrics[], number]>([
@@ -46,8 +46,8 @@ describe("the number of replicas that processor time asks for", () => {
 
   test("is told by plain amounts as well, and says what is used", () => {
     const memory: MetricSpec = { type: "Resource", resource: { name: "memory", target: { type: "AverageValue", averageValue: "25Mi" } } };
-    expect(computeReplicas(memory, { currentReplicas: 2, pods: pods(2), metrics: all(2, "1"), tolerances: TOLERANCES }, NOW)).toEqual({ replicas: 4, name: "memory resource", status: { type: "Resource", resource: { name: "memory", current: { averageValue: "50Mi" } } } });
-    expect(computeReplicas(use(50), { currentReplicas: 2, pods: pods(2), metrics: all(2, "900m"), tolerances: TOLERANCES }, NOW).status).toEqual({ type: "Resource", resource: { name: "cpu", current: { averageUtilization: 90, averageValue: "900m" } } });
+    expect(computeReplicas(memory, undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "1"), tolerances: TOLERANCES }, "default", NOW)).toEqual({ replicas: 4, name: "memory resource", status: { type: "Resource", resource: { name: "memory", current: { averageValue: "50Mi" } } } });
+    expect(computeReplicas(use(50), undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "900m"), tolerances: TOLERANCES }, "default", NOW).status).toEqual({ type: "Resource", resource: { name: "cpu", current: { averageUtilization: 90, averageValue: "900m" } } });
   });
 
   test.each<[string, MetricSpec, readonly Pod[], readonly PodMetrics[], string]>([
@@ -55,8 +55,71 @@ describe("the number of replicas that processor time asks for", () => {
     ["nobody has figures", use(50), pods(1), [], "no metrics returned from resource metrics API"],
     ["a container requests nothing", use(50), [pod("p0", { request: "" })], all(1, "1"), "missing request for cpu in container app of Pod p0"],
     ["all pods start", use(50), [pod("p0", { phase: "Pending" })], all(1, "1"), "pods might be unready"],
-    ["it comes from elsewhere", { type: "Pods", pods: { metric: { name: "x" }, target: { type: "AverageValue", averageValue: "1" } } }, pods(1), all(1, "1"), "custom.metrics.k8s.io"],
   ])("cannot be told when %s", (_name, spec, given, metrics, why) => expect(() => replicas(spec, 1, given, metrics)).toThrow(why));
+});
+
+describe("the number of replicas that figures of other APIs ask for", () => {
+  const perPod: MetricSpec = { type: "Pods", pods: { metric: { name: "hits" }, target: { type: "AverageValue", averageValue: "10" } } };
+  const describedObject = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "main" };
+  const ofObject = (target: object): MetricSpec => ({ type: "Object", object: { metric: { name: "hits" }, describedObject, target: { type: "Value", ...target } } });
+  const external = (target: object, selector?: object): MetricSpec => ({ type: "External", external: { metric: { name: "queue", ...(selector === undefined ? {} : { selector }) }, target: { type: "Value", ...target } } });
+  const values = (...list: string[]): CustomFigures => ({ figures: list.map((value, index) => ({ name: `p${index}`, timestamp: at(3_595), windowSeconds: 60, value })) });
+  const ask = (spec: MetricSpec, found: CustomFigures, more: object = {}) => computeReplicas(spec, found, { currentReplicas: 3, statusReplicas: 3, pods: names(3).map((name) => pod(name)), metrics: [], tolerances: TOLERANCES, ...more }, "default", NOW);
+
+  test.each<[string, MetricSpec, CustomFigures, number, object]>([
+    ["of pods, on average", perPod, values("20", "10", "30500m"), 7, { pods: { metric: { name: "hits" }, current: { averageValue: "20166m" } } }],
+    ["of pods, with one missing that would have much to do", perPod, values("5", "5"), 2, { pods: { metric: { name: "hits" }, current: { averageValue: "5" } } }],
+    ["of an object, as a whole", ofObject({ value: "100" }), values("150"), 5, { object: { metric: { name: "hits" }, describedObject, current: { value: "150" } } }],
+    ["of an object, near enough to its target", ofObject({ value: "100" }), values("105"), 3, { object: { metric: { name: "hits" }, describedObject, current: { value: "105" } } }],
+    ["of an object, for each pod", ofObject({ averageValue: "20" }), values("150"), 8, { object: { metric: { name: "hits" }, describedObject, current: { averageValue: "50" } } }],
+    ["from outside, added up", external({ value: "10" }), values("12", "8"), 6, { external: { metric: { name: "queue" }, current: { value: "20" } } }],
+    ["from outside, for each pod", external({ averageValue: "5" }), values("31"), 7, { external: { metric: { name: "queue" }, current: { averageValue: "10334m" } } }],
+  ])("%s", (_name, spec, found, replicas, status) => expect(ask(spec, found)).toMatchObject({ replicas, status: { type: spec.type, ...status } }));
+
+  test("grows from nothing, where no pod could say that it is ready", () => expect(ask(external({ value: "10" }), values("25"), { currentReplicas: 0, statusReplicas: 0, pods: [] }).replicas).toBe(3));
+
+  test("counts ready pods only for what one value says of all of them", () => {
+    const pods = [pod("p0"), pod("p1"), pod("p2", { isReady: false })];
+    expect(ask(ofObject({ value: "100" }), values("200"), { pods }).replicas).toBe(4);
+  });
+
+  test("is named as upstream names it", () => {
+    expect(ask(perPod, values("1", "1", "1")).name).toBe("pods metric hits");
+    expect(ask(ofObject({ value: "1" }), values("1")).name).toBe("Ingress metric hits");
+    expect(ask(external({ value: "1" }), values("1")).name).toBe("external metric queue(nil)");
+    expect(ask(external({ value: "1" }, { matchLabels: { zone: "a" } }), values("1")).name).toBe("external metric queue(&LabelSelector{MatchLabels:map[string]string{zone: a,},MatchExpressions:[]LabelSelectorRequirement{},})");
+  });
+
+  test.each<[string, MetricSpec, string, string]>([
+    ["pods", perPod, "FailedGetPodsMetric", "unable to get metric hits: down"],
+    ["an object", ofObject({ value: "1" }), "FailedGetObjectMetric", "unable to get metric hits: Ingress on default main/down"],
+    ["something outside", external({ value: "1" }), "FailedGetExternalMetric", "unable to get external metric default/queue/nil: down"],
+  ])("cannot be told of %s when its API is silent", (_name, spec, reason, message) => {
+    expect(() => ask(spec, { error: "down" })).toThrow(expect.objectContaining({ reason, message }));
+  });
+});
+
+describe("where figures of other APIs stand", () => {
+  const services = (...list: string[]) => list.map((name) => ({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name }, spec: {} }) as APIService);
+  const path = (spec: MetricSpec, registered = ["v1beta1.custom.metrics.k8s.io", "v1beta2.custom.metrics.k8s.io"]) => {
+    const plan = planFigurePath(spec, { namespace: "shop", podSelector: "app=web,tier in (a,b)", definitions: [], services: services(...registered) });
+    return plan === undefined ? undefined : "error" in plan ? plan.error : plan.path;
+  };
+  const of = (describedObject: object): MetricSpec => ({ type: "Object", object: { metric: { name: "hits" }, describedObject, target: { type: "Value", value: "1" } } }) as MetricSpec;
+  const pods: MetricSpec = { type: "Pods", pods: { metric: { name: "hits", selector: { matchLabels: { verb: "GET" } } }, target: { type: "AverageValue", averageValue: "1" } } };
+  test.each<[string, MetricSpec, string]>([
+    ["of pods", pods, "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/*/hits?labelSelector=app%3Dweb%2Ctier+in+%28a%2Cb%29&metricLabelSelector=verb%3DGET"],
+    ["of an object", of({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "main" }), "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/ingresses.networking.k8s.io/main/hits"],
+    ["of a Service", of({ apiVersion: "v1", kind: "Service", name: "web" }), "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/services/web/hits"],
+    ["of the namespace", of({ apiVersion: "v1", kind: "Namespace", name: "other" }), "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/metrics/hits"],
+    ["of a kind that nobody knows", of({ apiVersion: "x.example/v1", kind: "What", name: "x" }), 'unable to fetch metrics from custom metrics API: no matches for kind "What" in group "x.example"'],
+    ["of something outside", { type: "External", external: { metric: { name: "queue", selector: { matchLabels: { q: "1" } } }, target: { type: "Value", value: "1" } } }, "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue?labelSelector=q%3D1"],
+  ])("%s", (_name, spec, expected) => expect(path(spec)).toBe(expected));
+  test("of the older version where only that is registered, and nowhere without one", () => {
+    expect(path(pods, ["v1beta1.custom.metrics.k8s.io"])).toContain("/custom.metrics.k8s.io/v1beta1/");
+    expect(path(pods, [])).toBe("unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered");
+    expect(path(use(50))).toBeUndefined();
+  });
 });
 
 const autoscaler = (spec: Partial<HorizontalPodAutoscaler["spec"]> = {}, status?: HorizontalPodAutoscaler["status"]): HorizontalPodAutoscaler => ({
@@ -91,8 +154,8 @@ describe("how far the number may change", () => {
 });
 
 describe("an autoscaler", () => {
-  const target = (replicas: number, selector = "app=web") => ({ resource: deploymentResource as ResourceReference, object: aDeployment("web"), replicas, selector });
-  const inputs = (more: Partial<AutoscalerInputs> = {}): AutoscalerInputs => ({ autoscaler: autoscaler(), target: target(3), pods: names(3).map((name) => pod(name)), metrics: names(3).map((name) => figure(name, "900m")), history: { recommendations: [], changes: [] }, periodMs: 15_000, ...more });
+  const target = (replicas: number, selector = "app=web") => ({ resource: deploymentResource as ResourceReference, object: aDeployment("web"), replicas, statusReplicas: replicas, selector });
+  const inputs = (more: Partial<AutoscalerInputs> = {}): AutoscalerInputs => ({ autoscaler: autoscaler(), target: target(3), pods: names(3).map((name) => pod(name)), metrics: names(3).map((name) => figure(name, "900m")), figures: [], history: { recommendations: [], changes: [] }, periodMs: 15_000, ...more });
   const run = (given: AutoscalerInputs, failure?: unknown) => {
     const decision = decideReplicas(given, NOW);
     const after = concludeAutoscaler(given, decision, { created: [], existing: undefined, failure }, NOW);
