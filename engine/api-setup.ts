@@ -17,6 +17,7 @@ import { catalog } from "./resources/catalog.ts";
 import { availabilityService } from "./server/aggregation/availability.ts";
 import { createApiServer, type ApiServer, type RequestLimits } from "./server/api-server.ts";
 import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control.ts";
+import type { HealthCheck } from "./server/health.ts";
 import { openHttpListener } from "./server/http-listener.ts";
 import { createNodeTransport } from "./server/node-proxy.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
@@ -27,10 +28,11 @@ export interface ApiParts {
   readonly pki: ClusterPki;
   readonly nodeIp: string;
   readonly quorum: Quorum | undefined;
+  readonly healthChecks: readonly HealthCheck[];
 }
 
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
+export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum, healthChecks }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
   const auditor = await setUpAudit(config, { clock, logger, metrics });
@@ -39,7 +41,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   const nodes = createNodeTransport(pki.ca, toAgents);
   const { frontProxy: ownFrontProxy, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];

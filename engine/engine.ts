@@ -82,7 +82,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const encryption = setUpEncryption(config, storage, clock, logger);
+  const encryption = await setUpEncryption(config, storage, parts, scope.signal);
   const metrics = new MetricsRegistry();
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
@@ -91,7 +91,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum }, scope));
+  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;

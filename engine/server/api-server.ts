@@ -83,6 +83,8 @@ export interface ApiServerOptions {
   readonly requestLimits?: RequestLimits;
   /** Parts of the control plane that can be asked how they are. */
   readonly components?: ServerParts["components"];
+  /** What must work beside the store for the server to be well. */
+  readonly healthChecks?: ServerParts["healthChecks"];
   /** Who keeps a record of requests; nobody when absent. */
   readonly auditor?: Auditor;
   /** Which plugins of admission run; the usual ones when absent. */
@@ -197,6 +199,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
     order: requestOrder(options),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
+    ...(options.healthChecks === undefined ? {} : { healthChecks: options.healthChecks }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
     clock,

@@ -19,6 +19,7 @@ import type { Aggregator } from "./aggregation/aggregator.ts";
 import type { ComponentCheck } from "./component-statuses.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { RequestOrder } from "./fairness/fairness.ts";
+import type { HealthCheck } from "./health.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
@@ -39,6 +40,8 @@ export interface ServerParts {
   readonly usage?: UsageReader;
   /** Parts of the control plane beside the store that can be asked how they are. */
   readonly components?: Readonly<Record<string, ComponentCheck>>;
+  /** What must work beside the store. */
+  readonly healthChecks?: readonly HealthCheck[];
   /** Whose turn it is among requests from outside; absent where all are served at once. */
   readonly order?: RequestOrder;
   /** Who keeps a record of requests; absent where none is kept. */

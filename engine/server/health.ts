@@ -8,12 +8,12 @@ export interface HealthCheck {
 }
 
 /** The checks behind the three endpoints. A store that is away makes the server not ready, but a restart would not help it: it lives on. */
-export function healthChecks(store: ObjectStore, isStarted: () => boolean): Readonly<Record<"healthz" | "livez" | "readyz", readonly HealthCheck[]>> {
+export function healthChecks(store: ObjectStore, isStarted: () => boolean, more: readonly HealthCheck[] = []): Readonly<Record<"healthz" | "livez" | "readyz", readonly HealthCheck[]>> {
   const ping: HealthCheck = { name: "ping", check: () => {} };
   const storage: HealthCheck = { name: "store", check: async () => void (await store.storage.currentRevision()) };
   const cache: HealthCheck = { name: "cache", check: () => refuseUnless(store.revision() > 0, "the cache has not been filled yet") };
   const started: HealthCheck = { name: "bootstrap", check: () => refuseUnless(isStarted(), "the system's namespaces are not there yet") };
-  return { healthz: [ping, storage], livez: [ping], readyz: [ping, storage, cache, started] };
+  return { healthz: [ping, storage, ...more], livez: [ping, ...more], readyz: [ping, storage, cache, started, ...more] };
 }
 
 /** The page: `ok`, or a line for each check when asked for or when one fails. */

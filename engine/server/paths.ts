@@ -133,7 +133,7 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
 }
 
 function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
-  const checks = healthChecks(server.parts.store, isStarted);
+  const checks = healthChecks(server.parts.store, isStarted, server.parts.healthChecks);
   const routes: Route[] = [];
   for (const endpoint of ["healthz", "livez", "readyz"] as const) {
     routes.push({

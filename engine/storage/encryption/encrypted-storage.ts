@@ -29,16 +29,28 @@ export function withEncryption(inner: Storage, initial: readonly EncryptionRule[
     currentRevision: () => inner.currentRevision(),
     compact: (revision) => inner.compact(revision),
     close: () => inner.close(),
-    get: async (key) => open(await inner.get(key)),
+    async get(key) {
+      const entry = await inner.get(key);
+      await state.prepare([entry]);
+      return open(entry);
+    },
     async list(prefix, options) {
       const page = await inner.list(prefix, options);
+      await state.prepare(page.entries);
       return { ...page, entries: page.entries.map(open) };
     },
     async commit(conditions, operations) {
-      return opened(await inner.commit(conditions, operations.map(state.seal)), open);
+      const result = await inner.commit(conditions, operations.map(state.seal));
+      if (result.is === "committed") return result;
+      await state.prepare([...result.found.values()]);
+      return opened(result, open);
     },
     async *watch(prefix, afterRevision, signal) {
-      for await (const batch of inner.watch(prefix, afterRevision, signal)) yield { ...batch, events: batch.events.map((event) => openedEvent(event, open, state.forget)) };
+      for await (const batch of inner.watch(prefix, afterRevision, signal)) {
+        await state.prepare(batch.events.flatMap((event) => (event.type === "delete" ? [] : [event.entry])));
+        await state.prepare(batch.events.map(({ previous }) => previous)).catch(() => {}); // as `openedQuietly`
+        yield { ...batch, events: batch.events.map((event) => openedEvent(event, open, state.forget)) };
+      }
     },
     isStale: (key) => state.isStale(key),
     setRules: (rules) => state.setRules(rules),
@@ -64,7 +76,20 @@ class Sealing {
   }
 
   isStale(key: string): boolean {
-    return (this.#sealedBy.get(key) ?? "") !== (this.#sealersOf(key)[0] ?? IDENTITY).prefix;
+    const [sealer = IDENTITY] = this.#sealersOf(key);
+    return (this.#sealedBy.get(key) ?? "") !== (sealer.currentMark?.() ?? sealer.prefix);
+  }
+
+  /** Gets what is needed to open the entries, each key once. Rejects with why it cannot be had. */
+  async prepare(entries: readonly (Entry | undefined)[]): Promise<void> {
+    const waiting = new Set<Promise<void>>();
+    for (const entry of entries) {
+      if (entry === undefined || !isSealed(entry.value)) continue;
+      const sealer = this.#sealerOf(entry);
+      const needed = sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)));
+      if (needed !== undefined) waiting.add(needed.catch((error: unknown) => Promise.reject(new CannotDecryptError(entry.key, sealer?.prefix ?? "", error))));
+    }
+    if (waiting.size > 0) await Promise.all(waiting);
   }
 
   readonly forget = (key: string): void => void this.#sealedBy.delete(key);
@@ -81,25 +106,30 @@ class Sealing {
     if (entry === undefined) return entry;
     const { key, value } = entry;
     const sealers = this.#sealersOf(key);
-    const isSealed = value.subarray(0, SEALED_PREFIX.length).toString("latin1") === SEALED_PREFIX;
-    if (sealers.length === 0 && !isSealed) {
+    const wasSealed = isSealed(value);
+    if (sealers.length === 0 && !wasSealed) {
       this.#sealedBy.delete(key);
       return entry;
     }
-    const sealer = isSealed ? sealers.find(({ prefix }) => prefix !== "" && value.subarray(0, Buffer.byteLength(prefix)).toString("utf8") === prefix) : sealers.find((candidate) => candidate === IDENTITY);
-    const shownPrefix = isSealed ? value.toString("latin1", 0, 64).split(":").slice(0, 5).join(":") : "";
+    const sealer = wasSealed ? this.#sealerOf(entry) : sealers.find((candidate) => candidate === IDENTITY);
+    const shownPrefix = wasSealed ? value.toString("latin1", 0, 64).split(":").slice(0, 5).join(":") : "";
     if (sealer === undefined) {
       // Written before there was a rule: upstream wants `identity` in the list to read it, so that nobody slips in what was never sealed.
-      throw new CannotDecryptError(key, isSealed ? shownPrefix : "plain text (add the provider identity)");
+      throw new CannotDecryptError(key, wasSealed ? shownPrefix : "plain text (add the provider identity)");
     }
-    if (isSealed) this.#sealedBy.set(key, sealer.prefix);
-    else this.#sealedBy.delete(key);
+    const sealed = value.subarray(Buffer.byteLength(sealer.prefix));
     try {
-      return { ...entry, value: sealer.open(key, value.subarray(Buffer.byteLength(sealer.prefix))) };
+      if (wasSealed) this.#sealedBy.set(key, sealer.markOf?.(sealed) ?? sealer.prefix);
+      else this.#sealedBy.delete(key);
+      return { ...entry, value: sealer.open(key, sealed) };
     } catch (error) {
       throw new CannotDecryptError(key, shownPrefix, error);
     }
   };
+
+  #sealerOf({ key, value }: Entry): Sealer | undefined {
+    return this.#sealersOf(key).find(({ prefix }) => prefix !== "" && value.subarray(0, Buffer.byteLength(prefix)).toString("utf8") === prefix);
+  }
 
   #sealersOf(key: string): readonly Sealer[] {
     if (!key.startsWith(ROOT)) return [];
@@ -112,6 +142,10 @@ class Sealing {
     }
     return sealers;
   }
+}
+
+function isSealed(value: Buffer): boolean {
+  return value.subarray(0, SEALED_PREFIX.length).toString("latin1") === SEALED_PREFIX;
 }
 
 function opened(result: CommitResult, open: Open): CommitResult {

@@ -1,5 +1,7 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { parseGoDurationMs } from "../../lib/go-duration.ts";
+import type { KmsSettings } from "./kms-provider.ts";
 import { IDENTITY, sealerOf, type SealerKind, type Sealer } from "./sealers.ts";
 
 /** Which resources are stored how: the first provider writes, all of them read. */
@@ -15,29 +17,40 @@ interface RawKey {
   readonly secret?: unknown;
 }
 
-type RawProvider = Readonly<Record<string, { readonly keys?: readonly RawKey[] } | undefined>>;
+interface RawKms {
+  readonly apiVersion?: unknown;
+  readonly name?: unknown;
+  readonly endpoint?: unknown;
+  readonly timeout?: unknown;
+}
+
+type RawProvider = Readonly<Record<string, (RawKms & { readonly keys?: readonly RawKey[] }) | undefined>>;
+
+/** Connects to a key management plugin. */
+export type OpenKms = (settings: KmsSettings) => Sealer;
 
 const API_VERSIONS = ["apiserver.config.k8s.io/v1", "v1"];
 const KINDS = ["EncryptionConfiguration", "EncryptionConfig"];
 const KEY_BYTES: Readonly<Record<SealerKind, readonly number[]>> = { aescbc: [16, 24, 32], aesgcm: [16, 24, 32], secretbox: [32] };
 const isSealerKind = (name: string): name is SealerKind => name in KEY_BYTES;
 
-/** Reads an EncryptionConfiguration of upstream's form. Throws with every problem; keys are never part of a message. */
-export function parseEncryptionConfig(text: string): readonly EncryptionRule[] {
+/** Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to; keys are never part of a message. */
+export function parseEncryptionConfig(text: string, openKms: OpenKms): readonly EncryptionRule[] {
   const value = parseYamlDocuments(text)[0]?.value;
   if (typeof value !== "object" || value === null) throw new Error("it holds no object");
   const { apiVersion, kind, resources } = value as { readonly apiVersion?: unknown; readonly kind?: unknown; readonly resources?: unknown }; // checked here
   if (!API_VERSIONS.includes(String(apiVersion)) || !KINDS.includes(String(kind))) throw new Error("it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1");
   if (!Array.isArray(resources) || resources.length === 0) throw new Error("resources: Required value: at least one resource is required");
   const errors: FieldError[] = [];
+  const names = new Set<string>();
   const rules = (resources as readonly { readonly resources?: readonly string[]; readonly providers?: readonly RawProvider[] }[]).map((rule, index) => {
     const at = `resources[${index}]`;
     errors.push(...resourceErrors(rule.resources ?? [], `${at}.resources`));
     if ((rule.providers ?? []).length === 0) errors.push(requiredField(`${at}.providers`, "at least one provider is required"));
-    return { resources: rule.resources ?? [], sealers: (rule.providers ?? []).flatMap((provider, p) => sealersOf(provider, `${at}.providers[${p}]`, errors)) };
+    return { resources: rule.resources ?? [], sealers: (rule.providers ?? []).flatMap((provider, p) => sealersOf(provider, `${at}.providers[${p}]`, names, errors)) };
   });
   if (errors.length > 0) throw new Error(errors.map(({ field, message }) => `${field}: ${message}`).join(", "));
-  return rules;
+  return rules.map(({ resources: names, sealers }) => ({ resources: names, sealers: sealers.map((sealer) => ("endpoint" in sealer ? openKms(sealer) : sealer)) }));
 }
 
 /** The rule for a resource; undefined where it is stored as it is. */
@@ -62,18 +75,36 @@ function resourceErrors(resources: readonly string[], at: string): FieldError[] 
   return errors;
 }
 
-function sealersOf(provider: RawProvider, at: string, errors: FieldError[]): readonly Sealer[] {
+function sealersOf(provider: RawProvider, at: string, kmsNames: Set<string>, errors: FieldError[]): readonly (Sealer | KmsSettings)[] {
   const kinds = Object.keys(provider);
   if (kinds.length > 1) errors.push(invalidField(at, kinds, "more than one provider specified in a single element, should split into different list elements"));
   const [kind = ""] = kinds;
   if (kind === "identity") return [IDENTITY];
+  if (kind === "kms") return kmsSettings(provider[kind] ?? {}, `${at}.kms`, kmsNames, errors);
   if (!isSealerKind(kind)) {
-    errors.push(invalidField(at, kind, kind === "kms" ? "key management services are not supported here; use aesgcm, aescbc or secretbox" : "provider does not contain any of the expected providers: AESGCM, AESCBC, Secretbox, Identity"));
+    errors.push(invalidField(at, kind, "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity"));
     return [];
   }
   const keys = provider[kind]?.keys ?? [];
   if (keys.length === 0) errors.push(requiredField(`${at}.${kind}.keys`, "at least one keys is required"));
   return keys.flatMap((key, index) => sealerOfKey(kind, key, `${at}.${kind}.keys[${index}]`, errors));
+}
+
+const KMS_TIMEOUT = "3s";
+
+function kmsSettings({ apiVersion = "v1", name, endpoint, timeout = KMS_TIMEOUT }: RawKms, at: string, names: Set<string>, errors: FieldError[]): readonly KmsSettings[] {
+  const before = errors.length;
+  if (apiVersion === "v1") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "KMSv1 is deprecated and is not served here: use KMSv2 instead, with apiVersion v2"));
+  else if (apiVersion !== "v2") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported"));
+  if (typeof name !== "string" || name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a provider"));
+  else if (name.includes(":")) errors.push(invalidField(`${at}.name`, name, `invalid KMS provider name ${name}, must not contain ':'`));
+  else if (names.has(name)) errors.push(invalidField(`${at}.name`, name, `duplicate KMS provider name ${name}, names must be unique`));
+  else names.add(name);
+  if (typeof endpoint !== "string" || endpoint === "") errors.push(invalidField(`${at}.endpoint`, "", "endpoint is a mandatory field for a kms"));
+  else if (!endpoint.startsWith("unix:///")) errors.push(invalidField(`${at}.endpoint`, endpoint, `unsupported scheme ${JSON.stringify(endpoint.split(":")[0])} for KMS provider, only unix is supported`));
+  const timeoutMs = parseGoDurationMs(String(timeout));
+  if (timeoutMs === undefined || timeoutMs <= 0) errors.push(invalidField(`${at}.timeout`, timeout, "timeout should be a positive value"));
+  return errors.length > before ? [] : [{ name: String(name), endpoint: String(endpoint), timeoutMs: timeoutMs ?? 0 }];
 }
 
 function sealerOfKey(kind: SealerKind, { name, secret }: RawKey, at: string, errors: FieldError[]): readonly Sealer[] {

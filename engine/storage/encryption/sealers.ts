@@ -11,6 +11,11 @@ export interface Sealer {
   seal(key: string, plain: Buffer): Buffer;
   /** Takes what follows the prefix. Throws for what it did not seal, as far as its cipher can tell. */
   open(key: string, sealed: Buffer): Buffer;
+  /** What has to be done before a value can be opened; undefined when nothing has. */
+  prepare?(sealed: Buffer): Promise<void> | undefined;
+  /** By which key a value was sealed, and by which one is sealed now, where the prefix does not say it. */
+  markOf?(sealed: Buffer): string;
+  currentMark?(): string;
 }
 
 /** Values as they are. */

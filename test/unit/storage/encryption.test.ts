@@ -8,7 +8,7 @@ import { sealerOf, type SealerKind } from "../../../engine/storage/encryption/se
 import { startTestApi } from "../../kit/test-api.ts";
 
 const secretOf = (fill: number) => Buffer.alloc(32, fill).toString("base64");
-const config = (providers: string, resources = "[secrets]") => parseEncryptionConfig(`apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ${resources}\n  providers:\n${providers}`);
+const config = (providers: string, resources = "[secrets]") => parseEncryptionConfig(`apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ${resources}\n  providers:\n${providers}`, ({ name, endpoint, timeoutMs }) => ({ ...sealerOf("aesgcm", name, Buffer.alloc(32)), prefix: `k8s:enc:kms:v2:${name}:${endpoint}:${timeoutMs}` }));
 const provider = (kind: string, ...keys: readonly (readonly [string, number])[]) => `  - ${kind}: {keys: [${keys.map(([name, fill]) => `{name: ${name}, secret: ${secretOf(fill)}}`).join(", ")}]}\n`;
 const IDENTITY = "  - identity: {}\n";
 const secret = (name: string) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "default" }, stringData: { password: "open sesame" } });
@@ -52,13 +52,24 @@ describe("the configuration", () => {
     ["  - secretbox: {keys: [{secret: c2hvcnQ=}]}", "[secrets]", "name is a mandatory field for a key"],
     ["  - aesgcm: {keys: [{name: a, secret: '?'}]}", "[secrets]", "secrets must be base64 encoded"],
     ["  - {identity: {}, aesgcm: {}}", "[secrets]", "more than one provider specified in a single element"],
-    ["  - kms: {name: a}", "[secrets]", "key management services are not supported"],
+    ["  - kms: {name: a, endpoint: 'unix:///k'}", "[secrets]", "resources[0].providers[0].kms.apiVersion: Invalid value: \"v1\": KMSv1 is deprecated"],
+    ["  - kms: {apiVersion: v3, name: a, endpoint: 'unix:///k'}", "[secrets]", "only v1 and v2 are supported"],
+    ["  - kms: {apiVersion: v2, endpoint: 'unix:///k'}", "[secrets]", "name is a mandatory field for a provider"],
+    ["  - kms: {apiVersion: v2, name: 'a:b', endpoint: 'unix:///k'}", "[secrets]", "invalid KMS provider name a:b, must not contain ':'"],
+    ["  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}\n  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}", "[secrets]", "duplicate KMS provider name a, names must be unique"],
+    ["  - kms: {apiVersion: v2, name: a}", "[secrets]", "endpoint is a mandatory field for a kms"],
+    ["  - kms: {apiVersion: v2, name: a, endpoint: 'tcp://k'}", "[secrets]", 'unsupported scheme "tcp" for KMS provider, only unix is supported'],
+    ["  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k', timeout: 0s}", "[secrets]", "timeout should be a positive value"],
     [IDENTITY, "['*']", "use '*.' to encrypt all the resources from core API group"],
     [IDENTITY, "[secrets, '*.']", "using overlapping resources"],
     [IDENTITY, "['*.apps', deployments.apps]", "using overlapping resources"],
     [IDENTITY, "[secrets, secrets]", "the same resource cannot be specified multiple times"],
   ])("is refused with what is wrong: %s for %s", (providers, resources, message) => {
     expect(() => config(providers, resources)).toThrow(message);
+  });
+
+  it("connects to plugins with upstream's patience unless told otherwise", () => {
+    expect(config("  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}\n  - kms: {apiVersion: v2, name: b, endpoint: 'unix:///l', timeout: 1m}")[0]?.sealers.map(({ prefix }) => prefix)).toEqual(["k8s:enc:kms:v2:a:unix:///k:3000", "k8s:enc:kms:v2:b:unix:///l:60000"]);
   });
 
   it("never shows a key in what it complains about", () => {
