@@ -5,7 +5,7 @@ import type { Client } from "../client/client.ts";
 import { createHttpClient } from "../client/http-client.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
 import { UsageError } from "../config.ts";
-import { parseDurationMs } from "../gitops/manifests/repository-config.ts";
+import { parseDurationMs } from "../gitops/manifests/duration.ts";
 import { activeHolds, describeHold } from "../gitops/plan/restraints.ts";
 import { formatTime, systemClock } from "../lib/clock.ts";
 import { applicationResource } from "../resources/mainstay/application.ts";

@@ -16,6 +16,7 @@ import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ServedKinds } from "./manifests/served-kinds.ts";
 import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
 import { BranchPlanner } from "./plan/branch-planner.ts";
+import { PreviewEnvironments } from "./previews/preview-environments.ts";
 import { ClusterView } from "./sync/cluster-view.ts";
 import type { GitSource } from "./git/git-source.ts";
 import { startGitServer } from "./push/git-server.ts";
@@ -140,13 +141,24 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     openRequests: async (signal) => (await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number))))),
     onPlanned: () => forge.trigger(),
   });
-  const gate = new PushGate({ gitDir, repository: config.clusterName, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved: () => planner.trigger(), clock, logger });
+  const previews = new PreviewEnvironments({
+    source, loader, follower, synchroniser, clock, logger,
+    sync: { client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) },
+    openRequests: (signal) => forge.openRequests(signal),
+    onChange: (all) => reporter.setPreviews(all),
+    remembered: () => reporter.toldPreviews,
+  });
+  const onBranchMoved = () => {
+    planner.trigger();
+    previews.trigger();
+  };
+  const gate = new PushGate({ gitDir, repository: config.clusterName, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved, clock, logger });
   const webhook = config.webhook === undefined || isHosted ? undefined : await startWebhookReceiver({
     ...config.webhook, logger,
     secret: async () => (await readAccess(client, config)).webhookSecret,
     onPush: () => {
       follower.trigger();
-      planner.trigger();
+      onBranchMoved();
     },
   });
   const definitions = informers.informer(customResourceDefinitionResource);
@@ -170,6 +182,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),
     service("branch plans", (signal) => planner.run(signal)),
+    service("previews", (signal) => previews.run(signal)),
     ...(isHosted ? [] : [service("forge", (signal) => forge.run(signal))]),
     service("status branch", (signal) => reporter.run(signal)),
     ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer({ socketPath: socketPath(root), gateOf: () => gate, identityOf: (push) => server.identityOf(push), logger }, signal))]),

@@ -8135,6 +8135,7 @@ readonly teams?: readonly RepositoryTeam[]
  */
 readonly protectedBranches?: readonly string[]
 readonly forge?: RepositoryForge
+readonly previews?: RepositoryPreviews
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
 }
@@ -8349,6 +8350,59 @@ readonly api?: string
  * Owner and name of the repository there, such as ada/cluster.
  */
 readonly project?: string
+}
+/**
+ * Which requests and branches get a preview, and what it may be.
+ */
+export interface RepositoryPreviews {
+/**
+ * Label of requests that get one; preview when absent.
+ */
+readonly label?: string
+/**
+ * Branches that get one, or patterns such as preview/*.
+ */
+readonly branches?: readonly string[]
+/**
+ * Folders of applications that are in it, or patterns; all but those below infra/ when absent.
+ */
+readonly applications?: readonly string[]
+/**
+ * Values of variables in previews, instead of those of their units; {name} and {namespace} in them stand for the preview's.
+ */
+readonly variables?: Record<string, unknown>
+/**
+ * ClusterRole whose rights a preview has in its namespace, and no others; admin when absent.
+ */
+readonly role?: string
+/**
+ * How many may run at once; 10 when absent.
+ */
+readonly max?: number
+/**
+ * How long one runs without a new commit, such as 48h; 72h when absent.
+ */
+readonly expireAfter?: string
+/**
+ * What one may use, as in a ResourceQuota; 50 pods and 10 claims of volumes when absent.
+ */
+readonly quota?: {
+readonly [k: string]: string
+}
+/**
+ * Limits of containers that state none, as in a LimitRange, such as memory.
+ */
+readonly limits?: {
+readonly [k: string]: string
+}
+/**
+ * What its pods may do, in the words of the pod security standards; baseline when absent.
+ */
+readonly podSecurity?: string
+/**
+ * Whether encrypted files are opened for previews. Whoever may change a request can read them then.
+ */
+readonly encrypted?: boolean
 }
 /**
  * Which commits are accepted.

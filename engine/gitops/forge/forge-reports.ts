@@ -1,5 +1,6 @@
 import type { PlannedPages } from "../status/status-reporter.ts";
-import type { StatusFacts } from "../status/status-facts.ts";
+import { renderPreviewSummary } from "../status/preview-pages.ts";
+import type { PreviewFacts, StatusFacts } from "../status/status-facts.ts";
 import { DESCRIPTION_MAX, type CommitStatus, type OpenRequest } from "./forge.ts";
 
 /** The one comment of a request. */
@@ -26,10 +27,20 @@ export function computeForgeReports(facts: StatusFacts, planned: PlannedPages | 
     const request = Number(/^(?:pr|mr)-(\d+)$/.exec(plan.branch)?.[1]);
     return Number.isNaN(request) || numbers?.has(request) === false ? [] : [{ plan, request, page: planned?.pages.get(plan.file) ?? "" }];
   });
+  const previewOf = (branch: string) => facts.previews?.find(({ name }) => name === branch);
+  const whole = (page: string, preview: PreviewFacts | undefined) => `${page.replace(/^# /, "### ")}${preview === undefined ? "" : `\n${renderPreviewSummary(preview).replace(/^## /, "### ")}\n`}`;
   return {
-    comments: plans.map(({ plan, request, page }) => ({ request, body: shorten(`${commentMark(cluster)}\n${page.replace(/^# /, "### ")}`, commentMax, `… cut here; the whole plan is \`${plan.file}\` on the status branch.`) })),
-    statuses: [...plans.map(({ plan }): CommitStatus => ({ commit: plan.commit, context: `mainstay/${cluster}/plan`, state: plan.summary.startsWith("would be refused") ? "failure" : "success", description: oneLine(plan.summary) })), ...deployStatus(facts)],
+    comments: plans.map(({ plan, request, page }) => ({ request, body: shorten(`${commentMark(cluster)}\n${whole(page, previewOf(plan.branch))}`, commentMax, `… cut here; the whole plan is \`${plan.file}\` on the status branch.`) })),
+    statuses: [...plans.map(({ plan }): CommitStatus => ({ commit: plan.commit, context: `mainstay/${cluster}/plan`, state: plan.summary.startsWith("would be refused") ? "failure" : "success", description: oneLine(plan.summary) })), ...(facts.previews ?? []).flatMap((preview) => previewStatus(preview, cluster)), ...deployStatus(facts)],
   };
+}
+
+/** Of a preview's commit: pending until it has settled. One that waits or has left says nothing about it. */
+function previewStatus({ state, commit, reason, namespace }: PreviewFacts, cluster: string): readonly CommitStatus[] {
+  if (state === "Waiting" || state === "Expired" || state === "Leaving") return [];
+  const of = (result: CommitStatus["state"], description: string): readonly CommitStatus[] => [{ commit, context: `mainstay/${cluster}/preview`, state: result, description: oneLine(description) }];
+  if (state === "Healthy" || state === "Suspended") return of("success", `runs in ${namespace}`);
+  return state === "Progressing" || state === "Unknown" ? of("pending", "is coming up") : of("failure", `${state}: ${reason}`);
 }
 
 /** Of the newest commit of the desired branch: pending until something final was observed, never green before. */

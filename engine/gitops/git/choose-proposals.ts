@@ -20,7 +20,7 @@ export const PROPOSAL_PREFIXES: readonly string[] = ["refs/heads/", "refs/pull/"
  * Which refs are proposals: every branch but the desired one and those of the status, and open requests. Forges keep the heads of closed
  * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, the newest count. A forge that was asked knows best.
  */
-export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string, openRequests?: ReadonlySet<number>): readonly Proposal[] {
+export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string, openRequests?: Pick<ReadonlySet<number>, "has">): readonly Proposal[] {
   const proposals: Proposal[] = [];
   for (const [ref, head] of refs) {
     const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];

@@ -5,9 +5,11 @@ import { loadSchema } from "../../resources/load-schema.ts";
 import type { Repository, RepositoryUnit } from "../../resources/types.ts";
 import type { ForgeSettings } from "../forge/forge.ts";
 import { NOTIFICATION_EVENTS, type NotificationRule } from "../notify/notifications.ts";
+import { parseDurationMs } from "./duration.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
+import { previewRules, type PreviewRules } from "./preview-rules.ts";
 import type { DriftPolicy, Unit } from "./resolve-units.ts";
 import type { Variables } from "./substitute-variables.ts";
 
@@ -55,6 +57,8 @@ export interface RepositoryConfig {
   /** What the repository's URL does not say about its forge. */
   readonly forge: ForgeSettings;
   readonly signatures: { readonly require: boolean; readonly keys: string };
+  /** Undefined: no request or branch gets one. */
+  readonly previews: PreviewRules | undefined;
   /** What becomes of a commit whose objects refer to something that will not be there. */
   readonly references: "refuse" | "warn" | "ignore";
   /** The file as it was written, for the Repository object; undefined when there is none. */
@@ -77,6 +81,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     protectedBranches: [],
     notifications: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
+    previews: undefined,
     source: undefined,
   };
 }
@@ -106,6 +111,7 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
       }
       if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
     }
+    for (const [name, value] of Object.entries(repository.previews?.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["previews", "variables", name]), "must be text, a number or a boolean", `previews.variables.${name}`);
     const branch = repository.status?.branch ?? fallback.status.branch;
     if (!/^status\/[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(branch) || /\.\.|\/\/|\/$|\.lock$/.test(branch)) failed(document.lineOf(["status", "branch"]), "must begin with status/ and be a valid branch name", "status.branch");
     return { config: problems.length > 0 ? fallback : toConfig(repository, fallback, (index) => document.lineOf(["units", index])), problems };
@@ -141,6 +147,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     // The schema admits these three words only.
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
+    previews: repository.previews === undefined ? undefined : previewRules(repository.previews),
     forge: repository.forge ?? {},
     teams: repository.teams ?? [],
     protectedBranches: repository.protectedBranches ?? [],
@@ -170,14 +177,6 @@ function scheduleFault(schedule: string, timeZone: string | undefined): string |
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/** `1h30m`, `10s`, `250ms` in milliseconds; undefined when absent or not of that form. */
-export function parseDurationMs(text: string | undefined): number | undefined {
-  if (text === undefined || !/^(\d+(ms|s|m|h))+$/.test(text)) return undefined;
-  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  // The expression above admits these units only.
-  return [...text.matchAll(/(\d+)(ms|s|m|h)/g)].reduce((sum, match) => sum + Number(match[1]) * units[match[2] as keyof typeof units], 0);
 }
 
 function variablesOf(source: Readonly<Record<string, unknown>> | undefined): Variables {

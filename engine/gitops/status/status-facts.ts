@@ -22,6 +22,26 @@ export interface StatusFacts {
   readonly notices: readonly string[];
   /** What merging each branch or open request would do; absent where nobody plans. */
   readonly plans?: readonly PlanFacts[];
+  /** Requests and branches that run in a namespace of their own; absent where there are none. */
+  readonly previews?: readonly PreviewFacts[];
+}
+
+/** A request or branch in a namespace of its own. */
+export interface PreviewFacts {
+  /** As plans name it. */
+  readonly name: string;
+  readonly ref: string;
+  /** Empty once it is gone. */
+  readonly namespace: string;
+  /** Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others. Leaving: it is being deleted. */
+  readonly state: HealthState | "Refused" | "Waiting" | "Expired" | "Leaving";
+  readonly commit: string;
+  readonly reason: string;
+  /** When it is taken away unless something is pushed to it; empty where it does not run. */
+  readonly expires: string;
+  readonly problems: readonly string[];
+  readonly notices: readonly string[];
+  readonly applications: readonly ApplicationFacts[];
 }
 
 export interface PlanFacts {

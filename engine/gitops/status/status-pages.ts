@@ -1,7 +1,8 @@
 import { HEALTH_ORDER } from "../health/health.ts";
-import { renderDiagram } from "./diagram.ts";
+import { renderApplicationParts } from "./application-parts.ts";
 import { code, duration, healthMark, link, markdownTable, plain, ROWS_MAX, shortTime } from "./markdown.ts";
-import { deployPage, overallHealth, type ApplicationFacts, type DeployFacts, type ObjectFacts, type StatusFacts } from "./status-facts.ts";
+import { previewTable } from "./preview-pages.ts";
+import { deployPage, overallHealth, type ApplicationFacts, type DeployFacts, type StatusFacts } from "./status-facts.ts";
 
 const DEPLOYS_SHOWN = 10;
 
@@ -19,6 +20,7 @@ export function renderReadme(facts: StatusFacts): string {
     ...(facts.nodes.length === 0 ? [] : ["## Nodes", nodeTable(facts)]),
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
     ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
+    ...(facts.previews === undefined ? [] : ["## Previews", previewTable(facts.previews, "README.md")]),
     ...(facts.drift.length === 0 ? [] : ["## Put back", markdownTable(["When (UTC)", "Object", "Change", "By"], facts.drift.map((drift) => [shortTime(drift.time), plain(drift.object), plain(drift.change), plain(drift.writer)]))]),
     ...(facts.notices.length === 0 ? [] : ["## Notes", facts.notices.slice(0, 20).map((notice) => `- ${plain(notice)}`).join("\n")]),
     `Written by Mainstay. Times are UTC. As data: ${link("status.json", "README.md", "status.json")}.`,
@@ -33,16 +35,12 @@ export function renderFurtherPages(facts: StatusFacts): ReadonlyMap<string, stri
 
 export function renderApplicationPage(app: ApplicationFacts, facts: StatusFacts): string {
   const at = `apps/${app.name}.md`;
-  const unwell = app.objects.filter((object) => object.health !== "Healthy");
   const deploys = facts.deploys.filter((deploy) => deploy.commit === app.commit);
   return page([
     `# ${app.name}: ${healthMark(app.health)} ${app.health}${app.ready === "" ? "" : ` · ${app.ready} ready`} · since ${shortTime(app.since)}`,
     `From ${code(app.path === "" ? "." : app.path)}, commit ${commitLink(app.commit, facts, at)}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
     app.reason === "" ? "" : `**Why:** ${plain(app.reason)}`,
-    ...unwell.slice(0, 20).map((object) => chainOf(object)),
-    ...((app.holds ?? []).length === 0 ? [] : ["## Held", (app.holds ?? []).map((hold) => `- ${plain(hold)}`).join("\n")]),
-    ...(app.objects.length === 0 ? [] : [renderDiagram(app)]),
-    ...objectTables(app.objects),
+    ...renderApplicationParts(app),
     ...(app.kept.length === 0 ? [] : ["## Kept although removed from the repository", app.kept.map((kept) => `- ${plain(kept)}`).join("\n")]),
     ...(deploys.length === 0 ? [] : ["## Deployed by", deployTable(deploys, at)]),
     `${link("All applications", at, "README.md")}`,
@@ -133,23 +131,6 @@ function resultOf(deploy: DeployFacts): string {
 
 function incidentList(facts: StatusFacts): string {
   return facts.incidents.filter((incident) => incident.closed === undefined).map((incident) => `- ${link(plain(incident.application), "README.md", incident.file)} since ${shortTime(incident.opened)}: ${plain(incident.reason)}`).join("\n");
-}
-
-function chainOf(object: ObjectFacts): string {
-  const steps = [`${object.kind} ${object.namespace === "" ? "" : `${object.namespace}/`}${object.name}`, ...(object.chain.length === 0 ? [object.reason] : object.chain)].filter((step) => step !== "");
-  return steps.map((step, depth) => `${"  ".repeat(depth)}- ${plain(step)}`).join("\n");
-}
-
-/** One table, or one per namespace when there are more rows than anyone reads. */
-function objectTables(objects: readonly ObjectFacts[]): readonly string[] {
-  const table = (rows: readonly ObjectFacts[]) => {
-    const shown = [...rows].sort((a, b) => HEALTH_ORDER.indexOf(b.health) - HEALTH_ORDER.indexOf(a.health)).slice(0, ROWS_MAX);
-    const text = markdownTable(["Object", "State", "From", "Why"], shown.map((object) => [plain(`${object.kind} ${object.namespace === "" ? "" : `${object.namespace}/`}${object.name}`), `${healthMark(object.health)} ${object.health}`, code(object.source), plain([object.reason, ...object.leftToOthers.map((left) => `left to its owner: ${left}`)].filter((part) => part !== "").join("; "))]));
-    return rows.length > ROWS_MAX ? `${text}\n\n${rows.length - ROWS_MAX} more` : text;
-  };
-  if (objects.length === 0) return ["It holds no objects."];
-  if (objects.length <= ROWS_MAX) return [table(objects)];
-  return [...Map.groupBy(objects, (object) => object.namespace)].flatMap(([namespace, rows]) => [`## ${namespace === "" ? "cluster-wide" : plain(namespace)}`, table(rows)]);
 }
 
 function commitLink(commit: string, facts: StatusFacts, at: string, length = 7): string {

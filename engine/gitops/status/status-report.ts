@@ -2,7 +2,8 @@ import { formatYaml } from "../../apimachinery/yaml.ts";
 import { formatMessage } from "../git/commit-message.ts";
 import { HEALTH_ORDER, type HealthState } from "../health/health.ts";
 import { incidentPage } from "./incidents.ts";
-import { deployPage, overallHealth, type StatusFacts } from "./status-facts.ts";
+import { previewPage, renderPreviewPage } from "./preview-pages.ts";
+import { deployPage, overallHealth, type ApplicationFacts, type StatusFacts } from "./status-facts.ts";
 import { STATUS_SCHEMA } from "./status-schema.ts";
 import { renderApplicationPage, renderDeployPage, renderFurtherPages, renderNodesPage, renderReadme } from "./status-pages.ts";
 
@@ -12,7 +13,8 @@ export const PAST_FOLDERS: readonly string[] = ["deploys", "incidents"];
 /** The whole status branch for these facts: path → content. Equal facts give equal bytes. */
 export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, string> {
   // Each object is told once, in its application's own file: the summary stays small however much runs.
-  const summary = { ...facts, applications: facts.applications.map((app) => ({ ...app, objects: [] })) };
+  const withoutObjects = (apps: readonly ApplicationFacts[]) => apps.map((app) => ({ ...app, objects: [] }));
+  const summary = { ...facts, applications: withoutObjects(facts.applications), ...(facts.previews === undefined ? {} : { previews: facts.previews.map((preview) => ({ ...preview, applications: withoutObjects(preview.applications) })) }) };
   const files = new Map<string, string>([
     ["README.md", renderReadme(facts)],
     ["status.json", json(summary)],
@@ -29,6 +31,7 @@ export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, stri
     // An application called `cluster` must not take the cluster's badge.
     files.set(`badges/${app.name === "cluster" ? "app-cluster" : app.name}.json`, badge(app.name, app.health, app.ready));
   }
+  for (const preview of facts.previews ?? []) if (preview.namespace !== "") files.set(previewPage(preview), renderPreviewPage(preview, facts.cluster));
   for (const deploy of facts.deploys) files.set(deployPage(deploy), renderDeployPage(deploy, facts.cluster));
   for (const incident of facts.incidents) files.set(incident.file, incidentPage(incident, facts.cluster));
   return files;

@@ -14,7 +14,7 @@ import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";
 import type { RepositoryConfig } from "../manifests/repository-config.ts";
-import { overallHealth, type IncidentFacts, type NodeFacts, type PlanFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import { overallHealth, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
 import { renderStatusReport, statusMessage } from "./status-report.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
@@ -38,7 +38,7 @@ export interface StatusReporterOptions {
   readonly view: ClusterView;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Plans of branches will come; a first report without them would take down those of the run before. */
+  /** Plans and previews of branches will come; a first report without them would take down those of the run before. */
   readonly awaitsPlans?: boolean;
 }
 
@@ -50,6 +50,7 @@ export class StatusReporter {
   #sync: SyncFacts = { state: "empty" };
   #notices: readonly string[] = [];
   #planned: PlannedPages | undefined;
+  #previews: readonly PreviewFacts[] | undefined;
   #incidents: readonly IncidentFacts[] = [];
   #written: StatusFacts | undefined;
   #writtenAtMs = -Infinity;
@@ -78,6 +79,17 @@ export class StatusReporter {
   setPlans(planned: PlannedPages): void {
     this.#planned = planned;
     this.#request();
+  }
+
+  /** How the previews fare; shown with the next report. */
+  setPreviews(previews: readonly PreviewFacts[]): void {
+    this.#previews = previews;
+    this.#request();
+  }
+
+  /** Previews of the last report, also of one before a restart. */
+  get toldPreviews(): readonly PreviewFacts[] {
+    return this.#written?.previews ?? [];
   }
 
   /** Calls back whenever the facts may have changed. Returns the function that ends it. */
@@ -119,7 +131,7 @@ export class StatusReporter {
         await this.#wait(this.#isDue ? 0 : Infinity, signal);
         await this.#wait(GATHER_MS, signal);
         this.#isDue = false;
-        if (!synchroniser.isInformed || (this.#options.awaitsPlans === true && this.#planned === undefined)) continue;
+        if (!synchroniser.isInformed || (this.#options.awaitsPlans === true && (this.#planned === undefined || this.#previews === undefined))) continue;
         const { facts, nextDueMs } = this.#observe();
         if (nextDueMs < Infinity) clock.after(nextDueMs - clock.now() + 1, () => this.#request());
         if (jsonEqual(facts, this.#written)) continue;
@@ -165,6 +177,7 @@ export class StatusReporter {
       incidents,
       notices: [...this.#notices, ...synchroniser.orphans],
       ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
+      ...(this.#previews === undefined || this.#previews.length === 0 ? {} : { previews: this.#previews }),
     };
     return { facts, nextDueMs };
   }
@@ -239,6 +252,8 @@ function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolea
   const [last, deploy] = [before.deploys[0], facts.deploys[0]];
   if (deploy?.healthyMs !== undefined && (last?.commit !== deploy.commit || last.healthyMs === undefined)) return true;
   if ((facts.plans ?? []).some((plan) => before.plans?.some((known) => known.branch === plan.branch && known.commit === plan.commit) !== true)) return true;
+  const isSettled = ({ state }: PreviewFacts) => state === "Healthy" || state === "Degraded" || state === "Refused";
+  if ((facts.previews ?? []).some((preview) => isSettled(preview) && before.previews?.some((known) => known.name === preview.name && known.commit === preview.commit && isSettled(known)) !== true)) return true;
   const state = overallHealth(facts, HEALTH_ORDER);
   return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
 }

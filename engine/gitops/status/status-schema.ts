@@ -54,6 +54,12 @@ export const STATUS_SCHEMA = {
     drift: list("Changes in the cluster that were put back, newest first.", shape("One change.", { time: text("When it was put back."), object: text("Where it was."), change: text("What was put back."), writer: text("Who had changed it.") })),
     incidents: list("Applications that were degraded for long.", shape("One incident.", { file: text("Its page."), application: text("Which application."), opened: text("Since when."), closed: text("Until when; missing while it is open."), reason: text("Why it was degraded.") }, ["closed"])),
     notices: lines("What a reader of the repository should know."),
+    previews: list("Requests and branches that run in a namespace of their own.", shape("One preview.", {
+      name: text("Branch or request."), ref: text("Where its commits are."), namespace: text("Its namespace; empty once it is gone."),
+      state: text("How it fares. Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others.", ...HEALTH, "Refused", "Waiting", "Expired", "Leaving"),
+      commit: text("Its head."), reason: text("Why it is not healthy."), expires: text("When it is taken away unless something is pushed to it."),
+      problems: lines("Why its commit cannot be applied."), notices: lines("What a reader should know of it."), applications: list("What runs in it.", application),
+    })),
     plans: list("What merging branches and requests would do.", shape("One plan.", { branch: text("Branch or request."), commit: text("Its head."), base: text("What ran when it was made."), summary: text("The plan in a line."), file: text("The page with all of it."), digest: text("Of that page.") }, ["base"])),
-  }, ["commit", "plans"]),
+  }, ["commit", "plans", "previews"]),
 } as const;

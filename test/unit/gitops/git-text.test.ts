@@ -6,7 +6,7 @@ import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/
 import { withoutCredentials } from "../../../engine/gitops/git/git-source.ts";
 import { parseIgnorePatterns } from "../../../engine/gitops/manifests/ignore-patterns.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push/push-progress.ts";
-import { parseDurationMs } from "../../../engine/gitops/manifests/repository-config.ts";
+import { parseDurationMs } from "../../../engine/gitops/manifests/duration.ts";
 import { invalid, invalidField, requiredField } from "../../../engine/apimachinery/field-error.ts";
 import { desired, stored } from "./objects.ts";
 

@@ -1,0 +1,99 @@
+import type { OpenRequest } from "../forge/forge.ts";
+import type { Proposal } from "../git/choose-proposals.ts";
+import { globExpression } from "../manifests/ignore-patterns.ts";
+import type { PreviewRules } from "../manifests/preview-rules.ts";
+import { previewNamespace, type PreviewIdentity } from "./preview-identity.ts";
+
+/** A preview whose namespace is in the cluster, as the namespace itself tells. */
+export interface ExistingPreview extends PreviewIdentity {
+  readonly head: string;
+  readonly movedMs: number;
+  readonly isTerminating: boolean;
+}
+
+export interface ChosenPreview extends PreviewIdentity {
+  readonly head: string;
+  readonly movedMs: number;
+}
+
+/** A preview that ran out and has not been pushed to since. */
+export interface ExpiredPreview {
+  readonly name: string;
+  readonly ref: string;
+  readonly head: string;
+}
+
+export interface PreviewChoice {
+  readonly run: readonly ChosenPreview[];
+  readonly remove: readonly { readonly preview: ExistingPreview; readonly why: string }[];
+  /** Wanted, but there are as many already as there may be. */
+  readonly waiting: readonly PreviewIdentity[];
+  readonly expired: readonly ExpiredPreview[];
+  /** When the answer changes by time alone; Infinity: not at all. */
+  readonly nextDueMs: number;
+}
+
+export interface PreviewQuestion {
+  /** Of the commit that runs; undefined: nobody gets a preview. */
+  readonly rules: PreviewRules | undefined;
+  /** Every branch and request there is. */
+  readonly proposals: readonly Proposal[];
+  /** What the forge says of open requests; undefined: nobody could be asked, and those that run go on. */
+  readonly requests: readonly OpenRequest[] | undefined;
+  readonly existing: readonly ExistingPreview[];
+  readonly expired: readonly ExpiredPreview[];
+  readonly now: number;
+}
+
+/**
+ * Which previews there shall be. What runs keeps its place; new ones come in by name, as long as there is room. A preview that expired
+ * stays away until its head moves, or until it was not wanted for a moment: its label taken away and put back. Pure.
+ */
+export function choosePreviews({ rules, proposals, requests, existing, expired, now }: PreviewQuestion): PreviewChoice {
+  const wanted = rules === undefined ? [] : proposals.flatMap((proposal): readonly (Proposal & PreviewIdentity)[] => {
+    const namespace = previewNamespace(proposal.name, proposal.ref);
+    const runs = existing.some((preview) => preview.ref === proposal.ref && !preview.isTerminating);
+    return isWanted(proposal, rules, requests, runs) ? [{ ...proposal, namespace }] : [];
+  });
+  const stillExpired = new Map(expired.filter((one) => wanted.some(({ ref, head }) => ref === one.ref && head === one.head)).map((one) => [one.ref, one]));
+  const run: ChosenPreview[] = [];
+  const remove: { preview: ExistingPreview; why: string }[] = [];
+  let nextDueMs = Infinity;
+  for (const preview of existing) {
+    const proposal = wanted.find(({ ref }) => ref === preview.ref);
+    if (preview.isTerminating) continue;
+    if (proposal === undefined || rules === undefined) remove.push({ preview, why: rules === undefined ? "mainstay.yaml has no previews any more" : "it is closed, or no longer chosen" });
+    else {
+      const movedMs = proposal.head === preview.head ? preview.movedMs : now;
+      const dueMs = movedMs + rules.expireAfterMs;
+      if (dueMs <= now) {
+        stillExpired.set(preview.ref, { name: preview.name, ref: preview.ref, head: proposal.head });
+        remove.push({ preview, why: "nothing was pushed to it for too long" });
+      } else {
+        nextDueMs = Math.min(nextDueMs, dueMs);
+        run.push({ name: preview.name, ref: preview.ref, namespace: preview.namespace, head: proposal.head, movedMs });
+      }
+    }
+  }
+  const kept = run.sort(byName).slice(0, rules?.max ?? 0);
+  for (const { namespace } of run.slice(kept.length)) remove.push(...existing.filter((preview) => preview.namespace === namespace).map((preview) => ({ preview, why: "mainstay.yaml allows fewer now" })));
+  const waiting: PreviewIdentity[] = [];
+  for (const { name, ref, namespace, head } of [...wanted].sort(byName)) {
+    // One whose namespace is still on its way out comes again when it is gone.
+    if (stillExpired.has(ref) || existing.some((preview) => preview.namespace === namespace)) continue;
+    if (rules !== undefined && kept.length < rules.max) kept.push({ name, ref, namespace, head, movedMs: now });
+    else waiting.push({ name, ref, namespace });
+  }
+  return { run: kept, remove, waiting, expired: [...stillExpired.values()], nextDueMs };
+}
+
+function isWanted({ name, ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {
+  if (ref.startsWith("refs/heads/")) return rules.branches.some((pattern) => globExpression(pattern).test(name));
+  if (requests === undefined) return runs;
+  const number = Number(/\/(\d+)\//.exec(ref)?.[1]);
+  return requests.some((request) => request.number === number && request.labels.includes(rules.label));
+}
+
+function byName(a: PreviewIdentity, b: PreviewIdentity): number {
+  return a.name.localeCompare(b.name, "en", { numeric: true });
+}
