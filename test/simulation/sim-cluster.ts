@@ -11,10 +11,13 @@ import type { Storage } from "../../engine/storage/storage.ts";
 import { MemoryGit } from "../kit/memory-git.ts";
 import { adminUser } from "../kit/test-api.ts";
 import { VirtualClock } from "../kit/virtual-clock.ts";
+import { FaultyStorage } from "./faulty-storage.ts";
 import { SimEngine } from "./sim-engine.ts";
 import { SimNode } from "./sim-node.ts";
 
 export const IMAGES = ["mainstay.local/web:1", "mainstay.local/web:2"];
+/** After a start that failed. */
+const RESTART_MS = 5_000;
 /** Not on the machines: it has to be pulled. */
 export const PULLED_IMAGE = "registry.example.org/web:3";
 
@@ -23,6 +26,8 @@ export class SimCluster implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly random: Random;
   readonly storage: Storage;
+  /** The store as engines reach it. */
+  readonly faults: FaultyStorage;
   readonly git: MemoryGit;
   readonly nodes: readonly SimNode[];
   /** An administrator's access; fails while no engine serves. */
@@ -37,6 +42,7 @@ export class SimCluster implements AsyncDisposable {
   constructor(seed: number, nodeCount = 3) {
     this.random = seededRandom(seed);
     this.storage = openMemoryStorage({ clock: this.clock });
+    this.faults = new FaultyStorage(this.storage);
     this.git = new MemoryGit(this.clock);
     const handler = { handle: (request: Parameters<NonNullable<SimEngine["server"]>["handle"]>[0]) => this.#server().handle(request) };
     this.admin = createLocalClient(handler, adminUser, "kubectl");
@@ -54,8 +60,16 @@ export class SimCluster implements AsyncDisposable {
   }
 
   startEngine(): void {
-    const { clock, random, storage, git, failures } = this;
-    this.engine = SimEngine.begin({ clock, random, storage, git, failures, logger: silentLogger });
+    const { clock, random, faults, git, failures } = this;
+    const engine = SimEngine.begin({
+      clock, random, storage: faults, git, failures, logger: silentLogger,
+      onFailedStart: () => {
+        if (this.engine !== engine) return;
+        void this.killEngine();
+        clock.after(RESTART_MS, () => this.engine === undefined && this.startEngine());
+      },
+    });
+    this.engine = engine;
   }
 
   async killEngine(): Promise<void> {

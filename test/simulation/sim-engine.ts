@@ -1,3 +1,4 @@
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createControlPlane } from "../../engine/control-plane.ts";
@@ -16,7 +17,7 @@ import { createApiServer, type ApiServer } from "../../engine/server/api-server.
 import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
 import { createCompactor } from "../../engine/storage/compactor.ts";
 import { ObjectStore } from "../../engine/storage/object-store.ts";
-import type { Storage } from "../../engine/storage/storage.ts";
+import { StorageUnavailableError, type Storage } from "../../engine/storage/storage.ts";
 import type { MemoryGit } from "../kit/memory-git.ts";
 import { mortalStorage } from "./mortal-storage.ts";
 
@@ -28,6 +29,8 @@ export interface SimParts {
   readonly git: MemoryGit;
   /** Why engines ended that should have gone on. */
   readonly failures: string[];
+  /** The store was away when the engine began: whoever runs it begins another one. */
+  readonly onFailedStart: () => void;
 }
 
 /** Making one takes longer than a simulated hour. */
@@ -50,7 +53,9 @@ export class SimEngine {
     engine.#scope.ended.catch((error: unknown) => engine.#isDead || parts.failures.push(`the engine ended: ${describeError(error)}`));
     // A start that dies halfway is one of the things that happen.
     engine.#assemble(parts).catch((error: unknown) => {
-      if (!engine.#isDead) throw error;
+      if (engine.#isDead) return;
+      if (!hasReason(error, "ServiceUnavailable", "Timeout") && !(error instanceof StorageUnavailableError)) throw error;
+      parts.onFailedStart();
     });
     return engine;
   }

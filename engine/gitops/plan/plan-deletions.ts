@@ -29,7 +29,7 @@ export interface DeletionPlan {
 }
 
 /** An object that left the repository and stays in the cluster; shown until someone resolves it. */
-export interface KeptEntry extends OwnedEntry {
+export interface KeptEntry extends StaleEntry {
   readonly why: string;
 }
 

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import { abortError } from "../../lib/abort.ts";
@@ -16,7 +17,7 @@ import { executePlan, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { describeOrphans } from "./orphans.ts";
-import { describeEntry, ownedEntries } from "./inventory.ts";
+import { describeEntry, ownedEntries, type OwnedEntry } from "./inventory.ts";
 import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
@@ -40,7 +41,7 @@ const REVIEW_MS = 5_000;
 const DRIFT_KEPT = 10;
 /** Timers reach no further than some weeks; looking earlier is harmless. */
 const RESTRAINT_LOOK_MAX_MS = 3_600_000;
-/** So many passes in a row may fail before the objects of a commit are tried one by one, so that those that can be applied are. */
+/** So many passes in a row may be refused before the objects of a commit are tried one by one, so that those that can be applied are. */
 const FAILURES_TOGETHER = 3;
 
 export interface SynchroniserOptions {
@@ -102,6 +103,8 @@ export class Synchroniser {
   #orphansOf = "";
   #isPassDue = false;
   #failures = 0;
+  /** Passes in a row in which the API refused an object, and not for want of a store. */
+  #refusals = 0;
   #wake: () => void = () => {};
   /** The inventories are known; planning without them would take every old object for someone else's. */
   readonly #started = Promise.withResolvers<void>();
@@ -211,6 +214,7 @@ export class Synchroniser {
     try {
       const isComplete = await this.#pass(signal);
       this.#failures = isComplete ? 0 : this.#failures + 1;
+      if (isComplete) this.#refusals = 0;
       if (!isComplete) this.#retryLater();
     } catch (error) {
       if (signal.aborted) return;
@@ -252,20 +256,33 @@ export class Synchroniser {
     this.units.planned(plan, refused);
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
-    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#failures >= FAILURES_TOGETHER, signal });
+    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#refusals >= FAILURES_TOGETHER, signal });
     for (const result of results) this.#conclude(result, state, restraints);
     // What the commit defined is served now, and watched from here on.
     await view.ensure(served(), signal);
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
+    if (failed.some(({ error }) => !isOutage(error))) this.#refusals++;
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
     this.units.executed(state, results, released);
+    // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
+    if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     this.#lookForOrphans(state);
     const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
+  }
+
+  /** Objects that were last seen being deleted. */
+  #ending(plan: SyncPlan, results: readonly ActionResult[]): readonly OwnedEntry[] {
+    return [...plan.kept.filter(({ live }) => live?.metadata.deletionTimestamp !== undefined), ...results.flatMap(({ is, action }) => (is === "terminating" && action.do === "prune" ? [action.entry] : []))];
+  }
+
+  #isInView({ entry }: OwnedEntry): boolean {
+    const resource = this.#options.kinds.ofGroupKind(entry.group ?? "", entry.kind);
+    return resource !== undefined && this.#options.view.get(resource, entry.namespace, entry.name) !== undefined;
   }
 
   #actAs(units: readonly Unit[]): ActAs {
@@ -455,6 +472,11 @@ export class Synchroniser {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Whether nothing at all could be written: going on object by object would only leave half of a commit behind. */
+function isOutage(error: unknown): boolean {
+  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "TooManyRequests") || (error instanceof Error && error.cause !== undefined && isOutage(error.cause));
 }
 
 /** Which fields are left alone is part of what is wanted of an object: when that changes, it must be looked at again. */

@@ -267,8 +267,8 @@ export class UnitReporter {
       const inventory = this.#leaving.get(name);
       if (inventory === undefined || application === undefined) return false;
       if (inventory.length > 0) return applications.writeStatus(name, { ...application.status, inventory });
-      this.#leaving.delete(name);
       await applications.remove(name);
+      this.#leaving.delete(name);
       return true;
     }
     this.#leaving.delete(name);
