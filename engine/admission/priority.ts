@@ -8,6 +8,7 @@ import { isCreateOf, isKind, type AdmissionPlugin, type AdmissionReader } from "
 export const priority: AdmissionPlugin = {
   name: "Priority",
   async mutate(attributes, reader) {
+    if (attributes.operation === "UPDATE" && attributes.subresource === undefined && isKind(attributes, "", "pods")) return keepPriority(attributes.object as Pod, attributes.old as Pod | undefined); // isKind
     if (!isCreateOf(attributes, "", "pods")) return attributes.object;
     const pod = attributes.object as Pod; // isCreateOf
     const chosen = await classOf(pod, attributes.name, reader);
@@ -30,6 +31,12 @@ export const priority: AdmissionPlugin = {
     if (other !== undefined) throw forbidden(priorityClassResource, attributes.name, `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`);
   },
 };
+
+/** What was filled in when the pod was made holds for writers who leave it out, such as `kubectl replace` with the pod's first manifest. */
+function keepPriority(pod: Pod, old: Pod | undefined): Pod {
+  const { priority = old?.spec.priority, preemptionPolicy = old?.spec.preemptionPolicy } = pod.spec;
+  return { ...pod, spec: { ...pod.spec, ...(priority === undefined ? {} : { priority }), ...(preemptionPolicy === undefined ? {} : { preemptionPolicy }) } };
+}
 
 /** The class that the pod names, or else the default one. Two defaults can only come from a race; then the lower one counts, as upstream. */
 async function classOf(pod: Pod, name: string, reader: AdmissionReader): Promise<PriorityClass | undefined> {

@@ -31,6 +31,13 @@ test("the number is the class's, whatever the pod says", async () => {
   expect((await makePod("honest", { priorityClassName: "high", priority: 1_000 })).spec.priority).toBe(1_000);
 });
 
+test("a writer who leaves the priority out keeps what the pod was given", async () => {
+  const { uid } = (await makePod("again")).metadata;
+  const replaced = await api.client.for(podResource).update({ apiVersion: "v1", kind: "Pod", metadata: { name: "again", namespace: "default", uid, labels: { tier: "new" } }, spec: (({ priority: _priority, preemptionPolicy: _policy, ...rest }) => rest)((await api.client.for(podResource).get("default", "again")).spec) });
+  expect(replaced.spec).toMatchObject({ priority: 0, preemptionPolicy: "PreemptLowerPriority" });
+  expect(replaced.metadata.labels).toEqual({ tier: "new" });
+});
+
 test("the system's classes are there from the beginning", async () => {
   expect((await classes().list("")).items.map(({ metadata, value }) => `${metadata.name} ${value}`).sort()).toEqual(["system-cluster-critical 2000000000", "system-node-critical 2000001000"]);
 });
