@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
@@ -9,8 +8,12 @@ import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
 import { controlPlaneChecks } from "./control-plane.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import type { Following } from "./lib/changing-value.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Logger } from "./lib/log.ts";
 import type { MetricsRegistry } from "./lib/metrics.ts";
 import type { ServiceScope } from "./lib/service-scope.ts";
+import { openOperatorCertificate } from "./operator-certificate.ts";
 import type { Quorum } from "./quorum/open-quorum.ts";
 import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
@@ -31,8 +34,16 @@ export interface ApiParts {
   readonly healthChecks: readonly HealthCheck[];
 }
 
+export interface ServedApi {
+  readonly server: ApiServer;
+  readonly port: number;
+  readonly authenticationFacts: AuthSetup["authenticationFacts"];
+  /** The operator's own certificate, if there is one. */
+  readonly presented: Following<KeyPair> | undefined;
+}
+
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum, healthChecks }: ApiParts, scope: ServiceScope): Promise<{ server: ApiServer; port: number; authenticationFacts: AuthSetup["authenticationFacts"] }> {
+export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum, healthChecks }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
   const auditor = await setUpAudit(config, { clock, logger, metrics });
@@ -47,23 +58,25 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
   const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
-  const presented = presentedCertificate(config);
+  const presented = await setUpOperatorCertificate(config, clock, logger, scope);
   const listener = await openHttpListener({ ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());
-  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts };
+  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented };
 }
 
-/** The certificate that the operator has given, read anew each time, so that it can be renewed in its place. */
-export function presentedCertificate({ tlsCertFile, tlsPrivateKeyFile }: Pick<ServerConfig, "tlsCertFile" | "tlsPrivateKeyFile">): (() => Promise<KeyPair>) | undefined {
+async function setUpOperatorCertificate({ tlsCertFile, tlsPrivateKeyFile }: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
   if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined) return undefined;
-  return async () => ({ certificate: await readFile(tlsCertFile, "utf8"), key: await readFile(tlsPrivateKeyFile, "utf8") });
+  const { presented, service } = await openOperatorCertificate({ certificate: tlsCertFile, key: tlsPrivateKeyFile }, clock, logger);
+  scope.start(service);
+  return presented;
 }
 
 /** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. */
-export function gitCertificate(config: Pick<ServerConfig, "tlsCertFile" | "tlsPrivateKeyFile" | "gitAddress">, pki: ClusterPki, nodeIp: string): () => Promise<KeyPair> {
+export function gitCertificate(presented: Following<KeyPair> | undefined, config: Pick<ServerConfig, "gitAddress">, pki: ClusterPki, nodeIp: string): () => Promise<KeyPair> {
+  if (presented !== undefined) return async () => presented.current;
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.gitAddress])].filter((address) => address !== "0.0.0.0");
-  return presentedCertificate(config) ?? (() => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }));
+  return () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses });
 }
 
 function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {

@@ -8,6 +8,7 @@ import { InformerFactory } from "./client/informer-factory.ts";
 import { leaderElection } from "./client/leader-election.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
+import type { Following } from "./lib/changing-value.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
 import type { MetricsRegistry } from "./lib/metrics.ts";
@@ -26,7 +27,7 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
   /** PEM; handed to pods as the authority to trust. */
-  readonly rootCa: string;
+  readonly rootCa: Following<string>;
   readonly clusterCidr: string;
   /** Without them nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;

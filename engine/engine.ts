@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
 import { awaitNode, setUpAgent } from "./agent-setup.ts";
-import { gitCertificate, presentedCertificate, serveApi } from "./api-setup.ts";
+import { gitCertificate, serveApi } from "./api-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
+import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -21,6 +22,7 @@ import type { EngineParts } from "./engine-parts.ts";
 import { setUpEncryption } from "./encryption-setup.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
+import { ChangingValue, type Following } from "./lib/changing-value.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
@@ -91,30 +93,38 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port, authenticationFacts } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks }, scope));
+  const { server, port, authenticationFacts, presented } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
-  const given = await presentedCertificate(config)?.();
-  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(given === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
+  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true });
   const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, certificate: gitCertificate(config, pki, nodeIp) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, certificate: gitCertificate(presented, config, pki, nodeIp) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
   const backups = setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa: `${pki.ca}${given?.certificate ?? ""}`, clusterCidr: config.clusterCidr, keys });
+  const rootCa = trustBundle(pki.ca, presented, scope.signal);
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr: config.clusterCidr, keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
   return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+}
+
+/** What pods are told to trust: they may come to the API by a name for which the operator's certificate is shown. */
+function trustBundle(ca: string, presented: Following<KeyPair> | undefined, signal: AbortSignal): Following<string> {
+  const text = () => `${ca}${presented?.current.certificate ?? ""}`;
+  const bundle = new ChangingValue(text());
+  presented?.onChange(() => bundle.set(text()), signal);
+  return bundle;
 }
 
 async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {

@@ -6,6 +6,7 @@ import type { KubeObject } from "../engine/apimachinery/object-meta.ts";
 import type { Client } from "../engine/client/client.ts";
 import { EventRecorder } from "../engine/client/event-recorder.ts";
 import { InformerFactory } from "../engine/client/informer-factory.ts";
+import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
 import type { Logger } from "../engine/lib/log.ts";
 import type { Random } from "../engine/lib/random.ts";
@@ -40,7 +41,7 @@ import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
 import { createNodeResources } from "./resources/node-resources.ts";
 import { AgentAccess } from "./server/agent-access.ts";
-import { createAgentServer } from "./server/agent-server.ts";
+import { createAgentServer, type ServingPair } from "./server/agent-server.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import type { VolumeSources } from "./volumes/volume-plugin.ts";
@@ -51,8 +52,10 @@ export interface AgentParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly nodeIp: string;
-  /** PEM texts for the agent's endpoint. */
-  readonly endpoint: { readonly certificate: string; readonly key: string; readonly clientCa: string };
+  /** What the agent's endpoint shows, and the authority of those who may ask there. */
+  readonly endpoint: { readonly certificate: Following<ServingPair>; readonly clientCa: string };
+  /** What runs beside it as long as it does. */
+  readonly services: readonly Service[];
   /** Followed, when the node may go from server to server. */
   readonly servers?: KnownServers;
   /** What the Node says of itself, such as v1.36.0+mainstay. */
@@ -117,6 +120,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
 
   const all: Service[] = [
     ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
+    ...parts.services,
     informers.asService(),
     createNodeReporter({
       client,

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { API_SERVER_NAME } from "../engine/apimachinery/names.ts";
 import { createSigningRequest, readCertificate } from "../engine/auth/certificates.ts";
 import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-call.ts";
 import { JOIN_PATH } from "../engine/auth/join-paths.ts";
 import { parseNodeToken } from "../engine/auth/node-token.ts";
-import { formatKubeconfig, readKubeconfig } from "../engine/client/kubeconfig.ts";
+import { formatKubeconfig } from "../engine/client/kubeconfig.ts";
 import type { AgentConfig } from "./config.ts";
+import { NodeIdentity } from "./node-identity.ts";
 
 interface JoinAnswer {
   readonly certificate: string;
@@ -16,8 +17,9 @@ interface JoinAnswer {
 }
 
 /**
- * Gets this machine its certificates with the join token, once; they are kept in the data directory, and renewed at a start when they end soon. A token that carries the hash of
- * the cluster's authority is given only to a server of that authority; with a bare token the server is trusted on this first use.
+ * Gets this machine its certificates with the join token, once; they are kept in the data directory, and renewed at a start when they end
+ * soon (node-identity.ts renews them in between). A token that carries the hash of the cluster's authority is given only to a server of
+ * that authority; with a bare token the server is trusted on this first use.
  * The machine's own password, made here, keeps its name to it. Throws with what the server said.
  */
 export async function joinCluster(config: AgentConfig, nodeIp: string, nowMs: number): Promise<string> {
@@ -31,7 +33,7 @@ export async function joinCluster(config: AgentConfig, nodeIp: string, nowMs: nu
   const server = (config.server ?? "").replace(/\/$/, "");
   const { caHash, secret } = parseNodeToken(config.token ?? "");
   const trusted = caHash === undefined ? undefined : await fetchAuthority(server, caHash);
-  await obtain(config.nodeName, nodeIp, folder, { server, trusted, token: secret });
+  await obtainCertificates(config.nodeName, nodeIp, folder, { server, trusted, token: secret });
   return file;
 }
 
@@ -40,28 +42,39 @@ const RENEW_SHARE = 0.3;
 
 /** A node that has joined gets its next certificates with the ones it has. While those are good, a server that does not answer is no reason not to start. */
 async function renewIfEnding({ nodeName }: AgentConfig, folder: string, nodeIp: string, nowMs: number): Promise<void> {
-  const { server, ca, certificate = "", key = "" } = readKubeconfig(path.join(folder, "kubeconfig.yaml"));
+  const identity = new NodeIdentity(path.join(folder, "kubeconfig.yaml"));
+  const { server, certificate = "" } = identity.connection.current;
   const { notBeforeMs, notAfterMs } = readCertificate(certificate);
   if (notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE) return;
   try {
-    await obtain(nodeName, nodeIp, folder, { server, trusted: ca, certificate, key });
+    await obtainCertificates(nodeName, nodeIp, folder, renewalProof(identity, server));
   } catch (error) {
     if (nowMs > notAfterMs) throw new Error(`the certificate of node ${nodeName} has ended; remove ${folder}/kubeconfig.yaml and join again with a token`, { cause: error });
     process.stderr.write(`the certificate of node ${nodeName} could not be renewed, going on with the old one: ${error instanceof Error ? error.message : String(error)}\n`);
   }
 }
 
-type Proof = { readonly server: string; readonly trusted: string | undefined } & JoinProof;
+/** A node's certificate is the proof that it may have the next one. */
+export function renewalProof({ connection }: NodeIdentity, server: string): Proof {
+  const { ca, certificate = "", key = "" } = connection.current;
+  return { server, trusted: ca, certificate, key };
+}
 
-/** Asks for both certificates of the node and keeps them in the folder. */
-async function obtain(nodeName: string, nodeIp: string, folder: string, proof: Proof): Promise<void> {
+export type Proof = { readonly server: string; readonly trusted: string | undefined } & JoinProof;
+
+/** Asks for both certificates of the node and keeps them in the folder. Rejects with what the server said, or why it could not be asked. */
+export async function obtainCertificates(nodeName: string, nodeIp: string, folder: string, proof: Proof): Promise<void> {
   const user = `system:node:${nodeName}`;
   const client = await createSigningRequest(user, ["system:nodes"]);
   const serving = await createSigningRequest(user, ["system:nodes"]);
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: [nodeIp] };
   const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
-  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+  const write = (name: string, text: string) => {
+    const file = path.join(folder, name);
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  };
   write("ca.crt", answer.ca);
   write("serving.crt", answer.servingCertificate ?? answer.certificate);
   write("serving.key", answer.servingCertificate === undefined ? client.key : serving.key);

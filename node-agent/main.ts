@@ -3,14 +3,14 @@ import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
 import { createHttpClient } from "../engine/client/http-client.ts";
-import { readKubeconfig } from "../engine/client/kubeconfig.ts";
 import { ServerList } from "../engine/client/server-list.ts";
 import { systemClock } from "../engine/lib/clock.ts";
 import { createLogger } from "../engine/lib/log.ts";
 import { systemRandom } from "../engine/lib/random.ts";
 import { runAgent } from "./agent.ts";
 import { agentOptions, machineAddress, resolveAgentConfig } from "./config.ts";
-import { joinCluster } from "./join-cluster.ts";
+import { joinCluster, obtainCertificates, renewalProof } from "./join-cluster.ts";
+import { createIdentityRenewal, NodeIdentity } from "./node-identity.ts";
 import { readServers } from "./node/follow-servers.ts";
 import { GIT_VERSION } from "../engine/server/version.ts";
 
@@ -28,15 +28,17 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const nodeIp = config.nodeIp ?? machineAddress(execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" }));
   const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp, systemClock.now()));
   const folder = path.dirname(kubeconfig);
-  const endpoint = { certificate: readFileSync(path.join(folder, "serving.crt"), "utf8"), key: readFileSync(path.join(folder, "serving.key"), "utf8"), clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
   const logger = createLogger(config.logLevel, path.join(config.dataDir, "agent.log"));
-  const connection = readKubeconfig(kubeconfig);
+  const identity = new NodeIdentity(kubeconfig);
+  const connection = identity.connection.current;
   // A server's own agent lives and dies with it; one that has joined goes to whichever server of the cluster answers.
   const serversFile = path.join(folder, "servers.json");
   const servers = new ServerList(config.kubeconfig === undefined ? readServers(serversFile, connection.server) : [connection.server]);
-  const client = createHttpClient(connection, `mainstay-agent/${GIT_VERSION}`, servers);
+  const client = createHttpClient(identity.connection, `mainstay-agent/${GIT_VERSION}`, servers);
+  const endpoint = { certificate: identity.serving, clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
+  const renewal = createIdentityRenewal(identity, { renew: () => obtainCertificates(config.nodeName, nodeIp, folder, renewalProof(identity, servers.pick().url)), clock: systemClock, random: systemRandom, logger });
   try {
-    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, version: GIT_VERSION, ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}) }, stop.signal);
+    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, services: [renewal], version: GIT_VERSION, ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}) }, stop.signal);
   } finally {
     // The open channel to the server would keep this process, and so the server, waiting for ever.
     if (process.connected) process.disconnect();

@@ -5,6 +5,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { WatchEvent } from "../apimachinery/watch-event.ts";
 import { abortError } from "../lib/abort.ts";
+import { ChangingValue, type Following } from "../lib/changing-value.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client, ResourceClient } from "./client.ts";
 import { answerLines, collectionPath, decodeAnswer, deleteBody, itemPath, listQuery, PATCH_TYPES, writeQuery } from "./http-form.ts";
@@ -22,9 +23,22 @@ const SOCKETS_MAX = 64;
 
 /**
  * A client over HTTPS, JSON both ways, connections kept. Network failures are StatusErrors with reason ServiceUnavailable. Of several
- * servers it stays with one that answers; reads, and what was never sent, are tried at the next before they fail.
+ * servers it stays with one that answers; reads, and what was never sent, are tried at the next before they fail. Credentials may change:
+ * new requests go with the new ones, what is under way ends with the old.
  */
-export function createHttpClient(connection: Connection, userAgent: string, servers = new ServerList([connection.server])): Client {
+export function createHttpClient(connection: Connection | Following<Connection>, userAgent: string, servers?: ServerList): Client {
+  const source = "current" in connection ? connection : new ChangingValue(connection);
+  return clientOn(new Transport(source, servers ?? new ServerList([source.current.server])), userAgent);
+}
+
+/** Kept connections to servers, made with the same credentials. */
+interface Pools {
+  readonly connection: Connection;
+  readonly requests: Agent;
+  readonly watches: Agent;
+}
+
+function openPools(connection: Connection): Pools {
   const tls = {
     keepAlive: true,
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
@@ -33,7 +47,7 @@ export function createHttpClient(connection: Connection, userAgent: string, serv
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,
   };
-  return clientOn(new Transport(connection, servers, new Agent({ ...tls, maxSockets: SOCKETS_MAX }), new Agent(tls)), userAgent);
+  return { connection, requests: new Agent({ ...tls, maxSockets: SOCKETS_MAX }), watches: new Agent(tls) };
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {
@@ -55,16 +69,20 @@ interface HttpRequest {
 }
 
 class Transport {
-  readonly #connection: Connection;
+  readonly #source: Pick<Following<Connection>, "current">;
   readonly #servers: ServerList;
-  readonly #agent: Agent;
-  readonly #watchAgent: Agent;
+  #pools: Pools;
 
-  constructor(connection: Connection, servers: ServerList, agent: Agent, watchAgent: Agent) {
-    this.#connection = connection;
+  constructor(source: Pick<Following<Connection>, "current">, servers: ServerList) {
+    this.#source = source;
     this.#servers = servers;
-    this.#agent = agent;
-    this.#watchAgent = watchAgent;
+    this.#pools = openPools(source.current);
+  }
+
+  /** Old pools are let go: servers close their idle connections. */
+  #currentPools(): Pools {
+    if (this.#pools.connection !== this.#source.current) this.#pools = openPools(this.#source.current);
+    return this.#pools;
   }
 
   /** The decoded answer; rejects with a StatusError for every failure. */
@@ -100,6 +118,7 @@ class Transport {
 
   #attempt(server: string, left: AbortSignal, { method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const { connection, requests, watches } = this.#currentPools();
     // What was asked for once has its own time limit; only a watch would wait for ever for a server that is gone.
     const ends = isWatch === true ? AbortSignal.any([left, ...(signal === undefined ? [] : [signal])]) : signal;
     return new Promise((resolve, reject) => {
@@ -107,12 +126,12 @@ class Transport {
         `${server}${path}`,
         {
           method,
-          agent: isWatch === true ? this.#watchAgent : this.#agent,
+          agent: isWatch === true ? watches : requests,
           headers: {
             accept: "application/json",
             "user-agent": userAgent,
             ...(payload === undefined ? {} : { "content-type": contentType ?? "application/json", "content-length": payload.length }),
-            ...(this.#connection.token === undefined ? {} : { authorization: `Bearer ${this.#connection.token}` }),
+            ...(connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` }),
           },
           ...(ends === undefined ? {} : { signal: ends }),
         },

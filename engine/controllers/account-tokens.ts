@@ -1,4 +1,5 @@
 import { hasReason } from "../apimachinery/status-error.ts";
+import type { Following } from "../lib/changing-value.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { Secret, ServiceAccount } from "../resources/types.ts";
@@ -33,7 +34,7 @@ export function planTokenSecret({ secret, account, token }: TokenSecretInputs, r
 }
 
 /** Fills Secrets of type service-account-token, and clears away those whose account is gone. */
-export function accountTokenController({ informers, client }: ControllerContext, rootCa: string, issue: IssueAccountToken): ControllerDefinition<TokenSecretInputs> {
+export function accountTokenController({ informers, client }: ControllerContext, rootCa: Following<string>, issue: IssueAccountToken): ControllerDefinition<TokenSecretInputs> {
   const secrets = informers.informer(secretResource);
   const accounts = informers.informer(serviceAccountResource);
   const tokenSecrets = () => secrets.list().filter(({ type }) => type === TYPE);
@@ -43,6 +44,7 @@ export function accountTokenController({ informers, client }: ControllerContext,
       watch(secrets, ({ type, metadata: { namespace = "", name = "" } }) => (type === TYPE ? [`${namespace}/${name}`] : [])),
       watch(accounts, (account) => tokenSecrets().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(({ metadata: { namespace = "", name = "" } }) => `${namespace}/${name}`)),
     ],
+    follow: (enqueue, signal) => rootCa.onChange(() => tokenSecrets().forEach(({ metadata: { namespace = "", name = "" } }) => enqueue(`${namespace}/${name}`)), signal),
     async observe(key) {
       const [namespace = "", name = ""] = key.split("/");
       const secret = secrets.get(namespace, name);
@@ -55,7 +57,7 @@ export function accountTokenController({ informers, client }: ControllerContext,
       const needsToken = account !== undefined && !secret.data?.["token"];
       return { secret, account, token: needsToken ? await issue(namespace, { name: accountName, uid: account.metadata.uid ?? "" }, name) : undefined };
     },
-    plan: (inputs) => planTokenSecret(inputs, rootCa),
+    plan: (inputs) => planTokenSecret(inputs, rootCa.current),
   };
 }
 

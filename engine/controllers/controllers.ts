@@ -1,3 +1,4 @@
+import type { Following } from "../lib/changing-value.ts";
 import type { Service } from "../lib/service.ts";
 import { accountTokenController, type IssueAccountToken } from "./account-tokens.ts";
 import { apiRegistrationController } from "./api-registration.ts";
@@ -41,7 +42,7 @@ import { statefulSetController } from "./workloads/stateful-set.ts";
 
 export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
-  readonly rootCa: string;
+  readonly rootCa: Following<string>;
   readonly clusterCidr: string;
   /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;

@@ -55,6 +55,8 @@ export interface ControllerDefinition<Inputs> {
   readonly reads?: readonly Informer<KubeObject>[];
   /** Keys that are looked at from the start; with `wait` actions, these make a periodic controller. */
   readonly initialKeys?: readonly string[];
+  /** Further sources of keys, beside the informers; they end with the signal. */
+  readonly follow?: (enqueue: (key: string) => void, signal: AbortSignal) => void;
   /** What there is to know about the key; undefined when there is nothing to do. */
   readonly observe: (key: string, signal: AbortSignal) => Inputs | undefined | Promise<Inputs | undefined>;
   readonly plan: (inputs: Inputs, nowMs: number) => readonly Action[];

@@ -34,11 +34,12 @@ class Runner<Inputs> {
   }
 
   async run(): Promise<void> {
-    const { watches, reads = [], initialKeys = [], workers = DEFAULT_WORKERS } = this.#definition;
+    const { watches, reads = [], initialKeys = [], workers = DEFAULT_WORKERS, follow } = this.#definition;
     const disconnect = watches.map(({ informer, handler }) => informer.addHandler(handler((key) => this.#queue.add(key))));
     try {
       await Promise.all([...watches.map(({ informer }) => informer), ...reads].map((informer) => informer.waitForSync(this.#signal)));
       for (const key of initialKeys) this.#queue.add(key);
+      follow?.((key) => this.#queue.add(key), this.#signal);
       const working = Array.from({ length: workers }, () => this.#work());
       await aborted(this.#signal);
       this.#queue.close();

@@ -1,3 +1,4 @@
+import type { Following } from "../lib/changing-value.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
@@ -26,7 +27,7 @@ export function planNamespaceBasics({ namespace, hasAccount, rootCaMap }: Namesp
 }
 
 /** Gives every namespace what pods in it need, and puts it back when it goes. */
-export function serviceAccountController({ informers }: ControllerContext, rootCa: string): ControllerDefinition<NamespaceBasics> {
+export function serviceAccountController({ informers }: ControllerContext, rootCa: Following<string>): ControllerDefinition<NamespaceBasics> {
   const namespaces = informers.informer(namespaceResource);
   const accounts = informers.informer(serviceAccountResource);
   const maps = informers.informer(configMapResource);
@@ -37,11 +38,12 @@ export function serviceAccountController({ informers }: ControllerContext, rootC
       watch(accounts, ({ metadata: { name, namespace = "" } }) => (name === ACCOUNT_NAME ? [namespace] : []), (_old, account) => account === undefined),
       watch(maps, ({ metadata: { name, namespace = "" } }) => (name === ROOT_CA_NAME ? [namespace] : [])),
     ],
+    follow: (enqueue, signal) => rootCa.onChange(() => namespaces.list().forEach(({ metadata: { name = "" } }) => enqueue(name)), signal),
     observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || isBeingDeleted(namespace)) return undefined;
       return { namespace: name, hasAccount: accounts.get(name, ACCOUNT_NAME) !== undefined, rootCaMap: maps.get(name, ROOT_CA_NAME) };
     },
-    plan: (inputs) => planNamespaceBasics(inputs, rootCa),
+    plan: (inputs) => planNamespaceBasics(inputs, rootCa.current),
   };
 }

@@ -1,7 +1,8 @@
-import { createServer, type ServerOptions } from "node:https";
+import { createServer } from "node:https";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
+import type { Following } from "../../engine/lib/changing-value.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
@@ -17,12 +18,18 @@ import type { AgentAccess } from "./agent-access.ts";
 import { answerPage } from "./agent-pages.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
+/** A certificate and its key, both PEM. */
+export interface ServingPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export interface AgentServerOptions {
   readonly address: string;
   readonly port: number;
-  /** PEM texts: the endpoint's own certificate, and the authority of those who may ask. */
-  readonly certificate: string;
-  readonly key: string;
+  /** The endpoint's own certificate; a newer one is shown to whoever connects from then on. */
+  readonly certificate: Following<ServingPair>;
+  /** PEM of the authority of those who may ask. */
   readonly clientCa: string;
   readonly runtime: Runtime;
   readonly streaming: StreamingRuntime;
@@ -40,14 +47,15 @@ export interface AgentServerOptions {
  */
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
-    const tls: ServerOptions = { cert: options.certificate, key: options.key, ca: options.clientCa, requestCert: true, rejectUnauthorized: false };
-    const server = createServer(tls, (request, response) => {
+    const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
+    const server = createServer({ ...context(), requestCert: true, rejectUnauthorized: false }, (request, response) => {
       answer(options, request, response, signal).catch((error: unknown) => {
         options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
         if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
         response.end();
       });
     });
+    options.certificate.onChange(() => server.setSecureContext(context()), signal);
     const streams = new Set<Duplex>();
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       streams.add(socket);

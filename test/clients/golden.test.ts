@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
+import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
@@ -43,7 +44,7 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     kubelets.startMs = 50;
     kubelets.stopMs = 50;
     kubelets.exitCode = ({ metadata }) => (metadata.labels?.["ends"] === undefined ? undefined : Number(metadata.labels["ends"]));
-    ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: "test CA", clusterCidr: "10.42.0.0/16" }), kubelets.asService()], running.signal);
+    ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16" }), kubelets.asService()], running.signal);
     for (const name of ["n1", "n2"]) await kubelets.up(name, { "kubernetes.io/hostname": name });
     bin = path.join(api.directory, "bin");
     await mkdir(bin);

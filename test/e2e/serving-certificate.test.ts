@@ -47,6 +47,17 @@ describe("a server with a certificate of its operator", () => {
     expect(bundle.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(1);
   });
 
+  it("takes up a new one that is put in its place, and so do the pods", async () => {
+    mkdirSync(at("next"));
+    const next = await ClusterPki.open(at("next"), systemClock);
+    const pair = await next.certificate("api", { commonName: "api.example.org", usage: "serving", ipAddresses: ["127.0.0.1"] });
+    writeFileSync(at("next-ca.crt"), next.ca);
+    writeFileSync(at("api.key"), pair.key);
+    writeFileSync(at("api.crt"), pair.certificate);
+    await eventually(() => here.exec("curl", "-sS", "--cacert", at("next-ca.crt"), `${address}/version`), (text) => text.includes("gitVersion"));
+    await eventually(() => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"), (text) => text.includes(pair.certificate.trim()));
+  });
+
   it("needs both files", async () => {
     await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("api.crt")])).rejects.toThrow("--tls-cert-file and --tls-private-key-file belong together");
   });

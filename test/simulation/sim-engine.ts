@@ -5,6 +5,7 @@ import { createControlPlane } from "../../engine/control-plane.ts";
 import { GITOPS_USER } from "../../engine/auth/known-users.ts";
 import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
 import { createGitOps, type GitOps } from "../../engine/gitops/gitops.ts";
+import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
@@ -88,6 +89,6 @@ export class SimEngine {
     const keys = { signApproved: () => Promise.reject(new Error("nobody asks for certificates here")), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
     this.#server = server;
     this.gitops = gitops;
-    this.#scope.start(...gitops.services, ...createControlPlane({ as, clock, random, logger, metrics, rootCa: "CA", clusterCidr: "10.42.0.0/16", keys }));
+    this.#scope.start(...gitops.services, ...createControlPlane({ as, clock, random, logger, metrics, rootCa: new ChangingValue("CA"), clusterCidr: "10.42.0.0/16", keys }));
   }
 }

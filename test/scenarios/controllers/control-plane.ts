@@ -10,6 +10,7 @@ import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { createAuthority, signAsRequested, type KeyPair } from "../../../engine/auth/certificates.ts";
 import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
+import { ChangingValue } from "../../../engine/lib/changing-value.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { START } from "../../kit/objects.ts";
@@ -60,7 +61,7 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const tokens = api.server.parts.tokens;
   const keys = { signApproved, issueAccountToken: tokens.issueLegacy.bind(tokens) };
   const running = new AbortController();
-  const ended = runServices([...createControllers(context, { rootCa: "test CA", clusterCidr: "10.42.0.0/16", keys }), informers.asService(), kubelets.asService()], running.signal);
+  const ended = runServices([...createControllers(context, { rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16", keys }), informers.asService(), kubelets.asService()], running.signal);
   await clock.settle();
   const stop = async () => {
     running.abort();

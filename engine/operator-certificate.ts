@@ -1,0 +1,49 @@
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+import type { KeyPair } from "./auth/certificates.ts";
+import { ChangingValue, type Following } from "./lib/changing-value.ts";
+import { sleep, type Clock } from "./lib/clock.ts";
+import { describeError, type Logger } from "./lib/log.ts";
+import { service, type Service } from "./lib/service.ts";
+
+/** Reading two small files costs nothing, and whoever renews a certificate wants to see it served. */
+const LOOK_MS = 10_000;
+
+export interface OperatorCertificate {
+  readonly presented: Following<KeyPair>;
+  /** Follows the files until the signal fires; what cannot be used is left until it can. */
+  readonly service: Service;
+}
+
+/** The certificate that the operator has given, which may be renewed in its place. Rejects, naming the files, when they cannot be used. */
+export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<OperatorCertificate> {
+  const read = async (): Promise<KeyPair> => {
+    const pair = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
+    createSecureContext({ cert: pair.certificate, key: pair.key }); // throws when they do not belong together, as in the middle of a renewal
+    return pair;
+  };
+  const presented = new ChangingValue(
+    await read().catch((error: unknown) => {
+      throw new Error(`use the certificate ${files.certificate} with the key ${files.key}`, { cause: error });
+    }),
+  );
+  const follow = async (signal: AbortSignal) => {
+    for (let complaint = ""; !signal.aborted; ) {
+      await sleep(clock, LOOK_MS, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        const pair = await read();
+        complaint = "";
+        if (pair.certificate === presented.current.certificate && pair.key === presented.current.key) continue;
+        presented.set(pair);
+        logger.info("the operator's certificate was renewed", { file: files.certificate });
+      } catch (error) {
+        // Said once for each reason: the files may stay like this for long.
+        const reason = describeError(error);
+        if (reason !== complaint) logger.warn("the operator's new certificate cannot be used, going on with the old one", { file: files.certificate, error: reason });
+        complaint = reason;
+      }
+    }
+  };
+  return { presented, service: service("operator-certificate", follow) };
+}
