@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { agentLog } from "../node-agent/config.ts";
 import { createAgentProcess } from "./agent-process.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { ClusterPki } from "./auth/cluster-pki.ts";
@@ -28,7 +29,7 @@ export async function setUpAgent(config: ServerConfig, { clock, logger }: Engine
   const [base = "10.43.0"] = config.serviceCidr.split("/");
   const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIp, "--cluster-cidr", config.clusterCidr, "--cluster-dns", base.replace(/\.\d+$/, ".10"), "--log-level", config.logLevel];
   if (config.containerRuntimeEndpoint !== undefined) args.push("--container-runtime-endpoint", config.containerRuntimeEndpoint);
-  return createAgentProcess(args, path.join(agentDir, "agent.log"), clock, logger);
+  return createAgentProcess(args, agentLog(agentDir), clock, logger);
 }
 
 /** Resolves when this machine's Node is ready. */

@@ -22,6 +22,7 @@ import type { EngineParts } from "./engine-parts.ts";
 import { setUpEncryption } from "./encryption-setup.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
+import { createLogBounds } from "./lib/bounded-log.ts";
 import { ChangingValue, type Following } from "./lib/changing-value.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
@@ -37,6 +38,11 @@ import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+
+/** Where a server writes what it does. */
+export function serverLog(dataDir: string): string {
+  return path.join(dataDir, "mainstay.log");
+}
 
 /** A running engine, as its command line sees it. */
 export interface Engine {
@@ -89,7 +95,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services);
+  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock));
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
@@ -100,7 +106,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true });
-  const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port });
+  const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port, isAlone: !isShared });
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));

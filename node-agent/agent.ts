@@ -6,6 +6,7 @@ import type { KubeObject } from "../engine/apimachinery/object-meta.ts";
 import type { Client } from "../engine/client/client.ts";
 import { EventRecorder } from "../engine/client/event-recorder.ts";
 import { InformerFactory } from "../engine/client/informer-factory.ts";
+import { createLogBounds } from "../engine/lib/bounded-log.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
 import type { Logger } from "../engine/lib/log.ts";
@@ -20,7 +21,7 @@ import { serviceAccountResource } from "../engine/resources/core/service-account
 import { serviceResource } from "../engine/resources/core/service.ts";
 import { runtimeClassResource } from "../engine/resources/node/runtime-class.ts";
 import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
-import type { AgentConfig } from "./config.ts";
+import { agentLog, type AgentConfig } from "./config.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { createShimReaper } from "./cri/leaked-shims.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
@@ -142,6 +143,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     ...manager.services(),
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
     createLogRotation({ runtime, clock, logger }),
+    createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),

@@ -91,6 +91,11 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   return config;
 }
 
+/** Where the agent writes what it does. */
+export function agentLog(dataDir: string): string {
+  return path.join(dataDir, "agent.log");
+}
+
 /** The machine's address towards the world: that of the interface with the default route, else the first that is not loopback. */
 export function machineAddress(defaultRoute: string): string {
   const device = / dev (\S+)/.exec(defaultRoute)?.[1];

@@ -8,7 +8,7 @@ import { systemClock } from "../engine/lib/clock.ts";
 import { createLogger } from "../engine/lib/log.ts";
 import { systemRandom } from "../engine/lib/random.ts";
 import { runAgent } from "./agent.ts";
-import { agentOptions, machineAddress, resolveAgentConfig } from "./config.ts";
+import { agentLog, agentOptions, machineAddress, resolveAgentConfig } from "./config.ts";
 import { joinCluster, obtainCertificates, renewalProof } from "./join-cluster.ts";
 import { createIdentityRenewal, NodeIdentity } from "./node-identity.ts";
 import { readServers } from "./node/follow-servers.ts";
@@ -28,7 +28,7 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const nodeIp = config.nodeIp ?? machineAddress(execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" }));
   const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp, systemClock.now()));
   const folder = path.dirname(kubeconfig);
-  const logger = createLogger(config.logLevel, path.join(config.dataDir, "agent.log"));
+  const logger = createLogger(config.logLevel, agentLog(config.dataDir));
   const identity = new NodeIdentity(kubeconfig);
   const connection = identity.connection.current;
   // A server's own agent lives and dies with it; one that has joined goes to whichever server of the cluster answers.

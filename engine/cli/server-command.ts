@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { ServerConfig } from "../config.ts";
-import { startEngine, type Engine } from "../engine.ts";
+import { serverLog, startEngine, type Engine } from "../engine.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -10,7 +10,7 @@ import { createProgress } from "./progress.ts";
 /** `mainstay server`: starts everything, tells the user what to do next, runs until it is told to stop. */
 export async function runServerCommand(config: ServerConfig): Promise<void> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
-  const logFile = path.join(config.dataDir, "mainstay.log");
+  const logFile = serverLog(config.dataDir);
   const stop = new AbortController();
   let interrupts = 0;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { backoffMs } from "./backoff.ts";
+import { boundLog } from "./bounded-log.ts";
 import { sleep, type Clock } from "./clock.ts";
 import { describeError, type Logger } from "./log.ts";
 import { service, type Service } from "./service.ts";
@@ -86,7 +87,7 @@ export async function adoptOrStart(program: Program, clock: Clock, logger: Logge
 }
 
 export interface KeptProgram {
-  /** Starts it again whenever it has ended. Rejects when `onEnd` does. */
+  /** Starts it again whenever it has ended, and keeps its log within bounds. Rejects when `onEnd` does. */
   readonly service: Service;
   stop(): Promise<void>;
 }
@@ -108,6 +109,7 @@ export async function keepProgram({ program, clock, logger, onEnd }: KeepOptions
     service: service(name, async (running) => {
       for (let failures = 0; !running.aborted; ) {
         await sleep(clock, failures === 0 ? LOOK_MS : backoffMs(RESTART, failures), running).catch(() => {});
+        boundLog(logFile);
         if (running.aborted || isAlive(current.pid)) continue;
         await onEnd?.(lastLines(logFile, LOG_LINES).join("\n"));
         logger.warn(`${name} ended, starting it again`, { pid: current.pid });

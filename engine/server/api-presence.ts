@@ -22,6 +22,8 @@ export interface ApiPresenceOptions extends ApiAddress {
   readonly logger: Logger;
   /** Tells this server from the others of the cluster; the same at every start. */
   readonly name: string;
+  /** No other server can be at its store: signs of life are for people only, and those of others are left from before. */
+  readonly isAlone?: boolean;
 }
 
 /** A server among the cluster's servers. */
@@ -39,13 +41,16 @@ const ADDRESS = "mainstay.dev/api-address";
 const SERVICE = "kubernetes";
 const DURATION_SECONDS = 15;
 const RENEW_MS = 5_000;
+/** A server alone writes rarely: each renewal is a durable write that nobody waits for. */
+const DURATION_ALONE_SECONDS = 3_600;
+const RENEW_ALONE_MS = 600_000;
 
 /**
  * The Service default/kubernetes has no selector: its endpoints are the servers, each of which renews a Lease with its address. A server
  * counts as gone when its Lease did not change for its duration by the observer's own clock; all servers come to the same slices.
  */
 export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
-  const { client, clock, logger, name, address, port } = options;
+  const { client, clock, logger, name, address, port, isAlone = false } = options;
   const leaseName = `apiserver-${name}`;
   const leases = client.for(leaseResource);
   const seen = new LeaseObserver(clock);
@@ -53,12 +58,12 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   const renew = async () => {
     const labels = { ...IDENTITY, "kubernetes.io/hostname": name };
     const metadata = { namespace: NAMESPACE, name: leaseName, labels, annotations: { [ADDRESS]: `${address}:${port}` } };
-    const lease: Lease & KubeObject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: { holderIdentity: name, leaseDurationSeconds: DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) } };
+    const lease: Lease & KubeObject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: { holderIdentity: name, leaseDurationSeconds: isAlone ? DURATION_ALONE_SECONDS : DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) } };
     await leases.apply(lease, { fieldManager: "kube-apiserver", force: true });
   };
   const publish = async () => {
     const { items } = await leases.list(NAMESPACE, { labelSelector: Object.entries(IDENTITY).map(([key, value]) => `${key}=${value}`).join(",") });
-    const { alive, gone } = seen.judge(items);
+    const { alive, gone } = isAlone ? only(leaseName, items) : seen.judge(items);
     const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
     await writeSlices(client, planned);
     await writeEndpoints(client, planned);
@@ -71,15 +76,26 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   return {
     announce,
     service: service("api presence", async (signal) => {
-      while (!signal.aborted) {
+      for (let renewedMs = clock.monotonic(); !signal.aborted; ) {
         await sleep(clock, RENEW_MS, signal).catch(() => {});
         if (signal.aborted) break;
-        await announce().catch((error: unknown) => logger.warn("this server's presence is not renewed, will retry", { error: describeError(error) }));
+        const isDue = !isAlone || clock.monotonic() - renewedMs >= RENEW_ALONE_MS;
+        if (isDue) renewedMs = clock.monotonic();
+        await (isDue ? announce() : publish()).catch((error: unknown) => logger.warn("this server's presence is not renewed, will retry", { error: describeError(error) }));
       }
       // The others, or the next start, make the slices without it.
       await leases.delete(NAMESPACE, leaseName).catch((error: unknown) => logger.debug("the lease of this server stays until it expires", { error: describeError(error) }));
     }),
   };
+}
+
+interface Judgement {
+  readonly alive: readonly Lease[];
+  readonly gone: readonly Lease[];
+}
+
+function only(name: string, leases: readonly Lease[]): Judgement {
+  return { alive: leases.filter(({ metadata }) => metadata.name === name), gone: leases.filter(({ metadata }) => metadata.name !== name) };
 }
 
 /** When each lease was last seen to change: clocks of machines differ. */
@@ -91,7 +107,7 @@ class LeaseObserver {
     this.#clock = clock;
   }
 
-  judge(leases: readonly (Lease & KubeObject)[]): { readonly alive: readonly Lease[]; readonly gone: readonly Lease[] } {
+  judge(leases: readonly (Lease & KubeObject)[]): Judgement {
     const nowMs = this.#clock.monotonic();
     const before = this.#changes;
     this.#changes = new Map();

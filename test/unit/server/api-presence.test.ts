@@ -34,9 +34,9 @@ describe("servers of one cluster", () => {
   });
 
   /** A server whose wall clock is wrong by so much. */
-  const start = async (name: string, address: string, skewMs = 0) => {
+  const start = async (name: string, address: string, { skewMs = 0, isAlone = false } = {}) => {
     const own = { now: () => clock.now() + skewMs, monotonic: () => clock.monotonic(), after: (ms: number, callback: () => void) => clock.after(ms, callback) };
-    const presence = createApiPresence({ client: api.client, clock: own, logger: silentLogger, name, address, port: 6443 });
+    const presence = createApiPresence({ client: api.client, clock: own, logger: silentLogger, name, address, port: 6443, isAlone });
     await presence.announce();
     const stop = new AbortController();
     const running = presence.service.run(stop.signal);
@@ -50,8 +50,8 @@ describe("servers of one cluster", () => {
   const leases = async () => (await api.client.for(leaseResource).list("kube-system")).items.map(({ metadata }) => metadata.name);
 
   it("all stand behind the Service of the API, whatever their clocks say", async () => {
-    await start("a", "10.0.0.1", -3_600_000);
-    await start("b", "10.0.0.2", 3_600_000);
+    await start("a", "10.0.0.1", { skewMs: -3_600_000 });
+    await start("b", "10.0.0.2", { skewMs: 3_600_000 });
     await clock.advance(60_000);
     expect(await shown()).toEqual(["https://10.0.0.1:6443", "https://10.0.0.2:6443"]);
     expect(await leases()).toEqual(["apiserver-a", "apiserver-b"]);
@@ -84,6 +84,19 @@ describe("servers of one cluster", () => {
     const before = (await api.client.for(endpointSliceResource).get("default", "kubernetes")).metadata.resourceVersion;
     await clock.advance(60_000);
     expect((await api.client.for(endpointSliceResource).get("default", "kubernetes")).metadata.resourceVersion).toBe(before);
+  });
+
+  it("write hardly anything when there can be but one, which knows that others are left from before", async () => {
+    await createApiPresence({ client: api.client, clock, logger: silentLogger, name: "old-name", address: "10.0.0.1", port: 6443 }).announce();
+    await start("a", "10.0.0.1", { isAlone: true });
+    expect([await shown(), await leases()]).toEqual([["https://10.0.0.1:6443"], ["apiserver-a"]]);
+    const version = async () => (await api.client.for(leaseResource).get("kube-system", "apiserver-a")).metadata.resourceVersion;
+    const before = await version();
+    await api.client.for(endpointSliceResource).delete("default", "kubernetes");
+    await clock.advance(9 * 60_000);
+    expect([await shown(), await version()]).toEqual([["https://10.0.0.1:6443"], before]);
+    await clock.advance(2 * 60_000);
+    expect(await version()).not.toBe(before);
   });
 
   it("follow a server that has moved to another address", async () => {
