@@ -38,6 +38,7 @@ import { claimController, volumeController } from "./volumes/volume-binding.ts";
 import { claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
 import { daemonSetController } from "./workloads/daemon-set.ts";
 import { replicationControllerController } from "./workloads/replication-controller.ts";
+import { serviceRangeController } from "./service-ranges.ts";
 import { statefulSetController } from "./workloads/stateful-set.ts";
 
 export interface ClusterSettings {
@@ -74,6 +75,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(endpointsController(context), context),
     runController(mirroringController(context), context),
     runController(serviceAddressController(context), context),
+    runController(serviceRangeController(context), context),
     runController(policyTypeCheckController(context), context),
     runController(customKindController(context), context),
     runController(apiRegistrationController(context), context),

@@ -1,11 +1,15 @@
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { objectKey } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";
+import type { Clock } from "../lib/clock.ts";
 import { randomInteger, type Random } from "../lib/random.ts";
 import { serviceResource } from "../resources/core/service.ts";
+import { ipAddressResource } from "../resources/networking/ip-address.ts";
 import type { Service } from "../resources/types.ts";
+import { resourcePrefix } from "../storage/keys.ts";
 import type { ExtraWrites } from "../storage/object-store.ts";
 import type { Condition, Operation, Storage } from "../storage/storage.ts";
+import { ipAddressClaim, ipAddressKey } from "./ip-address-claim.ts";
 import { formatIp, isAssignable, type IpRange } from "./ip-range.ts";
 import {
   claimsOf, hasSameClaims, needsClusterIp, needsHealthCheckPort, needsNodePorts, NODE_PORT_FIRST, NODE_PORT_LAST,
@@ -13,8 +17,8 @@ import {
 } from "./service-plan.ts";
 
 /**
- * Claims lie beside the objects, one key per number, written in the same commit as the Service that holds it:
- * two Services can never hold one number, and none is lost when a server dies.
+ * Claims lie beside the objects, one key per number, written in the same commit as the Service that holds it: two Services can never hold
+ * one number, and none is lost when a server dies. Addresses are also shown as IPAddress objects; deleting one of these frees nothing.
  */
 const ADDRESS_CLAIMS = "/registry/claims/clusterips/";
 const PORT_CLAIMS = "/registry/claims/nodeports/";
@@ -30,17 +34,16 @@ export interface AllocatedService {
 /** Gives Services their cluster addresses and node ports. */
 export class ServiceAddresses {
   readonly #storage: Storage;
-  readonly #range: IpRange;
+  readonly #ranges: () => readonly IpRange[];
   readonly #random: Random;
+  readonly #clock: Clock;
 
-  constructor(storage: Storage, range: IpRange, random: Random) {
+  /** `ranges` are those that addresses may be given from now, in the order in which they are used up. */
+  constructor(storage: Storage, ranges: () => readonly IpRange[], random: Random, clock: Clock) {
     this.#storage = storage;
-    this.#range = range;
+    this.#ranges = ranges;
     this.#random = random;
-  }
-
-  get range(): IpRange {
-    return this.#range;
+    this.#clock = clock;
   }
 
   /** Carries numbers over from the old state and drops those the type has no use for; allocates nothing. */
@@ -53,7 +56,7 @@ export class ServiceAddresses {
    * `tries` counts the commits that failed because a guess was taken. Throws a 422 for a number that was asked for and cannot be had.
    */
   async allocate(service: Service, old: Service | undefined, tries: number): Promise<AllocatedService> {
-    const errors = serviceNumberErrors(service, old, this.#range);
+    const errors = serviceNumberErrors(service, old, this.#ranges());
     if (errors.length > 0) throw invalid("", "Service", service.metadata.name ?? "", errors);
     const before = claimsOf(old);
     await this.#refuseTaken(service, before);
@@ -63,13 +66,13 @@ export class ServiceAddresses {
     const ports = await this.#freePorts(missing + (needsHealthCheckPort(spec) && !spec.healthCheckNodePort ? 1 : 0), claimsOf(service).nodePorts, tries);
     const allocated = withAllocation(service, address, ports);
     const after = claimsOf(allocated);
-    return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: claimWrites(before, after, objectKey(allocated)) };
+    return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: this.#claimWrites(before, after, allocated) };
   }
 
   /** What frees a deleted Service's numbers. */
   release(service: Service): ExtraWrites | undefined {
     const before = claimsOf(service);
-    return before.addresses.length + before.nodePorts.length === 0 ? undefined : claimWrites(before, { addresses: [], nodePorts: [] }, "");
+    return before.addresses.length + before.nodePorts.length === 0 ? undefined : this.#claimWrites(before, { addresses: [], nodePorts: [] }, service);
   }
 
   async #refuseTaken(service: Service, before: ServiceClaims): Promise<void> {
@@ -77,7 +80,7 @@ export class ServiceAddresses {
       throw invalid("", serviceResource.kind, service.metadata.name ?? "", [invalidField(field, value, why)]);
     };
     for (const address of claimsOf(service).addresses) {
-      if (before.addresses.includes(address) || (await this.#storage.get(ADDRESS_CLAIMS + address)) === undefined) continue;
+      if (before.addresses.includes(address) || !((await this.#storage.get(ADDRESS_CLAIMS + address)) ?? (await this.#storage.get(ipAddressKey(address))))) continue;
       refuse("spec.clusterIPs", [address], `failed to allocate IP ${address}: provided IP is already allocated`);
     }
     for (const [index, { nodePort }] of (service.spec?.ports ?? []).entries()) {
@@ -87,19 +90,24 @@ export class ServiceAddresses {
   }
 
   async #freeAddress(tries: number): Promise<string> {
-    const { base, size } = this.#range;
-    // The lowest part is left for people to choose from, as upstream does: the first 16 to 256 addresses.
-    const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
-    const first = size > reserved * 2 ? base + reserved : base + 1;
-    const guess = formatIp(first + randomInteger(this.#random, base + size - 1 - first));
-    if (tries < GUESSES) return guess;
-    const taken = await this.#taken(ADDRESS_CLAIMS);
-    const start = randomInteger(this.#random, size);
-    for (let step = 0; step < size; step++) {
-      const value = base + ((start + step) % size);
-      if (isAssignable(this.#range, value) && !taken.has(formatIp(value))) return formatIp(value);
+    const ranges = this.#ranges();
+    if (tries < GUESSES && ranges[0] !== undefined) return this.#guess(ranges[0]);
+    const taken = new Set([...(await this.#taken(ADDRESS_CLAIMS)), ...(await this.#taken(resourcePrefix(ipAddressResource)))]);
+    for (const range of ranges) {
+      const start = randomInteger(this.#random, range.size);
+      for (let step = 0; step < range.size; step++) {
+        const value = range.base + ((start + step) % range.size);
+        if (isAssignable(range, value) && !taken.has(formatIp(value))) return formatIp(value);
+      }
     }
     throw internalError("failed to allocate a serviceIP: range is full");
+  }
+
+  /** The lowest part is left for people to choose from, as upstream does: the first 16 to 256 addresses. */
+  #guess({ base, size }: IpRange): string {
+    const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
+    const first = size > reserved * 2 ? base + reserved : base + 1;
+    return formatIp(first + randomInteger(this.#random, Math.max(1, base + size - 1 - first)));
   }
 
   async #freePorts(count: number, own: readonly number[], tries: number): Promise<readonly number[]> {
@@ -120,17 +128,26 @@ export class ServiceAddresses {
     const page = await this.#storage.list(prefix);
     return new Set(page.entries.map((entry) => entry.key.slice(prefix.length)));
   }
+
+  /** What is held and shown from now on, and what no more. */
+  #claimWrites(before: ServiceClaims, after: ServiceClaims, service: Service): ExtraWrites {
+    const { namespace = "", name = "" } = service.metadata;
+    const held = new Set(keysOf(before));
+    const wanted = new Set(keysOf(after));
+    const added = [...wanted].filter((key) => !held.has(key));
+    const shown = after.addresses.filter((address) => !before.addresses.includes(address)).map((address) => ipAddressClaim(address, { namespace, name }, this.#clock, this.#random));
+    const hidden = before.addresses.filter((address) => !after.addresses.includes(address)).map(ipAddressKey);
+    return {
+      conditions: [...added.map((key): Condition => ({ key, modRevision: 0 })), ...shown.flatMap(({ conditions }) => conditions)],
+      operations: [
+        ...added.map((key): Operation => ({ do: "put", key, value: Buffer.from(objectKey(service)) })),
+        ...shown.flatMap(({ operations }) => operations),
+        ...[...[...held].filter((key) => !wanted.has(key)), ...hidden].map((key): Operation => ({ do: "delete", key })),
+      ],
+    };
+  }
 }
 
-function claimWrites(before: ServiceClaims, after: ServiceClaims, owner: string): ExtraWrites {
-  const keys = ({ addresses, nodePorts }: ServiceClaims) => [...addresses.map((address) => ADDRESS_CLAIMS + address), ...nodePorts.map((port) => PORT_CLAIMS + String(port))];
-  const held = new Set(keys(before));
-  const wanted = new Set(keys(after));
-  const added = [...wanted].filter((key) => !held.has(key));
-  const conditions = added.map((key): Condition => ({ key, modRevision: 0 }));
-  const operations = [
-    ...added.map((key): Operation => ({ do: "put", key, value: Buffer.from(owner) })),
-    ...[...held].filter((key) => !wanted.has(key)).map((key): Operation => ({ do: "delete", key })),
-  ];
-  return { conditions, operations };
+function keysOf({ addresses, nodePorts }: ServiceClaims): readonly string[] {
+  return [...addresses.map((address) => ADDRESS_CLAIMS + address), ...nodePorts.map((port) => PORT_CLAIMS + String(port))];
 }

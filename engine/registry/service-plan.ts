@@ -64,14 +64,15 @@ export function withAllocation(service: Service, address: string | undefined, po
 }
 
 /** What is wrong with the numbers a writer asked for by name. */
-export function serviceNumberErrors(service: Service, old: Service | undefined, range: IpRange): readonly FieldError[] {
+export function serviceNumberErrors(service: Service, old: Service | undefined, ranges: readonly IpRange[]): readonly FieldError[] {
   const spec = service.spec ?? {};
   const errors: FieldError[] = [];
   const asked = needsClusterIp(spec) && spec.clusterIP ? spec.clusterIP : undefined;
   if (asked !== undefined) {
     const value = parseIp(asked);
     if (value === undefined) errors.push(invalidField("spec.clusterIPs[0]", asked, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
-    else if (!isAssignable(range, value)) errors.push(invalidField("spec.clusterIPs", [asked], `failed to allocate IP ${asked}: the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${range.text}`));
+    // What a Service has it keeps, also when its range is ending.
+    else if (asked !== old?.spec?.clusterIP) errors.push(...rangeErrors(asked, value, ranges));
   }
   if (spec.type === "ExternalName" && service.spec?.clusterIP) errors.push(forbiddenField("spec.clusterIPs[0]", "may not be set for ExternalName services"));
   if (spec.clusterIPs !== undefined && spec.clusterIPs.length > 0 && spec.clusterIPs[0] !== spec.clusterIP) errors.push(invalidField("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`"));
@@ -85,6 +86,13 @@ export function serviceNumberErrors(service: Service, old: Service | undefined, 
     else if (port.nodePort < NODE_PORT_FIRST || port.nodePort > NODE_PORT_LAST) errors.push(invalidField(at, port.nodePort, `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_FIRST}-${NODE_PORT_LAST}`));
   }
   return errors;
+}
+
+function rangeErrors(asked: string, value: number, ranges: readonly IpRange[]): readonly FieldError[] {
+  const around = ranges.filter(({ base, size }) => value >= base && value < base + size);
+  if (around.some((range) => isAssignable(range, value))) return [];
+  const why = around[0] === undefined ? "the provided network does not match the current range" : `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${around[0].text}`;
+  return [invalidField("spec.clusterIPs", [asked], `failed to allocate IP ${asked}: ${why}`)];
 }
 
 function carryOver(spec: ServiceSpec, old: ServiceSpec | undefined): ServiceSpec {

@@ -22,7 +22,6 @@ import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
-import { parseIpRange } from "../registry/ip-range.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
@@ -50,6 +49,7 @@ import { rbacEscalation } from "./rbac-escalation.ts";
 import { rightsAnswers } from "./rights-answers.ts";
 import { meterObjects, RequestMetrics } from "./request-metrics.ts";
 import { ResourceIndex } from "./resource-index.ts";
+import { followServiceRanges } from "./service-range.ts";
 import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
 import { virtualResources } from "./virtual-resources.ts";
@@ -194,7 +194,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }),
-    addresses: new ServiceAddresses(store.storage, parseIpRange(options.serviceCidr), random),
+    addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), random, clock),
     tokens,
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
     order: requestOrder(options),

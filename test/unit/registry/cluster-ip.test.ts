@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
-import type { Service, ServiceSpec } from "../../../engine/resources/types.ts";
+import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
+import { serviceCidrResource } from "../../../engine/resources/networking/service-cidr.ts";
+import type { Service, ServiceCIDR, ServiceSpec } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 const NAMESPACE = "net";
@@ -43,7 +45,8 @@ describe("addresses", () => {
   });
 
   test("an address outside of the range is refused, and so is a change", async () => {
-    expect(await messageOf(services().create(service("outside", { clusterIP: "192.168.1.1" })))).toContain("the provided IP (192.168.1.1) is not in the valid range. The range of valid IPs is 10.43.0.0/16");
+    expect(await messageOf(services().create(service("outside", { clusterIP: "192.168.1.1" })))).toContain("failed to allocate IP 192.168.1.1: the provided network does not match the current range");
+    expect(await messageOf(services().create(service("network", { clusterIP: "10.43.0.0" })))).toContain("the provided IP (10.43.0.0) is not in the valid range. The range of valid IPs is 10.43.0.0/16");
     const made = await services().create(service("fixed"));
     expect(await messageOf(services().update({ ...made, spec: { ...made.spec, clusterIP: "10.43.0.77", clusterIPs: ["10.43.0.77"] } }))).toContain("may not change once set");
   });
@@ -126,4 +129,61 @@ test("a hundred Services made at once all get different addresses and ports", as
   const made = await Promise.all(Array.from({ length: 100 }, (_, i) => services.create(service(`s${i}`, { type: "NodePort" }))));
   expect(new Set(made.map((object) => object.spec?.clusterIP)).size).toBe(100);
   expect(new Set(made.map((object) => object.spec?.ports?.[0]?.nodePort)).size).toBe(100);
+});
+
+describe("further ranges", () => {
+  const range = (name: string, cidr: string): ServiceCIDR => ({ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name }, spec: { cidrs: [cidr] } });
+  const start = async () => {
+    const api = await startTestApi({ random: seededRandom(11), serviceCidr: "10.9.0.0/29" });
+    await createTestNamespace(api.client, NAMESPACE);
+    return { api, services: api.client.for(serviceResource), ranges: api.client.for(serviceCidrResource), addresses: api.client.for(ipAddressResource) };
+  };
+
+  test("give addresses when the first is used up, and on demand", async () => {
+    const { api, services, ranges } = await start();
+    await using _ = api;
+    for (let i = 0; i < 5; i++) await services.create(service(`s${i}`));
+    expect(await messageOf(services.create(service("more")))).toContain("range is full");
+    await ranges.create(range("more", "10.99.0.0/24"));
+    await api.store.caughtUp();
+    expect((await services.create(service("more"))).spec?.clusterIP).toMatch(/^10\.99\.0\./);
+    expect((await services.create(service("asked", { clusterIP: "10.99.0.7" }))).spec?.clusterIP).toBe("10.99.0.7");
+  });
+
+  test("give none while they are not ready or are ending, and take none away", async () => {
+    const { api, services, ranges } = await start();
+    await using _ = api;
+    const made = await ranges.create({ ...range("more", "10.99.0.0/24"), metadata: { name: "more", finalizers: ["example.com/hold"] } });
+    await api.store.caughtUp();
+    const kept = await services.create(service("kept", { clusterIP: "10.99.0.7" }));
+    await ranges.updateStatus({ ...made, status: { conditions: [{ type: "Ready", status: "False", reason: "Test", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" }] } });
+    await api.store.caughtUp();
+    expect(await messageOf(services.create(service("late", { clusterIP: "10.99.0.8" })))).toContain("the provided network does not match the current range");
+    await ranges.delete("", "more");
+    await api.store.caughtUp();
+    expect(await messageOf(services.create(service("late", { clusterIP: "10.99.0.8" })))).toContain("the provided network does not match the current range");
+    expect((await services.update({ ...kept, metadata: { ...kept.metadata, labels: { a: "b" } } })).spec?.clusterIP).toBe("10.99.0.7");
+  });
+
+  test("show each address with the Service that has it, from the moment it has it until it is gone", async () => {
+    const { api, services, addresses } = await start();
+    await using _ = api;
+    await services.create(service("one", { clusterIP: "10.9.0.2" }));
+    expect(await addresses.get("", "10.9.0.2")).toMatchObject({ metadata: { uid: expect.any(String), labels: { "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io", "ipaddress.kubernetes.io/ip-family": "IPv4" } }, spec: { parentRef: { resource: "services", namespace: NAMESPACE, name: "one" } } });
+    await services.delete(NAMESPACE, "one");
+    await expect(addresses.get("", "10.9.0.2")).rejects.toMatchObject({ status: { reason: "NotFound" } });
+    await services.create(service("two", { clusterIP: "10.9.0.2" }));
+    // Who deletes the object has not freed the address.
+    await addresses.delete("", "10.9.0.2");
+    expect(await messageOf(services.create(service("three", { clusterIP: "10.9.0.2" })))).toContain("provided IP is already allocated");
+    await services.delete(NAMESPACE, "two");
+  });
+
+  test("keep off what somebody holds by an object of his own", async () => {
+    const { api, services, addresses } = await start();
+    await using _ = api;
+    for (const last of [2, 3, 4, 5]) await addresses.create({ apiVersion: "networking.k8s.io/v1", kind: "IPAddress", metadata: { name: `10.9.0.${last}` }, spec: { parentRef: { group: "example.com", resource: "routers", name: "edge" } } });
+    expect(await messageOf(services.create(service("asked", { clusterIP: "10.9.0.4" })))).toContain("provided IP is already allocated");
+    expect((await services.create(service("last"))).spec?.clusterIP).toBe("10.9.0.6");
+  });
 });
