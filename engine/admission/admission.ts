@@ -3,6 +3,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { AdmissionMetrics } from "./admission-metrics.ts";
 
 /** A kind by its full name. */
 export interface KindName {
@@ -86,10 +87,12 @@ export interface AdmissionPlugin {
 export class AdmissionChain {
   readonly #plugins: readonly AdmissionPlugin[];
   readonly #reader: AdmissionReader;
+  readonly #metrics: AdmissionMetrics;
 
-  constructor(plugins: readonly AdmissionPlugin[], reader: AdmissionReader) {
+  constructor(plugins: readonly AdmissionPlugin[], reader: AdmissionReader, metrics: AdmissionMetrics) {
     this.#plugins = plugins;
     this.#reader = reader;
+    this.#metrics = metrics;
   }
 
   /** Runs the plugins that need no well-formed body. */
@@ -97,31 +100,46 @@ export class AdmissionChain {
     for (const plugin of this.#plugins) if (plugin.ignoresContent === true) await plugin.validate?.(attributes, this.#reader);
   }
 
-  async mutate<T extends KubeObject>(attributes: AdmissionAttributes, object: T): Promise<T> {
+  mutate<T extends KubeObject>(attributes: AdmissionAttributes, object: T): Promise<T> {
+    return this.#metrics.step("admit", attributes, () => this.#mutate(attributes, object));
+  }
+
+  async #mutate<T extends KubeObject>(attributes: AdmissionAttributes, object: T): Promise<T> {
     const reinvocation = new Reinvocation();
     const plugins = this.#pluginsFor(attributes);
     let current: KubeObject = object;
     do {
       reinvocation.isSecond = reinvocation.isWanted;
       for (const plugin of plugins) {
-        if (plugin.ignoresContent === true) await plugin.validate?.({ ...attributes, object: current }, this.#reader);
-        if (plugin.mutate !== undefined) current = await plugin.mutate({ ...attributes, object: current }, this.#reader, reinvocation);
+        const seen = { ...attributes, object: current };
+        if (plugin.ignoresContent === true) await this.#validateBy(plugin, seen);
+        const { mutate } = plugin;
+        if (mutate !== undefined) current = await this.#metrics.plugin(plugin.name, "admit", attributes, () => mutate(seen, this.#reader, reinvocation));
       }
     } while (reinvocation.isWanted && !reinvocation.isSecond);
     return current as T; // plugins change an object, never its kind
   }
 
-  async validate(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.#pluginsFor(attributes)) if (plugin.ignoresContent !== true) await plugin.validate?.(attributes, this.#reader);
+  validate(attributes: AdmissionAttributes): Promise<void> {
+    return this.#metrics.step("validate", attributes, async () => {
+      for (const plugin of this.#pluginsFor(attributes)) if (plugin.ignoresContent !== true) await this.#validateBy(plugin, attributes);
+    });
   }
 
   /** The whole way of a delete. */
   async admitDelete(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.#plugins) {
-      if (plugin.ignoresContent === true) await plugin.validate?.(attributes, this.#reader);
-      await plugin.beforeDelete?.(attributes, this.#reader);
-    }
+    await this.#metrics.step("admit", attributes, async () => {
+      for (const plugin of this.#plugins) {
+        if (plugin.ignoresContent === true) await this.#validateBy(plugin, attributes);
+        const { beforeDelete } = plugin;
+        if (beforeDelete !== undefined) await this.#metrics.plugin(plugin.name, "admit", attributes, () => beforeDelete(attributes, this.#reader));
+      }
+    });
     await this.validate(attributes);
+  }
+
+  async #validateBy({ name, validate }: AdmissionPlugin, attributes: AdmissionAttributes): Promise<void> {
+    if (validate !== undefined) await this.#metrics.plugin(name, "validate", attributes, () => validate(attributes, this.#reader));
   }
 
   #pluginsFor({ operation }: AdmissionAttributes): readonly AdmissionPlugin[] {

@@ -2,6 +2,7 @@ import type { UserInfo } from "../apimachinery/api-request.ts";
 import { unauthorized } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../resources/types.ts";
+import type { AuthenticationMetrics } from "./auth-metrics.ts";
 import { bootstrapSecretName, BOOTSTRAP_TOKEN_NAMESPACE, parseBootstrapToken, userOfBootstrapToken } from "./authentication/bootstrap-token.ts";
 import type { CertificateVerifier } from "./authentication/client-certificate.ts";
 import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
@@ -62,6 +63,7 @@ export interface AuthenticatorParts extends AuthenticationOptions {
   readonly tokens: ServiceAccountTokens;
   readonly lookup: TokenLookup & { secretObject(namespace: string, name: string): Promise<Secret | undefined> };
   readonly clock: Clock;
+  readonly metrics?: AuthenticationMetrics;
 }
 
 export const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
@@ -83,7 +85,19 @@ export class Authenticator {
     this.#staticTokens = new Map([...(parts.staticTokens ?? [])].map(([token, user]) => [hashOfToken(token), user]));
   }
 
-  async authenticate({ certificate, bearer, headers = {}, path }: Credentials): Promise<UserInfo> {
+  async authenticate(credentials: Credentials): Promise<UserInfo> {
+    const end = this.#parts.metrics?.begin();
+    try {
+      const user = await this.#authenticate(credentials);
+      end?.({ is: "success", user });
+      return user;
+    } catch (error) {
+      end?.({ is: credentials.certificate === undefined && credentials.bearer === undefined ? "failure" : "error" });
+      throw error;
+    }
+  }
+
+  async #authenticate({ certificate, bearer, headers = {}, path }: Credentials): Promise<UserInfo> {
     const { frontProxy, clientAuthority, clock, anonymous, tokens } = this.#parts;
     if (certificate !== undefined) {
       const proxied = frontProxy && userOfProxy(frontProxy, certificate, headers, clock.now());

@@ -20,6 +20,7 @@ export interface AuthorizationWebhookOptions {
 export function webhookMode({ target, allowedTtlMs, refusedTtlMs, clock, logger }: AuthorizationWebhookOptions): AuthorizationMode {
   const cache = new ExpiringCache<Decision>(clock, CACHED_MAX);
   return {
+    type: "Webhook",
     async decide(attributes) {
       const spec = specOf(attributes);
       const key = JSON.stringify(spec);

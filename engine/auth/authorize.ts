@@ -3,6 +3,7 @@ import { formatGroupResource } from "../apimachinery/group-version.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { PolicyRule } from "../resources/types.ts";
+import type { AuthorizationMetrics } from "./auth-metrics.ts";
 import { MASTERS_GROUP } from "./known-users.ts";
 
 /** One request as the authorizer sees it. */
@@ -42,6 +43,8 @@ export interface KnownRules {
 
 /** One way of deciding. */
 export interface AuthorizationMode {
+  /** As upstream's option names it; what has none is not counted. */
+  readonly type?: "Node" | "RBAC" | "Webhook" | "AlwaysAllow" | "AlwaysDeny";
   decide(attributes: AuthorizationAttributes): Promise<Decision> | Decision;
   rulesFor?(user: UserInfo, namespace: string): Promise<KnownRules> | KnownRules;
 }
@@ -51,20 +54,23 @@ export interface Authorizer {
   decide(attributes: AuthorizationAttributes): Promise<Decision>;
   allows(attributes: AuthorizationAttributes): Promise<boolean>;
   rulesFor(user: UserInfo, namespace: string): Promise<KnownRules>;
+  readonly metrics?: AuthorizationMetrics | undefined;
 }
 
 /** Asks the modes in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
-export function createAuthorizer(modes: readonly AuthorizationMode[]): Authorizer {
+export function createAuthorizer(modes: readonly AuthorizationMode[], metrics?: AuthorizationMetrics): Authorizer {
   const decide = async (attributes: AuthorizationAttributes): Promise<Decision> => {
     const reasons: string[] = [];
     for (const mode of [mastersMode, ...modes]) {
       const decision = await mode.decide(attributes);
+      if (mode.type !== undefined) metrics?.decided(mode.type, decision);
       if (decision.is !== "none") return decision;
       if (decision.reason !== "") reasons.push(decision.reason);
     }
     return { is: "none", reason: reasons.join("\n") };
   };
   return {
+    metrics,
     decide,
     allows: async (attributes) => (await decide(attributes)).is === "allow",
     async rulesFor(user, namespace) {
@@ -78,15 +84,21 @@ export function createAuthorizer(modes: readonly AuthorizationMode[]): Authorize
 const mastersMode: AuthorizationMode = { decide: ({ user }) => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION) };
 
 export const alwaysAllowMode: AuthorizationMode = {
+  type: "AlwaysAllow",
   decide: () => ({ is: "allow", reason: "" }),
   rulesFor: () => ({ rules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }, { verbs: ["*"], nonResourceURLs: ["*"] }], incomplete: false, errors: [] }),
 };
 
-export const alwaysDenyMode: AuthorizationMode = { decide: () => ({ is: "none", reason: "Everything is forbidden." }) };
+export const alwaysDenyMode: AuthorizationMode = { type: "AlwaysDeny", decide: () => ({ is: "none", reason: "Everything is forbidden." }) };
 
 /** Throws a 403 unless the request is allowed. What was decided, and why, is noted for the audit log. */
 export async function requireAllowed(authorizer: Authorizer, attributes: AuthorizationAttributes, notes?: RequestNotes): Promise<void> {
-  const { is, reason } = await authorizer.decide(attributes);
+  const end = authorizer.metrics?.begin();
+  const { is, reason } = await authorizer.decide(attributes).catch((error: unknown) => {
+    end?.("error");
+    throw error;
+  });
+  end?.(is);
   notes?.annotate("authorization.k8s.io/decision", is === "allow" ? "allow" : "forbid");
   notes?.annotate("authorization.k8s.io/reason", reason);
   if (is !== "allow") throw accessDenied(attributes, reason);

@@ -30,6 +30,7 @@ const nodeRules = componentRoles.find(({ metadata }) => metadata.name === "syste
  */
 export function nodeMode(objects: NodeObjects): AuthorizationMode {
   return {
+    type: "Node",
     decide(attributes) {
       const nodeName = nodeNameOf(attributes.user);
       if (nodeName === undefined) return NO_OPINION;

@@ -17,6 +17,7 @@ export function rbacMode(index: RbacIndex, catchUp: () => Promise<void>): Author
     return { is: "none", reason: missing.length === 0 ? "" : `RBAC: ${aggregate(missing)}` };
   };
   return {
+    type: "RBAC",
     async decide(attributes) {
       const decision = decide(attributes);
       if (decision.is === "allow") return decision;

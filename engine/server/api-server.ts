@@ -1,3 +1,4 @@
+import { AdmissionMetrics } from "../admission/admission-metrics.ts";
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
 import { gitOwnedFields } from "../admission/git-owned-fields.ts";
@@ -5,6 +6,8 @@ import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
 import type { ChangeQuota } from "../admission/resource-quota.ts";
+import { PolicyMetrics } from "../admission/policies/policy-metrics.ts";
+import { WebhookMetrics } from "../admission/webhooks/webhook-metrics.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
@@ -12,6 +15,7 @@ import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
+import { AuthenticationMetrics, AuthorizationMetrics } from "../auth/auth-metrics.ts";
 import { createAuthorizer, requireAllowed, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
@@ -173,13 +177,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
   const rbac = followRbac(store);
   const modes = { Node: () => nodeMode(nodeObjects(store, options.catalog)), RBAC: () => rbacMode(rbac, () => store.caughtUp()) };
-  const authorizer = createAuthorizer((options.authorization ?? ["Node", "RBAC"]).map((mode) => (typeof mode === "string" ? modes[mode]() : mode)));
+  const authorizer = createAuthorizer((options.authorization ?? ["Node", "RBAC"]).map((mode) => (typeof mode === "string" ? modes[mode]() : mode)), new AuthorizationMetrics(options.metrics, clock));
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
-  const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind) };
+  const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
@@ -190,13 +194,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger, metrics: new WebhookMetrics(options.metrics, clock) } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
-    }),
+    }, new AdmissionMetrics(options.metrics, clock)),
     addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), random, clock),
     tokens,
-    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock }),
+    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
     order: requestOrder(options),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.healthChecks === undefined ? {} : { healthChecks: options.healthChecks }),

@@ -8,6 +8,8 @@ export interface Denial {
   readonly index: number;
   readonly message: string;
   readonly reason: string;
+  /** It could not be evaluated, rather than that it did not hold. */
+  readonly isError: boolean;
 }
 
 export interface AuditNote {
@@ -20,24 +22,26 @@ export interface ValidationResult {
   readonly notes: readonly AuditNote[];
   /** Audit annotations that could not be worked out and must be: these deny whatever the binding's actions are. */
   readonly failedNotes: readonly string[];
+  /** What could not be evaluated and is passed over, as the policy wants it. */
+  readonly passedErrors: readonly string[];
 }
 
 const MESSAGE_BYTES_MAX = 5 * 1024;
-const NOTHING: ValidationResult = { denials: [], notes: [], failedNotes: [] };
+const NOTHING: ValidationResult = { denials: [], notes: [], failedNotes: [], passedErrors: [] };
 
 /** What a policy says of a request with one of its parameters. */
 export async function evaluateValidations({ spec }: ValidatingAdmissionPolicy, input: RunInput): Promise<ValidationResult> {
   const expressions = validatingExpressions(spec);
   const isLenient = spec.failurePolicy === "Ignore";
   const run = new PolicyRun(input, expressions.variables, spec.paramKind !== undefined);
-  const failed = (message: string): ValidationResult => (isLenient ? NOTHING : { ...NOTHING, denials: [{ index: 0, message, reason: "" }] });
+  const failed = (message: string): ValidationResult => (isLenient ? { ...NOTHING, passedErrors: [message] } : { ...NOTHING, denials: [{ index: 0, message, reason: "", isError: true }] });
   if ((spec.matchConditions ?? []).length > 0) {
     const outcome = await run.conditions(spec.matchConditions ?? []);
     if (outcome.is !== "match") return outcome.is === "error" ? failed(outcome.message) : NOTHING;
   }
   try {
-    const denials = await validate(run, expressions, isLenient);
-    return { denials, ...(await annotate(run, expressions, isLenient)) };
+    const validated = await validate(run, expressions, isLenient);
+    return { ...validated, ...(await annotate(run, expressions, isLenient)) };
   } catch (error) {
     if (error instanceof OutOfBudget) return failed(error.message);
     throw error;
@@ -46,23 +50,25 @@ export async function evaluateValidations({ spec }: ValidatingAdmissionPolicy, i
 
 type Expressions = ReturnType<typeof validatingExpressions>;
 
-async function validate(run: PolicyRun, { validations }: Expressions, isLenient: boolean): Promise<readonly Denial[]> {
+async function validate(run: PolicyRun, { validations }: Expressions, isLenient: boolean): Promise<Pick<ValidationResult, "denials" | "passedErrors">> {
   const budget = new Budget();
   const outcomes: Outcome[] = [];
   for (const { expression } of validations) outcomes.push(await run.evaluate(expression, budget));
   const denials: Denial[] = [];
+  const passedErrors: string[] = [];
   for (const [index, { validation, message }] of validations.entries()) {
     const outcome = outcomes[index];
     if (outcome === undefined || (outcome.is === "value" && outcome.value === true)) continue;
     if (outcome.is === "error") {
-      if (!isLenient) denials.push({ index, message: outcome.message, reason: "" });
+      if (isLenient) passedErrors.push(outcome.message);
+      else denials.push({ index, message: outcome.message, reason: "", isError: true });
       continue;
     }
     const told = message === undefined ? undefined : await run.evaluate(message, budget);
     const text = toldMessage(told) || (validation.message ?? "").trim() || `failed expression: ${validation.expression.trim()}`;
-    denials.push({ index, message: text, reason: validation.reason ?? "Invalid" });
+    denials.push({ index, message: text, reason: validation.reason ?? "Invalid", isError: false });
   }
-  return denials;
+  return { denials, passedErrors };
 }
 
 /** A message of one line that is not too long; anything else is as good as none. */

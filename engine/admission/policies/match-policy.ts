@@ -6,12 +6,14 @@ import type { AdmissionAttributes, AdmissionReader } from "../admission.ts";
 import type { AskRights } from "../expressions/rights-questions.ts";
 import { findMatch, matchesName, matchesNamespace, matchesObject, type EquivalentResources } from "../request-matching.ts";
 import { collectParams, type FindKind } from "./policy-params.ts";
+import type { PolicyMetrics } from "./policy-metrics.ts";
 import type { BindingLike, BoundPolicy, PolicyLike } from "./policy-index.ts";
 
 export interface PolicyParts {
   readonly equivalents: EquivalentResources;
   readonly askRights: AskRights;
   readonly findKind: FindKind;
+  readonly metrics: { readonly validating: PolicyMetrics; readonly mutating: PolicyMetrics };
 }
 
 /** A policy that is to be evaluated for a request, by one binding, with each of its parameters. */

@@ -14,6 +14,7 @@ import { restoreObject } from "../restore-object.ts";
 import { Rounds } from "../rounds.ts";
 import { applyConfiguration, checkTypeNames } from "./apply-configuration.ts";
 import { isPolicyKind, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
+import { errorTypeOf } from "./policy-metrics.ts";
 import type { MutatingPolicies } from "./policy-index.ts";
 import { Budget, OutOfBudget, PolicyRun, type RunInput } from "./policy-run.ts";
 
@@ -44,8 +45,11 @@ async function run(list: MutatingPolicies, attributes: AdmissionAttributes & { r
     for (const params of invocation.params) {
       const id = [policy, binding, params].map((part) => `${part?.metadata.namespace ?? ""}/${part?.metadata.name ?? ""}`).join(" ");
       if (reinvocation.isSecond && !rounds.isAgain(id)) continue;
+      const check = parts.metrics.mutating.begin();
       const outcome = await mutate(invocation, { ...attributes, object }, parts, { namespace, params, rights });
       if (outcome === "no match") continue;
+      for (const message of outcome.failures) check({ policy, binding, errorType: errorTypeOf(message) });
+      if (outcome.failures.length === 0) check({ policy, binding, errorType: "no_error" });
       failures.push(...outcome.failures.map((message) => ({ policy, binding, message, reason: "Invalid" })));
       if (!jsonEqual(outcome.object, object)) {
         rounds.changed();

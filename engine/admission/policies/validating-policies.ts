@@ -6,6 +6,7 @@ import { authorizerBindings } from "../expressions/rights-questions.ts";
 import { matchedObjects, requireNamespace } from "../request-matching.ts";
 import { evaluateValidations, type Denial, type ValidationResult } from "./evaluate-validations.ts";
 import { isPolicyKind, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
+import { errorTypeOf, type PolicyCheck } from "./policy-metrics.ts";
 import type { ValidatingPolicies } from "./policy-index.ts";
 
 type Policy = ValidatingAdmissionPolicy & KubeObject;
@@ -21,6 +22,7 @@ interface DeniedBy {
 }
 
 const FAILURE_KEY = "validation.policy.admission.k8s.io/validation_failure";
+const ACTIONS: Readonly<Record<string, "deny" | "audit" | "warn">> = { Deny: "deny", Audit: "audit", Warn: "warn" };
 const NOTE_LENGTH_MAX = 10 * 1024;
 const REASON_CODES: Readonly<Record<string, number>> = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413 };
 
@@ -40,7 +42,9 @@ export function validatingPolicies(list: ValidatingPolicies, parts: PolicyParts)
         const request = { attributes, definition: invocation.definition };
         const objects = await matchedObjects(request, parts.equivalents);
         for (const params of invocation.params) {
+          const check = parts.metrics.validating.begin();
           const result = await evaluateValidations(invocation.policy, { request, objects, namespace, params, rights });
+          count(invocation, result, check);
           denied.push(...act(invocation, result, attributes));
           notes.add(invocation.policy.metadata.name ?? "", result);
         }
@@ -62,6 +66,13 @@ function act({ policy, binding }: Invocation, { denials, failedNotes }: Validati
     }
   }
   return [...denied, ...failedNotes.map((message) => ({ policy, binding, message, reason: "" }))];
+}
+
+function count({ policy, binding }: Invocation, { denials, passedErrors }: ValidationResult, check: (made: PolicyCheck) => void): void {
+  for (const message of passedErrors) check({ policy, binding, errorType: errorTypeOf(message), action: "allow" });
+  for (const denial of denials) {
+    for (const action of binding.spec.validationActions) check({ policy, binding, errorType: denial.isError ? errorTypeOf(denial.message) : "no_error", action: ACTIONS[action] ?? "deny" });
+  }
 }
 
 function failureNote({ metadata, spec }: Binding, { message, index }: Denial): string {

@@ -8,9 +8,12 @@ import type { WebhookMatch } from "./match-webhook.ts";
 
 /** The webhook could not be asked, or did not answer as it must: its failure policy decides what that means. */
 export class WebhookCallError extends Error {
-  constructor(webhook: string, reason: string, cause?: unknown) {
+  /** As which it is counted. */
+  readonly code: number;
+  constructor(webhook: string, reason: string, cause?: unknown, code = 503) {
     super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`, { cause });
     this.name = "WebhookCallError";
+    this.code = code;
   }
 }
 
@@ -30,7 +33,7 @@ export async function callWebhook({ transport, random }: WebhookCaller, { hook, 
   const { isDryRun, signal, notes } = request.attributes;
   if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun") throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
   const version = chooseReviewVersion(admissionReviewVersions);
-  if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)");
+  if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)", undefined, 400);
   const uid = random.uuid();
   const answer = await transport.post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) }).catch((error: unknown) => {
     throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);

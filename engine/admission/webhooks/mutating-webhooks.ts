@@ -12,12 +12,14 @@ import { Rounds } from "../rounds.ts";
 import type { Verdict } from "./admission-review.ts";
 import { callWebhook, failedClosed, WebhookCallError, type WebhookCaller } from "./call-webhook.ts";
 import { matchWebhook, type WebhookMatch } from "./match-webhook.ts";
+import type { WebhookMetrics } from "./webhook-metrics.ts";
 import type { WebhookList } from "./webhook-index.ts";
 
 export interface WebhookParts extends WebhookCaller {
   readonly equivalents: EquivalentResources;
   readonly askRights: AskRights;
   readonly logger: Logger;
+  readonly metrics: WebhookMetrics;
 }
 
 const NAME = "MutatingAdmissionWebhook";
@@ -64,15 +66,16 @@ async function ask(match: WebhookMatch<MutatingWebhook>, place: string, parts: W
   const { name, failurePolicy } = hook.webhook;
   let isMutated = false;
   try {
-    const objects = await matchedObjects(request, parts.equivalents);
-    const verdict = await callWebhook(parts, { ...match, objects }, true);
-    const operations = patchOperations(name, verdict);
-    if (operations.length === 0) return attributes.object;
-    if (objects.object === undefined) throw internalError(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
-    const patched = patchObject(match, objects.object, operations);
-    isMutated = !jsonEqual(patched, objects.object);
-    attributes.notes?.annotate(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
-    return request.definition === attributes.definition || attributes.kind !== undefined ? patched : await parts.equivalents.convert(patched, request.definition, attributes.definition);
+    return await parts.metrics.asked("admit", match, async () => {
+      const objects = await matchedObjects(request, parts.equivalents);
+      const operations = patchOperations(name, await callWebhook(parts, { ...match, objects }, true));
+      if (operations.length === 0) return attributes.object;
+      if (objects.object === undefined) throw internalError(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
+      const patched = patchObject(match, objects.object, operations);
+      isMutated = !jsonEqual(patched, objects.object);
+      attributes.notes?.annotate(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
+      return request.definition === attributes.definition || attributes.kind !== undefined ? patched : await parts.equivalents.convert(patched, request.definition, attributes.definition);
+    });
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
     if (failurePolicy !== "Ignore") throw failedClosed(error);

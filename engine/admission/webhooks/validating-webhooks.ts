@@ -31,7 +31,8 @@ export function validatingWebhooks(list: WebhookList<ValidatingWebhook>, parts: 
 async function ask(match: WebhookMatch<ValidatingWebhook>, index: number, { notes, signal }: AdmissionAttributes, parts: WebhookParts): Promise<StatusError | undefined> {
   const { name, failurePolicy } = match.hook.webhook;
   try {
-    await callWebhook(parts, { ...match, objects: await matchedObjects(match.request, parts.equivalents) }, false);
+    const objects = await matchedObjects(match.request, parts.equivalents);
+    await parts.metrics.asked("validating", match, () => callWebhook(parts, { ...match, objects }, false));
     return undefined;
   } catch (error) {
     if (error instanceof StatusError) return error;

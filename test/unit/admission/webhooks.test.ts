@@ -302,3 +302,34 @@ test("an expression that cannot be compiled is refused with its place", async ()
   expect(error.status.code).toBe(422);
   expect(error.message).toContain("webhooks[0].matchConditions[0].expression: Invalid value: \"request.nothing == 1\": compilation failed: ERROR: <input>:1:8: undefined field 'nothing'");
 });
+
+test("webhooks are counted by what they answered, and by what became of those that did not", async () => {
+  await validating("a", hook("yes"), hook("no"), hook("gone", { failurePolicy: "Ignore" }));
+  await mutating("b", hook("change"));
+  answers.set("https://yes/", allow);
+  answers.set("https://change/", () => addData("x", "1"));
+  answers.set("https://no/", () => ({ allowed: false, status: { code: 409 } }));
+  await failure(configMaps().create(configMap("m", { a: "1" })));
+  answers.set("https://no/", allow);
+  await configMaps().create(configMap("m", { a: "1" }));
+  await mutating("c", hook("away", { failurePolicy: "Fail" }));
+  await failure(configMaps().create(configMap("n", { a: "1" })));
+  const lines = api.server.metrics.render().split("\n").filter((line) => line.startsWith("apiserver_admission_webhook") && !/_bucket|_sum/.test(line)).map((line) => line.replaceAll(".example.com", "")).sort();
+  expect(lines).toEqual([
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="away",operation="CREATE",rejected="true",type="admit"} 1',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="change",operation="CREATE",rejected="false",type="admit"} 3',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="gone",operation="CREATE",rejected="false",type="validating"} 2',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="no",operation="CREATE",rejected="false",type="validating"} 1',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="no",operation="CREATE",rejected="true",type="validating"} 1',
+    'apiserver_admission_webhook_admission_duration_seconds_count{name="yes",operation="CREATE",rejected="false",type="validating"} 2',
+    'apiserver_admission_webhook_fail_open_count{name="gone",type="validating"} 2',
+    'apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="away",operation="CREATE",rejection_code="503",type="admit"} 1',
+    'apiserver_admission_webhook_rejection_count{error_type="no_error",name="no",operation="CREATE",rejection_code="409",type="validating"} 1',
+    'apiserver_admission_webhook_request_total{code="200",name="change",operation="CREATE",rejected="false",type="admit"} 3',
+    'apiserver_admission_webhook_request_total{code="200",name="no",operation="CREATE",rejected="false",type="validating"} 1',
+    'apiserver_admission_webhook_request_total{code="200",name="yes",operation="CREATE",rejected="false",type="validating"} 2',
+    'apiserver_admission_webhook_request_total{code="409",name="no",operation="CREATE",rejected="true",type="validating"} 1',
+    'apiserver_admission_webhook_request_total{code="503",name="away",operation="CREATE",rejected="true",type="admit"} 1',
+    'apiserver_admission_webhook_request_total{code="503",name="gone",operation="CREATE",rejected="false",type="validating"} 2',
+  ]);
+});

@@ -49,3 +49,30 @@ test("the process tells what it uses", () => {
   meterProcess(registry, new VirtualClock());
   expect(Number(/process_resident_memory_bytes (\d+)/.exec(registry.render())?.[1])).toBeGreaterThan(1_000_000);
 });
+
+test("who calls, what they may, and what admission makes of it is counted, by kind of user and not by name", async () => {
+  const ann = { username: "ann@example.com", groups: ["system:authenticated"] };
+  await using api = await startTestApi({ authentication: { staticTokens: new Map([["good", ann]]), anonymous: { isEnabled: false } } });
+  const { authenticator } = api.server.parts;
+  await authenticator.authenticate({ bearer: "good" });
+  await expect(authenticator.authenticate({ bearer: "bad" })).rejects.toThrow();
+  await expect(authenticator.authenticate({})).rejects.toThrow();
+  await expect(api.as("ann@example.com").for(configMapResource).list("default")).rejects.toThrow();
+  await api.client.for(configMapResource).create(map("a"));
+  await expect(api.client.for(configMapResource).create({ ...map("b"), metadata: { name: "b", namespace: "none" } })).rejects.toThrow();
+  const text = api.server.metrics.render();
+  for (const expected of [
+    'authenticated_user_requests{username="email_id"} 1',
+    'authentication_attempts{result="success"} 1',
+    'authentication_attempts{result="error"} 1',
+    'authentication_attempts{result="failure"} 1',
+    'authentication_duration_seconds_count{result="success"} 1',
+    'authorization_attempts_total{result="no-opinion"} 1',
+    'authorization_duration_seconds_count{result="no-opinion"} 1',
+    'apiserver_admission_step_admission_duration_seconds_count{operation="CREATE",rejected="false",type="validate"}',
+    'apiserver_admission_controller_admission_duration_seconds_count{name="NamespaceLifecycle",operation="CREATE",rejected="true",type="validate"} 1',
+  ]) expect(text).toContain(expected);
+  expect(text).toMatch(/authorization_attempts_total\{result="allowed"\} \d+/);
+  await expect(api.server.handle({ verb: "get", name: "n1", namespace: "", user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] }, userAgent: "test", resource: { group: "", version: "v1", resource: "nodes" } })).rejects.toThrow("not found");
+  expect(api.server.metrics.render()).toContain('apiserver_authorization_decisions_total{decision="allowed",name="node",type="Node"} 1');
+});
