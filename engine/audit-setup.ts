@@ -6,10 +6,12 @@ import { UsageError } from "./config.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
 import type { MetricsRegistry } from "./lib/metrics.ts";
+import { AuditBatch } from "./server/audit/audit-batch.ts";
+import { blockingSink, truncatingSink } from "./server/audit/audit-blocking.ts";
 import { AuditLogFile } from "./server/audit/audit-log-file.ts";
 import { parseAuditPolicy, type AuditPolicy } from "./server/audit/audit-policy.ts";
 import { AuditWebhook } from "./server/audit/audit-webhook.ts";
-import { Auditor, type AuditSink } from "./server/audit/auditor.ts";
+import { Auditor, type AuditBackend, type AuditSink } from "./server/audit/auditor.ts";
 
 const WEBHOOK_TIMEOUT_MS = 30_000;
 
@@ -25,8 +27,8 @@ export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<
   if (auditPolicyFile === undefined) return undefined;
   const policy = readPolicy(auditPolicyFile);
   const sinks: AuditSink[] = [];
-  if (auditLogPath !== undefined) sinks.push(await openLog(config, auditLogPath, parts));
-  if (auditWebhookConfigFile !== undefined) sinks.push(openWebhook(config, auditWebhookConfigFile, parts));
+  if (auditLogPath !== undefined) sinks.push(sinkOf(config, "Log", await openLog(config, auditLogPath, parts), parts));
+  if (auditWebhookConfigFile !== undefined) sinks.push(sinkOf(config, "Webhook", openWebhook(config, auditWebhookConfigFile, parts), parts));
   return new Auditor({ policy, sinks, clock: parts.clock, metrics: parts.metrics });
 }
 
@@ -38,7 +40,21 @@ function readPolicy(file: string): AuditPolicy {
   }
 }
 
-async function openLog(config: ApiConfig, file: string, parts: AuditParts): Promise<AuditSink> {
+/** The backend behind the mode, the bounds and the truncation that its switches ask for. */
+function sinkOf(config: ApiConfig, name: "Log" | "Webhook", backend: AuditBackend, { clock, metrics }: AuditParts): AuditSink {
+  const mode = config[`audit${name}Mode`];
+  const isTruncated = config[`audit${name}TruncateEnabled`];
+  const throttle = config[`audit${name}BatchThrottleEnable`] && config[`audit${name}BatchThrottleQps`] > 0 ? { throttle: { perSecond: config[`audit${name}BatchThrottleQps`], burst: config[`audit${name}BatchThrottleBurst`] } } : {};
+  const sink =
+    mode !== "batch"
+      ? blockingSink(backend, mode === "blocking-strict")
+      : new AuditBatch({ backend, clock, metrics, batchMax: config[`audit${name}BatchMaxSize`], batchBytesMax: isTruncated ? config[`audit${name}TruncateMaxBatchSize`] : 0, waitMs: config[`audit${name}BatchMaxWait`], bufferMax: config[`audit${name}BatchBufferSize`], ...throttle });
+  if (!isTruncated) return sink;
+  const failures = metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
+  return truncatingSink(sink, { eventBytesMax: config[`audit${name}TruncateMaxEventSize`], dropped: () => failures.add({ plugin: "truncate" }) });
+}
+
+async function openLog(config: ApiConfig, file: string, parts: AuditParts): Promise<AuditBackend> {
   const log = new AuditLogFile({ ...parts, file, format: config.auditLogFormat, megabytesMax: config.auditLogMaxsize, daysMax: config.auditLogMaxage, backupsMax: config.auditLogMaxbackup, isCompressed: config.auditLogCompress });
   await log.open().catch((error: unknown) => {
     throw new UsageError(`--audit-log-path "${file}": ${error instanceof Error ? error.message : String(error)}`);
@@ -46,7 +62,7 @@ async function openLog(config: ApiConfig, file: string, parts: AuditParts): Prom
   return log;
 }
 
-function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditSink {
+function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditBackend {
   let target;
   try {
     target = readKubeconfig(file);
@@ -55,5 +71,5 @@ function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditS
   }
   const { server, ...credentials } = target;
   const send = async (body: unknown) => void (await fetchRemoteJson({ url: server, method: "POST", body, ...credentials, timeoutMs: WEBHOOK_TIMEOUT_MS, ignoresAnswer: true }));
-  return new AuditWebhook({ ...parts, send, batchMax: config.auditWebhookBatchMaxSize, waitMs: config.auditWebhookBatchMaxWait, bufferMax: config.auditWebhookBatchBufferSize, initialBackoffMs: config.auditWebhookInitialBackoff });
+  return new AuditWebhook({ ...parts, send, initialBackoffMs: config.auditWebhookInitialBackoff });
 }

@@ -23,6 +23,20 @@ export function bool(text: string): boolean {
   return text === "true";
 }
 
+/** A whole number from 1. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error("must be a whole number from 1");
+  return value;
+}
+
+/** A whole number; 0 mostly means that there is no bound. */
+export function amount(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new Error("must be a whole number, 0 for no bound");
+  return value;
+}
+
 /** A duration as Go writes it, such as 1h30m or 5m0s. */
 export function durationMs(text: string): number {
   const ms = parseGoDurationMs(text);

@@ -127,6 +127,7 @@ export class ApiServer implements ApiHandler {
     const record = beginLocalRecord(this.parts.auditor, request, this.parts.random);
     record?.asked(request);
     try {
+      if (record !== undefined) await this.parts.auditor?.requireStored(record);
       const result = await runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts);
       if (result.is === "watch") record?.started(200);
       else record?.answered(result);

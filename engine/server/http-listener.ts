@@ -165,6 +165,7 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
     const user = await impersonate(caller, headers, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller, user });
     observeAnswer(raw, audit);
+    await auditor?.requireStored(audit);
     if (proxied !== undefined) return await serveProxy(parts, { method, url: address, headers, user, audit, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
     await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, audit }, raw, auditId);
   } catch (error) {
@@ -194,6 +195,7 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     const proven = await authenticator.authenticate({ ...credentialsOf(connection, headers), path: requestTarget(url).pathname });
     const user = await impersonate(proven, headers, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller: proven, user });
+    await auditor?.requireStored(audit);
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal });
   } catch (error) {
     audit ??= beginRecord(auditor, { ...arrival, caller: undefined, user: undefined });

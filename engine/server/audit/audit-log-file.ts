@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
 import { legacyLine, type AuditEvent } from "./audit-event.ts";
-import type { AuditSink } from "./auditor.ts";
+import type { AuditBackend } from "./auditor.ts";
 
 export interface AuditLogOptions {
   /** `-` is standard output. */
@@ -33,10 +33,11 @@ const DAY_MS = 86_400_000;
  * A file that gets a line for every event. Lines are written in their order, as many at a time as wait; a file that is full is moved
  * aside under a name that says when, as upstream names it.
  */
-export class AuditLogFile implements AuditSink {
+export class AuditLogFile implements AuditBackend {
+  readonly name = "log";
   readonly #options: AuditLogOptions;
   readonly #failures: Counter;
-  #waiting: string[] = [];
+  #waiting: { readonly line: string; readonly written: () => void; readonly failed: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
   #handle: FileHandle | undefined;
   #size = 0;
@@ -46,10 +47,19 @@ export class AuditLogFile implements AuditSink {
     this.#failures = options.metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
   }
 
-  write(event: AuditEvent): void {
-    if (this.#waiting.length >= WAITING_MAX) return this.#failures.add({ plugin: "log" });
-    this.#waiting.push(`${this.#options.format === "json" ? JSON.stringify(event) : legacyLine(event)}\n`);
+  async deliver(events: readonly AuditEvent[]): Promise<void> {
+    await Promise.all(events.map((event) => this.#write(event)));
+  }
+
+  #write(event: AuditEvent): Promise<void> {
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#failures.add({ plugin: this.name });
+      return Promise.reject(new Error("too many audit events wait for their file"));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ line: `${this.#options.format === "json" ? JSON.stringify(event) : legacyLine(event)}\n`, written: resolve, failed: reject });
     this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
+    return promise;
   }
 
   async close(): Promise<void> {
@@ -70,13 +80,15 @@ export class AuditLogFile implements AuditSink {
     // Let what happens in one go be written in one go.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const lines = this.#waiting;
+      const taken = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#append(lines);
+        await this.#append(taken.map(({ line }) => line));
+        for (const { written } of taken) written();
       } catch (error) {
-        this.#failures.add({ plugin: "log" }, lines.length);
-        this.#options.logger.error("audit events could not be written", { file: this.#options.file, count: lines.length, error: describeError(error) });
+        this.#failures.add({ plugin: this.name }, taken.length);
+        this.#options.logger.error("audit events could not be written", { file: this.#options.file, count: taken.length, error: describeError(error) });
+        for (const { failed } of taken) failed(error);
       }
     }
   }

@@ -1,15 +1,26 @@
 import type { ApiRequest, ApiResult, UserInfo } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
-import type { Status } from "../../apimachinery/status-error.ts";
+import { internalError, type Status } from "../../apimachinery/status-error.ts";
 import { formatMicroTime, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
 import { withoutManagedFields, type AuditEvent, type AuditObjectReference } from "./audit-event.ts";
 import { decideAudit, type AuditDecision, type AuditedRequest, type AuditLevel, type AuditPolicy, type AuditStage } from "./audit-policy.ts";
 
-/** Where events go. It takes them at once and writes them when it can. */
+/** Where events go. */
 export interface AuditSink {
-  write(event: AuditEvent): void;
+  /** What a request waits for, if it does; rejects when the event could not be kept, which the sink has told of. */
+  write(event: AuditEvent): Promise<void> | void;
+  /** Whether a request must not go on without its record. */
+  readonly isStrict?: boolean;
   /** Resolves when everything that was taken has been written. */
+  close(): Promise<void>;
+}
+
+/** What keeps events in the end. */
+export interface AuditBackend {
+  readonly name: "log" | "webhook";
+  /** Rejects when the events could not be kept; they have been counted then. */
+  deliver(events: readonly AuditEvent[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,11 +51,13 @@ export class Auditor {
   readonly #options: AuditorOptions;
   readonly #events: Counter;
   readonly #levels: Counter;
+  readonly #rejected: Counter;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#events = options.metrics.counter("apiserver_audit_event_total", "Audit events that were sent to the backends.");
     this.#levels = options.metrics.counter("apiserver_audit_level_total", "Requests by the level at which they are recorded.");
+    this.#rejected = options.metrics.counter("apiserver_audit_requests_rejected_total", "Requests that were refused because they could not be recorded.");
   }
 
   /** Begins the record of a request; undefined when the policy wants none. */
@@ -52,12 +65,26 @@ export class Auditor {
     const decision = decideAudit(this.#options.policy, { ...beginning, user: beginning.impersonated ?? beginning.user });
     this.#levels.add({ level: decision.level });
     if (decision.level === "None") return undefined;
-    const record = new AuditRecord(beginning, decision, this.#options.clock, (event) => {
-      this.#events.add();
-      for (const sink of this.#options.sinks) sink.write(event);
-    });
+    const record = new AuditRecord(beginning, decision, this.#options.clock, (event) => this.#emit(event));
     record.reach("RequestReceived");
     return record;
+  }
+
+  /** Throws a 500 when the request must not go on without its record. Waits for those who want it. */
+  async requireStored(record: AuditRecord | undefined): Promise<void> {
+    if (record === undefined || (await record.isStored())) return;
+    this.#rejected.add();
+    throw internalError("failed to store audit event");
+  }
+
+  /** Whether everybody who must have the event has it; undefined where nobody waits for that. */
+  #emit(event: AuditEvent): Promise<boolean> | undefined {
+    this.#events.add();
+    const waits = this.#options.sinks.flatMap((sink) => {
+      const writing = sink.write(event);
+      return writing instanceof Promise ? [writing.then(() => true, () => sink.isStrict !== true)] : [];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits).then((kept) => kept.every(Boolean));
   }
 
   async close(): Promise<void> {
@@ -71,15 +98,16 @@ export class AuditRecord {
   readonly #beginning: AuditBeginning;
   readonly #decision: AuditDecision;
   readonly #clock: Clock;
-  readonly #emit: (event: AuditEvent) => void;
+  readonly #emit: (event: AuditEvent) => Promise<boolean> | undefined;
   readonly #received: string;
   #objectRef: AuditObjectReference | undefined;
   #status: Partial<Status> | undefined;
   #requestObject: unknown;
   #responseObject: unknown;
   #isComplete = false;
+  #stored: Promise<boolean> | undefined;
 
-  constructor(beginning: AuditBeginning, decision: AuditDecision, clock: Clock, emit: (event: AuditEvent) => void) {
+  constructor(beginning: AuditBeginning, decision: AuditDecision, clock: Clock, emit: (event: AuditEvent) => Promise<boolean> | undefined) {
     this.#beginning = beginning;
     this.#decision = decision;
     this.#clock = clock;
@@ -124,8 +152,13 @@ export class AuditRecord {
     this.reach("ResponseComplete");
   }
 
+  /** Whether the request may go on: what has been recorded of it so far has been kept, or need not be. */
+  async isStored(): Promise<boolean> {
+    return (await this.#stored) ?? true;
+  }
+
   reach(stage: AuditStage): void {
-    if (!this.#decision.omitStages.has(stage)) this.#emit(this.#event(stage));
+    if (!this.#decision.omitStages.has(stage)) this.#stored = this.#emit(this.#event(stage));
   }
 
   #event(stage: AuditStage): AuditEvent {

@@ -9,8 +9,10 @@ import { configMapResource } from "../../../engine/resources/core/config-map.ts"
 import { AuditLogFile, type AuditLogOptions } from "../../../engine/server/audit/audit-log-file.ts";
 import { legacyLine, withoutManagedFields, type AuditEvent } from "../../../engine/server/audit/audit-event.ts";
 import { decideAudit, parseAuditPolicy, type AuditedRequest, type AuditPolicy, type AuditRule } from "../../../engine/server/audit/audit-policy.ts";
+import { AuditBatch, type AuditBatchOptions } from "../../../engine/server/audit/audit-batch.ts";
+import { blockingSink, truncated, truncatingSink } from "../../../engine/server/audit/audit-blocking.ts";
 import { AuditWebhook } from "../../../engine/server/audit/audit-webhook.ts";
-import { Auditor } from "../../../engine/server/audit/auditor.ts";
+import { Auditor, type AuditSink } from "../../../engine/server/audit/auditor.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -140,17 +142,17 @@ const idsIn = (text: string) => text.trim().split("\n").map((line) => (JSON.pars
 describe("the log file", () => {
   it("holds a line for every event, in their order, and goes on after a restart", async () => {
     const { file, log } = await logFile();
-    for (let i = 0; i < 100; i++) log.write(eventOf(String(i)));
+    for (let i = 0; i < 100; i++) void log.deliver([eventOf(String(i))]);
     await log.close();
     const again = new AuditLogFile({ file, format: "json", megabytesMax: 1, daysMax: 0, backupsMax: 0, isCompressed: false, clock: new VirtualClock(), logger: silentLogger, metrics: new MetricsRegistry() });
-    again.write(eventOf("100"));
+    void again.deliver([eventOf("100")]);
     await again.close();
     expect(idsIn(await readFile(file, "utf8"))).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
   });
 
   it("is rotated when it is full, keeps as many old ones as it may, and loses no event in between", async () => {
     const { directory, log, file } = await logFile({ backupsMax: 2 });
-    for (let i = 0; i < 10; i++) log.write(eventOf(String(i), 400_000));
+    for (let i = 0; i < 10; i++) void log.deliver([eventOf(String(i), 400_000)]);
     await log.close();
     const files = (await readdir(directory)).sort();
     expect(files).toHaveLength(3);
@@ -160,7 +162,7 @@ describe("the log file", () => {
 
   it("compresses old files where asked to", async () => {
     const { directory, log } = await logFile({ isCompressed: true });
-    for (let i = 0; i < 4; i++) log.write(eventOf(String(i), 400_000));
+    for (let i = 0; i < 4; i++) void log.deliver([eventOf(String(i), 400_000)]);
     await log.close();
     const old = (await readdir(directory)).find((name) => name.endsWith(".gz")) ?? "";
     expect(idsIn(gunzipSync(await readFile(path.join(directory, old))).toString("utf8"))).toEqual(["0", "1"]);
@@ -168,7 +170,7 @@ describe("the log file", () => {
 });
 
 describe("the webhook", () => {
-  function webhook(fail: () => boolean) {
+  function webhook(fail: () => boolean, more: Partial<AuditBatchOptions> = {}) {
     const clock = new VirtualClock();
     const sent: number[] = [];
     const metrics = new MetricsRegistry();
@@ -176,7 +178,7 @@ describe("the webhook", () => {
       if (fail()) throw new Error("away");
       sent.push((list as { readonly items: readonly unknown[] }).items.length);
     };
-    return { clock, sent, metrics, hook: new AuditWebhook({ send, clock, logger: silentLogger, metrics, batchMax: 3, waitMs: 1_000, bufferMax: 10, initialBackoffMs: 100 }) };
+    return { clock, sent, metrics, hook: new AuditBatch({ backend: new AuditWebhook({ send, clock, logger: silentLogger, metrics, initialBackoffMs: 100 }), clock, metrics, batchMax: 3, batchBytesMax: 0, waitMs: 1_000, bufferMax: 10, ...more }) };
   }
 
   it("gets events in batches: when one is full, or when it has waited", async () => {
@@ -201,5 +203,58 @@ describe("the webhook", () => {
     for (let i = 0; i < 3; i++) away.hook.write(eventOf(String(i)));
     await away.clock.advance(60_000);
     expect(away.metrics.render()).toContain('apiserver_audit_error_total{plugin="webhook"} 3');
+  });
+
+  it("gets no more batches than it may, nor longer ones", async () => {
+    const { clock, sent, hook } = webhook(() => false, { throttle: { perSecond: 1, burst: 2 } });
+    for (let i = 0; i < 9; i++) hook.write(eventOf(String(i)));
+    await clock.settle();
+    expect(sent).toEqual([3, 3]);
+    await clock.advance(1_000);
+    expect(sent).toEqual([3, 3, 3]);
+    const bounded = webhook(() => false, { batchBytesMax: 3_000 });
+    for (let i = 0; i < 3; i++) bounded.hook.write(eventOf(String(i), 1_200));
+    await bounded.clock.settle();
+    expect(bounded.sent).toEqual([2, 1]);
+  });
+});
+
+describe("a request that waits for its record", () => {
+  const failing = { name: "log" as const, deliver: () => Promise.reject(new Error("disk full")), close: async () => {} };
+  const auditorOf = (sink: AuditSink) => new Auditor({ policy: { rules: [{ level: "Metadata", users: ["eve"], omitStages: ["ResponseComplete"] }] }, sinks: [sink], clock: new VirtualClock(), metrics: new MetricsRegistry() });
+
+  it("begins when it has been kept", async () => {
+    const order: string[] = [];
+    const kept = Promise.withResolvers<void>();
+    const slow = { name: "log" as const, deliver: async () => (await kept.promise, void order.push("kept")), close: async () => {} };
+    await using api = await startTestApi({ auditor: auditorOf(blockingSink(slow, false)) });
+    const asking = api.as("eve", ["system:masters"]).for(configMapResource).get("default", "none").catch(() => void order.push("answered"));
+    await api.client.for(configMapResource).list("default");
+    expect(order).toEqual([]);
+    kept.resolve();
+    await asking;
+    expect(order).toEqual(["kept", "answered"]);
+  });
+
+  it("goes on without it, unless that is strict", async () => {
+    await using lenient = await startTestApi({ auditor: auditorOf(blockingSink(failing, false)) });
+    expect((await lenient.as("eve", ["system:masters"]).for(configMapResource).list("default")).items).toBeDefined();
+    await using strict = await startTestApi({ auditor: auditorOf(blockingSink(failing, true)) });
+    await expect(strict.as("eve", ["system:masters"]).for(configMapResource).list("default")).rejects.toThrow("Internal error occurred: failed to store audit event");
+  });
+});
+
+describe("an event that is too long", () => {
+  const event: AuditEvent = { ...eventOf("0"), requestObject: { text: "x".repeat(1_000) }, responseObject: {}, annotations: { a: "b" } };
+  it("loses its objects, and is dropped when that is not enough", () => {
+    expect(truncated(event, 10_000)).toBe(event);
+    const { requestObject: _request, responseObject: _response, ...rest } = event;
+    expect(truncated(event, 1_000)).toEqual({ ...rest, annotations: { a: "b", "audit.k8s.io/truncated": "true" } });
+    const written: AuditEvent[] = [];
+    let dropped = 0;
+    const sink = truncatingSink({ write: (each) => void written.push(each), close: async () => {} }, { eventBytesMax: 1_000, dropped: () => void dropped++ });
+    sink.write(event);
+    sink.write(eventOf("1", 2_000));
+    expect([written.map(({ auditID }) => auditID), dropped]).toEqual([["0"], 1]);
   });
 });

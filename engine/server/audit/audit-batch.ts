@@ -1,0 +1,80 @@
+import { sleep, type Clock } from "../../lib/clock.ts";
+import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import type { AuditEvent } from "./audit-event.ts";
+import type { AuditBackend, AuditSink } from "./auditor.ts";
+
+export interface AuditBatchOptions {
+  readonly backend: AuditBackend;
+  readonly clock: Clock;
+  readonly metrics: MetricsRegistry;
+  /** Events of one batch, and their bytes; any size when 0. */
+  readonly batchMax: number;
+  readonly batchBytesMax: number;
+  /** How long an event waits for others. */
+  readonly waitMs: number;
+  /** Events that may wait; more are dropped and counted. */
+  readonly bufferMax: number;
+  /** How many batches a second, once the burst is used up; as many as come without it. */
+  readonly throttle?: { readonly perSecond: number; readonly burst: number };
+}
+
+/** Hands events on in batches, one after the other: no request waits for its record. */
+export class AuditBatch implements AuditSink {
+  readonly #options: AuditBatchOptions;
+  readonly #failures: Counter;
+  readonly #closing = new AbortController();
+  #waiting: AuditEvent[] = [];
+  #sending: Promise<void> = Promise.resolve();
+  #cancelTimer: (() => void) | undefined;
+  /** When the next batch may go; in the past while there is a burst left. */
+  #nextMs = -Infinity;
+
+  constructor(options: AuditBatchOptions) {
+    this.#options = options;
+    this.#failures = options.metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
+  }
+
+  write(event: AuditEvent): void {
+    const { bufferMax, batchMax, waitMs, clock, backend } = this.#options;
+    if (this.#waiting.length >= bufferMax) return this.#failures.add({ plugin: backend.name });
+    this.#waiting.push(event);
+    if (this.#waiting.length >= batchMax) this.#flush();
+    else this.#cancelTimer ??= clock.after(waitMs, () => this.#flush());
+  }
+
+  async close(): Promise<void> {
+    this.#flush();
+    this.#closing.abort();
+    await this.#sending;
+    await this.#options.backend.close();
+  }
+
+  #flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#sending = this.#sending.then(async () => {
+      while (this.#waiting.length > 0) {
+        await this.#turn();
+        // What the backend could not keep it has counted and told of.
+        await this.#options.backend.deliver(this.#waiting.splice(0, this.#batchLength())).catch(() => {});
+      }
+    });
+  }
+
+  #batchLength(): number {
+    const { batchMax, batchBytesMax } = this.#options;
+    if (batchBytesMax === 0) return batchMax;
+    let bytes = 0;
+    const tooMany = this.#waiting.findIndex((event) => (bytes += JSON.stringify(event).length) > batchBytesMax);
+    return Math.max(1, Math.min(batchMax, tooMany === -1 ? batchMax : tooMany));
+  }
+
+  async #turn(): Promise<void> {
+    const { throttle, clock } = this.#options;
+    if (throttle === undefined) return;
+    const intervalMs = 1000 / throttle.perSecond;
+    const nowMs = clock.monotonic();
+    this.#nextMs = Math.max(this.#nextMs, nowMs - throttle.burst * intervalMs) + intervalMs;
+    if (this.#nextMs > nowMs) await sleep(clock, this.#nextMs - nowMs, this.#closing.signal).catch(() => {}); // at the end all goes at once
+  }
+}
