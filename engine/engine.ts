@@ -110,7 +110,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, certificate: gitCertificate(presented, config, pki, nodeIp) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: gitCertificate(presented, config, pki, nodeIp) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
   const backups = setUpBackups(config, parts, as, saved, isShared);

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { GitFieldPlaces } from "./admission/git-owned-fields.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { during } from "./cli/progress.ts";
@@ -32,6 +33,8 @@ export interface GitFoundation {
   readonly isShared: boolean;
   /** Address of this machine towards others. */
   readonly nodeIp: string;
+  /** Who refuses changes to what Git states asks here where it does. */
+  readonly gitFields: GitFieldPlaces;
   /** What Git is served with where it leaves the machine. */
   readonly certificate: () => Promise<KeyPair>;
 }
@@ -51,10 +54,10 @@ export async function setUpGit(config: ServerConfig, parts: EngineParts, as: Cli
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, certificate }: GitFoundation): Promise<GitOps> {
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, certificate, gitFields }: GitFoundation): Promise<GitOps> {
   const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}) } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
+    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}) } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
   );
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./config.ts";
+import type { BisectFlags } from "./cli/bisect-command.ts";
 import type { HistoryFlags } from "./cli/history-command.ts";
 import type { HoldFlags } from "./cli/hold-command.ts";
 import type { PlanFlags } from "./cli/plan-command.ts";
@@ -89,6 +90,14 @@ logOptions(program.command("diff").description("show what changed in the cluster
   .action(async (from: string, to: string | undefined, flags: LogFlags) => {
     const { runDiffCommand } = await import("./cli/history-command.ts");
     await runDiffCommand(from, to, flags, process.stdout);
+  });
+
+logOptions(program.command("bisect").description("find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did").argument("<application>"))
+  .option("--good <commit>", "a commit with which it was healthy (default: the last one before it broke)")
+  .option("--bad <commit>", "a commit with which it was not (default: now)")
+  .action(async (application: string, flags: BisectFlags) => {
+    const { runBisectCommand } = await import("./cli/bisect-command.ts");
+    if (!(await runBisectCommand(application, flags, process.stdout))) process.exitCode = 1;
   });
 
 logOptions(program.command("rollback").description("push a commit that gives an application the content it had when it was last healthy").argument("<application>"))

@@ -11,39 +11,54 @@ const SOURCE_ANNOTATION = "mainstay.dev/source";
 export const DRIFT_ANNOTATION = "mainstay.dev/drift";
 const GIT_MANAGER = "mainstay";
 
+/** Where a field of an object is written, as `file:line`; items of lists are named by their keys. Undefined: it is not known here. */
+export type LocateGitField = (object: KubeObject, steps: readonly string[]) => Promise<string | undefined>;
+
+/** Asks whoever follows the repository in this process; elsewhere objects tell where they themselves come from, and no more. */
+export class GitFieldPlaces {
+  #locate: LocateGitField = async () => undefined;
+
+  provide(locate: LocateGitField): void {
+    this.#locate = locate;
+  }
+
+  of(object: KubeObject, steps: readonly string[]): Promise<string | undefined> {
+    return this.#locate(object, steps);
+  }
+}
+
 /**
  * Refuses changes of fields that the repository states, with the place to edit instead, where the application's policy is `refuse`.
  * Everything the repository does not state stays free, and so does everything while someone holds the application or the object. `exempt` are users, and groups of users, that act for the cluster: they bring about what Git asks for.
  */
-export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>): AdmissionPlugin => ({
+export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places = new GitFieldPlaces()): AdmissionPlugin => ({
   name: "GitOwnedFields",
   async validate(attributes, reader) {
     const { operation, old, object, user, subresource } = attributes;
     if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes("system:nodes")) return;
     if (operation !== "UPDATE" && operation !== "DELETE") return;
     if (old.metadata.deletionTimestamp !== undefined) return;
-    const changed = operation === "DELETE" || object === undefined ? "" : subresource === "scale" ? "spec.replicas" : changedField(old, object);
+    const changed = operation === "DELETE" || object === undefined ? [] : subresource === "scale" ? ["f:spec", "f:replicas"] : changedField(old, object);
     if (changed === undefined || (await isHeld(attributes, old, reader, clock.now()))) return;
     const application = old.metadata.labels?.[APPLICATION_LABEL] ?? "";
-    const place = old.metadata.annotations[SOURCE_ANNOTATION] ?? "the repository";
-    throw new StatusError("Forbidden", `${changed === "" ? `${old.kind} ${old.metadata.name ?? ""}` : changed} comes from Git: edit ${place} and push; in an emergency, hold it first: mainstay hold ${application} 1h`);
+    const place = (changed.length === 0 ? undefined : await places.of(old, changed.map(stepOf))) ?? old.metadata.annotations[SOURCE_ANNOTATION] ?? "the repository";
+    throw new StatusError("Forbidden", `${changed.length === 0 ? `${old.kind} ${old.metadata.name ?? ""}` : labelOf(changed)} comes from Git: edit ${place} and push; in an emergency, hold it first: mainstay hold ${application} 1h`);
   },
 });
 
-/** The first field of the repository's that differs; undefined when there is none. */
-function changedField(old: KubeObject, next: KubeObject): string | undefined {
+/** The way to the first field of the repository's that differs, as field sets write it; undefined when there is none. */
+function changedField(old: KubeObject, next: KubeObject): readonly string[] | undefined {
   const owned = (old.metadata.managedFields ?? []).find((entry) => entry.manager === GIT_MANAGER && entry.operation === "Apply" && entry.subresource === undefined)?.fieldsV1;
-  return owned === undefined ? undefined : compare(owned, old, next, "");
+  return owned === undefined ? undefined : compare(owned, old, next, []);
 }
 
 /** Walks a set of fields (`f:name`, `k:{…}`, `v:…`, `.`) down both objects. */
-function compare(fields: Readonly<Record<string, unknown>>, old: unknown, next: unknown, at: string): string | undefined {
+function compare(fields: Readonly<Record<string, unknown>>, old: unknown, next: unknown, at: readonly string[]): readonly string[] | undefined {
   const steps = Object.entries(fields).filter(([key]) => key !== ".");
   // What is owned as a whole: a leaf, a list without keys.
   if (steps.length === 0) return jsonEqual(old, next) ? undefined : at;
   for (const [key, inner] of steps) {
-    const [before, after, label] = [childOf(old, key), childOf(next, key), labelOf(at, key)];
-    const found = compare(inner as Readonly<Record<string, unknown>>, before, after, label); // fieldsV1 is a tree of objects
+    const found = compare(inner as Readonly<Record<string, unknown>>, childOf(old, key), childOf(next, key), [...at, key]); // fieldsV1 is a tree of objects
     if (found !== undefined) return found;
   }
   return undefined;
@@ -64,11 +79,18 @@ function withDefault(name: string, value: unknown): unknown {
   return name === "protocol" && value === undefined ? "TCP" : value;
 }
 
-function labelOf(at: string, key: string): string {
-  if (key.startsWith("f:")) return at === "" ? key.slice(2) : `${at}.${key.slice(2)}`;
-  if (key.startsWith("v:")) return `${at}[${key.slice(2)}]`;
-  const values = Object.values(JSON.parse(key.slice(2)) as Record<string, unknown>); // as above
-  return `${at}[${values.join(",")}]`;
+function labelOf(way: readonly string[]): string {
+  return way.reduce((at, key) => (key.startsWith("f:") ? `${at}${at === "" ? "" : "."}${key.slice(2)}` : `${at}[${keyValues(key).join(",")}]`), "");
+}
+
+/** The name of a field, or what an item is told apart by. */
+function stepOf(key: string): string {
+  return key.startsWith("f:") ? key.slice(2) : String(keyValues(key)[0]);
+}
+
+function keyValues(key: string): readonly unknown[] {
+  const value: unknown = JSON.parse(key.slice(2));
+  return key.startsWith("v:") ? [value] : Object.values(value as Record<string, unknown>); // as above
 }
 
 async function isHeld({ namespace }: AdmissionAttributes, old: KubeObject, reader: AdmissionReader, now: number): Promise<boolean> {

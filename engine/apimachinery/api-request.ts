@@ -34,6 +34,9 @@ export interface ListOptions {
   readonly sendInitialEvents?: boolean;
 }
 
+/** The query's name for a namespace that a dry run takes as existing. */
+export const ASSUMED_NAMESPACE = "mainstay.dev/assumedNamespace";
+
 export interface WriteOptions {
   readonly dryRun?: boolean;
   readonly fieldManager?: string;
@@ -41,8 +44,8 @@ export interface WriteOptions {
   /** Server-side apply only: take fields over from other managers. */
   readonly force?: boolean;
   /**
-   * In-process callers only: namespaces to be taken as existing and active, because the same commit creates them.
-   * Meaningful for dry runs; a real write still needs the namespace.
+   * Dry runs only: namespaces to be taken as existing and active, because the same commit creates them. Over HTTP, where other servers
+   * know nothing of it, the object's own namespace alone is told, in the query.
    */
   readonly assumedNamespaces?: ReadonlySet<string>;
   /** Transports only: what the body's text named twice; it counts as unknown fields do. */

@@ -1,6 +1,6 @@
 import { duration } from "../gitops/status/markdown.ts";
 import type { ApplicationFacts, StatusFacts } from "../gitops/status/status-facts.ts";
-import { openStatusLog, type LogFlags, type StatusEntry, type StatusLog } from "./status-log.ts";
+import { openStatusLog, shortTime, type LogFlags, type StatusEntry, type StatusLog } from "./status-log.ts";
 import { formatTable } from "./text-table.ts";
 
 type Output = { write(text: string): unknown };
@@ -83,8 +83,4 @@ function latestOfEach(entries: readonly StatusEntry[]): readonly StatusEntry[] {
 
 function describe(entry: StatusEntry): string {
   return `${shortTime(entry.time)} ${entry.desiredCommit.slice(0, 10)}`.trim();
-}
-
-function shortTime(time: string): string {
-  return new Date(time).toISOString().slice(0, 16).replace("T", " ");
 }

@@ -6,7 +6,6 @@ import { readKubeconfig } from "../client/kubeconfig.ts";
 import { UsageError } from "../config.ts";
 import { readAgeKeys } from "../gitops/manifests/age-keys.ts";
 import { ApplicationStore } from "../gitops/sync/application-store.ts";
-import type { DesiredState } from "../gitops/manifests/desired-state.ts";
 import { forecastCommit } from "../gitops/plan/forecast-commit.ts";
 import { openGitObjects } from "../gitops/git/git-objects.ts";
 import type { CommitInfo, GitObjects } from "../gitops/git/git-source.ts";
@@ -18,11 +17,9 @@ import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
 import { checkWhole, planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
-import type { Outcome } from "../gitops/plan/plan-sync.ts";
 import { sortProblems } from "../gitops/manifests/problem.ts";
 import { createPodForecast } from "../pod-forecast.ts";
 import { catalog } from "../resources/catalog.ts";
-import { namespaceResource } from "../resources/core/namespace.ts";
 import { repositoryResource } from "../resources/mainstay/repository.ts";
 import { openDirectory } from "./directory-objects.ts";
 
@@ -43,14 +40,13 @@ export interface PlanFlags {
 export async function runPlanCommand(directory: string, flags: PlanFlags, output: { write(text: string): unknown }): Promise<boolean> {
   const client = createHttpClient(readKubeconfig(flags.kubeconfig ?? path.join(flags.dataDir, "kubeconfig.yaml")), "mainstay-plan");
   const { objects, commit } = flags.ref === undefined ? await workTree(directory) : await revision(directory, flags.ref);
-  const { forecast, unchecked } = await planAgainst(client, objects, commit, flags);
+  const forecast = await planAgainst(client, objects, commit, flags);
   for (const line of renderForecast(forecast, Infinity)) output.write(`${line}\n`);
-  if (unchecked > 0) output.write(`note: ${unchecked} objects of new namespaces were held against their schemas only; the push checks the rest\n`);
   output.write(`plan: ${summariseForecast(forecast)}\n`);
   return forecast.problems.length === 0;
 }
 
-async function planAgainst(client: Client, objects: GitObjects, commit: CommitInfo, flags: PlanFlags): Promise<{ readonly forecast: CommitForecast; readonly unchecked: number }> {
+async function planAgainst(client: Client, objects: GitObjects, commit: CommitInfo, flags: PlanFlags): Promise<CommitForecast> {
   const repositories = await client.for(repositoryResource).list("");
   const loader = new ManifestLoader({
     catalog,
@@ -63,27 +59,11 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
   const state = await loader.load(objects, commit);
   const applications = new ApplicationStore(client);
   await applications.load();
-  const knownOutcomes = await outcomesOfNewNamespaces(client, state);
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
-  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes, owned: ownedEntries(applications.all()), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
+  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), owned: ownedEntries(applications.all()), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
   const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
   const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]);
-  return { forecast: await forecastCommit({ state, plan, problems }, createPodForecast(client)), unchecked: knownOutcomes.size };
-}
-
-/** Nothing can be tried out in a namespace that only comes with the commit, for that is not possible over the wire. */
-async function outcomesOfNewNamespaces(client: Client, state: DesiredState): Promise<ReadonlyMap<string, Outcome>> {
-  const coming = [...state.objects.values()].filter((desired) => desired.resource.kind === "Namespace" && desired.resource.group === "").map((desired) => desired.object.metadata.name ?? "");
-  const missing = new Set<string>();
-  for (const name of coming) {
-    try {
-      await client.for(namespaceResource).get("", name);
-    } catch (error) {
-      if (!hasReason(error, "NotFound")) throw error;
-      missing.add(name);
-    }
-  }
-  return new Map([...state.objects.values()].filter((desired) => missing.has(desired.object.metadata.namespace ?? "")).map((desired) => [desired.identity, { is: "create", result: desired.object }] as const));
+  return forecastCommit({ state, plan, problems }, createPodForecast(client));
 }
 
 /** The keys at hand, and those of the cluster as far as this user may read them. */

@@ -22,8 +22,10 @@ export interface StatusEntry {
 
 export interface StatusLog {
   readonly cluster: string;
-  /** Newest first; with a path, those that changed it. */
-  entries(limit: number, path?: string): Promise<readonly StatusEntry[]>;
+  /** Newest first; with a path, those that changed it. `isArchived`: also those before the branch was cut, as long as they are kept. */
+  entries(limit: number, path?: string, isArchived?: boolean): Promise<readonly StatusEntry[]>;
+  /** Many files in one go, as `entry:path`, in their order. */
+  files(names: readonly string[]): Promise<readonly (string | undefined)[]>;
   /** A file of one report; undefined when it has none. */
   file(entry: string, path: string): Promise<string | undefined>;
   facts(entry: string): Promise<StatusFacts>;
@@ -54,7 +56,15 @@ export async function openStatusLog({ dir, remote, cluster }: LogFlags): Promise
   };
   const log: StatusLog = {
     cluster: name, git,
-    entries: (limit, path) => entries(limit, ref, ...(path === undefined ? [] : ["--", path])),
+    async entries(limit, path, isArchived = false) {
+      const archives = `refs/mainstay/archive/status/${name}`;
+      if (isArchived) await git("fetch", "-q", remote, `+${archives}/*:refs/remotes/${remote}/archive/${name}/*`);
+      return entries(limit, ref, ...(isArchived ? [`--glob=refs/remotes/${remote}/archive/${name}/*`] : []), ...(path === undefined ? [] : ["--", path]));
+    },
+    async files(names) {
+      const { stdout } = await runGit({ args: ["-C", dir, "cat-file", "--batch"], input: names.map((one) => `${one}\n`).join("") });
+      return parseBatch(stdout);
+    },
     async file(entry, path) {
       const output = await runGit({ args: ["-C", dir, "cat-file", "blob", `${entry}:${path}`] });
       return output.code === 0 ? output.stdout.toString("utf8") : undefined;
@@ -84,6 +94,23 @@ export async function openStatusLog({ dir, remote, cluster }: LogFlags): Promise
 /** A person's commands use the person's Git: credentials, signing, identity. */
 export function userConfiguration(): Readonly<Record<string, string>> {
   return { GIT_CONFIG_GLOBAL: process.env["GIT_CONFIG_GLOBAL"] ?? `${process.env["HOME"] ?? ""}/.gitconfig`, GIT_CONFIG_NOSYSTEM: process.env["GIT_CONFIG_NOSYSTEM"] ?? "0", GIT_TERMINAL_PROMPT: "1" };
+}
+
+/** The answers of `git cat-file --batch`: a line with id, type and size and then so many bytes, or that there is nothing. */
+function parseBatch(output: Buffer): readonly (string | undefined)[] {
+  const files: (string | undefined)[] = [];
+  for (let at = 0; at < output.length; ) {
+    const end = output.indexOf(10, at);
+    const size = /^[0-9a-f]+ blob (\d+)$/.exec(output.toString("utf8", at, end))?.[1];
+    files.push(size === undefined ? undefined : output.toString("utf8", end + 1, end + 1 + Number(size)));
+    at = size === undefined ? end + 1 : end + 2 + Number(size);
+  }
+  return files;
+}
+
+/** `2026-08-22 10:31`, in UTC. */
+export function shortTime(time: string): string {
+  return new Date(time).toISOString().slice(0, 16).replace("T", " ");
 }
 
 function parseEntry(line: string): StatusEntry {

@@ -181,7 +181,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     updateSubresource: (object, subresource, options) => send({ method: "PUT", path: `${item(...of(object), subresource)}${writeQuery(options)}`, body: object }),
     patch: (namespace, name, type, body, options = {}) =>
       send({ method: "PATCH", path: `${item(namespace, name, options.subresource)}${writeQuery(options)}`, body, contentType: PATCH_TYPES[type] }),
-    apply: (object, options) => send({ method: "PATCH", path: `${item(...of(object), options.subresource)}${writeQuery(options)}`, body: object, contentType: PATCH_TYPES.apply }),
+    apply: (object, options) => send({ method: "PATCH", path: `${item(...of(object), options.subresource)}${writeQuery(options, object.metadata.namespace)}`, body: object, contentType: PATCH_TYPES.apply }),
     delete: (namespace, name, options = {}) => send({ method: "DELETE", path: item(namespace, name), body: deleteBody(options) }),
     async deleteCollection(namespace, selection, options = {}) {
       await send({ method: "DELETE", path: `${collection(namespace)}${listQuery(selection)}`, body: deleteBody(options) });

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { DeleteOptions, ListOptions, PatchType, WriteOptions } from "../apimachinery/api-request.ts";
+import { ASSUMED_NAMESPACE, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from "../apimachinery/api-request.ts";
 import type { GroupVersionResource } from "../apimachinery/group-version.ts";
 import { StatusError, type Status } from "../apimachinery/status-error.ts";
 
@@ -29,12 +29,14 @@ export function listQuery(options: ListOptions, isWatch = false): string {
   return query.size === 0 ? "" : `?${query}`;
 }
 
-export function writeQuery(options: WriteOptions = {}): string {
+/** `namespace` is that of the object, where it has one. */
+export function writeQuery(options: WriteOptions = {}, namespace = ""): string {
   const query = new URLSearchParams();
   if (options.dryRun === true) query.set("dryRun", "All");
   if (options.fieldManager !== undefined) query.set("fieldManager", options.fieldManager);
   if (options.fieldValidation !== undefined) query.set("fieldValidation", options.fieldValidation);
   if (options.force !== undefined) query.set("force", String(options.force));
+  if (options.dryRun === true && options.assumedNamespaces?.has(namespace) === true) query.set(ASSUMED_NAMESPACE, namespace);
   return query.size === 0 ? "" : `?${query}`;
 }
 

@@ -82,6 +82,8 @@ export interface GitOpsOptions {
   readonly impersonate?: Impersonate;
   /** The repository, when it is neither hosted nor reached by Git: simulations bring one in memory. */
   readonly source?: GitSource;
+  /** Takes what can tell where the fields of objects are written, for refusals of changes to them. */
+  readonly provideFieldPlaces?: (locate: Synchroniser["placeOf"]) => void;
   /** Shared informers, run by their owner; without it, gitops runs its own. */
   readonly informers?: InformerFactory;
 }
@@ -125,6 +127,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const loader = new ManifestLoader({ catalog, kindsKnown: () => known.promise, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
   const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) });
+  options.provideFieldPlaces?.((object, steps) => synchroniser.placeOf(object, steps));
   const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
   const record = new RepositoryRecord(client, config.clusterName);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });

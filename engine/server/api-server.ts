@@ -1,7 +1,7 @@
 import { AdmissionMetrics } from "../admission/admission-metrics.ts";
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
-import { gitOwnedFields } from "../admission/git-owned-fields.ts";
+import { GitFieldPlaces, gitOwnedFields } from "../admission/git-owned-fields.ts";
 import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
@@ -186,16 +186,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
+  const gitFields = new GitFieldPlaces();
   const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
   const parts: ServerParts = {
     store,
     webhooks,
+    gitFields,
     aggregator,
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger, metrics: new WebhookMetrics(options.metrics, clock) } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER])), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger, metrics: new WebhookMetrics(options.metrics, clock) } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
     }, new AdmissionMetrics(options.metrics, clock)),

@@ -1,4 +1,5 @@
 import type { AdmissionChain } from "../admission/admission.ts";
+import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly authenticator: Authenticator;
   readonly admission: AdmissionChain;
   readonly webhooks: WebhookTransport;
+  /** To be told where fields that come from Git are written. */
+  readonly gitFields: GitFieldPlaces;
   /** What other servers answer for. */
   readonly aggregator: Aggregator;
   readonly addresses: ServiceAddresses;

@@ -36,8 +36,8 @@ function replaceScalar(text: string, document: YamlDocument, path: readonly Step
   return `${text.slice(0, site.start)}${formatYaml(value).trimEnd()}${text.slice(site.end)}`;
 }
 
-/** An item that is not there stands behind the last one. */
-function resolveNames(value: unknown, steps: readonly Step[]): readonly Step[] {
+/** Steps with list items by index; an item that is not there stands behind the last one. */
+export function resolveNames(value: unknown, steps: readonly Step[]): readonly Step[] {
   const path: Step[] = [];
   let current = value;
   for (const step of steps) {

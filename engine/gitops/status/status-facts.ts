@@ -138,6 +138,8 @@ export type DeployResult = "applied" | "rejected" | "rolled-back";
 
 export interface DriftFacts {
   readonly time: string;
+  /** `path:line` of the first field that was put back; absent in reports of earlier versions. */
+  readonly source?: string;
   readonly object: string;
   readonly change: string;
   readonly writer: string;

@@ -21,7 +21,7 @@ export function renderReadme(facts: StatusFacts): string {
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
     ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
     ...(facts.previews === undefined ? [] : ["## Previews", previewTable(facts.previews, "README.md")]),
-    ...(facts.drift.length === 0 ? [] : ["## Put back", markdownTable(["When (UTC)", "Object", "Change", "By"], facts.drift.map((drift) => [shortTime(drift.time), plain(drift.object), plain(drift.change), plain(drift.writer)]))]),
+    ...(facts.drift.length === 0 ? [] : ["## Put back", markdownTable(["When (UTC)", "Object", "Change", "By", "From"], facts.drift.map((drift) => [shortTime(drift.time), plain(drift.object), plain(drift.change), plain(drift.writer), drift.source === undefined ? "" : code(drift.source)]))]),
     ...(facts.notices.length === 0 ? [] : ["## Notes", facts.notices.slice(0, 20).map((notice) => `- ${plain(notice)}`).join("\n")]),
     `Written by Mainstay. Times are UTC. As data: ${link("status.json", "README.md", "status.json")}.`,
   ]);

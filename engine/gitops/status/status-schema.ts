@@ -51,7 +51,7 @@ export const STATUS_SCHEMA = {
     applications: list("Folders that are applied and reported as one.", application),
     nodes: list("The machines.", shape("One machine.", { name: text("Its name."), ready: flag("Whether it takes part."), reason: text("Why it does not."), since: text("When that last changed."), address: text("Where it is reached."), version: text("Version of its agent."), capacity: text("What it has.") })),
     deploys: list("The newest commits, newest first.", deploy),
-    drift: list("Changes in the cluster that were put back, newest first.", shape("One change.", { time: text("When it was put back."), object: text("Where it was."), change: text("What was put back."), writer: text("Who had changed it.") })),
+    drift: list("Changes in the cluster that were put back, newest first.", shape("One change.", { time: text("When it was put back."), object: text("Where it was."), change: text("What was put back."), writer: text("Who had changed it."), source: text("Where the repository says what it must be.") }, ["source"])),
     incidents: list("Applications that were degraded for long.", shape("One incident.", { file: text("Its page."), application: text("Which application."), opened: text("Since when."), closed: text("Until when; missing while it is open."), reason: text("Why it was degraded.") }, ["closed"])),
     notices: lines("What a reader of the repository should know."),
     previews: list("Requests and branches that run in a namespace of their own.", shape("One preview.", {

@@ -5,6 +5,7 @@ import type { GitSource } from "../git/git-source.ts";
 import { readFileOf, writeChangedTree } from "../git/git-tree.ts";
 import { describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { editManifest, valueByNames } from "../manifests/edit-manifest.ts";
+import { fieldPlace } from "../manifests/field-place.ts";
 import { formatFieldChange, isBookkeeping, type FieldChange } from "../plan/field-diff.ts";
 import { writerOf } from "./drift.ts";
 
@@ -37,7 +38,9 @@ export class DriftProposer {
       if (before === undefined) continue;
       const shown = changes.filter((change) => !isBookkeeping(change));
       files.set(desired.file, shown.reduce((text, change) => editManifest(text, desired.place.document, desired.place.prefix, change.steps, valueByNames(live, change.steps)), before));
-      told.push(`- ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes)})`);
+      const first = shown[0];
+      const { line } = first === undefined ? desired : await fieldPlace(store.objects, desired, first.steps);
+      told.push(`- ${desired.file}:${line} ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes)})`);
     }
     if (told.length === 0) return undefined;
     const branch = `mainstay/drift/${unit}`;

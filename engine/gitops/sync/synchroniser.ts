@@ -11,6 +11,7 @@ import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { APPLICATION_LABEL, describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";
 import { executePlan, type ActionResult } from "./execute-plan.ts";
@@ -28,7 +29,8 @@ import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
 import { Rollouts } from "./rollouts.ts";
 import { createActAs, type Impersonate } from "../plan/act-as.ts";
 import type { ActAs } from "../plan/dry-run.ts";
-import type { ServedKinds } from "../manifests/served-kinds.ts";
+import { parseApiVersion } from "../../apimachinery/group-version.ts";
+import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import type { DriftFacts } from "../status/status-facts.ts";
 import { SyncMemory } from "./sync-memory.ts";
 import { UnitReporter } from "./unit-reporter.ts";
@@ -148,6 +150,13 @@ export class Synchroniser {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Where a field of an object that the repository states is written, as `file:line`; undefined when it does not state the object. */
+  async placeOf({ apiVersion, kind, metadata }: KubeObject, steps: readonly (string | number)[]): Promise<string | undefined> {
+    const identity = identityOf(parseApiVersion(apiVersion).group, kind, metadata.namespace, metadata.name ?? "");
+    const desired = this.#admitted?.state.objects.get(identity);
+    return desired === undefined || this.#admitted === undefined ? undefined : describeFieldPlace(this.#admitted.objects, desired, steps);
+  }
+
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
@@ -257,7 +266,7 @@ export class Synchroniser {
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
     const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#refusals >= FAILURES_TOGETHER, signal });
-    for (const result of results) this.#conclude(result, state, restraints);
+    for (const result of results) await this.#conclude(result, admitted, restraints);
     // What the commit defined is served now, and watched from here on.
     await view.ensure(served(), signal);
     if (this.#admitted !== admitted) return true;
@@ -370,7 +379,7 @@ export class Synchroniser {
     if (byCommit.length + later.length > 0) this.rollouts.extend(state.commit.id, [...units, ...later], renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] }));
   }
 
-  #conclude(result: ActionResult, state: DesiredState, restraints: Restraints): void {
+  async #conclude(result: ActionResult, { state, objects }: Admitted, restraints: Restraints): Promise<void> {
     const { action } = result;
     const { logger, events, clock } = this.#options;
     if (result.is === "failed") {
@@ -393,9 +402,11 @@ export class Synchroniser {
     const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
     const writer = action.do === "update" ? writerOf(action.live, action.changes) : "someone";
     this.#limiter.corrected(action.desired.identity, clock.monotonic());
-    this.#drift = [{ time: formatTime(clock.now()), object, change, writer }, ...this.#drift].slice(0, DRIFT_KEPT);
+    const first = action.do === "update" ? action.changes.find((one) => !isBookkeeping(one)) : undefined;
+    const source = await describeFieldPlace(objects, action.desired, first?.steps ?? []);
+    this.#drift = [{ time: formatTime(clock.now()), object, change, writer, source }, ...this.#drift].slice(0, DRIFT_KEPT);
     logger.info("drift put back", { object, change, writer });
-    events.record(result.stored, { type: "Warning", reason: "DriftCorrected", message: `${change}: put back as ${action.desired.file}:${action.desired.line} says; changed by ${writer}` });
+    events.record(result.stored, { type: "Warning", reason: "DriftCorrected", message: `${change}: put back as ${source} says; changed by ${writer}` });
   }
 
   /** Health of what changed, written where it differs; then what follows from it. */

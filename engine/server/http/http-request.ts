@@ -1,5 +1,5 @@
 import { unsupportedMethod } from "../exchange.ts";
-import type { ApiRequest, FieldValidation, UserInfo, WriteOptions } from "../../apimachinery/api-request.ts";
+import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo, type WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
@@ -118,6 +118,8 @@ export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOp
     fieldValidation: validation as FieldValidation, // checked above
     ...(dryRun.length > 0 ? { dryRun: true } : {}),
     ...(query.get("fieldManager") ? { fieldManager: query.get("fieldManager") ?? "" } : {}),
+    // A dry run writes nothing: what it assumes can only be wrong.
+    ...(dryRun.length > 0 && query.has(ASSUMED_NAMESPACE) ? { assumedNamespaces: new Set(query.getAll(ASSUMED_NAMESPACE)) } : {}),
     ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
   };
 }

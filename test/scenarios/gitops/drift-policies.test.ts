@@ -34,7 +34,7 @@ async function deploy(files: Readonly<Record<string, string | undefined>>): Prom
 describe("a change of what Git states", () => {
   test("is refused with the file to edit, when that is the policy; what Git does not state stays free", async () => {
     await deploy({ "mainstay.yaml": config("drift: refuse"), "web.yaml": deploymentYaml("web", 1) });
-    await expect(scaleTo(5)).rejects.toThrow("spec.replicas comes from Git: edit web.yaml:1 and push; in an emergency, hold it first: mainstay hold root 1h");
+    await expect(scaleTo(5)).rejects.toThrow("spec.replicas comes from Git: edit web.yaml:6 and push; in an emergency, hold it first: mainstay hold root 1h");
     await expect(cluster.client.for(deploymentResource).delete("default", "web")).rejects.toThrow("Deployment web comes from Git");
     await cluster.client.for(deploymentResource).patch("default", "web", "merge", { metadata: { annotations: { note: "mine" } } });
     expect(await replicas()).toBe(1);
@@ -63,7 +63,7 @@ describe("a change of what Git states", () => {
     await scaleTo(5);
     await eventually("the branch", async () => (await copy.git("fetch", "-q", "origin", "mainstay/drift/root")).code === 0);
     expect((await copy.git("diff", "HEAD", "FETCH_HEAD", "--", "web.yaml")).text).toMatch(/-  replicas: 1\n\+  replicas: 5\n/);
-    expect((await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text).toContain("- Deployment default/web: replicas 1→5 (by ");
+    expect((await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text).toContain("- web.yaml:7 Deployment default/web: replicas 1→5 (by ");
     await copy.git("-c", "user.name=a", "-c", "user.email=a@example.org", "merge", "-q", "FETCH_HEAD");
     expect((await copy.push()).code).toBe(0);
     await eventually("agreement", () => app()?.objects[0]?.leftToOthers.length === 0);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runAtCommand, runDiffCommand, runHistoryCommand } from "../../../engine/cli/history-command.ts";
+import { runBisectCommand } from "../../../engine/cli/bisect-command.ts";
 import { runRollbackCommand } from "../../../engine/cli/rollback-command.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { deploymentYaml } from "../../kit/git.ts";
@@ -71,5 +72,38 @@ describe("the past, from the status branch of any clone", () => {
     await eventually("the deploy to be called a rollback", () => cluster.gitops.facts().deploys[0]?.result === "rolled-back");
     await expect(run((flags, output) => runRollbackCommand("web", { ...flags, branch: "main", to: commits[0] ?? "" }, output))).rejects.toThrow("there is nothing to go back to");
     await expect(run((flags, output) => runRollbackCommand("nobody", { ...flags, branch: "main" }, output))).rejects.toThrow("has no application nobody");
+  });
+
+  test("names the commit that broke an application, and how to undo it; or says that no commit did", async () => {
+    const degrade = async (name: string) => {
+      const live = await cluster.client.for(deploymentResource).get("default", name);
+      await cluster.client.for(deploymentResource).updateStatus({ ...live, status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no image" }] } });
+      await eventually("the report that it is degraded", async () => {
+        await copy.git("fetch", "-q", "origin", "status/local");
+        return (await copy.git("show", `FETCH_HEAD:apps/${name}.json`)).text.includes('"health": "Degraded"');
+      });
+    };
+    await expect(run(async (flags, output) => void (await runBisectCommand("web", flags, output)))).rejects.toThrow("web is healthy; to look into the past");
+    cluster.setRollouts(false);
+    // Two commits of one push are deployed together; only one of them touches web.
+    await copy.commit({ "apps/api/note.txt": "nothing" }, "Leave web alone");
+    await copy.commit({ "apps/web/d.yaml": deploymentYaml("web", 2, "mainstay.local/web:bad") }, "Try another image");
+    await copy.push("-o", "no-wait");
+    const bad = await copy.head();
+    await eventually("the new image", async () => (await cluster.client.for(deploymentResource).get("default", "web")).spec?.template.spec?.containers[0]?.image === "mainstay.local/web:bad");
+    await degrade("web");
+    await degrade("api");
+    let isFound = false;
+    const told = await run(async (flags, output) => void (isFound = await runBisectCommand("web", flags, output)));
+    expect(isFound).toBe(true);
+    expect(told.split("\n")).toEqual([
+      expect.stringMatching(new RegExp(`^web was Healthy with ${commits[1]?.slice(0, 10)} until .* UTC, Degraded with ${bad.slice(0, 10)} since .* UTC$`)),
+      expect.stringContaining("not rolled out within"),
+      `Broken by ${bad.slice(0, 10)} ada: Try another image`,
+      expect.stringMatching(/^ +apps\/web\/d.yaml \| /),
+      `Undo it: mainstay rollback web --to ${commits[1]?.slice(0, 10)}`,
+      "",
+    ]);
+    expect(await run(async (flags, output) => void (isFound = await runBisectCommand("api", flags, output)))).toMatch(/No commit broke it|api itself was not changed\. What was deployed when it broke:\n  [0-9a-f]{10} ada: Try another image\n  [0-9a-f]{10} ada: Leave web alone/);
   });
 });

@@ -29,7 +29,7 @@ describe("an application that runs as a ServiceAccount", () => {
     expect((await push({ "shop/a.yaml": configMapYaml("a", { key: "2" }) })).code).toBe(0);
     // The account itself is bound by the policy like everyone else.
     const itself = cluster.api.as("system:serviceaccount:shop:deployer", ["system:authenticated"]).for(configMapResource);
-    await expect(itself.patch("shop", "a", "merge", { data: { key: "3" } })).rejects.toThrow("data.key comes from Git: edit shop/a.yaml:1");
+    await expect(itself.patch("shop", "a", "merge", { data: { key: "3" } })).rejects.toThrow("data.key comes from Git: edit shop/a.yaml:6");
 
     const refused = await push({ "shop/web.yaml": deploymentYaml("web", 1), "shop/elsewhere.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n") });
     expect(refused.code).not.toBe(0);

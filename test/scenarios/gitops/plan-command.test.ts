@@ -66,10 +66,23 @@ describe("mainstay plan", () => {
   });
 
   test("objects of a namespace that comes with them are no mistake", async () => {
-    write({ "apps/web/ns.yaml": namespaceYaml("fresh"), "apps/web/c.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: fresh") });
+    write({ "apps/web/ns.yaml": namespaceYaml("fresh"), "apps/web/c.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: fresh"), "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: fresh") });
     const { isAccepted, text } = await plan();
-    expect(isAccepted).toBe(true);
     expect(text).toContain("+ ConfigMap fresh/c\n");
-    expect(text).toContain("note: 1 objects of new namespaces were held against their schemas only");
+    expect(isAccepted).toBe(true);
+    // They are held against all that the server holds them against, not their schemas alone.
+    write({ "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: fresh").replace("labels: {app: web}", "labels: {app: other}") });
+    expect((await plan()).text).toMatch(/apps\/web\/d\.yaml:\d+ spec\.template\.metadata\.labels: /);
+  });
+
+  test("objects of a kind that comes with them are held against its definition", async () => {
+    const definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: cups.example.org}\nspec:\n  group: example.org\n  names: {kind: Cup, plural: cups, singular: cup, listKind: CupList}\n  scope: Namespaced\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer, maximum: 3}}}}}}\n";
+    const cup = (size: number) => `apiVersion: example.org/v1\nkind: Cup\nmetadata: {name: mine, namespace: fresh}\nspec:\n  size: ${size}\n`;
+    write({ "apps/cups/crd.yaml": definition, "apps/cups/ns.yaml": namespaceYaml("fresh"), "apps/cups/cup.yaml": cup(3) });
+    const { isAccepted, text } = await plan();
+    expect(text).toContain("+ Cup fresh/mine\n");
+    expect(isAccepted).toBe(true);
+    write({ "apps/cups/cup.yaml": cup(4) });
+    expect((await plan()).text).toContain("apps/cups/cup.yaml:5 spec.size: ");
   });
 });

@@ -43,7 +43,7 @@ const facts: StatusFacts = {
     { commit: "c".repeat(40), subject: "break it <script> | @all", author: "Eve", time: "2026-08-22T10:10:00Z", result: "rejected", plan: [], problems: ["apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer"] },
     { commit: B, subject: "first", author: "Ada", time: "2026-08-21T09:00:00Z", result: "applied", appliedMs: 900, superseded: true, plan: ["+ Deployment batch/batch"], problems: [] },
   ],
-  drift: [{ time: "2026-08-22T10:31:30Z", object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit" }],
+  drift: [{ time: "2026-08-22T10:31:30Z", object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit", source: "apps/web/deployment.yaml:8" }],
   incidents: [{ file: "incidents/2026-08-22-batch.md", application: "batch", opened: "2026-08-22T10:00:00Z", reason: "batch-1: CrashLoopBackOff" }],
   notices: ["apps/loose.yaml: lies beside the application folders, left out"],
 };
