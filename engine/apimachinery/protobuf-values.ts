@@ -1,5 +1,6 @@
 import { formatTime } from "../lib/clock.ts";
 import { ProtobufReader, WireType, type ProtobufWriter } from "./protobuf-wire.ts";
+import { parseJson } from "../lib/json.ts";
 
 /**
  * The messages that stand for plain JSON values: Quantity, IntOrString, Time and MicroTime, RawExtension and FieldsV1, lists of strings.
@@ -78,7 +79,7 @@ export function readJson(content: Buffer): unknown {
   const raw = readFields(content, (tag, reader) => (tag === 1 ? reader.bytes() : undefined));
   if (raw === undefined || raw.length === 0) return undefined;
   try {
-    return JSON.parse(raw.toString("utf8")) as unknown;
+    return parseJson(raw.toString("utf8"));
   } catch (cause) {
     throw new Error("protobuf: an embedded object is not JSON", { cause });
   }

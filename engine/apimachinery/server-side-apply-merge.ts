@@ -42,7 +42,7 @@ function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap):
     const schema = schemaOfKey(shape, key);
     const before = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
     let value = mergeIntent(schema, before, intent[key]);
-    if (value === null && schema !== undefined && schema.nullable !== true) value = undefined;
+    if (value === null && schema !== undefined && schema.nullable === undefined) value = undefined;
     if (live === undefined) {
       // A new map: shared with the intent as long as nothing in it had to go.
       if (value === intent[key]) continue;

@@ -9,6 +9,8 @@ export interface ConformOptions {
   readonly defaults: boolean;
   /** Leave unknown fields out of the result. They are reported in any case. */
   readonly prune: boolean;
+  /** Leave nulls where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
+  readonly keepsNulls?: boolean;
   /** Prefix of all reported paths. */
   readonly path?: string;
 }
@@ -53,7 +55,7 @@ class Pass {
   }
 
   visit(schema: Schema, value: unknown): unknown {
-    if (value === null && schema.nullable === true) return value;
+    if (value === null && (schema.nullable === true || this.#keepsNull(schema))) return value;
     const other = schema["x-mainstay-or"];
     if (other !== undefined && (other === "array" ? Array.isArray(value) : typeof value === other)) return value;
     if (schema["x-kubernetes-int-or-string"] === true) {
@@ -79,6 +81,10 @@ class Pass {
     }
   }
 
+  #keepsNull(schema: Schema): boolean {
+    return this.#options.keepsNulls === true && schema.nullable === false && schema.default === undefined;
+  }
+
   #visitObject(schema: Schema, value: unknown): unknown {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       this.#wrongType(value, "object");
@@ -97,7 +103,7 @@ class Pass {
         if (this.#options.prune) delete (copy ??= { ...source })[name];
       } else if (name === "__proto__") {
         this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
-      } else if (child === undefined || (child === null && childSchema.nullable !== true)) {
+      } else if (child === undefined || (child === null && childSchema.nullable !== true && !this.#keepsNull(childSchema))) {
         delete (copy ??= { ...source })[name];
       } else {
         this.#trail.enter(name, property === undefined);
@@ -197,6 +203,7 @@ class Pass {
 
   #checkNumber(schema: Schema, value: unknown): void {
     const isInteger = schema.type === "integer";
+    if (typeof value === "bigint" && schema.format !== "int32") return;
     if (typeof value !== "number" || (isInteger ? !Number.isInteger(value) : !Number.isFinite(value))) return this.#wrongType(value, isInteger ? "integer" : "number");
     if (schema.format === "int32" && (value > 2147483647 || value < -2147483648)) return this.#wrongType(value, "32-bit integer");
     if (isInteger && Math.abs(value) > 2 ** 63) return this.#wrongType(value, "64-bit integer");

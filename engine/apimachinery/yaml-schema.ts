@@ -1,4 +1,5 @@
 import * as yaml from "js-yaml";
+import { wholeNumber } from "../lib/json.ts";
 
 /**
  * How plain scalars become values in Kubernetes: what kubectl's YAML library does, which is neither YAML 1.1 nor 1.2.
@@ -22,7 +23,7 @@ const booleanTag = yaml.defineScalarTag<boolean>("tag:yaml.org,2002:bool", {
 
 const INTEGER = /^([-+]?)(?:0b([01_]+)|0x([0-9a-fA-F_]+)|0o([0-7_]+)|([0-9][0-9_]*))$/;
 
-const integerTag = yaml.defineScalarTag<number>("tag:yaml.org,2002:int", {
+const integerTag = yaml.defineScalarTag<number | bigint>("tag:yaml.org,2002:int", {
   implicit: true,
   implicitFirstChars: [..."+-0123456789"],
   resolve: (source) => {
@@ -33,12 +34,13 @@ const integerTag = yaml.defineScalarTag<number>("tag:yaml.org,2002:int", {
       binary !== undefined ? [binary, 2] : hexadecimal !== undefined ? [hexadecimal, 16] : octal !== undefined ? [octal, 8] : /^0[0-7_]+$/.test(plain) ? [plain, 8] : [plain, 10];
     const text = digits.replaceAll("_", "");
     if (text === "") return yaml.NOT_RESOLVED;
-    const value = base === 10 ? Number(text) : Number.parseInt(text, base);
+    if (base === 10) return wholeNumber(sign === "-" ? `-${text}` : text);
+    const value = Number.parseInt(text, base);
     return sign === "-" ? -value : value;
   },
-  identify: (data) => Number.isInteger(data),
+  identify: (data) => typeof data === "bigint" || Number.isInteger(data),
   // Beyond 1e21 JavaScript would write an exponent, which is a float here.
-  represent: (data: number) => String(BigInt(data)),
+  represent: (data: number | bigint) => (Math.abs(Number(data)) < 1e21 ? String(data) : String(BigInt(data))),
 });
 
 /** Kept as the text it encodes, as Go's decoder into JSON does. */

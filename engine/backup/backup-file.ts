@@ -5,6 +5,7 @@ import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { createGunzip, createGzip } from "node:zlib";
 import type { StorageSnapshot } from "../storage/copy-storage.ts";
+import { parseJson } from "../lib/json.ts";
 
 /** A file of the data directory that a cluster cannot be without; `path` is relative to it. */
 export interface SavedFile {
@@ -78,7 +79,7 @@ export async function readBackupFile(file: string): Promise<Backup> {
   try {
     for await (const text of openLines(file)) {
       if (sum !== undefined) throw new Error("something follows its end");
-      const line = JSON.parse(text) as Line; // told apart by what they hold; the checksum vouches for the rest
+      const line = parseJson(text) as Line; // told apart by what they hold; the checksum vouches for the rest
       if (header === undefined) {
         if (!("format" in line)) throw new Error("it is no backup of Mainstay");
         if (line.format !== FORMAT) throw new Error(`its format is ${line.format}; this version reads ${FORMAT}`);

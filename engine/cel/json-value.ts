@@ -1,3 +1,4 @@
+import { wholeNumber as integerFrom } from "../lib/json.ts";
 import { CelError } from "./cel-error.ts";
 import { escapeFieldName, unescapeFieldName } from "./field-names.ts";
 import { parseDuration, parseTimestamp } from "./time-text.ts";
@@ -11,7 +12,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * (an authorizer, a Timestamp) pass unchanged. For dyn, whole numbers are ints, as in Kubernetes' unstructured objects.
  */
 export function fromJson(value: unknown, type: CelType = DYN): unknown {
-  if (typeof value === "number") return numberOf(value, type);
+  if (typeof value === "number" || typeof value === "bigint") return numberOf(value, type);
   if (typeof value === "string") return textOf(value, type);
   if (typeof value !== "object" || value === null || isCelValue(value)) return value === undefined ? null : value;
   if (Array.isArray(value)) return listValue(value, type);
@@ -20,8 +21,8 @@ export function fromJson(value: unknown, type: CelType = DYN): unknown {
 
 /** The value as JSON: what a mutation writes, what an audit annotation holds. Throws a CelError for what JSON cannot say. */
 export function toJson(value: unknown): unknown {
-  if (typeof value === "bigint") return Number(value);
-  if (value instanceof Uint) return Number(value.value);
+  if (typeof value === "bigint") return integerFrom(String(value));
+  if (value instanceof Uint) return integerFrom(String(value.value));
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(toJson);
   if (value instanceof Timestamp || value instanceof Duration) return value.toString();
@@ -35,13 +36,13 @@ function isCelValue(value: object): boolean {
   return value instanceof OpaqueValue || value instanceof Timestamp || value instanceof Duration || value instanceof Uint || value instanceof Uint8Array || value instanceof Optional || value instanceof TypeValue || isCelMap(value);
 }
 
-function numberOf(value: number, type: CelType): unknown {
-  if (type.kind === "primitive") return type.name === "int" ? wholeNumber(value) : type.name === "uint" ? new Uint(wholeNumber(value)) : value;
-  return Number.isInteger(value) ? BigInt(value) : value;
+function numberOf(value: number | bigint, type: CelType): unknown {
+  if (type.kind === "primitive") return type.name === "int" ? wholeNumber(value) : type.name === "uint" ? new Uint(wholeNumber(value)) : Number(value);
+  return typeof value === "bigint" || Number.isInteger(value) ? BigInt(value) : value;
 }
 
-function wholeNumber(value: number): bigint {
-  if (!Number.isInteger(value)) throw new CelError("invalid data, expected an integer");
+function wholeNumber(value: number | bigint): bigint {
+  if (typeof value === "number" && !Number.isInteger(value)) throw new CelError("invalid data, expected an integer");
   return BigInt(value);
 }
 

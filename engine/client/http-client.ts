@@ -11,6 +11,7 @@ import type { Client, ResourceClient } from "./client.ts";
 import { answerLines, collectionPath, decodeAnswer, deleteBody, itemPath, listQuery, PATCH_TYPES, writeQuery } from "./http-form.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { ServerList } from "./server-list.ts";
+import { parseJson } from "../lib/json.ts";
 
 /** A request without an answer for this long has lost its server. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -170,7 +171,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
       const response = await transport.open({ method: "GET", path, userAgent, signal, isWatch: true }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
       if (response.statusCode !== 200) decodeAnswer(response.statusCode ?? 0, await readAll(response));
       for await (const line of answerLines(response, signal)) {
-        const event = JSON.parse(line) as WatchEvent<T>; // one frame per line, by protocol
+        const event = parseJson(line) as WatchEvent<T>; // one frame per line, by protocol
         if (event.type === "ERROR") throw StatusError.from(event.object);
         yield event;
       }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { ASSUMED_NAMESPACE, type DeleteOptions, type ListOptions, type PatchType, type WriteOptions } from "../apimachinery/api-request.ts";
 import type { GroupVersionResource } from "../apimachinery/group-version.ts";
 import { StatusError, type Status } from "../apimachinery/status-error.ts";
+import { parseJson } from "../lib/json.ts";
 
 /** How requests of the API are written over HTTP, and what is read out of answers; the server asks others behind it by the same rules. */
 
@@ -48,7 +49,7 @@ export function deleteBody({ dryRun, ...options }: DeleteOptions): unknown {
 export function decodeAnswer(code: number, text: string): unknown {
   let body: unknown;
   try {
-    body = text === "" ? {} : JSON.parse(text);
+    body = text === "" ? {} : parseJson(text);
   } catch {
     body = undefined;
   }

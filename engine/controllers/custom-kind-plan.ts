@@ -1,10 +1,11 @@
+import { caBundleError } from "../apimachinery/ca-bundle.ts";
 import { findCondition, isConditionTrue, withCondition } from "../apimachinery/conditions.ts";
 import { withoutFinalizer } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { CLEANUP_FINALIZER, customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
-import { schemaOf } from "../resources/apiextensions/definition-validation.ts";
+import { approvalOf, schemaOf } from "../resources/apiextensions/definition-validation.ts";
 import { structuralErrors } from "../resources/apiextensions/structural-rules.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition, CustomResourceDefinitionNames } from "../resources/types.ts";
@@ -26,7 +27,7 @@ export interface Leftovers {
 type Condition = CustomResourceDefinitionCondition;
 
 /**
- * Accepts the names of a kind unless another one of its group has them, establishes it, says whether its schema is structural; and
+ * Accepts the names of a kind unless another one of its group has them, establishes it, says whether its schema is structural and its group its own; and
  * empties it when it is being deleted. Pure.
  */
 export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs: number): readonly Action[] {
@@ -35,14 +36,28 @@ export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs:
   const { names, conflicts } = chooseNames(definition, inputs.others);
   const isEstablished = isConditionTrue(definition.status?.conditions, "Established");
   const accepted: Condition = conflicts.length === 0 ? condition("NamesAccepted", "True", "NoConflicts", "no conflicts found") : { ...condition("NamesAccepted", "False", conflicts.at(-1)?.reason ?? "", conflicts.at(-1)?.message ?? "") };
-  const established = isEstablished
-    ? []
-    : [conflicts.length === 0 ? condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted") : condition("Established", "False", "NotAccepted", "not all names are accepted")];
+  const established = isEstablished ? [] : [establishment(definition, conflicts.length > 0)];
+  const approved = approvalCondition(definition);
   const structural = structuralCondition(definition);
   const kept = structural === undefined ? (definition.status?.conditions ?? []).filter(({ type }) => type !== "NonStructuralSchema") : (definition.status?.conditions ?? []);
-  const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural])].reduce<readonly Condition[]>((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
+  const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural]), ...(approved === undefined ? [] : [approved])].reduce<readonly Condition[]>((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
   const status = { ...definition.status, acceptedNames: names, conditions };
   return jsonEqual(status, definition.status) ? [] : [update(customResourceDefinitionResource, { ...definition, status }, "status")];
+}
+
+function establishment({ spec }: CustomResourceDefinition, hasConflicts: boolean): Condition {
+  if (hasConflicts) return condition("Established", "False", "NotAccepted", "not all names are accepted");
+  const { caBundle } = spec.conversion?.webhook?.clientConfig ?? {};
+  if (caBundle && caBundleError(caBundle) !== undefined) return condition("Established", "False", "InvalidCABundle", "The conversion webhook CABundle is invalid");
+  return condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted");
+}
+
+const APPROVAL_REASONS = { approved: "ApprovedAnnotation", bypassed: "UnapprovedAnnotation", missing: "MissingAnnotation", invalid: "InvalidAnnotation" } as const;
+
+/** Of kinds in the groups of Kubernetes' community; others have none. */
+export function approvalCondition(definition: CustomResourceDefinition): Condition | undefined {
+  const approval = approvalOf(definition);
+  return approval && condition("KubernetesAPIApprovalPolicyConformant", approval.state === "approved" ? "True" : "False", APPROVAL_REASONS[approval.state], approval.message);
 }
 
 interface NameConflict {

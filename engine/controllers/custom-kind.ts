@@ -4,7 +4,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
+import { approvalCondition, planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
 import { customReference } from "./custom-references.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 
@@ -43,8 +43,14 @@ export function customKindController({ client, informers, timings }: ControllerC
 /** Nothing is left to be done for it. */
 function isSettled(definition: CustomResourceDefinition): boolean {
   const { spec, status } = definition;
-  const isFine = isConditionTrue(status?.conditions, "Established") && isConditionTrue(status?.conditions, "NamesAccepted") && findCondition(status?.conditions, "NonStructuralSchema") === undefined;
+  const isFine = isConditionTrue(status?.conditions, "Established") && isConditionTrue(status?.conditions, "NamesAccepted") && findCondition(status?.conditions, "NonStructuralSchema") === undefined && isApprovalTold(definition);
   return !isBeingDeleted(definition) && isFine && jsonEqual(status?.acceptedNames, spec.names);
+}
+
+function isApprovalTold(definition: CustomResourceDefinition): boolean {
+  const due = approvalCondition(definition);
+  const told = findCondition(definition.status?.conditions, "KubernetesAPIApprovalPolicyConformant");
+  return due === undefined || (told !== undefined && told.reason === due.reason && told.message === due.message);
 }
 
 function isWaiting({ status }: CustomResourceDefinition): boolean {

@@ -20,7 +20,7 @@ export type DeletePlan<T extends KubeObject> =
  */
 export function planDelete<T extends KubeObject>(definition: ResourceDefinition<T>, given: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
   checkPreconditions(definition, given, options);
-  const object = given.metadata.deletionTimestamp === undefined ? (definition.strategy.prepareForDelete?.(given) ?? given) : given;
+  const object = given.metadata.deletionTimestamp === undefined ? (definition.strategy.prepareForDelete?.(given, formatTime(nowMs)) ?? given) : given;
   if (definition.group === "" && definition.resource === "namespaces") return planNamespaceDelete(object, options, nowMs);
   const graceful = planGrace(definition, object, options, nowMs);
   if (graceful === "pending") return { do: "keep" };

@@ -99,7 +99,7 @@ export interface Strategy<T extends KubeObject> {
   /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
   /** What a deletion adds before it is planned, such as a finalizer. */
-  readonly prepareForDelete?: (object: T) => T;
+  readonly prepareForDelete?: (object: T, nowText: string) => T;
   /** Warnings for the writer, e.g. deprecated fields. */
   readonly warnings?: (object: T) => readonly string[];
 }

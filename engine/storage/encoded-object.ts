@@ -2,6 +2,7 @@ import type { EncodedObject } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { assert } from "../lib/assert.ts";
 import { deepFreeze } from "../lib/freeze.ts";
+import { parseJson } from "../lib/json.ts";
 
 const METADATA = Buffer.from('"metadata":{');
 
@@ -31,7 +32,7 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
     this.#versionAt = stored.indexOf(METADATA) + METADATA.length;
     assert(this.#versionAt >= METADATA.length, "stored objects have metadata");
     this.revision = revision;
-    const object = parsed ?? (JSON.parse(stored.toString("utf8")) as T); // only encodeForStorage writes what is read here
+    const object = parsed ?? (parseJson(stored.toString("utf8")) as T); // only encodeForStorage writes what is read here
     this.object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
   }
 
@@ -41,10 +42,18 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   }
 
   json(): Buffer {
-    const version = this.#version();
-    const json = Buffer.allocUnsafe(this.#stored.length + version.length);
-    this.#write(json, 0, 0, version);
+    const json = Buffer.allocUnsafe(this.jsonLength);
+    this.writeJson(json, 0);
     return json;
+  }
+
+  get jsonLength(): number {
+    return this.#stored.length + this.#version().length;
+  }
+
+  /** Writes what `json` gives into a list that has room for it; returns where it ends. */
+  writeJson(list: Buffer, offset: number): number {
+    return this.#write(list, offset, 0, this.#version());
   }
 
   itemJson(): Buffer {
@@ -91,15 +100,15 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   }
 }
 
-/** The items of a list, separated by commas, between what comes before and after them. */
-export function joinItems(head: string, items: readonly EncodedObject[], tail: string): Buffer {
+/** The items of a list, separated by commas, between what comes before and after them; without kind and apiVersion unless `typed`. */
+export function joinItems(head: string, items: readonly EncodedObject[], tail: string, typed = false): Buffer {
   // Items that are not in the store are made once and kept for the second pass.
   const made = new Map<EncodedObject, Buffer>();
   let length = Buffer.byteLength(head) + Math.max(0, items.length - 1) + Buffer.byteLength(tail);
   for (const item of items) {
-    if (item instanceof StoredObject) length += item.itemLength;
+    if (item instanceof StoredObject) length += typed ? item.jsonLength : item.itemLength;
     else {
-      const json = item.itemJson();
+      const json = typed ? item.json() : item.itemJson();
       made.set(item, json);
       length += json.length;
     }
@@ -108,7 +117,7 @@ export function joinItems(head: string, items: readonly EncodedObject[], tail: s
   let offset = list.write(head);
   for (const [index, item] of items.entries()) {
     if (index > 0) list[offset++] = COMMA;
-    offset = item instanceof StoredObject ? item.writeItem(list, offset) : offset + (made.get(item)?.copy(list, offset) ?? 0);
+    offset = item instanceof StoredObject ? (typed ? item.writeJson(list, offset) : item.writeItem(list, offset)) : offset + (made.get(item)?.copy(list, offset) ?? 0);
   }
   list.write(tail, offset);
   return list;

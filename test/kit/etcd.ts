@@ -9,6 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface EtcdMember {
   /** Where clients reach it: `http://127.0.0.1:PORT`. */
   readonly endpoint: string;
+  /** Of its process, while it runs. */
+  readonly pid: number;
   /** SIGKILL, and the process is gone when this resolves. */
   kill(): Promise<void>;
   /** Stops the process as a hung machine would: connections stay open, nothing answers. */
@@ -86,6 +88,11 @@ class Member implements EtcdMember {
     this.#args = args;
   }
 
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`etcd at ${this.endpoint} does not run`);
+    return this.#child.pid;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
   }
@@ -141,7 +148,8 @@ async function findLeader(members: readonly Member[]): Promise<EtcdMember> {
 }
 
 /** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
+/** Ports of loopback that nobody had a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = net.createServer().listen(0, "127.0.0.1");

@@ -14,6 +14,7 @@ import { callWebhook, failedClosed, WebhookCallError, type WebhookCaller } from 
 import { matchWebhook, type WebhookMatch } from "./match-webhook.ts";
 import type { WebhookMetrics } from "./webhook-metrics.ts";
 import type { WebhookList } from "./webhook-index.ts";
+import { parseJson } from "../../lib/json.ts";
 
 export interface WebhookParts extends WebhookCaller {
   readonly equivalents: EquivalentResources;
@@ -92,7 +93,7 @@ function patchOperations(name: string, { patch, patchType }: Verdict): readonly 
   if (patch === "") return [];
   let operations: unknown;
   try {
-    operations = JSON.parse(patch);
+    operations = parseJson(patch);
   } catch (cause) {
     throw new WebhookCallError(name, `received undecodable patch in webhook response: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }

@@ -1,3 +1,4 @@
+import { withCondition } from "../../apimachinery/conditions.ts";
 import { withFinalizer } from "../../apimachinery/object-copy.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -29,7 +30,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     validateNew: (definition) => validateDefinition(definition),
     validateUpdate: (definition, old) => validateDefinition(definition, old),
     // Its objects go first.
-    prepareForDelete: (definition) => withFinalizer(definition, CLEANUP_FINALIZER),
+    prepareForDelete: (definition, nowText) => withFinalizer(marked(definition, nowText), CLEANUP_FINALIZER),
     warnings,
   },
   columns: [nameColumn, { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null }],
@@ -47,6 +48,12 @@ function setDefaults(definition: CustomResourceDefinition): CustomResourceDefini
 }
 
 /** Every version that was ever the stored one is remembered, for objects may still be in it. */
+/** From here on nothing of the kind is created any more. */
+function marked(definition: CustomResourceDefinition, nowText: string): CustomResourceDefinition {
+  const pending = { type: "Terminating", status: "True", reason: "InstanceDeletionPending", message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon" } as const;
+  return { ...definition, status: { ...definition.status, conditions: withCondition(definition.status?.conditions, pending, nowText) } };
+}
+
 function withStoredVersion(definition: CustomResourceDefinition): CustomResourceDefinition {
   const storage = definition.spec.versions.find((version) => version.storage)?.name;
   const stored = definition.status?.storedVersions ?? [];

@@ -1,4 +1,5 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { embeddedErrors } from "./embedded-objects.ts";
@@ -6,6 +7,8 @@ import type { JsonSchema } from "./json-schema.ts";
 import { validateRules } from "./rule-validation.ts";
 import { servingSchema } from "./serving-schema.ts";
 import { validateValue } from "./value-validation.ts";
+
+const ANY_METADATA: Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
 /** Defaults must be values that the schema accepts, and hold no fields that it would prune. */
 export function defaultErrors(schema: JsonSchema, path: string, isInMetadata = false, isRoot = true): FieldError[] {
@@ -19,7 +22,8 @@ export function defaultErrors(schema: JsonSchema, path: string, isInMetadata = f
 }
 
 function oneDefault(schema: JsonSchema, value: unknown, path: string, isInMetadata: boolean): FieldError[] {
-  const pruned = conform(servingSchema(schema, false), value, { defaults: false, prune: true });
+  // What metadata may hold is not for the author to say: it is judged below.
+  const pruned = conform(servingSchema(schema, false, () => ANY_METADATA), value, { defaults: false, prune: true });
   const unknown = !isInMetadata && pruned.unknown.length > 0 && !jsonEqual(pruned.value, value) ? [invalidField(path, value, "must not have unknown fields")] : [];
   const embedded = embeddedErrors(schema, value, path);
   if (embedded.length > 0) return [...unknown, ...embedded];

@@ -1,3 +1,4 @@
+import { caBundleError } from "../../apimachinery/ca-bundle.ts";
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dns1035LabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
@@ -38,7 +39,7 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
     ...versionsErrors(definition, old),
     ...requiredNames(spec.names),
     ...nameErrors(spec.names, "spec.names"),
-    ...conversionErrors(spec.conversion, old?.spec.conversion),
+    ...conversionErrors(spec.conversion, old),
     ...(old === undefined ? [] : immutableErrors(definition, old)),
     ...nameErrors(status?.acceptedNames ?? { kind: "", plural: "" }, "status.acceptedNames"),
     ...storedVersionsErrors(definition),
@@ -142,8 +143,9 @@ function nameErrors({ plural, singular = "", kind, listKind = "", shortNames = [
   ];
 }
 
-function conversionErrors(conversion: CustomResourceConversion | undefined, old: CustomResourceConversion | undefined): FieldError[] {
+function conversionErrors(conversion: CustomResourceConversion | undefined, before: CustomResourceDefinition | undefined): FieldError[] {
   if (conversion === undefined) return [];
+  const old = before?.spec.conversion;
   const { strategy, webhook } = conversion;
   const at = "spec.conversion";
   const errors = strategy === "" ? [requiredField(`${at}.strategy`)] : STRATEGIES.includes(strategy) ? [] : [unsupportedValue(`${at}.strategy`, strategy, STRATEGIES)];
@@ -157,7 +159,16 @@ function conversionErrors(conversion: CustomResourceConversion | undefined, old:
   else if ((client.url === undefined) === (client.service === undefined)) errors.push(requiredField(`${at}.webhookClientConfig`, "exactly one of url or service is required"));
   else if (client.url !== undefined) errors.push(...validateWebhookUrl(client.url, `${at}.webhookClientConfig.url`));
   else if (client.service !== undefined) errors.push(...validateWebhookService(client.service, `${at}.webhookClientConfig.service`));
+  errors.push(...bundleErrors(client?.caBundle, before, `${at}.webhookClientConfig.caBundle`));
   return [...errors, ...reviewVersionErrors(webhook?.conversionReviewVersions ?? [], old?.webhook?.conversionReviewVersions, `${at}.conversionReviewVersions`)];
+}
+
+/** Whether a bundle can be trusted matters from when the kind is established on: until then a condition says so. */
+function bundleErrors(caBundle: string | undefined, old: CustomResourceDefinition | undefined, at: string): FieldError[] {
+  if (!caBundle || old === undefined || !isConditionTrue(old.status?.conditions, "Established")) return [];
+  const before = old.spec.conversion?.webhook?.clientConfig?.caBundle;
+  const problem = caBundleError(caBundle);
+  return problem === undefined || (before && caBundleError(before) !== undefined) ? [] : [invalidField(at, caBundle, problem)];
 }
 
 function reviewVersionErrors(versions: readonly string[], old: readonly string[] | undefined, at: string): FieldError[] {
@@ -193,17 +204,20 @@ function storedVersionsErrors({ spec, status }: CustomResourceDefinition): Field
 }
 
 /** Kubernetes' own groups are not anybody's to extend without having asked. */
-function approvalErrors({ spec, metadata }: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
-  if (!/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(spec.group)) return [];
-  const stateOf = (annotations: Readonly<Record<string, string>> | undefined) => {
-    const text = annotations?.[APPROVAL] ?? "";
-    return text === "" ? "missing" : text.startsWith("unapproved") ? "bypassed" : URL.canParse(text) && new URL(text).host !== "" ? "approved" : "invalid";
-  };
-  const state = stateOf(metadata.annotations);
-  if (state === "approved" || state === "bypassed" || (old !== undefined && stateOf(old.metadata.annotations) === state)) return [];
-  const see = "see https://github.com/kubernetes/enhancements/pull/1111";
+function approvalErrors(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+  const approval = approvalOf(definition);
+  if (approval === undefined || approval.state === "approved" || approval.state === "bypassed" || (old !== undefined && approvalOf(old)?.state === approval.state)) return [];
   const at = `metadata.annotations[${APPROVAL}]`;
-  return state === "missing"
-    ? [requiredField(at, `protected groups must have approval annotation ${JSON.stringify(APPROVAL)}, ${see}`)]
-    : [invalidField(at, metadata.annotations?.[APPROVAL], `protected groups must have approval annotation ${JSON.stringify(APPROVAL)} with either a URL or a reason starting with "unapproved", ${see}`)];
+  return [approval.state === "missing" ? requiredField(at, approval.message) : invalidField(at, definition.metadata.annotations?.[APPROVAL], approval.message)];
+}
+
+/** Whether a kind in a group of Kubernetes' community was approved there, as an annotation claims; undefined in other groups. */
+export function approvalOf({ spec, metadata }: CustomResourceDefinition): { readonly state: "approved" | "bypassed" | "missing" | "invalid"; readonly message: string } | undefined {
+  if (!/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(spec.group)) return undefined;
+  const text = metadata.annotations?.[APPROVAL] ?? "";
+  const see = "see https://github.com/kubernetes/enhancements/pull/1111";
+  const must = `protected groups must have approval annotation ${JSON.stringify(APPROVAL)}`;
+  if (text === "") return { state: "missing", message: `${must}, ${see}` };
+  if (text.startsWith("unapproved")) return { state: "bypassed", message: `not approved: ${JSON.stringify(text)}` };
+  return URL.canParse(text) && new URL(text).host !== "" ? { state: "approved", message: `approved in ${text}` } : { state: "invalid", message: `${must} with either a URL or a reason starting with "unapproved", ${see}` };
 }

@@ -3,35 +3,39 @@ import { loadSchema } from "../load-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 const META_FILE = "meta/v1/meta.yaml";
-const KEPT = ["default", "nullable", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"] as const;
+const KEPT = ["default", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"] as const;
 
 /**
  * What pruning, defaulting and merging need of a schema: its structure without the bounds, which are judged by `validateValue`. Whole
  * objects have kind, version and metadata whether the schema says so or not.
  */
-export function servingSchema(schema: JsonSchema | undefined, isRoot = true): Schema {
+export function servingSchema(schema: JsonSchema | undefined, isRoot = true, metadata: (own: Schema | undefined) => Schema = objectMetadata): Schema {
   const { properties, items, additionalProperties, type } = schema ?? {};
   const out: Record<string, unknown> = {};
   const isInteger = schema?.["x-kubernetes-int-or-string"] === true;
   if (type !== undefined && !isInteger) out["type"] = type;
   for (const name of KEPT) if (schema?.[name] !== undefined) out[name] = schema[name];
-  if (items !== undefined) out["items"] = servingSchema(items, false);
+  // Said of every value, as an applied null is refused where our own kinds take it for nothing.
+  if (!isRoot) out["nullable"] = schema?.nullable === true;
+  if (items !== undefined) out["items"] = servingSchema(items, false, metadata);
   const isResource = isRoot || schema?.["x-kubernetes-embedded-resource"] === true;
   if (isResource) out["type"] = "object";
-  const inner = properties === undefined ? undefined : Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, servingSchema(property, false)]));
-  if (inner !== undefined || isResource) out["properties"] = isResource ? { ...inner, ...metadataProperties(inner?.["metadata"]) } : inner;
-  if (typeof additionalProperties === "object") out["additionalProperties"] = servingSchema(additionalProperties, false);
+  const inner = properties === undefined ? undefined : Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, servingSchema(property, false, metadata)]));
+  if (inner !== undefined || isResource) out["properties"] = isResource ? { ...inner, apiVersion: TEXT, kind: TEXT, metadata: metadata(inner?.["metadata"]) } : inner;
+  if (typeof additionalProperties === "object") out["additionalProperties"] = servingSchema(additionalProperties, false, metadata);
   else if (additionalProperties === true && properties === undefined) out["additionalProperties"] = true;
   // An object about which nothing is said is empty, whereas our own schemas mean any object by that.
   else if (type === "object" && inner === undefined && !isResource && schema?.["x-kubernetes-preserve-unknown-fields"] !== true) out["additionalProperties"] = false;
   return out as Schema; // made of the parts of one
 }
 
+const TEXT: Schema = { type: "string" };
+
 /** Defaults that the author gave for names inside of embedded metadata stay; everything else is Kubernetes' own. */
-function metadataProperties(own: Schema | undefined): Readonly<Record<string, Schema>> {
+function objectMetadata(own: Schema | undefined): Schema {
   const meta = loadSchema(META_FILE, "ObjectMeta");
   const defaulted = Object.entries(own?.properties ?? {}).filter(([, property]) => property.default !== undefined);
   const properties = defaulted.length === 0 ? undefined : { ...meta.properties, ...Object.fromEntries(defaulted.map(([name, property]) => [name, { ...meta.properties?.[name], default: property.default }])) };
   const metadata: Schema = properties === undefined ? meta : { ...meta, properties };
-  return { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: own?.default === undefined ? metadata : { ...metadata, default: own.default } };
+  return own?.default === undefined ? metadata : { ...metadata, default: own.default };
 }

@@ -20,7 +20,7 @@ export function scalarErrors(schema: JsonSchema, value: unknown, path: Path): Fi
   return [
     ...wrong,
     ...(typeof value === "string" ? textErrors(schema, value, path) : []),
-    ...(typeof value === "number" ? numberErrors(schema, value, path) : []),
+    ...(typeof value === "number" || typeof value === "bigint" ? numberErrors(schema, Number(value), path) : []),
     ...(Array.isArray(value) ? sizeOfListErrors(schema, value, path) : []),
     ...enumErrors(schema, value, path),
     ...(isJsonObject(value) ? sizeOfObjectErrors(schema, value, path) : []),
@@ -35,6 +35,7 @@ export function isJsonObject(value: unknown): value is Readonly<Record<string, u
 export function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
+  if (typeof value === "bigint") return "integer";
   return typeof value === "number" ? (Number.isInteger(value) ? "integer" : "number") : typeof value === "object" ? "object" : typeof value;
 }
 

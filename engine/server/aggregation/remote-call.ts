@@ -10,6 +10,7 @@ import type { ObjectStore } from "../../storage/object-store.ts";
 import type { Aggregator, RemoteVersion } from "./aggregator.ts";
 import { aggregationTarget } from "./front-proxy.ts";
 import { openRemote, readRemoteBody, type RemoteRequest } from "./remote-exchange.ts";
+import { parseJson } from "../../lib/json.ts";
 
 export interface RemoteCallParts {
   readonly aggregator: Aggregator;
@@ -97,7 +98,7 @@ async function watchRemote(path: string, user: UserInfo, remote: RemoteVersion, 
   if (code !== 200) throw watchRefusal(code, (await readRemoteBody(response)).toString("utf8"));
   async function* events(): AsyncGenerator<EncodedWatchEvent> {
     for await (const line of answerLines(response, ends)) {
-      const { type, object } = JSON.parse(line) as WatchEvent<KubeObject>; // one frame per line, by protocol
+      const { type, object } = parseJson(line) as WatchEvent<KubeObject>; // one frame per line, by protocol
       if (type === "ERROR") yield { type, object: object as Status }; // by its type
       else if (type === "BOOKMARK") yield { type, object: object as KubeObject }; // likewise
       else yield { type, object: object as KubeObject, encoded: unstoredObject(object as KubeObject) }; // likewise

@@ -11,6 +11,7 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { joinItems } from "../../storage/encoded-object.ts";
 import type { KindSchemas } from "../kind-schemas.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, type Representation } from "./negotiation.ts";
+import { parseJson } from "../../lib/json.ts";
 
 export interface EncodeContext {
   readonly definition: ResourceDefinition;
@@ -54,11 +55,13 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer {
     return wrapProtobufList(META_VERSION, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
   }
   if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects()), representation);
+  // Custom kinds say of each item what it is, as upstream's do; clients have no types to know it by.
+  const isTyped = definition.content !== undefined;
   if (representation.encoding === "yaml") {
-    const items = list.items.map((item) => JSON.parse(item.itemJson().toString("utf8")) as unknown);
+    const items = list.items.map((item) => parseJson((isTyped ? item.json() : item.itemJson()).toString("utf8")));
     return toText({ kind: definition.listKind, apiVersion, metadata, items }, representation);
   }
-  return jsonList(definition.listKind, apiVersion, metadata, list.items);
+  return jsonList(definition.listKind, apiVersion, metadata, list.items, isTyped);
 }
 
 export function encodeStatus(status: Status, representation: Representation, schemas: KindSchemas): Buffer {
@@ -99,8 +102,8 @@ export function columnsOf(definition: ResourceDefinition): readonly TableColumn<
   return definition.columns.length > 0 ? definition.columns : [nameColumn, ageColumn];
 }
 
-function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[]): Buffer {
-  return joinItems(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, items, "]}\n");
+function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[], isTyped: boolean): Buffer {
+  return joinItems(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, items, "]}\n", isTyped);
 }
 
 function toText(value: unknown, { encoding }: Representation): Buffer {

@@ -7,6 +7,7 @@ import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
 import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { findRepeatedFields, JsonDepthError } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
+import { parseJson } from "../../lib/json.ts";
 
 export interface ParsedBody {
   readonly value: unknown;
@@ -33,7 +34,7 @@ export function parseObjectBody(contentType: string | undefined, bytes: Buffer, 
   switch (mediaTypeOf(contentType)) {
     case "":
     case JSON_TYPE:
-      return parseJson(bytes, kind);
+      return parseJsonObject(bytes, kind);
     case YAML_TYPE:
       return parseYaml(bytes, kind);
     case PROTOBUF_TYPE:
@@ -61,7 +62,7 @@ export function parsePatchBody(contentType: string | undefined, bytes: Buffer): 
   }
   const text = bytes.toString("utf8");
   try {
-    return { patchType, value: JSON.parse(text) as unknown, repeated: findRepeatedFields(text) };
+    return { patchType, value: parseJson(text), repeated: findRepeatedFields(text) };
   } catch (error) {
     throw badRequest(`error decoding patch: ${describeJsonError(text, error)}`);
   }
@@ -78,10 +79,10 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
   return options;
 }
 
-function parseJson(bytes: Buffer, kind: string): ParsedBody {
+function parseJsonObject(bytes: Buffer, kind: string): ParsedBody {
   const text = bytes.toString("utf8");
   try {
-    return { value: JSON.parse(text) as unknown, repeated: findRepeatedFields(text) };
+    return { value: parseJson(text), repeated: findRepeatedFields(text) };
   } catch (error) {
     throw unrecognized(kind, describeJsonError(text, error), text);
   }

@@ -74,11 +74,11 @@ async function refuseExisting({ definition, parts }: Exchange, object: KubeObjec
   if ((await parts.store.get(definition, namespace, name)) !== undefined) throw alreadyExists(definition, name);
 }
 
-/** The object in the namespace of the address; one that says another is refused. */
+/** The object in the namespace of the address; one that says another is refused, or, where the address has none, loses it. */
 export function placeInNamespace<T extends KubeObject>(exchange: Exchange, object: T): T {
   const namespace = namespaceOf(exchange);
   const own = object.metadata.namespace ?? "";
-  if (own !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  if (own !== "" && namespace !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   return own === namespace && (namespace !== "" || object.metadata.namespace === undefined) ? object : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
 }
 

@@ -80,7 +80,7 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
   if (givenKind !== definition.kind || givenVersion !== apiVersion) {
     throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${definition.kind}`);
   }
-  const { value, unknown, errors } = conform(definition.schema, { metadata: {}, ...body }, { defaults: false, prune: false });
+  const { value, unknown, errors } = conform(definition.schema, { metadata: {}, ...body }, { defaults: false, prune: false, keepsNulls: true });
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
   const problems = [...unknown.map((field) => ({ field, message: "field not declared in schema" })), ...typeErrors];
@@ -118,7 +118,7 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
 
 /** What the intent repeats is warned of; unknown fields it has none any more. */
 function repeatedFieldsOf({ request: { options } }: Exchange<RequestOf<"patch">>): DecodeOptions {
-  return { fieldValidation: "Warn", ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
+  return { fieldValidation: "Warn", keepsNulls: true, ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
 }
 
 function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, live: KubeObject | undefined): KubeObject {

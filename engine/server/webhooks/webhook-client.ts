@@ -4,6 +4,7 @@ import { isIP, isIPv6 } from "node:net";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { describeCallError } from "./call-error.ts";
+import { parseJson } from "../../lib/json.ts";
 
 /** Where a call goes. The name is what the certificate must be for; the address may be another. */
 export interface WebhookTarget {
@@ -133,7 +134,7 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   if (code === 404) throw new AnswerError("the server could not find the requested resource");
   if (code < 200 || code > 299) throw new AnswerError(`an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`);
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (cause) {
     throw new AnswerError(`couldn't get version/kind; json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);
   }

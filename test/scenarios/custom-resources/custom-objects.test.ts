@@ -78,6 +78,30 @@ describe("a custom kind", () => {
     expect((await failure(client().create({ ...cronTab("bad", spec), metadata: { name: "Bad", namespace: "default" } }))).message).toContain("metadata.name: Invalid value");
   });
 
+  test("says of every item of a list what it is", async () => {
+    await establish(api.client, cronTabs(schema));
+    await client().create(cronTab("one", spec));
+    expect((await client().list("default")).items).toMatchObject([{ apiVersion: "stable.example.com/v1", kind: "CronTab" }]);
+  });
+
+  test("refuses an applied null where its schema wants a value", async () => {
+    await establish(api.client, cronTabs(schema));
+    const apply = (more: object) => client().apply(cronTab("one", { ...spec, ...more }), { fieldManager: "me" });
+    await apply({ free: { known: { a: "x" } }, note: "yes" });
+    expect((await apply({ free: { known: { a: "x" } }, note: null, replicas: null })).spec).toMatchObject({ note: null, replicas: 1 });
+    expect((await failure(apply({ free: { known: null } }))).message).toContain('spec.free.known: Invalid value: "null": spec.free.known in body must be of type object: "null"');
+    expect((await client().create(cronTab("two", { ...spec, free: { known: null } }))).spec).not.toHaveProperty("free.known");
+  });
+
+  test("keeps integers that are too large for a double", async () => {
+    const numbers = { type: "object", properties: { spec: { type: "object", properties: { large: { type: "integer", format: "int64" }, small: { type: "integer" } } } } };
+    await establish(api.client, cronTabs(numbers));
+    const large = 9223372036854775807n;
+    expect((await client().create(cronTab("one", { large, small: 1 }))).spec).toEqual({ large, small: 1 });
+    expect((await client().patch("default", "one", "merge", { spec: { small: 2 } })).spec).toEqual({ large, small: 2 });
+    expect((await client().get("default", "one")).spec).toEqual({ large, small: 2 });
+  });
+
   test("has a status and a scale of their own when it wants them, and counts what is wanted", async () => {
     const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.active", labelSelectorPath: ".status.selector" };
     await establish(api.client, cronTabs(schema, { subresources: { status: {}, scale } }));

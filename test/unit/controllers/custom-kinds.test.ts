@@ -59,6 +59,31 @@ describe("the names of a custom kind", () => {
   });
 });
 
+describe("a custom kind", () => {
+  const inGroup = (group: string, approval?: string) => {
+    const subject = definition(approval === undefined ? {} : { metadata: { annotations: { "api-approved.kubernetes.io": approval } } });
+    return written(plan({ ...subject, spec: { ...subject.spec, group } })).conditions["KubernetesAPIApprovalPolicyConformant"];
+  };
+
+  it.each<[string, string | undefined, string]>([
+    ["approved", "https://example.com/pull/1", "True/ApprovedAnnotation/approved in https://example.com/pull/1"],
+    ["knowingly unapproved", "unapproved, a trial", 'False/UnapprovedAnnotation/not approved: "unapproved, a trial"'],
+    ["silent", undefined, 'False/MissingAnnotation/protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111'],
+  ])("in a group of the community's says whether it was approved: %s", (_what, approval, expected) => {
+    expect(inGroup("sigs.k8s.io", approval)).toBe(expected);
+    expect(inGroup("sea.example", approval)).toBeUndefined();
+  });
+
+  it("whose conversions go to a webhook that nobody can trust is not established", () => {
+    const withBundle = (caBundle: string) => {
+      const subject = definition();
+      return written(plan({ ...subject, spec: { ...subject.spec, conversion: { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"], clientConfig: { url: "https://localhost", caBundle } } } } })).conditions["Established"];
+    };
+    expect(withBundle(Buffer.from("\n").toString("base64"))).toBe("False/InvalidCABundle/The conversion webhook CABundle is invalid");
+    expect(withBundle("")).toBe(ESTABLISHED);
+  });
+});
+
 it("a schema from elsewhere that is not structural is pointed out", () => {
   expect(written(plan(definition({ schema: { properties: { a: { type: "string" } } } }))).conditions["NonStructuralSchema"]).toBe("True/Violations/spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root");
 });

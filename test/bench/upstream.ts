@@ -1,0 +1,186 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
+import type { Client } from "../../engine/client/client.ts";
+import { createHttpClient } from "../../engine/client/http-client.ts";
+import { readKubeconfig, type Connection } from "../../engine/client/kubeconfig.ts";
+import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import { customResourceDefinitionResource } from "../../engine/resources/apiextensions/custom-resource-definition.ts";
+import type { ResourceReference } from "../../engine/resources/define-resource.ts";
+import { freePorts, startEtcd } from "../kit/etcd.ts";
+import { thisMachine } from "../kit/hosts.ts";
+import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
+import { residentMiB } from "./api.ts";
+import { median, poll, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
+
+/**
+ * Upstream's own API server beside ours, in one run with one client: `kube-apiserver`, or else its generic half `apiextensions-apiserver`,
+ * from the PATH. Both serve the same custom resource, which either of the two programs can.
+ */
+const PROGRAMS = ["kube-apiserver", "apiextensions-apiserver"] as const;
+
+interface Sample extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+const samples: ResourceReference<Sample> = { group: "bench.example.com", version: "v1", resource: "samples", kind: "Sample", namespaced: true };
+const NAMESPACE = "default";
+const sample = (name: string): Sample => ({ apiVersion: "bench.example.com/v1", kind: "Sample", metadata: { namespace: NAMESPACE, name }, data: { value: "x".repeat(300) } });
+
+/** A running server. The first process is its own; CPU time is of all, the store included. */
+interface Peer extends AsyncDisposable {
+  readonly connection: Connection;
+  readonly pids: readonly number[];
+}
+
+interface Figure {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: "ms" | "/s" | "MiB" | "s";
+}
+
+/** Ours over its default store and over upstream's, each against upstream. */
+export async function benchUpstream(scale: Scale): Promise<readonly Row[]> {
+  const program = PROGRAMS.find((name) => spawnSync(name, ["--help"], { stdio: "ignore" }).error === undefined);
+  if (program === undefined) {
+    console.log(`bench: neither ${PROGRAMS.join(" nor ")} is in the PATH; the rows beside upstream are left out`);
+    return [];
+  }
+  const theirs = await measure(() => startUpstream(program), scale);
+  const rows: Row[] = [];
+  for (const store of ["SQLite", "etcd"] as const) {
+    const ours = await measure(() => startOurs(store), scale);
+    rows.push(...ours.map((figure, index) => toRow({ ...figure, what: `${store}, custom resources: ${figure.what}`, floor: theirs[index]!.value, peer: program })));
+  }
+  return rows;
+}
+
+async function measure(start: () => Promise<Peer>, { writes, objects, samples: count, watchers }: Scale): Promise<readonly Figure[]> {
+  const startMs = performance.now();
+  await using peer = await start();
+  const figures: Figure[] = [{ what: "start → ready", value: (performance.now() - startMs) / 1000, unit: "s" }];
+  const client = createHttpClient(peer.connection, "bench");
+  await defineSamples(client);
+  const memory = () => residentMiB(peer.pids[0]!);
+  figures.push({ what: "memory, idle", value: memory(), unit: "MiB" });
+  const kind = client.for(samples);
+  const perSecond = async (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => {
+    const cpuBefore = cpuMs(peer.pids);
+    figures.push({ what, value: await rate(times, clients, task), unit: "/s" }, { what: `CPU of the servers, of ${what}, each`, value: (cpuMs(peer.pids) - cpuBefore) / times, unit: "ms" });
+  };
+  for (const clients of [1, 16, 64]) await perSecond(`creates, ${clients} clients`, clients === 1 ? writes / 5 : writes, clients, (index) => kind.create(sample(`c${clients}-${index}`)));
+  const name = (index: number) => `c64-${index}`;
+  await perSecond("gets with updates, 64 clients", writes, 64, async (index) => kind.update({ ...(await kind.get(NAMESPACE, name(index))), data: { value: "y".repeat(300) } }));
+  await perSecond("merge patches, 64 clients", writes, 64, (index) => kind.patch(NAMESPACE, name(index), "merge", { data: { more: "z" } }));
+  await perSecond("applies, 64 clients", writes, 64, (index) => kind.apply({ ...sample(name(index)), data: { applied: "w" } }, { fieldManager: "bench", force: true }));
+  await perSecond("gets, 64 clients", writes * 2, 64, (index) => kind.get(NAMESPACE, name(index % writes)));
+  const { items } = await kind.list(NAMESPACE);
+  await rate(Math.max(0, objects - items.length), 64, (index) => kind.create(sample(`o-${index}`)));
+  const lists: number[] = [];
+  const cpuBefore = cpuMs(peer.pids);
+  for (let index = 0; index < Math.max(3, count / 4); index++) lists.push(await timed(() => kind.list(NAMESPACE)));
+  figures.push({ what: `a list of ${objects}`, value: median(lists), unit: "ms" }, { what: `CPU of the servers, of a list of ${objects}`, value: (cpuMs(peer.pids) - cpuBefore) / lists.length, unit: "ms" });
+  figures.push({ what: `memory with ${objects} objects`, value: memory(), unit: "MiB" });
+  await perSecondWatched(client, watchers, count, perSecond);
+  return figures;
+}
+
+/** Every watcher sees every write. */
+async function perSecondWatched(client: Client, watchers: number, writes: number, perSecond: (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const kind = client.for(samples);
+  const { resourceVersion } = await kind.list(NAMESPACE, { limit: 1 });
+  let seen = 0;
+  const watching = Array.from({ length: watchers }, async () => {
+    for await (const _ of kind.watch(NAMESPACE, { resourceVersion }, stop.signal)) seen++;
+  });
+  await kind.create(sample("watched"));
+  await poll(async () => seen >= watchers);
+  await perSecond(`writes seen by all of ${watchers} watchers`, writes, 1, async (index) => {
+    const due = seen + watchers;
+    await kind.create(sample(`watched-${index}`));
+    await poll(async () => seen >= due, 1);
+  });
+  stop.abort();
+  await Promise.allSettled(watching);
+}
+
+async function defineSamples(client: Client): Promise<void> {
+  const schema = { type: "object", properties: { data: { type: "object", additionalProperties: { type: "string" } } } };
+  await client.for(customResourceDefinitionResource).create({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${samples.resource}.${samples.group}` },
+    spec: { group: samples.group, scope: "Namespaced", names: { plural: samples.resource, kind: samples.kind }, versions: [{ name: samples.version, served: true, storage: true, schema: { openAPIV3Schema: schema } }] },
+  });
+  await poll(() => client.for(samples).create(sample("first")).then(() => true, () => false), 50);
+}
+
+async function startOurs(store: "SQLite" | "etcd"): Promise<Peer> {
+  const etcd = store === "etcd" ? await startEtcd() : undefined;
+  const dataDir = makeDataDir();
+  const server = await startMainstay(thisMachine, dataDir, ["--no-agent", "--no-git", "--api-port", "0", ...(etcd === undefined ? [] : ["--datastore-endpoint", etcd.endpoints.join(",")])]);
+  const dispose = async () => {
+    await server.stop();
+    await etcd?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return { connection: readKubeconfig(server.kubeconfig), pids: [server.process.pid!, ...(etcd?.members ?? []).map(({ pid }) => pid)], [Symbol.asyncDispose]: dispose };
+}
+
+async function startUpstream(program: (typeof PROGRAMS)[number]): Promise<Peer> {
+  const etcd = await startEtcd();
+  const folder = mkdtempSync(path.join(os.tmpdir(), "bench-"));
+  const file = (name: string, text?: string) => {
+    if (text !== undefined) writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+    return path.join(folder, name);
+  };
+  const lifetime = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 86_400_000 };
+  const authority = await createAuthority("bench authority", lifetime.notBeforeMs, lifetime.notAfterMs);
+  const serving = await issueCertificate(authority, { commonName: "bench", usage: "serving", ipAddresses: ["127.0.0.1"], ...lifetime });
+  const operator = await issueCertificate(authority, { commonName: "bench", organizations: ["system:masters"], usage: "client", ...lifetime });
+  const [port] = await freePorts(1);
+  const connection: Connection = { server: `https://127.0.0.1:${port}`, ca: authority.certificate, ...operator };
+  const serve = ["--etcd-servers", etcd.endpoints.join(","), "--bind-address", "127.0.0.1", "--secure-port", String(port), "--tls-cert-file", file("serving.crt", serving.certificate), "--tls-private-key-file", file("serving.key", serving.key), "--client-ca-file", file("ca.crt", authority.certificate)];
+  const child = spawn(program, [...serve, ...(program === "kube-apiserver" ? wholeServer(file, serving.key) : genericServer(file, connection.server))], { stdio: "ignore" });
+  const exited = once(child, "exit");
+  const dispose = async () => {
+    child.kill("SIGTERM");
+    await exited;
+    await etcd.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const definitions = createHttpClient(connection, "bench").for(customResourceDefinitionResource);
+  await poll(() => definitions.list("").then(() => true, () => child.exitCode !== null), 20);
+  if (child.exitCode !== null) {
+    await dispose();
+    throw new Error(`${program} ended with code ${child.exitCode}`);
+  }
+  return { connection, pids: [child.pid!, ...etcd.members.map(({ pid }) => pid)], [Symbol.asyncDispose]: dispose };
+}
+
+type WriteFile = (name: string, text?: string) => string;
+
+function wholeServer(file: WriteFile, key: string): readonly string[] {
+  const signing = file("accounts.key", key);
+  return ["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "Node,RBAC", "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", signing, "--service-account-signing-key-file", signing];
+}
+
+/** Without the core API of a whole server, that which would ask it is switched off. */
+function genericServer(file: WriteFile, server: string): readonly string[] {
+  const nobody = file("nobody.yaml", `apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nclusters: [{name: a, cluster: {server: "${server}", insecure-skip-tls-verify: true}}]\nusers: [{name: a, user: {}}]\n`);
+  const kubeconfigs = ["--kubeconfig", nobody, "--authentication-kubeconfig", nobody, "--authorization-kubeconfig", nobody];
+  const plugins = "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ValidatingAdmissionPolicy,MutatingAdmissionPolicy";
+  return [...kubeconfigs, "--authentication-skip-lookup", "--enable-priority-and-fairness=false", "--disable-admission-plugins", plugins];
+}
+
+/** User and system time of the processes so far; the kernel counts in hundredths of a second. */
+function cpuMs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ").slice(11, 13);
+    return sum + (Number(user) + Number(system)) * 10;
+  }, 0);
+}
