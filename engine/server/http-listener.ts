@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createSecureServer, type Http2SecureServer } from "node:http2";
+import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -16,7 +16,7 @@ import type { AuditRecord } from "./audit/auditor.ts";
 import { beginRecord, observeAnswer } from "./http/audit-request.ts";
 import { fromHttp1, fromHttp2, readBody, type Incoming } from "./http/incoming.ts";
 import { OpenRequests } from "./http/open-requests.ts";
-import { connectionOf, credentialsOf } from "./http/peer.ts";
+import { connectionOf, credentialsOf, distinctHeaders } from "./http/peer.ts";
 import { writeAnswer } from "./http/response.ts";
 import { ServingCertificates, type CertificateSources } from "./http/serving-certificates.ts";
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
@@ -109,9 +109,9 @@ function createFront(certificates: ServingCertificates, listening: Listening): H
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
-  front.on("stream", (stream, headers) => {
+  front.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
     stream.on("error", () => {}); // its close is what counts
-    answer(listening, fromHttp2(stream, headers));
+    answer(listening, fromHttp2(stream, headers, rawHeaders));
   });
   front.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
@@ -161,8 +161,9 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
   let caller: UserInfo | undefined;
   try {
     const target = requestTarget(address);
-    caller = await authenticator.authenticate({ ...credentialsOf(connection, headers), path: target.pathname });
-    const user = await impersonate(caller, headers, authorizer);
+    const shown = distinctHeaders(incoming);
+    caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname });
+    const user = await impersonate(caller, shown, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller, user });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
@@ -192,8 +193,9 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
   const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: connection.remoteAddress, auditId: random.uuid() };
   let audit: AuditRecord | undefined;
   try {
-    const proven = await authenticator.authenticate({ ...credentialsOf(connection, headers), path: requestTarget(url).pathname });
-    const user = await impersonate(proven, headers, authorizer);
+    const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
+    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: requestTarget(url).pathname });
+    const user = await impersonate(proven, shown, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller: proven, user });
     await auditor?.requireStored(audit);
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal });

@@ -37,9 +37,9 @@ function firstOf(headers: Headers, names: readonly string[]): string | undefined
   return undefined;
 }
 
-/** Headers that come several times arrive joined by commas. */
+/** What a header says, one value each time it came: commas are part of names. */
 export function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : [value].flat().flatMap((part) => part.split(",")).map((part) => part.trim()).filter((part) => part !== "");
+  return value === undefined ? [] : [value].flat().map((part) => part.trim()).filter((part) => part !== "");
 }
 
 /** Keys of extras may hold what headers may not, percent-encoded. */

@@ -12,6 +12,8 @@ export interface Incoming {
   /** The address as it stands in the request, with its query. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly connection: Connection;
   /** What follows the headers, unread. */
   readonly body: Readable;
@@ -23,19 +25,20 @@ export interface Incoming {
 const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
 export function fromHttp1(request: IncomingMessage, response: ServerResponse): Incoming {
-  const { method = "GET", url = "/", headers, socket } = request;
+  const { method = "GET", url = "/", headers, rawHeaders, socket } = request;
   const hasBody = Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined;
-  return { method, url, headers, connection: connectionOf(socket, () => socket), body: request, hasBody, raw: response };
+  return { method, url, headers, rawHeaders, connection: connectionOf(socket, () => socket), body: request, hasBody, raw: response };
 }
 
 /** Streams themselves, without Node's imitation of HTTP/1.1 before them: that took a tenth of a read's time. */
-export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers): Incoming {
+export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers, rawHeaders: readonly string[]): Incoming {
   const { session } = stream;
   if (headers.expect === "100-continue") stream.additionalHeaders({ ":status": 100 });
   return {
     method: headers[":method"] ?? "GET",
     url: headers[":path"] ?? "/",
     headers,
+    rawHeaders,
     connection: connectionOf(session ?? stream, () => session?.socket),
     body: stream,
     hasBody: !stream.endAfterHeaders,

@@ -1,7 +1,7 @@
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
-import { valuesOf, type Headers } from "../../auth/authentication/request-header.ts";
+import type { Headers } from "../../auth/authentication/request-header.ts";
 
 const CHAIN_MAX = 8;
 const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
@@ -27,10 +27,18 @@ export function connectionOf(owner: object, socketOf: () => object | undefined):
   return connection;
 }
 
+/** The headers with every value of those that came several times: node joins them by commas, which names of groups may hold as well. */
+export function distinctHeaders({ headers, rawHeaders }: { readonly headers: Headers; readonly rawHeaders: readonly string[] }): Headers {
+  if (rawHeaders.length === 2 * Object.keys(headers).length) return headers;
+  const distinct: Record<string, string[]> = {};
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) (distinct[rawHeaders[index]?.toLowerCase() ?? ""] ??= []).push(rawHeaders[index + 1] ?? "");
+  return { ...headers, ...Object.fromEntries(Object.entries(distinct).filter(([name, values]) => values.length > 1 && headers[name] !== undefined)) };
+}
+
 /** What a client has shown of itself. Throws 401 for an authorization that is not a bearer token. */
 export function credentialsOf({ certificate }: Connection, headers: Headers): Credentials {
-  const authorization = headers["authorization"];
-  const bearer = typeof authorization === "string" ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : bearerOfProtocols(headers["sec-websocket-protocol"]);
+  const [authorization] = [headers["authorization"]].flat();
+  const bearer = authorization !== undefined ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : bearerOfProtocols(headers["sec-websocket-protocol"]);
   if (authorization !== undefined && bearer === undefined) throw new StatusError("Unauthorized", "Unauthorized");
   return { headers, ...(certificate === undefined ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
 }
@@ -38,7 +46,7 @@ export function credentialsOf({ certificate }: Connection, headers: Headers): Cr
 /** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */
 function bearerOfProtocols(protocols: string | readonly string[] | undefined): string | undefined {
   if (protocols === undefined) return undefined;
-  const given = valuesOf(protocols).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
+  const given = [protocols].flat().flatMap((list) => list.split(",")).map((protocol) => protocol.trim()).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
   return given === undefined ? undefined : Buffer.from(given.slice(TOKEN_PROTOCOL.length), "base64url").toString("utf8") || undefined;
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
-import { credentialsOf } from "../../../engine/server/http/peer.ts";
+import { credentialsOf, distinctHeaders } from "../../../engine/server/http/peer.ts";
 import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
 import { createAuthorizer } from "../../../engine/auth/authorize.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
@@ -62,7 +62,7 @@ describe("a caller who wants to be somebody else", () => {
   const authorizer = createAuthorizer([{ decide: (attributes) => (asked.push(attributes.is === "resource" ? `${attributes.group}/${attributes.resource}${attributes.subresource === undefined ? "" : `/${attributes.subresource}`} ${attributes.namespace}/${attributes.name}` : ""), { is: "allow", reason: "" }) }]);
 
   test("must have the right to each part of him", async () => {
-    const headers = { "impersonate-user": "joe", "impersonate-group": "dev,ops", "impersonate-uid": "7", "impersonate-extra-example.com%2fscope": "view" };
+    const headers = { "impersonate-user": "joe", "impersonate-group": ["dev", "ops"], "impersonate-uid": "7", "impersonate-extra-example.com%2fscope": "view" };
     expect(await impersonate(caller, headers, authorizer)).toEqual({ username: "joe", uid: "7", groups: ["dev", "ops", "system:authenticated"], extra: { "example.com/scope": ["view"] } });
     expect(asked).toEqual(["/users /joe", "/groups /dev", "/groups /ops", "authentication.k8s.io/userextras/example.com/scope /view", "authentication.k8s.io/uids /7"]);
   });
@@ -79,6 +79,16 @@ describe("a caller who wants to be somebody else", () => {
 
 describe("what a client shows of itself", () => {
   const raw = { remoteAddress: "127.0.0.1" };
+  test("is each value of a header that came several times, commas and all", async () => {
+    const headers = { accept: "*/*", "impersonate-user": "joe", "impersonate-group": "dev, ,,,odd" };
+    const distinct = distinctHeaders({ headers, rawHeaders: ["Accept", "*/*", "Impersonate-User", "joe", "Impersonate-Group", "dev", "Impersonate-Group", ",,,odd"] });
+    expect(distinct).toEqual({ ...headers, "impersonate-group": ["dev", ",,,odd"] });
+    const everything = createAuthorizer([{ decide: () => ({ is: "allow", reason: "" }) }]);
+    expect((await impersonate({ username: "jane", groups: [] }, distinct, everything)).groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
+    const single = { "impersonate-group": "one,two" };
+    expect(distinctHeaders({ headers: single, rawHeaders: ["impersonate-group", "one,two"] })).toBe(single);
+  });
+
   test("is a bearer token in its header, or for a browser's WebSocket in a protocol", () => {
     expect(credentialsOf(raw, { authorization: "Bearer abc" }).bearer).toBe("abc");
     expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");
