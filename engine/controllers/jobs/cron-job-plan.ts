@@ -82,7 +82,9 @@ function planStart({ cron, jobs }: CronJobInputs, nowMs: number): readonly Actio
     return [tell(cron, "Warning", "UnparseableSchedule", `unparseable schedule: ${spec.schedule} : ${describeError(error)}`)]; // stored before the rules became stricter
   }
   const next = schedule(nowMs);
-  const again: Action[] = next === undefined ? [] : [{ do: "wait", forMs: next - nowMs }];
+  // Upstream finds the same by the distance of two starts, which are both the beginning of time.
+  if (next === undefined) return [tell(cron, "Warning", "InvalidSchedule", `invalid schedule: ${spec.schedule} : time difference between two schedules is less than 1 second`)];
+  const again: Action[] = [{ do: "wait", forMs: next - nowMs }];
   const sinceMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? "");
   const { dueMs, isManyMissed } = computeDueTime(schedule, sinceMs, nowMs);
   if (dueMs === undefined) return again;

@@ -33,6 +33,7 @@ describe("a CronJob", () => {
     ["does not, when it is forbidden", busy("Forbid"), [running], 10 * MINUTE, ["wait 600", "JobAlreadyActive"]],
     ["replaces the one that runs", busy("Replace"), [running], 10 * MINUTE, ["wait 600", `delete ${running.metadata.name}`, "SuccessfulDelete", `create ${TEN}`]],
     ["says when its clock has jumped far", cron(), [], 2 * 24 * 60 * MINUTE, ["wait 600", "TooManyMissedTimes", `create ${nameAt(2 * 24 * 60 * MINUTE)}`]],
+    ["says when its time never comes", cron({ spec: { schedule: "59 23 31 2 *" } }), [], MINUTE, ["InvalidSchedule"]],
     ["says when a Job is gone that it started", cron({ status: { active: active(running), lastScheduleTime: at(0) } }), [], MINUTE, ["MissingJob", "wait 540"]],
     ["says when there is a Job that it did not start", cron(), [child(0, { annotations: {} })], MINUTE, ["UnexpectedJob", "wait 540"]],
   ])("%s", (_name, owner, jobs, seconds, expected) => expect(words(plan(owner, jobs, seconds))).toEqual(expected));
