@@ -15,17 +15,16 @@ const NOT_IN_V2: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf", "not"
 /** A custom kind's schema as its author wrote it, with what every object has. */
 export function customSchema(definition: ResourceDefinition, writer: SchemaWriter, openApi: 2 | 3): OpenApiSchema {
   const { group, version, kind, published } = definition;
-  // Readers of version 2 would take the fields that are known for all that are allowed.
-  const keepsEverything = openApi === 2 && published?.["x-kubernetes-preserve-unknown-fields"] === true;
-  const root = keepsEverything ? { type: "object" } : converted(published ?? { type: "object" }, writer, openApi, true);
+  // kubectl takes properties for all there are: where the author names none, or keeps others, none may be named here.
+  const isOpen = published === undefined || (openApi === 2 && published["x-kubernetes-preserve-unknown-fields"] === true);
+  const root = isOpen ? { type: "object" } : converted(published, writer, openApi, true);
   return { ...root, "x-kubernetes-group-version-kind": [{ group, version, kind }] };
 }
 
 function converted(schema: Json, writer: SchemaWriter, openApi: 2 | 3, isWhole: boolean): OpenApiSchema {
   const out: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(schema)) if (openApi === 3 || !NOT_IN_V2.has(name)) out[name] = value;
-  const keepsUnknown = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  if (openApi === 2 && keepsUnknown && !isWhole) {
+  if (openApi === 2 && schema["x-kubernetes-preserve-unknown-fields"] === true) {
     // Whoever checks objects on the client's side would refuse what the server keeps.
     for (const name of ["type", "items", "properties", "additionalProperties", "required"]) delete out[name];
     return out;

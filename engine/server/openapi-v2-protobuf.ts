@@ -62,6 +62,7 @@ function writeParameter(writer: BinaryWriter, parameter: Json): void {
   nested(writer, 2, (other) =>
     nested(other, 3, (query) => {
       text(query, 2, "query");
+      text(query, 3, parameter["description"]);
       text(query, 4, parameter["name"]);
       text(query, 6, parameter["type"]);
     }),

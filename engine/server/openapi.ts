@@ -7,6 +7,7 @@ import { subresourceFacts, type Discovery, type Document } from "./discovery.ts"
 import { bodyKindOf } from "./subresources.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
 import { customSchema, customTypeName } from "./openapi-custom.ts";
+import { LIST_PARAMETERS, queryParameter } from "./openapi-parameters.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
 import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
@@ -150,7 +151,7 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
   return paths;
 }
 
-function listSchema({ group, version, listKind }: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
+function listSchema({ group, version, resource, listKind }: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
   return {
     description: "A list of them, with the state of the store it was read at.",
     type: "object",
@@ -159,7 +160,7 @@ function listSchema({ group, version, listKind }: ResourceDefinition, object: Op
       apiVersion: { type: "string", description: "Group and version of this kind." },
       kind: { type: "string", description: "Name of this kind." },
       metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ListMeta"))], description: "About the list." },
-      items: { type: "array", items: object, description: "The objects." },
+      items: { type: "array", items: object, description: `List of ${resource}.` },
     },
     "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
   };
@@ -178,15 +179,14 @@ interface OperationInput {
 /** Write operations name `dryRun` and `fieldValidation`: kubectl looks for them before it uses them. */
 function operationOf({ action, gvk, answer, body, openApi, isCustom }: OperationInput): object {
   const isWrite = ["post", "put", "patch", "delete", "deletecollection"].includes(action);
-  const names = isWrite ? ["dryRun", "fieldManager", ...(action.startsWith("delete") ? ["gracePeriodSeconds", "propagationPolicy"] : ["fieldValidation"]), ...(action === "patch" ? ["force"] : [])] : action === "list" ? ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "watch"] : [];
-  const parameter = (name: string) => ({ name, in: "query", ...(openApi === 3 ? { schema: { type: "string", uniqueItems: true } } : { type: "string", uniqueItems: true }) });
+  const names = isWrite ? ["dryRun", "fieldManager", ...(action.startsWith("delete") ? ["gracePeriodSeconds", "propagationPolicy"] : ["fieldValidation"]), ...(action === "patch" ? ["force"] : [])] : action === "list" ? LIST_PARAMETERS : [];
   const objectTypes = isCustom ? OBJECT_TYPES.filter((type) => !type.endsWith("protobuf")) : OBJECT_TYPES;
   const types = action !== "patch" ? objectTypes : isCustom ? PATCH_TYPES.filter((type) => !type.includes("strategic")) : PATCH_TYPES;
   const content = (schema: OpenApiSchema, list: readonly string[]) => Object.fromEntries(list.map((type) => [type, { schema }]));
   const bodyParameter = body !== undefined && openApi === 2 ? [{ name: "body", in: "body", required: true, schema: body }] : [];
   return {
     ...(openApi === 2 ? { consumes: types, produces: objectTypes } : {}),
-    parameters: [...bodyParameter, ...names.map(parameter)],
+    parameters: [...bodyParameter, ...names.map((name) => queryParameter(name, openApi))],
     ...(body !== undefined && openApi === 3 ? { requestBody: { required: true, content: content(body, types) } } : {}),
     responses: { "200": { description: "OK", ...(openApi === 3 ? { content: content(answer, objectTypes) } : { schema: answer }) } },
     "x-kubernetes-action": action,
