@@ -10,6 +10,7 @@ import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
 import { badRequest, hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
+import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
@@ -40,15 +41,22 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
   const { request, definition } = exchange;
   const result = withPatch(exchange, definition.schema, current);
-  const { unknown } = conform(definition.schema, result, { defaults: false, prune: false });
+  const { unknown, errors } = conform(definition.schema, result, { defaults: false, prune: false });
+  const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (definition.content === undefined || /^metadata\b/.test(field)));
+  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(definition.schema, result) : undefined) ?? `${misfit.field}: ${misfit.message}`);
   // A patch names its fields in an order of its own: what it repeats comes first.
   const problems = strictProblems(unknown, request.options.repeated, true);
   if (request.options.fieldValidation === "Strict" && problems.length > 0) {
-    throw invalid("", "", "", [invalidField("patch", JSON.stringify(request.body), `strict decoding error: ${problems.join(", ")}`)]);
+    throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   }
   const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore" });
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   return { object: placeInNamespace(exchange, object), warnings: request.options.fieldValidation === "Ignore" ? [] : problems, isTracked: false };
+}
+
+/** A patch that leaves no object of the kind. As upstream the failure names no object: it shows the patch, or what came of it. */
+function unusable({ patchType, body }: RequestOf<"patch">, result: unknown, why: string): StatusError {
+  return invalid("", "", "", [invalidField("patch", patchType === "strategic" ? goText(body) : JSON.stringify(result), why)]);
 }
 
 function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, current: KubeObject): unknown {
