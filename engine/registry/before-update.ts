@@ -19,7 +19,8 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
     const key = ["/registry", definition.resource, ...(old.metadata.namespace ? [old.metadata.namespace] : []), name].join("/");
     throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);
   }
-  if (!metadata.resourceVersion) {
+  // Revisions begin at one: "0" says as little as nothing does.
+  if (!metadata.resourceVersion || metadata.resourceVersion === "0") {
     if (definition.strategy.unconditionalUpdate !== false) return;
     throw invalid(definition.group, definition.kind, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]);
   }

@@ -152,13 +152,20 @@ function aggregatedSubresource(definition: ResourceDefinition, subresource: Subr
 function legacyResources(definition: ResourceDefinition): object[] {
   const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
   return [
-    { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }) },
+    { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }), ...storageVersionHash(definition) },
     ...bySubresourceName(subresources).map((subresource) => {
       const facts = subresourceFacts(definition, subresource);
       const isForeign = facts.group !== group || facts.version !== version;
       return { name: `${resource}/${subresource.name}`, singularName: "", namespaced, ...(isForeign ? { group: facts.group, version: facts.version } : {}), kind: facts.kind, verbs: sortedVerbs(facts.verbs) };
     }),
   ];
+}
+
+/** A token of the version in which a kind is stored: it stays the same whichever version is asked for. What is made up for each answer has none. */
+function storageVersionHash({ storedAs, ...served }: ResourceDefinition): { readonly storageVersionHash?: string } {
+  if (!served.verbs.includes("watch")) return {};
+  const { group, version, kind } = storedAs?.definition ?? served;
+  return { storageVersionHash: createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64") };
 }
 
 function bySubresourceName(list: readonly Subresource<KubeObject>[]): readonly Subresource<KubeObject>[] {

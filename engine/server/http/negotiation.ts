@@ -71,6 +71,17 @@ export function parseAccept(accept: string): readonly MediaRange[] {
     .sort((a, b) => b.quality - a.quality);
 }
 
+/**
+ * Whether JSON is for the eyes of a person: `pretty` in the query says so, else a user agent that is a browser or one of the usual
+ * tools, as upstream has it. Documents that only programs read, such as OpenAPI's, stay as they are.
+ */
+export function isPretty({ path, query, headers }: { readonly path: string; readonly query: URLSearchParams; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> }): boolean {
+  if (!/^\/apis?(\/|$)/.test(path)) return false;
+  const asked = query.get("pretty") ?? "";
+  if (asked !== "") return ["1", "t", "true"].includes(asked.toLowerCase());
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(String(headers["user-agent"] ?? ""));
+}
+
 /** How much of each object a table's rows carry; anything else is a 400. */
 export function parseIncludeObject(text: string | null): IncludeObject {
   if (text === null || text === "" || text === "Metadata") return "Metadata";

@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { JSON_TYPE } from "./negotiation.ts";
 
 /** What a response is written to: node's, of either version of the protocol. */
 export interface RawResponse {
@@ -29,9 +30,10 @@ export interface Answer {
 }
 
 /** Writes a complete answer. */
-export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
-  const isCompressed = answer.body.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
-  const body = isCompressed ? await compress(answer.body, { level: 1 }) : answer.body;
+export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly isPretty?: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
+  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) ? indented(answer.body) : answer.body;
+  const isCompressed = plain.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
+  const body = isCompressed ? await compress(plain, { level: 1 }) : plain;
   if (raw.destroyed) return;
   raw.writeHead(answer.code, {
     "audit-id": request.auditId,
@@ -44,6 +46,10 @@ export async function writeAnswer(raw: RawResponse, answer: Answer, request: { r
     ...answer.headers,
   });
   raw.end(request.isHead || answer.code === 304 ? undefined : body);
+}
+
+function indented(json: Buffer): Buffer {
+  return Buffer.from(JSON.stringify(JSON.parse(json.toString("utf8")), null, 2));
 }
 
 /** RFC 7234 warn-code 299, with the text as a quoted string that fits into a header. */

@@ -19,7 +19,7 @@ import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeConte
 import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
-import { negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
+import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { parseRequestPath, type RequestInfo } from "./request-info.ts";
 import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
@@ -42,7 +42,7 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
-  const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD" };
+  const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD", isPretty: isPretty(http) };
   const notes = http.audit?.notes ?? new RequestNotes();
   let ticket: Ticket | undefined;
   try {

@@ -50,6 +50,12 @@ describe("discovery", () => {
     expect(await json("/apis/apps")).toMatchObject({ kind: "APIGroup", name: "apps", preferredVersion: { groupVersion: "apps/v1" } });
     const list = await json("/apis/apps/v1");
     expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual(["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale", "statefulsets/status"]);
+    const core = (await json("/api/v1"))["resources"] as unknown as { name: string; storageVersionHash?: string }[];
+    const hashOf = (resources: typeof core, name: string) => resources.find((resource) => resource.name === name)?.storageVersionHash;
+    // As upstream has them: of what is stored, in the version it is stored in.
+    expect(["configmaps", "events", "bindings", "componentstatuses", "pods/status"].map((name) => hashOf(core, name))).toEqual(["qFsyl6wFWjQ=", "r2yiGXH7wu8=", undefined, undefined, undefined]);
+    expect(hashOf((await json("/apis/events.k8s.io/v1"))["resources"] as unknown as typeof core, "events")).toBe("r2yiGXH7wu8=");
+    expect(hashOf((await json("/apis/autoscaling/v1"))["resources"] as unknown as typeof core, "horizontalpodautoscalers")).toBe("qwQve8ut294=");
     expect(await get("/apis/nope.io")).toBeUndefined();
     expect(await get("/apis/apps/v2")).toBeUndefined();
     // Old clients that know only v2beta1 get the plain list.
@@ -90,6 +96,7 @@ describe("OpenAPI", () => {
     const definitions = document["definitions"] as unknown as Record<string, unknown>;
     for (const reference of referencesIn(document)) expect(definitions).toHaveProperty([reference.replace("#/definitions/", "")]);
     expect(JSON.stringify(document)).not.toMatch(/"allOf"|"oneOf"/);
+    expect(document["paths"]?.["/api/v1/namespaces/{namespace}/services"]?.["get"]?.["parameters"]).toContainEqual({ name: "limit", in: "query", type: "integer", uniqueItems: true, description: expect.stringContaining("page") as string });
     await expect(get("/openapi/v2", { accept: "text/html" })).rejects.toMatchObject({ reason: "NotAcceptable" });
   });
 });

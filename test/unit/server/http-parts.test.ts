@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { describeRepeatedKeys } from "../../../engine/apimachinery/yaml-duplicates.ts";
 import { strictProblems } from "../../../engine/registry/decode-object.ts";
 import { findRepeatedFields } from "../../../engine/server/http/json-duplicates.ts";
-import { negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
+import { isPretty, negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
 import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
 import { parseRequestPath } from "../../../engine/server/http/request-info.ts";
 import { parseDeleteOptions } from "../../../engine/server/delete-options.ts";
@@ -27,6 +27,18 @@ describe("paths", () => {
   test.each(["/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
     expect(parseRequestPath(path)).toEqual({ is: "path", path });
   });
+});
+
+test.each([
+  ["/api/v1/pods", "curl/8.0", true],
+  ["/api/v1/pods?pretty=false", "curl/8.0", false],
+  ["/apis/apps/v1/deployments?pretty=true", "kubectl/v1.36", true],
+  ["/api/v1/pods", "Mozilla/5.0 (X11)", true],
+  ["/api/v1/pods", "kubectl/v1.36", false],
+  ["/openapi/v2", "curl/8.0", false],
+])("%s is indented for %s: %s", (target, agent, expected) => {
+  const { pathname, searchParams } = new URL(target, "https://x");
+  expect(isPretty({ path: pathname, query: searchParams, headers: { "user-agent": agent } })).toBe(expected);
 });
 
 describe("accept", () => {

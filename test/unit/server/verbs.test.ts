@@ -76,6 +76,12 @@ describe("update", () => {
     expect((await maps.update(second)).metadata.resourceVersion).toBe(second.metadata.resourceVersion);
   });
 
+  test("the resourceVersion 0 asks for nothing", async () => {
+    const maps = api.client.for(configMapResource);
+    await maps.create(configMap("unconditional"));
+    expect((await maps.update(configMap("unconditional", { a: "2" }, { resourceVersion: "0" }))).data).toEqual({ a: "2" });
+  });
+
   test("the generation follows the spec, and status writes leave it alone", async () => {
     const deployments = api.client.for(deploymentResource);
     const made = await deployments.create(deployment("gen"));
@@ -112,6 +118,14 @@ describe("patch", () => {
     const applied = await deployments.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "patched", namespace: "shop", annotations: { note: "x" } } } as unknown as Deployment, { fieldManager: "m" });
     expect(applied.metadata.annotations).toMatchObject({ note: "x" });
     expect(applied.spec.replicas).toBe(4);
+  });
+
+  test("what leaves no object of the kind is refused in upstream's words", async () => {
+    const maps = api.client.for(configMapResource);
+    await maps.create(configMap("misfit"));
+    const causeOf = async (type: "strategic" | "merge", body: object) => (await failure(maps.patch("shop", "misfit", type, body))).status;
+    expect(await causeOf("strategic", { metadata: { labels: "invalid" } })).toMatchObject({ code: 422, reason: "Invalid", message: ' "" is invalid: patch: Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string' });
+    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*\}": data\[a\]: Invalid value: \[1\]: must be a string$/);
   });
 
   test("apply creates what is missing, reports conflicts, and takes over by force", async () => {
