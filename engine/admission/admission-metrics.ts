@@ -12,8 +12,8 @@ export class AdmissionMetrics {
   readonly #clock: Clock;
   readonly #steps: Histogram;
   readonly #plugins: Histogram;
-  /** Put together once: every write passes some thirty of them. */
-  readonly #bound = new Map<string, Observe>();
+  /** Of what was let pass, put together once: every write passes some thirty plugins. By step, operation and plugin; the step itself is "". */
+  readonly #passed: Readonly<Record<Step, Map<string, Map<string, Observe>>>> = { admit: new Map(), validate: new Map() };
 
   constructor(registry: MetricsRegistry, clock: Clock) {
     this.#clock = clock;
@@ -22,34 +22,49 @@ export class AdmissionMetrics {
   }
 
   /** Runs a whole step. */
-  step<R>(type: Step, { operation }: AdmissionAttributes, work: () => Promise<R>): Promise<R> {
+  async step<R>(type: Step, { operation }: AdmissionAttributes, work: () => Promise<R>): Promise<R> {
     return this.#timed("", type, operation, work);
   }
 
-  /** Runs what one plugin does in a step. */
-  plugin<R>(name: string, type: Step, { operation }: AdmissionAttributes, work: () => Promise<R> | R): Promise<R> {
+  /** Runs what one plugin does in a step; at once, when the plugin does. */
+  plugin<R>(name: string, type: Step, { operation }: AdmissionAttributes, work: () => Promise<R> | R): Promise<R> | R {
     return this.#timed(name, type, operation, work);
   }
 
-  async #timed<R>(name: string, type: Step, operation: string, work: () => Promise<R> | R): Promise<R> {
+  #timed<R>(name: string, type: Step, operation: string, work: () => Promise<R> | R): Promise<R> | R {
     const start = this.#clock.monotonic();
-    let rejected = true;
+    const seconds = () => (this.#clock.monotonic() - start) / 1000;
+    const refuse = (error: unknown): never => {
+      this.#bind(name, type, operation, true)(seconds());
+      throw error;
+    };
+    let result: Promise<R> | R;
     try {
-      const result = await work();
-      rejected = false;
-      return result;
-    } finally {
-      this.#observer(name, type, operation, rejected)((this.#clock.monotonic() - start) / 1000);
+      result = work();
+    } catch (error) {
+      return refuse(error);
     }
+    const pass = this.#passing(name, type, operation);
+    if (!(result instanceof Promise)) {
+      pass(seconds());
+      return result;
+    }
+    return result.then((settled) => {
+      pass(seconds());
+      return settled;
+    }, refuse);
   }
 
-  #observer(name: string, type: Step, operation: string, rejected: boolean): Observe {
-    const key = `${name} ${type} ${operation} ${rejected}`;
-    let observe = this.#bound.get(key);
-    if (observe === undefined) {
-      const labels = { type, operation, rejected: String(rejected) };
-      this.#bound.set(key, (observe = name === "" ? this.#steps.bind(labels) : this.#plugins.bind({ ...labels, name })));
-    }
+  #passing(name: string, type: Step, operation: string): Observe {
+    let ofOperation = this.#passed[type].get(operation);
+    if (ofOperation === undefined) this.#passed[type].set(operation, (ofOperation = new Map()));
+    let observe = ofOperation.get(name);
+    if (observe === undefined) ofOperation.set(name, (observe = this.#bind(name, type, operation, false)));
     return observe;
+  }
+
+  #bind(name: string, type: Step, operation: string, rejected: boolean): Observe {
+    const labels = { type, operation, rejected: String(rejected) };
+    return name === "" ? this.#steps.bind(labels) : this.#plugins.bind({ ...labels, name });
   }
 }

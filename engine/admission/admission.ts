@@ -86,11 +86,16 @@ export interface AdmissionPlugin {
 /** All plugins in their order: first everyone mutates, then the registry validates, then everyone validates. */
 export class AdmissionChain {
   readonly #plugins: readonly AdmissionPlugin[];
+  /** Those with something to say before the registry, and after it: every write passes all of them. */
+  readonly #mutating: readonly AdmissionPlugin[];
+  readonly #validating: readonly AdmissionPlugin[];
   readonly #reader: AdmissionReader;
   readonly #metrics: AdmissionMetrics;
 
   constructor(plugins: readonly AdmissionPlugin[], reader: AdmissionReader, metrics: AdmissionMetrics) {
     this.#plugins = plugins;
+    this.#mutating = plugins.filter((plugin) => plugin.mutate !== undefined || (plugin.ignoresContent === true && plugin.validate !== undefined));
+    this.#validating = plugins.filter((plugin) => plugin.validate !== undefined && plugin.ignoresContent !== true);
     this.#reader = reader;
     this.#metrics = metrics;
   }
@@ -106,23 +111,32 @@ export class AdmissionChain {
 
   async #mutate<T extends KubeObject>(attributes: AdmissionAttributes, object: T): Promise<T> {
     const reinvocation = new Reinvocation();
-    const plugins = this.#pluginsFor(attributes);
-    let current: KubeObject = object;
+    const plugins = pluginsFor(attributes, this.#mutating);
+    let seen: AdmissionAttributes & { readonly object: KubeObject } = { ...attributes, object };
     do {
       reinvocation.isSecond = reinvocation.isWanted;
       for (const plugin of plugins) {
-        const seen = { ...attributes, object: current };
-        if (plugin.ignoresContent === true) await this.#validateBy(plugin, seen);
+        if (plugin.ignoresContent === true) {
+          const judging = this.#validateBy(plugin, seen);
+          if (judging !== undefined) await judging;
+        }
         const { mutate } = plugin;
-        if (mutate !== undefined) current = await this.#metrics.plugin(plugin.name, "admit", attributes, () => mutate(seen, this.#reader, reinvocation));
+        if (mutate === undefined) continue;
+        const outcome = this.#metrics.plugin(plugin.name, "admit", attributes, () => mutate(seen, this.#reader, reinvocation));
+        const changed = outcome instanceof Promise ? await outcome : outcome;
+        if (changed !== seen.object) seen = { ...attributes, object: changed };
       }
     } while (reinvocation.isWanted && !reinvocation.isSecond);
-    return current as T; // plugins change an object, never its kind
+    return seen.object as T; // plugins change an object, never its kind
   }
 
   validate(attributes: AdmissionAttributes): Promise<void> {
     return this.#metrics.step("validate", attributes, async () => {
-      for (const plugin of this.#pluginsFor(attributes)) if (plugin.ignoresContent !== true) await this.#validateBy(plugin, attributes);
+      for (const plugin of pluginsFor(attributes, this.#validating)) {
+        const judging = this.#validateBy(plugin, attributes);
+        // Most plugins answer at once: waiting for each of them would cost more than asking it.
+        if (judging !== undefined) await judging;
+      }
     });
   }
 
@@ -138,13 +152,13 @@ export class AdmissionChain {
     await this.validate(attributes);
   }
 
-  async #validateBy({ name, validate }: AdmissionPlugin, attributes: AdmissionAttributes): Promise<void> {
-    if (validate !== undefined) await this.#metrics.plugin(name, "validate", attributes, () => validate(attributes, this.#reader));
+  #validateBy({ name, validate }: AdmissionPlugin, attributes: AdmissionAttributes): Promise<void> | void {
+    return validate === undefined ? undefined : this.#metrics.plugin(name, "validate", attributes, () => validate(attributes, this.#reader));
   }
+}
 
-  #pluginsFor({ operation }: AdmissionAttributes): readonly AdmissionPlugin[] {
-    return operation === "CONNECT" ? this.#plugins.filter((plugin) => plugin.seesConnections === true) : this.#plugins;
-  }
+function pluginsFor({ operation }: AdmissionAttributes, plugins: readonly AdmissionPlugin[]): readonly AdmissionPlugin[] {
+  return operation === "CONNECT" ? plugins.filter((plugin) => plugin.seesConnections === true) : plugins;
 }
 
 /** The kind of what is written. */

@@ -59,10 +59,12 @@ export interface Authorizer {
 
 /** Asks the modes in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
 export function createAuthorizer(modes: readonly AuthorizationMode[], metrics?: AuthorizationMetrics): Authorizer {
+  const all = [mastersMode, ...modes];
   const decide = async (attributes: AuthorizationAttributes): Promise<Decision> => {
     const reasons: string[] = [];
-    for (const mode of [mastersMode, ...modes]) {
-      const decision = await mode.decide(attributes);
+    for (const mode of all) {
+      const deciding = mode.decide(attributes);
+      const decision = deciding instanceof Promise ? await deciding : deciding;
       if (mode.type !== undefined) metrics?.decided(mode.type, decision);
       if (decision.is !== "none") return decision;
       if (decision.reason !== "") reasons.push(decision.reason);

@@ -29,9 +29,14 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   });
 }
 
+/** The second that was written last: a busy server writes the same one hundreds of times. */
+let lastSecond = { second: Number.NaN, text: "" };
+
 /** An instant as Kubernetes writes `metav1.Time`: RFC 3339 in UTC, whole seconds. */
 export function formatTime(epochMs: number): string {
-  return new Date(Math.floor(epochMs / 1000) * 1000).toISOString().replace(".000Z", "Z");
+  const second = Math.floor(epochMs / 1000);
+  if (second !== lastSecond.second) lastSecond = { second, text: new Date(second * 1000).toISOString().replace(".000Z", "Z") };
+  return lastSecond.text;
 }
 
 /** An instant as Kubernetes writes `metav1.MicroTime`: RFC 3339 in UTC with six decimals. */

@@ -31,18 +31,17 @@ export class MetricsRegistry {
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
     const family = this.#family(name, help, "histogram");
-    const observe = (id: string, value: number) => {
+    const cellsOf = (id: string): Cells => {
       let cells = family.cells.get(id);
       if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, buckets }));
-      for (let i = 0; i < buckets.length; i++) if (value <= (buckets[i] ?? Infinity)) cells.counts[i]! += 1;
-      cells.sum += value;
-      cells.count += 1;
+      return cells;
     };
     return {
-      observe: (value, labels = {}) => observe(key(labels), value),
+      observe: (value, labels = {}) => observe(cellsOf(key(labels)), value),
       bind: (labels) => {
         const id = key(labels);
-        return (value) => observe(id, value);
+        let cells: Cells | undefined;
+        return (value) => observe((cells ??= cellsOf(id)), value);
       },
     };
   }
@@ -101,6 +100,14 @@ function key(labels: Labels): string {
     .sort()
     .map((name) => `${name}="${(labels[name] ?? "").replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")}"`)
     .join(",");
+}
+
+/** Counts are cumulative: a value counts in its bucket and in all above it. */
+function observe(cells: Cells, value: number): void {
+  const { buckets, counts } = cells;
+  for (let i = buckets.length - 1; i >= 0 && value <= (buckets[i] ?? Infinity); i--) counts[i]! += 1; // there are as many counts as buckets
+  cells.sum += value;
+  cells.count += 1;
 }
 
 function renderHistogram(name: string, labels: string, cells: Cells): string[] {

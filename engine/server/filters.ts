@@ -9,37 +9,30 @@ import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from
 import { attributesOf } from "./request-attributes.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
-/** One step of a request. It answers, refuses by throwing, or lets the next one go on. */
-export type Filter = (request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>) => Promise<ApiResult>;
+/** One step of a request. It refuses by throwing, or lets the next one go on. */
+export type Filter = (request: ApiRequest, parts: ServerParts) => Promise<void> | void;
 
 /** The way of every request, from the wire or from inside. The user has been authenticated before. */
 export const filters: readonly Filter[] = [
   authorize, // before anything is said about what exists
   validateOptions,
-  dispatch,
 ];
 
-/** Runs a request through all filters. */
-export function runFilters(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
-  const from = (index: number): Promise<ApiResult> => {
-    const filter = filters[index];
-    if (filter === undefined) throw new Error("the last filter must answer");
-    return filter(request, parts, () => from(index + 1));
-  };
-  return from(0);
+/** Runs a request through all filters, and then its verb. */
+export async function runFilters(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
+  for (const filter of filters) await filter(request, parts);
+  return dispatch(request, parts);
 }
 
-async function authorize(request: ApiRequest, parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
-  await requireAllowed(parts.authorizer, attributesOf(request), request.notes);
-  return next();
+function authorize(request: ApiRequest, parts: ServerParts): Promise<void> {
+  return requireAllowed(parts.authorizer, attributesOf(request), request.notes);
 }
 
 /** Upstream's rules for query options, in upstream's words. */
-async function validateOptions(request: ApiRequest, _parts: ServerParts, next: () => Promise<ApiResult>): Promise<ApiResult> {
+function validateOptions(request: ApiRequest): void {
   if (request.verb === "list" || request.verb === "watch") validateListOptions(request.options, request.verb);
   if (request.verb === "deletecollection") validateListOptions(request.selection, "list");
   if (request.verb === "create" || request.verb === "update" || request.verb === "patch") validateFieldManager(request);
-  return next();
 }
 
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {

@@ -6,6 +6,7 @@ export class ResourceIndex {
   readonly #builtIn: readonly ResourceDefinition[];
   #all: readonly ResourceDefinition[];
   #byAddress: ReadonlyMap<string, ResourceDefinition>;
+  #groupVersions: ReadonlySet<string>;
   /** Per `group/version`, when custom kinds of it changed last. */
   readonly #changes = new Map<string, number>();
   readonly #arriving = new Set<Promise<unknown>>();
@@ -15,6 +16,7 @@ export class ResourceIndex {
   constructor(stored: readonly ResourceDefinition[], virtual: readonly ResourceDefinition[]) {
     this.#all = this.#builtIn = [...stored, ...virtual];
     this.#byAddress = byAddress(this.#all);
+    this.#groupVersions = groupVersionsOf(this.#all);
   }
 
   get all(): readonly ResourceDefinition[] {
@@ -41,7 +43,7 @@ export class ResourceIndex {
   }
 
   hasGroupVersion(group: string, version: string): boolean {
-    return this.#all.some((definition) => definition.group === group && definition.version === version);
+    return this.#groupVersions.has(`${group}/${version}`);
   }
 
   /** Replaces the kinds that users define; a built-in kind keeps its address. */
@@ -54,6 +56,7 @@ export class ResourceIndex {
     for (const gone of before) this.#touch(gone);
     this.#all = [...this.#builtIn, ...custom];
     this.#byAddress = byAddress(this.#all);
+    this.#groupVersions = groupVersionsOf(this.#all);
   }
 
   /** A kind whose objects are being read: who asks for kinds until then waits for it. */
@@ -62,9 +65,9 @@ export class ResourceIndex {
     void arrival.finally(() => this.#arriving.delete(arrival)).catch(() => {}); // its owner sees to failures
   }
 
-  /** Resolves once all kinds that have been established are here. */
-  async settled(): Promise<void> {
-    if (this.#arriving.size > 0) await Promise.allSettled(this.#arriving);
+  /** Resolves once all kinds that have been established are here; undefined when they are. */
+  settled(): Promise<unknown> | undefined {
+    return this.#arriving.size > 0 ? Promise.allSettled(this.#arriving) : undefined;
   }
 
   #touch({ group, version }: ResourceDefinition): void {
@@ -74,6 +77,10 @@ export class ResourceIndex {
 
 function byAddress(definitions: readonly ResourceDefinition[]): ReadonlyMap<string, ResourceDefinition> {
   return new Map(definitions.map((definition) => [address(definition), definition]));
+}
+
+function groupVersionsOf(definitions: readonly ResourceDefinition[]): ReadonlySet<string> {
+  return new Set(definitions.map(({ group, version }) => `${group}/${version}`));
 }
 
 function address({ group, version, resource }: GroupVersionResource): string {

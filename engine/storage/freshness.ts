@@ -7,23 +7,29 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
+/** The revision that a linearizable read has to see: as the store is known to have it, or asked for. */
+interface NewestRevision {
+  readonly known: () => number | undefined;
+  readonly ask: () => Promise<number>;
+}
+
+const FRESH = Promise.resolve();
 /** A reader waits this long for the cache to come to the revision it needs; upstream's time. */
 const WAIT_MS = 3_000;
 
 /** How far the cache has come, and who waits for it to come further. */
 export class Freshness {
   readonly #clock: Clock;
-  readonly #newestRevision: () => Promise<number>;
+  readonly #newest: NewestRevision;
   readonly #waiters = new Set<Waiter>();
   #revision = 0;
   /** The question to the store that is under way, and the one that whoever asks now will share. */
   #asking: Promise<unknown> = Promise.resolve();
   #next: Promise<number> | undefined;
 
-  /** `newestRevision` asks the store for the revision that a linearizable read has to see. */
-  constructor(clock: Clock, newestRevision: () => Promise<number>) {
+  constructor(clock: Clock, newest: NewestRevision) {
     this.#clock = clock;
-    this.#newestRevision = newestRevision;
+    this.#newest = newest;
   }
 
   /** 0 until the cache has been filled. */
@@ -50,8 +56,12 @@ export class Freshness {
    * Waits until the cache shows what a reader asked for: the newest state by default, anything for "0", nothing older than N for N.
    * Throws a 504 when that takes too long, and a 503 when there is no state at all yet.
    */
-  async freshen(resourceVersion: string | undefined): Promise<void> {
-    const asked = parseResourceVersion(resourceVersion);
+  freshen(resourceVersion: string | undefined): Promise<void> {
+    const asked = parseResourceVersion(resourceVersion) ?? this.#newest.known();
+    return asked !== undefined && this.#revision >= Math.max(1, asked) ? FRESH : this.#catchUp(asked);
+  }
+
+  async #catchUp(asked: number | undefined): Promise<void> {
     const needed = Math.max(1, asked ?? (await this.#askNewest()));
     if (this.#revision >= needed || (await this.#reachedInTime(needed))) return;
     if (this.#revision === 0) throw new StatusError("ServiceUnavailable", "the objects have not been read from the store yet", { retryAfterSeconds: 1 });
@@ -65,7 +75,7 @@ export class Freshness {
   #askNewest(): Promise<number> {
     this.#next ??= this.#asking.then(() => {
       this.#next = undefined;
-      const answer = this.#newestRevision();
+      const answer = this.#newest.ask();
       this.#asking = answer.catch(() => {}); // whoever asked gets the failure; the next question does not care
       return answer;
     });

@@ -23,6 +23,7 @@ export function withStorageMetrics(inner: Storage, registry: MetricsRegistry, cl
   };
   return {
     currentRevision: () => measure("currentRevision", "", () => inner.currentRevision()),
+    ...(inner.knownRevision === undefined ? {} : { knownRevision: () => inner.knownRevision?.() }),
     get: (key) => measure("get", key, () => inner.get(key)),
     list: (prefix, options) => measure("list", prefix, () => inner.list(prefix, options)),
     commit: (conditions, operations) => measure(operationOf(conditions.length === 0 ? undefined : conditions[0], operations), operations[0]?.key ?? "", () => inner.commit(conditions, operations)),

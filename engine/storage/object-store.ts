@@ -88,7 +88,7 @@ export class ObjectStore {
     this.#storage = withTransactions(storage);
     this.#clock = clock;
     this.#logger = logger;
-    this.#freshness = new Freshness(clock, () => withStatusErrors(() => storage.currentRevision()));
+    this.#freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
     for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }
 

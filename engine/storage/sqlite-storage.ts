@@ -87,6 +87,10 @@ class SqliteStorage implements Storage {
     return this.#revision;
   }
 
+  knownRevision(): number | undefined {
+    return this.#ended === undefined ? this.#revision : undefined;
+  }
+
   async get(key: string): Promise<Entry | undefined> {
     const reply = await this.#ask({ do: "get", key });
     assert(reply.is === "entry", "a get is answered with an entry");

@@ -13,18 +13,24 @@ export function deadlineMs({ query }: Pick<HttpRequest, "query">, info: RequestI
 }
 
 /** Rejects with upstream's 504 when the work is not done in time, and says so by `giveUp`. What was begun in the store goes on nevertheless: it cannot be taken back. */
-export async function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>, giveUp: () => void = () => {}): Promise<T> {
+export function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>, giveUp: () => void = () => {}): Promise<T> {
   if (ms === undefined) return work;
-  const late = Promise.withResolvers<never>();
-  const cancel = clock.after(ms, () => {
-    late.reject(new StatusError("Timeout", "Timeout: request did not complete within the allotted timeout", {}));
-    giveUp();
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => {
+      reject(new StatusError("Timeout", "Timeout: request did not complete within the allotted timeout", {}));
+      giveUp();
+    });
+    work.then(
+      (result) => {
+        cancel();
+        resolve(result);
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    cancel();
-  }
 }
 
 /** A duration as Go writes it; 0 for none. */

@@ -48,11 +48,13 @@ export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Heade
 
 /** The whole body; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too long, and when it breaks off. */
 export function readBody({ method, headers, body, hasBody }: Incoming): Promise<Buffer> | undefined {
-  if (!hasBody || method === "GET" || method === "HEAD") {
+  if (!hasBody) return undefined;
+  if (method === "GET" || method === "HEAD") {
     body.resume();
     return undefined;
   }
-  if (Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX) return Promise.reject(tooLarge());
+  const announced = Number(headers["content-length"] ?? Number.NaN);
+  if (announced > BODY_BYTES_MAX) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -60,13 +62,25 @@ export function readBody({ method, headers, body, hasBody }: Incoming): Promise<
       length += chunk.length;
       if (length > BODY_BYTES_MAX) {
         body.pause();
-        reject(tooLarge());
-      } else chunks.push(chunk);
+        return reject(tooLarge());
+      }
+      chunks.push(chunk);
+      if (length !== announced || !(":method" in headers)) return;
+      // An HTTP/2 stream that has been read to its end is destroyed before it has written its answer, and makes an error of that each time.
+      body.pause();
+      finish();
     });
-    body.once("end", () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
-    const breakOff = () => reject(new StatusError("BadRequest", "the request's body broke off"));
-    body.once("error", breakOff);
-    body.once("close", breakOff);
+    let isWhole = false;
+    const finish = () => {
+      isWhole = true;
+      resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
+    };
+    body.once("end", finish);
+    const onClose = () => {
+      if (!isWhole) reject(new StatusError("BadRequest", "the request's body broke off"));
+    };
+    body.once("error", onClose);
+    body.once("close", onClose);
   });
 }
 

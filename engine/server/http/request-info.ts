@@ -27,7 +27,8 @@ export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolea
 }
 
 export function parseRequestPath(path: string): RequestInfo {
-  const parts = path.split("/").filter((part) => part !== "").map(decodePart);
+  const parts: string[] = [];
+  for (const part of path.split("/")) if (part !== "") parts.push(decodePart(part));
   const [root, ...others] = parts;
   const [group, version, tail] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
   if (group === undefined || version === undefined || tail === undefined || tail.length === 0) return { is: "path", path };

@@ -25,10 +25,13 @@ export const computedResources: readonly ComputedResource[] = [
 const byDefinition = new Map(computedResources.map((computed) => [computed.definition, computed]));
 
 /** The answer for a kind that is computed; undefined for all others. */
-export async function readComputed(exchange: Exchange<RequestOf<"get"> | RequestOf<"list">>): Promise<ApiResult | undefined> {
+export function readComputed(exchange: Exchange<RequestOf<"get"> | RequestOf<"list">>): Promise<ApiResult> | undefined {
+  const computed = byDefinition.get(exchange.definition);
+  return computed && read(computed, exchange);
+}
+
+async function read(computed: ComputedResource, exchange: Exchange<RequestOf<"get"> | RequestOf<"list">>): Promise<ApiResult> {
   const { definition, request, parts } = exchange;
-  const computed = byDefinition.get(definition);
-  if (computed === undefined) return undefined;
   const name = request.verb === "get" ? request.name : undefined;
   const objects = await computed.read(parts, namespaceOf(exchange), name);
   if (request.verb === "get") {

@@ -6,7 +6,7 @@ import { madeUp, namespaceOf, objectResult, unsupportedMethod, type VerbHandler 
 
 export const get: VerbHandler<"get"> = async (exchange) => {
   const { request, definition, parts } = exchange;
-  const computed = await readComputed(exchange);
+  const computed = readComputed(exchange);
   if (computed !== undefined) return computed;
   const options = request.resourceVersion === undefined ? {} : { resourceVersion: request.resourceVersion };
   const found = await parts.store.get(definition, namespaceOf(exchange), request.name, options);

@@ -27,6 +27,7 @@ export function withEncryption(inner: Storage, initial: readonly EncryptionRule[
   const { open } = state;
   return {
     currentRevision: () => inner.currentRevision(),
+    ...(inner.knownRevision === undefined ? {} : { knownRevision: () => inner.knownRevision?.() }),
     compact: (revision) => inner.compact(revision),
     close: () => inner.close(),
     async get(key) {
