@@ -1,11 +1,15 @@
 import type { Histogram, MetricsRegistry } from "../../lib/metrics.ts";
+import type { Borrowing } from "./borrowing.ts";
 import type { LevelLimits } from "./limits.ts";
+import type { SeatDemand } from "./seat-demand.ts";
 
 const SECONDS = [0, 0.005, 0.02, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 
 interface LevelState {
   readonly name: string;
   readonly limits: LevelLimits;
+  readonly current: number;
+  readonly demand: SeatDemand;
   readonly inUse: number;
   readonly executing: number;
   readonly queues: { readonly length: number };
@@ -22,7 +26,7 @@ export class FairnessMetrics {
   readonly #registry: MetricsRegistry;
   readonly #series = new Map<string, Series>();
 
-  constructor(registry: MetricsRegistry, levels: () => readonly LevelState[]) {
+  constructor(registry: MetricsRegistry, levels: () => readonly LevelState[], borrowing: () => Borrowing) {
     this.#registry = registry;
     const gauge = (name: string, help: string, read: (level: LevelState) => number) => {
       const cells = registry.gauge(`apiserver_flowcontrol_${name}`, help);
@@ -34,7 +38,14 @@ export class FairnessMetrics {
     gauge("nominal_limit_seats", "Nominal number of execution seats of each priority level.", ({ limits }) => limits.nominal);
     gauge("lower_limit_seats", "Seats of each priority level that are never lent.", ({ limits }) => limits.lower);
     gauge("upper_limit_seats", "Seats of each priority level with all that it may borrow.", ({ limits }) => limits.upper);
-    gauge("current_limit_seats", "Seats that each priority level may use without borrowing more.", ({ limits, inUse }) => Math.max(limits.nominal, inUse));
+    gauge("current_limit_seats", "Seats that each priority level may use until they are shared out anew.", ({ current }) => current);
+    gauge("demand_seats_high_watermark", "The most seats that each priority level asked for at once between the last two times.", ({ demand }) => demand.last.high);
+    gauge("demand_seats_average", "Seats that each priority level asked for then, on average.", ({ demand }) => demand.last.average);
+    gauge("demand_seats_stdev", "The standard deviation of that.", ({ demand }) => demand.last.deviation);
+    gauge("demand_seats_smoothed", "Seats that each priority level asked for lately.", ({ demand }) => demand.smoothed);
+    gauge("target_seats", "Seats that each priority level should have.", ({ name }) => borrowing().targets.get(name) ?? 0);
+    const fair = registry.gauge("apiserver_flowcontrol_seat_fair_frac", "Which part of its target each priority level gets that meets no bound.");
+    registry.beforeRender(() => fair.set(borrowing().fairFraction));
     gauge("current_executing_seats", "Seats that each priority level uses.", ({ inUse }) => inUse);
     gauge("current_executing_requests", "Requests of each priority level that are being served.", ({ executing }) => executing);
     gauge("current_inqueue_requests", "Requests of each priority level that wait.", ({ queues }) => queues.length);

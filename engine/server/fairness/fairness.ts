@@ -1,11 +1,13 @@
-import type { Clock } from "../../lib/clock.ts";
+import { sleep, type Clock } from "../../lib/clock.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 import { MANDATORY_LEVELS, MANDATORY_SCHEMAS } from "../../resources/flowcontrol/suggested.ts";
 import type { FlowSchema, PriorityLevelConfiguration, PriorityLevelConfigurationSpec } from "../../resources/types.ts";
 import { FairQueues, type Origin, type Waiting } from "./fair-queues.ts";
 import { FairnessMetrics } from "./fairness-metrics.ts";
 import { distinguish, matchesSchema, sortSchemas, type RequestDigest } from "./flow-matching.ts";
-import { computeLimits, mayTake, type LevelLimits } from "./limits.ts";
+import { computeBorrowing, type Borrowing } from "./borrowing.ts";
+import { computeLimits, type LevelLimits } from "./limits.ts";
+import { SeatDemand } from "./seat-demand.ts";
 import { hashFlow } from "./shuffle-sharding.ts";
 
 /** A request that may be served now; `leave` gives its seats back and may be called again. */
@@ -36,6 +38,7 @@ export interface RequestOrder {
 
 /** Upstream lets a request wait for a quarter of the minute that it may take. */
 const WAIT_MS_MAX = 15_000;
+const ADJUSTMENT_MS = 10_000;
 
 interface Request extends Waiting {
   readonly schema: string;
@@ -50,6 +53,9 @@ interface Level {
   uid: string;
   spec: PriorityLevelConfigurationSpec;
   limits: LevelLimits;
+  /** What it may use until seats are shared out anew. */
+  current: number;
+  readonly demand: SeatDemand;
   queues: FairQueues<Request>;
   inUse: number;
   executing: number;
@@ -74,11 +80,12 @@ export class Fairness implements RequestOrder {
   readonly #metrics: FairnessMetrics;
   readonly #levels = new Map<string, Level>();
   #schemas: readonly FlowSchema[] = [];
+  #borrowing: Borrowing = { current: new Map(), targets: new Map(), fairFraction: 0 };
 
   constructor({ clock, metrics, seats }: FairnessOptions) {
     this.#clock = clock;
     this.#seats = seats;
-    this.#metrics = new FairnessMetrics(metrics, () => this.levels);
+    this.#metrics = new FairnessMetrics(metrics, () => this.levels, () => this.#borrowing);
     this.configure([], []);
   }
 
@@ -98,7 +105,24 @@ export class Fairness implements RequestOrder {
     const missing = Object.entries(MANDATORY_SCHEMAS).filter(([name]) => !schemas.some(({ metadata }) => metadata.name === name));
     const mandatory = missing.map(([name, spec]): FlowSchema => ({ apiVersion: "flowcontrol.apiserver.k8s.io/v1", kind: "FlowSchema", metadata: { name }, spec }));
     this.#schemas = sortSchemas([...schemas, ...mandatory]).filter(({ spec }) => specs.has(spec?.priorityLevelConfiguration.name ?? ""));
+    this.adjust();
+  }
+
+  /** Shares the seats out anew by what each level asked for since the last time; upstream does so every ten seconds. */
+  adjust(): void {
+    const nowMs = this.#clock.monotonic();
+    const levels = [...this.#levels.values()];
+    this.#borrowing = computeBorrowing(levels.map(({ name, spec, limits, demand }) => ({ name, isExempt: spec.type === "Exempt", limits, high: demand.look(nowMs).high, smoothed: demand.smoothed })));
+    for (const level of levels) level.current = this.#borrowing.current.get(level.name) ?? level.limits.nominal;
     this.#serve();
+  }
+
+  /** Does that until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#clock, ADJUSTMENT_MS, signal).catch(() => {}); // the loop ends by itself
+      if (!signal.aborted) this.adjust();
+    }
   }
 
   async enter(digest: RequestDigest, width: number, signal: AbortSignal): Promise<Ticket> {
@@ -134,7 +158,9 @@ export class Fairness implements RequestOrder {
     const giveUp = (reason: Refusal) => void (level.queues.leave(waiting) && refuse(reason));
     const onAbort = () => giveUp("cancelled");
     const cancelTimer = this.#clock.after(WAIT_MS_MAX, () => giveUp("time-out"));
+    level.demand.change(request.width, request.since);
     const settle = () => {
+      level.demand.change(-request.width, this.#clock.monotonic());
       cancelTimer();
       signal.removeEventListener("abort", onAbort);
     };
@@ -159,6 +185,7 @@ export class Fairness implements RequestOrder {
         const seconds = this.#secondsSince(started);
         level.inUse -= width;
         level.executing--;
+        level.demand.change(-width, this.#clock.monotonic());
         if (origin !== undefined) queues.finished(origin, seconds);
         this.#metrics.executed(level.name, schema, seconds);
         this.#serve();
@@ -166,7 +193,7 @@ export class Fairness implements RequestOrder {
     };
   }
 
-  /** Starts whoever can be started: every level from its share first, and then whoever may borrow. */
+  /** Starts whoever can be started. */
   #serve(): void {
     for (let hasStarted = true; hasStarted; ) {
       hasStarted = false;
@@ -186,17 +213,18 @@ export class Fairness implements RequestOrder {
   #take(level: Level, width: number): void {
     level.inUse += width;
     level.executing++;
+    level.demand.change(width, this.#clock.monotonic());
   }
 
-  #mayTake(level: Level, width: number): boolean {
-    const limited = [...this.#levels.values()].filter(({ spec }) => spec.type !== "Exempt");
-    return mayTake(level, width, limited, this.#seats);
+  /** A request that is wider than all of its level, or whose level has lent every seat, runs alone in it. */
+  #mayTake({ inUse, current, limits }: Level, width: number): boolean {
+    return inUse + width <= current || (inUse === 0 && limits.nominal > 0);
   }
 
   #setLevel(name: string, uid: string, spec: PriorityLevelConfigurationSpec, limits: LevelLimits): void {
     const known = this.#levels.get(name);
     if (known === undefined) {
-      this.#levels.set(name, { name, uid, spec, limits, queues: queuesOf(spec), inUse: 0, executing: 0, isLeaving: false });
+      this.#levels.set(name, { name, uid, spec, limits, current: limits.nominal, demand: new SeatDemand(this.#clock.monotonic()), queues: queuesOf(spec), inUse: 0, executing: 0, isLeaving: false });
       return;
     }
     const isRequeued = JSON.stringify(known.spec.limited?.limitResponse) !== JSON.stringify(spec.limited?.limitResponse);

@@ -24,23 +24,3 @@ export function computeLimits(levels: ReadonlyMap<string, PriorityLevelConfigura
     }),
   );
 }
-
-export interface LevelUse {
-  readonly limits: LevelLimits;
-  readonly inUse: number;
-}
-
-/**
- * Whether a level may take `width` more seats: from its own share always; beyond it from what nobody uses, leaving every other level
- * the part of its share that it does not lend. Lent seats are not taken back from requests that run, so that an owner who comes back
- * may for a moment bring the server above its total, by at most what was lent.
- */
-export function mayTake(level: LevelUse, width: number, levels: Iterable<LevelUse>, seats: number): boolean {
-  const wanted = level.inUse + width;
-  // A request that is wider than all of its level runs alone in it.
-  if (wanted <= level.limits.nominal || (level.inUse === 0 && level.limits.nominal > 0)) return true;
-  if (wanted > level.limits.upper) return false;
-  let taken = width;
-  for (const other of levels) taken += other === level ? level.inUse : Math.max(other.inUse, other.limits.lower);
-  return taken <= seats;
-}

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { UserInfo } from "../../../engine/apimachinery/api-request.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { MANDATORY_LEVELS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from "../../../engine/resources/flowcontrol/suggested.ts";
 import type { FlowSchema, PriorityLevelConfiguration } from "../../../engine/resources/types.ts";
 import { dumpPage } from "../../../engine/server/fairness/dump.ts";
 import { Fairness, TooManyRequests, type Ticket } from "../../../engine/server/fairness/fairness.ts";
 import { distinguish, matchesSchema, sortSchemas, type RequestDigest } from "../../../engine/server/fairness/flow-matching.ts";
-import { computeLimits, mayTake } from "../../../engine/server/fairness/limits.ts";
+import { computeBorrowing, shareOut, type Borrower } from "../../../engine/server/fairness/borrowing.ts";
+import { computeLimits } from "../../../engine/server/fairness/limits.ts";
+import { SeatDemand } from "../../../engine/server/fairness/seat-demand.ts";
 import { listWidth } from "../../../engine/server/fairness/list-width.ts";
 import { MaxInFlight } from "../../../engine/server/fairness/max-in-flight.ts";
 import { dangling } from "../../../engine/server/fairness/maintain-flow-control.ts";
@@ -78,13 +81,43 @@ describe("limits", () => {
     });
   });
 
-  it("let a level borrow what others do not use, but for what they keep to themselves", () => {
-    const level = (inUse: number, lower: number) => ({ inUse, limits: { nominal: 10, lower, upper: 20 } });
-    const [greedy, lender, miser] = [level(10, 10), level(0, 2), level(0, 10)];
-    const all = [greedy, lender, miser];
-    expect(mayTake(greedy, 8, all, 30)).toBe(true);
-    expect(mayTake(greedy, 9, all, 30)).toBe(false);
-    expect(mayTake({ ...miser, inUse: 9 }, 1, all, 30)).toBe(true);
+  const level = (name: string, high: number, more: Partial<Borrower["limits"]> & { readonly smoothed?: number; readonly isExempt?: boolean } = {}): Borrower => {
+    const { smoothed = high, isExempt = false, ...limits } = more;
+    return { name, isExempt, high, smoothed, limits: { nominal: 10, lower: 5, upper: 30, ...limits } };
+  };
+  const shared = (...levels: readonly Borrower[]) => Object.fromEntries(computeBorrowing(levels).current);
+  it.each<[string, readonly Borrower[], Record<string, number>]>([
+    ["go to who asked for them, but for what others never lend", [level("a", 100), level("b", 0), level("c", 0, { lower: 10 })], { a: 15, b: 5, c: 10 }],
+    ["stay with who needed them", [level("a", 100), level("b", 8), level("c", 10)], { a: 12, b: 8, c: 10 }],
+    ["are never more than a level may borrow", [level("a", 100, { upper: 12 }), level("b", 4), level("c", 4)], { a: 12, b: 9, c: 9 }],
+    ["are shared by what levels asked for lately", [level("a", 0, { smoothed: 20 }), level("b", 0, { smoothed: 10 })], { a: 13, b: 7 }],
+    ["are fewer for all when exempt requests have taken many", [level("x", 24, { isExempt: true, nominal: 10, lower: 0 }), level("a", 10), level("b", 10)], { x: 24, a: 5, b: 5 }],
+    ["are what is needed as far as exempt requests leave that", [level("x", 15, { isExempt: true, nominal: 10, lower: 0 }), level("a", 10), level("b", 10)], { x: 15, a: 8, b: 8 }],
+  ])("%s", (_what, levels, expected) => expect(shared(...levels)).toEqual(expected));
+
+  it("sum up to all there is, whatever the bounds, and give equal parts where none is met", () => {
+    const random = seededRandom(5);
+    for (let round = 0; round < 200; round++) {
+      const claims = Array.from({ length: 1 + Math.floor(random.next() * 6) }, () => {
+        const lower = Math.floor(random.next() * 10);
+        return { lower, upper: lower + Math.floor(random.next() * 20), target: lower + random.next() * 20 };
+      });
+      const [least, most] = [claims.reduce((sum, { lower }) => sum + lower, 0), claims.reduce((sum, { upper }) => sum + upper, 0)];
+      const total = least + random.next() * (most - least);
+      const { seats, fraction } = shareOut(total, claims);
+      expect(seats.reduce((sum, each) => sum + each, 0)).toBeCloseTo(total, 6);
+      for (const [index, { lower, upper, target }] of claims.entries()) expect(seats[index]).toBeCloseTo(Math.min(upper, Math.max(lower, fraction * Math.max(target, 0.001))), 6);
+    }
+  });
+
+  it("follow demand by its average and its swings, forgetting slowly what it was", () => {
+    const demand = new SeatDemand(0);
+    demand.change(10, 0);
+    demand.change(-10, 5_000);
+    expect(demand.look(10_000)).toEqual({ high: 10, average: 5, deviation: 5 });
+    expect(demand.smoothed).toBe(10);
+    expect(demand.look(20_000)).toEqual({ high: 0, average: 0, deviation: 0 });
+    expect(demand.smoothed).toBeCloseTo(9.77);
   });
 
   it.each([[50, 0, false, 1], [450, 0, false, 5], [50_000, 0, false, 10], [50_000, 500, false, 5], [50_000, 500, true, 10]])("count a list among %d objects by pages of %d (selective: %s) as %d seats", (stored, limit, isSelective, expected) => {
@@ -208,6 +241,32 @@ describe("requests", () => {
     await order.enter(asks(user("b")));
     await expect(order.enter(asks(user("c")))).rejects.toThrow("Too many requests");
   });
+});
+
+it("a level borrows at the next look what others do not use, and gives it back when they ask for it", async () => {
+  const clock = new VirtualClock();
+  const fairness = new Fairness({ clock, metrics: new MetricsRegistry(), seats: 20 });
+  const of = (name: string) => ({ priorityLevelConfiguration: { name }, matchingPrecedence: 5, distinguisherMethod: { type: "ByUser" }, rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }] });
+  const limited = { type: "Limited", limited: { nominalConcurrencyShares: 1000, lendablePercent: 50, limitResponse: { type: "Queue", queuing: { queues: 1, handSize: 1, queueLengthLimit: 50 } } } };
+  fairness.configure([schemaOf(["busy", of("busy")]), schemaOf(["idle", of("idle")])], [levelOf(["busy", limited]), levelOf(["idle", limited])]);
+  const running = new AbortController();
+  const ended = fairness.run(running.signal);
+  const inUse = (name: string) => fairness.levels.find((level) => level.name === name)?.inUse;
+  const limit = (name: string) => fairness.levels.find((level) => level.name === name)?.current;
+  const ask = (who: string) => void fairness.enter(asks(user(who)), 1, running.signal).catch(() => {});
+  for (let i = 0; i < 20; i++) ask("busy");
+  await clock.settle();
+  const before = inUse("busy") ?? 0;
+  expect(before).toBeLessThan(14);
+  await clock.advance(10_000);
+  expect(inUse("busy")).toBe(15);
+  for (let i = 0; i < 10; i++) ask("idle");
+  await clock.settle();
+  expect(inUse("idle")).toBe(5);
+  await clock.advance(10_000);
+  expect([inUse("idle"), limit("idle"), limit("busy")]).toEqual([10, 10, 10]);
+  running.abort();
+  await ended;
 });
 
 describe("a schema", () => {
