@@ -54,10 +54,10 @@ export async function setUpGit(config: ServerConfig, parts: EngineParts, as: Cli
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, certificate, gitFields }: GitFoundation): Promise<GitOps> {
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, isShared, certificate, gitFields }: GitFoundation): Promise<GitOps> {
   const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, ...(repo === undefined ? { seedFolder, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}) } : { repo, repoSecret, ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }) }) } }),
+    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } }),
   );
 }

@@ -57,6 +57,7 @@ program
   .argument("[dir]", "folder with the manifests", ".")
   .option("--ref <commit>", "plan a commit, branch or tag of the repository instead of the files as they are")
   .option("--path <dir>", "folder of the repository that the cluster uses", process.env["MAINSTAY_PATH"] ?? ".")
+  .option("--source <name>", "plan it as this one of the sources of the cluster's own repository")
   .option("--data-dir <dir>", "the server's data directory", process.env["MAINSTAY_DATA_DIR"] ?? "/var/lib/mainstay")
   .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
   .option("--sops-age-key-file <file>", "age keys that encrypted files are opened with", process.env["SOPS_AGE_KEY_FILE"])

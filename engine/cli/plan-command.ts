@@ -6,11 +6,14 @@ import { readKubeconfig } from "../client/kubeconfig.ts";
 import { UsageError } from "../config.ts";
 import { readAgeKeys } from "../gitops/manifests/age-keys.ts";
 import { ApplicationStore } from "../gitops/sync/application-store.ts";
+import { REPOSITORY_LABEL } from "../gitops/manifests/desired-state.ts";
 import { forecastCommit } from "../gitops/plan/forecast-commit.ts";
 import { openGitObjects } from "../gitops/git/git-objects.ts";
 import type { CommitInfo, GitObjects } from "../gitops/git/git-source.ts";
 import { createChartRenderer } from "../gitops/manifests/helm-program.ts";
 import { ownedEntries } from "../gitops/sync/inventory.ts";
+import { OWN_REPOSITORY, RepositoryClaims } from "../gitops/sync/repository-claims.ts";
+import { readSourceRule, type SourceRule } from "../gitops/manifests/source-rules.ts";
 import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
@@ -20,7 +23,8 @@ import { renderForecast, summariseForecast, type CommitForecast } from "../gitop
 import { sortProblems } from "../gitops/manifests/problem.ts";
 import { createPodForecast } from "../pod-forecast.ts";
 import { catalog } from "../resources/catalog.ts";
-import { repositoryResource } from "../resources/mainstay/repository.ts";
+import { applicationResource } from "../resources/mainstay/application.ts";
+import { repositoryResource, type RepositoryObject } from "../resources/mainstay/repository.ts";
 import { openDirectory } from "./directory-objects.ts";
 
 export interface PlanFlags {
@@ -29,6 +33,8 @@ export interface PlanFlags {
   /** A commit, branch or tag of the repository at hand; without it, the files as they are. */
   readonly ref?: string;
   readonly path: string;
+  /** The further repository that this is, by its name among the sources. */
+  readonly source?: string;
   readonly sopsAgeKeyFile?: string;
   readonly sopsAgeSecret: string;
 }
@@ -47,23 +53,34 @@ export async function runPlanCommand(directory: string, flags: PlanFlags, output
 }
 
 async function planAgainst(client: Client, objects: GitObjects, commit: CommitInfo, flags: PlanFlags): Promise<CommitForecast> {
-  const repositories = await client.for(repositoryResource).list("");
+  const repositories = await client.for(repositoryResource).list("", { labelSelector: `!${REPOSITORY_LABEL}` });
+  const rule = flags.source === undefined ? undefined : findSource(repositories.items[0], flags.source);
   const loader = new ManifestLoader({
     catalog,
     cluster: repositories.items[0]?.metadata.name ?? "local",
-    basePath: flags.path,
+    basePath: rule === undefined || flags.path !== "." ? flags.path : rule.path,
+    ...(rule === undefined ? {} : { source: rule }),
     renderChart: createChartRenderer(),
-    ageKeys: () => ageKeys(client, flags),
+    ageKeys: () => ageKeys(client, rule?.secret === undefined ? flags : { ...flags, sopsAgeSecret: rule.secret }),
   });
   for (const definition of (await client.for(customResourceDefinitionResource).list("")).items) if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
   const state = await loader.load(objects, commit);
-  const applications = new ApplicationStore(client);
+  const applications = new ApplicationStore(client, { repository: flags.source });
   await applications.load();
+  const { items: all } = await client.for(applicationResource).list("");
+  const claims = new RepositoryClaims(() => all);
+  const owned = [...applications.all(), ...(flags.source === undefined ? claims.findAbandoned(state) : [])];
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
-  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), owned: ownedEntries(applications.all()), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
+  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), owned: ownedEntries(owned), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
   const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
-  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]);
+  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })), ...claims.findForeign(flags.source ?? OWN_REPOSITORY, state)]);
   return forecastCommit({ state, plan, problems }, createPodForecast(client));
+}
+
+function findSource(repository: RepositoryObject | undefined, name: string): SourceRule {
+  const source = repository?.sources?.find((one) => one.name === name);
+  if (source === undefined) throw new UsageError(`the cluster has no source ${name}; its sources are ${repository?.sources?.map((one) => one.name).join(", ") || "none"}`);
+  return readSourceRule(source, undefined);
 }
 
 /** The keys at hand, and those of the cluster as far as this user may read them. */

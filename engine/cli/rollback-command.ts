@@ -25,6 +25,8 @@ export async function runRollbackCommand(application: string, flags: RollbackFla
   const [newest] = await log.entries(1);
   const now = newest === undefined ? undefined : await applicationAt(log, newest.id, application);
   if (newest === undefined || now === undefined) throw new UsageError(`cluster ${log.cluster} has no application ${application}`);
+  const further = (await log.facts(newest.id)).repositories?.find(({ name }) => name === now.repository);
+  if (further !== undefined) throw new UsageError(`${application} comes from repository ${further.name}: roll it back in a clone of ${further.url}`);
   await log.git("fetch", "-q", flags.remote, flags.branch);
   const head = (await log.git("rev-parse", "FETCH_HEAD")).trim();
   const target = flags.to === undefined ? await lastHealthy(log, application, now.commit) : (await log.git("rev-parse", "--verify", "--end-of-options", `${flags.to}^{commit}`)).trim();

@@ -7,40 +7,26 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
-import { catalog } from "../resources/catalog.ts";
-import { isConditionTrue } from "../apimachinery/conditions.ts";
-import type { Informer } from "../client/informer.ts";
-import { aborted } from "../lib/abort.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
-import type { CustomResourceDefinition } from "../resources/types.ts";
-import type { ServedKinds } from "./manifests/served-kinds.ts";
-import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
-import { BranchPlanner } from "./plan/branch-planner.ts";
-import { PreviewEnvironments } from "./previews/preview-environments.ts";
-import { ClusterView } from "./sync/cluster-view.ts";
+import { applicationResource } from "../resources/mainstay/application.ts";
+import type { Application } from "../resources/types.ts";
 import type { GitSource } from "./git/git-source.ts";
-import { startGitServer } from "./push/git-server.ts";
-import { createChartRenderer } from "./manifests/helm-program.ts";
-import { installHooks, runHookServer } from "./push/hook-server.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./git/hosted-repository.ts";
-import { ManifestLoader } from "./manifests/load-manifests.ts";
+import type { RepositoryAccess } from "./git/repository-access.ts";
+import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
 import type { Impersonate } from "./plan/act-as.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
-import { createGitAccess } from "./push/git-access.ts";
-import { PushGate } from "./push/push-gate.ts";
-import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "./git/repository-access.ts";
-import { forgeOf, openForge, type Forge } from "./forge/forge.ts";
-import { ForgeReporter } from "./forge/forge-reporter.ts";
-import { Notifier } from "./notify/notifier.ts";
+import { GitHost } from "./push/git-host.ts";
 import { startWebhookReceiver } from "./push/webhook-receiver.ts";
-import { RepositoryRecord } from "./sync/repository-object.ts";
-import { openRemoteSource } from "./git/remote-source.ts";
-import { openRemoteTransport } from "./git/remote-transport.ts";
-import { DriftProposer } from "./sync/drift-proposer.ts";
-import { SourceFollower } from "./sync/source-follower.ts";
+import { accessOf, openRemote } from "./sources/open-source.ts";
+import { createPipeline, type PipelineParts } from "./sources/repository-pipeline.ts";
+import { SourceSet } from "./sources/source-set.ts";
 import type { ApplicationFacts, StatusFacts } from "./status/status-facts.ts";
-import { StatusReporter } from "./status/status-reporter.ts";
-import { Synchroniser } from "./sync/synchroniser.ts";
+import type { StatusReporter } from "./status/status-reporter.ts";
+import { ClusterView } from "./sync/cluster-view.ts";
+import { RepositoryClaims } from "./sync/repository-claims.ts";
+import type { SourceFollower } from "./sync/source-follower.ts";
+import type { Synchroniser } from "./sync/synchroniser.ts";
 
 export interface GitOpsConfig {
   readonly clusterName: string;
@@ -64,7 +50,9 @@ export interface GitOpsConfig {
   readonly pollIntervalMs?: number;
   /** Followed remotes: the Secret (`namespace/name`) with what is needed to reach it, its forge and its webhooks. */
   readonly repoSecret?: string;
-  /** Followed remotes: where forges may tell of pushes. */
+  /** Several servers take turns in following the repository, so that none of them can host one. */
+  readonly isMovable?: boolean;
+  /** Where forges may tell of pushes to followed remotes. */
   readonly webhook?: { readonly address: string; readonly port: number };
   /** Where the age keys of encrypted files are. */
   readonly ageKeys?: AgeKeySources;
@@ -113,150 +101,74 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const client = options.client.as("mainstay");
   const isHosted = config.repo === undefined && options.source === undefined;
   const root = path.join(config.dataDir, "git");
-  const gitDir = path.join(root, isHosted ? "cluster.git" : "remote.git");
-  const address = config.bindAddress ?? "127.0.0.1";
-  if (options.source === undefined) await fs.mkdir(root, { recursive: true, mode: 0o700 });
-  const server = isHosted ? await prepareHosting(gitDir, root, address, options) : undefined;
-  const gitUrl = server === undefined ? undefined : `${isLoopback(address) ? "http" : "https"}://${config.publicAddress ?? hostOf(address)}:${server.port}/cluster.git`;
-  const source = options.source ?? (await openSource(options, gitDir, gitUrl));
+  const access = accessOf(client, config.repo === undefined ? undefined : config.repoSecret);
+  const host = new GitHost({
+    root, client, clock, random, logger,
+    address: config.bindAddress ?? "127.0.0.1", port: config.gitPort ?? 6480, allowsAnonymous: config.allowsAnonymous !== false,
+    ...(config.publicAddress === undefined ? {} : { publicAddress: config.publicAddress }),
+    ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
+  });
+  const source = options.source ?? (isHosted ? await openHosted(host, options) : await openFollowed(root, access, options));
 
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
   const view = new ClusterView(informers);
-  const { ageKeys } = config;
-  const known = Promise.withResolvers<void>();
-  const loader = new ManifestLoader({ catalog, kindsKnown: () => known.promise, cluster: config.clusterName, basePath: config.path, renderChart: createChartRenderer(), ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }) });
-  const events = new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" });
-  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) });
-  options.provideFieldPlaces?.((object, steps) => synchroniser.placeOf(object, steps));
-  const reporter = new StatusReporter({ cluster: config.clusterName, source, synchroniser, view, clock, logger, awaitsPlans: true });
-  const record = new RepositoryRecord(client, config.clusterName);
-  const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger });
-  const { forecastPods } = options;
-  const forge = new ForgeReporter({
-    cluster: config.clusterName, clock, logger,
-    forge: () => openForgeOf(client, config, synchroniser),
-    facts: () => reporter.facts(),
-    plans: () => reporter.planned,
-    subscribe: (listener) => reporter.subscribe(listener),
-  });
-  const planner = new BranchPlanner({
-    source, follower, synchroniser, reporter, view, forecastPods, cluster: config.clusterName, clock, logger,
-    openRequests: async (signal) => (await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number))))),
-    onPlanned: () => forge.trigger(),
-  });
-  const previews = new PreviewEnvironments({
-    source, loader, follower, synchroniser, clock, logger,
-    sync: { client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, ...(options.impersonate === undefined ? {} : { impersonate: options.impersonate }) },
-    openRequests: (signal) => forge.openRequests(signal),
-    onChange: (all) => reporter.setPreviews(all),
-    remembered: () => reporter.toldPreviews,
-  });
-  const onBranchMoved = () => {
-    planner.trigger();
-    previews.trigger();
+  const parts: PipelineParts = {
+    cluster: config.clusterName, client, view, clock, logger,
+    definitions: informers.informer(customResourceDefinitionResource),
+    events: new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" }),
+    claims: new RepositoryClaims(() => view.list(applicationResource) as readonly Application[]),
+    forecastPods: options.forecastPods, impersonate: options.impersonate,
   };
-  const gate = new PushGate({ gitDir, repository: config.clusterName, branch: config.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved, clock, logger });
-  const webhook = config.webhook === undefined || isHosted ? undefined : await startWebhookReceiver({
-    ...config.webhook, logger,
-    secret: async () => (await readAccess(client, config)).webhookSecret,
-    onPush: () => {
-      follower.trigger();
-      onBranchMoved();
-    },
+  const sources = new SourceSet({ parts, host: config.isMovable === true ? undefined : host, mirrors: path.join(root, "sources"), onChange: () => own.reporter.touch() });
+  const { ageKeys } = config;
+  const own = createPipeline(parts, {
+    source, access, sources, path: config.path,
+    ...(isHosted ? { hosted: { gitDir: host.gitDir(OWN_FOLDER) } } : {}),
+    ...(config.repo === undefined ? {} : { remote: config.repo }),
+    ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }),
   });
-  const definitions = informers.informer(customResourceDefinitionResource);
-  followCustomKinds(definitions, loader.kinds, view);
-  const notifier = new Notifier({
-    client, clock, logger,
-    facts: () => reporter.facts(),
-    rules: () => synchroniser.state?.config.notifications ?? [],
-    isInformed: () => synchroniser.isInformed,
-    subscribe: (listener) => reporter.subscribe(listener),
+  if (own.gate !== undefined) host.setGate(OWN_FOLDER, own.gate);
+  const webhook = config.webhook === undefined ? undefined : await startWebhookReceiver({
+    ...config.webhook, logger,
+    hookOf: (name) => (name !== undefined ? sources.webhookOf(name) : { secret: async () => (await access()).webhookSecret, onPush: () => own.trigger() }),
   });
   const services: Service[] = [
-    service("notifications", (signal) => notifier.run(signal)),
-    service("custom kinds", async (signal) => {
-      // Whoever waits for the kinds must not outlive the engine.
-      await definitions.waitForSync(signal).finally(() => known.resolve());
-      await aborted(signal);
-    }),
     ...(webhook === undefined ? [] : [service("webhooks", (signal) => webhook.run(signal))]),
     ...(options.informers === undefined ? [informers.asService()] : []),
-    service("git sync", (signal) => synchroniser.run(signal)),
-    service("git source", (signal) => follower.run(signal)),
-    service("branch plans", (signal) => planner.run(signal)),
-    service("previews", (signal) => previews.run(signal)),
-    ...(isHosted ? [] : [service("forge", (signal) => forge.run(signal))]),
-    service("status branch", (signal) => reporter.run(signal)),
-    ...(server === undefined ? [] : [service("git server", (signal) => server.run(signal)), service("git hooks", (signal) => runHookServer({ socketPath: socketPath(root), gateOf: () => gate, identityOf: (push) => server.identityOf(push), logger }, signal))]),
+    ...own.services,
+    service("further repositories", (signal) => sources.run(signal)),
+    service("git server", (signal) => host.run(signal)),
   ];
+  const { synchroniser, reporter, follower } = own;
+  options.provideFieldPlaces?.(async (...about) => (await synchroniser.placeOf(...about)) ?? sources.placeOf(...about));
   return {
-    services, gitUrl,
+    services,
+    gitUrl: isHosted ? host.url(OWN_FOLDER) : undefined,
     webhookPort: webhook?.port,
     repositoryUrl: source.url,
     statusBranch: () => reporter.branch ?? `status/${config.clusterName}`,
-    applications: () => synchroniser.units.facts(),
+    applications: () => reporter.facts().applications,
     facts: () => reporter.facts(),
     firstSyncHealthy: whenHealthy(synchroniser, follower, reporter),
   };
 }
 
-/** Undefined as long as there is no token for it, or nothing says which forge it is. */
-async function openForgeOf(client: Client, config: GitOpsConfig, synchroniser: Synchroniser): Promise<Forge | undefined> {
-  const { forgeToken } = await readAccess(client, config);
-  const address = config.repo === undefined ? undefined : forgeOf(config.repo, synchroniser.state?.config.forge);
-  return forgeToken === undefined || address === undefined ? undefined : openForge(address, forgeToken.trim());
+/** The cluster's own repository, where the cluster hosts it: `cluster.git`. */
+const OWN_FOLDER = "cluster";
+
+async function openHosted(host: GitHost, { config, clock }: GitOpsOptions): Promise<GitSource> {
+  const { branch, clusterName, seedFolder } = config;
+  const gitDir = host.gitDir(OWN_FOLDER);
+  const isNew = await ensureHostedRepository(gitDir, branch);
+  if (isNew && seedFolder !== undefined) await seedRepository(gitDir, branch, await readSeedFiles(seedFolder), { name: "Mainstay", email: `mainstay@${clusterName}.invalid`, time: clock.now() }, `Start cluster ${clusterName}\n`);
+  await host.serve(OWN_FOLDER, clusterName);
+  await host.open();
+  return openHostedSource(gitDir, branch, host.url(OWN_FOLDER));
 }
 
-function readAccess(client: Client, { repoSecret }: GitOpsConfig): Promise<RepositoryAccess> {
-  return repoSecret === undefined ? Promise.resolve({}) : readRepositoryAccess(client, repoSecret);
-}
-
-/** Manifests may have the kinds that the cluster defines, as long as it serves them. */
-function followCustomKinds(definitions: Informer<CustomResourceDefinition>, kinds: ServedKinds, view: ClusterView): void {
-  const put = (definition: CustomResourceDefinition) => {
-    if (isConditionTrue(definition.status?.conditions, "Established")) kinds.setServed(definition.metadata.name ?? "", definition);
-  };
-  const drop = ({ metadata, spec }: CustomResourceDefinition) => {
-    kinds.forget(metadata.name ?? "");
-    for (const { name: version } of spec.versions) view.forget({ group: spec.group, version, resource: spec.names.plural, kind: spec.names.kind, namespaced: spec.scope === "Namespaced" });
-  };
-  definitions.addHandler({ add: put, update: (_old, definition) => put(definition), delete: drop });
-}
-
-async function openSource({ config, logger, client }: GitOpsOptions, gitDir: string, gitUrl: string | undefined): Promise<GitSource> {
-  if (config.repo === undefined) return openHostedSource(gitDir, config.branch, gitUrl ?? "");
-  const environment = async () => {
-    const access = await readAccess(client, config);
-    const isNeeded = [access.password, access.bearerToken, access.ca, access.identity, access.knownHosts].some((value) => value !== undefined);
-    return isNeeded ? gitAccessEnvironment(access, path.join(path.dirname(gitDir), "access")) : undefined;
-  };
-  return openRemoteSource({ gitDir, url: config.repo, branch: config.branch, transport: openRemoteTransport(gitDir, config.repo, environment), logger, ...(config.pollIntervalMs === undefined ? {} : { pollIntervalMs: config.pollIntervalMs }) });
-}
-
-async function prepareHosting(gitDir: string, root: string, address: string, { config, clock, random, logger, client }: GitOpsOptions): Promise<Awaited<ReturnType<typeof startGitServer>>> {
-  const isNew = await ensureHostedRepository(gitDir, config.branch);
-  if (isNew && config.seedFolder !== undefined) {
-    await seedRepository(gitDir, config.branch, await readSeedFiles(config.seedFolder), { name: "Mainstay", email: `mainstay@${config.clusterName}.invalid`, time: clock.now() }, `Start cluster ${config.clusterName}\n`);
-  }
-  await installHooks(gitDir, socketPath(root));
-  const isOpen = isLoopback(address);
-  if (!isOpen && config.certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
-  const users = createGitAccess(client.as("mainstay"), isOpen && config.allowsAnonymous !== false);
-  const repositoryOf = (folder: string) => (folder === path.basename(gitDir) ? config.clusterName : undefined);
-  return startGitServer({ root, address, port: config.gitPort ?? 6480, access: { users, random }, repositoryOf, logger, ...(isOpen || config.certificate === undefined ? {} : { tls: { certificate: config.certificate, clock } }) });
-}
-
-function isLoopback(address: string): boolean {
-  return /^(127\.|::1$|localhost$)/.test(address);
-}
-
-function hostOf(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
-}
-
-function socketPath(root: string): string {
-  return path.join(root, "hooks.sock");
+async function openFollowed(root: string, access: () => Promise<RepositoryAccess>, { config, logger }: GitOpsOptions): Promise<GitSource> {
+  await fs.mkdir(root, { recursive: true, mode: 0o700 });
+  return openRemote({ url: config.repo ?? "", revision: config.branch, gitDir: path.join(root, "remote.git"), access, pollIntervalMs: config.pollIntervalMs, logger });
 }
 
 async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower, reporter: StatusReporter): Promise<void> {

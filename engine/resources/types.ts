@@ -8116,6 +8116,10 @@ readonly cluster?: string
  * Folders that are applications. Without it, each folder below apps/ and infra/, or else the root.
  */
 readonly units?: readonly RepositoryUnit[]
+/**
+ * Further repositories of the same cluster. Each is followed by itself, and none may hold what another one holds.
+ */
+readonly sources?: readonly RepositorySource[]
 readonly deletes?: RepositoryDeletes
 /**
  * What becomes of a commit whose objects refer to something that is neither in the cluster nor in the commit; refuse when absent.
@@ -8257,6 +8261,66 @@ readonly releaseName?: string
  * Files of values, from the root of the repository; a later one wins.
  */
 readonly values?: readonly string[]
+}
+/**
+ * A further repository, what of it is followed, and what it may hold.
+ */
+export interface RepositorySource {
+/**
+ * Name of its Repository object, and what the names of its applications begin with.
+ */
+readonly name: string
+/**
+ * Where it is, by https, ssh or a path. Without it the cluster hosts it, at /<name>.git beside its own.
+ */
+readonly url?: string
+readonly ref?: RepositorySourceRef
+/**
+ * Folder of it to use; all of it when absent.
+ */
+readonly path?: string
+/**
+ * Secret (namespace/name) with its credentials, CA, SSH key, webhook secret, forge token and age keys.
+ */
+readonly secret?: string
+/**
+ * How often it is looked at, such as 30s; 15s when absent. A hosted one is never polled.
+ */
+readonly interval?: string
+/**
+ * Namespace of objects that name none, where its own mainstay.yaml does not say.
+ */
+readonly namespace?: string
+/**
+ * ServiceAccount of that namespace in whose name all of it is applied, whatever its own mainstay.yaml says.
+ */
+readonly serviceAccount?: string
+readonly bounds?: RepositoryBounds
+/**
+ * Whether its own status branch and notes are written; true for a hosted one, false for others when absent.
+ */
+readonly status?: boolean
+}
+/**
+ * What of a repository is followed; one of these. A hosted one has a branch.
+ */
+export interface RepositorySourceRef {
+/**
+ * Name of a branch.
+ */
+readonly branch?: string
+/**
+ * Name of a tag.
+ */
+readonly tag?: string
+/**
+ * Range of versions, such as ^1.2; the newest tag in it.
+ */
+readonly semver?: string
+/**
+ * Full id of a commit.
+ */
+readonly commit?: string
 }
 /**
  * Limits on what one commit may delete.

@@ -45,7 +45,7 @@ export function parsedKey(file: FileRef, transform: FileTransform): string {
 
 /** A folder that is a chart: its release is called after the application, unless mainstay.yaml says otherwise. */
 export function chartFolder(unit: Unit, folder: string, helm: HelmSettings): ChartFolder {
-  return { folder, releaseName: helm.releaseName ?? unit.name, namespace: unit.namespace ?? "default", values: helm.values, place: { file: `${folder === "" ? "" : `${folder}/`}Chart.yaml`, line: 1 } };
+  return { folder, releaseName: helm.releaseName ?? unit.name.slice(unit.source === undefined ? 0 : unit.source.length + 1), namespace: unit.namespace ?? "default", values: helm.values, place: { file: `${folder === "" ? "" : `${folder}/`}Chart.yaml`, line: 1 } };
 }
 
 export function assembleUnit({ unit, listing, rendered, files, transform }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {

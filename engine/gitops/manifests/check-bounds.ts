@@ -1,7 +1,9 @@
 import type { DesiredObject } from "./desired-state.ts";
 import { globExpression } from "./ignore-patterns.ts";
 import type { Problem } from "./problem.ts";
+import type { RepositoryConfig } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
+import type { SourceRule } from "./source-rules.ts";
 
 /** Objects that their unit may not hold, each with the rule that says so. The rules come with the commit; who may change them is a matter of teams. */
 export function findOutOfBounds(units: readonly Unit[], objects: Iterable<DesiredObject>): readonly Problem[] {
@@ -23,4 +25,17 @@ export function findOutOfBounds(units: readonly Unit[], objects: Iterable<Desire
     }
   }
   return problems;
+}
+
+/** What a further repository may not hold by the rule that the cluster's own one has for it. Its own mainstay.yaml cannot widen that. */
+export function findOutOfSource(rule: SourceRule | undefined, config: RepositoryConfig, units: readonly Unit[], objects: Iterable<DesiredObject>, file: string): readonly Problem[] {
+  if (rule === undefined) return [];
+  const problems: Problem[] = [];
+  const { bounds, name } = rule;
+  if (config.sources.length > 0) problems.push({ file, line: 1, field: "sources", message: "only the cluster's own repository may name further ones" });
+  if (config.previews !== undefined) problems.push({ file, line: 1, field: "previews", message: "only the cluster's own repository has previews" });
+  // A notification is sent with the system's rights to whatever address the Secret has.
+  const outside = bounds?.namespaces === undefined ? [] : config.notifications.filter(({ secret }) => !bounds.namespaces?.some((pattern) => globExpression(pattern).test(secret.split("/")[0] ?? "")));
+  for (const { name: receiver, secret } of outside) problems.push({ file, line: 1, field: "notifications", message: `${receiver}: the Secret ${secret} lies outside of the bounds of source ${name}` });
+  return [...problems, ...(bounds === undefined ? [] : findOutOfBounds(units.map((unit) => ({ ...unit, bounds })), objects))];
 }

@@ -15,7 +15,9 @@ import type { Substitution } from "./substitute-variables.ts";
 export const APPLICATION_LABEL = "mainstay.dev/application";
 /** The namespace of the preview that something belongs to, on its namespace, its Applications and its objects. */
 export const PREVIEW_LABEL = "mainstay.dev/preview";
-/** `path:line` of the manifest. Not the commit: an unrelated commit must not rewrite objects. */
+/** On Applications and Repository objects of further repositories: its name. */
+export const REPOSITORY_LABEL = "mainstay.dev/repository";
+/** `path:line` of the manifest, `source//path:line` when it is in a further repository. Not the commit: an unrelated commit must not rewrite objects. */
 export const SOURCE_ANNOTATION = "mainstay.dev/source";
 /** The application's drift policy, for admission. */
 export const DRIFT_ANNOTATION = "mainstay.dev/drift";
@@ -73,7 +75,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
       ...metadata,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...metadata.labels, [APPLICATION_LABEL]: unit.name },
-      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${file}:${parsed.line}`, ...driftMarks(object, unit) },
+      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${unit.source === undefined ? "" : `${unit.source}//`}${file}:${parsed.line}`, ...driftMarks(object, unit) },
     },
   };
   return {

@@ -11,13 +11,14 @@ import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
-import { findOutOfBounds } from "./check-bounds.ts";
+import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems } from "./order-graph.ts";
 import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
 import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
 import { DEFAULT_PARENTS, resolveUnits, type Unit } from "./resolve-units.ts";
+import { adaptToSource, type SourceRule } from "./source-rules.ts";
 import { ServedKinds } from "./served-kinds.ts";
 import { treeFiles } from "./tree-files.ts";
 
@@ -39,6 +40,8 @@ export interface ManifestLoaderOptions {
   readonly kindsKnown?: () => Promise<void>;
   /** Renders Helm charts; without it they are refused where they are asked for. */
   readonly renderChart?: RenderChart;
+  /** The further repository that is read; without it, the cluster's own. */
+  readonly source?: SourceRule;
 }
 
 /** Which of a commit's units are read, and what is made of them: previews take some, under names and in a namespace of their own. */
@@ -114,7 +117,9 @@ export class ManifestLoader {
     const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const folders = await this.#folders(objects, root, config, isIgnored);
-    const all = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const { source } = this.#options;
+    const named = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
+    const all = source === undefined ? named : { ...named, units: adaptToSource(named.units, source) };
     const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
     const keys = (await this.#options.ageKeys?.()) ?? [];
     const request: UnitsRequest = {
@@ -133,7 +138,7 @@ export class ManifestLoader {
       commit, config,
       units: resolved.units,
       objects: desired,
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, desired.values()), ...(resolved.problems.length > 0 || !combined.hasDependencies ? [] : findOrderProblems(resolved.units, desired))]),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, desired.values()), ...findOutOfSource(source, config, resolved.units, desired.values(), `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !combined.hasDependencies ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };

@@ -11,6 +11,7 @@ import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
 import { previewRules, type PreviewRules } from "./preview-rules.ts";
 import type { DriftPolicy, Unit } from "./resolve-units.ts";
+import { findSourceFaults, readSourceRule, type SourceRule } from "./source-rules.ts";
 import type { Variables } from "./substitute-variables.ts";
 
 export const CONFIG_FILE = "mainstay.yaml";
@@ -51,6 +52,8 @@ export interface RepositoryConfig {
   readonly deletes: { readonly maxPercent: number; readonly protectedKinds: ReadonlySet<string> };
   readonly status: { readonly branch: string; readonly minIntervalMs: number; readonly keepCommits: number };
   readonly teams: readonly TeamRule[];
+  /** Further repositories of the cluster. */
+  readonly sources: readonly SourceRule[];
   /** Patterns of branches of the hosted repository that go forward only, besides the desired one. */
   readonly protectedBranches: readonly string[];
   readonly notifications: readonly NotificationRule[];
@@ -78,6 +81,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     references: "refuse",
     forge: {},
     teams: [],
+    sources: [],
     protectedBranches: [],
     notifications: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
@@ -112,6 +116,9 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
       if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
     }
     for (const [name, value] of Object.entries(repository.previews?.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["previews", "variables", name]), "must be text, a number or a boolean", `previews.variables.${name}`);
+    for (const [index, source] of (repository.sources ?? []).entries()) {
+      for (const { field, message } of findSourceFaults(source, cluster)) failed(document.lineOf(["sources", index, field]), message, `sources[${index}].${field}`);
+    }
     const branch = repository.status?.branch ?? fallback.status.branch;
     if (!/^status\/[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(branch) || /\.\.|\/\/|\/$|\.lock$/.test(branch)) failed(document.lineOf(["status", "branch"]), "must begin with status/ and be a valid branch name", "status.branch");
     return { config: problems.length > 0 ? fallback : toConfig(repository, fallback, (index) => document.lineOf(["units", index])), problems };
@@ -150,6 +157,7 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     previews: repository.previews === undefined ? undefined : previewRules(repository.previews),
     forge: repository.forge ?? {},
     teams: repository.teams ?? [],
+    sources: (repository.sources ?? []).map((source) => readSourceRule(source, parseDurationMs(source.interval))),
     protectedBranches: repository.protectedBranches ?? [],
     notifications: (repository.notifications ?? []).map(({ name, type, secret, events, template, maxPerHour }) => ({ name, secret, template, type: type === "slack" ? "slack" as const : "generic" as const, events: events ?? NOTIFICATION_EVENTS, maxPerHour: maxPerHour ?? 60 })),
     source: repository,

@@ -18,8 +18,11 @@ export interface Unit {
   /** Kinds whose objects may be deleted and made anew when a field cannot change in place. */
   readonly replace?: readonly string[];
   readonly suspend?: boolean;
-  /** Of the unit's namespace: it applies in this account's name, with its rights. */
+  /** The further repository that it comes from; undefined: the cluster's own. */
+  readonly source?: string;
+  /** Of the unit's namespace, or of `accountNamespace`: it applies in this account's name, with its rights. */
   readonly serviceAccount?: string;
+  readonly accountNamespace?: string;
   readonly bounds?: UnitBounds;
   readonly windows?: readonly SyncWindow[];
   readonly ignore?: readonly IgnoredFields[];

@@ -11,6 +11,8 @@ export interface StatusFacts {
   readonly sync: SyncFacts;
   /** The commit that runs; absent before the first one. */
   readonly commit?: CommitFacts;
+  /** Further repositories of the cluster; absent where there are none. Their applications are among the others. */
+  readonly repositories?: readonly RepositoryFacts[];
   readonly applications: readonly ApplicationFacts[];
   readonly nodes: readonly NodeFacts[];
   /** The newest ones, newest first. */
@@ -66,6 +68,25 @@ export interface SyncFacts {
   readonly problems?: readonly string[];
 }
 
+/** A further repository, as the cluster's own tells of it. */
+export interface RepositoryFacts {
+  readonly name: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly state: SyncFacts["state"];
+  readonly message?: string;
+  readonly commit?: CommitFacts;
+  /** How many it has, and how many of them are healthy. */
+  readonly applications: number;
+  readonly healthy: number;
+}
+
+/** What further repositories add to the report of the cluster's own. */
+export interface ComposedFacts {
+  readonly repositories: readonly RepositoryFacts[];
+  readonly applications: readonly ApplicationFacts[];
+}
+
 export interface CommitFacts {
   readonly id: string;
   readonly subject: string;
@@ -74,6 +95,8 @@ export interface CommitFacts {
 
 export interface ApplicationFacts {
   readonly name: string;
+  /** The further repository that it comes from; absent for the cluster's own. */
+  readonly repository?: string;
   readonly path: string;
   readonly health: HealthState;
   /** `2/3`, or empty when nothing of it has replicas. */

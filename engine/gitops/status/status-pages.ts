@@ -2,7 +2,7 @@ import { HEALTH_ORDER } from "../health/health.ts";
 import { renderApplicationParts } from "./application-parts.ts";
 import { code, duration, healthMark, link, markdownTable, plain, ROWS_MAX, shortTime } from "./markdown.ts";
 import { previewTable } from "./preview-pages.ts";
-import { deployPage, overallHealth, type ApplicationFacts, type DeployFacts, type StatusFacts } from "./status-facts.ts";
+import { deployPage, overallHealth, type ApplicationFacts, type DeployFacts, type RepositoryFacts, type StatusFacts } from "./status-facts.ts";
 
 const DEPLOYS_SHOWN = 10;
 
@@ -17,6 +17,7 @@ export function renderReadme(facts: StatusFacts): string {
     ...(apps.length > ROWS_MAX ? [`${apps.length - ROWS_MAX} more: ${pageNames(apps.length).map((name) => link(name, "README.md", name)).join(", ")}`] : []),
     ...(facts.incidents.some((incident) => incident.closed === undefined) ? ["## Incidents", incidentList(facts)] : []),
     ...(facts.applications.every((app) => (app.holds ?? []).length === 0) ? [] : ["## Held", holdList(facts)]),
+    ...(facts.repositories === undefined ? [] : ["## Repositories", repositoryTable(facts.repositories)]),
     ...(facts.nodes.length === 0 ? [] : ["## Nodes", nodeTable(facts)]),
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
     ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
@@ -38,7 +39,7 @@ export function renderApplicationPage(app: ApplicationFacts, facts: StatusFacts)
   const deploys = facts.deploys.filter((deploy) => deploy.commit === app.commit);
   return page([
     `# ${app.name}: ${healthMark(app.health)} ${app.health}${app.ready === "" ? "" : ` · ${app.ready} ready`} · since ${shortTime(app.since)}`,
-    `From ${code(app.path === "" ? "." : app.path)}, commit ${commitLink(app.commit, facts, at)}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
+    `From ${code(app.path === "" ? "." : app.path)}${app.repository === undefined ? "" : ` of repository ${plain(app.repository)}`}, commit ${commitLink(app.commit, facts, at)}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
     app.reason === "" ? "" : `**Why:** ${plain(app.reason)}`,
     ...renderApplicationParts(app),
     ...(app.kept.length === 0 ? [] : ["## Kept although removed from the repository", app.kept.map((kept) => `- ${plain(kept)}`).join("\n")]),
@@ -159,4 +160,8 @@ function page(parts: readonly string[]): string {
 /** A commit's author is what the commit says; who pushed it has logged in. */
 function pushedBy({ pusher, author }: DeployFacts): string {
   return pusher === undefined || pusher === author ? "" : `, pushed by ${plain(pusher)}`;
+}
+
+function repositoryTable(repositories: readonly RepositoryFacts[]): string {
+  return markdownTable(["Repository", "State", "Commit", "Applications", "From", "Why"], repositories.map(({ name, url, branch, state, commit, applications, healthy, message }) => [plain(name), state, commit === undefined ? "" : `${code(commit.id.slice(0, 7))} ${plain(commit.subject)}`, `${healthy}/${applications} healthy`, plain(`${url} ${branch}`), plain(message ?? "")]));
 }

@@ -14,7 +14,7 @@ import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";
 import type { RepositoryConfig } from "../manifests/repository-config.ts";
-import { overallHealth, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import { overallHealth, type ComposedFacts, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
 import { renderStatusReport, statusMessage } from "./status-report.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
@@ -40,6 +40,12 @@ export interface StatusReporterOptions {
   readonly logger: Logger;
   /** Plans and previews of branches will come; a first report without them would take down those of the run before. */
   readonly awaitsPlans?: boolean;
+  /** Nothing is written: others read the facts. */
+  readonly isSilent?: boolean;
+  /** The further repository that is told of. */
+  readonly repository?: string;
+  /** What further repositories add. */
+  readonly composed?: () => ComposedFacts;
 }
 
 /** Tells on the status branch what is running. One writer; commits only when the facts changed, not more often than asked. */
@@ -92,6 +98,11 @@ export class StatusReporter {
     return this.#written?.previews ?? [];
   }
 
+  /** Something that is told of may have changed. */
+  touch(): void {
+    this.#request();
+  }
+
   /** Calls back whenever the facts may have changed. Returns the function that ends it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -105,7 +116,7 @@ export class StatusReporter {
   /** Follows mainstay.yaml, and goes on from what the branch remembers. Never rejects: a report can be written without a past. */
   async configure(status: RepositoryConfig["status"]): Promise<void> {
     this.#minIntervalMs = status.minIntervalMs;
-    if (this.#writer?.branch === status.branch) return;
+    if (this.#options.isSilent === true || this.#writer?.branch === status.branch) return;
     const { source, cluster, synchroniser, logger } = this.#options;
     this.#writer = new StatusWriter({ store: source.store, cluster, branch: status.branch, keepCommits: status.keepCommits });
     try {
@@ -159,7 +170,10 @@ export class StatusReporter {
 
   #observe(): { readonly facts: StatusFacts; readonly nextDueMs: number } {
     const { cluster, source, synchroniser, view, clock } = this.#options;
-    const applications = synchroniser.units.facts();
+    const { repository, composed } = this.#options;
+    const own = synchroniser.units.facts();
+    const further = composed?.();
+    const applications = [...(repository === undefined ? own : own.map((application) => ({ ...application, repository }))), ...(further?.applications ?? [])];
     const { incidents, nextDueMs } = computeIncidents(this.#incidents, applications, clock.now());
     this.#incidents = incidents;
     const commit = synchroniser.state?.commit;
@@ -170,6 +184,7 @@ export class StatusReporter {
       repository: { url: source.url, branch: source.branch },
       sync: isSyncing ? { ...this.#sync, state: "syncing", ...(commit === undefined ? {} : { newest: commit.id }) } : this.#sync,
       ...(commit === undefined ? {} : { commit: { id: commit.id, subject: subjectOf(commit.message), author: commit.author } }),
+      ...(further === undefined || further.repositories.length === 0 ? {} : { repositories: further.repositories }),
       applications,
       nodes: view.nodes().map(nodeFacts).sort((a, b) => (a.name < b.name ? -1 : 1)),
       deploys: synchroniser.rollouts.facts(),

@@ -24,11 +24,11 @@ const object = shape("One object.", {
 });
 
 const application = shape("One application.", {
-  name: text("Its name."), path: text("Its folder."), health: text("How it fares.", ...HEALTH), ready: text("Ready replicas of all wanted, such as 2/3."), reason: text("Why it is not healthy."),
+  name: text("Its name."), repository: text("The further repository that it comes from; missing for the cluster's own."), path: text("Its folder."), health: text("How it fares.", ...HEALTH), ready: text("Ready replicas of all wanted, such as 2/3."), reason: text("Why it is not healthy."),
   since: text("When its health last changed; empty before it is known."), commit: text("The newest commit that changed it."), images: lines("What its workloads run."),
   objects: list("Its objects; empty in status.json, all of them in apps/<name>.json.", object), kept: lines("Objects that left the repository and stay, with the reason."),
   dependsOn: lines("Applications it waits for."), holds: lines("What someone holds, and until when."),
-}, ["holds"]);
+}, ["repository", "holds"]);
 
 const deploy = shape("One commit.", {
   commit: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it."), pusher: text("Who pushed it to the hosted repository, when he had to log in."), time: text("When it arrived."), result: text("What became of it.", "applied", "rejected", "rolled-back"),
@@ -48,6 +48,11 @@ export const STATUS_SCHEMA = {
       state: text("How far the newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "deleted"), message: text("More about it."), newest: text("The newest commit when it is not the one that runs."), problems: lines("Why a commit is rejected."),
     }, ["message", "newest", "problems"]),
     commit: shape("The commit that runs; missing before the first.", { id: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it.") }),
+    repositories: list("Further repositories of the cluster.", shape("One of them.", {
+      name: text("Its name."), url: text("Where it is, without credentials."), branch: text("What of it is followed."), state: text("How far its newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "deleted"),
+      message: text("More about it."), commit: shape("Its commit that runs; missing before the first.", { id: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it.") }),
+      applications: number("How many it has.", "integer"), healthy: number("How many of them are healthy.", "integer"),
+    }, ["message", "commit"])),
     applications: list("Folders that are applied and reported as one.", application),
     nodes: list("The machines.", shape("One machine.", { name: text("Its name."), ready: flag("Whether it takes part."), reason: text("Why it does not."), since: text("When that last changed."), address: text("Where it is reached."), version: text("Version of its agent."), capacity: text("What it has.") })),
     deploys: list("The newest commits, newest first.", deploy),
@@ -61,5 +66,5 @@ export const STATUS_SCHEMA = {
       problems: lines("Why its commit cannot be applied."), notices: lines("What a reader should know of it."), applications: list("What runs in it.", application),
     })),
     plans: list("What merging branches and requests would do.", shape("One plan.", { branch: text("Branch or request."), commit: text("Its head."), base: text("What ran when it was made."), summary: text("The plan in a line."), file: text("The page with all of it."), digest: text("Of that page.") }, ["base"])),
-  }, ["commit", "plans", "previews"]),
+  }, ["commit", "repositories", "plans", "previews"]),
 } as const;

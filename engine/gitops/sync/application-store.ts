@@ -3,7 +3,7 @@ import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import type { Application, ApplicationSpec, ApplicationStatus } from "../../resources/types.ts";
-import { FIELD_MANAGER, PREVIEW_LABEL } from "../manifests/desired-state.ts";
+import { FIELD_MANAGER, PREVIEW_LABEL, REPOSITORY_LABEL } from "../manifests/desired-state.ts";
 
 /** A write that raced another one is tried again on the newer object this often. */
 const TRIES_MAX = 3;
@@ -14,25 +14,40 @@ const TRIES_MAX = 3;
  */
 export class ApplicationStore {
   readonly #client: Client;
-  readonly #preview: string | undefined;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #known = new Map<string, Application>();
 
-  /** `preview`: the namespace of the preview whose Applications these are; without it, those of the repository itself. */
-  constructor(client: Client, preview?: string) {
+  /** Whose Applications these are: those of a preview (its namespace), of a further repository (its name), or of the cluster's own. */
+  constructor(client: Client, { preview, repository }: { readonly preview?: string | undefined; readonly repository?: string | undefined } = {}) {
     this.#client = client;
-    this.#preview = preview;
+    this.#labels = { ...(preview === undefined ? {} : { [PREVIEW_LABEL]: preview }), ...(repository === undefined ? {} : { [REPOSITORY_LABEL]: repository }) };
   }
 
   async load(): Promise<void> {
     const resource = this.#client.for(applicationResource);
     this.#known.clear();
-    const labelSelector = this.#preview === undefined ? `!${PREVIEW_LABEL}` : `${PREVIEW_LABEL}=${this.#preview}`;
+    const labelSelector = [PREVIEW_LABEL, REPOSITORY_LABEL].map((label) => (this.#labels[label] === undefined ? `!${label}` : `${label}=${this.#labels[label]}`)).join(",");
     let page = await resource.list("", { limit: 500, labelSelector });
     for (;;) {
       for (const application of page.items) this.#known.set(application.metadata.name ?? "", application);
       if (page.continue === undefined || page.continue === "") return;
       page = await resource.list("", { limit: 500, labelSelector, continue: page.continue });
     }
+  }
+
+  /** Takes over an Application that nobody else writes any more, as it is now. */
+  async adopt(name: string): Promise<void> {
+    if (this.#known.has(name)) return;
+    const application = await this.#client.for(applicationResource).get("", name).catch((error: unknown) => {
+      if (hasReason(error, "NotFound")) return undefined;
+      throw error;
+    });
+    if (application !== undefined) this.#remember(application);
+  }
+
+  /** Leaves an Application to somebody else. */
+  release(name: string): void {
+    this.#known.delete(name);
   }
 
   all(): readonly Application[] {
@@ -48,7 +63,7 @@ export class ApplicationStore {
     const known = this.#known.get(name);
     const { holds: _holds, ...before } = known?.spec ?? {};
     if (known !== undefined && jsonEqual(before, spec)) return known;
-    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name, ...(this.#preview === undefined ? {} : { labels: { [PREVIEW_LABEL]: this.#preview } }) }, spec };
+    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name, ...(Object.keys(this.#labels).length === 0 ? {} : { labels: this.#labels }) }, spec };
     return this.#remember(await this.#client.for(applicationResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true }));
   }
 

@@ -56,6 +56,11 @@ export class ClusterView implements HealthLookup {
     return this.#informers.get(kindOf(resource))?.get(namespace ?? "", name);
   }
 
+  /** All objects of a kind; none when it is not watched. */
+  list(resource: ResourceReference): readonly KubeObject[] {
+    return this.#informers.get(kindOf(resource))?.list() ?? [];
+  }
+
   /** Every object of a watched kind that carries a label. */
   *labelled(label: string): Generator<{ readonly object: KubeObject; readonly identity: string }> {
     for (const [kind, informer] of this.#informers) {

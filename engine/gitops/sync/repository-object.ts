@@ -4,18 +4,29 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { repositoryResource, type RepositoryObject } from "../../resources/mainstay/repository.ts";
 import type { RepositoryObserved } from "../../resources/types.ts";
 import type { SignatureBase } from "./signature-policy.ts";
-import { FIELD_MANAGER } from "../manifests/desired-state.ts";
+import { FIELD_MANAGER, REPOSITORY_LABEL } from "../manifests/desired-state.ts";
 import { DEFAULT_SIGNERS_FILE, type RepositoryConfig, type TeamRule } from "../manifests/repository-config.ts";
 
 /** The Repository object of the cluster: mainstay.yaml as it counts now, and what was made of the newest commit. */
 export class RepositoryRecord {
   readonly #client: Client;
   readonly #name: string;
+  readonly #labels: Readonly<Record<string, string>> | undefined;
   #known: RepositoryObject | undefined;
 
-  constructor(client: Client, name: string) {
+  /** `isSource`: it is one of several, and not the cluster's own. */
+  constructor(client: Client, name: string, isSource = false) {
     this.#client = client;
     this.#name = name;
+    this.#labels = isSource ? { [REPOSITORY_LABEL]: name } : undefined;
+  }
+
+  /** For a repository that is followed no longer. */
+  async remove(): Promise<void> {
+    this.#known = undefined;
+    await this.#client.for(repositoryResource).delete("", this.#name).catch((error: unknown) => {
+      if (!hasReason(error, "NotFound")) throw error;
+    });
   }
 
   /** The commit that was admitted last, also before a restart. */
@@ -39,7 +50,7 @@ export class RepositoryRecord {
     const { observed: before, metadata: _metadata, ...settings } = this.#known ?? { metadata: {} };
     const { metadata: _unused, ...source } = config?.source ?? { apiVersion: "mainstay.dev/v1alpha1", kind: "Repository" };
     if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
-    const intent: RepositoryObject = { ...source, apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: this.#name }, observed };
+    const intent: RepositoryObject = { ...source, apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: this.#name, ...(this.#labels === undefined ? {} : { labels: this.#labels }) }, observed };
     this.#known = await this.#client.for(repositoryResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true });
   }
 }

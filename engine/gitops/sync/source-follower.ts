@@ -5,7 +5,8 @@ import { describeError, type Logger } from "../../lib/log.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
 import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
-import { formatProblem } from "../manifests/problem.ts";
+import { formatProblem, type Problem } from "../manifests/problem.ts";
+import type { SourceRule } from "../manifests/source-rules.ts";
 import type { RepositoryRecord } from "./repository-object.ts";
 import { checkSignature } from "./signature-policy.ts";
 import { checkTeams } from "./team-rules.ts";
@@ -30,8 +31,20 @@ export interface SourceFollowerOptions {
   readonly synchroniser: Synchroniser;
   readonly reporter: StatusReporter;
   readonly record: RepositoryRecord;
+  /** Where the followed repository may name further ones. */
+  readonly sources?: FurtherSources;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** The further repositories that a commit may name. */
+export interface FurtherSources {
+  /** What speaks against having them here. */
+  check(state: DesiredState): readonly Problem[] | Promise<readonly Problem[]>;
+  /** Ends those that are not among these, or are other than before: afterwards nobody writes for them. */
+  retain(rules: readonly SourceRule[]): Promise<void>;
+  /** Follows those that are not followed yet. */
+  start(rules: readonly SourceRule[]): void;
 }
 
 /** A commit that was read and planned. */
@@ -80,7 +93,7 @@ export class SourceFollower {
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
     const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams, pusher);
     const preview = await synchroniser.preview(state, objects, messages);
-    return { ...preview, problems: [...signature, ...teams, ...preview.problems], state, messages, startedMs };
+    return { ...preview, problems: [...signature, ...teams, ...preview.problems, ...synchroniser.findForeign(state), ...(await this.#options.sources?.check(state) ?? [])], state, messages, startedMs };
   }
 
   /** Keeps a plan for when the branch has moved to its commit. */
@@ -148,14 +161,18 @@ export class SourceFollower {
     const pusher = await source.pusherOf?.(id);
     const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, pusher));
     await reporter.configure(prepared.state.config.status);
-    if (prepared.problems.length === 0) {
+    // Another repository may have got something since this was planned.
+    const foreign = prepared.problems.length === 0 ? synchroniser.findForeign(prepared.state) : [];
+    if (prepared.problems.length + foreign.length === 0) {
+      await this.#options.sources?.retain(prepared.state.config.sources);
       synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs, ...(pusher === undefined ? {} : { pusher }) });
       this.#prepared.delete(id);
       this.#handled = id;
       this.#isRejected = false;
+      this.#options.sources?.start(prepared.state.config.sources);
       return record.write(prepared.state.config, { ...this.#observed(id, "applied"), ...(pusher === undefined ? {} : { pusher }) });
     }
-    const problems = prepared.problems.map(formatProblem);
+    const problems = [...prepared.problems, ...foreign].map(formatProblem);
     logger.warn("commit rejected", { commit: id, problems: problems.length, first: problems[0] });
     if (synchroniser.state === undefined) await this.#resume(id, signal);
     synchroniser.rollouts.reject(prepared.state.commit, clock.now(), prepared.startedMs, problems);
@@ -173,7 +190,9 @@ export class SourceFollower {
       const { objects } = source.store;
       const state = await loader.load(objects, await objects.commit(last));
       throwIfAborted(signal);
-      if (state.problems.length === 0) synchroniser.admit({ state, objects, messages: [], outcomes: new Map(), startedMs: clock.monotonic() });
+      if (state.problems.length > 0) return;
+      synchroniser.admit({ state, objects, messages: [], outcomes: new Map(), startedMs: clock.monotonic() });
+      this.#options.sources?.start(state.config.sources);
     } catch (error) {
       throwIfAborted(signal);
       logger.warn("last admitted commit not read", { commit: last, error: describeError(error) });

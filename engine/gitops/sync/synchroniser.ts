@@ -7,6 +7,7 @@ import { backoffMs } from "../../lib/backoff.ts";
 import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
@@ -26,6 +27,7 @@ import { renderPlan } from "../plan/plan-text.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
+import { OWN_REPOSITORY, repositoryOf, type RepositoryClaims } from "./repository-claims.ts";
 import { Rollouts } from "./rollouts.ts";
 import { createActAs, type Impersonate } from "../plan/act-as.ts";
 import type { ActAs } from "../plan/dry-run.ts";
@@ -60,6 +62,10 @@ export interface SynchroniserOptions {
   readonly impersonate?: Impersonate;
   /** The namespace of the preview that this one keeps; without it, it keeps what the repository's own branch says. */
   readonly preview?: string;
+  /** The further repository that this one keeps; without it, it keeps the cluster's own. */
+  readonly repository?: string;
+  /** What the other repositories of the cluster want. */
+  readonly claims?: RepositoryClaims;
 }
 
 /** A commit that may be applied: it was read and planned without problems. */
@@ -120,7 +126,7 @@ export class Synchroniser {
 
   constructor(options: SynchroniserOptions) {
     this.#options = options;
-    this.#applications = new ApplicationStore(options.client, options.preview);
+    this.#applications = new ApplicationStore(options.client, options);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
@@ -161,10 +167,15 @@ export class Synchroniser {
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
     const examine = this.#toExamine(state, this.#restraints(state.units)).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: ownedEntries(this.#applications.all()), messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: [...ownedEntries(this.#applications.all()), ...ownedEntries(this.#abandoned(state))], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
     return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
+  }
+
+  /** What speaks against a commit because another repository of the cluster has it. */
+  findForeign(state: DesiredState): readonly Problem[] {
+    return this.#options.claims?.findForeign(this.#options.repository ?? OWN_REPOSITORY, state) ?? [];
   }
 
   /** From now on this commit is what the cluster should be. */
@@ -173,6 +184,8 @@ export class Synchroniser {
     if (this.#admitted?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
     this.#admitted = admitted;
     this.#memory.keepOnly(admitted.state.objects);
+    const isSource = (application: Application) => this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
+    for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
     this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
     this.units.setState(admitted.state);
     logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
@@ -182,6 +195,7 @@ export class Synchroniser {
   async run(signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort, { once: true });
+    const leave = this.#options.preview === undefined ? this.#options.claims?.enter(this.#options.repository ?? OWN_REPOSITORY, () => this.state) : undefined;
     const unlisten = this.#options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
     try {
       await this.#start(signal);
@@ -192,6 +206,7 @@ export class Synchroniser {
       }
     } finally {
       unlisten();
+      leave?.();
       signal.removeEventListener("abort", onAbort);
       for (const cancel of this.#timers) cancel();
       // Whoever waits for the start must end too.
@@ -199,12 +214,19 @@ export class Synchroniser {
     }
   }
 
+  /** What the cluster's own repository takes over: Applications of sources that the commit no longer has. */
+  #abandoned(state: DesiredState): readonly Application[] {
+    const { claims, repository, preview } = this.#options;
+    if (claims === undefined || repository !== undefined || preview !== undefined) return [];
+    return claims.findAbandoned(state).filter((application) => this.#applications.get(application.metadata.name ?? "") === undefined);
+  }
+
   /** Applications as the store has them: also those of units that have just left the repository. */
   async #start(signal: AbortSignal): Promise<void> {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
         await this.#applications.load();
-        await this.#options.view.ensure([], signal);
+        await this.#options.view.ensure([applicationResource as unknown as ResourceDefinition], signal); // all objects are read as KubeObject there
         this.#started.resolve();
         return;
       } catch (error) {
@@ -240,6 +262,7 @@ export class Synchroniser {
     if (admitted === undefined) return true;
     const { state, objects, messages } = admitted;
     const { client, view, kinds, logger } = this.#options;
+    for (const application of this.#abandoned(state)) await this.#applications.adopt(application.metadata.name ?? "");
     const owned = ownedEntries(this.#applications.all());
     const inUse = new Set([...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)]);
     const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
@@ -301,9 +324,9 @@ export class Synchroniser {
   /** Once for each commit: it reads everything that is labelled. */
   #lookForOrphans(state: DesiredState): void {
     // A preview is taken away with its namespace.
-    if (this.#orphansOf === state.commit.id || this.#options.preview !== undefined) return;
+    if (this.#orphansOf === state.commit.id || this.#options.preview !== undefined || this.#options.repository !== undefined) return;
     this.#orphansOf = state.commit.id;
-    const held = new Set(ownedEntries(this.#applications.all()).map(({ identity }) => identity));
+    const held = new Set(ownedEntries(this.#options.view.list(applicationResource) as readonly Application[]).map(({ identity }) => identity));
     this.#orphans = describeOrphans(this.#options.view.labelled(APPLICATION_LABEL), (identity) => held.has(identity) || state.objects.has(identity));
   }
 

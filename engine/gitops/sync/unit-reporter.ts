@@ -89,6 +89,7 @@ export class UnitReporter {
 
   setState(state: DesiredState): void {
     this.#commit = state.commit.id;
+    for (const name of [...this.#leaving.keys()]) if (this.#options.applications.get(name) === undefined) this.#leaving.delete(name);
     const before = new Map(this.#units);
     this.#units.clear();
     this.#unitOfObject.clear();

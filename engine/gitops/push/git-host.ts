@@ -1,0 +1,109 @@
+import { promises as fs } from "node:fs";
+import path from "node:path";
+import type { Client } from "../../client/client.ts";
+import { aborted } from "../../lib/abort.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import { createGitAccess } from "./git-access.ts";
+import { startGitServer, type GitServer } from "./git-server.ts";
+import { installHooks, runHookServer } from "./hook-server.ts";
+import type { PushGate } from "./push-gate.ts";
+
+export interface GitHostOptions {
+  /** Folder of all hosted repositories, each as `<name>.git`. */
+  readonly root: string;
+  readonly address: string;
+  readonly port: number;
+  /** How others reach the address, where it is not one itself: 0.0.0.0 is all of them. */
+  readonly publicAddress?: string;
+  /** Whether whoever reaches the loopback need not say who he is. Elsewhere everyone must. */
+  readonly allowsAnonymous: boolean;
+  /** For HTTPS, which is served wherever the address is not the loopback's. */
+  readonly certificate?: () => Promise<{ readonly certificate: string; readonly key: string }>;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+interface Hosted {
+  /** Name of its Repository object, on which roles give rights. */
+  readonly repository: string;
+  gate: PushGate | undefined;
+}
+
+/** The repositories that this cluster serves itself: one server, one socket for their hooks, each with a gate of its own. */
+export class GitHost {
+  readonly #options: GitHostOptions;
+  readonly #hosted = new Map<string, Hosted>();
+  readonly #opened = Promise.withResolvers<GitServer>();
+  #server: GitServer | undefined;
+  #opening: Promise<void> = Promise.resolve();
+
+  constructor(options: GitHostOptions) {
+    this.#options = options;
+  }
+
+  /** Listens, if it does not yet. Rejects when the port is taken. */
+  async open(): Promise<void> {
+    this.#opening = this.#opening.catch(() => {}).then(async () => {
+      if (this.#server !== undefined) return;
+      const { root, address, port, certificate, allowsAnonymous, client, clock, random, logger } = this.#options;
+      const isOpen = isLoopback(address);
+      if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
+      await fs.mkdir(root, { recursive: true, mode: 0o700 });
+      this.#server = await startGitServer({
+        root, address, port, logger,
+        access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
+        repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
+        ...(isOpen || certificate === undefined ? {} : { tls: { certificate, clock } }),
+      });
+      this.#opened.resolve(this.#server);
+    });
+    await this.#opening;
+  }
+
+  gitDir(name: string): string {
+    return path.join(this.#options.root, `${name}.git`);
+  }
+
+  /** Where to clone from; known once it listens. */
+  url(name: string): string {
+    const { address, publicAddress = address.includes(":") ? `[${address}]` : address } = this.#options;
+    return `${isLoopback(address) ? "http" : "https"}://${publicAddress}:${this.#server?.port ?? this.#options.port}/${name}.git`;
+  }
+
+  /** Serves the folder `<name>.git`, which is there already, under the rights on a Repository object. Pushes are refused until it has a gate. */
+  async serve(name: string, repository: string): Promise<void> {
+    await installHooks(this.gitDir(name), this.#socketPath);
+    this.#hosted.set(`${name}.git`, { repository, gate: undefined });
+  }
+
+  setGate(name: string, gate: PushGate): void {
+    const hosted = this.#hosted.get(`${name}.git`);
+    if (hosted !== undefined) hosted.gate = gate;
+  }
+
+  /** The folder stays, and comes back with all it has. */
+  withdraw(name: string): void {
+    this.#hosted.delete(`${name}.git`);
+  }
+
+  /** Answers hooks and requests until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
+    const server = await Promise.race([this.#opened.promise, aborted(signal).then(() => undefined)]);
+    if (server === undefined) return;
+    const hooks = runHookServer({ socketPath: this.#socketPath, gateOf: (folder) => this.#hosted.get(folder)?.gate, identityOf: (push) => server.identityOf(push), logger }, signal);
+    await Promise.all([server.run(signal), hooks]);
+  }
+
+  get #socketPath(): string {
+    return path.join(this.#options.root, "hooks.sock");
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|::1$|localhost$)/.test(address);
+}
