@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
 import { formatMessage } from "../git/commit-message.ts";
 import type { GitSource } from "../git/git-source.ts";
 import { readFileOf, writeChangedTree } from "../git/git-tree.ts";
@@ -24,6 +25,19 @@ export class DriftProposer {
   constructor(source: GitSource, clock: Clock) {
     this.#source = source;
     this.#clock = clock;
+  }
+
+  /** Of every application whose policy it is. What fails is logged: the change stays where it is, and is shown. */
+  async proposeAll(drifted: readonly Drifted[], state: DesiredState, logger: Logger): Promise<void> {
+    for (const [unit, changed] of Map.groupBy(drifted, ({ desired }) => desired.unit)) {
+      if (state.units.find(({ name }) => name === unit)?.drift !== "propose") continue;
+      try {
+        const branch = await this.propose(unit, changed, state);
+        if (branch !== undefined) logger.info("drift proposed", { unit, branch });
+      } catch (error) {
+        logger.warn("drift not proposed", { unit, error: describeError(error) });
+      }
+    }
   }
 
   /** Returns the branch; undefined when nothing of it can be written, as for objects that were rendered from several files. */

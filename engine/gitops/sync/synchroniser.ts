@@ -6,6 +6,7 @@ import { abortError } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
+import { Timers } from "../../lib/timers.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
@@ -116,8 +117,7 @@ export class Synchroniser {
   #wake: () => void = () => {};
   /** The inventories are known; planning without them would take every old object for someone else's. */
   readonly #started = Promise.withResolvers<void>();
-  readonly #timers = new Set<() => void>();
-  readonly #named = new Set<string>();
+  readonly #timers: Timers;
   #isGathering = false;
   /** Before the first objects are known, everything would look missing. */
   #isViewReady = false;
@@ -126,6 +126,7 @@ export class Synchroniser {
 
   constructor(options: SynchroniserOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     this.#applications = new ApplicationStore(options.client, options);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
     // Nobody may be waiting when the service ends before it has started.
@@ -208,7 +209,7 @@ export class Synchroniser {
       unlisten();
       leave?.();
       signal.removeEventListener("abort", onAbort);
-      for (const cancel of this.#timers) cancel();
+      this.#timers.cancelAll();
       // Whoever waits for the start must end too.
       this.#started.reject(abortError(signal));
     }
@@ -234,7 +235,7 @@ export class Synchroniser {
         this.#options.logger.warn("applications not read, will retry", { error: describeError(error) });
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
-          this.#after(backoffMs(RETRY, failures), resolve);
+          this.#timers.after(backoffMs(RETRY, failures), resolve);
         });
       }
     }
@@ -269,7 +270,7 @@ export class Synchroniser {
     await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
     const restraints = this.#restraints(state.units);
-    if (restraints.nextChangeMs < Infinity) this.#after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
+    if (restraints.nextChangeMs < Infinity) this.#timers.after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
     const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
@@ -283,7 +284,7 @@ export class Synchroniser {
       if (outcome?.is === "unchanged") this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned });
     }
     for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)]) this.#memory.mustLookAgain(identity);
-    await this.#propose(plan, state);
+    await this.#options.proposer?.proposeAll(plan.left, state, logger);
     const refused = await problemsOf(objects, plan);
     this.units.planned(plan, refused);
     this.#announce(plan, state);
@@ -334,21 +335,6 @@ export class Synchroniser {
     return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
   }
 
-  /** Changes that someone made in the cluster become branches, where that is the policy. */
-  async #propose(plan: SyncPlan, state: DesiredState): Promise<void> {
-    const { proposer, logger } = this.#options;
-    if (proposer === undefined || plan.left.length === 0) return;
-    for (const [unit, drifted] of Map.groupBy(plan.left, ({ desired }) => desired.unit)) {
-      if (state.units.find(({ name }) => name === unit)?.drift !== "propose") continue;
-      try {
-        const branch = await proposer.propose(unit, drifted, state);
-        if (branch !== undefined) logger.info("drift proposed", { unit, branch });
-      } catch (error) {
-        logger.warn("drift not proposed", { unit, error: describeError(error) });
-      }
-    }
-  }
-
   #toExamine(state: DesiredState, restraints: Restraints): readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[] {
     const nowMs = this.#options.clock.monotonic();
     const examine: { desired: DesiredObject; cause: "commit" | "drift" }[] = [];
@@ -356,7 +342,7 @@ export class Synchroniser {
       const cause = this.#causeOf(desired, restraints);
       if (cause === undefined || (desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
       const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
-      if (delayMs > 0) this.#after(delayMs, () => this.#requestPass());
+      if (delayMs > 0) this.#timers.after(delayMs, () => this.#requestPass());
       else examine.push({ desired, cause });
     }
     return examine;
@@ -448,12 +434,12 @@ export class Synchroniser {
     } catch (error) {
       this.#options.logger.warn("application status not written, will retry", { error: describeError(error) });
       this.#isReviewPaused = true;
-      this.#after(backoffMs(RETRY, 2), () => {
+      this.#timers.after(backoffMs(RETRY, 2), () => {
         this.#isReviewPaused = false;
         this.#touch();
       });
     } finally {
-      if (this.units.hasUnwell) this.#after(REVIEW_MS, () => this.#touch(), "review");
+      if (this.units.hasUnwell) this.#timers.after(REVIEW_MS, () => this.#touch(), "review");
     }
   }
 
@@ -468,7 +454,7 @@ export class Synchroniser {
     const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));
     if (unit === undefined || !this.units.markDirty(unit) || this.#isGathering) return;
     this.#isGathering = true;
-    this.#after(GATHER_MS, () => {
+    this.#timers.after(GATHER_MS, () => {
       this.#isGathering = false;
       // What waits goes on by the event that it waits for.
       if (this.units.isAnyoneWaiting) this.#isPassDue = true;
@@ -488,19 +474,7 @@ export class Synchroniser {
   }
 
   #retryLater(): void {
-    this.#after(backoffMs(RETRY, this.#failures), () => this.#requestPass(), "retry");
-  }
-
-  /** A timer that ends with the service. Of one name there is at most one. */
-  #after(delayMs: number, callback: () => void, name?: string): void {
-    if (name !== undefined && this.#named.has(name)) return;
-    const cancel = this.#options.clock.after(delayMs, () => {
-      this.#timers.delete(cancel);
-      if (name !== undefined) this.#named.delete(name);
-      callback();
-    });
-    this.#timers.add(cancel);
-    if (name !== undefined) this.#named.add(name);
+    this.#timers.after(backoffMs(RETRY, this.#failures), () => this.#requestPass(), "retry");
   }
 
   #notify(): void {
