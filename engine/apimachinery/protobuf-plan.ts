@@ -37,7 +37,8 @@ function buildPlan(properties: readonly (readonly [string, Schema])[], required:
     const tag = schema["x-protobuf-tag"];
     const [inline, ...deeper] = [schema["x-protobuf-inline"] ?? []].flat();
     if (tag === undefined) continue; // apiVersion and kind travel in the envelope
-    if (inline === undefined) fields.push({ is: "field", tag, name, ...fieldShape(schema), keepsZero: schema["x-protobuf-presence"] === true || required.has(name) });
+    const shape = fieldShape(schema);
+    if (inline === undefined) fields.push({ is: "field", tag, name, ...shape, keepsZero: schema["x-protobuf-presence"] === true || required.has(name) || saysZero(shape.value) });
     else embedded.set(inline, [...(embedded.get(inline) ?? []), [name, withInline(schema, deeper)]]);
   }
   for (const [tag, members] of embedded) fields.push({ is: "inline", tag, plan: buildPlan(members, required) });
@@ -45,6 +46,11 @@ function buildPlan(properties: readonly (readonly [string, Schema])[], required:
   const byTag = new Map(fields.map((field) => [field.tag, field]));
   if (byTag.size !== fields.length) throw new Error(`protobuf: two of the properties ${properties.map(([name]) => name).join(", ")} have one tag`);
   return { fields, byTag };
+}
+
+/** A message of its own around the value: `default: false` has been said. */
+function saysZero({ is }: ValueCodec): boolean {
+  return is === "json" || is === "schemaOrBoolean";
 }
 
 /** A view of the property as the embedded message sees it. */

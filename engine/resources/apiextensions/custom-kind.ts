@@ -82,18 +82,21 @@ function fieldReader(jsonPath: string): (object: KubeObject) => string {
   };
 }
 
-/** Objects are pruned and completed by the schema as it is now, for it may have changed since they were stored. */
+/**
+ * Objects are pruned by their schema as it is now, for it may have changed since they were stored. Defaults are those of the version that
+ * they are stored in: a reader of another version gets what was there.
+ */
 function storedForm(stored: ResourceDefinition, storageVersion: string, apiVersion: string, schemas: ReadonlyMap<string, Schema>, convert: ConvertObjects | undefined): StoredForm<KubeObject> {
-  const shaped = (object: KubeObject): KubeObject => {
+  const shaped = (object: KubeObject, defaults: boolean): KubeObject => {
     const schema = schemas.get(object.apiVersion);
-    return schema === undefined ? object : (conform(schema, object, { defaults: true, prune: true }).value as KubeObject); // conforming keeps an object what it is
+    return schema === undefined ? object : (conform(schema, object, { defaults, prune: true }).value as KubeObject); // conforming keeps an object what it is
   };
   const withVersion = (object: KubeObject, version: string): KubeObject => (object.apiVersion === version ? object : { ...object, apiVersion: version });
   const plain = {
     definition: stored,
     fromStored: (object: KubeObject) => {
-      const current = shaped(object);
-      return current.apiVersion === apiVersion ? current : shaped(withVersion(current, apiVersion));
+      const current = shaped(object, true);
+      return current.apiVersion === apiVersion ? current : shaped(withVersion(current, apiVersion), false);
     },
     toStored: (object: KubeObject) => withVersion(object, storageVersion),
   };
@@ -101,7 +104,7 @@ function storedForm(stored: ResourceDefinition, storageVersion: string, apiVersi
   return {
     ...plain,
     later: {
-      fromStored: async (objects) => (await convertSome(objects.map(shaped), apiVersion, convert)).map(shaped),
+      fromStored: async (objects) => (await convertSome(objects.map((object) => shaped(object, true)), apiVersion, convert)).map((object) => shaped(object, false)),
       toStored: async (object) => (await convertSome([object], storageVersion, convert))[0] ?? object,
     },
   };

@@ -2,6 +2,9 @@ import { invalidField, requiredField, type FieldError } from "../../apimachinery
 import { dns1035LabelError } from "../../apimachinery/names.ts";
 import { validateObjectMeta } from "../../apimachinery/object-meta-validation.ts";
 import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
+import type { Schema } from "../../apimachinery/schema.ts";
+import { conform } from "../../apimachinery/structural-schema.ts";
+import { loadSchema } from "../load-schema.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { isJsonObject } from "./value-errors.ts";
 
@@ -33,11 +36,17 @@ function resourceErrors(value: Readonly<Record<string, unknown>>, path: string):
     const problem = dns1035LabelError(kind.toLowerCase());
     if (problem !== undefined) errors.push(invalidField(name("kind"), kind, `may have mixed case, but should otherwise match: ${problem}`));
   }
-  if (isJsonObject(metadata)) {
+  const wrong = metadata === undefined ? undefined : conform(metaSchema(), metadata, { defaults: false, prune: false }).errors.find(({ type }) => type === "FieldValueTypeInvalid");
+  if (wrong !== undefined) errors.push(invalidField(name("metadata"), metadata, `${wrong.field === "" ? "" : `${wrong.field}: `}${wrong.message}`));
+  else if (isJsonObject(metadata)) {
     const meta: ObjectMeta = { ...metadata, name: typeof metadata["name"] === "string" && metadata["name"] !== "" ? metadata["name"] : "fakename" };
     errors.push(...validateObjectMeta(meta, "pathSegment", typeof meta.namespace === "string" && meta.namespace !== "").map((error) => ({ ...error, field: at(path, error.field) })));
   }
   return errors;
+}
+
+function metaSchema(): Schema {
+  return loadSchema("meta/v1/meta.yaml", "ObjectMeta");
 }
 
 function at(path: string, name: string): string {

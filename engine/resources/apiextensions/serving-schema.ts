@@ -21,7 +21,7 @@ export function servingSchema(schema: JsonSchema | undefined, isRoot = true, met
   const isResource = isRoot || schema?.["x-kubernetes-embedded-resource"] === true;
   if (isResource) out["type"] = "object";
   const inner = properties === undefined ? undefined : Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, servingSchema(property, false, metadata)]));
-  if (inner !== undefined || isResource) out["properties"] = isResource ? { ...inner, apiVersion: TEXT, kind: TEXT, metadata: metadata(inner?.["metadata"]) } : inner;
+  if (inner !== undefined || isResource) out["properties"] = isResource ? { ...inner, apiVersion: typeText(inner?.["apiVersion"]), kind: typeText(inner?.["kind"]), metadata: metadata(inner?.["metadata"]) } : inner;
   if (typeof additionalProperties === "object") out["additionalProperties"] = servingSchema(additionalProperties, false, metadata);
   else if (additionalProperties === true && properties === undefined) out["additionalProperties"] = true;
   // An object about which nothing is said is empty, whereas our own schemas mean any object by that.
@@ -29,12 +29,15 @@ export function servingSchema(schema: JsonSchema | undefined, isRoot = true, met
   return out as Schema; // made of the parts of one
 }
 
-const TEXT: Schema = { type: "string" };
+/** Of what an object says of its type only a default is the author's. */
+function typeText(own: Schema | undefined): Schema {
+  return own?.default === undefined ? { type: "string" } : { type: "string", default: own.default };
+}
 
 /** Defaults that the author gave for names inside of embedded metadata stay; everything else is Kubernetes' own. */
 function objectMetadata(own: Schema | undefined): Schema {
   const meta = loadSchema(META_FILE, "ObjectMeta");
-  const defaulted = Object.entries(own?.properties ?? {}).filter(([, property]) => property.default !== undefined);
+  const defaulted = Object.entries(own?.properties ?? {}).filter(([name, property]) => property.default !== undefined && Object.hasOwn(meta.properties ?? {}, name));
   const properties = defaulted.length === 0 ? undefined : { ...meta.properties, ...Object.fromEntries(defaulted.map(([name, property]) => [name, { ...meta.properties?.[name], default: property.default }])) };
   const metadata: Schema = properties === undefined ? meta : { ...meta, properties };
   return own?.default === undefined ? metadata : { ...metadata, default: own.default };

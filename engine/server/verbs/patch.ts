@@ -113,7 +113,7 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 /** An apply to a name that does not exist creates it. */
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
-  if (definition.isEnding === true) throw kindIsEnding("patch");
+  if (definition.isEnding === true) throw kindIsEnding("create");
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), repeatedFieldsOf(exchange));

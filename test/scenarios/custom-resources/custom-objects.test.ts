@@ -93,6 +93,17 @@ describe("a custom kind", () => {
     expect((await client().create(cronTab("two", { ...spec, free: { known: null } }))).spec).not.toHaveProperty("free.known");
   });
 
+  test("shows a reader of one version the defaults of the version that is stored, and no others", async () => {
+    const version = (field: string) => ({ type: "object", properties: { spec: { type: "object", default: {}, properties: { old: { type: "string" }, new: { type: "string" }, [field]: { type: "string", default: "yes" } } } } });
+    const { spec: both } = cronTabs(version("old"));
+    const [served] = both.versions;
+    await establish(api.client, { ...cronTabs(version("old")), spec: { ...both, versions: [{ ...served!, storage: false }, { ...served!, name: "v2", schema: { openAPIV3Schema: version("new") }, storage: true }] } } as Parameters<typeof establish>[1]);
+    expect((await client().create(cronTab("one"))).spec).toEqual({ old: "yes", new: "yes" });
+    const second = api.client.for({ ...tabs, version: "v2" });
+    await second.create({ ...cronTab("two"), apiVersion: "stable.example.com/v2" });
+    expect((await client().get("default", "two")).spec).toEqual({ new: "yes" });
+  });
+
   test("keeps integers that are too large for a double", async () => {
     const numbers = { type: "object", properties: { spec: { type: "object", properties: { large: { type: "integer", format: "int64" }, small: { type: "integer" } } } } };
     await establish(api.client, cronTabs(numbers));

@@ -89,6 +89,13 @@ describe("protobuf messages", () => {
     expect(decodeProtobuf(schema, encodeProtobuf(schema, deployment))).toEqual(deployment);
   });
 
+  test("keep the defaults that a custom kind's author wrote, nothing and no included", () => {
+    const schema = loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml");
+    const properties = { paused: { type: "boolean", default: false }, replicas: { type: "integer", default: 0, minimum: 0 }, note: { type: "string", default: "", maxLength: 0 } };
+    const definition = { metadata: { name: "tabs.example.com" }, spec: { group: "example.com", names: { plural: "tabs", kind: "Tab" }, scope: "Namespaced", versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", properties } } }] } };
+    expect(decodeProtobuf(schema, encodeProtobuf(schema, definition))).toEqual(definition);
+  });
+
   test("are merged when they come in parts, and read numbers that are packed", () => {
     expect(decodeProtobuf(everything, hex(0x52, 3, 0x0a, 1, 0x78, 0x52, 2, 0x10, 5))).toEqual({ nested: { a: "x", n: 5 } });
     expect(decodeProtobuf(everything, hex(0x62, 3, 1, 2, 3))).toEqual({ numbers: [1, 2, 3] });
