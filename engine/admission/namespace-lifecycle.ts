@@ -19,6 +19,8 @@ export const namespaceLifecycle: AdmissionPlugin = {
     if (!definition.namespaced || assumedNamespaces?.has(namespace) === true) return;
     // An update finds its object or does not; only what adds to a namespace needs to know how it fares.
     if (operation !== "CREATE" || attributes.subresource !== undefined) return;
+    // What somebody may do there can be asked before it is there.
+    if (isKind(attributes, "authorization.k8s.io", "localsubjectaccessreviews")) return;
     const found = await findNamespace(reader, namespace);
     if (found === undefined) throw notFound(namespaceResource, namespace);
     if (found.metadata.deletionTimestamp === undefined) return;

@@ -2,15 +2,18 @@ import { CelCompileError } from "../cel/cel-error.ts";
 import { compileExpression } from "../cel/compile.ts";
 import { schemaType } from "../cel/schema-type.ts";
 import { DYN, objectType, type CelType } from "../cel/types.ts";
-import { formatApiVersion } from "../apimachinery/group-version.ts";
+import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { formatApiVersion, parseApiVersion } from "../apimachinery/group-version.ts";
 import { admissionVariables } from "../resources/admissionregistration/expression-environment.ts";
 import { VARIABLES_TYPE_NAME } from "../resources/admissionregistration/policy-expressions.ts";
 import { validatingAdmissionPolicyResource } from "../resources/admissionregistration/validating-admission-policy.ts";
+import { customKind } from "../resources/apiextensions/custom-kind.ts";
+import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { catalog } from "../resources/catalog.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
-import type { ExpressionWarning, RuleWithOperations, ValidatingAdmissionPolicy } from "../resources/types.ts";
+import type { CustomResourceDefinition, ExpressionWarning, RuleWithOperations, ValidatingAdmissionPolicy } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
+import { isBeingDeleted, read, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
 /** Kinds that one rule may name before the rest is left unchecked. */
 const TYPES_MAX = 10;
@@ -77,9 +80,16 @@ function kindsOfRules(rules: readonly RuleWithOperations[], kinds: readonly Reso
   return [...found].sort((left, right) => (key(left) < key(right) ? -1 : 1));
 }
 
+/** The custom kinds of the groups that a policy names, as far as they are served. */
+export function customKindsOf({ spec }: ValidatingAdmissionPolicy, definitions: readonly CustomResourceDefinition[]): readonly ResourceDefinition[] {
+  const groups = new Set([...(spec.matchConstraints?.resourceRules ?? []).flatMap(({ apiGroups = [] }) => apiGroups), parseApiVersion(spec.paramKind?.apiVersion ?? "").group]);
+  return definitions.filter((definition) => groups.has(definition.spec.group) && isConditionTrue(definition.status?.conditions, "Established")).flatMap((definition) => customKind(definition, undefined).served);
+}
+
 /** Checks the types of every policy's expressions whenever it changes. */
 export function policyTypeCheckController({ informers }: ControllerContext): ControllerDefinition<ValidatingAdmissionPolicy> {
   const policies = informers.informer(validatingAdmissionPolicyResource);
+  const definitions = informers.informer(customResourceDefinitionResource);
   return {
     name: "validatingadmissionpolicy-status-controller",
     workers: 1,
@@ -88,6 +98,7 @@ export function policyTypeCheckController({ informers }: ControllerContext): Con
       const policy = policies.get("", name);
       return policy === undefined || isBeingDeleted(policy) ? undefined : policy;
     },
-    plan: (policy) => planTypeCheck(policy),
+    reads: [read(definitions)],
+    plan: (policy) => planTypeCheck(policy, [...catalog, ...customKindsOf(policy, definitions.list())]),
   };
 }

@@ -7,11 +7,12 @@ import { refuseShape } from "../registry/validate-object.ts";
 import { defineResource, type ResourceDefinition } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview, TokenReview } from "../resources/types.ts";
+import { admissionAttributes } from "./admission-attributes.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { createBinding } from "./subresources.ts";
 import { madeUp, objectResult, type Exchange, type RequestOf } from "./exchange.ts";
 
-/** A kind that is a question: it is created, answered and forgotten. */
+/** A kind that is a question: it is created, answered and forgotten. Webhooks see it as they see any other, policies never do. */
 export interface VirtualResource {
   readonly definition: ResourceDefinition;
   readonly create: (exchange: Exchange<RequestOf<"create">>) => Promise<ApiResult>;
@@ -30,10 +31,14 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
   return {
     definition,
     async create(exchange) {
-      const { object, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
-      if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
+      const { object: asked, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
+      if (schemaErrors.length > 0) refuseShape(definition, asked, schemaErrors);
       const namespace = namespaced === true ? (exchange.request.namespace ?? "") : undefined;
-      if (namespace !== undefined && object.metadata.namespace !== undefined && object.metadata.namespace !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+      if (namespace !== undefined && asked.metadata.namespace !== undefined && asked.metadata.namespace !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+      const { admission } = exchange.parts;
+      const attributes = admissionAttributes(exchange, { operation: "CREATE", name: asked.metadata.name ?? "", object: asked, old: undefined }, exchange.request.options);
+      const object = await admission.mutate(attributes, asked);
+      await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
       return objectResult(201, madeUp({ ...(namespace === undefined ? object : withMetadata(object, { namespace })), status } as KubeObject), warnings);
     },

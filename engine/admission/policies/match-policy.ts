@@ -37,9 +37,10 @@ export interface PolicyMatches<P extends PolicyLike, B extends BindingLike> {
   readonly errors: readonly ConfigurationError<P, B>[];
 }
 
-/** Policies cannot keep anybody from repairing policies. */
-export function isPolicyKind({ definition }: AdmissionAttributes): boolean {
-  return definition.group === "admissionregistration.k8s.io" && /admissionpolic(ies|ybindings)$/.test(definition.resource);
+/** Policies cannot keep anybody from repairing policies, nor from asking who somebody is and what he may; upstream's list. */
+export function isExemptFromPolicies({ definition: { group, resource } }: AdmissionAttributes): boolean {
+  if (group === "authentication.k8s.io" || group === "authorization.k8s.io") return resource.endsWith("reviews");
+  return group === "admissionregistration.k8s.io" && /admissionpolic(ies|ybindings)$/.test(resource);
 }
 
 /** Which policies are about a request, and which would be if they were sound. */

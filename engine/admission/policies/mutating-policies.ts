@@ -13,7 +13,7 @@ import { matchedObjects, requireNamespace } from "../request-matching.ts";
 import { restoreObject } from "../restore-object.ts";
 import { Rounds } from "../rounds.ts";
 import { applyConfiguration, checkTypeNames } from "./apply-configuration.ts";
-import { isPolicyKind, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
+import { isExemptFromPolicies, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
 import { errorTypeOf } from "./policy-metrics.ts";
 import type { MutatingPolicies } from "./policy-index.ts";
 import { Budget, OutOfBudget, PolicyRun, type RunInput } from "./policy-run.ts";
@@ -28,7 +28,7 @@ const NAME = "MutatingAdmissionPolicy";
 export function mutatingPolicies(list: MutatingPolicies, parts: PolicyParts): AdmissionPlugin {
   return {
     name: NAME,
-    mutate: (attributes, reader, reinvocation) => (list.bound.length === 0 || isPolicyKind(attributes) ? attributes.object : run(list, attributes, parts, reader, reinvocation)),
+    mutate: (attributes, reader, reinvocation) => (list.bound.length === 0 || isExemptFromPolicies(attributes) ? attributes.object : run(list, attributes, parts, reader, reinvocation)),
   };
 }
 

@@ -5,7 +5,7 @@ import { requestName, type AdmissionAttributes, type AdmissionPlugin } from "../
 import { authorizerBindings } from "../expressions/rights-questions.ts";
 import { matchedObjects, requireNamespace } from "../request-matching.ts";
 import { evaluateValidations, type Denial, type ValidationResult } from "./evaluate-validations.ts";
-import { isPolicyKind, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
+import { isExemptFromPolicies, matchPolicies, type PolicyInvocation, type PolicyParts } from "./match-policy.ts";
 import { errorTypeOf, type PolicyCheck } from "./policy-metrics.ts";
 import type { ValidatingPolicies } from "./policy-index.ts";
 
@@ -32,7 +32,7 @@ export function validatingPolicies(list: ValidatingPolicies, parts: PolicyParts)
     name: "ValidatingAdmissionPolicy",
     seesConnections: true,
     async validate(attributes, reader) {
-      if (list.bound.length === 0 || isPolicyKind(attributes)) return;
+      if (list.bound.length === 0 || isExemptFromPolicies(attributes)) return;
       const { invocations, errors } = await matchPolicies(list.bound, attributes, parts, reader);
       const denied: DeniedBy[] = errors.filter(({ policy }) => policy.spec.failurePolicy !== "Ignore").map((error) => ({ ...error, reason: "" }));
       const rights = authorizerBindings(attributes, parts.askRights);

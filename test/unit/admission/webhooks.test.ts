@@ -4,6 +4,8 @@ import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { WebhookRequest } from "../../../engine/apimachinery/webhook-call.ts";
 import { mutatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
+import { validatingAdmissionPolicyBindingResource } from "../../../engine/resources/admissionregistration/validating-admission-policy-binding.ts";
+import { validatingAdmissionPolicyResource } from "../../../engine/resources/admissionregistration/validating-admission-policy.ts";
 import { validatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { horizontalPodAutoscalerResource } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler.ts";
@@ -332,4 +334,23 @@ test("webhooks are counted by what they answered, and by what became of those th
     'apiserver_admission_webhook_request_total{code="503",name="away",operation="CREATE",rejected="true",type="admit"} 1',
     'apiserver_admission_webhook_request_total{code="503",name="gone",operation="CREATE",rejected="false",type="validating"} 2',
   ]);
+});
+
+test("questions of who may what are shown to webhooks, but never to policies, and may be about a namespace that is not there", async () => {
+  const rules = [{ operations: ["CREATE"], apiGroups: ["authorization.k8s.io"], apiVersions: ["v1"], resources: ["*"] }];
+  await validating("a", hook("no", { rules }));
+  answers.set("https://no/", () => ({ allowed: false, status: { message: "ask somebody else" } }));
+  const reviews = { group: "authorization.k8s.io", version: "v1", resource: "selfsubjectaccessreviews" };
+  const ask = (resource: typeof reviews, body: object, namespace = "") => api.server.handle({ verb: "create", user: adminUser, userAgent: "test", resource, namespace, body, options: {} });
+  const review = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec: { resourceAttributes: { verb: "get", resource: "pods" } } };
+  expect((await failure(ask(reviews, review))).message).toBe('admission webhook "no.example.com" denied the request: ask somebody else');
+  expect(asked[0]?.review.request).toMatchObject({ operation: "CREATE", object: { kind: "SelfSubjectAccessReview" }, oldObject: null });
+  answers.set("https://no/", allow);
+  const policy = { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "never" }, spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression: "false" }] } };
+  await api.client.for(validatingAdmissionPolicyResource).create(policy);
+  await api.client.for(validatingAdmissionPolicyBindingResource).create({ apiVersion: policy.apiVersion, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "never" }, spec: { policyName: "never", validationActions: ["Deny"] } });
+  await api.store.caughtUp();
+  expect(await ask(reviews, review)).toMatchObject({ code: 201 });
+  const local = { apiVersion: "authorization.k8s.io/v1", kind: "LocalSubjectAccessReview", metadata: { namespace: "none" }, spec: { user: "jane", resourceAttributes: { namespace: "none", verb: "get", resource: "pods" } } };
+  expect(await ask({ ...reviews, resource: "localsubjectaccessreviews" }, local, "none")).toMatchObject({ code: 201, encoded: { object: { status: { allowed: false } } } });
 });
