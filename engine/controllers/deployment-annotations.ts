@@ -10,8 +10,13 @@ export const MAX_ANNOTATION = "deployment.kubernetes.io/max-replicas";
 const OWN_ANNOTATIONS = new Set([REVISION_ANNOTATION, HISTORY_ANNOTATION, DESIRED_ANNOTATION, MAX_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration", "deprecated.deployment.rollback.to"]);
 const HISTORY_LENGTH_MAX = 2_000;
 
-export function revisionOf(set: ReplicaSet): number {
-  return Number(set.metadata.annotations?.[REVISION_ANNOTATION] ?? 0) || 0;
+/** A 64-bit number, as upstream has it: more than a double holds exactly. What is no number counts as none. */
+export function revisionOf(set: ReplicaSet): bigint {
+  return parseRevision(set.metadata.annotations?.[REVISION_ANNOTATION]);
+}
+
+function parseRevision(text: string | undefined): bigint {
+  return text !== undefined && /^\d{1,18}$|^[1-8]\d{18}$/.test(text) ? BigInt(text) : 0n;
 }
 
 export function inheritedAnnotations(deployment: Deployment): Record<string, string> {
@@ -22,7 +27,7 @@ export function inheritedAnnotations(deployment: Deployment): Record<string, str
 export function currentAnnotations(deployment: Deployment, set: ReplicaSet, revision: string): Readonly<Record<string, string>> {
   const known = set.metadata.annotations ?? {};
   const before = known[REVISION_ANNOTATION];
-  const isOlder = Number(before ?? 0) < Number(revision);
+  const isOlder = parseRevision(before) < parseRevision(revision);
   return {
     ...known,
     ...inheritedAnnotations(deployment),

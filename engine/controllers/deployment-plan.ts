@@ -82,8 +82,9 @@ function planClaims(deployment: Deployment, sets: readonly ReplicaSet[]): Action
 
 /** One more than any other set's, so that going back to an old template makes its set the newest. */
 function chooseRevision(newSet: ReplicaSet | undefined, oldSets: readonly ReplicaSet[]): string {
-  const newest = Math.max(0, ...oldSets.map(revisionOf));
-  return String(Math.max(newSet === undefined ? 0 : revisionOf(newSet), newest + 1));
+  const next = oldSets.map(revisionOf).reduce((newest, revision) => (revision > newest ? revision : newest), 0n) + 1n;
+  const current = newSet === undefined ? 0n : revisionOf(newSet);
+  return String(current > next ? current : next);
 }
 
 function asCurrent(deployment: Deployment, set: ReplicaSet, revision: string): ReplicaSet {
@@ -131,7 +132,7 @@ function sizesWhereChanged(set: ReplicaSet, size: number): Sizes {
 
 /** The oldest revisions beyond the limit, as far as they have nothing left. */
 function planCleanup(deployment: Deployment, oldSets: readonly ReplicaSet[]): Action[] {
-  const alive = oldSets.filter((set) => !isBeingDeleted(set)).sort((a, b) => revisionOf(a) - revisionOf(b));
+  const alive = oldSets.filter((set) => !isBeingDeleted(set)).sort((a, b) => Number(revisionOf(a) - revisionOf(b)));
   return alive
     .slice(0, Math.max(0, alive.length - (deployment.spec.revisionHistoryLimit ?? 10)))
     .filter((set) => specReplicas(set) === 0 && (set.status?.replicas ?? 0) === 0 && (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0))

@@ -1,3 +1,4 @@
+import { hostPortsOf, type HostPort } from "../resources/host-ports.ts";
 import { amounts, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
 import type { Node, Pod } from "../resources/types.ts";
 import type { PodStorage } from "./pod-storage.ts";
@@ -30,23 +31,13 @@ export interface PodInfo {
   readonly storage?: PodStorage | undefined;
 }
 
-export interface HostPort {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
-}
-
 const DEFAULT_SCORED_MILLI_CPU = 100;
 const DEFAULT_SCORED_MEMORY_BYTES = 200 * 1024 * 1024;
 
 export function podInfo(pod: Pod): PodInfo {
   const { spec, metadata } = pod;
   const requests = podRequests(spec);
-  const ports = spec.containers.flatMap((container) =>
-    (container.ports ?? [])
-      .filter((port) => (port.hostPort ?? 0) > 0)
-      .map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
-  );
+  const ports = hostPortsOf(pod);
   const signature = JSON.stringify([requests, ports, spec.nodeSelector, spec.affinity?.nodeAffinity, spec.tolerations, spec.nodeName]);
   return { pod, key: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`, requests, scoredRequests: scoredRequests(pod, requests), ports, signature };
 }

@@ -5,20 +5,35 @@ import { podAddress, type DnsRecords } from "./dns-records.ts";
 const TTL_SECONDS = 5;
 const NEGATIVE_TTL_SECONDS = 5;
 const RCODE_NAME_ERROR = 3;
+/** Aliases that are followed, one to the next, before an answer is left as it is. */
+const ALIASES_MAX = 8;
 
 export type DnsDecision =
   | { readonly do: "answer"; readonly answers: readonly Answer[]; readonly authorities: readonly Answer[]; readonly rcode: number }
-  /** Not a name of the cluster: ask the machine's own resolvers. */
-  | { readonly do: "forward" };
+  /** Not a name of the cluster: ask the machine's own resolvers. `name` is what to ask for, `aliases` how the question led there. */
+  | { readonly do: "forward"; readonly name: string; readonly aliases: readonly Answer[] };
 
 /** What to say to one question. Pure; the rotation of addresses is by `turn`, so that clients which take the first one spread. */
 export function decideAnswer(question: Question, records: DnsRecords, domain: string, turn: number): DnsDecision {
+  const aliases: Answer[] = [];
+  for (let name = question.name; ; ) {
+    const decision = answerName({ ...question, name }, records, domain, turn);
+    const alias = decision.do === "answer" && question.type !== "CNAME" && aliases.length < ALIASES_MAX ? decision.answers[0] : undefined;
+    if (alias?.type !== "CNAME") return decision.do === "answer" ? { ...decision, answers: [...aliases, ...decision.answers] } : { ...decision, aliases };
+    // Resolvers in programs take what they are given: nobody but us follows an alias to its addresses.
+    aliases.push(alias);
+    name = alias.data;
+  }
+}
+
+function answerName(question: Question, records: DnsRecords, domain: string, turn: number): DnsDecision {
+  const forward = { do: "forward", name: question.name, aliases: [] } as const;
   const name = question.name.toLowerCase().replace(/\.$/, "");
   if (question.type === "PTR") {
     const target = records.pointers.get(name);
-    return target === undefined ? { do: "forward" } : found([{ type: "PTR", name: question.name, ttl: TTL_SECONDS, data: target }]);
+    return target === undefined ? forward : found([{ type: "PTR", name: question.name, ttl: TTL_SECONDS, data: target }]);
   }
-  if (name !== domain && !name.endsWith(`.${domain}`)) return { do: "forward" };
+  if (name !== domain && !name.endsWith(`.${domain}`)) return forward;
   const alias = records.aliases.get(name);
   if (alias !== undefined) return found([{ type: "CNAME", name: question.name, ttl: TTL_SECONDS, data: alias }]);
   const pod = podAddress(name, domain);

@@ -1,10 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { createServer, createConnection, type Server, type Socket as TcpSocket } from "node:net";
-import packet, { type Packet } from "dns-packet";
+import packet, { type Answer, type Packet } from "dns-packet";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import type { Logger } from "../../engine/lib/log.ts";
-import { answerPacket, decideAnswer } from "./dns-answer.ts";
+import { answerPacket, decideAnswer, type DnsDecision } from "./dns-answer.ts";
 import type { DnsRecords } from "./dns-records.ts";
 
 export interface DnsServerOptions {
@@ -24,6 +24,7 @@ const FORWARDED_MAX = 1_000;
 const UDP_BYTES_DEFAULT = 512;
 const TCP_IDLE_MS = 10_000;
 const RCODE_SERVER_FAILURE = 2;
+const RCODE_MASK = 15;
 const FLAG_TRUNCATED = 1 << 9;
 
 /** The cluster's name server over UDP and TCP; `records` is asked anew for every question. */
@@ -92,18 +93,31 @@ export class DnsServer {
     if (question === undefined) return undefined;
     const decision = decideAnswer(question, this.#records(), this.#options.domain, this.#turn++);
     if (decision.do === "answer") return packet.encode(answerPacket(query, decision));
-    if (this.#forwarded >= FORWARDED_MAX) return failure(query);
+    if (decision.aliases.length === 0) return (await this.#forward(raw, transport)) ?? failure(query);
+    const answer = await this.#forward(packet.encode({ ...query, questions: [{ ...question, name: decision.name }] }), transport);
+    return packet.encode(answerPacket(query, behindAliases(decision.aliases, answer)));
+  }
+
+  /** The answer of the first resolver that has one. */
+  async #forward(raw: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
+    if (this.#forwarded >= FORWARDED_MAX) return undefined;
     this.#forwarded++;
     try {
       for (const upstream of this.#options.upstreams) {
         const answer = await askUpstream(upstream, raw, transport, this.#options.clock);
         if (answer !== undefined) return answer;
       }
-      return failure(query);
+      return undefined;
     } finally {
       this.#forwarded--;
     }
   }
+}
+
+/** Aliases of the cluster and what the outside says of the name they lead to; without that they are still true. */
+function behindAliases(aliases: readonly Answer[], raw: Buffer | undefined): Extract<DnsDecision, { do: "answer" }> {
+  const outside = raw === undefined ? undefined : decodePacket(raw);
+  return { do: "answer", answers: [...aliases, ...(outside?.answers ?? [])], authorities: outside?.authorities ?? [], rcode: (outside?.flags ?? 0) & RCODE_MASK };
 }
 
 function failure(query: Packet): Buffer {
@@ -153,9 +167,13 @@ function listen(udp: Socket, tcp: Server, { address, port }: DnsServerOptions): 
 }
 
 function decodeQuery(message: Buffer): Packet | undefined {
+  const query = decodePacket(message);
+  return query?.type === "query" ? query : undefined;
+}
+
+function decodePacket(message: Buffer): Packet | undefined {
   try {
-    const query = packet.decode(message);
-    return query.type === "query" ? query : undefined;
+    return packet.decode(message);
   } catch {
     return undefined; // not DNS: silence is the only safe answer
   }

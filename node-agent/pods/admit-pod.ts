@@ -1,3 +1,4 @@
+import { doPortsClash, hostPortsOf } from "../../engine/resources/host-ports.ts";
 import { amounts, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 
@@ -10,10 +11,7 @@ export function refusePod(pod: Pod, others: readonly Pod[], allocatable: Readonl
     const used = active.reduce((sum, other) => sum + (podRequests(other.spec)[name] ?? 0), 0);
     if (wanted > 0 && used + wanted > (room[name] ?? 0)) return { reason: `OutOf${name}`, message: `Node didn't have enough resource: ${name}, requested: ${wanted}, used: ${used}, capacity: ${room[name] ?? 0}` };
   }
-  const clash = hostPorts(pod).find((port) => active.some((other) => hostPorts(other).includes(port)));
-  return clash === undefined ? undefined : { reason: "NodePorts", message: `Node didn't have free ports for the requested pod ports: ${clash}` };
-}
-
-function hostPorts(pod: Pod): string[] {
-  return pod.spec.containers.flatMap((container) => (container.ports ?? []).filter((port) => (port.hostPort ?? 0) > 0).map((port) => `${port.protocol ?? "TCP"}/${port.hostPort}`));
+  const taken = active.flatMap(hostPortsOf);
+  const clash = hostPortsOf(pod).find((port) => taken.some((other) => doPortsClash(port, other)));
+  return clash === undefined ? undefined : { reason: "NodePorts", message: `Node didn't have free ports for the requested pod ports: ${clash.protocol}/${clash.port}` };
 }

@@ -5,6 +5,7 @@ import { MountPropagation, NamespaceMode, Protocol, SecurityProfile_ProfileType 
 import { RuntimeLabel, type ContainerConfig, type SandboxConfig } from "../cri/runtime.ts";
 import { ContainerConfigError } from "./pod-environment.ts";
 import { expand } from "./expand.ts";
+import { kernelHostname } from "./host-names.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
 
 export interface NodeSettings {
@@ -42,7 +43,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
   return {
     metadata: { name, namespace, uid, attempt },
     // The host's network comes with the host's name: the runtime refuses to set another.
-    hostname: isHostNetwork ? "" : (pod.spec.hostname ?? name).slice(0, 63),
+    hostname: isHostNetwork ? "" : kernelHostname(pod, settings.clusterDomain),
     logDirectory: podLogDir(pod, settings.logsDir),
     dnsConfig: computeDns(pod, settings),
     portMappings: isHostNetwork

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
@@ -8,6 +8,7 @@ import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runti
 import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
 import { expand } from "./expand.ts";
+import { hostsFile } from "./host-names.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
@@ -150,9 +151,9 @@ function managedMounts(context: PodContext, pod: Pod, container: Container, atte
   const mounts: VolumeMountPoint[] = [];
   const podDir = path.join(context.podsDir, pod.metadata.uid ?? "");
   const isMounted = (place: string) => container.volumeMounts?.some((mount) => mount.mountPath === place) === true;
-  if (pod.spec.hostNetwork !== true && !isMounted("/etc/hosts")) {
+  if (!isMounted("/etc/hosts")) {
     const file = path.join(podDir, "etc-hosts");
-    writeFileSync(file, hostsFile(pod, podIp));
+    writeFileSync(file, hostsFile(pod, podIp, context.settings.clusterDomain, nodeHosts()));
     mounts.push({ hostPath: file, containerPath: "/etc/hosts", readOnly: false });
   }
   const messagePath = container.terminationMessagePath ?? "";
@@ -171,9 +172,7 @@ function terminationFile({ podsDir }: PodContext, pod: Pod, container: string, a
   return path.join(podsDir, pod.metadata.uid ?? "", "containers", container, `${attempt}.message`);
 }
 
-function hostsFile(pod: Pod, podIp: string): string {
-  const hostname = pod.spec.hostname ?? pod.metadata.name ?? "";
-  const lines = ["# Written by the node agent.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", `${podIp}\t${hostname}`];
-  for (const alias of pod.spec.hostAliases ?? []) lines.push(`${alias.ip}\t${(alias.hostnames ?? []).join(" ")}`);
-  return `${lines.join("\n")}\n`;
+/** The node's own /etc/hosts; a node may do without. */
+function nodeHosts(): string {
+  return existsSync("/etc/hosts") ? readFileSync("/etc/hosts", "utf8") : "";
 }

@@ -42,6 +42,8 @@ function withDefaults(spec: ServiceSpec): ServiceSpec {
   return {
     ...spec,
     ...(spec.ports === undefined ? {} : { ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort })) }),
+    // What was for clients' addresses goes with the choice of it, also when an update leaves it there.
+    ...(spec.sessionAffinity === "None" || spec.sessionAffinity === undefined ? { sessionAffinityConfig: undefined } : {}),
     ...(spec.sessionAffinity === "ClientIP" && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined ? { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } } : {}),
     ...(isExternalName ? {} : { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
     ...(isOpen ? { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" } : {}),

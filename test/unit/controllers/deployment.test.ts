@@ -118,6 +118,12 @@ describe("a Deployment", () => {
     expect(plan(aDeployment("web", { deletedAt: 1 }), [aReplicaSet("orphan")]).actions).toEqual([]);
   });
 
+  test("counts revisions beyond what a double holds exactly", () => {
+    const old = aReplicaSet("other", { replicas: 0, image: "app:2", owner: web });
+    const far = { ...old, metadata: { ...old.metadata, annotations: { "deployment.kubernetes.io/revision": "3546343826724305832" } } };
+    expect(plan(web, [current({ revision: 1 }), far]).revision).toBe("3546343826724305833");
+  });
+
   test("gives an old set that became current again the newest revision and keeps its history", () => {
     const back = current({ revision: 1 });
     const step = plan(web, [back, aReplicaSet("other", { replicas: 0, revision: 4, image: "app:2", owner: web })]);

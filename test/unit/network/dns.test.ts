@@ -47,7 +47,7 @@ describe("cluster DNS", () => {
     ["and by their address", ["10-42-0-6.db.shop.svc.cluster.local"], { rcode: 0, data: ["10.42.0.6"] }],
     ["leaves unready endpoints out", ["10-42-0-7.db.shop.svc.cluster.local"], { rcode: 3, data: [] }],
     ["answers pods by their dashed address", ["10-42-0-9.shop.pod.cluster.local"], { rcode: 0, data: ["10.42.0.9"] }],
-    ["points an ExternalName elsewhere", ["mail.shop.svc.cluster.local"], { rcode: 0, data: ["smtp.example.org"] }],
+    ["names what an ExternalName stands for", ["mail.shop.svc.cluster.local", "CNAME"], { rcode: 0, data: ["smtp.example.org"] }],
     ["gives an empty answer for another type of an existing name", ["web.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: [] }],
     ["gives an empty answer for a namespace", ["shop.svc.cluster.local"], { rcode: 0, data: [] }],
     ["gives a name error for an unknown Service", ["none.shop.svc.cluster.local"], { rcode: 3, data: [] }],
@@ -56,6 +56,16 @@ describe("cluster DNS", () => {
     ["forwards unknown pointers", ["1.1.1.1.in-addr.arpa", "PTR"], "forward"],
   ])("%s", (_name, question, expected) => {
     expect(ask(...question)).toEqual(expected);
+  });
+
+  it("follows an ExternalName to its addresses, out of the cluster too: programs do not", () => {
+    const external = (name: string, externalName: string) => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { type: "ExternalName", externalName } }) as Service;
+    const web = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop" }, spec: { clusterIP: "10.43.0.9", clusterIPs: ["10.43.0.9"], ports: [{ port: 80 }] } } as Service;
+    const aliases = computeDnsRecords([web, external("inside", "web.shop.svc.cluster.local"), external("far", "inside.shop.svc.cluster.local"), external("out", "Example.org."), external("circle", "circle.shop.svc.cluster.local")], [], domain);
+    const decide = (name: string) => decideAnswer({ name: `${name}.shop.svc.cluster.local`, type: "A" }, aliases, domain, 0);
+    expect(decide("far")).toMatchObject({ do: "answer", rcode: 0, answers: [{ type: "CNAME", data: "inside.shop.svc.cluster.local" }, { type: "CNAME", data: "web.shop.svc.cluster.local" }, { type: "A", name: "web.shop.svc.cluster.local", data: "10.43.0.9" }] });
+    expect(decide("out")).toMatchObject({ do: "forward", name: "example.org", aliases: [{ type: "CNAME", name: "out.shop.svc.cluster.local", data: "example.org" }] });
+    expect(decide("circle")).toMatchObject({ do: "answer", rcode: 0 });
   });
 
   it("answers SRV with port and target", () => {

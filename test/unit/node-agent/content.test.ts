@@ -6,6 +6,7 @@ import { notFound } from "../../../engine/apimachinery/status-error.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
 import type { ConfigMap, Container, Pod, Service } from "../../../engine/resources/types.ts";
 import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
+import { hostsFile, kernelHostname } from "../../../node-agent/pods/host-names.ts";
 import { expand } from "../../../node-agent/pods/expand.ts";
 import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
 import { normaliseImage } from "../../../node-agent/pods/start-container.ts";
@@ -92,6 +93,33 @@ describe("refusePod", () => {
     expect(refusePod(wants("1", "a"), [], { cpu: "4", pods: "0" })?.reason).toBe("OutOfpods");
     expect(refusePod(wants("1", "a"), [wants("1", "b")], { cpu: "4", pods: "10" })?.reason).toBe("NodePorts");
     expect(refusePod(wants("1", "a"), [wants("1", "a")], { cpu: "1", pods: "10" })).toBeUndefined();
+  });
+
+  it("lets pods share a port of different addresses or protocols", () => {
+    const at = (uid: string, hostIP: string, protocol = "TCP"): Pod => ({ ...pod, metadata: { ...pod.metadata, uid }, spec: { containers: [{ name: "c", ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol }] }] } });
+    expect(refusePod(at("a", "127.0.0.1"), [at("b", "10.0.0.1"), at("c", "127.0.0.1", "UDP")], { pods: "10" })).toBeUndefined();
+    expect(refusePod(at("a", "127.0.0.1"), [at("b", "0.0.0.0")], { pods: "10" })?.message).toBe("Node didn't have free ports for the requested pod ports: TCP/8080");
+  });
+});
+
+describe("a pod's own names", () => {
+  const named = (spec: object): Pod => ({ ...pod, metadata: { name: "web-1", namespace: "shop" }, spec: { containers: [], ...spec } });
+  const lines = (spec: object) => hostsFile(named(spec), "10.42.0.7", "cluster.local", "127.0.0.1 localhost\n10.0.0.1 the-node\n").split("\n");
+
+  it("are in its hosts file: its hostname, with a subdomain the long form before it, and what it adds", () => {
+    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "10.42.0.7\tweb-1", ""]);
+    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(3)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "1.2.3.4\ta\tb", ""]);
+  });
+
+  it("are the node's on the node's network", () => {
+    expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual(["# Kubernetes-managed hosts file (host network).", "127.0.0.1 localhost", "10.0.0.1 the-node", "1.2.3.4\ta", ""]);
+  });
+
+  it("are told to the kernel in the form it asks for", () => {
+    expect(kernelHostname(named({ hostname: "db", subdomain: "dbs" }), "cluster.local")).toBe("db");
+    expect(kernelHostname(named({ subdomain: "dbs", setHostnameAsFQDN: true }), "cluster.local")).toBe("web-1.dbs.shop.svc.cluster.local");
+    expect(kernelHostname(named({ hostnameOverride: "any.where", hostname: "db", setHostnameAsFQDN: true, subdomain: "dbs" }), "cluster.local")).toBe("any.where");
+    expect(kernelHostname({ ...named({}), metadata: { name: `${"a".repeat(62)}-b` } }, "cluster.local")).toBe("a".repeat(62));
   });
 });
 

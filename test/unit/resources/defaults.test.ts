@@ -47,6 +47,7 @@ describe("defaults", () => {
     });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }).spec).toMatchObject({ allocateLoadBalancerNodePorts: true, externalTrafficPolicy: "Cluster" });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "ClientIP", ports: [{ port: 80 }] } }).spec?.sessionAffinityConfig).toEqual({ clientIP: { timeoutSeconds: 10_800 } });
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "None", sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } }, ports: [{ port: 80 }] } }).spec).not.toHaveProperty("sessionAffinityConfig.clientIP");
   });
 
   it.each([

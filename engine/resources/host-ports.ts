@@ -1,0 +1,19 @@
+import type { Pod } from "./types.ts";
+
+/** A port of the node that a container takes; `0.0.0.0` is on all of its addresses. */
+export interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+export function hostPortsOf({ spec }: Pick<Pod, "spec">): HostPort[] {
+  return spec.containers.flatMap((container) =>
+    (container.ports ?? []).filter((port) => (port.hostPort ?? 0) > 0).map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
+  );
+}
+
+/** Whether no two containers of one node can have both. */
+export function doPortsClash(a: HostPort, b: HostPort): boolean {
+  return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === "0.0.0.0" || b.ip === "0.0.0.0");
+}

@@ -1,0 +1,35 @@
+import type { Pod } from "../../engine/resources/types.ts";
+
+const LABEL_MAX = 63;
+
+export interface HostNames {
+  readonly hostname: string;
+  /** With the Service's and the cluster's domain behind it; undefined for a pod without a subdomain. */
+  readonly fqdn: string | undefined;
+}
+
+/** How a pod calls itself: by its own wish, else by its name, as much of it as a DNS label may have. */
+export function hostNamesOf({ metadata, spec }: Pod, clusterDomain: string): HostNames {
+  if (spec.hostnameOverride) return { hostname: spec.hostnameOverride, fqdn: undefined };
+  const hostname = spec.hostname || (metadata.name ?? "").slice(0, LABEL_MAX).replace(/[-.]+$/, "");
+  return { hostname, fqdn: spec.subdomain ? `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : undefined };
+}
+
+/** What the kernel of the pod's sandbox is told. */
+export function kernelHostname(pod: Pod, clusterDomain: string): string {
+  const { hostname, fqdn } = hostNamesOf(pod, clusterDomain);
+  return pod.spec.setHostnameAsFQDN === true ? (fqdn ?? hostname) : hostname;
+}
+
+/**
+ * A container's /etc/hosts: of a pod with an address of its own its names, of one on the node's network the node's file. The first line
+ * and the tabs are what programs and tests know it by.
+ */
+export function hostsFile(pod: Pod, podIp: string, clusterDomain: string, nodeHosts: string): string {
+  const { hostname, fqdn } = hostNamesOf(pod, clusterDomain);
+  const lines = pod.spec.hostNetwork === true
+    ? ["# Kubernetes-managed hosts file (host network).", nodeHosts.trimEnd()]
+    : ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", [podIp, ...(fqdn === undefined ? [] : [fqdn]), hostname].join("\t")];
+  for (const { ip, hostnames } of pod.spec.hostAliases ?? []) lines.push([ip, ...(hostnames ?? [])].join("\t"));
+  return `${lines.join("\n")}\n`;
+}
