@@ -9,7 +9,8 @@ import { isBeingDeleted, tell, watch, type Action, type ControllerDefinition } f
 import { disruption, isPodFinished, NODE_INDEX, nodeIndex } from "./pods.ts";
 
 export interface TaintEvictionInputs {
-  readonly node: Node;
+  /** Those of the node, with the time since which each is there. */
+  readonly taints: readonly Taint[];
   readonly pods: readonly Pod[];
 }
 
@@ -25,7 +26,7 @@ export function evictionDelayMs(pod: Pod, taints: readonly Taint[], nowMs: numbe
     const toleration = (pod.spec.tolerations ?? []).find((candidate) => tolerates(candidate, taint));
     if (toleration === undefined) return 0;
     if (toleration.tolerationSeconds === undefined) continue;
-    const sinceMs = Math.max(startMs, taint.timeAdded === undefined ? nowMs : Date.parse(taint.timeAdded));
+    const sinceMs = Math.max(startMs, Date.parse(taint.timeAdded ?? "") || nowMs);
     const due = Math.max(0, sinceMs + Math.max(0, toleration.tolerationSeconds) * 1000 - nowMs);
     earliest = Math.min(earliest ?? Infinity, due);
   }
@@ -33,8 +34,8 @@ export function evictionDelayMs(pod: Pod, taints: readonly Taint[], nowMs: numbe
 }
 
 /** Deletes the pods whose time on the node is up, and comes back for the next. They end as any deleted pod does; on a dead node, that waits. Pure. */
-export function planTaintEviction({ node, pods }: TaintEvictionInputs, nowMs: number): readonly Action[] {
-  const staying = pods.filter((pod) => !isBeingDeleted(pod) && !isPodFinished(pod)).map((pod) => ({ pod, delayMs: evictionDelayMs(pod, node.spec?.taints ?? [], nowMs) }));
+export function planTaintEviction({ taints, pods }: TaintEvictionInputs, nowMs: number): readonly Action[] {
+  const staying = pods.filter((pod) => !isBeingDeleted(pod) && !isPodFinished(pod)).map((pod) => ({ pod, delayMs: evictionDelayMs(pod, taints, nowMs) }));
   const due = staying.filter(({ delayMs }) => delayMs === 0).map(({ pod }) => pod);
   const next = Math.min(...staying.map(({ delayMs }) => (delayMs === undefined || delayMs === 0 ? Infinity : delayMs)));
   return [
@@ -61,21 +62,46 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
   return toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "");
 }
 
+/**
+ * Since when each node has its taints. Whoever taints by hand says no time; the taint counts from when it is first seen here, and anew
+ * after a restart, as upstream has it.
+ */
+export class TaintTimes {
+  readonly #since = new Map<string, ReadonlyMap<string, string>>();
+
+  /** The node's taints, each with its time; of what it has no longer, nothing is remembered. */
+  timed(node: Node, nowMs: number): readonly Taint[] {
+    const name = node.metadata.name ?? "";
+    const known = this.#since.get(name);
+    const taints = (node.spec?.taints ?? []).map((taint) => ({ ...taint, timeAdded: taint.timeAdded ?? known?.get(keyOf(taint)) ?? new Date(nowMs).toISOString() }));
+    this.#since.set(name, new Map(taints.map((taint) => [keyOf(taint), taint.timeAdded])));
+    return taints;
+  }
+
+  forget(name: string): void {
+    this.#since.delete(name);
+  }
+}
+
+const keyOf = ({ key, value = "", effect }: Taint) => `${key}=${value}:${effect}`;
+
 /** Evicts pods that do not tolerate their node's NoExecute taints, each after the time it is given. */
-export function taintEvictionController({ informers }: ControllerContext): ControllerDefinition<TaintEvictionInputs> {
+export function taintEvictionController({ informers, clock }: ControllerContext): ControllerDefinition<TaintEvictionInputs> {
   const nodes = informers.informer(nodeResource);
   const pods = informers.informer(podResource);
   pods.addIndex(NODE_INDEX, nodeIndex);
+  const times = new TaintTimes();
   const isTainted = (node: Node | undefined) => node?.spec?.taints?.some(({ effect }) => effect === "NoExecute") === true;
   return {
     name: "taint-eviction-controller",
     watches: [
-      watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => isTainted(node) && !jsonEqual(old?.spec?.taints, node?.spec?.taints)),
+      watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => (isTainted(node) || isTainted(old)) && !jsonEqual(old?.spec?.taints, node?.spec?.taints)),
       watch(pods, ({ spec: { nodeName } }) => (nodeName && isTainted(nodes.get("", nodeName)) ? [nodeName] : []), (old, pod) => pod !== undefined && (old?.spec.nodeName !== pod.spec.nodeName || !jsonEqual(old?.spec.tolerations, pod.spec.tolerations))),
     ],
     observe(name) {
       const node = nodes.get("", name);
-      return node === undefined || !isTainted(node) ? undefined : { node, pods: pods.byIndex(NODE_INDEX, name) };
+      if (node === undefined || !isTainted(node)) return void times.forget(name);
+      return { taints: times.timed(node, clock.now()), pods: pods.byIndex(NODE_INDEX, name) };
     },
     plan: planTaintEviction,
   };

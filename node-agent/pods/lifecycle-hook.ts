@@ -1,8 +1,7 @@
-import { request } from "node:http";
 import { sleep } from "../../engine/lib/clock.ts";
 import type { Container, LifecycleHandler } from "../../engine/resources/types.ts";
 import type { PodContext } from "./pod-context.ts";
-import { portNumber } from "./probes.ts";
+import { callContainer } from "./http-call.ts";
 
 /** Runs a postStart or preStop hook; rejects when it fails or takes longer than `timeoutSeconds`. */
 export async function runHook({ runtime, clock }: PodContext, hook: LifecycleHandler, container: Container, containerId: string, podIp: string, timeoutSeconds: number): Promise<void> {
@@ -12,15 +11,7 @@ export async function runHook({ runtime, clock }: PodContext, hook: LifecycleHan
   }
   if (hook.sleep !== undefined) await sleep(clock, Math.min(hook.sleep.seconds, timeoutSeconds) * 1000, new AbortController().signal);
   if (hook.httpGet !== undefined) {
-    const { host, path, port } = hook.httpGet;
-    await new Promise<void>((resolve, reject) => {
-      const outgoing = request({ host: host || podIp, port: portNumber(port, container), path: path ?? "/", timeout: timeoutSeconds * 1000 }, (response) => {
-        response.resume();
-        response.on("end", () => ((response.statusCode ?? 0) < 400 ? resolve() : reject(new Error(`hook answered ${response.statusCode}`))));
-      });
-      outgoing.on("timeout", () => outgoing.destroy(new Error("hook did not answer in time")));
-      outgoing.on("error", reject);
-      outgoing.end();
-    });
+    const code = await callContainer({ action: hook.httpGet, container, podIp, timeoutMs: timeoutSeconds * 1000, agent: "kube-lifecycle" });
+    if (code >= 400) throw new Error(`hook answered ${code}`);
   }
 }

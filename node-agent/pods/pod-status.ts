@@ -111,7 +111,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const wait = waitingReason(pod, state, container, isInit, latest, failure, nowMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
-  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 && !isInit ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } } };
+  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } } };
 }
 
 function waitingReason(pod: Pod, state: PodState, container: Container, isInit: boolean, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {

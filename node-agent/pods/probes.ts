@@ -1,12 +1,11 @@
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
-import type { Container, Probe } from "../../engine/resources/types.ts";
+import type { Container, HTTPGetAction, Probe } from "../../engine/resources/types.ts";
 import type { ContainerState, Runtime } from "../cri/runtime.ts";
+import { callContainer, portNumber } from "./http-call.ts";
 
 export type ProbeKind = "startupProbe" | "livenessProbe" | "readinessProbe";
 
@@ -110,31 +109,9 @@ export class ContainerProber {
   }
 }
 
-export function portNumber(port: number | string, container: Container): number {
-  if (typeof port === "number") return port;
-  const named = container.ports?.find((candidate) => candidate.name === port)?.containerPort;
-  if (named === undefined) throw new Error(`the container has no port named "${port}"`);
-  return named;
-}
-
-function probeHttp(action: NonNullable<Probe["httpGet"]>, container: Container, podIp: string, timeoutMs: number): Promise<ProbeOutcome> {
-  const isTls = action.scheme === "HTTPS";
-  const headers = Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value]));
-  return new Promise((resolve) => {
-    const fail = (message: string) => resolve({ isOk: false, message });
-    // The whole answer has this long: a server that sends a byte now and then is not well.
-    const late = AbortSignal.timeout(timeoutMs);
-    const outgoing = (isTls ? httpsRequest : httpRequest)(
-      { host: action.host || podIp, port: portNumber(action.port, container), path: action.path ?? "/", headers: { "user-agent": "kube-probe/1.36", accept: "*/*", connection: "close", ...headers }, signal: late, ...(isTls ? { rejectUnauthorized: false } : {}) },
-      (response) => {
-        response.on("error", () => {}).resume();
-        const code = response.statusCode ?? 0;
-        resolve({ isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` });
-      },
-    );
-    outgoing.on("error", (error) => fail(`Get "${isTls ? "https" : "http"}://${action.host || podIp}:${action.port}${action.path ?? "/"}": ${late.aborted ? `no answer within ${timeoutMs / 1000} s` : error.message}`));
-    outgoing.end();
-  });
+async function probeHttp(action: HTTPGetAction, container: Container, podIp: string, timeoutMs: number): Promise<ProbeOutcome> {
+  const code = await callContainer({ action, container, podIp, timeoutMs, agent: "kube-probe" });
+  return { isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` };
 }
 
 function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeOutcome> {

@@ -3,9 +3,9 @@ import { planNodeHealth } from "../../../engine/controllers/node-health.ts";
 import { choosePodCidr } from "../../../engine/controllers/node-ipam.ts";
 import { computeNodeTaints, planNodeTaints } from "../../../engine/controllers/node-taints.ts";
 import { computeZones, EvictionTurns, evictionRate, isDisrupted } from "../../../engine/controllers/node-zones.ts";
-import { evictionDelayMs, planTaintEviction } from "../../../engine/controllers/taint-eviction.ts";
+import { evictionDelayMs, planTaintEviction, TaintTimes } from "../../../engine/controllers/taint-eviction.ts";
 import { DEFAULT_TIMINGS } from "../../../engine/controllers/timings.ts";
-import type { Taint, Toleration } from "../../../engine/resources/types.ts";
+import type { Node, Taint, Toleration } from "../../../engine/resources/types.ts";
 import { aNode, aPod, at, START } from "../../kit/objects.ts";
 
 const unreachable = (effect: string, added?: number): Taint => ({ key: "node.kubernetes.io/unreachable", effect, ...(added === undefined ? {} : { timeAdded: at(added) }) });
@@ -96,12 +96,17 @@ describe("eviction", () => {
   test("of a pod that came after the taint counts from its coming", () => {
     expect(evictionDelayMs(aPod("p", { createdAt: 1_000, spec: { tolerations: [seconds(300)] } }), taints, START + 1_010_000)).toBe(290_000);
   });
+  test("counts from when a taint was first seen, where nobody says when it came, and again when it comes back", () => {
+    const times = new TaintTimes();
+    const byHand = (value: string) => aNode("n", { taints: [{ key: "node.kubernetes.io/unreachable", value, effect: "NoExecute" }] });
+    const delay = (node: Node, at: number) => evictionDelayMs(tolerating({ ...seconds(4), operator: "Exists" }), times.timed(node, START + at), START + at);
+    expect([delay(byHand(""), 10_000), delay(byHand(""), 13_000), delay(byHand(""), 14_000), delay(byHand("new"), 15_000), delay(aNode("n", { taints: [] }), 16_000), delay(byHand("new"), 20_000)]).toEqual([4_000, 1_000, 0, 4_000, undefined, 4_000]);
+  });
   test("does not ask for taints that only keep pods away", () => {
     expect(evictionDelayMs(aPod("p"), [unreachable("NoSchedule")], START)).toBeUndefined();
   });
   test("says in the pod's status why, tells it, deletes, and comes back for the next pod", () => {
-    const node = aNode("n", { taints });
-    const actions = planTaintEviction({ node, pods: [aPod("a"), aPod("b", { spec: { tolerations: [seconds(300)] } }), aPod("c", { deletedAt: 1 })] }, START + 110_000);
+    const actions = planTaintEviction({ taints, pods: [aPod("a"), aPod("b", { spec: { tolerations: [seconds(300)] } }), aPod("c", { deletedAt: 1 })] }, START + 110_000);
     expect(actions[0]).toEqual({ do: "wait", forMs: 290_000 });
     expect(actions[1]).toMatchObject({ do: "together", actions: [{ actions: [{ do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", reason: "DeletionByTaintManager" }] } } }, { do: "event" }, { do: "delete", object: { metadata: { name: "a" } } }] }] });
   });
