@@ -36,15 +36,14 @@ export const serviceResource = defineResource<Service>({
   selectableFields: { "spec.clusterIP": (service) => service.spec?.clusterIP ?? "", "spec.type": (service) => service.spec?.type ?? "" },
 });
 
-function withDefaults(spec: ServiceSpec): ServiceSpec {
+function withDefaults({ sessionAffinityConfig: affinity, ...spec }: ServiceSpec): ServiceSpec {
+  // Settings for clients' addresses go with the choice of them, also when an update leaves them there.
   const isExternalName = spec.type === "ExternalName";
   const isOpen = spec.type === "NodePort" || spec.type === "LoadBalancer";
   return {
     ...spec,
     ...(spec.ports === undefined ? {} : { ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort })) }),
-    // What was for clients' addresses goes with the choice of it, also when an update leaves it there.
-    ...(spec.sessionAffinity === "None" || spec.sessionAffinity === undefined ? { sessionAffinityConfig: undefined } : {}),
-    ...(spec.sessionAffinity === "ClientIP" && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined ? { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } } : {}),
+    ...(spec.sessionAffinity === "ClientIP" ? { sessionAffinityConfig: affinity?.clientIP?.timeoutSeconds === undefined ? { clientIP: { timeoutSeconds: 10_800 } } : affinity } : {}),
     ...(isExternalName ? {} : { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
     ...(isOpen ? { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" } : {}),
     ...(spec.type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true } : {}),
