@@ -2,6 +2,7 @@ import type { KustomizationFile, SortOptions } from "./kustomization.ts";
 import type { RenderChart } from "./chart-generator.ts";
 import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
 import { at, BuildFault, fail, KustomizeError, type Place } from "./kustomize-error.ts";
+import type { Problem } from "../manifests/problem.ts";
 import { readCustomSchemas } from "./custom-schemas.ts";
 import { fixNameReferences } from "./name-references.ts";
 import { writeOriginNotes } from "./origin-notes.ts";
@@ -124,19 +125,29 @@ export class KustomizationBuild {
     return { resources: map.resources, isComponent: kustomization.kind === "Component" };
   }
 
-  /** Objects of files and kustomizations, in the order in which they are named. */
+  /** Objects of files and kustomizations, in the order in which they are named. What is wrong with one of them keeps no other from being looked at. */
   async accumulatePaths(target: Target, paths: readonly string[], gathered: Accumulator, field: string): Promise<void> {
+    const problems: Problem[] = [];
     for (const [index, path] of paths.entries()) {
-      const place = target.file.placeOf([field, index]);
-      const full = isRemote(path) ? undefined : resolvePath(target.folder, path, place);
-      const entry = full === undefined ? undefined : await this.files.look(full);
-      if (full === undefined || entry === undefined) {
-        if (isRemote(path)) fail(place, `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`);
-        fail(place, `there is no ${full ?? path}`);
+      try {
+        await this.#accumulatePath(target, path, target.file.placeOf([field, index]), gathered);
+      } catch (error) {
+        if (!(error instanceof KustomizeError) || error.isTransient) throw error;
+        problems.push(...error.problems);
       }
-      if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
-      else this.#appendFile(target, path, full, (await this.readFile(full, place)), place, gathered);
     }
+    if (problems.length > 0) throw new KustomizeError(problems);
+  }
+
+  async #accumulatePath(target: Target, path: string, place: Place, gathered: Accumulator): Promise<void> {
+    const full = isRemote(path) ? undefined : resolvePath(target.folder, path, place);
+    const entry = full === undefined ? undefined : await this.files.look(full);
+    if (full === undefined || entry === undefined) {
+      if (isRemote(path)) fail(place, `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`);
+      fail(place, `there is no ${full ?? path}`);
+    }
+    if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
+    else this.#appendFile(target, path, full, await this.readFile(full, place), place, gathered);
   }
 
   async accumulateComponents(target: Target, gathered: Accumulator): Promise<void> {

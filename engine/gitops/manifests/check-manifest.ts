@@ -4,6 +4,7 @@ import { deepFreeze } from "../../lib/freeze.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { structuralPathOf } from "./field-path.ts";
+import { HOOK_ANNOTATIONS } from "./object-order.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 
 /** Something wrong with a manifest, at the field that `steps` lead to; no steps mean the object as a whole. */
@@ -36,7 +37,17 @@ export function checkManifest(value: unknown, kinds: ServedKinds): ManifestCheck
   const refusal = kinds.refusal(apiVersion, kind);
   const resource = kinds.find(apiVersion, kind);
   if (refusal !== undefined || resource === undefined) return faulty({ steps: ["kind"], message: refusal ?? `no kind ${kind} in ${apiVersion}` });
-  return checkObject(stripServerFields(value), resource);
+  return checkObject(withHookName(stripServerFields(value), resource), resource);
+}
+
+/** Jobs that are hooks get a name from what they hold anyway; here is the beginning of it, where a file leaves all of it to the server. */
+function withHookName(value: Record<string, unknown>, { group, kind }: ResourceDefinition): Record<string, unknown> {
+  const { metadata } = value;
+  if (group !== "batch" || kind !== "Job" || !isRecord(metadata) || !isRecord(metadata["annotations"])) return value;
+  const { generateName, name, ...rest } = metadata;
+  const isHook = HOOK_ANNOTATIONS.some((key) => isRecord(metadata["annotations"]) && metadata["annotations"][key] !== undefined);
+  if (!isHook || typeof generateName !== "string" || (name !== undefined && name !== "")) return value;
+  return { ...value, metadata: { ...rest, name: generateName.replace(/[^a-z0-9]+$/, "") } };
 }
 
 function checkObject(value: Record<string, unknown>, resource: ResourceDefinition): ManifestCheck {

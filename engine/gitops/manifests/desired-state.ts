@@ -70,7 +70,7 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
   if (!resource.namespaced && metadata.namespace !== undefined) return { file, line: parsed.line, field: "metadata.namespace", message: `${resource.kind} objects belong to the whole cluster and have no namespace` };
   const namespace = resource.namespaced ? (metadata.namespace ?? unit.namespace ?? "default") : undefined;
   const intent: KubeObject = {
-    ...object,
+    ...withoutGatheredRules(object),
     metadata: {
       ...metadata,
       ...(namespace === undefined ? {} : { namespace }),
@@ -87,6 +87,13 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
     object: deepFreeze(intent),
     digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64"),
   };
+}
+
+/** The rules of a role that is put together from others are the controller's; many files state them as an empty list. */
+function withoutGatheredRules(object: KubeObject): KubeObject {
+  if (object.kind !== "ClusterRole" || !("aggregationRule" in object) || !("rules" in object)) return object;
+  const { rules: _rules, ...role } = object;
+  return role;
 }
 
 /** A manifest that means nothing here, and why. */

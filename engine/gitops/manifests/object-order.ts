@@ -16,7 +16,7 @@ export const WAVE_MAX = 100_000;
 
 /** Annotations of Argo CD and Helm that mean the same; a repository that moves here keeps its order. */
 const WAVES = [WAVE_ANNOTATION, "argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"];
-const HOOKS = [HOOK_ANNOTATION, "argocd.argoproj.io/hook", "helm.sh/hook"];
+export const HOOK_ANNOTATIONS = [HOOK_ANNOTATION, "argocd.argoproj.io/hook", "helm.sh/hook"];
 const PHASES: Readonly<Record<string, ObjectOrder["phase"]>> = {
   before: "before", after: "after",
   PreSync: "before", Sync: "main", PostSync: "after",
@@ -35,7 +35,7 @@ export function readOrder({ metadata }: Pick<KubeObject, "metadata">): OrderRead
   const waveText = waveKey === undefined ? "0" : (annotations[waveKey] ?? "").trim();
   const wave = Number(waveText);
   if (waveText === "" || !Number.isInteger(wave) || Math.abs(wave) > WAVE_MAX) return fault(waveKey ?? WAVE_ANNOTATION, `must be an integer between -${WAVE_MAX} and ${WAVE_MAX}, in quotes`);
-  const hookKey = HOOKS.find((key) => annotations[key] !== undefined);
+  const hookKey = HOOK_ANNOTATIONS.find((key) => annotations[key] !== undefined);
   const moments = hookKey === undefined ? [] : (annotations[hookKey] ?? "").split(",").map((moment) => moment.trim()).filter((moment) => moment !== "");
   const unknown = moments.find((moment) => PHASES[moment] === undefined && !LEFT_OUT.has(moment));
   if (unknown !== undefined || (hookKey !== undefined && moments.length === 0)) return fault(hookKey ?? HOOK_ANNOTATION, "must be before or after");

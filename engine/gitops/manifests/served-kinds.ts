@@ -8,6 +8,13 @@ import type { CustomResourceDefinition } from "../../resources/types.ts";
 /** Kinds that only the system itself writes; a manifest of one would fight it. */
 const SYSTEM_KINDS: ReadonlySet<string> = new Set(["mainstay.dev/Application", "mainstay.dev/Repository", "/Event", "events.k8s.io/Event", "discovery.k8s.io/EndpointSlice", "coordination.k8s.io/Lease", "/Node"]);
 
+/** Kinds of programs that do what this one does; a repository that comes from one of them still has its objects. */
+const DELIVERY_GROUPS: readonly { readonly pattern: RegExp; readonly program: string }[] = [
+  { pattern: /^(.*\.)?(toolkit\.fluxcd|extensions\.fluxcd|fluxcd\.controlplane)\.io\//, program: "Flux" },
+  { pattern: /^argoproj\.io\/(Application|ApplicationSet|AppProject)$/, program: "Argo CD" },
+  { pattern: /^fleet\.cattle\.io\//, program: "Fleet" },
+];
+
 interface CustomDefinition {
   readonly spec: CustomResourceDefinition["spec"];
   readonly kinds: readonly ResourceDefinition[];
@@ -97,6 +104,8 @@ export class ServedKinds {
     const { group } = parseApiVersion(apiVersion);
     const resource = this.find(apiVersion, kind);
     if (resource !== undefined) return SYSTEM_KINDS.has(`${group}/${kind}`) || !resource.verbs.includes("create") ? `${kind} objects are made by the system and cannot come from the repository` : undefined;
+    const delivery = DELIVERY_GROUPS.find(({ pattern }) => pattern.test(`${group}/${kind}`));
+    if (delivery !== undefined) return `no kind ${kind} in ${apiVersion}: it tells ${delivery.program} what to deploy, and here the repository itself says that, folder by folder: take it out, or list it in .mainstayignore, and name its folder in units of mainstay.yaml`;
     const sameKind = [...this.#byKind.values()].filter((served) => served.kind.toLowerCase() === kind.toLowerCase());
     if (sameKind.length > 0) return `no kind ${kind} in ${apiVersion}; served is ${sameKind.map((served) => `${formatApiVersion(served.group, served.version)} ${served.kind}`).join(" or ")}`;
     const inGroup = [...this.#byKind.values()].filter((served) => formatApiVersion(served.group, served.version) === apiVersion).map((served) => served.kind);

@@ -13,6 +13,7 @@ const failure = async (repository: Files) => String(await build(repository, "app
 describe("what is wrong is told with its place", () => {
   test.each<[string, Files, string]>([
     ["a file that is not there", files("resources:\n- web.yaml\n- gone.yaml\n"), "app/kustomization.yaml:3 there is no app/gone.yaml"],
+    ["everything that is wrong with what is named, here and in bases", files("resources:\n- gone.yaml\n- sub\n- https://example.org/x.yaml\n", { "app/sub/kustomization.yaml": "resources:\n- lost.yaml\n" }), "app/kustomization.yaml:2 there is no app/gone.yaml\napp/sub/kustomization.yaml:2 there is no app/sub/lost.yaml\napp/kustomization.yaml:4 https://example.org/x.yaml lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize"],
     ["a folder without a kustomization", files("resources: [sub]\n", { "app/sub/x.yaml": web }), "app/kustomization.yaml:1 app/sub has no kustomization.yaml"],
     ["a path out of the repository", files("resources:\n- ../../etc/passwd\n"), "app/kustomization.yaml:2 ../../etc/passwd lies outside the repository"],
     ["an absolute path", files("resources:\n- /etc/passwd\n"), "app/kustomization.yaml:2 /etc/passwd is absolute; paths count from the kustomization's folder"],

@@ -18,6 +18,24 @@ async function load(files: Readonly<Record<string, string | Buffer | undefined>>
 const identities = (state: DesiredState) => [...state.objects.keys()].sort();
 const problems = (state: DesiredState) => state.problems.map(formatProblem);
 
+describe("what repositories bring from elsewhere", () => {
+  test("a hook Job that leaves its name to the server gets one from what it holds; nothing else may", async () => {
+    const job = (annotation: string) => `apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: move-schema-\n  annotations: {${annotation}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n`;
+    const state = await load({ "a.yaml": job("argocd.argoproj.io/hook: PreSync") });
+    expect(problems(state)).toEqual([]);
+    expect(identities(state)).toEqual([expect.stringMatching(/^batch\/Job\/default\/move-schema-[0-9a-f]{8}$/)]);
+    expect([...state.objects.values()][0]?.object.metadata).not.toHaveProperty("generateName");
+    expect(problems(await load({ "a.yaml": job("note: none") }))[0]).toContain("an object in Git needs a fixed name");
+  });
+
+  test("the rules of a role that is put together from others are left to the controller", async () => {
+    const role = (rest: string) => `apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\nrules: []\n${rest}`;
+    const ruled = async (text: string) => "rules" in ([...(await load({ "a.yaml": text })).objects.values()][0]?.object ?? {});
+    expect(await ruled(role("aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\n"))).toBe(false);
+    expect(await ruled(role(""))).toBe(true);
+  });
+});
+
 describe("which folders are applications", () => {
   test("a repository with one manifest and nothing else is one application", async () => {
     const state = await load({ "deployment.yaml": deploymentYaml("web") });
@@ -105,6 +123,8 @@ describe("bad input is a problem with a place", () => {
     ["a wrong type", { "a.yaml": deploymentYaml("web", "many") }, /^a\.yaml:6 spec\.replicas: must be a non-negative integer$/],
     ["a missing name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n" }, /^a\.yaml:3 metadata\.name: is required$/],
     ["a generated name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}\n" }, /^a\.yaml:3 metadata\.name: is required: an object in Git needs a fixed name/],
+    ["an object of a program that deploys", { "a.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps}\n" }, /^a\.yaml:2 no kind Kustomization in .*: it tells Flux what to deploy, and here the repository itself says that/],
+    ["an object of another program of the same people", { "a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n" }, /^a\.yaml:2 no kind Rollout in argoproj\.io\/v1alpha1: this cluster does not serve that API group$/],
     ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
     ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x is already described by unit a in apps\/a\/x\.yaml:1/],
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
