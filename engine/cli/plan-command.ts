@@ -11,7 +11,6 @@ import { forecastCommit } from "../gitops/plan/forecast-commit.ts";
 import { openGitObjects } from "../gitops/git/git-objects.ts";
 import type { CommitInfo, GitObjects } from "../gitops/git/git-source.ts";
 import { createChartRenderer } from "../gitops/manifests/helm-program.ts";
-import { ownedEntries } from "../gitops/sync/inventory.ts";
 import { OWN_REPOSITORY, RepositoryClaims } from "../gitops/sync/repository-claims.ts";
 import { readSourceRule, type SourceRule } from "../gitops/manifests/source-rules.ts";
 import { isConditionTrue } from "../apimachinery/conditions.ts";
@@ -71,7 +70,7 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
   const claims = new RepositoryClaims(() => all);
   const owned = [...applications.all(), ...(flags.source === undefined ? claims.findAbandoned(state) : [])];
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
-  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), owned: ownedEntries(owned), messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
+  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), applications: owned, messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
   const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
   const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })), ...claims.findForeign(flags.source ?? OWN_REPOSITORY, state)]);
   return forecastCommit({ state, plan, problems }, createPodForecast(client));

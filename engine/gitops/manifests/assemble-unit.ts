@@ -59,13 +59,24 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
     problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
     notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
-    for (const parsedObject of file?.objects ?? []) add(toDesiredObject(placedIn(path, parsedObject), unit, path, blob));
+    for (const parsedObject of file?.objects ?? []) add(desiredFrom(parsedObject, unit, path, blob));
   }
   for (const folder of rendered) {
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
   return { objects: nameHooks(objects), problems, notices, substitutions };
+}
+
+/** What became of an object of a file the last time: where one file of a unit changes, the others' objects stay the same values. */
+const made = new WeakMap<ParsedObject, { readonly unit: Unit; readonly path: string; readonly desired: ReturnType<typeof toDesiredObject> }>();
+
+function desiredFrom(object: ParsedObject, unit: Unit, path: string, blob: string): ReturnType<typeof toDesiredObject> {
+  const known = made.get(object);
+  if (known?.unit === unit && known.path === path) return known.desired;
+  const desired = toDesiredObject(placedIn(path, object), unit, path, blob);
+  made.set(object, { unit, path, desired });
+  return desired;
 }
 
 /** Files are parsed by content, so an object learns here which of the equal files it is of. */

@@ -1,18 +1,18 @@
-import type { DesiredObject } from "./desired-state.ts";
 import { globExpression } from "./ignore-patterns.ts";
+import type { ObjectsByUnit, UnitObjects } from "./objects-by-unit.ts";
 import type { Problem } from "./problem.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
-import type { Unit } from "./resolve-units.ts";
+import type { Unit, UnitBounds } from "./resolve-units.ts";
 import type { SourceRule } from "./source-rules.ts";
 
 /** Objects that their unit may not hold, each with the rule that says so. The rules come with the commit; who may change them is a matter of teams. */
-export function findOutOfBounds(units: readonly Unit[], objects: Iterable<DesiredObject>): readonly Problem[] {
-  const bounded = new Map(units.flatMap((unit) => (unit.bounds === undefined ? [] : [[unit.name, unit.bounds] as const])));
+export function findOutOfBounds(units: readonly Unit[], lists: ObjectsByUnit): readonly Problem[] {
+  return units.flatMap(({ name, bounds }) => (bounds === undefined ? [] : outOf(bounds, lists.get(name) ?? [])));
+}
+
+function outOf(bounds: UnitBounds, objects: UnitObjects): readonly Problem[] {
   const problems: Problem[] = [];
-  if (bounded.size === 0) return problems;
   for (const { unit, object, resource, file, line } of objects) {
-    const bounds = bounded.get(unit);
-    if (bounds === undefined) continue;
     const { namespace } = object.metadata;
     const named = bounds.kinds?.includes(object.kind);
     const refuse = (what: string, rule: string) => void problems.push({ file, line, message: `${what} lies outside of the bounds of ${unit}: ${rule}` });
@@ -28,7 +28,7 @@ export function findOutOfBounds(units: readonly Unit[], objects: Iterable<Desire
 }
 
 /** What a further repository may not hold by the rule that the cluster's own one has for it. Its own mainstay.yaml cannot widen that. */
-export function findOutOfSource(rule: SourceRule | undefined, config: RepositoryConfig, units: readonly Unit[], objects: Iterable<DesiredObject>, file: string): readonly Problem[] {
+export function findOutOfSource(rule: SourceRule | undefined, config: RepositoryConfig, units: readonly Unit[], lists: ObjectsByUnit, file: string): readonly Problem[] {
   if (rule === undefined) return [];
   const problems: Problem[] = [];
   const { bounds, name } = rule;
@@ -37,5 +37,5 @@ export function findOutOfSource(rule: SourceRule | undefined, config: Repository
   // A notification is sent with the system's rights to whatever address the Secret has.
   const outside = bounds?.namespaces === undefined ? [] : config.notifications.filter(({ secret }) => !bounds.namespaces?.some((pattern) => globExpression(pattern).test(secret.split("/")[0] ?? "")));
   for (const { name: receiver, secret } of outside) problems.push({ file, line: 1, field: "notifications", message: `${receiver}: the Secret ${secret} lies outside of the bounds of source ${name}` });
-  return [...problems, ...(bounds === undefined ? [] : findOutOfBounds(units.map((unit) => ({ ...unit, bounds })), objects))];
+  return [...problems, ...(bounds === undefined ? [] : findOutOfBounds(units.map((unit) => ({ ...unit, bounds })), lists))];
 }

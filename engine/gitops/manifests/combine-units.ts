@@ -1,47 +1,43 @@
-import { findDuplicates, type UnitContent } from "./assemble-unit.ts";
+import { PersistentMap } from "../../lib/persistent-map.ts";
+import { findDuplicates } from "./assemble-unit.ts";
 import type { DesiredObject } from "./desired-state.ts";
+import { changedUnits, keepObjectsByUnit, type ObjectsByUnit } from "./objects-by-unit.ts";
 import type { Problem } from "./problem.ts";
 
 /** All objects of a commit by identity, and what speaks against having them together. */
 export interface CombinedUnits {
-  readonly contents: readonly UnitContent[];
-  readonly objects: ReadonlyMap<string, DesiredObject>;
+  readonly lists: ObjectsByUnit;
+  readonly objects: PersistentMap<DesiredObject>;
   readonly duplicates: readonly Problem[];
-  /** Whether any object names others that must be ready first. */
-  readonly hasDependencies: boolean;
 }
 
 /**
- * Puts the units of a commit together. Where most of them are the ones of the commit before, only the others are looked at: a commit
- * that changes one file costs a copy of the table, not another look at every object.
+ * Puts the units of a commit together. Only those are looked at that are other ones than in the commit before: a commit that changes one
+ * file costs its unit, however many there are.
  */
-export function combineUnits(contents: readonly UnitContent[], before: CombinedUnits | undefined): CombinedUnits {
-  return (before === undefined ? undefined : combineChanged(contents, before)) ?? combineAll(contents);
+export function combineUnits(lists: ObjectsByUnit, before: CombinedUnits | undefined): CombinedUnits {
+  const combined = (before === undefined ? undefined : combineChanged(lists, before)) ?? combineAll(lists);
+  keepObjectsByUnit(combined.objects, combined.lists);
+  return combined;
 }
 
-function combineAll(contents: readonly UnitContent[]): CombinedUnits {
-  const all = contents.flatMap((content) => content.objects);
-  return { contents, objects: new Map(all.map((object) => [object.identity, object])), duplicates: findDuplicates(all), hasDependencies: all.some(namesOthers) };
+function combineAll(lists: ObjectsByUnit): CombinedUnits {
+  const all = [...lists.values()].flat();
+  return { lists, objects: PersistentMap.empty<DesiredObject>().with(all.map((object) => [object.identity, object] as const)), duplicates: findDuplicates(all) };
 }
 
-/** Undefined when everything must be looked at: units came or went, or something is described twice. */
-function combineChanged(contents: readonly UnitContent[], before: CombinedUnits): CombinedUnits | undefined {
-  if (before.duplicates.length > 0 || before.contents.length !== contents.length) return undefined;
-  const changed = contents.flatMap((content, index) => (content === before.contents[index] ? [] : [[before.contents[index], content] as const]));
-  if (changed.length === 0) return { ...before, contents };
-  const objects = new Map(before.objects);
-  for (const [old] of changed) for (const { identity } of old?.objects ?? []) objects.delete(identity);
-  let hasDependencies = before.hasDependencies;
-  for (const [, now] of changed) {
-    for (const object of now.objects) {
-      if (objects.has(object.identity)) return undefined;
-      objects.set(object.identity, object);
-      hasDependencies ||= namesOthers(object);
+/** Undefined when everything must be looked at: something is described twice, or was. */
+function combineChanged(lists: ObjectsByUnit, before: CombinedUnits): CombinedUnits | undefined {
+  if (before.duplicates.length > 0) return undefined;
+  const changed = changedUnits(before.lists, lists);
+  const changes = new Map<string, DesiredObject | undefined>();
+  for (const unit of changed) for (const { identity } of before.lists.get(unit) ?? []) changes.set(identity, undefined);
+  for (const unit of changed) {
+    for (const object of lists.get(unit) ?? []) {
+      if (changes.has(object.identity) ? changes.get(object.identity) !== undefined : before.objects.has(object.identity)) return undefined;
+      changes.set(object.identity, object);
     }
   }
-  return { contents, objects, duplicates: [], hasDependencies };
-}
-
-function namesOthers({ order }: DesiredObject): boolean {
-  return order.dependsOn.length > 0;
+  for (const [identity, object] of changes) if (object !== undefined && before.objects.get(identity) === object) changes.delete(identity);
+  return { lists, objects: before.objects.with(changes), duplicates: [] };
 }

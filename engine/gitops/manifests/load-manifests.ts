@@ -5,6 +5,7 @@ import { BoundedCache } from "./bounded-cache.ts";
 import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { combineUnits, type CombinedUnits } from "./combine-units.ts";
+import { ofAllUnits, perUnit } from "./objects-by-unit.ts";
 import { createFileTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
@@ -12,12 +13,12 @@ import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
-import { findOrderProblems } from "./order-graph.ts";
+import { findOrderProblems, hasDependencies } from "./order-graph.ts";
 import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
 import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
-import { DEFAULT_PARENTS, resolveUnits, type Unit } from "./resolve-units.ts";
+import { DEFAULT_PARENTS, resolveUnits, type ResolvedUnits, type Unit } from "./resolve-units.ts";
 import { adaptToSource, type SourceRule } from "./source-rules.ts";
 import { ServedKinds } from "./served-kinds.ts";
 import { treeFiles } from "./tree-files.ts";
@@ -28,6 +29,7 @@ const FILES_KEPT = 100_000;
 const UNITS_KEPT = 5_000;
 const LISTINGS_KEPT = 5_000;
 const BLOBS_PER_READ = 512;
+const CONFIGS_KEPT = 100;
 
 export interface ManifestLoaderOptions {
   readonly catalog: readonly ResourceDefinition[];
@@ -68,6 +70,17 @@ interface UnitsRequest {
   readonly transformOf: (unit: Unit) => FileTransform;
 }
 
+interface CurrentUnit {
+  readonly unit: Unit;
+  readonly content: UnitContent;
+  /** It is made from its own folder alone. */
+  readonly isWhole: boolean;
+  readonly tree: string;
+  readonly ignoreId: string;
+  readonly variant: string;
+  readonly generation: number;
+}
+
 /** Reads commits into desired state. Equal trees and blobs are read and parsed once, whichever commit they come from. */
 export class ManifestLoader {
   readonly counters: LoadCounters = { treesRead: 0, blobsRead: 0, filesParsed: 0, foldersRendered: 0 };
@@ -78,12 +91,18 @@ export class ManifestLoader {
   readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
   readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
   readonly #renderer: FolderRenderer;
+  readonly #configs = new BoundedCache<ReturnType<typeof parseRepositoryConfig>>(CONFIGS_KEPT);
+  readonly #fallback: RepositoryConfig;
+  #resolved: { readonly config: RepositoryConfig; readonly folders: readonly string[]; readonly resolved: ResolvedUnits } | undefined;
+  /** Units of the commit read last, by name, with what they were read from. */
+  #current: ReadonlyMap<string, CurrentUnit> = new Map();
   #combined: CombinedUnits | undefined;
 
   constructor(options: ManifestLoaderOptions) {
     this.#options = options;
     this.kinds = new ServedKinds(options.catalog);
     this.#renderer = new FolderRenderer(this.kinds, options.renderChart);
+    this.#fallback = defaultRepositoryConfig(options.cluster);
   }
 
   /** Of every path, when only a folder of the repository is used. */
@@ -94,7 +113,7 @@ export class ManifestLoader {
 
   /** What counts as long as nothing has been pushed. */
   get defaultConfig(): RepositoryConfig {
-    return defaultRepositoryConfig(this.#options.cluster);
+    return this.#fallback;
   }
 
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
@@ -103,7 +122,7 @@ export class ManifestLoader {
     const state = await this.#load(objects, commit, adaptUnits);
     // Kinds that the commit brings may be used in it.
     const before = this.kinds.generation;
-    for (const { object } of state.objects.values()) if (isDefinition(object)) this.kinds.declare(object.metadata.name ?? "", object);
+    for (const definition of ofAllUnits(state.objects, definitionsOf)) this.kinds.declare(definition.metadata.name ?? "", definition);
     return this.kinds.generation === before ? state : this.#load(objects, commit, adaptUnits);
   }
 
@@ -117,40 +136,56 @@ export class ManifestLoader {
     const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const folders = await this.#folders(objects, root, config, isIgnored);
-    const { source } = this.#options;
-    const named = resolveUnits(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
-    const all = source === undefined ? named : { ...named, units: adaptToSource(named.units, source) };
+    const all = this.#resolve(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
     const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
     const keys = (await this.#options.ageKeys?.()) ?? [];
+    const transforms = new Map<Unit["variables"], FileTransform>();
     const request: UnitsRequest = {
       objects, prefix, isIgnored,
       units: resolved.units,
       treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
       ignoreId: ignoreEntry?.id ?? "",
-      transformOf: (unit) => createFileTransform(keys, unit.variables ?? {}),
+      transformOf: ({ variables }) => {
+        const made = transforms.get(variables) ?? createFileTransform(keys, variables ?? {});
+        transforms.set(variables, made);
+        return made;
+      },
       files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
     };
     const contents = await this.#contents(request);
-    const combined = combineUnits(contents, adaptUnits === undefined ? this.#combined : undefined);
+    const combined = combineUnits(new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.objects ?? []])), adaptUnits === undefined ? this.#combined : undefined);
     if (adaptUnits === undefined) this.#combined = combined;
     const desired = combined.objects;
     return {
       commit, config,
       units: resolved.units,
       objects: desired,
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, desired.values()), ...findOutOfSource(source, config, resolved.units, desired.values(), `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !combined.hasDependencies ? [] : findOrderProblems(resolved.units, desired))]),
+      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, combined.lists), ...findOutOfSource(this.#options.source, config, resolved.units, combined.lists, `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !hasDependencies(desired) ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
     };
   }
 
+  /** The same units for the same folders and rules: what is kept of a unit is found by it. */
+  #resolve(config: RepositoryConfig, folders: readonly string[], file: string): ResolvedUnits {
+    const known = this.#resolved;
+    if (known?.config === config && known.folders.length === folders.length && known.folders.every((folder, index) => folder === folders[index])) return known.resolved;
+    const { source } = this.#options;
+    const named = resolveUnits(config, folders, file);
+    const resolved = source === undefined ? named : { ...named, units: adaptToSource(named.units, source) };
+    this.#resolved = { config, folders, resolved };
+    return resolved;
+  }
+
   async #config(objects: GitObjects, entries: readonly TreeEntry[], prefix: string): Promise<{ config: RepositoryConfig; problems: readonly Problem[]; notices: readonly string[] }> {
-    const fallback = defaultRepositoryConfig(this.#options.cluster);
+    const fallback = this.#fallback;
     const entry = entries.find(({ name }) => name === CONFIG_FILE);
     if (entry === undefined) return { config: fallback, problems: [], notices: [] };
     const file = `${prefix}${CONFIG_FILE}`;
     if (entry.is !== "file") return { config: fallback, problems: [{ file, line: 1, message: `is a ${entry.is}; it must be a file` }], notices: [] };
-    const { config, problems } = parseRepositoryConfig(await this.#blob(objects, entry.id), this.#options.cluster, file);
+    const known = this.#configs.get(entry.id) ?? parseRepositoryConfig(await this.#blob(objects, entry.id), this.#options.cluster, file);
+    this.#configs.set(entry.id, known);
+    const { config, problems } = known;
     const meant = config.source?.cluster ?? "";
     if (meant !== "" && meant !== this.#options.cluster) return { config: fallback, problems, notices: [`${file} is for cluster ${meant}; this is ${this.#options.cluster}, so its settings are left out`] };
     return { config, problems, notices: [] };
@@ -169,7 +204,7 @@ export class ManifestLoader {
         const child = path === "" ? entry.name : `${path}/${entry.name}`;
         if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
         found.set(child, entry.id);
-        await walk(entry.id, child, level + 1);
+        if (level + 1 < depth) await walk(entry.id, child, level + 1);
       }
     };
     await walk(root, "", 0);
@@ -178,14 +213,34 @@ export class ManifestLoader {
 
   /** Renders and lists what is new, reads all new blobs together, then puts units together out of parsed files. */
   async #contents(request: UnitsRequest): Promise<readonly UnitContent[]> {
-    const { units } = request;
-    const drafts: UnitDraft[] = [];
-    for (const unit of units) drafts.push(await this.#draft(unit, request));
-    const missing = drafts.filter((draft) => this.#units.get(draft.key) === undefined);
+    const current = new Map<string, CurrentUnit>();
+    const drafts = new Map<string, UnitDraft>();
+    for (const unit of request.units) {
+      const known = this.#current.get(unit.name);
+      if (known !== undefined && this.#isStill(known, unit, request)) current.set(unit.name, known);
+      else drafts.set(unit.name, await this.#draft(unit, request));
+    }
+    const missing = [...drafts.values()].filter((draft) => this.#units.get(draft.key) === undefined);
     const parsed = await this.#parseBlobs(request.objects, missing);
     for (const draft of missing) this.#units.set(draft.key, assembleUnit(draft, parsed));
-    // A repository with more units than are kept still gets all of them.
-    return drafts.map((draft) => this.#units.get(draft.key) ?? assembleUnit(draft, parsed));
+    const contents = request.units.map((unit) => {
+      const known = current.get(unit.name);
+      if (known !== undefined) return known.content;
+      const draft = drafts.get(unit.name);
+      if (draft === undefined) throw new Error(`invariant broken: unit ${unit.name} was not read`);
+      // A repository with more units than are kept still gets all of them.
+      const content = this.#units.get(draft.key) ?? assembleUnit(draft, parsed);
+      const isWhole = isWithin(draft, `${request.prefix}${unit.path}`) && content.problems.length === 0;
+      current.set(unit.name, { unit, content, isWhole, tree: request.treeOf(unit), ignoreId: request.ignoreId, variant: draft.transform.variant, generation: this.kinds.generation });
+      return content;
+    });
+    this.#current = current;
+    return contents;
+  }
+
+  /** Whether nothing that a unit was made from can have changed, seen without looking at any of its files. */
+  #isStill(known: CurrentUnit, unit: Unit, { treeOf, ignoreId, transformOf }: UnitsRequest): boolean {
+    return known.isWhole && known.unit === unit && known.tree === treeOf(unit) && known.ignoreId === ignoreId && known.generation === this.kinds.generation && known.variant === transformOf(unit).variant;
   }
 
   async #draft(unit: Unit, request: UnitsRequest): Promise<UnitDraft> {
@@ -272,6 +327,13 @@ export class ManifestLoader {
     this.counters.blobsRead++;
     return objects.blob(id);
   }
+}
+
+const definitionsOf = perUnit((objects) => objects.map(({ object }) => object).filter(isDefinition));
+
+/** Whether everything that its renderings have looked at lies below the unit's folder. */
+function isWithin({ rendered }: UnitDraft, folder: string): boolean {
+  return folder === "" || rendered.every(({ dependencies }) => [...dependencies.keys()].every((path) => path.startsWith(`${folder}/`)));
 }
 
 function isDefinition(object: KubeObject): object is CustomResourceDefinition & KubeObject {

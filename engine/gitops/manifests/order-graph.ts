@@ -1,5 +1,6 @@
 import { describeDesired, type DesiredObject } from "./desired-state.ts";
 import { DEPENDS_ON_ANNOTATION, rankOf } from "./object-order.ts";
+import { objectsByUnit, ofAllUnits, perUnit } from "./objects-by-unit.ts";
 import type { Problem } from "./problem.ts";
 import type { Unit } from "./resolve-units.ts";
 
@@ -12,6 +13,14 @@ interface Node {
   readonly desired?: DesiredObject;
 }
 
+/** The objects of a unit that name others. */
+const dependentsOf = perUnit((objects) => objects.filter(({ order }) => order.dependsOn.length > 0));
+
+/** Whether any object names others that must be ready first. */
+export function hasDependencies(objects: ReadonlyMap<string, DesiredObject>): boolean {
+  return [...objectsByUnit(objects).values()].some((list) => dependentsOf(list).length > 0);
+}
+
 /**
  * Everything that must be ready before something else as one graph: waves within units, `dependsOn` between units, `depends-on` between
  * objects. Only objects that name others can close a circle that units alone have not, so without them there is nothing to look for.
@@ -19,16 +28,15 @@ interface Node {
  */
 export function findOrderProblems(units: readonly Unit[], objects: ReadonlyMap<string, DesiredObject>): readonly Problem[] {
   const problems: Problem[] = [];
-  const named = namedObjects(objects);
   const graph = new Map<string, Node>();
   const unitsByName = new Map(units.map((unit) => [unit.name, unit]));
-  for (const [name, members] of Map.groupBy(objects.values(), (desired) => desired.unit)) addUnit(graph, name, members, unitsByName.get(name)?.dependsOn ?? []);
-  for (const desired of objects.values()) {
-    for (const wanted of desired.order.dependsOn) {
-      const target = named.get(fullName(wanted, desired));
-      if (target === undefined) problems.push({ ...place(desired), message: `${DEPENDS_ON_ANNOTATION}: ${wanted} is not in the repository` });
-      else graph.get(desired.identity)?.after.push(target.identity);
-    }
+  const found = ofAllUnits(objects, dependentsOf).flatMap((desired) => desired.order.dependsOn.map((wanted) => ({ desired, wanted, target: findNamed(objects, fullName(wanted, desired)) })));
+  // Of a unit of which nothing names others, and nothing is named, it is enough to know as a whole.
+  const entangled = new Set(found.flatMap(({ desired, target }) => [desired.unit, target?.unit ?? desired.unit]));
+  for (const [name, members] of objectsByUnit(objects)) addUnit(graph, name, entangled.has(name) ? members : [], unitsByName.get(name)?.dependsOn ?? []);
+  for (const { desired, wanted, target } of found) {
+    if (target === undefined) problems.push({ ...place(desired), message: `${DEPENDS_ON_ANNOTATION}: ${wanted} is not in the repository` });
+    else graph.get(desired.identity)?.after.push(target.identity);
   }
   const cycle = findCycle(graph);
   if (cycle !== undefined) {
@@ -81,21 +89,21 @@ function findCycle(graph: ReadonlyMap<string, Node>): readonly string[] | undefi
  */
 export function computeBlocked(objects: ReadonlyMap<string, DesiredObject>, changing: ReadonlySet<string>, readinessOf: (desired: DesiredObject) => Readiness, isRolling: (identity: string) => boolean): ReadonlyMap<string, string> {
   const blocked = new Map<string, string>();
-  const named = [...objects.values()].some((desired) => desired.order.dependsOn.length > 0) ? namedObjects(objects) : new Map<string, DesiredObject>();
   const holdsBack = (desired: DesiredObject): boolean => {
     if (changing.has(desired.identity)) return true;
     const readiness = readinessOf(desired);
     if (readiness === "ready") return false;
     return readiness === "on its way" || isRolling(desired.identity) || desired.order.phase === "before";
   };
-  for (const members of Map.groupBy(objects.values(), (desired) => desired.unit).values()) {
-    const waves = [...Map.groupBy(members, (desired) => rankOf(desired.order))].sort(([a], [b]) => a - b);
+  const lists = objectsByUnit(objects);
+  for (const unit of new Set([...changing].map((identity) => objects.get(identity)?.unit ?? ""))) {
+    const waves = wavesOf(lists.get(unit) ?? []);
     let blocker: DesiredObject | undefined;
     for (const [, inWave] of waves) {
       const [before] = blocker === undefined ? [] : [blocker];
       for (const desired of inWave) {
         if (!changing.has(desired.identity)) continue;
-        const own = desired.order.dependsOn.map((name) => named.get(fullName(name, desired))).find((target) => target !== undefined && holdsBack(target));
+        const own = desired.order.dependsOn.map((name) => findNamed(objects, fullName(name, desired))).find((target) => target !== undefined && holdsBack(target));
         const cause = before ?? own;
         if (cause !== undefined) blocked.set(desired.identity, describeDesired(cause));
       }
@@ -106,10 +114,17 @@ export function computeBlocked(objects: ReadonlyMap<string, DesiredObject>, chan
   return blocked;
 }
 
-function namedObjects(objects: ReadonlyMap<string, DesiredObject>): Map<string, DesiredObject> {
-  const named = new Map<string, DesiredObject>();
-  for (const desired of objects.values()) named.set(`${desired.object.kind}/${desired.object.metadata.namespace ?? ""}/${desired.hookName ?? desired.object.metadata.name ?? ""}`, desired);
-  return named;
+const wavesOf = perUnit((objects) => [...Map.groupBy(objects, (desired) => rankOf(desired.order))].sort(([a], [b]) => a - b));
+
+/** Objects by the name under which others may name them. */
+const namesOf = perUnit((objects) => new Map(objects.map((desired) => [`${desired.object.kind}/${desired.object.metadata.namespace ?? ""}/${desired.hookName ?? desired.object.metadata.name ?? ""}`, desired])));
+
+function findNamed(objects: ReadonlyMap<string, DesiredObject>, name: string): DesiredObject | undefined {
+  for (const list of objectsByUnit(objects).values()) {
+    const found = namesOf(list).get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Objects of the whole cluster are found by their name alone. */

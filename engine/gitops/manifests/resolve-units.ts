@@ -154,6 +154,7 @@ function nameUnits(paths: readonly string[]): ReadonlyMap<string, string> {
 }
 
 function expandDependencies(rule: UnitRule, path: string, paths: readonly string[]): readonly string[] {
+  if (rule.dependsOn.length === 0) return [];
   const expressions = rule.dependsOn.map((pattern) => globExpression(pattern.replace(/\/$/, "")));
   return paths.filter((other) => other !== path && expressions.some((expression) => expression.test(other)));
 }

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
+import { objectsByUnit, ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import { referencesOf, type ObjectReference } from "./object-references.ts";
@@ -18,9 +19,10 @@ const EVERYWHERE: ReadonlySet<string> = new Set(["ConfigMap/kube-root-ca.crt", "
 export async function checkReferences(client: Client, kinds: ServedKinds, state: DesiredState, plan: SyncPlan): Promise<readonly Refusal[]> {
   const going = new Map(actionsOf(plan).flatMap((action) => (action.do === "prune" ? [[action.entry.identity, action] as const] : [])));
   const changing = actionsOf(plan).flatMap((action) => (action.do === "prune" ? [] : [action.desired]));
-  const looked = going.size > 0 ? [...state.objects.values()] : changing;
-  const made = namesInCustomObjects(state);
-  const open = looked.flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference }))).filter(({ reference }) => !isExpected(reference, made));
+  const referring = [...objectsByUnit(state.objects).values()].flatMap((list) => [...going.keys()].flatMap((identity) => referrersIn(list).get(identity) ?? []));
+  const looked = new Set([...changing, ...referring]);
+  const made = ofAllUnits(state.objects, (list) => [namesInCustomObjects(list)]).filter((names) => names.size > 0);
+  const open = [...looked].flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference }))).filter(({ reference }) => !isExpected(reference, made));
   const live = new Map<string, Promise<KubeObject | undefined>>();
   const find = (reference: ObjectReference, identity: string) => {
     const resource = kinds.ofGroupKind(reference.group, reference.kind);
@@ -35,7 +37,7 @@ export async function checkReferences(client: Client, kinds: ServedKinds, state:
   };
   const isNew = new Set(changing);
   const refusals = await mapConcurrently(open, CONCURRENCY, async ({ desired, reference }): Promise<Refusal | undefined> => {
-    const identity = identityOf(reference.group, reference.kind, reference.namespace, reference.name);
+    const identity = identityOfReference(reference);
     // Of kinds that are not served nothing is known.
     if (kinds.ofGroupKind(reference.group, reference.kind) === undefined) return undefined;
     if (going.has(identity)) return refuse(desired, reference, `${describe(reference)} leaves the repository with this commit`);
@@ -48,23 +50,37 @@ export async function checkReferences(client: Client, kinds: ServedKinds, state:
   return refusals.filter((refusal) => refusal !== undefined);
 }
 
-function isExpected(reference: ObjectReference, made: ReadonlySet<string>): boolean {
-  return EVERYWHERE.has(`${reference.kind}/${reference.name}`) || made.has(`${reference.namespace ?? ""}/${reference.name}`);
+function isExpected(reference: ObjectReference, made: readonly ReadonlySet<string>[]): boolean {
+  return EVERYWHERE.has(`${reference.kind}/${reference.name}`) || made.some((names) => names.has(`${reference.namespace ?? ""}/${reference.name}`));
 }
 
+function identityOfReference({ group, kind, namespace, name }: ObjectReference): string {
+  return identityOf(group, kind, namespace, name);
+}
+
+/** By the identity of what is referred to: who refers to it. */
+const referrersIn = perUnit((objects) => {
+  const referrers = new Map<string, DesiredObject[]>();
+  for (const desired of objects) for (const reference of referencesOf(desired.object)) {
+    const identity = identityOfReference(reference);
+    referrers.set(identity, [...(referrers.get(identity) ?? []), desired]);
+  }
+  return referrers;
+});
+
 /** A custom object that names a Secret most likely makes it: certificates, sealed and external secrets are of this kind. */
-function namesInCustomObjects(state: DesiredState): ReadonlySet<string> {
+const namesInCustomObjects = perUnit((objects): ReadonlySet<string> => {
   const names = new Set<string>();
   const walk = (namespace: string, value: unknown): void => {
     if (typeof value === "string") names.add(`${namespace}/${value}`);
     else if (typeof value === "object" && value !== null) for (const child of Object.values(value)) walk(namespace, child);
   };
-  for (const { object, resource } of state.objects.values()) {
+  for (const { object, resource } of objects) {
     if (!resource.group.includes(".") || resource.group.endsWith(".k8s.io")) continue;
     walk(object.metadata.namespace ?? "", { name: object.metadata.name, spec: (object as KubeObject & { readonly spec?: unknown }).spec });
   }
   return names;
-}
+});
 
 function hasKey(target: KubeObject, key: string): boolean {
   const { data, stringData, binaryData } = target as KubeObject & Readonly<Record<"data" | "stringData" | "binaryData", Readonly<Record<string, unknown>> | undefined>>; // ConfigMaps and Secrets only

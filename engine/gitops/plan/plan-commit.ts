@@ -11,7 +11,9 @@ import { dryRunObjects, type ActAs } from "./dry-run.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
 import type { GitObjects } from "../git/git-source.ts";
-import type { OwnedEntry } from "../sync/inventory.ts";
+import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
+import type { Application } from "../../resources/types.ts";
+import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { locateField } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
@@ -30,7 +32,8 @@ export interface PlanRequest {
   readonly examine: readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[];
   /** Outcomes that are known already and still hold; their objects are not asked about again. */
   readonly knownOutcomes: ReadonlyMap<string, Outcome>;
-  readonly owned: readonly OwnedEntry[];
+  /** All Applications of the repository, with their inventories. */
+  readonly applications: readonly Application[];
   /** Messages of the commits since the last one that was applied: their trailers allow what is otherwise refused. */
   readonly messages: readonly string[];
   /** Given the units that change something: which of them must wait, and for which unit. */
@@ -52,11 +55,12 @@ export interface CommitPlan {
 
 /** Observes what the plan needs (dry runs, and what is left of objects that left the repository), then plans. Changes nothing. */
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
-  const { client, kinds, state, examine, owned, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
+  const { client, kinds, state, examine, applications, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
   const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) => restraints.liveFieldsOf(desired));
   const outcomes = new Map([...knownOutcomes, ...fresh]);
-  const stale = await readStale(client, kinds, owned.filter((entry) => !state.objects.has(entry.identity)));
+  const stale = await readStale(client, kinds, staleEntries(applications, state.objects));
+  const units = new Map(state.units.map((unit) => [unit.name, unit]));
   const candidates = examine.flatMap(({ desired, cause }) => {
     const outcome = outcomes.get(desired.identity);
     return outcome === undefined ? [] : [{ desired, cause, outcome }];
@@ -71,11 +75,11 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       maxPercent: state.config.deletes.maxPercent,
       protectedKinds: state.config.deletes.protectedKinds,
       allowed: trailerValues(messages, "Allow-Delete"),
-      inventorySizes: new Map([...Map.groupBy(owned, (entry) => entry.unit)].map(([unit, entries]) => [unit, entries.length])),
+      inventorySizes: new Map(applications.map(({ metadata, status }) => [metadata.name ?? "", status?.inventory?.length ?? 0])),
     },
-    replaceFreely: (desired) => state.units.find((unit) => unit.name === desired.unit)?.replace?.includes(desired.object.kind) === true,
+    replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,
     restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),
-    isDriftLeft: (desired) => ["report", "propose"].includes(state.units.find((unit) => unit.name === desired.unit)?.drift ?? ""),
+    isDriftLeft: (desired) => ["report", "propose"].includes(units.get(desired.unit)?.drift ?? ""),
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
     ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
@@ -105,13 +109,15 @@ async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusa
 
 /** Namespaces that the commit itself brings; later validation takes them as there. */
 function namespacesOf(state: DesiredState): ReadonlySet<string> {
-  return new Set([...state.objects.values()].filter((desired) => desired.resource.kind === "Namespace" && desired.resource.group === "").map((desired) => desired.object.metadata.name ?? ""));
+  return new Set(ofAllUnits(state.objects, namespacesIn));
 }
+
+const namespacesIn = perUnit((objects) => objects.filter(({ resource }) => resource.kind === "Namespace" && resource.group === "").map(({ object }) => object.metadata.name ?? ""));
+const definitionsIn = perUnit((objects) => objects.filter(({ resource }) => resource.kind === customResourceDefinitionResource.kind && resource.group === customResourceDefinitionResource.group));
 
 /** Kinds that the commit itself defines. */
 function kindsOf(state: DesiredState): ReadonlySet<string> {
-  const definitions = [...state.objects.values()].filter(({ resource }) => resource.kind === customResourceDefinitionResource.kind && resource.group === customResourceDefinitionResource.group);
-  return new Set(definitions.map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec).map(({ group, names }) => `${group}/${names.kind}`)); // found by its kind
+  return new Set(ofAllUnits(state.objects, definitionsIn).map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec).map(({ group, names }) => `${group}/${names.kind}`)); // found by its kind
 }
 
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {

@@ -14,13 +14,15 @@ export interface Restraint {
 /** What Git must leave alone at this moment: suspended units, closed windows, and what someone holds. */
 export interface Restraints {
   ofObject(unit: string, kind: string, namespace: string | undefined, name: string): Restraint | undefined;
+  /** Whether all fields of a unit's objects are what Git says: nobody holds or ignores any. */
+  isPlain(unit: string): boolean;
   /** Fields that keep their live value: held ones, and those that the unit ignores. */
   liveFieldsOf(desired: DesiredObject): readonly (readonly (string | number)[])[];
   /** When the answers change by time alone; Infinity: not at all. */
   readonly nextChangeMs: number;
 }
 
-export const NO_RESTRAINTS: Restraints = { ofObject: () => undefined, liveFieldsOf: () => [], nextChangeMs: Infinity };
+export const NO_RESTRAINTS: Restraints = { ofObject: () => undefined, isPlain: () => true, liveFieldsOf: () => [], nextChangeMs: Infinity };
 
 export function computeRestraints(units: readonly Unit[], applications: readonly Application[], now: number): Restraints {
   const ofUnit = new Map<string, Restraint>();
@@ -51,6 +53,7 @@ export function computeRestraints(units: readonly Unit[], applications: readonly
       const hold = holds.get(unit)?.find((candidate) => candidate.field === undefined && candidate.object !== undefined && namesObject(candidate.object, kind, namespace, name));
       return hold === undefined ? undefined : { why: describeHold(hold), untilMs: Date.parse(hold.until) };
     },
+    isPlain: (unit) => (ignored.get(unit) ?? []).length === 0 && (holds.get(unit) ?? []).every((hold) => hold.field === undefined),
     liveFieldsOf({ unit, object }) {
       const { namespace, name = "" } = object.metadata;
       const rules = (ignored.get(unit) ?? []).filter((rule) => (rule.kind ?? object.kind) === object.kind && (rule.name ?? name) === name).flatMap((rule) => rule.fields);

@@ -61,15 +61,6 @@ export class ClusterView implements HealthLookup {
     return this.#informers.get(kindOf(resource))?.list() ?? [];
   }
 
-  /** Every object of a watched kind that carries a label. */
-  *labelled(label: string): Generator<{ readonly object: KubeObject; readonly identity: string }> {
-    for (const [kind, informer] of this.#informers) {
-      const [group = "", name = ""] = kind.split("/");
-      if (kind === "discovery.k8s.io/EndpointSlice") continue;
-      for (const object of informer.list()) if (object.metadata.labels?.[label] !== undefined) yield { object, identity: identityOf(group, name, object.metadata.namespace, object.metadata.name ?? "") };
-    }
-  }
-
   nodes(): readonly Node[] {
     return this.#nodes.list();
   }

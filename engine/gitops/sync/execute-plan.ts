@@ -175,6 +175,11 @@ async function runInParts(waves: readonly Wave[], execution: Execution, transact
   return { results, revisions };
 }
 
+/** Whether nothing at all could be written: going on object by object would only leave half of a commit behind. */
+export function isOutage(error: unknown): boolean {
+  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "TooManyRequests") || (error instanceof Error && error.cause !== undefined && isOutage(error.cause));
+}
+
 /** Inside the transaction, what was written had a revision beyond all real ones; what was as it should be kept its own. */
 function committedAt(result: ActionResult, revision: number): ActionResult {
   if (result.is !== "done" || result.stored === undefined || Number(result.stored.metadata.resourceVersion ?? 0) <= revision) return result;

@@ -1,6 +1,7 @@
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
 import type { Application, InventoryEntry } from "../../resources/types.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
+import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { identityOf } from "../manifests/served-kinds.ts";
 
 /** An inventory entry with the unit that holds it. Only what is in an inventory is ever deleted. */
@@ -20,9 +21,49 @@ export function entryIdentity(entry: InventoryEntry): string {
   return identityOf(entry.group ?? "", entry.kind, entry.namespace, entry.name);
 }
 
-/** Everything that all applications hold. An object that moved between units while the system was down may appear twice. */
+/** Everything that applications hold. An object that moved between units while the system was down may appear twice. */
 export function ownedEntries(applications: readonly Application[]): readonly OwnedEntry[] {
-  return applications.flatMap((application) => (application.status?.inventory ?? []).map((entry) => ({ unit: application.metadata.name ?? "", identity: entryIdentity(entry), entry })));
+  return applications.flatMap(entriesOf);
+}
+
+/**
+ * What applications hold and no unit wants any more. An object that moved between units while the system was down may appear twice.
+ * Costs the inventories and units that changed since the last time.
+ */
+export function staleEntries(applications: readonly Application[], objects: ReadonlyMap<string, DesiredObject>): readonly OwnedEntry[] {
+  const lists = objectsByUnit(objects);
+  return applications.flatMap((application) => foreignEntries(application, lists.get(application.metadata.name ?? "") ?? NOTHING).filter(({ identity }) => !objects.has(identity)));
+}
+
+/** What an application holds and its own unit does not want: it left the repository, or belongs to another unit now. */
+export function foreignEntries(application: Application, own: UnitObjects): readonly OwnedEntry[] {
+  const held = application.status?.inventory;
+  if (held === undefined || held.length === 0) return [];
+  const before = known.get(held);
+  if (before?.own === own) return before.foreign;
+  const identities = identitiesOf(own);
+  const foreign = entriesOf(application).filter(({ identity }) => !identities.has(identity));
+  known.set(held, { own, foreign });
+  return foreign;
+}
+
+function entriesOf({ metadata, status }: Application): readonly OwnedEntry[] {
+  return (status?.inventory ?? []).map((entry) => ({ unit: metadata.name ?? "", identity: entryIdentity(entry), entry }));
+}
+
+const NOTHING: UnitObjects = [];
+const known = new WeakMap<readonly InventoryEntry[], { readonly own: UnitObjects; readonly foreign: readonly OwnedEntry[] }>();
+const identitiesOf = perUnit((objects) => new Set(objects.map(({ identity }) => identity)));
+const kindsHeld = new WeakMap<readonly InventoryEntry[], readonly Pick<InventoryEntry, "group" | "kind">[]>();
+
+/** The kinds of everything that applications hold, each at least once. */
+export function heldKinds(applications: readonly Application[]): readonly Pick<InventoryEntry, "group" | "kind">[] {
+  return applications.flatMap(({ status }) => {
+    const held = status?.inventory ?? [];
+    const kinds = kindsHeld.get(held) ?? [...new Map(held.map((entry) => [`${entry.group ?? ""}/${entry.kind}`, entry])).values()];
+    kindsHeld.set(held, kinds);
+    return kinds;
+  });
 }
 
 /**

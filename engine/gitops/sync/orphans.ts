@@ -1,7 +1,37 @@
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import { APPLICATION_LABEL, PREVIEW_LABEL } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, PREVIEW_LABEL, type DesiredObject } from "../manifests/desired-state.ts";
+import { objectsByUnit } from "../manifests/objects-by-unit.ts";
+import type { ClusterView } from "./cluster-view.ts";
 
 const SHOWN_MAX = 20;
+
+/** Objects of the cluster that carry our label and that no commit wants, kept up to date by what is told of each change. */
+export class LabelledStrangers {
+  readonly #objects = new Map<string, KubeObject>();
+
+  observe(object: KubeObject, identity: string, isStranger: boolean): void {
+    if (isStranger && object.metadata.labels?.[APPLICATION_LABEL] !== undefined) this.#objects.set(identity, object);
+    else this.#objects.delete(identity);
+  }
+
+  /** What leaves the repository is a stranger until it is gone, and what comes into it no longer is one. */
+  follow(before: ReadonlyMap<string, DesiredObject>, now: ReadonlyMap<string, DesiredObject>, units: Iterable<string>, view: Pick<ClusterView, "get">): void {
+    const lists = [objectsByUnit(before), objectsByUnit(now)];
+    for (const unit of units) for (const { resource, identity, object } of lists.flatMap((list) => list.get(unit) ?? [])) {
+      const live = view.get(resource, object.metadata.namespace, object.metadata.name ?? "");
+      if (live !== undefined) this.observe(live, identity, !now.has(identity));
+    }
+  }
+
+  /** Those that a commit has taken in. */
+  drop(isWanted: (identity: string) => boolean): void {
+    for (const identity of this.#objects.keys()) if (isWanted(identity)) this.#objects.delete(identity);
+  }
+
+  *all(): Generator<{ readonly object: KubeObject; readonly identity: string }> {
+    for (const [identity, object] of this.#objects) yield { identity, object };
+  }
+}
 
 /**
  * Objects that say they belong to an application and that no inventory holds: copies by hand, remains of a repository that was left. They

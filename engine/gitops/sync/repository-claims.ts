@@ -66,11 +66,14 @@ export function repositoryOf({ metadata }: Pick<Application, "metadata">): strin
 /** Objects of a commit that another repository has. Pure. */
 export function findForeignObjects(state: Pick<DesiredState, "objects">, others: readonly Claim[]): readonly Problem[] {
   const problems: Problem[] = [];
-  for (const desired of state.objects.values()) {
-    for (const { repository, wanted, held } of others) {
-      const there = wanted?.get(desired.identity);
-      const unit = wanted === undefined ? held.get(desired.identity) : there?.unit;
-      if (unit === undefined) continue;
+  for (const { repository, wanted, held } of others) {
+    const theirs: ReadonlyMap<string, unknown> = wanted ?? held;
+    // One of the two is often small.
+    for (const identity of theirs.size < state.objects.size ? theirs.keys() : state.objects.keys()) {
+      const desired = state.objects.get(identity);
+      const there = wanted?.get(identity);
+      const unit = wanted === undefined ? held.get(identity) : there?.unit;
+      if (unit === undefined || desired === undefined) continue;
       const place = there === undefined ? "" : ` (${there.file}:${there.line})`;
       const whose = repository === OWN_REPOSITORY ? "the cluster's own repository" : `repository ${repository}`;
       problems.push({ file: desired.file, line: desired.line, message: `${describeDesired(desired)} belongs to application ${unit} of ${whose}${place}; take it out there first, with the annotation mainstay.dev/prune: disabled if it shall stay meanwhile` });

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
+import { changedUnits, objectsByUnit, type ObjectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { versionOf } from "./drift.ts";
 
 interface Known {
@@ -7,6 +8,14 @@ interface Known {
   readonly version: string;
   readonly revision: number;
   readonly isOwned: boolean;
+}
+
+type Wanted = Pick<DesiredObject, "identity" | "digest">;
+
+/** An object to look at: the commit wants it otherwise, or someone may have changed it. */
+export interface Look {
+  readonly desired: DesiredObject;
+  readonly cause: "commit" | "drift";
 }
 
 /** How an object was found to be as wanted. */
@@ -20,15 +29,40 @@ export interface Settlement {
 
 /**
  * Which objects were last found as the repository wants them, and in which form. An object whose intent and live form are both the
- * ones remembered needs no look at all, so a sync costs what changed. Bounded by the repository: `keepOnly` after each commit.
+ * ones remembered needs no look at all, and a unit of which that holds is not even gone through: a sync costs what changed. Bounded by
+ * the repository: `follow` with each commit.
  */
 export class SyncMemory {
   readonly #known = new Map<string, Known>();
   readonly #dirty = new Set<string>();
   readonly #written = new Map<string, number>();
+  /** Units all of whose objects were once found as wanted: of those, only the dirty ones count. */
+  readonly #settled = new Map<string, UnitObjects>();
+  #objects: ReadonlyMap<string, DesiredObject> = new Map();
+  #lists: ObjectsByUnit = new Map();
+
+  /** Everything that must be looked at, and why. `asWanted` is the form in which an object is compared; `isPlain`: it is the object itself, for all of a unit. */
+  toLook(objects: ReadonlyMap<string, DesiredObject>, asWanted: (desired: DesiredObject) => Wanted, isPlain: (unit: string) => boolean): readonly Look[] {
+    const looks: Look[] = [];
+    const passed = new Set<string>();
+    for (const [unit, list] of objectsByUnit(objects)) {
+      if (isPlain(unit) && this.#settled.get(unit) === list) {
+        passed.add(unit);
+        continue;
+      }
+      const causes = list.map((desired) => this.reasonToLook(asWanted(desired)));
+      for (const [index, desired] of list.entries()) if (causes[index] !== undefined) looks.push({ desired, cause: causes[index] });
+      if (isPlain(unit) && !causes.includes("commit")) this.#settled.set(unit, list);
+    }
+    for (const identity of this.#dirty) {
+      const desired = objects.get(identity);
+      if (desired !== undefined && passed.has(desired.unit)) looks.push({ desired, cause: "drift" });
+    }
+    return looks;
+  }
 
   /** Why an object must be looked at; undefined when it need not be. */
-  reasonToLook(desired: DesiredObject): "commit" | "drift" | undefined {
+  reasonToLook(desired: Wanted): "commit" | "drift" | undefined {
     const known = this.#known.get(desired.identity);
     if (known?.digest !== desired.digest) return "commit";
     return this.#dirty.has(desired.identity) ? "drift" : undefined;
@@ -44,7 +78,11 @@ export class SyncMemory {
   }
 
   /** The live object is as wanted. */
-  settle(desired: Pick<DesiredObject, "identity" | "digest">, { live, isWritten, isOwned }: Settlement): void {
+  settle(desired: Wanted, { live, isWritten, isOwned }: Settlement): void {
+    const wanted = this.#objects.get(desired.identity);
+    // A newer commit may have taken it away while it was written.
+    if (wanted === undefined) return;
+    if (this.#known.get(desired.identity)?.digest !== desired.digest) this.#settled.delete(wanted.unit);
     const revision = Number(live.metadata.resourceVersion ?? 0);
     this.#known.set(desired.identity, { digest: desired.digest, version: versionOf(live, isOwned), revision, isOwned });
     if (isWritten) this.#written.set(desired.identity, revision);
@@ -64,9 +102,22 @@ export class SyncMemory {
     return this.#written.get(identity) ?? 0;
   }
 
-  /** Forgets an object that is no longer wanted, or is gone. */
-  keepOnly(identities: { has(identity: string): boolean }): void {
-    for (const map of [this.#known, this.#written]) for (const identity of [...map.keys()]) if (!identities.has(identity)) map.delete(identity);
-    for (const identity of [...this.#dirty]) if (!identities.has(identity)) this.#dirty.delete(identity);
+  /** From now on these objects are wanted, and no others. Returns the units that are not what they were. */
+  follow(objects: ReadonlyMap<string, DesiredObject>): ReadonlySet<string> {
+    const [before, now] = [this.#lists, objectsByUnit(objects)];
+    const changed = changedUnits(before, now);
+    for (const unit of changed) {
+      for (const { identity } of before.get(unit) ?? []) {
+        if (objects.has(identity)) continue;
+        this.#settled.delete(unit);
+        this.#known.delete(identity);
+        this.#written.delete(identity);
+        this.#dirty.delete(identity);
+      }
+      if (!now.has(unit)) this.#settled.delete(unit);
+    }
+    this.#objects = objects;
+    this.#lists = now;
+    return changed;
   }
 }

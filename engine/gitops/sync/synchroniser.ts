@@ -1,5 +1,4 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import { abortError } from "../../lib/abort.ts";
@@ -16,15 +15,16 @@ import { APPLICATION_LABEL, describeDesired, INTENT_ANNOTATION, type DesiredObje
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";
-import { executePlan, type ActionResult } from "./execute-plan.ts";
+import { executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
-import { describeOrphans } from "./orphans.ts";
-import { describeEntry, ownedEntries, type OwnedEntry } from "./inventory.ts";
+import { describeOrphans, LabelledStrangers } from "./orphans.ts";
+import { describeEntry, heldKinds, staleEntries, type OwnedEntry } from "./inventory.ts";
 import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
 import { renderPlan } from "../plan/plan-text.ts";
+import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
@@ -35,7 +35,7 @@ import type { ActAs } from "../plan/dry-run.ts";
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import type { DriftFacts } from "../status/status-facts.ts";
-import { SyncMemory } from "./sync-memory.ts";
+import { SyncMemory, type Look } from "./sync-memory.ts";
 import { UnitReporter } from "./unit-reporter.ts";
 
 const RETRY = { initialMs: 500, maxMs: 30_000 };
@@ -110,6 +110,7 @@ export class Synchroniser {
   #rolling = new Set<string>();
   #orphans: readonly string[] = [];
   #orphansOf = "";
+  readonly #strangers = new LabelledStrangers();
   #isPassDue = false;
   #failures = 0;
   /** Passes in a row in which the API refused an object, and not for want of a store. */
@@ -168,7 +169,7 @@ export class Synchroniser {
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
     const examine = this.#toExamine(state, this.#restraints(state.units)).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), owned: [...ownedEntries(this.#applications.all()), ...ownedEntries(this.#abandoned(state))], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), applications: [...this.#applications.all(), ...this.#abandoned(state)], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
     return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
@@ -182,13 +183,15 @@ export class Synchroniser {
   /** From now on this commit is what the cluster should be. */
   admit(admitted: Admitted): void {
     const { clock, logger } = this.#options;
-    if (this.#admitted?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
+    const before = this.#admitted;
+    if (before?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
     this.#admitted = admitted;
-    this.#memory.keepOnly(admitted.state.objects);
+    const changed = this.#memory.follow(admitted.state.objects);
     const isSource = (application: Application) => this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
     for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
     this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
-    this.units.setState(admitted.state);
+    this.units.setState(admitted.state, changed);
+    if (before !== undefined) this.#strangers.follow(before.state.objects, admitted.state.objects, changed, this.#options.view);
     logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
     this.#requestPass();
   }
@@ -264,8 +267,8 @@ export class Synchroniser {
     const { state, objects, messages } = admitted;
     const { client, view, kinds, logger } = this.#options;
     for (const application of this.#abandoned(state)) await this.#applications.adopt(application.metadata.name ?? "");
-    const owned = ownedEntries(this.#applications.all());
-    const inUse = new Set([...[...state.objects.values()].map((desired) => desired.resource), ...owned.map(({ entry }) => kinds.ofGroupKind(entry.group ?? "", entry.kind)).filter((resource) => resource !== undefined)]);
+    const applications = this.#applications.all();
+    const inUse = new Set([...ofAllUnits(state.objects, resourcesIn), ...heldKinds(applications).map(({ group = "", kind }) => kinds.ofGroupKind(group, kind)).filter((resource) => resource !== undefined)]);
     const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
     await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
@@ -274,7 +277,7 @@ export class Synchroniser {
     const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), owned, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) }).catch((error: unknown) => {
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) }).catch((error: unknown) => {
       for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
       throw error;
     });
@@ -322,25 +325,27 @@ export class Synchroniser {
     return createActAs(this.#options.client, this.#options.impersonate, units);
   }
 
-  /** Once for each commit: it reads everything that is labelled. */
+  /** Once for each commit. */
   #lookForOrphans(state: DesiredState): void {
     // A preview is taken away with its namespace.
     if (this.#orphansOf === state.commit.id || this.#options.preview !== undefined || this.#options.repository !== undefined) return;
     this.#orphansOf = state.commit.id;
-    const held = new Set(ownedEntries(this.#options.view.list(applicationResource) as readonly Application[]).map(({ identity }) => identity));
-    this.#orphans = describeOrphans(this.#options.view.labelled(APPLICATION_LABEL), (identity) => held.has(identity) || state.objects.has(identity));
+    this.#strangers.drop((identity) => state.objects.has(identity));
+    const held = new Set(staleEntries(this.#options.view.list(applicationResource) as readonly Application[], state.objects).map(({ identity }) => identity));
+    this.#orphans = describeOrphans(this.#strangers.all(), (identity) => held.has(identity) || state.objects.has(identity));
   }
 
   #restraints(units: readonly Unit[]): Restraints {
     return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
   }
 
-  #toExamine(state: DesiredState, restraints: Restraints): readonly { readonly desired: DesiredObject; readonly cause: "commit" | "drift" }[] {
+  #toExamine(state: DesiredState, restraints: Restraints): readonly Look[] {
     const nowMs = this.#options.clock.monotonic();
-    const examine: { desired: DesiredObject; cause: "commit" | "drift" }[] = [];
-    for (const desired of state.objects.values()) {
-      const cause = this.#causeOf(desired, restraints);
-      if (cause === undefined || (desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
+    const examine: Look[] = [];
+    for (const look of this.#memory.toLook(state.objects, (desired) => withFields(desired, restraints), (unit) => restraints.isPlain(unit))) {
+      const { desired } = look;
+      const cause = this.#causeOf(look);
+      if ((desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
       const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
       if (delayMs > 0) this.#timers.after(delayMs, () => this.#requestPass());
       else examine.push({ desired, cause });
@@ -348,8 +353,7 @@ export class Synchroniser {
     return examine;
   }
 
-  #causeOf(desired: DesiredObject, restraints: Restraints): "commit" | "drift" | undefined {
-    const cause = this.#memory.reasonToLook(withFields(desired, restraints));
+  #causeOf({ desired, cause }: Look): Look["cause"] {
     const intent = desired.object.metadata.annotations?.[INTENT_ANNOTATION];
     if (cause !== "commit" || intent === undefined) return cause;
     // After a restart nothing is remembered; the object itself says what was applied last.
@@ -448,6 +452,7 @@ export class Synchroniser {
       if (isGone ? this.#applications.forget(object.metadata.name ?? "", object.metadata.uid) : this.#applications.observe(object)) this.#requestPass();
       return;
     }
+    this.#strangers.observe(object, identity, !isGone && this.#admitted?.state.objects.has(identity) !== true);
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
     // A pruned object is gone at last: its place in the inventory becomes free.
     if (isGone && this.units.holdsStale(identity)) this.#requestPass();
@@ -482,10 +487,7 @@ export class Synchroniser {
   }
 }
 
-/** Whether nothing at all could be written: going on object by object would only leave half of a commit behind. */
-function isOutage(error: unknown): boolean {
-  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "TooManyRequests") || (error instanceof Error && error.cause !== undefined && isOutage(error.cause));
-}
+const resourcesIn = perUnit((objects) => new Set(objects.map(({ resource }) => resource)));
 
 /** Which fields are left alone is part of what is wanted of an object: when that changes, it must be looked at again. */
 function withFields(desired: DesiredObject, restraints: Restraints): DesiredObject {

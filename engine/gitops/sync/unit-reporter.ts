@@ -8,7 +8,8 @@ import type { ClusterView } from "./cluster-view.ts";
 import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
-import { describeEntry, entryIdentity, nextInventory } from "./inventory.ts";
+import { describeEntry, entryIdentity, foreignEntries, nextInventory } from "./inventory.ts";
+import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf } from "./drift.ts";
@@ -41,7 +42,9 @@ interface Holdup {
 /** What is known of one unit between two looks. */
 interface UnitRecord {
   readonly unit: Unit;
-  objects: DesiredObject[];
+  objects: UnitObjects;
+  /** The spec that its Application was last seen to have. */
+  spec: Application["spec"];
   holdup: Holdup | undefined;
   kept: readonly string[];
   leftToOthers: Map<string, readonly string[]>;
@@ -57,7 +60,7 @@ interface UnitRecord {
 export class UnitReporter {
   readonly #options: UnitReporterOptions;
   readonly #units = new Map<string, UnitRecord>();
-  readonly #unitOfObject = new Map<string, string>();
+  #objects: ReadonlyMap<string, DesiredObject> = new Map();
   readonly #dirty = new Set<string>();
   #stale: ReadonlySet<string> = new Set();
   #commit = "";
@@ -87,20 +90,19 @@ export class UnitReporter {
     return [...this.#units.values()].some((record) => record.holdup?.isWaiting === true);
   }
 
-  setState(state: DesiredState): void {
+  /** From now on this is wanted; `changed` are the units whose objects are other ones than before. */
+  setState(state: DesiredState, changed: ReadonlySet<string>): void {
     this.#commit = state.commit.id;
     for (const name of [...this.#leaving.keys()]) if (this.#options.applications.get(name) === undefined) this.#leaving.delete(name);
     const before = new Map(this.#units);
     this.#units.clear();
-    this.#unitOfObject.clear();
+    this.#objects = state.objects;
+    const lists = objectsByUnit(state.objects);
     for (const unit of state.units) {
       const known = before.get(unit.name);
-      this.#units.set(unit.name, { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, ...known, unit, objects: [] });
-      this.#dirty.add(unit.name);
-    }
-    for (const desired of state.objects.values()) {
-      this.#units.get(desired.unit)?.objects.push(desired);
-      this.#unitOfObject.set(desired.identity, desired.unit);
+      const isSame = known?.unit === unit && !changed.has(unit.name);
+      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, ...known, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
+      if (!isSame) this.#dirty.add(unit.name);
     }
   }
 
@@ -120,7 +122,7 @@ export class UnitReporter {
   }
 
   unitOf(identity: string): string | undefined {
-    return this.#unitOfObject.get(identity);
+    return this.#objects.get(identity)?.unit;
   }
 
   /** The unit of something that an applied object owns, such as a pod. */
@@ -171,10 +173,12 @@ export class UnitReporter {
     const { applications, clock, repositoryUrl } = this.#options;
     const touched = new Set(examined);
     // Several at once: the store puts what arrives together on the disk together.
-    await mapConcurrently(state.units, CONCURRENCY, async (unit) => {
+    const isAsSeen = ({ name }: Unit) => applications.get(name)?.spec === this.#units.get(name)?.spec && applications.get(name)?.status?.inventory !== undefined;
+    await mapConcurrently(state.units.filter((unit) => touched.has(unit.name) || !isAsSeen(unit)), CONCURRENCY, async (unit) => {
       const { name } = unit;
       const application = await applications.ensure(name, specOf(unit, repositoryUrl));
       const record = this.#units.get(name);
+      if (record !== undefined) record.spec = application.spec;
       // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
       if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) return;
       const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
@@ -192,8 +196,7 @@ export class UnitReporter {
       const record = this.#units.get(name);
       const held = application.status?.inventory ?? [];
       // Additions were written before; most units hold exactly what they want, and need no new list.
-      const isSettled = record !== undefined && held.every((entry) => state.objects.get(entryIdentity(entry))?.unit === name);
-      if (isSettled) continue;
+      if (record !== undefined && foreignEntries(application, record.objects).length === 0) continue;
       const inventory = nextInventory(name, record?.objects ?? [], held, (identity) => released.has(identity) || (state.objects.get(identity)?.unit ?? name) !== name);
       for (const entry of inventory) if (!state.objects.has(entryIdentity(entry))) stale.add(entryIdentity(entry));
       if (inventory.length === held.length && record !== undefined) continue;
