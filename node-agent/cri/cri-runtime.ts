@@ -108,7 +108,7 @@ async function containerState(channel: GrpcChannel, id: string, sandboxId: strin
     podUid: status.labels[RuntimeLabel.podUid] ?? "",
     name: status.labels[RuntimeLabel.containerName] ?? "",
     attempt: status.metadata?.attempt ?? 0,
-    state: STATES[status.state] ?? "unknown",
+    state: isBrokenOff(status) ? "created" : (STATES[status.state] ?? "unknown"),
     image: status.image?.image ?? "",
     imageId: status.imageRef,
     createdAtMs: milliseconds(status.createdAt),
@@ -121,6 +121,11 @@ async function containerState(channel: GrpcChannel, id: string, sandboxId: strin
     annotations: status.annotations,
     ...(status.resources?.linux === undefined ? {} : { resources: { cpuShares: Number(status.resources.linux.cpuShares), cpuQuota: Number(status.resources.linux.cpuQuota), memoryLimitBytes: Number(status.resources.linux.memoryLimitInBytes) } }),
   };
+}
+
+/** Whoever asked for its start died meanwhile, and containerd gave the start up: it shows the container, which has never run, as ended. */
+export function isBrokenOff({ state, startedAt, message }: Pick<ContainerStatus, "state" | "startedAt" | "message">): boolean {
+  return state === CriContainerState.CONTAINER_EXITED && startedAt <= 0n && /context (canceled|deadline exceeded)|failed to start shim: .*signal: killed/.test(message);
 }
 
 function podSelector(podUid: string | undefined): Record<string, string> {

@@ -99,9 +99,9 @@ export function currentSandbox(state: PodState): SandboxState | undefined {
   return [...state.sandboxes].sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
 }
 
-/** The newest container of that name. */
+/** The newest container of that name; one that was created and has never run is nothing to go by. */
 export function latestOf(state: PodState, name: string, sandbox?: SandboxState): ContainerState | undefined {
-  return state.containers.filter((container) => container.name === name && (sandbox === undefined || container.sandboxId === sandbox.id || container.state === "exited")).sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
+  return state.containers.filter((container) => container.name === name && container.state !== "created" && (sandbox === undefined || container.sandboxId === sandbox.id || container.state === "exited")).sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
 }
 
 export function isTerminal(pod: Pod): boolean {

@@ -70,7 +70,7 @@ function computePhase({ pod, state }: StatusInputs): string {
   }
   const initDone = (pod.spec.initContainers ?? []).every((container) => container.restartPolicy === "Always" || isInitDone(state, container, pod));
   // Pending until every container has been started at least once.
-  return initDone && latest.every((container) => container !== undefined && container.state !== "created") ? "Running" : "Pending";
+  return initDone && latest.every((container) => container !== undefined) ? "Running" : "Pending";
 }
 
 function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {

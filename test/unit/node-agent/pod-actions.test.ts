@@ -49,6 +49,8 @@ describe("computePodActions", () => {
     ["makes another sandbox when it died, and ends what ran in it", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [container()] }, ["kill c", "sandbox #1"]],
     ["restarts at once after the first end", pod(), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
     ["backs off after the second", pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, startedAtMs: NOW - 2_000 })] }, ["wait 9 s"]],
+    ["begins again with one that never ran, which is no restart", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [container({ state: "created" })] }, ["start c #0"]],
+    ["counts on from the last that ran", pod(), { sandboxes: [sandbox()], containers: [container({ state: "created", attempt: 1 }), exited()] }, ["start c #1"]],
     ["never restarts with Never", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, ["stopSandbox s"]],
     ["restarts failures with OnFailure", pod({ restartPolicy: "OnFailure" }), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
     ["leaves successes with OnFailure", pod({ restartPolicy: "OnFailure" }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, ["stopSandbox s"]],
