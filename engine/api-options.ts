@@ -1,4 +1,5 @@
 import { auditOptions, type AuditConfig } from "./audit-options.ts";
+import { catalog } from "./resources/catalog.ts";
 import { amount, bool, durationMs, list, type OptionRowOf } from "./option-values.ts";
 
 /** How requests are bounded, recorded and admitted: switches under upstream's names. */
@@ -10,6 +11,7 @@ export interface ApiConfig extends AuditConfig {
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
   readonly featureGates: Readonly<Record<string, boolean>>;
+  readonly runtimeConfig: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
   readonly encryptionProviderConfigAutomaticReload: boolean;
   readonly tlsCertFile: string | undefined;
@@ -24,6 +26,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "enableAdmissionPlugins", flags: "--enable-admission-plugins <names>", description: "admission plugins that run beside the usual ones", default: "", parse: list, repeats: true },
   { key: "disableAdmissionPlugins", flags: "--disable-admission-plugins <names>", description: "usual ones that do not run", default: "", parse: list, repeats: true },
   { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },
+  { key: "runtimeConfig", flags: "--runtime-config <version=bool,…>", description: "upstream's switches of API versions such as api/all=true; those that are served are always on", default: "", parse: apiVersions, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
   { key: "tlsCertFile", flags: "--tls-cert-file <file>", description: "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)" },
@@ -36,6 +39,22 @@ function gates(text: string): Readonly<Record<string, boolean>> {
     list(text).map((pair) => {
       const [, name = "", value] = /^([A-Z][A-Za-z0-9]*)=(true|false)$/.exec(pair) ?? [];
       if (name === "") throw new Error("must be pairs such as SomeFeature=true");
+      return [name, value === "true"];
+    }),
+  );
+}
+
+/** Versions can be asked for that are there, and done without that are not: anything else would change what the rest of the cluster stands on. */
+function apiVersions(text: string): Readonly<Record<string, boolean>> {
+  const served = new Set(["api/all", "api/ga", ...catalog.map(({ group, version }) => `${group === "" ? "api" : group}/${version}`)]);
+  const absent = new Set(["api/beta", "api/alpha"]);
+  return Object.fromEntries(
+    list(text).map((pair) => {
+      const [, name = "", value = "true"] = /^([a-z0-9.]+\/[a-z0-9]+(?:\/[a-z]+)?)(?:=(true|false))?$/.exec(pair) ?? [];
+      if (name === "") throw new Error("must be pairs such as apps/v1=true");
+      const isServed = served.has(name.split("/").slice(0, 2).join("/"));
+      if (isServed && value === "false") throw new Error(`${name} cannot be switched off`);
+      if (!isServed && !absent.has(name) && value === "true") throw new Error(`${name} is not served`);
       return [name, value === "true"];
     }),
   );

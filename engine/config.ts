@@ -5,7 +5,7 @@ import { checkRecipient } from "./backup/encrypted-backup.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
-import type { OptionRowOf } from "./option-values.ts";
+import { bool, type OptionRowOf } from "./option-values.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -15,6 +15,8 @@ import { authOptions, type AuthConfig } from "./auth-options.ts";
 export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly dataDir: string;
   readonly apiPort: number;
+  /** Stands in for apiPort where it is given. */
+  readonly securePort: number | undefined;
   readonly gitPort: number;
   readonly gitAddress: string;
   readonly gitAnonymous: boolean;
@@ -52,6 +54,7 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly sopsAgeKeyFile: string | undefined;
   readonly sopsAgeSecret: string;
   readonly clusterCidr: string;
+  readonly allocateNodeCidrs: boolean;
   readonly serviceCidr: string;
   /** Stands in for serviceCidr where it is given. */
   readonly serviceClusterIpRange: string | undefined;
@@ -63,6 +66,7 @@ export type OptionRow = OptionRowOf<ServerConfig>;
 export const serverOptions: readonly OptionRow[] = [
   { key: "dataDir", flags: "--data-dir <dir>", description: "where everything is kept", default: "/var/lib/mainstay", parse: (text) => path.resolve(text) },
   { key: "apiPort", flags: "--api-port <port>", description: "port of the Kubernetes API (HTTPS)", default: "6443", parse: port },
+  { key: "securePort", flags: "--secure-port <port>", description: "the same, by the name that upstream's operators know", parse: port },
   { key: "gitPort", flags: "--git-port <port>", description: "port of the hosted Git repositories", default: "6480", parse: port },
   { key: "gitAddress", flags: "--git-address <ip>", description: "address they are served at: on the loopback by HTTP, and whoever reaches it may push; elsewhere by HTTPS, to those who log in with a token", default: "127.0.0.1" },
   { key: "gitAnonymous", flags: "--no-git-anonymous", description: "ask for a token on the loopback as well" },
@@ -97,6 +101,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: "0 3 * * *", parse: schedule },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: count },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
+  { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,
@@ -154,6 +159,7 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
   if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
   config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
+  config["apiPort"] = config["securePort"] ?? config["apiPort"];
   for (const [own, upstream] of [["datastoreEndpoint", "etcdServers"], ["datastoreCaFile", "etcdCafile"], ["datastoreCertFile", "etcdCertfile"], ["datastoreKeyFile", "etcdKeyfile"]] as const) config[own] ??= config[upstream];
   if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined)) throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");
   const plugins = pluginChoiceProblem({ enabled: config["enableAdmissionPlugins"] as readonly string[], disabled: config["disableAdmissionPlugins"] as readonly string[] }); // as their rows parse them

@@ -28,7 +28,8 @@ export interface ControlPlaneOptions {
   readonly metrics: MetricsRegistry;
   /** PEM; handed to pods as the authority to trust. */
   readonly rootCa: Following<string>;
-  readonly clusterCidr: string;
+  /** Of which every node gets a range for its pods; without it somebody else gives them. */
+  readonly clusterCidr?: string;
   /** Without them nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
 }
@@ -40,7 +41,7 @@ export function createControlPlane({ as, clock, random, logger, metrics, rootCa,
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
   const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
   return [
-    ...createControllers(context, { rootCa, clusterCidr, ...(keys === undefined ? {} : { keys }) }),
+    ...createControllers(context, { rootCa, ...(clusterCidr === undefined ? {} : { clusterCidr }), ...(keys === undefined ? {} : { keys }) }),
     createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
     informers.asService(),
   ];

@@ -105,7 +105,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
   const apiUrl = `https://${apiHost}:${port}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true });
+  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent });
   const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port, isAlone: !isShared });
   await presence.announce();
 
@@ -117,7 +117,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr: config.clusterCidr, keys });
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();

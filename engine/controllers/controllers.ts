@@ -44,7 +44,8 @@ import { statefulSetController } from "./workloads/stateful-set.ts";
 export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
   readonly rootCa: Following<string>;
-  readonly clusterCidr: string;
+  /** Without it nodes get no ranges for their pods. */
+  readonly clusterCidr?: string;
   /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
 }
@@ -84,7 +85,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     runController(nodeHealthController(context), context),
     runController(nodeTaintController(context), context),
     runController(taintEvictionController(context), context),
-    runController(nodeIpamController(context, settings.clusterCidr), context),
+    ...(settings.clusterCidr === undefined ? [] : [runController(nodeIpamController(context, settings.clusterCidr), context)]),
     runController(podGarbageCollector(context), context),
     runController(serviceAccountController(context, settings.rootCa), context),
     runController(eventTtlController(context), context),

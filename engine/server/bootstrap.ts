@@ -31,6 +31,8 @@ export interface BootstrapOptions {
   readonly authenticationFacts?: Readonly<Record<string, string>>;
   /** The clock by which the objects of priority and fairness, and that of the Services' range, are made; without one they are not. */
   readonly flowControlClock?: Clock;
+  /** Whether a machine is about to run pods; if none is, the class for their volumes waits for the first that joins. Absent means yes. */
+  readonly hasMachines?: boolean;
   /** Whether every group and version that is served gets its APIService. */
   readonly registersApis?: boolean;
 }
@@ -44,7 +46,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await bootstrapRoles(client);
   for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
-  await ensureStorageClass(client);
+  if (options.hasMachines !== false) await ensureStorageClass(client);
   if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   if (options.flowControlClock !== undefined) await ensureServiceRange(client, options.serviceCidr, options.flowControlClock);
@@ -61,8 +63,8 @@ function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service 
   };
 }
 
-/** A cluster has a class for claims that name none, unless somebody has said otherwise by making one. */
-async function ensureStorageClass(client: Client): Promise<void> {
+/** A cluster with machines has a class for claims that name none, unless somebody has said otherwise by making one. */
+export async function ensureStorageClass(client: Client): Promise<void> {
   const classes = await client.for(storageClassResource).list("", { limit: 1 });
   if (classes.items.length === 0) await ensure(client, storageClassResource, localPathClass);
 }

@@ -1,6 +1,7 @@
 import { StatusError } from "../apimachinery/status-error.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
+import { ensureStorageClass } from "./bootstrap.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { dumpPage } from "./fairness/dump.ts";
 import { Fairness } from "./fairness/fairness.ts";
@@ -161,9 +162,15 @@ function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
 
 function serverRoutes(options: PathOptions): readonly Route[] {
   const { server, signer } = options;
-  const names = new NodePasswords(createLocalClient(server, API_SERVER_USER, "node-join"), server.parts.clock);
+  const client = createLocalClient(server, API_SERVER_USER, "node-join");
+  const names = new NodePasswords(client, server.parts.clock);
   const tokens = server.parts.tokens;
-  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: async ({ user, body, remoteAddress }) => json(await joinNode(user, parseJsonBody(body), signer, names, remoteAddress), 201) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
+  const admitNode = async (to: CertificateSigner, { user, body, remoteAddress }: HttpRequest) => {
+    const answer = await joinNode(user, parseJsonBody(body), to, names, remoteAddress);
+    await ensureStorageClass(client);
+    return json(answer, 201);
+  };
+  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
   const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
   return [
     admit,

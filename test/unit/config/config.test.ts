@@ -57,7 +57,17 @@ describe("upstream's names of our options", () => {
   it("means the same option, and wins over its default", () => {
     expect(resolveServerConfig({}, {}).serviceCidr).toBe("10.43.0.0/16");
     expect(resolveServerConfig({ serviceClusterIpRange: "10.96.0.0/12" }, {}).serviceCidr).toBe("10.96.0.0/12");
+    expect(resolveServerConfig({ securePort: "443" }, {}).apiPort).toBe(443);
     expect(resolveServerConfig({ etcdServers: "http://10.0.0.1:2379", etcdCafile: "ca" }, {})).toMatchObject({ datastoreEndpoint: "http://10.0.0.1:2379", datastoreCaFile: "ca" });
+  });
+});
+
+describe("switches of API versions", () => {
+  it("ask for what is served, and do without what is not", () => {
+    expect(resolveServerConfig({ runtimeConfig: "api/all=true,api/beta=false,api/v1,apps/v1/deployments=true,extensions/v1beta1=false" }, {}).runtimeConfig).toEqual({ "api/all": true, "api/beta": false, "api/v1": true, "apps/v1/deployments": true, "extensions/v1beta1": false });
+    expect(() => resolveServerConfig({ runtimeConfig: "batch/v1=false" }, {})).toThrow("batch/v1 cannot be switched off");
+    expect(() => resolveServerConfig({ runtimeConfig: "extensions/v1beta1" }, {})).toThrow("extensions/v1beta1 is not served");
+    expect(() => resolveServerConfig({ runtimeConfig: "everything" }, {})).toThrow("must be pairs such as apps/v1=true");
   });
 });
 

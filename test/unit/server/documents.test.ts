@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
+import { bootstrapCluster } from "../../../engine/server/bootstrap.ts";
 import { Paths } from "../../../engine/server/paths.ts";
 import type { HttpRequest } from "../../../engine/server/http/http-request.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
@@ -114,6 +116,18 @@ describe("health", () => {
     expect((await get("/readyz"))?.text).toBe("ok");
     expect(await get("/readyz/unknown")).toBeUndefined();
   });
+});
+
+test("the class for claims that name none comes with the first machine", async () => {
+  const classes = async () => (await api.client.for(storageClassResource).list("")).items.map(({ metadata }) => metadata.name);
+  await api.client.for(storageClassResource).delete("", "local-path");
+  await bootstrapCluster(api.server, { serviceCidr: "10.43.0.0/16", apiPort: 6443, hasMachines: false });
+  expect(await classes()).toEqual([]);
+  const joining = new Paths({ server: api.server, isStarted: () => true, signer: { ca: "CA", sign: () => Promise.resolve("certificate") } });
+  const body = Buffer.from(JSON.stringify({ nodeName: "m1", nodePassword: "a secret of this machine alone", csr: "request" }));
+  const answer = await joining.answer({ method: "POST", path: "/mainstay/v1/join", query: new URLSearchParams(), headers: {}, body, user: adminUser, signal: new AbortController().signal });
+  expect(answer?.code).toBe(201);
+  expect(await classes()).toEqual(["local-path"]);
 });
 
 test("token keys and the issuer are published", async () => {
