@@ -20,6 +20,23 @@ const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly sc
   "micro-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", schema: { description: "A moment with microseconds.", type: "string", format: "date-time" } },
 };
 
+const APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
+
+/** Values of any shape that have a name of their own upstream, by what they are in protobuf. */
+const OPAQUE_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
+  FieldsV1: { name: "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1", schema: { description: "A set of fields, as a tree of f:, k: and v: keys.", type: "object" } },
+  RawExtension: { name: "io.k8s.apimachinery.pkg.runtime.RawExtension", schema: { description: "An object of any kind.", type: "object" } },
+  SchemaOrArray: { name: `${APIEXTENSIONS}.JSONSchemaPropsOrArray`, schema: { description: "A schema, or a list of them." } },
+  SchemaOrBoolean: { name: `${APIEXTENSIONS}.JSONSchemaPropsOrBool`, schema: { description: "A schema, or whether anything is allowed." } },
+  SchemaOrStrings: { name: `${APIEXTENSIONS}.JSONSchemaPropsOrStringArray`, schema: { description: "A schema, or a list of names." } },
+};
+const ANY_JSON = { name: `${APIEXTENSIONS}.JSON`, schema: { description: "Any JSON value." } };
+
+function opaqueType(schema: Schema): (typeof OPAQUE_TYPES)[string] | undefined {
+  const named = OPAQUE_TYPES[schema["x-protobuf-type"] ?? ""];
+  return named ?? (schema.type === undefined && schema["x-kubernetes-preserve-unknown-fields"] === true ? ANY_JSON : undefined);
+}
+
 /**
  * Names for types. A type keeps the name it got first, so a PodSpec is that of core/v1 also inside a Deployment.
  * Equal titles of different types in one package get numbers.
@@ -72,7 +89,7 @@ export class SchemaWriter {
   }
 
   #property(schema: Schema): OpenApiSchema {
-    const scalar = SCALAR_TYPES[schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : (schema.format ?? "")];
+    const scalar = SCALAR_TYPES[schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : (schema.format ?? "")] ?? opaqueType(schema);
     if (scalar !== undefined) return { allOf: [this.add(scalar.name, scalar.schema)], ...this.#annotations(schema, undefined) };
     const type = namedType(schema);
     if (type === undefined) return this.#inline(schema);
@@ -99,6 +116,8 @@ export class SchemaWriter {
   #annotations(schema: Schema, type: Schema | undefined): Record<string, unknown> {
     const out: Record<string, unknown> = {};
     for (const name of ["description", "default", "enum"] as const) if (schema[name] !== undefined && schema[name] !== type?.[name]) out[name] = schema[name];
+    // As upstream's generator puts them.
+    if (Array.isArray(out["enum"])) out["enum"] = [...(out["enum"] as readonly string[])].sort(); // enumerations are of texts
     for (const name in schema) {
       if (!name.startsWith("x-kubernetes-") || name === "x-kubernetes-int-or-string") continue;
       const value = schema[name as keyof Schema];

@@ -1,8 +1,11 @@
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
+import type { Client } from "../../engine/client/client.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
@@ -10,6 +13,10 @@ import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { systemRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import type { UsageSummary } from "../../engine/server/metrics/usage-reader.ts";
+import type { NodeTransport } from "../../engine/server/node-proxy.ts";
 import { findKubectls } from "../kit/kubectl.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 import { Kubelets } from "../scenarios/controllers/kubelets.ts";
@@ -37,7 +44,7 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
   let ended: Promise<void>;
 
   beforeAll(async () => {
-    api = await startTestListener({ defaultAccounts: false });
+    api = await startTestListener({ defaultAccounts: false, nodes: pretendedUsage(() => api.client) });
     const as = (username: string) => createLocalClient(api.server, { username, groups: ["system:authenticated"] }, username.replace(/^.*:/, ""));
     const kubelets = new Kubelets(api.client, systemClock);
     kubelets.places = false;
@@ -46,6 +53,7 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     kubelets.exitCode = ({ metadata }) => (metadata.labels?.["ends"] === undefined ? undefined : Number(metadata.labels["ends"]));
     ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16" }), kubelets.asService()], running.signal);
     for (const name of ["n1", "n2"]) await kubelets.up(name, { "kubernetes.io/hostname": name });
+    for (const name of ["n1", "n2"]) await api.client.for(nodeResource).patch("", name, "strategic", { status: { addresses: [{ type: "InternalIP", address: "192.0.2.1" }], capacity: FIGURES, allocatable: FIGURES } }, { subresource: "status" });
     bin = path.join(api.directory, "bin");
     await mkdir(bin);
     await symlink(await whereIs(kubectl?.binary ?? "kubectl"), path.join(bin, "kubectl"));
@@ -79,6 +87,21 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     expect(text).toBe(written);
   });
 });
+
+const FIGURES = { cpu: "2", memory: "4Gi" };
+
+/** Agents that say the same of every node and container. */
+function pretendedUsage(client: () => Client): NodeTransport {
+  const summaryOf = async (nodeName: string): Promise<UsageSummary> => {
+    const use = (milliCores: number, mebibytes: number) => ({ cpu: { time: new Date().toISOString(), usageNanoCores: milliCores * 1_000_000 }, memory: { workingSetBytes: mebibytes << 20 } });
+    const pods = (await client().for(podResource).list("", { fieldSelector: `spec.nodeName=${nodeName}` })).items;
+    return { node: use(250, 512), windowSeconds: 10, pods: pods.map(({ metadata, spec }) => ({ podRef: { uid: metadata.uid ?? "" }, containers: spec.containers.map(({ name }) => ({ name, ...use(5, 12) })) })) };
+  };
+  return {
+    open: async ({ nodeName }) => Readable.from([Buffer.from(JSON.stringify(await summaryOf(nodeName)))]) as IncomingMessage, // only its bytes are read
+    identity: () => Promise.reject(new Error("nobody connects to these agents")),
+  };
+}
 
 function run(command: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Step["outcome"]> {
   return new Promise((resolve) => {

@@ -35,6 +35,8 @@ export interface TestApiOptions {
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
+  /** How agents are asked for what their nodes use; nobody is when absent. */
+  readonly nodes?: ApiServerOptions["nodes"];
 }
 
 export interface TestApi extends AsyncDisposable {
@@ -81,9 +83,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "frontProxy";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, frontProxy }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
@@ -91,6 +93,7 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(frontProxy === undefined ? {} : { frontProxy }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
+    ...(nodes === undefined ? {} : { nodes }),
     ...(auditor === undefined ? {} : { auditor }),
     ...(admissionChoice === undefined ? {} : { admissionChoice }),
   };
