@@ -1,7 +1,7 @@
 import os from "node:os";
 import path from "node:path";
 import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
-import { checkRecipient } from "./backup/encrypted-backup.ts";
+import { checkRecipient } from "./backup/check-recipient.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";

@@ -9,8 +9,6 @@ import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
-import { setUpBackups } from "./backup-setup.ts";
-import { backupCluster } from "./backup/backup-cluster.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import { createLocalClient } from "./client/local-client.ts";
@@ -19,7 +17,6 @@ import { createControlSocket } from "./control-socket.ts";
 import { createControlPlane, elected, electedOptions } from "./control-plane.ts";
 import { setUpGit, type ClientsByUser } from "./git-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { setUpEncryption } from "./encryption-setup.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { createLogBounds } from "./lib/bounded-log.ts";
@@ -59,7 +56,7 @@ export interface Engine {
 }
 
 /**
- * The composition root: opens the store, serves the API, starts controllers, scheduler, Git and the machine's agent, each as a
+ * The composition root, which loads the code of parts that not every server has only where it has them: opens the store, serves the API, starts controllers, scheduler, Git and the machine's agent, each as a
  * client of the API and of nothing else. Resolves when all is up and the first sync is healthy, or has failed to become so in time.
  */
 export async function startEngine(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
@@ -90,7 +87,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const encryption = await setUpEncryption(config, storage, parts, scope.signal);
+  const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
   const metrics = new MetricsRegistry();
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
@@ -112,8 +109,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: gitCertificate(presented, config, pki, nodeIp) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
-  const control = createControlSocket(config.dataDir, (file) => backupCluster(saved, file), logger);
-  const backups = setUpBackups(config, parts, as, saved, isShared);
+  const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
+  const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);

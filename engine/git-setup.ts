@@ -8,7 +8,7 @@ import type { ServerConfig } from "./config.ts";
 import { electedOptions } from "./control-plane.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { claimGitHome, shareGitOps } from "./git-leadership.ts";
-import { createGitOps, type GitOps } from "./gitops/gitops.ts";
+import type { GitOps } from "./gitops/gitops.ts";
 import type { Service } from "./lib/service.ts";
 import { createPodForecast } from "./pod-forecast.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -57,7 +57,9 @@ export async function setUpGit(config: ServerConfig, parts: EngineParts, as: Cli
 function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, isShared, certificate, gitFields }: GitFoundation): Promise<GitOps> {
   const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
-  return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, () =>
-    createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } }),
-  );
+  return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, async () => {
+    // Its code, and what it needs, is an eighth of what a server keeps in memory.
+    const { createGitOps } = await import("./gitops/gitops.ts");
+    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
+  });
 }

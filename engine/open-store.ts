@@ -3,7 +3,8 @@ import path from "node:path";
 import type { ServerConfig } from "./config.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
-import { isQuorumMember, openQuorum, type Quorum } from "./quorum/open-quorum.ts";
+import { isQuorumMember } from "./quorum/member.ts";
+import type { Quorum } from "./quorum/open-quorum.ts";
 import { readSnapshot, writeSnapshot } from "./storage/copy-storage.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import { openSqliteStorage } from "./storage/sqlite-storage.ts";
@@ -43,6 +44,7 @@ export async function openStore(config: ServerConfig, place: { readonly serverDi
     return { choice, storage: await openStorage({ dataDir: serverDir, endpoint, caFile, certFile, keyFile }), quorum: undefined };
   }
   const { clusterName, clusterCidr, serviceCidr, server, token = "" } = config;
+  const { openQuorum } = await import("./quorum/open-quorum.ts");
   const quorum = await openQuorum(
     {
       serverDir,

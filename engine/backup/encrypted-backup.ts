@@ -1,19 +1,8 @@
 import { open, readFile, writeFile } from "node:fs/promises";
 import { Decrypter, Encrypter } from "age-encryption";
-import { describeError } from "../lib/log.ts";
 import { parseAgeKeys } from "../gitops/sops/data-key.ts";
 
 const MAGIC = "age-encryption.org/v1";
-
-/** Throws, saying what is right, for anything but an age recipient. */
-export function checkRecipient(text: string): string {
-  try {
-    new Encrypter().addRecipient(text);
-  } catch (error) {
-    throw new Error(`must be an age recipient, such as age1… of age-keygen: ${describeError(error)}`, { cause: error });
-  }
-  return text;
-}
 
 /** Encrypts a file to whoever holds the key of one of the recipients. */
 export async function encryptFile(from: string, to: string, recipients: readonly string[]): Promise<void> {

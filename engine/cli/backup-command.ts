@@ -10,7 +10,7 @@ import { UsageError } from "../config.ts";
 import { requestBackup } from "../control-socket.ts";
 import { formatTime, systemClock } from "../lib/clock.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
-import { isQuorumMember } from "../quorum/open-quorum.ts";
+import { isQuorumMember } from "../quorum/member.ts";
 import { openStorage } from "../storage/open-storage.ts";
 import type { Storage } from "../storage/storage.ts";
 

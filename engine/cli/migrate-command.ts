@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { UsageError } from "../config.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
-import { isQuorumMember } from "../quorum/open-quorum.ts";
+import { isQuorumMember } from "../quorum/member.ts";
 import { readSnapshot, writeSnapshot } from "../storage/copy-storage.ts";
 import { openStorage } from "../storage/open-storage.ts";
 import type { Storage } from "../storage/storage.ts";

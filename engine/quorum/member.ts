@@ -69,3 +69,8 @@ export function memberArguments(member: QuorumMember, { data, pki }: MemberPlace
     ...(forceNewCluster ? ["--force-new-cluster"] : []),
   ];
 }
+
+/** Whether this machine has a member, whatever it is told now. */
+export function isQuorumMember(serverDir: string): boolean {
+  return readMember(memberPlaces(serverDir)) !== undefined;
+}

@@ -47,11 +47,6 @@ const LOOK_MS = 30_000;
 /** etcd's words when it finds that it does not belong any more. */
 const REMOVED = /permanently removed from the cluster|has been removed from the cluster/;
 
-/** Whether this machine has a member, whatever it is told now. */
-export function isQuorumMember(serverDir: string): boolean {
-  return readMember(memberPlaces(serverDir)) !== undefined;
-}
-
 /**
  * Starts this machine's etcd member – founding a cluster, joining one, or going on with what it has – and opens the store over all members.
  * Resolves when a quorum answers, which after a stop of all servers takes as many of them as a quorum needs.

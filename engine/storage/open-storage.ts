@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { openEtcdStorage, type EtcdTls } from "./etcd-storage.ts";
+import type { EtcdTls } from "./etcd-storage.ts";
 import { openSqliteStorage } from "./sqlite-storage.ts";
 import type { Storage } from "./storage.ts";
 
@@ -17,6 +17,7 @@ export interface StorageLocation {
 export async function openStorage({ dataDir, endpoint, caFile, certFile, keyFile }: StorageLocation): Promise<Storage> {
   if (endpoint === undefined) return openSqliteStorage(path.join(dataDir, "state.db"));
   const endpoints = endpoint.split(",").map((url) => url.trim()).filter((url) => url !== "");
+  const { openEtcdStorage } = await import("./etcd-storage.ts"); // which takes gRPC along
   return openEtcdStorage(endpoints, await readTls(caFile, certFile, keyFile));
 }
 

@@ -8,7 +8,7 @@ import type { Host } from "./hosts.ts";
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
-const nodeArgs = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", "--max-semi-space-size=8", main];
+const nodeArgs = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", "--max-semi-space-size=8", "--heap-growing-percent=50", main];
 
 export interface Mainstay {
   readonly dataDir: string;
