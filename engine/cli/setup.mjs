@@ -20,6 +20,7 @@ const requirements = {
   git: { files: ["git"], package: "git", why: "serves and follows the repository" },
   gnupg: { files: ["gpg-agent"], package: "gnupg", why: "checks signatures made with GPG" },
   ssh: { files: ["ssh"], package: "openssh-client", why: "follows repositories over SSH" },
+  sshd: { files: ["sshd"], package: "openssh-server", why: "stands for a forge in tests" },
   containerd: { files: ["containerd"], package: "containerd", why: "runs the containers" },
   runtime: { files: ["crun", "runc"], package: "runc", why: "starts the containers" },
   cni: { files: ["/usr/lib/cni/ptp", "/opt/cni/bin/ptp"], package: "containernetworking-plugins", why: "connects the pods" },
@@ -34,7 +35,7 @@ const requirements = {
 export const serverNeeds = ["git"];
 export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
 export const quorumNeeds = ["etcd"];
-export const testNeeds = [...serverNeeds, "ssh", "gnupg", ...agentNeeds, ...quorumNeeds, "curl"];
+export const testNeeds = [...serverNeeds, "ssh", "sshd", "gnupg", ...agentNeeds, ...quorumNeeds, "curl"];
 
 /**
  * Brings the npm packages to the state of package-lock.json, once per content of that file.

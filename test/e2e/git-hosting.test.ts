@@ -1,4 +1,14 @@
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
+import { runGit } from "../../engine/gitops/git/native-git.ts";
+import { createGitAccess } from "../../engine/gitops/push/git-access.ts";
+import { startGitServer } from "../../engine/gitops/push/git-server.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { silentLogger } from "../../engine/lib/log.ts";
+import { systemRandom } from "../../engine/lib/random.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -125,5 +135,64 @@ describe("a hosted repository that asks who comes", () => {
     expect(await value("web")).toBe("7");
     expect((await owner.git("push", "-o", "force", "origin", ":release/1")).code).toBe(0);
     expect((await owner.git("push", "-o", "force", "origin", "HEAD:refs/mainstay/mine")).text).toContain("remote: refused: refs/mainstay/mine belongs to the system");
+  });
+});
+
+describe("native git over HTTP", () => {
+  test("of pushes at the same moment, those that do not meet all land, and of those that do exactly one", async () => {
+    const pushers = await Promise.all(["owner", "second", "third", "fourth"].map((name) => copies.get(name) ?? cluster.clone(name, { password: tokens.get("owner") ?? "" })));
+    for (const [index, copy] of pushers.entries()) {
+      await copy.git("fetch", "-q");
+      await copy.git("reset", "-q", "--hard", "origin/main");
+      await copy.commit(file("web", `by ${index}`), `by ${index}`);
+    }
+    const apart = await Promise.all(pushers.map((copy, index) => copy.git("push", "origin", `HEAD:topic-${index}`)));
+    expect(apart.map(({ code }) => code), apart.map(({ text }) => text).join("\n")).toEqual([0, 0, 0, 0]);
+    const together = await Promise.all(pushers.map((copy) => copy.push()));
+    expect(together.filter(({ code }) => code === 0), together.map(({ text }) => text).join("\n")).toHaveLength(1);
+    expect(await value("web")).toBe(`by ${together.findIndex(({ code }) => code === 0)}`);
+    const heads = (await pushers[0]?.git("ls-remote", "origin", "refs/heads/topic-*"))?.text.trim().split("\n");
+    expect(heads).toHaveLength(4);
+  });
+
+  test("pushes large packs in chunks, and clones and pushes with half of a history", async () => {
+    const owner = await copyOf("owner");
+    const megabytes = 56;
+    // Noise does not shrink, however long it is tried.
+    await owner.git("config", "core.compression", "0");
+    for (let index = 0; index < megabytes / 8; index++) await writeFile(path.join(owner.folder, `noise-${index}`), randomBytes(8 << 20));
+    await owner.commit({}, "much noise");
+    const large = await owner.git("-c", "http.postBuffer=65536", "push", "origin", "HEAD:large");
+    expect(large.code, large.text).toBe(0);
+    expect((await runGit({ gitDir: path.join(cluster.folder, "data/git/cluster.git"), args: ["cat-file", "-s", "large:noise-6"] })).stdout.toString().trim()).toBe(String(8 << 20));
+    const url = (cluster.gitops.gitUrl ?? "").replace("://", `://owner:${tokens.get("owner")}@`);
+    const cloned = await cluster.git(".", "clone", "-q", "--depth", "1", "--single-branch", url, "shallow");
+    expect(cloned.code, cloned.text).toBe(0);
+    expect((await cluster.git("shallow", "rev-list", "--count", "HEAD")).text.trim()).toBe("1");
+    await writeFile(path.join(cluster.folder, "shallow/apps/web/web.yaml"), configMapYaml("web", { key: "shallow" }));
+    await cluster.git("shallow", "-c", "user.name=a", "-c", "user.email=ada@example.org", "commit", "-qam", "from half of a history");
+    const pushed = await cluster.git("shallow", "push", "origin", "HEAD:main");
+    expect(pushed.code, pushed.text).toBe(0);
+    expect(await value("web")).toBe("shallow");
+    expect((await cluster.git("shallow", "fetch", "-q", "--unshallow")).code).toBe(0);
+    expect((await cluster.git("shallow", "fsck", "--connectivity-only")).code).toBe(0);
+  });
+
+  test("goes over TLS beyond the loopback, with a certificate that is checked", async () => {
+    const authority = await createAuthority("test", Date.now() - 60_000, Date.now() + 3_600_000);
+    const pair = await issueCertificate(authority, { commonName: "git", organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"], dnsNames: [], notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 });
+    const stop = new AbortController();
+    const server = await startGitServer({ root: path.join(cluster.folder, "data/git"), address: "127.0.0.1", port: 0, logger: silentLogger, repositoryOf: () => "local", access: { users: createGitAccess(cluster.client, false), random: systemRandom }, tls: { certificate: async () => pair, clock: systemClock } });
+    const running = server.run(stop.signal);
+    try {
+      await writeFile(path.join(cluster.folder, "ca.crt"), authority.certificate);
+      const url = `https://reader:${tokens.get("reader")}@127.0.0.1:${server.port}/cluster.git`;
+      expect(await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url, "refs/heads/main")).toMatchObject({ code: 0, text: expect.stringContaining("refs/heads/main") });
+      expect((await cluster.git(".", "ls-remote", url)).text).toMatch(/certificate/i);
+      expect((await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url.replace(/reader:[^@]*@/, ""))).code).not.toBe(0);
+    } finally {
+      stop.abort();
+      await running;
+    }
   });
 });

@@ -9,9 +9,12 @@ import { ensureHostedRepository, readSeedFiles } from "../../engine/gitops/git/h
 import { runGit } from "../../engine/gitops/git/native-git.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { namespaceResource } from "../../engine/resources/core/namespace.ts";
+import { secretResource } from "../../engine/resources/core/secret.ts";
 import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster } from "../kit/git-cluster.ts";
+import { hasSshServer, startSshServer } from "../kit/ssh-server.ts";
 
 let repository: TestRepository;
 let cluster: GitCluster | undefined;
@@ -141,6 +144,39 @@ describe("a remote over HTTP", () => {
       await running;
       rmSync(root, { recursive: true, force: true });
     }
+  });
+});
+
+describe.skipIf(!hasSshServer())("a remote over SSH", () => {
+  test("is followed and written back to with the key and the known hosts of a Secret, and with no other ones", async () => {
+    await using ssh = await startSshServer();
+    await repository.commit({ ...SETTINGS, "a.yaml": configMapYaml("a") });
+    cluster = await startGitCluster({ repo: ssh.url(repository.gitDir), pollIntervalMs: 50, repoSecret: "mainstay-system/repository" });
+    const { client } = cluster;
+    await client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
+    const secrets = client.for(secretResource);
+    const put = async (data: Readonly<Record<string, string>>) => {
+      await secrets.delete("mainstay-system", "repository").catch(() => {});
+      await secrets.create({ apiVersion: "v1", kind: "Secret", metadata: { name: "repository", namespace: "mainstay-system" }, stringData: data });
+      // Whoever cannot be reached is asked less and less often.
+      await cluster?.stopGitOps();
+      await cluster?.startGitOps();
+    };
+    const isUnreachable = (why: string) => eventually(`the reason: ${why}`, () => cluster?.gitops.facts().sync.message?.includes(why));
+    await put({ identity: ssh.identity });
+    await isUnreachable("known_hosts of the Secret has no key for the host");
+    await put({ identity: ssh.identity, known_hosts: ssh.wrongHosts });
+    await isUnreachable("the host shows another key than the one that known_hosts of the Secret has for it");
+    await put({ identity: ssh.strangersIdentity, known_hosts: ssh.knownHosts });
+    await isUnreachable("the host does not accept the SSH key of the Secret (identity)");
+    await put({ identity: "no key", known_hosts: ssh.knownHosts });
+    await isUnreachable("the SSH key of the Secret (identity) cannot be read");
+    expect(await names()).toBe("");
+    await put({ identity: ssh.identity.trim(), known_hosts: ssh.knownHosts });
+    await isRunning("a");
+    await repository.commit({ "b.yaml": configMapYaml("b") }, "second");
+    await isRunning("a,b");
+    await eventually("the status at the remote", async () => (await readme()).includes('"second"') && (await readme()).includes("🟩 Healthy"));
   });
 });
 

@@ -72,22 +72,36 @@ async function peel(at: { readonly fs: typeof fs; readonly gitdir: string }, id:
 }
 
 function nativeTransport(gitDir: string, url: string, environment: () => Promise<Readonly<Record<string, string>>>): RemoteTransport {
+  const reach = async (args: readonly string[], signal: AbortSignal) => {
+    const output = await runGit({ gitDir, args, environment: await environment(), signal });
+    if (output.code !== 0) throw new Error(`git ${args[0] ?? ""} ended with ${output.code}`, { cause: new Error(explainFailure(output.stderr)) });
+    return output.stdout.toString("utf8");
+  };
   return {
     async listRefs(prefix, signal) {
-      const text = await gitText({ args: ["ls-remote", url, `${prefix}*`], environment: await environment(), signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]) });
+      const text = await reach(["ls-remote", url, `${prefix}*`], AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
       return new Map(text.split("\n").filter((line) => line !== "").map((line) => line.split("\t").reverse() as [string, string]));
     },
     async fetch(ref, signal, depth) {
-      await gitText({ gitDir, environment: await environment(), args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), url, `+${ref}:refs/mainstay/fetched`], signal: AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]) });
+      await reach(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), url, `+${ref}:refs/mainstay/fetched`], AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]));
       return (await gitText({ gitDir, args: ["rev-parse", "refs/mainstay/fetched^{commit}"] })).trim();
     },
     async push(ref, from, to) {
       const output = await runGit({ gitDir, environment: await environment(), args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, url, `${to ?? ""}:${ref}`] });
       if (output.code === 0) return { is: "pushed" };
       if (/\[(remote )?rejected\]|stale info|cannot lock ref/.test(output.stderr)) return { is: "conflict", reason: lastLines(output.stderr) };
-      throw new Error(`push ${ref} to the remote`, { cause: new Error(lastLines(output.stderr)) });
+      throw new Error(`push ${ref} to the remote`, { cause: new Error(explainFailure(output.stderr)) });
     },
   };
+}
+
+/** What SSH says before Git gives up, in the words of the Secret that has to be mended; Git's own last words otherwise. */
+export function explainFailure(stderr: string): string {
+  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr)) return "the host shows another key than the one that known_hosts of the Secret has for it: either it has a new one, or someone stands between; compare, then write the right one into the Secret";
+  if (/Host key verification failed|No .*host key is known/i.test(stderr)) return "known_hosts of the Secret has no key for the host; ask the host's owner for it, and write it there (ssh-keyscan shows what answers now)";
+  if (/^Load key .*(invalid format|error in libcrypto|bad permissions|passphrase)/im.test(stderr)) return "the SSH key of the Secret (identity) cannot be read; it must be a private key without a passphrase, as ssh-keygen writes it";
+  if (/Permission denied \(/.test(stderr)) return "the host does not accept the SSH key of the Secret (identity), or there is none; give its public half to the host";
+  return lastLines(stderr);
 }
 
 /** The password must not end up in messages, so it leaves the URL at once. */
