@@ -5,7 +5,7 @@ import { formatTime, type Clock } from "../lib/clock.ts";
 import { readSnapshot, writeSnapshot } from "../storage/copy-storage.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readBackupFile, writeBackupFile, type BackupSummary } from "./backup-file.ts";
-import { readClusterFiles, writeClusterFiles } from "./cluster-files.ts";
+import { hostedRepositories, readClusterFiles, writeClusterFiles } from "./cluster-files.ts";
 
 export interface BackupSource {
   readonly storage: Storage;
@@ -30,7 +30,8 @@ export async function backupCluster({ storage, dataDir, cluster, clock }: Backup
  */
 export async function restoreCluster(file: string, { storage, dataDir }: Pick<BackupSource, "storage" | "dataDir">): Promise<BackupSummary> {
   const backup = await readBackupFile(file);
-  const taken = ["server/pki/ca.key", "git/cluster.git"].find((name) => existsSync(path.join(dataDir, name)));
+  const repositories = (await hostedRepositories(dataDir)).map((name) => `git/${name}.git`);
+  const taken = ["server/pki/ca.key", ...repositories].find((name) => existsSync(path.join(dataDir, name)));
   if (taken !== undefined) throw new Error(`${dataDir} holds a cluster already (${taken}); restore into an empty directory, or remove this one with: mainstay reset --data-dir ${dataDir}`);
   await mkdir(dataDir, { recursive: true, mode: 0o755 });
   await writeClusterFiles(dataDir, backup.files);

@@ -7,11 +7,14 @@ import { gitText } from "../gitops/git/native-git.ts";
 import type { SavedFile } from "./backup-file.ts";
 
 const PKI = "server/pki";
-const REPOSITORY = "git/cluster.git";
+/** Hosted repositories are `<name>.git` there. */
+const REPOSITORIES = "git";
+/** The mirror of a followed remote can be fetched again. */
+const MIRROR = "remote";
 /** Git's own form of a repository in one file. */
-const BUNDLE = "git/cluster.bundle";
+const BUNDLE = /^git\/([A-Za-z0-9][A-Za-z0-9-]*)\.bundle$/;
 
-/** What of a data directory cannot be made again: the cluster's keys, and the repository it hosts with all its branches. */
+/** What of a data directory cannot be made again: the cluster's keys, and the repositories it hosts with all their branches. */
 export async function readClusterFiles(dataDir: string): Promise<readonly SavedFile[]> {
   const files: SavedFile[] = [];
   const pki = path.join(dataDir, PKI);
@@ -20,15 +23,18 @@ export async function readClusterFiles(dataDir: string): Promise<readonly SavedF
     const info = await stat(full);
     if (info.isFile() && !name.endsWith(".new")) files.push({ path: `${PKI}/${name}`, mode: info.mode & 0o777, content: await readFile(full) });
   }
-  const bundle = await bundleRepository(path.join(dataDir, REPOSITORY));
-  if (bundle !== undefined) files.push({ path: BUNDLE, mode: 0o600, content: bundle });
+  for (const name of await hostedRepositories(dataDir)) {
+    const bundle = await bundleRepository(path.join(dataDir, REPOSITORIES, `${name}.git`));
+    if (bundle !== undefined) files.push({ path: `${REPOSITORIES}/${name}.bundle`, mode: 0o600, content: bundle });
+  }
   return files;
 }
 
 /** Puts saved files into a data directory, which must not have them yet. */
 export async function writeClusterFiles(dataDir: string, files: readonly SavedFile[]): Promise<void> {
   for (const { path: name, mode, content } of files) {
-    if (name === BUNDLE) await restoreRepository(path.join(dataDir, REPOSITORY), content);
+    const repository = BUNDLE.exec(name)?.[1];
+    if (repository !== undefined) await restoreRepository(path.join(dataDir, REPOSITORIES, `${repository}.git`), content);
     else {
       const full = path.join(dataDir, name);
       if (path.relative(dataDir, full).startsWith("..")) throw new Error(`the backup names a file outside of the data directory: ${name}`);
@@ -38,8 +44,14 @@ export async function writeClusterFiles(dataDir: string, files: readonly SavedFi
   }
 }
 
+/** The names of the repositories that are hosted in a data directory, also of those that no source names any more. */
+export async function hostedRepositories(dataDir: string): Promise<readonly string[]> {
+  const folder = path.join(dataDir, REPOSITORIES);
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  return names.filter((name) => name.endsWith(".git") && existsSync(path.join(folder, name, "HEAD"))).map((name) => path.basename(name, ".git")).filter((name) => name !== MIRROR).sort();
+}
+
 async function bundleRepository(gitDir: string): Promise<Buffer | undefined> {
-  if (!existsSync(gitDir)) return undefined;
   // An empty repository cannot be bundled, and needs not be.
   if ((await gitText({ gitDir, args: ["for-each-ref", "--count=1"] })).trim() === "") return undefined;
   return inTemporaryFile(async (file) => {
