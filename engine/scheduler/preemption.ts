@@ -38,9 +38,7 @@ export interface PreemptionInputs {
 export function choosePreemption(inputs: PreemptionInputs): Preemption | undefined {
   const { pod, nodes, nominatedNode } = inputs;
   if (pod.pod.spec.preemptionPolicy === "Never") return undefined;
-  // Room is being made already: what leaves must be gone before more is asked to.
-  const nominated = nodes.find(({ name }) => name === nominatedNode);
-  if (nominated?.pods.some((other) => priorityOf(other) < priorityOf(pod) && isLeavingForAnother(other))) return undefined;
+  if (isRoomBeingMade(pod, nodes, nominatedNode)) return undefined;
   const wanted = Math.max(CANDIDATES_MIN, Math.floor(nodes.length * CANDIDATES_SHARE));
   const candidates: Preemption[] = [];
   for (let index = 0; index < nodes.length && candidates.length < wanted; index++) {
@@ -48,6 +46,12 @@ export function choosePreemption(inputs: PreemptionInputs): Preemption | undefin
     if (candidate !== undefined) candidates.push(candidate);
   }
   return candidates.reduce<Preemption | undefined>((best, next) => (best === undefined || isLess(lossOf(next), lossOf(best)) ? next : best), undefined);
+}
+
+/** Room is being made already: what leaves must be gone before more is asked to. */
+export function isRoomBeingMade(pod: PodInfo, nodes: readonly NodeInfo[], nominatedNode: string | undefined): boolean {
+  const nominated = nodes.find(({ name }) => name === nominatedNode);
+  return nominated?.pods.some((other) => priorityOf(other) < priorityOf(pod) && isLeavingForAnother(other)) === true;
 }
 
 /** The fewest pods that must go from a node; undefined when not even all of them would help. */

@@ -9,6 +9,8 @@ export type Decision =
       readonly message: string;
       /** The filters that said no somewhere: only their events can help. */
       readonly rejectedBy: ReadonlySet<string>;
+      /** Why each node was refused; none where the pod was refused before any was looked at. */
+      readonly refused: readonly { readonly node: NodeInfo; readonly rejection: Rejection }[];
     };
 
 export interface Profile {
@@ -21,7 +23,7 @@ export type Reserve = (node: NodeInfo) => NodeInfo | undefined;
 const NOTHING_RESERVED: Reserve = () => undefined;
 
 /** Remembers node-local filter results by (signature, node value); see FilterCache. */
-interface Rejection {
+export interface Rejection {
   readonly by: string;
   readonly reasons: Unfit;
 }
@@ -34,20 +36,20 @@ export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: P
   const states = profile.filters.map((filter) => filter.prepare?.(pod, nodes));
   for (const [index, filter] of profile.filters.entries()) {
     const refusal = filter.refuse?.(pod, states[index]);
-    if (refusal !== undefined) return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]) };
+    if (refusal !== undefined) return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]), refused: [] };
   }
   const wanted = sampleSize(nodes.length);
   const feasible: NodeInfo[] = [];
-  const rejections: Rejection[] = [];
+  const refused: { readonly node: NodeInfo; readonly rejection: Rejection }[] = [];
   let examined = 0;
   for (; examined < nodes.length && feasible.length < wanted; examined++) {
     const node = nodes[(start + examined) % nodes.length] as NodeInfo; // the index is within bounds
     const rejection = rejectionOf(pod, node, profile.filters, states, cache) ?? rejectionOfReserved(pod, reserve(node), profile.filters, states);
     if (rejection === undefined) feasible.push(node);
-    else rejections.push(rejection);
+    else refused.push({ node, rejection });
   }
   if (feasible.length === 0) {
-    return { is: "unschedulable", message: explain(nodes.length, rejections), rejectedBy: new Set(rejections.map(({ by }) => by)) };
+    return { is: "unschedulable", message: nodes.length === 0 ? "no nodes available to schedule pods" : explainUnfit(nodes.length, refused.map(({ rejection }) => rejection.reasons)), rejectedBy: new Set(refused.map(({ rejection }) => rejection.by)), refused };
   }
   const chosen = feasible.length === 1 ? feasible[0] : chooseBest(pod, feasible, nodes, profile.scores);
   const nextStart = nodes.length === 0 ? 0 : (start + examined + (examined === nodes.length ? 1 : 0)) % nodes.length;
@@ -130,10 +132,10 @@ export function sampleSize(nodeCount: number): number {
   return Math.max(100, Math.floor((nodeCount * percent) / 100));
 }
 
-function explain(nodeCount: number, rejections: readonly Rejection[]): string {
-  if (nodeCount === 0) return "no nodes available to schedule pods";
+/** Upstream's sentence about nodes, of which each has its reasons. */
+export function explainUnfit(nodeCount: number, unfit: readonly Unfit[]): string {
   const counts = new Map<string, number>();
-  for (const { reasons } of rejections) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  for (const reasons of unfit) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${nodeCount} nodes are available: ${parts.join(", ")}.`;
 }

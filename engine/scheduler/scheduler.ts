@@ -15,7 +15,8 @@ import type { Node, Pod } from "../resources/types.ts";
 import { podInfo, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { Nominations, priorityOf } from "./nominations.ts";
 import type { ClusterEvent } from "./plugin.ts";
-import { choosePreemption } from "./preemption.ts";
+import { explainPreemption, type RefusedNode } from "./preemption-message.ts";
+import { choosePreemption, isRoomBeingMade } from "./preemption.ts";
 import { Preemptor } from "./preemptor.ts";
 import { filterPlugins, scorePlugins } from "./profile.ts";
 import { FilterCache, fitsOn, schedulePod, type Decision, type Profile } from "./schedule-pod.ts";
@@ -98,8 +99,8 @@ class Scheduler {
     if (decision.is === "unschedulable") {
       // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
       this.#queue.giveBack(pod, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
-      const nominatedNode = this.#preempt(pod);
-      this.#track(this.#reportUnschedulable(pod, decision.message, nominatedNode));
+      const { nominatedNode, explanation } = this.#preempt(pod, decision.refused);
+      this.#track(this.#reportUnschedulable(pod, `${decision.message}${explanation}`, nominatedNode));
       return;
     }
     this.#start = decision.nextStart;
@@ -120,17 +121,19 @@ class Scheduler {
     return schedulePod(pod, nodes, this.#profile, this.#start, this.#cache, reserve);
   }
 
-  /** Has others make room, if that is of use; gives the node where. */
-  #preempt(pod: PodInfo): string | undefined {
+  /** Has others make room, if that is of use; gives the node where, or else why nobody did. */
+  #preempt(pod: PodInfo, refused: readonly RefusedNode[]): { readonly nominatedNode: string | undefined; readonly explanation: string } {
     const nominatedNode = this.#nominations.nodeOf(pod.key);
     const withReserved = (node: NodeInfo) => this.#nominations.withReserved(pod, node);
-    const found = choosePreemption({ pod, nodes: this.#snapshot.nodes(), profile: this.#profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
-    if (found === undefined) return nominatedNode;
+    const nodes = this.#snapshot.nodes();
+    if (nodes.length === 0) return { nominatedNode, explanation: "" };
+    const found = choosePreemption({ pod, nodes, profile: this.#profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
+    if (found === undefined) return { nominatedNode, explanation: ` ${explainPreemption(pod, nodes, refused, this.#profile, isRoomBeingMade(pod, nodes, nominatedNode))}` };
     const displaced = this.#nominations.below(found.nodeName, priorityOf(pod));
     for (const other of displaced) this.#nominations.remove(other.key);
     this.#nominations.set(pod, found.nodeName);
     this.#track(this.#preemptor.execute(pod, found, displaced));
-    return found.nodeName;
+    return { nominatedNode: found.nodeName, explanation: "" };
   }
 
   /** Volumes first: a pod that has a node must find them there. */

@@ -64,7 +64,7 @@ describe.skipIf(!canRun)("a claim", () => {
 
   test("for a volume made by hand mounts it, and a pod says what it waits for", async () => {
     await node.create("early", { ...once, ...using("hand"), containers: [shell("ls /data > /dev/termination-log", at("/data"))] });
-    await eventually(() => node.pod("early"), (pod) => pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message === '0/1 nodes are available: persistentvolumeclaim "hand" not found.', 30_000);
+    await eventually(() => node.pod("early"), (pod) => pod.status?.conditions?.find(({ type }) => type === "PodScheduled")?.message === '0/1 nodes are available: persistentvolumeclaim "hand" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.', 30_000);
     const place = path.join(node.dataDir, "by-hand");
     await node.apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "hand" }, spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], storageClassName: "manual", hostPath: { path: place, type: "DirectoryOrCreate" } } }, claim("hand", { storageClassName: "manual" }));
     expect((await node.until("early", isOver, 60_000)).status?.phase).toBe("Succeeded");

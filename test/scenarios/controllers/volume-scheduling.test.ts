@@ -69,7 +69,7 @@ test("a pod, its claim and its new volume end up on one node, and later pods fol
 test("a pod waits for its claim, and says so, and goes when it is there", async () => {
   await makePod(pod("early", "late"));
   expect(await nodeOf("early")).toBe("");
-  expect((await plane.client.for(podResource).get("default", "early")).status?.conditions?.find(({ type }) => type === "PodScheduled")?.message).toBe('0/2 nodes are available: persistentvolumeclaim "late" not found.');
+  expect((await plane.client.for(podResource).get("default", "early")).status?.conditions?.find(({ type }) => type === "PodScheduled")?.message).toBe('0/2 nodes are available: persistentvolumeclaim "late" not found. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.');
   await makeClaim(claim("late"));
   await plane.clock.advance(11_000);
   expect(await nodeOf("early")).not.toBe("");

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Node, Pod, PodDisruptionBudget } from "../../../engine/resources/types.ts";
 import { nodeInfo, podInfo, type NodeInfo, type PodInfo } from "../../../engine/scheduler/node-info.ts";
 import { Nominations } from "../../../engine/scheduler/nominations.ts";
+import { explainPreemption } from "../../../engine/scheduler/preemption-message.ts";
 import { choosePreemption, type PreemptionInputs } from "../../../engine/scheduler/preemption.ts";
 import { filterPlugins, scorePlugins } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, schedulePod } from "../../../engine/scheduler/schedule-pod.ts";
@@ -90,4 +91,21 @@ describe("room that is kept for a pod", () => {
     expect(place(pod("king", { priority: 999 }))).toMatchObject({ is: "fits" });
     expect(nominations.below("n1", 999).map(({ key }) => key)).toEqual(["default/urgent"]);
   });
+});
+
+describe("a pod for which nobody makes room is told why", () => {
+  const told = (wanted: PodInfo, nodes: readonly NodeInfo[], isMade = false) => {
+    const decision = schedulePod(wanted, nodes, profile, 0, new FilterCache());
+    return decision.is === "fits" ? "fits" : `${decision.message} ${explainPreemption(wanted, nodes, decision.refused, profile, isMade)}`;
+  };
+  const full = (name: string) => node(name, [pod(`on-${name}`, { cpu: 2, priority: 100 })]);
+  test.each<[string, PodInfo, readonly NodeInfo[], string]>([
+    ["nobody is less important", urgent(), [full("n1"), full("n2")], "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."],
+    ["the node is out of the question", urgent(), [full("n1"), node("n2", [], { unschedulable: true })], "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."],
+    ["it is larger than any node", urgent({ cpu: 3 }), [node("n1", [pod("a")])], "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."],
+    ["all who may go are not enough", urgent({ cpu: 2 }), [node("n1", [pod("a"), pod("b", { priority: 100 })])], "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Insufficient cpu."],
+    ["it is too polite", urgent({ spec: { preemptionPolicy: "Never" } }), [full("n1")], "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."],
+  ])("%s", (_why, wanted, nodes, expected) => expect(told(wanted, nodes)).toBe(expected));
+
+  test("room is being made already", () => expect(told(urgent(), [full("n1")], true)).toBe("0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to a terminating pod on the nominated node."));
 });
