@@ -96,7 +96,7 @@ interface MachineFacts {
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
 export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
-  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(PODS_MAX), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki` };
+  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(PODS_MAX), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...extendedResources(node.status?.capacity) };
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   const set = (condition: NodeCondition) => {
     const known = findCondition(conditions, condition.type);
@@ -129,6 +129,11 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
     conditions: [...conditions],
     images: facts.images ?? [],
   };
+}
+
+/** What others say that the machine has, devices for one, is theirs to say. */
+function extendedResources(capacity: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(capacity).filter(([name]) => name.includes("/") && !name.includes("kubernetes.io/")));
 }
 
 async function getOrCreate({ client, identity, volumesDir }: NodeReporterOptions): Promise<Node> {
