@@ -796,11 +796,11 @@ readonly name: string
 /**
  * Whether the version is offered by the API.
  */
-readonly served: boolean
+readonly served?: boolean
 /**
  * Whether objects are stored in this version.
  */
-readonly storage: boolean
+readonly storage?: boolean
 /**
  * Whether those who use the version are warned.
  */
@@ -5681,7 +5681,7 @@ export interface LimitRangeSpec {
 /**
  * One entry for each kind of object.
  */
-readonly limits: readonly LimitRangeItem[]
+readonly limits?: readonly LimitRangeItem[]
 }
 /**
  * Bounds and defaults for objects of one kind.
@@ -9977,7 +9977,7 @@ readonly name: string
 /**
  * Raised when the pool changes; older slices do not count.
  */
-readonly generation: number
+readonly generation?: number
 /**
  * How many slices the pool has in this generation.
  */
@@ -10323,7 +10323,7 @@ export interface CSINodeSpec {
 /**
  * One entry for each driver.
  */
-readonly drivers: readonly CSINodeDriver[]
+readonly drivers?: readonly CSINodeDriver[]
 }
 /**
  * A CSI driver on a node.
@@ -10492,7 +10492,7 @@ export interface VolumeAttachmentStatus {
 /**
  * Whether it is attached.
  */
-readonly attached: boolean
+readonly attached?: boolean
 /**
  * What the driver needs to know for mounting it.
  */

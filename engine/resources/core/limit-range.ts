@@ -16,7 +16,7 @@ export const limitRangeResource = defineResource<LimitRange>({
   shortNames: ["limits"],
   schema: loadSchema("core/v1/limit-range.yaml"),
   strategy: {
-    setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: range.spec.limits.map(withDefaults) } }),
+    setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: (range.spec.limits ?? []).map(withDefaults) } }),
     validate: (range) => validateItems(range.spec?.limits ?? []),
   },
   columns: [nameColumn, { name: "Created At", type: "date", description: "When it was created.", cell: (range) => range.metadata.creationTimestamp ?? null }],

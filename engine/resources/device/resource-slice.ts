@@ -38,7 +38,7 @@ function validateSpec(spec: ResourceSliceSpec): FieldError[] {
     if (problem !== undefined) errors.push(invalidField("spec.pool.name", pool.name, problem));
   }
   if (pool.resourceSliceCount <= 0) errors.push(invalidField("spec.pool.resourceSliceCount", pool.resourceSliceCount, "must be greater than zero"));
-  if (pool.generation < 0) errors.push(invalidField("spec.pool.generation", pool.generation, "must be greater than or equal to zero"));
+  if ((pool.generation ?? 0) < 0) errors.push(invalidField("spec.pool.generation", pool.generation, "must be greater than or equal to zero"));
   const places = (["nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"] as const).filter((field) => spec[field] !== undefined && spec[field] !== false && spec[field] !== "");
   errors.push(...exactlyOne(places, "`nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection`", "spec"));
   if (spec.nodeSelector !== undefined && spec.nodeSelector.nodeSelectorTerms.length !== 1) errors.push(invalidField("spec.nodeSelector.nodeSelectorTerms", spec.nodeSelector.nodeSelectorTerms, "must have exactly one node selector term"));

@@ -20,7 +20,7 @@ export const csiNodeResource = defineResource<CSINode>({
     validate: (node) => (node.spec.drivers ?? []).flatMap((driver, index) => driverErrors(driver, `spec.drivers[${index}]`)),
     validateUpdate: (node, old) =>
       (old.spec.drivers ?? []).flatMap((before) => {
-        const driver = node.spec.drivers.find((candidate) => candidate.name === before.name);
+        const driver = node.spec.drivers?.find((candidate) => candidate.name === before.name);
         // How many volumes fit may become known later, or change.
         const isSame = driver === undefined || jsonEqual({ ...driver, allocatable: undefined }, { ...before, allocatable: undefined });
         return isSame ? [] : [invalidField("CSINodeDriver", driver, "field is immutable")];

@@ -3,11 +3,15 @@ import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource, qosClass } from "../../../engine/resources/core/pod.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
+import { resourceSliceResource } from "../../../engine/resources/device/resource-slice.ts";
+import { csiNodeResource } from "../../../engine/resources/storage/csi-node.ts";
+import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import type { PodSpec } from "../../../engine/resources/types.ts";
 
@@ -100,6 +104,13 @@ describe("defaults", () => {
 
   it("let a node allocate its capacity, and say its address range in both fields", () => {
     expect(decode(nodeResource, { metadata: { name: "n" }, spec: { podCIDR: "10.0.0.0/24" }, status: { capacity: { cpu: "4" } } })).toMatchObject({ spec: { podCIDRs: ["10.0.0.0/24"] }, status: { allocatable: { cpu: "4" } } });
+  });
+
+  it("take what Go's zero is for as said, where upstream asks for no more", () => {
+    expect(decodeObject(csiNodeResource, { metadata: { name: "n" }, spec: { drivers: null } }).schemaErrors).toEqual([]);
+    expect(decodeObject(limitRangeResource, { metadata: { name: "r" }, spec: {} }).schemaErrors).toEqual([]);
+    expect(decodeObject(volumeAttachmentResource, { metadata: { name: "a" }, spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "p" } }, status: {} })).toMatchObject({ schemaErrors: [], object: { status: { attached: false } } });
+    expect(decodeObject(resourceSliceResource, { metadata: { name: "s" }, spec: { driver: "d", nodeName: "n", pool: { name: "p", resourceSliceCount: 1 } } })).toMatchObject({ schemaErrors: [], object: { spec: { pool: { generation: 0 } } } });
   });
 
   it("change nothing when they run again, for any kind", () => {

@@ -104,7 +104,7 @@ describe("a volume", () => {
 describe("a limit range", () => {
   it("fills a container's defaults from its bounds", () => {
     const range = create(limitRangeResource, { spec: { limits: [{ type: "Container", max: { cpu: "2" }, min: { memory: "1Mi" }, defaultRequest: { cpu: "1" } }] } });
-    expect(range.spec?.limits[0]).toMatchObject({ default: { cpu: "2" }, defaultRequest: { cpu: "1", memory: "1Mi" } });
+    expect(range.spec?.limits?.[0]).toMatchObject({ default: { cpu: "2" }, defaultRequest: { cpu: "1", memory: "1Mi" } });
   });
 
   it("keeps its amounts in order", () => {
