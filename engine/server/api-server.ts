@@ -33,6 +33,7 @@ import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ResourceQuota } from "../resources/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { withStatusErrors } from "../storage/storage-status.ts";
 import type { ServerParts } from "./exchange.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { beginLocalRecord } from "./audit/local-record.ts";
@@ -128,7 +129,7 @@ export class ApiServer implements ApiHandler {
     record?.asked(request);
     try {
       if (record !== undefined) await this.parts.auditor?.requireStored(record);
-      const result = await runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts);
+      const result = await withStatusErrors(() => runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts));
       if (result.is === "watch") record?.started(200);
       else record?.answered(result);
       code = result.is === "object" ? result.code : result.is === "status" ? result.status.code : 200;

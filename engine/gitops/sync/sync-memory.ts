@@ -34,10 +34,15 @@ export interface Settlement {
  */
 export class SyncMemory {
   readonly #known = new Map<string, Known>();
-  readonly #dirty = new Set<string>();
+  /** Objects that may not be as wanted, with the moment at which that was noticed: only a look that began later can say otherwise. */
+  readonly #dirty = new Map<string, number>();
+  readonly #looks = new Map<string, number>();
+  #moment = 0;
   readonly #written = new Map<string, number>();
   /** Units all of whose objects were once found as wanted: of those, only the dirty ones count. */
   readonly #settled = new Map<string, UnitObjects>();
+  /** What was last seen of objects of which nothing is known yet: their change must not be lost while they are written. */
+  readonly #seen = new Map<string, { readonly revision: number; readonly isGone: boolean }>();
   #objects: ReadonlyMap<string, DesiredObject> = new Map();
   #lists: ObjectsByUnit = new Map();
 
@@ -54,7 +59,7 @@ export class SyncMemory {
       for (const [index, desired] of list.entries()) if (causes[index] !== undefined) looks.push({ desired, cause: causes[index] });
       if (isPlain(unit) && !causes.includes("commit")) this.#settled.set(unit, list);
     }
-    for (const identity of this.#dirty) {
+    for (const identity of this.#dirty.keys()) {
       const desired = objects.get(identity);
       if (desired !== undefined && passed.has(desired.unit)) looks.push({ desired, cause: "drift" });
     }
@@ -68,32 +73,41 @@ export class SyncMemory {
     return this.#dirty.has(desired.identity) ? "drift" : undefined;
   }
 
-  /** Called before looking, so that a change during the look is not lost. */
+  /** Called before looking: a change during the look is not lost, nor is what was not seen to the end. */
   looking(identity: string): void {
-    this.#dirty.delete(identity);
+    this.#looks.set(identity, ++this.#moment);
   }
 
   mustLookAgain(identity: string): void {
-    this.#dirty.add(identity);
+    this.#dirty.set(identity, ++this.#moment);
   }
 
-  /** The live object is as wanted. */
-  settle(desired: Wanted, { live, isWritten, isOwned }: Settlement): void {
+  /** The live object is as wanted. Returns whether it is another one since: then it must be looked at again. */
+  settle(desired: Wanted, { live, isWritten, isOwned }: Settlement): boolean {
     const wanted = this.#objects.get(desired.identity);
     // A newer commit may have taken it away while it was written.
-    if (wanted === undefined) return;
+    if (wanted === undefined) return false;
     if (this.#known.get(desired.identity)?.digest !== desired.digest) this.#settled.delete(wanted.unit);
     const revision = Number(live.metadata.resourceVersion ?? 0);
     this.#known.set(desired.identity, { digest: desired.digest, version: versionOf(live, isOwned), revision, isOwned });
+    if ((this.#dirty.get(desired.identity) ?? Infinity) < (this.#looks.get(desired.identity) ?? 0)) this.#dirty.delete(desired.identity);
+    this.#looks.delete(desired.identity);
     if (isWritten) this.#written.set(desired.identity, revision);
+    const seen = this.#seen.get(desired.identity);
+    this.#seen.delete(desired.identity);
+    if (seen === undefined || seen.revision < revision || (seen.revision === revision && !seen.isGone)) return false;
+    this.mustLookAgain(desired.identity);
+    return true;
   }
 
   /** A watch shows an object. Returns whether that means drift; what is older than what is known means nothing. */
   observe(identity: string, object: KubeObject, isGone: boolean): boolean {
     const known = this.#known.get(identity);
-    if (known === undefined || Number(object.metadata.resourceVersion ?? 0) < known.revision) return false;
+    const revision = Number(object.metadata.resourceVersion ?? 0);
+    if (known === undefined && this.#objects.has(identity)) this.#seen.set(identity, { revision, isGone });
+    if (known === undefined || revision < known.revision) return false;
     if (!isGone && versionOf(object, known.isOwned) === known.version) return false;
-    this.#dirty.add(identity);
+    this.mustLookAgain(identity);
     return true;
   }
 
@@ -113,6 +127,8 @@ export class SyncMemory {
         this.#known.delete(identity);
         this.#written.delete(identity);
         this.#dirty.delete(identity);
+        this.#seen.delete(identity);
+        this.#looks.delete(identity);
       }
       if (!now.has(unit)) this.#settled.delete(unit);
     }

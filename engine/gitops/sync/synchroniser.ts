@@ -277,14 +277,11 @@ export class Synchroniser {
     const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) }).catch((error: unknown) => {
-      for (const { desired } of examine) this.#memory.mustLookAgain(desired.identity);
-      throw error;
-    });
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);
-      if (outcome?.is === "unchanged") this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned });
+      if (outcome?.is === "unchanged" && this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned })) this.#requestPass();
     }
     for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)]) this.#memory.mustLookAgain(identity);
     await this.#options.proposer?.proposeAll(plan.left, state, logger);
@@ -300,8 +297,7 @@ export class Synchroniser {
     const failed = results.filter((result) => result.is === "failed");
     if (failed.some(({ error }) => !isOutage(error))) this.#refusals++;
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
-    const released = new Set([...plan.forget.map((entry) => entry.identity), ...results.flatMap((result) => (result.is === "done" && result.action.do === "prune" ? [result.action.entry.identity] : []))]);
-    this.units.executed(state, results, released);
+    this.units.executed(state, results, plan.forget);
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
     if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     this.#lookForOrphans(state);
@@ -408,7 +404,7 @@ export class Synchroniser {
     if (result.is !== "done" || result.stored === undefined) return;
     const { outcome } = action.candidate;
     const isOwned = outcome.is !== "update" || outcome.leftToOthers.length === 0;
-    this.#memory.settle(withFields(action.desired, restraints), { live: result.stored, isWritten: true, isOwned });
+    if (this.#memory.settle(withFields(action.desired, restraints), { live: result.stored, isWritten: true, isOwned })) this.#requestPass();
     const object = describeDesired(action.desired);
     if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
     if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
@@ -454,8 +450,7 @@ export class Synchroniser {
     }
     this.#strangers.observe(object, identity, !isGone && this.#admitted?.state.objects.has(identity) !== true);
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
-    // A pruned object is gone at last: its place in the inventory becomes free.
-    if (isGone && this.units.holdsStale(identity)) this.#requestPass();
+    if (this.units.mayRelease(identity, isGone)) this.#requestPass();
     const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));
     if (unit === undefined || !this.units.markDirty(unit) || this.#isGathering) return;
     this.#isGathering = true;

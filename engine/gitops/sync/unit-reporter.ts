@@ -8,7 +8,7 @@ import type { ClusterView } from "./cluster-view.ts";
 import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
-import { describeEntry, entryIdentity, foreignEntries, nextInventory } from "./inventory.ts";
+import { describeEntry, entryIdentity, foreignEntries, nextInventory, type OwnedEntry } from "./inventory.ts";
 import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
@@ -63,6 +63,7 @@ export class UnitReporter {
   #objects: ReadonlyMap<string, DesiredObject> = new Map();
   readonly #dirty = new Set<string>();
   #stale: ReadonlySet<string> = new Set();
+  #moving: ReadonlySet<string> = new Set();
   #commit = "";
 
   constructor(options: UnitReporterOptions) {
@@ -131,8 +132,9 @@ export class UnitReporter {
     return unit !== undefined && this.#units.has(unit) ? unit : undefined;
   }
 
-  holdsStale(identity: string): boolean {
-    return this.#stale.has(identity);
+  /** Whether a change to an object may free its place in an inventory: it left the repository and is gone, or another unit has it now. */
+  mayRelease(identity: string, isGone: boolean): boolean {
+    return (isGone ? this.#stale : this.#moving).has(identity);
   }
 
   /** Returns whether the unit was clean before. */
@@ -188,23 +190,34 @@ export class UnitReporter {
   }
 
   /** After a pass: what has gone leaves the inventory, what was changed carries the commit. */
-  executed(state: DesiredState, results: readonly ActionResult[], released: ReadonlySet<string>): void {
+  executed(state: DesiredState, results: readonly ActionResult[], forget: readonly OwnedEntry[]): void {
     const { applications } = this.#options;
-    const stale = new Set<string>();
+    const [stale, moving] = [new Set<string>(), new Set<string>()];
+    const pruned = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do === "prune" ? [action.entry.identity] : [])));
+    // What one unit has lost to another one may still have to be pruned by that one.
+    const forgotten = Map.groupBy(forget, ({ unit }) => unit);
+    const applied = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do !== "prune" ? [action.desired.identity] : [])));
+    // Another unit wants it, and it carries that unit's label: until then it is the old one's, whatever becomes of the commit that moves it.
+    const hasMoved = (identity: string, from: string) => {
+      const desired = state.objects.get(identity);
+      if (desired === undefined || desired.unit === from) return false;
+      return applied.has(identity) || (this.#observation.liveOf(desired)?.metadata.labels?.[APPLICATION_LABEL] ?? desired.unit) === desired.unit;
+    };
     for (const application of applications.all()) {
       const name = application.metadata.name ?? "";
       const record = this.#units.get(name);
       const held = application.status?.inventory ?? [];
       // Additions were written before; most units hold exactly what they want, and need no new list.
       if (record !== undefined && foreignEntries(application, record.objects).length === 0) continue;
-      const inventory = nextInventory(name, record?.objects ?? [], held, (identity) => released.has(identity) || (state.objects.get(identity)?.unit ?? name) !== name);
-      for (const entry of inventory) if (!state.objects.has(entryIdentity(entry))) stale.add(entryIdentity(entry));
+      const inventory = nextInventory(name, record?.objects ?? [], held, (identity) => pruned.has(identity) || forgotten.get(name)?.some((entry) => entry.identity === identity) === true || hasMoved(identity, name));
+      for (const identity of inventory.map(entryIdentity)) if (state.objects.get(identity)?.unit !== name) (state.objects.has(identity) ? moving : stale).add(identity);
       if (inventory.length === held.length && record !== undefined) continue;
       if (record !== undefined) record.inventory = inventory;
       else this.#leaving.set(name, inventory);
       this.#dirty.add(name);
     }
     this.#stale = stale;
+    this.#moving = moving;
     for (const result of results) {
       const { action } = result;
       const record = this.#units.get(action.do === "prune" ? action.entry.unit : action.desired.unit);
