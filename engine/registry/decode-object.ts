@@ -1,5 +1,5 @@
 import type { FieldValidation, RepeatedFields } from "../apimachinery/api-request.ts";
-import type { FieldError } from "../apimachinery/field-error.ts";
+import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
 import { formatApiVersion, parseApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
@@ -83,7 +83,7 @@ export function strictProblems(unknown: readonly string[], repeated: RepeatedFie
 }
 
 /** A body may leave kind and apiVersion out: the address says them. */
-function checkKind(kind: KindName, body: unknown): Record<string, unknown> {
+function checkKind(kind: KindName & { readonly content?: object }, body: unknown): Record<string, unknown> {
   const apiVersion = formatApiVersion(kind.group, kind.version);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`);
@@ -91,7 +91,8 @@ function checkKind(kind: KindName, body: unknown): Record<string, unknown> {
   const source = body as Record<string, unknown>; // any JSON object is one
   const givenKind = textField(source, "kind") ?? kind.kind;
   const givenVersion = textField(source, "apiVersion") ?? apiVersion;
-  if (givenKind !== kind.kind) {
+  if (givenKind !== kind.kind && kind.content !== undefined && givenVersion === apiVersion) throw invalid(kind.group, givenKind, nameIn(source), [invalidField("kind", givenKind, `must be ${kind.kind}`)]);
+  if (givenKind !== kind.kind && kind.content === undefined) {
     const { version, group } = parseApiVersion(givenVersion);
     const from = `${version}.${givenKind}`;
     throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
@@ -107,6 +108,11 @@ export function textField(source: Readonly<Record<string, unknown>>, field: "kin
   if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
   const type = typeof value === "boolean" ? "bool" : Array.isArray(value) ? "array" : typeof value;
   throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`);
+}
+
+function nameIn({ metadata }: Readonly<Record<string, unknown>>): string {
+  const name = typeof metadata === "object" && metadata !== null ? (metadata as { readonly name?: unknown }).name : undefined;
+  return typeof name === "string" ? name : "";
 }
 
 function internalGroup(group: string): string {

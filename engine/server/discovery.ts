@@ -140,7 +140,7 @@ function aggregatedResource(definition: ResourceDefinition): object {
     verbs: sortedVerbs(verbs),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
-    ...(subresources.length === 0 ? {} : { subresources: bySubresourceName(subresources).map((subresource) => aggregatedSubresource(definition, subresource)) }),
+    ...(subresources.length === 0 ? {} : { subresources: inOrder(definition).map((subresource) => aggregatedSubresource(definition, subresource)) }),
   };
 }
 
@@ -153,7 +153,7 @@ function legacyResources(definition: ResourceDefinition): object[] {
   const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
   return [
     { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }), ...storageVersionHash(definition) },
-    ...bySubresourceName(subresources).map((subresource) => {
+    ...inOrder(definition).map((subresource) => {
       const facts = subresourceFacts(definition, subresource);
       const isForeign = facts.group !== group || facts.version !== version;
       return { name: `${resource}/${subresource.name}`, singularName: "", namespaced, ...(isForeign ? { group: facts.group, version: facts.version } : {}), kind: facts.kind, verbs: sortedVerbs(facts.verbs) };
@@ -168,6 +168,7 @@ function storageVersionHash({ storedAs, ...served }: ResourceDefinition): { read
   return { storageVersionHash: createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64") };
 }
 
-function bySubresourceName(list: readonly Subresource<KubeObject>[]): readonly Subresource<KubeObject>[] {
-  return [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** Those of custom kinds are told as they are defined, as upstream does: status before scale. */
+function inOrder({ content, subresources }: ResourceDefinition): readonly Subresource<KubeObject>[] {
+  return content !== undefined ? subresources : [...subresources].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -3,6 +3,7 @@ import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
 import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
@@ -48,14 +49,21 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   const notes = request.notes ?? new RequestNotes();
   const exchange: Exchange = { request, definition, parts, notes };
   if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
-  if (definition.namespaced && !request.namespace && request.verb !== "list" && request.verb !== "watch") {
-    // There are addresses over all namespaces for reading only, and none for one object.
-    throw request.verb === "deletecollection" || request.verb === "create" ? unsupportedMethod() : new StatusError("NotFound", "the server could not find the requested resource", {});
+  if (!hasScope(request, definition)) {
+    // Addresses over all namespaces are for reading only. Of custom kinds upstream does not even know the others.
+    const isKnown = definition.content === undefined && definition.namespaced && request.subresource === undefined && (request.verb === "deletecollection" || request.verb === "create");
+    throw isKnown ? unsupportedMethod() : new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
   if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
   const result = await runVerb(exchange);
   return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...result.warnings, ...notes.warnings.filter((warning) => !result.warnings.includes(warning))] };
+}
+
+/** Whether the address has a namespace exactly when the kind has. */
+function hasScope(request: ApiRequest, { namespaced }: ResourceDefinition): boolean {
+  const isAll = request.subresource === undefined && (request.verb === "list" || request.verb === "watch");
+  return namespaced ? Boolean(request.namespace) || isAll : !request.namespace;
 }
 
 function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "create" | "update" | "patch" }>): void {

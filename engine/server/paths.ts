@@ -1,3 +1,4 @@
+import { formatYaml } from "../apimachinery/yaml.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
@@ -7,7 +8,7 @@ import { dumpPage } from "./fairness/dump.ts";
 import { Fairness } from "./fairness/fairness.ts";
 import { healthChecks, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
-import { parseAccept, JSON_TYPE } from "./http/negotiation.ts";
+import { JSON_TYPE, parseAccept, YAML_TYPE } from "./http/negotiation.ts";
 import { API_SERVER_USER } from "../auth/known-users.ts";
 import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
 import { joinNode, type CertificateSigner } from "./node-join.ts";
@@ -81,23 +82,30 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
       const isAggregated = wantsAggregated(header(request, "accept"));
       const document = isAggregated ? discovery.aggregated(name) : legacy(request);
       const caching: Record<string, string> = isAggregated ? { "cache-control": "public", etag: document.etag } : {};
-      return cached(request, document, isAggregated ? AGGREGATED_TYPE : JSON_TYPE, { vary: "Accept", ...caching });
+      const answer = cached(request, document, isAggregated ? AGGREGATED_TYPE : JSON_TYPE, { vary: "Accept", ...caching });
+      return isAggregated ? answer : inAcceptedForm(request, answer);
     },
   });
-  const plain = (document: Document | undefined) => (document === undefined ? undefined : { code: 200, contentType: JSON_TYPE, body: document.body });
+  const plain = (request: HttpRequest, document: Document | undefined) => (document === undefined ? undefined : inAcceptedForm(request, { code: 200, contentType: JSON_TYPE, body: document.body }));
   return [
     root("api", (request) => discovery.coreVersions(header(request, ":authority") ?? header(request, "host") ?? "")),
     root("apis", () => discovery.groupList()),
-    { method: "GET", path: "/api/*", handle: (_request, rest) => plain(discovery.resourceList("", rest)) },
+    { method: "GET", path: "/api/*", handle: (request, rest) => plain(request, discovery.resourceList("", rest)) },
     {
       method: "GET",
       path: "/apis/*",
-      handle(_request, rest) {
+      handle(request, rest) {
         const [group = "", version, more] = rest.split("/");
-        return more !== undefined ? undefined : plain(version === undefined ? discovery.group(group) : discovery.resourceList(group, version));
+        return more !== undefined ? undefined : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version));
       },
     },
   ];
+}
+
+/** JSON, unless YAML is what the client would rather have. */
+function inAcceptedForm(request: HttpRequest, answer: PathAnswer): PathAnswer {
+  const wanted = parseAccept(header(request, "accept") || "*/*").find(({ type }) => [JSON_TYPE, YAML_TYPE, "*/*", "application/*"].includes(type));
+  return wanted?.type === YAML_TYPE ? { ...answer, contentType: YAML_TYPE, body: Buffer.from(formatYaml(JSON.parse(answer.body.toString("utf8")))) } : answer; // a document of our own
 }
 
 function openApiRoutes(openApi: OpenApi): readonly Route[] {

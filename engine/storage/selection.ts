@@ -38,6 +38,7 @@ function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, fi
   if (field === "metadata.namespace") return (object) => object.metadata.namespace ?? "";
   const read = definition.selectableFields[field];
   if (read !== undefined) return read;
-  const known = ["metadata.name", "metadata.namespace", ...Object.keys(definition.selectableFields)];
-  throw badRequest(`"${field}" is not a known field selector: only ${known.map((name) => `"${name}"`).join(", ")}`);
+  // Upstream has two ways to say it: that of kinds with fields of their own, and that of all others.
+  const hasOwn = definition.content !== undefined || Object.keys(definition.selectableFields).length > 0;
+  throw badRequest(hasOwn ? `field label not supported: ${field}` : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }

@@ -28,6 +28,7 @@ const schema = {
   },
 };
 const version = {
+  selectableFields: [{ jsonPath: ".spec.cronSpec" }],
   subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.active" } },
   additionalPrinterColumns: [{ name: "Spec", type: "string", jsonPath: ".spec.cronSpec" }, { name: "Replicas", type: "integer", jsonPath: ".spec.replicas" }, { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" }],
 };
@@ -59,6 +60,15 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
     expect(await k("explain ct --recursive")).toMatch(/metadata\s+<ObjectMeta>[\s\S]*replicas\s+<integer>/);
     await k("apply -f -", TAB);
     expect(await k("get ct")).toMatch(/^NAME +SPEC +REPLICAS +AGE\none +\* \* \* \* \* +1 +\d+s\n$/);
+  });
+
+  test("is told what each item of a list is, which fields select, and discovers in YAML", async () => {
+    const client = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+    await k("apply -f -", TAB.replace("one", "typed"));
+    expect(JSON.parse(await k("get --raw /apis/stable.example.com/v1/namespaces/default/crontabs"))).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ kind: "CronTab", apiVersion: "stable.example.com/v1" })]) as unknown });
+    expect(await k("get --raw /openapi/v3/apis/stable.example.com/v1")).toContain('"x-kubernetes-selectable-fields":[{"fieldPath":"spec.cronSpec"}]');
+    expect((await client.send("/apis/stable.example.com/v1", { headers: { accept: "application/yaml" } })).text).toMatch(/^apiVersion: v1\ngroupVersion: stable\.example\.com\/v1\nkind: APIResourceList\n/);
+    client.close();
   });
 
   test("applies, patches, scales and refuses what the schema does not know", async () => {
@@ -133,7 +143,7 @@ describe("over the wire", () => {
     const groups = async () => (await get("/apis")).groups?.map(({ name }) => name) ?? [];
     await establish(api.client, { ...cronTabs(schema, version), metadata: { name: "things.new.example.com" }, spec: { ...cronTabs(schema, version).spec, group: "new.example.com", names: { plural: "things", kind: "Thing" } } });
     expect(await groups()).toContain("new.example.com");
-    expect((await get("/apis/new.example.com/v1")).resources?.map(({ name }) => name)).toEqual(["things", "things/scale", "things/status"]);
+    expect((await get("/apis/new.example.com/v1")).resources?.map(({ name }) => name)).toEqual(["things", "things/status", "things/scale"]);
     const document = await get("/openapi/v3/apis/new.example.com/v1");
     expect(Object.keys(document.components?.schemas["com.example.new.v1.Thing"]?.properties ?? {})).toEqual(expect.arrayContaining(["apiVersion", "kind", "metadata", "spec", "status"]));
     expect(Object.keys((await get("/openapi/v2")).definitions ?? {})).toContain("com.example.new.v1.Thing");

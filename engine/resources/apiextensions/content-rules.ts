@@ -31,7 +31,10 @@ function shapeErrors(schema: JsonSchema, object: KubeObject, old: KubeObject | u
   if (!isStatus) return validateValue(schema, object, "", old === undefined ? undefined : { value: old });
   const [status, before] = [object, old].map((source) => (source as (KubeObject & { readonly status?: unknown }) | undefined)?.status);
   const property = schema.properties?.["status"];
-  return property === undefined || status === undefined ? [] : validateValue(property, status, "status", before === undefined ? undefined : { value: before });
+  if (property === undefined || status === undefined) return [];
+  // Upstream's words are those of the status as a whole, its field names those of the object.
+  const errors = validateValue(property, status, "", before === undefined ? undefined : { value: before });
+  return errors.map((error) => (error.field === "<nil>" ? error : { ...error, field: error.field === "" ? "status" : `status.${error.field}` }));
 }
 
 /** What is said about finalizers whose names may clash with others'. */

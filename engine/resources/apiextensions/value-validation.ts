@@ -8,7 +8,7 @@ import { isJsonObject, scalarErrors, type OldValue } from "./value-errors.ts";
  * a schema may become stricter than what is stored, and that must not keep anybody from changing the rest.
  */
 export function validateValue(schema: JsonSchema, value: unknown, path = "", old?: OldValue): FieldError[] {
-  if (old !== undefined && jsonEqual(value, old.value)) return [];
+  if (old !== undefined && isUnchanged(schema, value, old.value)) return [];
   return [...scalarErrors(schema, value, path), ...junctorErrors(schema, value, path), ...insideErrors(schema, value, path, old)];
 }
 
@@ -23,10 +23,30 @@ function insideErrors(schema: JsonSchema, value: unknown, path: string, old: Old
   const errors: FieldError[] = [];
   const before = isJsonObject(old?.value) ? old.value : undefined;
   for (const [name, child] of Object.entries(value)) {
-    const property = Object.hasOwn(schema.properties ?? {}, name) ? schema.properties?.[name] : typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
+    const property = childSchema(schema, name);
     if (property !== undefined) errors.push(...validateValue(property, child, path === "" ? name : `${path}.${name}`, before !== undefined && Object.hasOwn(before, name) ? { value: before[name] } : undefined));
   }
   return errors;
+}
+
+/** Whether two values are the same; the order of the items counts in no list of type map. */
+function isUnchanged(schema: JsonSchema, value: unknown, old: unknown): boolean {
+  if (jsonEqual(value, old)) return true;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    if (items === undefined || !Array.isArray(old) || value.length !== old.length) return false;
+    const oldItem = schema["x-kubernetes-list-type"] === "map" ? oldItemOf(schema, old) : undefined;
+    return value.every((item, index) => {
+      const before = oldItem === undefined ? { value: old[index] as unknown } : oldItem(item);
+      return before !== undefined && isUnchanged(items, item, before.value);
+    });
+  }
+  if (!isJsonObject(value) || !isJsonObject(old) || Object.keys(value).length !== Object.keys(old).length) return false;
+  return Object.entries(value).every(([name, child]) => Object.hasOwn(old, name) && isUnchanged(childSchema(schema, name) ?? {}, child, old[name]));
+}
+
+function childSchema({ properties = {}, additionalProperties }: JsonSchema, name: string): JsonSchema | undefined {
+  return Object.hasOwn(properties, name) ? properties[name] : typeof additionalProperties === "object" ? additionalProperties : undefined;
 }
 
 /** Items of lists of type map are the same ones if their keys are; of others nobody can say. */

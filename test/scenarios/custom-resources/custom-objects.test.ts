@@ -124,7 +124,7 @@ describe("a custom kind", () => {
     const scaled = await client().patch("default", "one", "merge", { spec: { replicas: 4 } }, { subresource: "scale" });
     expect(scaled).toMatchObject({ kind: "Scale", apiVersion: "autoscaling/v1", spec: { replicas: 4 }, status: { replicas: 3, selector: "app=x" } });
     expect(await client().get("default", "one")).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 4 }, status: { active: 3 } });
-    expect((await failure(client().updateStatus({ ...told, metadata: { ...told.metadata, resourceVersion: (await client().get("default", "one")).metadata.resourceVersion ?? "" }, status: { active: "many" } }))).message).toContain('status.active in body must be of type integer: "string"');
+    expect((await failure(client().updateStatus({ ...told, metadata: { ...told.metadata, resourceVersion: (await client().get("default", "one")).metadata.resourceVersion ?? "" }, status: { active: "many" } }))).message).toContain('active in body must be of type integer: "string"');
   });
 
   test("is applied by the keys of its lists", async () => {
@@ -136,6 +136,14 @@ describe("a custom kind", () => {
     await expect(apply("b", [{ name: "x", times: 3 }])).rejects.toThrow("conflict");
     await apply("a", []);
     expect((await client().get("default", "one")).spec?.["jobs"]).toEqual([{ name: "y", times: 2 }]);
+  });
+
+  test("is one of its kind, in its scope and by its fields alone", async () => {
+    await establish(api.client, cronTabs(schema, { selectableFields: [{ jsonPath: ".spec.image" }] }));
+    expect((await failure(client().create({ ...cronTab("one", spec), kind: "Other" }))).message).toBe('Other.stable.example.com "one" is invalid: kind: Invalid value: "Other": must be CronTab');
+    const everywhere = api.client.for({ ...tabs, namespaced: false });
+    expect((await failure(everywhere.create({ ...cronTab("one", spec), metadata: { name: "one" } }))).code).toBe(404);
+    expect((await failure(client().list("default", { fieldSelector: "spec.cronSpec=x" }))).message).toBe("field label not supported: spec.cronSpec");
   });
 
   test("may be stricter than what is stored: what has not changed is not blamed", async () => {

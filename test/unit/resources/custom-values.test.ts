@@ -40,6 +40,14 @@ describe("a custom value", () => {
     expect(told(validateValue(schema, { old: 5, fresh: 5 }, "", { value: { old: 5, fresh: 4 } }))).toEqual(["fresh: Invalid value: 5: fresh in body should be less than or equal to 1"]);
   });
 
+  it("is a list that is a map in any order", () => {
+    const schema: JsonSchema = { type: "array", maxItems: 1, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { type: "object", properties: { name: { type: "string" }, size: { type: "integer" } } } };
+    const [a, b] = [{ name: "a", size: 1 }, { name: "b", size: 2 }];
+    expect(validateValue(schema, [b, a], "it", { value: [a, b] })).toEqual([]);
+    expect(told(validateValue(schema, [b, { ...a, size: 3 }], "it", { value: [a, b] }))).toEqual(["it: Too many: 2: must have at most 1 item"]);
+    expect(told(validateValue({ ...schema, "x-kubernetes-list-type": "atomic" }, [b, a], "it", { value: [a, b] }))).toEqual(["it: Too many: 2: must have at most 1 item"]);
+  });
+
   it.each<[string, JsonSchema, unknown, readonly string[]]>([
     ["a set", list({ "x-kubernetes-list-type": "set", items: { type: "string" } }), ["a", "b", "a", "a"], [`it[2]: Duplicate value: "a"`]],
     ["a map", list({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], items: { type: "object" } }), [{ k: 1, v: 1 }, { k: 1, v: 2 }], [`it[1]: Duplicate value: {"k":1}`]],
