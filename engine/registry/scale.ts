@@ -1,12 +1,21 @@
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import type { ResourceDefinition, ScaleAccess } from "../resources/define-resource.ts";
+import { ageColumn, nameColumn } from "../resources/columns.ts";
+import type { Column, ResourceDefinition, ScaleAccess } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import type { Scale } from "../resources/types.ts";
 import type { Decodable } from "./decode-object.ts";
 
 /** autoscaling/v1 Scale: one view of everything that has replicas. */
 export const scaleKind: Decodable<Scale & KubeObject> = { group: "autoscaling", version: "v1", kind: "Scale", schema: loadSchema("autoscaling/v1/scale.yaml") };
+
+/** What `kubectl get --subresource=scale` shows. */
+export const scaleColumns: readonly Column<KubeObject>[] = [
+  nameColumn,
+  { name: "Desired", type: "integer", description: "Replicas that are wanted.", cell: (scale: Scale) => scale.spec?.replicas ?? 0 },
+  { name: "Available", type: "integer", description: "Replicas that were seen last.", cell: (scale: Scale) => scale.status?.replicas ?? 0 },
+  ageColumn,
+];
 
 export function scaleAccessOf<T extends KubeObject>(definition: ResourceDefinition<T>): ScaleAccess<T> | undefined {
   for (const subresource of definition.subresources) if ("scale" in subresource) return subresource.scale;

@@ -15,6 +15,8 @@ import { parseJson } from "../../lib/json.ts";
 
 export interface EncodeContext {
   readonly definition: ResourceDefinition;
+  /** Of what is no object of the kind itself, such as its Scale. */
+  readonly columns?: readonly TableColumn<KubeObject>[];
   readonly schemas: KindSchemas;
   readonly representation: Representation;
   readonly includeObject: IncludeObject;
@@ -29,10 +31,10 @@ export function contentTypeOf({ encoding }: Representation): string {
 }
 
 export function encodeObject(encoded: EncodedObject, context: EncodeContext): Buffer {
-  const { representation, schemas, includeObject, now, definition } = context;
+  const { representation, schemas, includeObject, now, definition, columns = columnsOf(definition) } = context;
   if (representation.form === "table") {
     const { resourceVersion } = encoded.object.metadata;
-    return toText(tableOf(columnsOf(definition), [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now() }), representation);
+    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now() }), representation);
   }
   if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object), schemas) : objectProtobuf(encoded, schemas);
   if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object), representation);

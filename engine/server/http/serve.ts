@@ -14,6 +14,7 @@ import type { Paths } from "../paths.ts";
 import { serveRemote } from "../aggregation/serve-remote.ts";
 import { planLogs } from "../pod-logs.ts";
 import { isPodStream } from "../proxy/plan-connect.ts";
+import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
@@ -134,12 +135,13 @@ function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: Res
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
   // Of what users define, only the metadata has a protobuf form.
   const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info) });
-  return { definition, schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
+  return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns } : {}), schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
 }
 
-/** Questions such as access reviews have no rows and no metadata to speak of. */
-function canBeShownInForms({ verbs }: ResourceDefinition, { subresource }: ResourceInfo): boolean {
-  return subresource === undefined ? verbs.includes("get") || verbs.includes("list") : subresource === "status";
+/** Questions such as access reviews have no rows and no metadata to speak of; upstream shows no Scales of kinds that users define. */
+function canBeShownInForms({ verbs, content }: ResourceDefinition, { subresource }: ResourceInfo): boolean {
+  if (subresource === undefined) return verbs.includes("get") || verbs.includes("list");
+  return subresource === "status" || (subresource === "scale" && content === undefined);
 }
 
 function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Answer {
