@@ -1,7 +1,7 @@
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "../../engine/resources/types.ts";
 import { expand } from "./expand.ts";
+import { readOptional } from "./optional-object.ts";
 
 /** Where values come from; lookups reject with NotFound for what does not exist. */
 export interface EnvironmentSources {
@@ -88,23 +88,13 @@ async function referenced(variable: EnvVar, pod: Pod, container: Container, sour
 }
 
 async function mapData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
-  const map = await lookUp(() => sources.configMap(namespace, name), `configmap "${name}" not found`, optional);
+  const map = await readOptional(() => sources.configMap(namespace, name), optional, () => new ContainerConfigError(`configmap "${name}" not found`));
   return map === undefined ? undefined : new Map(Object.entries(map.data ?? {}));
 }
 
 async function secretData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
-  const secret = await lookUp(() => sources.secret(namespace, name), `secret "${name}" not found`, optional);
+  const secret = await readOptional(() => sources.secret(namespace, name), optional, () => new ContainerConfigError(`secret "${name}" not found`));
   return secret === undefined ? undefined : new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
-}
-
-async function lookUp<T>(read: () => Promise<T>, missing: string, optional: boolean | undefined): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!hasReason(error, "NotFound")) throw error;
-    if (optional === true) return undefined;
-    throw new ContainerConfigError(missing);
-  }
 }
 
 /** `WEB_SERVICE_HOST` and its kin, for Services of the pod's namespace and the API's own. */

@@ -2,11 +2,11 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
 import { podField, resourceField } from "../pods/pod-environment.ts";
 import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
 import { MountError, type VolumeSources } from "./volume-plugin.ts";
+import { readOptional } from "../pods/optional-object.ts";
 
 const run = promisify(execFile);
 
@@ -49,12 +49,12 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   const namespace = pod.metadata.namespace ?? "";
   if (part.configMap !== undefined) {
     const { name = "", items, optional } = part.configMap;
-    const map = await lookUp(() => sources.configMap(namespace, name), `configmap "${name}" not found`, optional);
+    const map = await readOptional(() => sources.configMap(namespace, name), optional, () => new MountError(`configmap "${name}" not found`));
     return map === undefined ? new Map() : choose(mapContent(map), items, optional, mode, `configmap "${name}"`);
   }
   if (part.secret !== undefined) {
     const { name = "", items, optional } = part.secret;
-    const secret = await lookUp(() => sources.secret(namespace, name), `secret "${name}" not found`, optional);
+    const secret = await readOptional(() => sources.secret(namespace, name), optional, () => new MountError(`secret "${name}" not found`));
     return secret === undefined ? new Map() : choose(secretContent(secret), items, optional, mode, `secret "${name}"`);
   }
   if (part.serviceAccountToken !== undefined) {
@@ -104,14 +104,4 @@ function choose(content: ReadonlyMap<string, Buffer>, items: readonly KeyToPath[
     else if (optional !== true) throw new MountError(`${what} has no key ${item.key}`);
   }
   return files;
-}
-
-async function lookUp<T>(read: () => Promise<T>, missing: string, optional: boolean | undefined): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!hasReason(error, "NotFound")) throw error;
-    if (optional === true) return undefined;
-    throw new MountError(missing);
-  }
 }

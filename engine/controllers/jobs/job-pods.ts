@@ -1,7 +1,7 @@
-import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { COMPLETION_INDEX, INDEX_FAILURE_COUNT, INDEX_IGNORED_FAILURE_COUNT, JOB_TRACKING_FINALIZER } from "../../resources/batch/job-labels.ts";
 import type { Container, Job, Pod } from "../../resources/types.ts";
 import { isBeingDeleted } from "../define-controller.ts";
+import { podFromTemplate } from "../pods.ts";
 import { judgeFailure } from "./job-failure-policy.ts";
 
 const INDEX_VARIABLE = "JOB_COMPLETION_INDEX";
@@ -52,22 +52,21 @@ export function failuresWith(job: Job, pod: Pod): IndexFailures {
 
 /** A pod of the Job; of an indexed one, for an index, after the failure of `before`. */
 export function newJobPod(job: Job, index?: number, before?: Pod): Pod {
-  const { metadata, spec = { containers: [] } } = job.spec.template;
-  const name = job.metadata.name ?? "";
-  const common = { apiVersion: "v1", kind: "Pod" } as const;
-  const shared = { namespace: job.metadata.namespace ?? "", finalizers: [...(metadata?.finalizers ?? []), JOB_TRACKING_FINALIZER], ownerReferences: [newControllerRef(job)] };
-  if (index === undefined) return { ...common, metadata: { generateName: `${name}-`, labels: { ...metadata?.labels }, ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }), ...shared }, spec };
+  const { spec, ...pod } = podFromTemplate(job, job.spec.template);
+  const metadata = { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), JOB_TRACKING_FINALIZER] };
+  if (index === undefined) return { ...pod, metadata, spec };
+  const name = `${job.metadata.name ?? ""}-${index}`;
   const perIndex = job.spec.backoffLimitPerIndex === undefined ? {} : failureAnnotations(before === undefined ? { counted: 0, ignored: 0 } : failuresWith(job, before));
   const withIndex = <C extends Pick<Container, "env">>(container: C): C => ({ ...container, env: [...(container.env ?? []).filter((variable) => variable.name !== INDEX_VARIABLE), { name: INDEX_VARIABLE, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: `metadata.labels['${COMPLETION_INDEX}']` } } }] });
   return {
-    ...common,
+    ...pod,
     metadata: {
-      generateName: `${`${name}-${index}`.slice(0, NAME_PREFIX_MAX - 1)}-`,
-      labels: { ...metadata?.labels, [COMPLETION_INDEX]: String(index) },
-      annotations: { ...metadata?.annotations, [COMPLETION_INDEX]: String(index), ...perIndex },
-      ...shared,
+      ...metadata,
+      generateName: `${name.slice(0, NAME_PREFIX_MAX - 1)}-`,
+      labels: { ...metadata.labels, [COMPLETION_INDEX]: String(index) },
+      annotations: { ...metadata.annotations, [COMPLETION_INDEX]: String(index), ...perIndex },
     },
-    spec: { ...spec, hostname: `${name}-${index}`, containers: spec.containers.map(withIndex), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(withIndex) }) },
+    spec: { ...spec, hostname: name, containers: spec.containers.map(withIndex), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(withIndex) }) },
   };
 }
 

@@ -7,6 +7,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
+import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { validateSelector } from "./selector-validation.ts";
@@ -28,18 +29,7 @@ export const deploymentResource = defineResource<Deployment>({
     validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
     warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
-  subresources: [
-    { name: "status" },
-    {
-      name: "scale",
-      scale: {
-        specReplicas: (deployment) => deployment.spec.replicas ?? 1,
-        statusReplicas: (deployment) => deployment.status?.replicas ?? 0,
-        selector: (deployment) => formatLabelSelector(deployment.spec.selector),
-        withReplicas: (deployment, replicas) => ({ ...deployment, spec: { ...deployment.spec, replicas } }),
-      },
-    },
-  ],
+  subresources: [{ name: "status" }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [
     nameColumn,
     { name: "Ready", type: "string", description: "Ready pods of all wanted.", cell: (deployment) => `${deployment.status?.readyReplicas ?? 0}/${deployment.spec.replicas ?? 1}` },

@@ -6,6 +6,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
+import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { validateSelector } from "./selector-validation.ts";
@@ -30,18 +31,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
     warnings: ({ spec }) => (spec.template?.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
-  subresources: [
-    { name: "status" },
-    {
-      name: "scale",
-      scale: {
-        specReplicas: (set) => set.spec.replicas ?? 1,
-        statusReplicas: (set) => set.status?.replicas ?? 0,
-        selector: (set) => formatLabelSelector(set.spec.selector),
-        withReplicas: (set, replicas) => ({ ...set, spec: { ...set.spec, replicas } }),
-      },
-    },
-  ],
+  subresources: [{ name: "status" }, replicaScale<ReplicaSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [
     nameColumn,
     { name: "Desired", type: "integer", description: "Pods wanted.", cell: (set) => set.spec.replicas ?? 1 },

@@ -7,6 +7,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
+import { replicaScale } from "../replica-scale.ts";
 import type { PersistentVolumeClaim, StatefulSet, StatefulSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validateSelector } from "./selector-validation.ts";
@@ -29,18 +30,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
     validateStatusUpdate: (set, old) => validateStatus(set.status ?? { replicas: 0 }, old.status),
     warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
-  subresources: [
-    { name: "status" },
-    {
-      name: "scale",
-      scale: {
-        specReplicas: (set) => set.spec.replicas ?? 1,
-        statusReplicas: (set) => set.status?.replicas ?? 0,
-        selector: (set) => formatLabelSelector(set.spec.selector),
-        withReplicas: (set, replicas) => ({ ...set, spec: { ...set.spec, replicas } }),
-      },
-    },
-  ],
+  subresources: [{ name: "status" }, replicaScale<StatefulSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [
     nameColumn,
     { name: "Ready", type: "string", description: "Ready pods of all wanted.", cell: (set) => `${set.status?.readyReplicas ?? 0}/${set.spec.replicas ?? 1}` },

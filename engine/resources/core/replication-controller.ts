@@ -5,6 +5,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
+import { replicaScale } from "../replica-scale.ts";
 import type { ReplicationController } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 
@@ -24,18 +25,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     validate: validateController,
     warnings: ({ spec }) => (spec.template?.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
-  subresources: [
-    { name: "status" },
-    {
-      name: "scale",
-      scale: {
-        specReplicas: (controller) => controller.spec.replicas ?? 1,
-        statusReplicas: (controller) => controller.status?.replicas ?? 0,
-        selector: (controller) => formatLabels(controller.spec.selector, ""),
-        withReplicas: (controller, replicas) => ({ ...controller, spec: { ...controller.spec, replicas } }),
-      },
-    },
-  ],
+  subresources: [{ name: "status" }, replicaScale<ReplicationController>(({ spec }) => formatLabels(spec.selector, ""))],
   columns: [
     nameColumn,
     { name: "Desired", type: "integer", description: "Pods that are wanted.", cell: (controller) => controller.spec.replicas ?? 1 },
