@@ -23,7 +23,9 @@ import { createPipeline, type PipelineParts } from "./sources/repository-pipelin
 import { SourceSet } from "./sources/source-set.ts";
 import type { ApplicationFacts, StatusFacts } from "./status/status-facts.ts";
 import type { StatusReporter } from "./status/status-reporter.ts";
+import { RecentEvents } from "./status/recent-events.ts";
 import { ClusterView } from "./sync/cluster-view.ts";
+import { eventResource } from "../resources/core/event.ts";
 import { RepositoryClaims } from "./sync/repository-claims.ts";
 import type { SourceFollower } from "./sync/source-follower.ts";
 import type { Synchroniser } from "./sync/synchroniser.ts";
@@ -112,10 +114,12 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
 
   const informers = options.informers ?? new InformerFactory({ client, clock, random, logger });
   const view = new ClusterView(informers);
+  const recent = new RecentEvents(view, informers.informer(eventResource), () => own.reporter.touch());
   const parts: PipelineParts = {
     cluster: config.clusterName, client, view, clock, logger,
     definitions: informers.informer(customResourceDefinitionResource),
     events: new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" }),
+    eventsOf: (application) => recent.of(application),
     claims: new RepositoryClaims(() => view.list(applicationResource) as readonly Application[]),
     forecastPods: options.forecastPods, impersonate: options.impersonate,
   };

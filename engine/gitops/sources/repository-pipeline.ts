@@ -22,6 +22,7 @@ import { BranchPlanner } from "../plan/branch-planner.ts";
 import type { ForecastPods } from "../plan/plan-workloads.ts";
 import { PreviewEnvironments } from "../previews/preview-environments.ts";
 import { PushGate } from "../push/push-gate.ts";
+import type { EventFacts } from "../status/status-facts.ts";
 import { StatusReporter, type StatusReporterOptions } from "../status/status-reporter.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import { DriftProposer } from "../sync/drift-proposer.ts";
@@ -37,6 +38,8 @@ export interface PipelineParts {
   readonly view: ClusterView;
   readonly definitions: Informer<CustomResourceDefinition>;
   readonly events: EventRecorder;
+  /** What happened to applications lately. */
+  readonly eventsOf: (application: string) => readonly EventFacts[];
   readonly claims: RepositoryClaims;
   readonly forecastPods: ForecastPods | undefined;
   readonly impersonate: Impersonate | undefined;
@@ -76,14 +79,14 @@ export interface RepositoryPipeline {
 
 /** Puts together what one repository needs: source → manifests → plan → apply → health → status branch, with plans of branches beside it. */
 export function createPipeline(parts: PipelineParts, options: PipelineOptions): RepositoryPipeline {
-  const { cluster, client, view, definitions, events, claims, forecastPods, impersonate, clock, logger } = parts;
+  const { cluster, client, view, definitions, events, eventsOf, claims, forecastPods, impersonate, clock, logger } = parts;
   const { source, rule, hosted, sources, access } = options;
   const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
   const writesStatus = rule?.writesStatus ?? true;
   const loader = new ManifestLoader({ catalog, kindsKnown: () => known.promise, cluster, basePath: options.path, renderChart: createChartRenderer(), ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }), ...(rule === undefined ? {} : { source: rule }) });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, claims, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(impersonate === undefined ? {} : { impersonate }), ...(rule === undefined ? {} : { repository: rule.name }) });
-  const reporter = new StatusReporter({ cluster, source, synchroniser, view, clock, logger, awaitsPlans: writesStatus, isSilent: !writesStatus, ...(rule === undefined ? {} : { repository: rule.name }), ...(sources === undefined ? {} : { composed: sources.composed }) });
+  const reporter = new StatusReporter({ cluster, source, synchroniser, view, eventsOf, clock, logger, awaitsPlans: writesStatus, isSilent: !writesStatus, ...(rule === undefined ? {} : { repository: rule.name }), ...(sources === undefined ? {} : { composed: sources.composed }) });
   const record = new RepositoryRecord(client, name, rule !== undefined);
   const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger, ...(sources === undefined ? {} : { sources }) });
   const forge = new ForgeReporter({

@@ -1,6 +1,6 @@
 import { HEALTH_ORDER } from "../health/health.ts";
 import { renderDiagram } from "./diagram.ts";
-import { code, healthMark, markdownTable, plain, ROWS_MAX } from "./markdown.ts";
+import { code, healthMark, markdownTable, plain, ROWS_MAX, shortTime } from "./markdown.ts";
 import type { ApplicationFacts, ObjectFacts } from "./status-facts.ts";
 
 /** What an application consists of and how each part fares, as it stands on its page and on that of a preview. */
@@ -10,6 +10,7 @@ export function renderApplicationParts(app: ApplicationFacts): readonly string[]
     ...((app.holds ?? []).length === 0 ? [] : ["## Held", (app.holds ?? []).map((hold) => `- ${plain(hold)}`).join("\n")]),
     ...(app.objects.length === 0 ? [] : [renderDiagram(app)]),
     ...objectTables(app.objects),
+    ...((app.events ?? []).length === 0 ? [] : ["## Recent events", markdownTable(["First (UTC)", "Object", "What", "Message"], (app.events ?? []).map((event) => [shortTime(event.since), plain(event.object), `${event.type === "Warning" ? "⚠️ " : ""}${plain(event.reason)}`, plain(event.message)]))]),
   ];
 }
 

@@ -112,6 +112,20 @@ export interface ApplicationFacts {
   readonly dependsOn: readonly string[];
   /** What someone holds, and until when. */
   readonly holds?: readonly string[];
+  /** What happened lately, newest first; absent where nothing did. */
+  readonly events?: readonly EventFacts[];
+}
+
+/** Something that happened to an object, once however often it came again. */
+export interface EventFacts {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  /** `Pod of Deployment web/web`. */
+  readonly object: string;
+  /** Empty where it was written by somebody else than the system. */
+  readonly message: string;
+  /** When it came first. */
+  readonly since: string;
 }
 
 export interface ObjectFacts {

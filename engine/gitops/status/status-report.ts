@@ -12,8 +12,8 @@ export const PAST_FOLDERS: readonly string[] = ["deploys", "incidents"];
 
 /** The whole status branch for these facts: path → content. Equal facts give equal bytes. */
 export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, string> {
-  // Each object is told once, in its application's own file: the summary stays small however much runs.
-  const withoutObjects = (apps: readonly ApplicationFacts[]) => apps.map((app) => ({ ...app, objects: [] }));
+  // Each object and event is told once, in its application's own file: the summary stays small however much runs.
+  const withoutObjects = (apps: readonly ApplicationFacts[]) => apps.map(({ events: _events, ...app }) => ({ ...app, objects: [] }));
   const summary = { ...facts, applications: withoutObjects(facts.applications), ...(facts.previews === undefined ? {} : { previews: facts.previews.map((preview) => ({ ...preview, applications: withoutObjects(preview.applications) })) }) };
   const files = new Map<string, string>([
     ["README.md", renderReadme(facts)],

@@ -14,7 +14,7 @@ import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";
 import type { RepositoryConfig } from "../manifests/repository-config.ts";
-import { overallHealth, type ComposedFacts, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import { overallHealth, type ApplicationFacts, type EventFacts, type ComposedFacts, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
 import { renderStatusReport, statusMessage } from "./status-report.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
@@ -44,6 +44,8 @@ export interface StatusReporterOptions {
   readonly isSilent?: boolean;
   /** The further repository that is told of. */
   readonly repository?: string;
+  /** What happened to applications lately. */
+  readonly eventsOf?: (application: string) => readonly EventFacts[];
   /** What further repositories add. */
   readonly composed?: () => ComposedFacts;
 }
@@ -60,6 +62,8 @@ export class StatusReporter {
   #incidents: readonly IncidentFacts[] = [];
   #written: StatusFacts | undefined;
   #writtenAtMs = -Infinity;
+  /** When a turn of health was written last: what turns all the time is told no more often than anything else. */
+  #turnedAtMs = -Infinity;
   readonly #listeners = new Set<() => void>();
   readonly #noted = new BoundedCache<true>(1_000);
   #wake: () => void = () => {};
@@ -146,13 +150,16 @@ export class StatusReporter {
         const { facts, nextDueMs } = this.#observe();
         if (nextDueMs < Infinity) clock.after(nextDueMs - clock.now() + 1, () => this.#request());
         if (jsonEqual(facts, this.#written)) continue;
-        const waitMs = isTerminal(this.#written, facts) ? 0 : this.#writtenAtMs + this.#minIntervalMs - clock.monotonic();
+        const isFinal = isTerminal(this.#written, facts);
+        const isTurn = !isFinal && hasTurned(this.#written, facts);
+        const waitMs = isFinal ? 0 : (isTurn ? this.#turnedAtMs : this.#writtenAtMs) + this.#minIntervalMs - clock.monotonic();
         if (waitMs > 0) {
           // Something more urgent may come meanwhile; then the loop looks again.
           await this.#wait(waitMs, signal, true);
           this.#isDue = true;
           continue;
         }
+        if (isTurn) this.#turnedAtMs = clock.monotonic();
         await this.#write(facts, signal);
       }
     } catch (error) {
@@ -171,7 +178,7 @@ export class StatusReporter {
   #observe(): { readonly facts: StatusFacts; readonly nextDueMs: number } {
     const { cluster, source, synchroniser, view, clock } = this.#options;
     const { repository, composed } = this.#options;
-    const own = synchroniser.units.facts();
+    const own = synchroniser.units.facts().map(this.#withEvents);
     const further = composed?.();
     const applications = [...(repository === undefined ? own : own.map((application) => ({ ...application, repository }))), ...(further?.applications ?? [])];
     const { incidents, nextDueMs } = computeIncidents(this.#incidents, applications, clock.now());
@@ -192,10 +199,15 @@ export class StatusReporter {
       incidents,
       notices: [...this.#notices, ...synchroniser.orphans],
       ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
-      ...(this.#previews === undefined || this.#previews.length === 0 ? {} : { previews: this.#previews }),
+      ...(this.#previews === undefined || this.#previews.length === 0 ? {} : { previews: this.#previews.map((preview) => ({ ...preview, applications: preview.applications.map(this.#withEvents) })) }),
     };
     return { facts, nextDueMs };
   }
+
+  readonly #withEvents = (application: ApplicationFacts): ApplicationFacts => {
+    const events = this.#options.eventsOf?.(application.name) ?? [];
+    return events.length === 0 ? application : { ...application, events };
+  };
 
   async #write(facts: StatusFacts, signal: AbortSignal): Promise<void> {
     const { clock, logger, cluster, view } = this.#options;
@@ -267,6 +279,12 @@ function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolea
   const [last, deploy] = [before.deploys[0], facts.deploys[0]];
   if (deploy?.healthyMs !== undefined && (last?.commit !== deploy.commit || last.healthyMs === undefined)) return true;
   if ((facts.plans ?? []).some((plan) => before.plans?.some((known) => known.branch === plan.branch && known.commit === plan.commit) !== true)) return true;
+  return false;
+}
+
+/** The cluster, or a preview, has become what people want to know at once. */
+function hasTurned(before: StatusFacts | undefined, facts: StatusFacts): boolean {
+  if (before === undefined) return false;
   const isSettled = ({ state }: PreviewFacts) => state === "Healthy" || state === "Degraded" || state === "Refused";
   if ((facts.previews ?? []).some((preview) => isSettled(preview) && before.previews?.some((known) => known.name === preview.name && known.commit === preview.commit && isSettled(known)) !== true)) return true;
   const state = overallHealth(facts, HEALTH_ORDER);

@@ -28,7 +28,8 @@ const application = shape("One application.", {
   since: text("When its health last changed; empty before it is known."), commit: text("The newest commit that changed it."), images: lines("What its workloads run."),
   objects: list("Its objects; empty in status.json, all of them in apps/<name>.json.", object), kept: lines("Objects that left the repository and stay, with the reason."),
   dependsOn: lines("Applications it waits for."), holds: lines("What someone holds, and until when."),
-}, ["repository", "holds"]);
+  events: list("What happened lately, newest first.", shape("One thing, once however often it came again.", { type: text("How it is meant.", "Normal", "Warning"), reason: text("In a word."), object: text("To what."), message: text("More of it; empty when somebody else wrote it."), since: text("When it came first.") })),
+}, ["repository", "holds", "events"]);
 
 const deploy = shape("One commit.", {
   commit: text("Its id."), subject: text("The first line of its message."), author: text("Who wrote it."), pusher: text("Who pushed it to the hosted repository, when he had to log in."), time: text("When it arrived."), result: text("What became of it.", "applied", "rejected", "rolled-back"),

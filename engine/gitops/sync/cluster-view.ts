@@ -65,6 +65,11 @@ export class ClusterView implements HealthLookup {
     return this.#nodes.list();
   }
 
+  /** An object of a watched kind, by what a reference says of it. */
+  find(group: string, kind: string, namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#informers.get(`${group}/${kind}`)?.get(namespace ?? "", name);
+  }
+
   /** Newest first, so that a rollout's own pods are looked at before the ones they replace. */
   childrenOf(ownerUid: string): readonly KubeObject[] {
     const children = [...this.#informers.values()].flatMap((informer) => informer.byIndex(OWNER_INDEX, ownerUid));
