@@ -28,7 +28,7 @@ async function deployWeb(): Promise<void> {
 }
 
 describe("a push that is valid", () => {
-  test("is applied, and the pusher sees the plan and then how it goes until it is healthy", async () => {
+  test("is applied, and the pusher sees the plan and then how it goes until it is healthy (pain 1)", async () => {
     await copy.commit(WEB, "deploy web");
     const first = await copy.push();
     expect(first.code, first.text).toBe(0);
@@ -65,7 +65,7 @@ describe("a push that is valid", () => {
     expect((await copy.git("merge-base", "origin/main", "origin/status/local")).code).toBe(1);
   });
 
-  test("prunes what left the repository, and only what came from it", async () => {
+  test("prunes what left the repository, and only what came from it (pains 11 and 12)", async () => {
     await deployWeb();
     await cluster.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "mine", namespace: "web", labels: { "mainstay.dev/application": "web" } }, data: {} });
     await copy.commit({ "apps/web/settings.yaml": undefined });

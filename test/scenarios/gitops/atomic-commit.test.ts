@@ -139,7 +139,7 @@ describe("a commit", () => {
     await engine.stop();
   });
 
-  test("is whole or not at all wherever the engine is killed, and the next life completes it", async () => {
+  test("is whole or not at all wherever the engine is killed, and the next life completes it (pain 4)", async () => {
     // How many commits of the store bringing it in takes, so that every one of them can be the last.
     const count = await (async () => {
       const store = sharedStore();

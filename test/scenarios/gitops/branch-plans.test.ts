@@ -22,7 +22,7 @@ async function onStatusBranch(file: string): Promise<string | undefined> {
 }
 
 describe("every branch has a plan on the status branch", () => {
-  test("with what merging would do and how its pods fit; made again when the base moves, gone with the branch", async () => {
+  test("with what merging would do and how its pods fit (pain 5); made again when the base moves, gone with the branch", async () => {
     await cluster.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
     const node = await cluster.client.for(nodeResource).get("", "n1");
     await cluster.client.for(nodeResource).updateStatus({ ...node, status: { allocatable: { cpu: "4", memory: "1Gi", pods: "110" }, conditions: [{ type: "Ready", status: "True" }] } });

@@ -70,7 +70,7 @@ const push = async (files: Readonly<Record<string, string | undefined>>, message
 };
 
 describe("a commit with a kind and objects of it", () => {
-  test("is deployed whole: the kind first, its objects as soon as it is served, and changes to both", async () => {
+  test("is deployed whole (pain 10): the kind first, its objects as soon as it is served, and changes to both", async () => {
     const first = await push({ "apps/cron/definition.yaml": DEFINITION, "apps/cron/one.yaml": tab("one", '{cronSpec: "* * * *"}') });
     expect([first.code, first.text]).toEqual([0, first.text]);
     await expect.poll(objects, { timeout: 30_000 }).toEqual([["one", { cronSpec: "* * * *", replicas: 1 }]]);

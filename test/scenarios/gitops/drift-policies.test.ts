@@ -58,7 +58,7 @@ describe("a change of what Git states", () => {
     expect(await replicas()).toBe(2);
   });
 
-  test("becomes a branch with a commit that makes the same change, when it shall be proposed; merged, all agree", async () => {
+  test("becomes a branch with a commit that makes the same change, one for each application (pain 23), when it shall be proposed; merged, all agree", async () => {
     await deploy({ "mainstay.yaml": config("drift: propose"), "web.yaml": `# keep me\n${deploymentYaml("web", 1)}` });
     await scaleTo(5);
     await eventually("the branch", async () => (await copy.git("fetch", "-q", "origin", "mainstay/drift/root")).code === 0);

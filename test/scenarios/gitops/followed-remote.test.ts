@@ -85,7 +85,7 @@ describe("a followed remote", () => {
     expect(await value()).toBe("2");
   });
 
-  test("is looked at when the forge tells of a push, and only then, if the forge knows the secret", async () => {
+  test("is looked at when the forge tells of a push, and only then, if the forge knows the secret (pain 1)", async () => {
     await commit("1");
     cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 3_600_000, repoSecret: SECRET, webhook: { address: "127.0.0.1", port: 0 } });
     await arrives("1");

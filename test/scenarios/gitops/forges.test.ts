@@ -44,7 +44,7 @@ const comment = (number: number) => forge.comments.get(number) ?? [];
 describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
   const failure = type === "gitlab" ? "failed" : "failure";
 
-  test("shows each open request its plan in one comment, which is edited, and a status on each commit", async () => {
+  test("shows each open request its plan in one comment, which is edited (pain 5), and a status on each commit (pain 22)", async () => {
     forge = await startFakeForge(type);
     const base = await repository.commit({ "mainstay.yaml": config(type), "app/d.yaml": deploymentYaml("web", 1) });
     const head = await request(type, 7, { "app/d.yaml": deploymentYaml("web", 3) });

@@ -51,7 +51,7 @@ describe("an encrypted Secret", () => {
   let pair: AgePair;
   const encrypted = async (password: string) => toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password } }, pair, { isEncrypted: (steps) => steps[0] === "stringData", metadata: { encrypted_regex: "^(data|stringData)$" } }));
 
-  test("is refused until the cluster has the key, then applied; its value appears nowhere", async () => {
+  test("is refused until the cluster has the key, then applied; its value appears nowhere (pain 17)", async () => {
     pair = await newAgePair();
     await copy.commit({ "apps/db/secret.enc.yaml": await encrypted("correct-horse") });
     const refused = await copy.push();

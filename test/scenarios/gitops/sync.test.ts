@@ -108,7 +108,7 @@ async function finishRollout(name: string): Promise<void> {
 const units = (text: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n${text}`;
 
 describe("units that depend on others", () => {
-  test("wait until those are healthy with this commit, and go on by the event, not by a timer", async () => {
+  test("wait until those are healthy with this commit (pain 6), and go on by the event, not by a timer (pain 7)", async () => {
     await deploy({ "mainstay.yaml": units("- {path: base}\n- {path: app, dependsOn: [base]}\n"), "base/d.yaml": deploymentYaml("db", 1), "app/c.yaml": configMapYaml("app") });
     await until("app to wait", () => health("app")?.reason === "waits until base is healthy");
     expect(writes).toEqual(["Deployment db"]);
@@ -131,7 +131,7 @@ describe("units that depend on others", () => {
 });
 
 describe("writes", () => {
-  test("are made for what differs, and for nothing else", async () => {
+  test("are made for what differs, and for nothing else (pain 3)", async () => {
     await deploy({ "apps/a/ns.yaml": namespaceYaml("x"), "apps/a/one.yaml": configMapYaml("one"), "apps/a/two.yaml": configMapYaml("two") });
     await healthy();
     writes.length = 0;
@@ -192,7 +192,7 @@ describe("writes", () => {
 });
 
 describe("leaving", () => {
-  test("a folder takes its objects and its Application with it", async () => {
+  test("a folder takes its objects and its Application with it (pain 12)", async () => {
     await deploy({ "apps/a/one.yaml": configMapYaml("one"), "apps/b/two.yaml": configMapYaml("two") });
     await healthy();
     await deploy({ "apps/b/two.yaml": undefined });

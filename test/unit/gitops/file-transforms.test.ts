@@ -39,7 +39,7 @@ describe("substitution", () => {
     ["keys and comments stay", "${name}: b # ${count}\n", "${name}: b # ${count}\n"],
   ])("%s", (_name, before, after) => expect(text(before)).toBe(after));
 
-  test("block scalars are never touched, whatever they hold", () => {
+  test("block scalars are never touched, whatever they hold (pain 18)", () => {
     const script = "data:\n  run.sh: |\n    echo ${host} ${count}\n  folded: >-\n    ${host}\n    more\nafter: ${count}\n";
     expect(text(script)).toBe(script.replace("after: ${count}", "after: 3"));
   });
@@ -127,7 +127,7 @@ END
     expect(problems(state)).toEqual([]);
   });
 
-  test("it is rendered with its values and named by its templates, again only when it changes", async () => {
+  test("it is rendered with its values and named by its templates, again only when it changes: there is no release to be stuck (pain 15)", async () => {
     const loader = newLoader({ renderChart: createChartRenderer(fakeHelm()) });
     const state = await load({ "mainstay.yaml": repositoryYaml("- {path: charts/*, namespace: shop, helm: {values: [values/web.yaml]}}\n"), "values/web.yaml": "more: true\n", ...chart }, loader);
     expect(problems(state)).toEqual([]);
@@ -142,7 +142,7 @@ END
     expect(loader.counters.foldersRendered).toBe(rendered + 2);
   });
 
-  test("charts of a kustomization lie in the repository; others are refused with the remedy", async () => {
+  test("charts of a kustomization lie in the repository; others are refused with the remedy (pain 25)", async () => {
     const loader = newLoader({ renderChart: createChartRenderer(fakeHelm()) });
     const kustomization = (name: string) => `namespace: shop\nhelmCharts:\n- name: ${name}\n  repo: https://charts.example.org\n  releaseName: r\n  valuesInline: {a: b}\n`;
     const files = Object.fromEntries(Object.entries(chart).map(([file, content]) => [file.replace("charts/", "apps/k/charts/"), content]));

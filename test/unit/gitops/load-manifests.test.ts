@@ -101,7 +101,7 @@ describe("what objects get", () => {
 });
 
 describe("cost", () => {
-  test("a commit that changes one file of many reads and parses one blob", async () => {
+  test("a commit that changes one file of many reads and parses one blob (pain 9)", async () => {
     const loader = newLoader();
     const many = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`apps/a${index % 6}/${index}.yaml`, configMapYaml(`m${index}`)]));
     await load(many, loader);
