@@ -1,4 +1,4 @@
-import { wrapUnknown } from "./protobuf.ts";
+import { wrapWritten } from "./protobuf.ts";
 import { writeText } from "./protobuf-values.ts";
 import { ProtobufWriter, WireType } from "./protobuf-wire.ts";
 
@@ -11,7 +11,11 @@ export interface ListMetadata {
 
 /** A complete list out of the bare messages of its items: they are encoded once, however many lists they appear in. */
 export function wrapProtobufList(apiVersion: string, listKind: string, metadata: ListMetadata, rawItems: readonly Uint8Array[]): Buffer {
-  const writer = new ProtobufWriter(rawItems.reduce((bytes, item) => bytes + item.length + 6, 256));
+  const length = rawItems.reduce((bytes, item) => bytes + item.length + 6, 256);
+  return wrapWritten(apiVersion, listKind, length, (writer) => writeList(writer, metadata, rawItems));
+}
+
+function writeList(writer: ProtobufWriter, metadata: ListMetadata, rawItems: readonly Uint8Array[]): void {
   for (let i = rawItems.length - 1; i >= 0; i--) {
     const before = writer.length;
     writer.bytes(rawItems[i]!);
@@ -26,7 +30,6 @@ export function wrapProtobufList(apiVersion: string, listKind: string, metadata:
   writeText(writer, 2, metadata.resourceVersion ?? "");
   writeText(writer, 1, "");
   writer.delimit(1, before);
-  return wrapUnknown(apiVersion, listKind, writer.finish());
 }
 
 /**

@@ -26,6 +26,11 @@ export class ProtobufWriter {
     return Buffer.from(this.#buffer.subarray(this.#start));
   }
 
+  /** The written bytes themselves, in a buffer that may be larger: for answers, which nobody keeps. Ends the writer's use. */
+  take(): Buffer {
+    return this.#buffer.subarray(this.#start);
+  }
+
   key(tag: number, wireType: number): void {
     this.varint(tag * 8 + wireType);
   }

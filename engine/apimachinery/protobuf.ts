@@ -32,18 +32,23 @@ const MAGIC = Buffer.from("k8s\0", "latin1");
 
 /** A message in the envelope that says what it is: four magic bytes and a runtime.Unknown. */
 export function wrapUnknown(apiVersion: string, kind: string, raw: Uint8Array): Buffer {
-  const writer = new ProtobufWriter(raw.length + 128);
+  return wrapWritten(apiVersion, kind, raw.length, (writer) => writer.bytes(raw));
+}
+
+/** The same around a message that is only now written, into its place, and takes about so many bytes. */
+export function wrapWritten(apiVersion: string, kind: string, bytes: number, write: (writer: ProtobufWriter) => void): Buffer {
+  const writer = new ProtobufWriter(bytes + 128);
   writeText(writer, 4, "");
   writeText(writer, 3, "");
   const beforeRaw = writer.length;
-  writer.bytes(raw);
+  write(writer);
   writer.delimit(2, beforeRaw);
   const beforeType = writer.length;
   writeText(writer, 2, kind);
   writeText(writer, 1, apiVersion);
   writer.delimit(1, beforeType);
   writer.bytes(MAGIC);
-  return writer.finish();
+  return writer.take();
 }
 
 /** Opens the envelope; `raw` is a view of `bytes`. Throws an Error when it is none. */
