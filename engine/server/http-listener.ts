@@ -105,7 +105,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 }
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
-  const front = createSecureServer({ maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, settings: { maxConcurrentStreams: STREAMS_MAX } });
+  const front = createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, settings: { maxConcurrentStreams: STREAMS_MAX } });
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");

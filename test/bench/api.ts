@@ -7,7 +7,7 @@ import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import type { ConfigMap } from "../../engine/resources/types.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
-import { median, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
+import { median, rate, rateRows, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 const NAMESPACE = "default";
 const manifest = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: NAMESPACE, name }, data: { value: "x".repeat(300) } });
@@ -26,8 +26,9 @@ export async function benchApi(name: string, serverArgs: readonly string[], floo
     const memory = () => residentMiB(server.process.pid ?? 0);
     const idle = memory();
     rows.push(toRow({ what: `${name}: memory, idle`, value: idle, unit: "MiB", floor: emptyNodeMiB(), peer: "an empty Node" }));
-    rows.push(...(await benchWrites(name, maps, floor.writesPerSecond, scale)));
-    rows.push(...(await benchReads(name, maps, scale)));
+    const bench: Bench = { name, pid: server.process.pid ?? 0, maps };
+    rows.push(...(await benchWrites(bench, floor.writesPerSecond, scale)));
+    rows.push(...(await benchReads(bench, scale)));
     rows.push(toRow({ what: `${name}: memory with ${scale.objects} objects`, value: memory(), unit: "MiB", floor: idle, peer: "idle" }));
     rows.push(...(await benchWatch(name, maps, scale)));
     await rate(scale.manyObjects - scale.objects, 64, (index) => maps.create(manifest(`many-${index}`)));
@@ -39,11 +40,20 @@ export async function benchApi(name: string, serverArgs: readonly string[], floo
   }
 }
 
-async function benchWrites(name: string, maps: ResourceClient<ConfigMap>, rawWrites: number, { writes }: Scale): Promise<readonly Row[]> {
+interface Bench {
+  readonly name: string;
+  /** Of the server. */
+  readonly pid: number;
+  readonly maps: ResourceClient<ConfigMap>;
+}
+
+async function benchWrites({ name, pid, maps }: Bench, rawWrites: number, { writes }: Scale): Promise<readonly Row[]> {
   const rows: Row[] = [];
+  // The first few hundred requests of a server are those that V8 compiles its code by.
+  await rate(writes / 2, 16, (index) => maps.create(manifest(`warm-${index}`)));
   for (const clients of [1, 16, 64]) {
-    const creates = await rate(clients === 1 ? writes / 5 : writes, clients, (index) => maps.create(manifest(`c${clients}-${index}`)));
-    rows.push(toRow({ what: `${name}: creates, ${clients} clients`, value: creates, unit: "/s", floor: rawWrites, peer: "raw writes, 64 at once" }));
+    const creates = { count: clients === 1 ? writes / 5 : writes, concurrency: clients, task: (index: number) => maps.create(manifest(`c${clients}-${index}`)) };
+    rows.push(...(await rateRows(`${name}: creates, ${clients} clients`, pid, creates, { floor: rawWrites, peer: "raw writes, 64 at once" })).rows);
   }
   const creates = await rate(writes, 64, (index) => maps.create(manifest(`base-${index}`)));
   const others: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
@@ -52,19 +62,19 @@ async function benchWrites(name: string, maps: ResourceClient<ConfigMap>, rawWri
     applies: (index) => maps.patch(NAMESPACE, `base-${index}`, "apply", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: "w" } }, { fieldManager: "bench", force: true }),
     deletes: (index) => maps.delete(NAMESPACE, `base-${index}`),
   };
-  for (const [verb, task] of Object.entries(others)) rows.push(toRow({ what: `${name}: ${verb}, 64 clients`, value: await rate(writes, 64, task), unit: "/s", floor: creates, peer: "creates" }));
+  for (const [verb, task] of Object.entries(others)) rows.push(...(await rateRows(`${name}: ${verb}, 64 clients`, pid, { count: writes, concurrency: 64, task }, { floor: creates, peer: "creates" })).rows);
   return rows;
 }
 
-async function benchReads(name: string, maps: ResourceClient<ConfigMap>, { writes, objects, samples }: Scale): Promise<readonly Row[]> {
+async function benchReads({ name, pid, maps }: Bench, { writes, objects, samples }: Scale): Promise<readonly Row[]> {
   const { items } = await maps.list(NAMESPACE);
   const creates = await rate(Math.max(1, objects - items.length), 64, (index) => maps.create(manifest(`o-${index}`)));
-  const gets = await rate(writes * 2, 64, (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`));
+  const { rate: gets, rows } = await rateRows(`${name}: gets, 64 clients`, pid, { count: writes * 2, concurrency: 64, task: (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`) }, { floor: creates, peer: "creates" });
   const lists: number[] = [];
   for (let index = 0; index < Math.max(3, samples / 4); index++) lists.push(await timed(() => maps.list(NAMESPACE)));
   const listed = objects / (median(lists) / 1000);
   return [
-    toRow({ what: `${name}: gets, 64 clients`, value: gets, unit: "/s", floor: creates, peer: "creates" }),
+    ...rows,
     toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets" }),
   ];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import os from "node:os";
 
 /** How much is measured: a run on one core takes a quarter of what four or more take. */
@@ -27,7 +28,7 @@ export interface Row {
 export interface Measured {
   readonly what: string;
   readonly value: number;
-  readonly unit: "ms" | "/s" | "MiB" | "s";
+  readonly unit: "ms" | "µs" | "/s" | "MiB" | "s";
   readonly floor?: number;
   readonly peer?: string;
 }
@@ -35,6 +36,25 @@ export interface Measured {
 export function toRow({ what, value, unit, floor, peer = "" }: Measured): Row {
   const shown = (number: number) => number.toFixed(unit === "ms" || unit === "s" ? 1 : 0);
   return { what: `${what}, ${unit}`, value: shown(value), floor: floor === undefined ? peer : `${shown(floor)} ${peer}`.trim(), ratio: floor === undefined ? "" : (value / floor).toFixed(2) };
+}
+
+/** A rate as a row, and what it cost the server: on a machine that others use too, processor time says more than time. */
+export async function rateRows(what: string, pid: number, tasks: { readonly count: number; readonly concurrency: number; readonly task: (index: number) => Promise<unknown> }, peer: Pick<Measured, "floor" | "peer">): Promise<{ readonly rate: number; readonly rows: readonly Row[] }> {
+  const before = [processorMs(pid), processorMs(process.pid)] as const;
+  const perSecond = await rate(tasks.count, tasks.concurrency, tasks.task);
+  const [server, client] = [processorMs(pid) - before[0], processorMs(process.pid) - before[1]];
+  const each = (ms: number) => (ms * 1000) / tasks.count;
+  return {
+    rate: perSecond,
+    rows: [toRow({ what, value: perSecond, unit: "/s", ...peer }), toRow({ what: `  processor time of the server for each`, value: each(server), unit: "µs", floor: each(client), peer: "of the client" })],
+  };
+}
+
+/** What all threads of a process have used. Linux counts in hundredths of a second. */
+function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** Tasks per second with so many at once. */
