@@ -39,6 +39,12 @@ interface Holdup {
   readonly isWaiting: boolean;
 }
 
+/** What a unit's facts are made from, and the facts: the same value as long as that is the same. */
+interface ToldFacts {
+  readonly from: readonly unknown[];
+  readonly facts: ApplicationFacts;
+}
+
 /** What is known of one unit between two looks. */
 interface UnitRecord {
   readonly unit: Unit;
@@ -47,11 +53,12 @@ interface UnitRecord {
   spec: Application["spec"];
   holdup: Holdup | undefined;
   kept: readonly string[];
-  leftToOthers: Map<string, readonly string[]>;
+  leftToOthers: ReadonlyMap<string, readonly string[]>;
   health: UnitHealth | undefined;
   progressingSinceMs: number | undefined;
   appliedCommit: string | undefined;
   inventory: readonly InventoryEntry[] | undefined;
+  told: ToldFacts | undefined;
   /** Jobs that are done, as the store has it, with what is new since: identity to content. */
   finished: ReadonlyMap<string, string> | undefined;
 }
@@ -102,7 +109,7 @@ export class UnitReporter {
     for (const unit of state.units) {
       const known = before.get(unit.name);
       const isSame = known?.unit === unit && !changed.has(unit.name);
-      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, ...known, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
+      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, told: undefined, ...known, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
       if (!isSame) this.#dirty.add(unit.name);
     }
   }
@@ -151,23 +158,34 @@ export class UnitReporter {
   /** Takes over what a plan says about units as a whole. */
   planned(plan: SyncPlan, refused: readonly Problem[]): void {
     const unitOfFile = new Map(plan.refusals.map(({ desired }) => [desired.file, desired.unit]));
+    const problems = Map.groupBy(refused, ({ file }) => unitOfFile.get(file));
+    const holds = Map.groupBy(plan.held, ({ unit }) => unit);
+    const blocks = Map.groupBy(plan.blocked.values(), ({ desired }) => desired.unit);
+    const keeps = Map.groupBy(plan.kept, ({ unit }) => unit);
     for (const [name, record] of this.#units) {
       const dependency = plan.waiting.get(name);
-      const problem = refused.find((candidate) => unitOfFile.get(candidate.file) === name);
-      const held = plan.held.filter((one) => one.unit === name);
-      const blocked = [...plan.blocked.values()].find(({ desired }) => desired.unit === name);
+      const [problem] = problems.get(name) ?? [];
+      const held = holds.get(name) ?? [];
+      const [blocked] = blocks.get(name) ?? [];
       const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : blocked !== undefined ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true } : held[0] !== undefined ? { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false } : undefined;
-      const kept = plan.kept.filter((entry) => entry.unit === name).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
-      if (holdup?.reason !== record.holdup?.reason || kept.join() !== record.kept.join()) this.#dirty.add(name);
-      Object.assign(record, { holdup, kept });
+      const kept = (keeps.get(name) ?? []).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
+      const isKeptSame = kept.join() === record.kept.join();
+      if (holdup?.reason !== record.holdup?.reason || !isKeptSame) this.#dirty.add(name);
+      record.holdup = holdup;
+      if (!isKeptSame) record.kept = kept;
     }
     for (const { desired, live, changes } of plan.left) {
-      this.#units.get(desired.unit)?.leftToOthers.set(desired.identity, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes)})`));
+      this.#leave(desired, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes)})`));
       this.#dirty.add(desired.unit);
     }
     for (const wave of plan.waves) for (const action of wave.actions) {
-      if (action.do === "update" && action.candidate.outcome.is === "update") this.#units.get(action.desired.unit)?.leftToOthers.set(action.desired.identity, action.candidate.outcome.leftToOthers);
+      if (action.do === "update" && action.candidate.outcome.is === "update") this.#leave(action.desired, action.candidate.outcome.leftToOthers);
     }
+  }
+
+  #leave({ unit, identity }: DesiredObject, fields: readonly string[]): void {
+    const record = this.#units.get(unit);
+    if (record !== undefined) record.leftToOthers = new Map(record.leftToOthers).set(identity, fields);
   }
 
   /** Before anything is created: whatever happens next, these objects are known to be ours. */
@@ -251,29 +269,38 @@ export class UnitReporter {
   /** For the report. Units that are leaving are shown as long as they hold something. */
   facts(): readonly ApplicationFacts[] {
     const { applications } = this.#options;
-    return [...this.#units.values()].map(({ unit, health, kept, leftToOthers }): ApplicationFacts => {
-      const status = applications.get(unit.name)?.status;
-      return {
-        name: unit.name,
-        path: unit.path,
-        health: health?.state ?? "Unknown",
-        ready: health?.ready ?? "",
-        reason: health?.reason ?? "",
-        since: status?.since ?? "",
-        commit: status?.appliedCommit ?? "",
-        images: health?.images ?? [],
-        objects: (health?.objects ?? []).map(({ desired, health: own }) => ({
-          kind: desired.object.kind, namespace: desired.object.metadata.namespace ?? "", name: desired.object.metadata.name ?? "", source: `${desired.file}:${desired.line}`,
-          health: own.state, reason: own.reason, chain: own.chain, leftToOthers: leftToOthers.get(desired.identity) ?? [],
-        })),
-        kept,
-        dependsOn: unit.dependsOn,
-        ...holdsOf(applications.get(unit.name), this.#options.clock.now()),
-      };
-    }).concat([...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
+    return [...this.#units.values()].map((record) => this.#factsOf(record)).concat([...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
       name, path: "", health: "Progressing", ready: "", reason: "left the repository", since: applications.get(name)?.status?.since ?? "", commit: applications.get(name)?.status?.appliedCommit ?? "",
       images: [], objects: [], kept: inventory.map(describeEntry), dependsOn: [],
     })));
+  }
+
+  #factsOf(record: UnitRecord): ApplicationFacts {
+    const { unit, health, kept, leftToOthers } = record;
+    const application = this.#options.applications.get(unit.name);
+    const { status } = application ?? {};
+    const holds = holdsOf(application, this.#options.clock.now());
+    const from = [unit, health, kept, leftToOthers, status, holds.holds?.join()];
+    if (record.told?.from.every((value, index) => value === from[index]) === true) return record.told.facts;
+    const facts: ApplicationFacts = {
+      name: unit.name,
+      path: unit.path,
+      health: health?.state ?? "Unknown",
+      ready: health?.ready ?? "",
+      reason: health?.reason ?? "",
+      since: status?.since ?? "",
+      commit: status?.appliedCommit ?? "",
+      images: health?.images ?? [],
+      objects: (health?.objects ?? []).map(({ desired, health: own }) => ({
+        kind: desired.object.kind, namespace: desired.object.metadata.namespace ?? "", name: desired.object.metadata.name ?? "", source: `${desired.file}:${desired.line}`,
+        health: own.state, reason: own.reason, chain: own.chain, leftToOthers: leftToOthers.get(desired.identity) ?? [],
+      })),
+      kept,
+      dependsOn: unit.dependsOn,
+      ...holds,
+    };
+    record.told = { from, facts };
+    return facts;
   }
 
   async #reviewUnit(name: string): Promise<boolean> {
