@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Terminal } from "./terminal.ts";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
 import { findKubectls } from "../kit/kubectl.ts";
 import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
@@ -42,6 +43,14 @@ spec:
     - {name: main, image: mainstay.local/busybox:1, stdin: true, command: [sh, -c, "while read word; do echo heard $word; done; echo no more; sleep 1000"]}
 ---
 apiVersion: v1
+kind: Pod
+metadata: {name: shell}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - {name: main, image: mainstay.local/busybox:1, stdin: true, tty: true, command: [sh]}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: box}
 spec:
@@ -65,7 +74,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     host = fabric.hosts[0] as Host; // one was made
     server = await startMainstay(host, dataDir, ["--no-git"]);
     await withInput("kubectl", manifest, "apply", "-f", "-");
-    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/sized", "--timeout=60s");
+    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "--timeout=60s");
   }, 120_000);
   afterAll(async () => {
     await server?.stop();
@@ -135,6 +144,59 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
       let text = "";
       await new Promise<void>((resolve) => child.once("exit", () => resolve()).stdout.on("data", (chunk: Buffer) => (text += chunk.toString("utf8")).includes("heard said") && child.kill()));
       expect(text).toContain("heard said");
+    });
+
+    const atTerminal = async (args: string, use: (terminal: Terminal) => Promise<void>, before = "") => {
+      const terminal = new Terminal(host.enter, `${before} ${binary} --kubeconfig ${server.kubeconfig} ${args}`);
+      try {
+        await use(terminal);
+      } finally {
+        await terminal.close();
+      }
+    };
+
+    it("exec -it gives a terminal of the size of one's own, also when that changes, passes Ctrl-C on and ends with the shell's exit code", async () => {
+      const grow = path.join(mkdtempSync(path.join(folder, "tty-")), "grow");
+      const sized = `stty rows 33 cols 77; (until test -e ${grow}; do sleep 0.1; done; stty rows 50 cols 120 < /dev/tty) &`;
+      await atTerminal("exec -it box -- sh", async (terminal) => {
+        await terminal.shows(/# /);
+        terminal.type("until stty size | grep -x '33 77'; do sleep 0.1; done\n");
+        await terminal.shows(/\n33 77\r/);
+        writeFileSync(grow, "");
+        terminal.type("until stty size | grep -x '50 120'; do sleep 0.1; done\n");
+        await terminal.shows(/\n50 120\r/);
+        terminal.type("echo now; sleep 1000\n");
+        await terminal.shows(/\nnow\r/);
+        terminal.type("\x03");
+        await terminal.shows(/# /);
+        terminal.type("echo after $?\n");
+        await terminal.shows(/\nafter 130\r/);
+        terminal.type("exit 5\n");
+        expect(await terminal.ended).toBe(5);
+      }, sized);
+    });
+
+    it("attach -it reaches the terminal of the container itself", async () => {
+      await atTerminal("attach -it shell", async (terminal) => {
+        await terminal.shows(/try pressing enter/);
+        terminal.type("\n");
+        await terminal.shows(/# /);
+        terminal.type("echo $((40 + 2)) by $$\n");
+        await terminal.shows(/\n42 by 1\r/);
+      });
+    });
+
+    it("run -it --rm is a shell in a pod of its own, which goes with it", async () => {
+      await atTerminal("run visitor --image=mainstay.local/busybox:1 --restart=Never -it --rm -- sh", async (terminal) => {
+        await terminal.shows(/try pressing enter/);
+        terminal.type("\n");
+        await terminal.shows(/# /);
+        terminal.type("echo $(hostname) is here\n");
+        await terminal.shows(/\nvisitor is here\r/);
+        terminal.type("exit 3\n");
+        expect(await terminal.ended).toBe(3);
+      });
+      await expect(k("get", "pod", "visitor")).rejects.toThrow("not found");
     });
 
     it("run --attach shows the output of a command and removes its pod", async () => {
