@@ -47,7 +47,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    conditions: withDisruption(withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs)), inputs),
+    conditions: withDisruption(withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs), pod.metadata.generation ?? 1), inputs),
   };
 }
 

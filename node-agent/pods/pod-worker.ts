@@ -16,7 +16,7 @@ import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
-import { planResizes, type ResizeTrouble } from "./resize.ts";
+import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { readTerminationMessage, startContainer, StartError } from "./start-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
@@ -35,6 +35,7 @@ const MOUNT_FAILED = "MountVolume.SetUp failed";
 export class PodWorker {
   readonly #context: PodContext;
   readonly #probes: PodProbes;
+  readonly #resizer: PodResizer;
   readonly #failures = new Map<string, StartFailure>();
   readonly #messages = new Map<string, string>();
   #pod: Pod;
@@ -46,13 +47,13 @@ export class PodWorker {
   #isDirty = true;
   #blocker: string | undefined;
   #reported: PodStatus | undefined;
-  #resizeTrouble: ResizeTrouble | undefined;
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
     this.#pod = pod;
     this.#probes = new PodProbes(context, () => this.wake());
+    this.#resizer = new PodResizer(context, async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))));
   }
 
   get pod(): Pod {
@@ -159,9 +160,9 @@ export class PodWorker {
       if (action.do === "createSandbox" || action.do === "startContainer") state = await this.#observe();
     }
     if (hasActed) state = await this.#observe();
-    const resized = await this.#resize(state);
+    const resized = await this.#resizer.run(this.#pod, state);
     if (resized) state = await this.#observe();
-    if (this.#resizeTrouble !== undefined) againMs = Math.min(againMs, RESIZE_RETRY_MS);
+    if (this.#resizer.trouble !== undefined) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
     await this.#report(computePodStatus(this.#statusInputs(state)));
     // A failed start that the status has shown once is from then on a back-off.
@@ -213,34 +214,6 @@ export class PodWorker {
       case "startContainer":
         return this.#start(action.container, action.attempt, state);
     }
-  }
-
-  /** Gives containers what their spec says by now. Whether anything was changed. */
-  async #resize(state: PodState): Promise<boolean> {
-    const { runtime, settings, refuse, events } = this.#context;
-    this.#resizeTrouble = undefined;
-    const resizes = planResizes(this.#pod, state, settings);
-    if (resizes.length === 0) return false;
-    const refusal = refuse(this.#pod);
-    if (refusal !== undefined) {
-      const reason = refuse(this.#pod, { isAlone: true }) === undefined ? "Deferred" : "Infeasible";
-      this.#resizeTrouble = { type: "PodResizePending", reason, message: refusal.message };
-      return false;
-    }
-    // The pod as a whole must have room before its containers grow, and keeps it until they have shrunk.
-    this.#context.limitPod(this.#pod, true);
-    for (const { container, state: current, resources, needsRestart } of resizes) {
-      try {
-        if (needsRestart) {
-          events.record(this.#pod, { type: "Normal", reason: "Killing", message: `Container ${container.name} resize requires restart`, fieldPath: `spec.containers{${container.name}}` });
-          await runtime.stopContainer(current.id, this.#pod.spec.terminationGracePeriodSeconds ?? 30);
-        } else await runtime.updateResources(current.id, resources);
-      } catch (error) {
-        this.#resizeTrouble = { type: "PodResizeInProgress", reason: "Error", message: describeError(error) };
-      }
-    }
-    if (this.#resizeTrouble === undefined) this.#context.limitPod(this.#pod, false);
-    return this.#resizeTrouble === undefined;
   }
 
   async #start(container: Container, attempt: number, state: PodState): Promise<void> {
@@ -320,7 +293,7 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings } = this.#context;
-    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizeTrouble, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.trouble, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

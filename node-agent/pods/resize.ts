@@ -31,13 +31,13 @@ export function planResizes(pod: Pod, state: PodState, settings: NodeSettings): 
   });
 }
 
-/** What a pod's status says of a resize that is not done: that there is no room, now or ever, or what went wrong. */
+/** What a pod's status says of a resize that is not done: that there is no room, now or ever; that it is being done; or what went wrong. */
 export type ResizeTrouble = Pick<PodCondition, "type" | "reason" | "message">;
 
 /** The conditions with those of a resize as they are now: its trouble, or none. Keeps the time of the last change. Pure. */
-export function withResizeCondition(conditions: readonly PodCondition[], trouble: ResizeTrouble | undefined, nowText: string): PodCondition[] {
+export function withResizeCondition(conditions: readonly PodCondition[], trouble: ResizeTrouble | undefined, nowText: string, observedGeneration: number): PodCondition[] {
   const others = conditions.filter(({ type }) => type !== "PodResizePending" && type !== "PodResizeInProgress");
   if (trouble === undefined) return others;
   const old = conditions.find(({ type, reason }) => type === trouble.type && reason === trouble.reason);
-  return [...others, { ...trouble, status: "True", lastTransitionTime: old?.lastTransitionTime ?? nowText }];
+  return [...others, { ...trouble, status: "True", observedGeneration, lastTransitionTime: old?.lastTransitionTime ?? nowText }];
 }

@@ -36,6 +36,14 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: restarted}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - {name: main, image: mainstay.local/busybox:1, command: [sleep, "1000"], resources: {limits: {memory: 64Mi}}, resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}]}
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: talker}
 spec:
   terminationGracePeriodSeconds: 1
@@ -74,7 +82,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     host = fabric.hosts[0] as Host; // one was made
     server = await startMainstay(host, dataDir, ["--no-git"]);
     await withInput("kubectl", manifest, "apply", "-f", "-");
-    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "--timeout=60s");
+    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "pod/restarted", "--timeout=60s");
   }, 120_000);
   afterAll(async () => {
     await server?.stop();
@@ -278,7 +286,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
   it("resize changes what a running container may use, and says when there can never be room", async () => {
     const limits = ["exec", "sized", "--", "sh", "-c", "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max"];
     expect(await k(...limits)).toMatch(/^20000( 100000)?\n67108864\n$/);
-    const resize = (resources: object) => k("patch", "pod", "sized", "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
+    const resize = (resources: object, pod = "sized") => k("patch", "pod", pod, "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
     await resize({ limits: { cpu: "500m", memory: "128Mi" } });
     await k("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.cpu}=500m", "pod/sized", "--timeout=20s");
     expect(await k(...limits)).toMatch(/^50000( 100000)?\n134217728\n$/);
@@ -287,7 +295,16 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await k("wait", "--for=condition=PodResizePending", "pod/sized", "--timeout=20s");
     expect(await k("get", "pod", "sized", "-o", 'jsonpath={.status.conditions[?(@.type=="PodResizePending")].reason} {.status.containerStatuses[0].resources.limits.cpu}')).toBe("Infeasible 500m");
     await expect(resize({ requests: { cpu: "1", memory: "128Mi" }, limits: { cpu: "1", memory: "128Mi" } })).rejects.toThrow("Pod QOS Class may not change");
-  });
+
+    await resize({ requests: { memory: "96Mi" }, limits: { memory: "96Mi" } }, "restarted");
+    await k("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/restarted", "--timeout=60s");
+    await k("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.memory}=96Mi", "pod/restarted", "--timeout=60s");
+    // Nothing says that it goes on once it is done; what went on is in the events.
+    await eventually(() => k("get", "pod", "restarted", "-o", "jsonpath={.status.conditions[*].type}"), (types) => !types.includes("Resize"));
+    const reasons = async (pod: string) => (await k("get", "events", "--field-selector", `involvedObject.name=${pod}`, "-o", "jsonpath={.items[*].reason}")).split(" ").filter((reason) => reason.startsWith("Resize")).sort();
+    await eventually(() => reasons("restarted"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
+    await eventually(() => reasons("sized"), (seen) => String(seen) === "ResizeCompleted,ResizeInfeasible,ResizeStarted");
+  }, 150_000);
 
   it("top shows what nodes and containers use", async () => {
     const table = async (...args: string[]) => (await k("top", ...args, "--no-headers")).trim().split("\n").map((line) => line.split(/\s+/));

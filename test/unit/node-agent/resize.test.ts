@@ -31,10 +31,10 @@ describe("a resize in place", () => {
   it("shows its trouble as a condition that keeps its time, and goes with it", () => {
     const trouble = { type: "PodResizePending", reason: "Deferred", message: "no room" };
     const ready = { type: "Ready", status: "True" };
-    const first = withResizeCondition([ready], trouble, "t1");
-    expect(first).toEqual([ready, { ...trouble, status: "True", lastTransitionTime: "t1" }]);
-    expect(withResizeCondition(first, { ...trouble, message: "still none" }, "t2")[1]).toMatchObject({ message: "still none", lastTransitionTime: "t1" });
-    expect(withResizeCondition(first, { ...trouble, reason: "Infeasible" }, "t2")[1]).toMatchObject({ lastTransitionTime: "t2" });
-    expect(withResizeCondition(first, undefined, "t2")).toEqual([ready]);
+    const first = withResizeCondition([ready], trouble, "t1", 2);
+    expect(first).toEqual([ready, { ...trouble, status: "True", observedGeneration: 2, lastTransitionTime: "t1" }]);
+    expect(withResizeCondition(first, { ...trouble, message: "still none" }, "t2", 2)[1]).toMatchObject({ message: "still none", lastTransitionTime: "t1" });
+    expect(withResizeCondition(first, { ...trouble, reason: "Infeasible" }, "t2", 2)[1]).toMatchObject({ lastTransitionTime: "t2" });
+    expect(withResizeCondition(first, undefined, "t2", 2)).toEqual([ready]);
   });
 });

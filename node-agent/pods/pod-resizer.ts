@@ -1,0 +1,83 @@
+import { describeError } from "../../engine/lib/log.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+import { latestOf, type PodState } from "./compute-pod-actions.ts";
+import type { PodContext } from "./pod-context.ts";
+import { planResizes, type ContainerResize, type ResizeTrouble } from "./resize.ts";
+
+const IN_PROGRESS = "PodResizeInProgress";
+
+/** Gives the containers of one pod what its spec says by now, and knows how far that is. */
+export class PodResizer {
+  readonly #context: PodContext;
+  readonly #tell: () => Promise<void>;
+  /** Containers that were stopped to come back with other amounts. */
+  readonly #restarting = new Set<string>();
+  #trouble: ResizeTrouble | undefined;
+
+  /** `tell` shows the pod's status anew. */
+  constructor(context: PodContext, tell: () => Promise<void>) {
+    this.#context = context;
+    this.#tell = tell;
+  }
+
+  /** What the pod's status says of a resize that is not done. */
+  get trouble(): ResizeTrouble | undefined {
+    return this.#trouble;
+  }
+
+  /** Whether anything was changed; what could not be is in `trouble`. */
+  async run(pod: Pod, state: PodState): Promise<boolean> {
+    const { settings, refuse } = this.#context;
+    for (const name of this.#restarting) if (latestOf(state, name)?.state === "running") this.#restarting.delete(name);
+    const resizes = planResizes(pod, state, settings);
+    if (resizes.length === 0) {
+      if (this.#restarting.size === 0) this.#become(pod, undefined);
+      return false;
+    }
+    const refusal = refuse(pod);
+    if (refusal !== undefined) {
+      this.#become(pod, { type: "PodResizePending", reason: refuse(pod, { isAlone: true }) === undefined ? "Deferred" : "Infeasible", message: refusal.message });
+      return false;
+    }
+    this.#become(pod, { type: IN_PROGRESS });
+    await this.#tell();
+    return this.#execute(pod, resizes);
+  }
+
+  async #execute(pod: Pod, resizes: readonly ContainerResize[]): Promise<boolean> {
+    const { runtime, events, limitPod } = this.#context;
+    // The pod as a whole must have room before its containers grow, and keeps it until they have shrunk.
+    limitPod(pod, true);
+    let failure: string | undefined;
+    for (const { container, state: current, resources, needsRestart } of resizes) {
+      try {
+        if (needsRestart) {
+          events.record(pod, { type: "Normal", reason: "Killing", message: `Container ${container.name} resize requires restart`, fieldPath: `spec.containers{${container.name}}` });
+          await runtime.stopContainer(current.id, pod.spec.terminationGracePeriodSeconds ?? 30);
+          this.#restarting.add(container.name);
+        } else await runtime.updateResources(current.id, resources);
+      } catch (error) {
+        failure = describeError(error);
+      }
+    }
+    if (failure !== undefined) {
+      this.#become(pod, { type: IN_PROGRESS, reason: "Error", message: failure });
+      return false;
+    }
+    limitPod(pod, false);
+    if (this.#restarting.size === 0) this.#become(pod, undefined);
+    return true;
+  }
+
+  /** Each step is told of once. */
+  #become(pod: Pod, trouble: ResizeTrouble | undefined): void {
+    const before = this.#trouble;
+    this.#trouble = trouble;
+    if (before?.type === trouble?.type && before?.reason === trouble?.reason) return;
+    const { events } = this.#context;
+    if (trouble === undefined) {
+      if (before?.type === IN_PROGRESS) events.record(pod, { type: "Normal", reason: "ResizeCompleted", message: "Pod resize completed" });
+    } else if (trouble.reason !== undefined) events.record(pod, { type: "Warning", reason: `Resize${trouble.reason}`, message: trouble.message ?? "" });
+    else events.record(pod, { type: "Normal", reason: "ResizeStarted", message: "Pod resize started" });
+  }
+}
