@@ -62,7 +62,7 @@ export class Paths {
   async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
     const method = request.method === "HEAD" ? "GET" : request.method;
     const path = request.path.length > 1 ? request.path.replace(/\/+$/, "") : request.path;
-    if (path === "/" && method === "GET") return json({ paths: this.#routes.map((route) => route.path.replace(/\/?\*$/, "")).sort() });
+    if (path === "/" && method === "GET") return readable({ paths: this.#routes.map((route) => route.path.replace(/\/?\*$/, "")).sort() });
     for (const route of this.#routes) {
       const isPrefix = route.path.endsWith("*");
       const stem = isPrefix ? route.path.slice(0, -1) : route.path;
@@ -182,7 +182,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
   return [
     admit,
-    { method: "GET", path: "/version", handle: () => json(versionInfo()) },
+    { method: "GET", path: "/version", handle: () => readable(versionInfo()) },
     { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },
     {
       method: "GET",
@@ -219,6 +219,11 @@ function cached(request: HttpRequest, document: Document, contentType: string, h
 
 function json(value: unknown, code = 200): PathAnswer {
   return { code, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value)}\n`) };
+}
+
+/** Indented for everybody, as upstream's documents about the server itself are. */
+function readable(value: unknown): PathAnswer {
+  return { code: 200, contentType: JSON_TYPE, body: Buffer.from(JSON.stringify(value, null, 2)) };
 }
 
 function plainText(text: string, code: number): PathAnswer {

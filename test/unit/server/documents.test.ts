@@ -130,6 +130,11 @@ test("the class for claims that name none comes with the first machine", async (
   expect(await classes()).toEqual(["local-path"]);
 });
 
+test("the version and the list of paths are written for people", async () => {
+  expect((await get("/version"))?.text).toMatch(/^\{\n  "major": "1",\n  "minor": "36",\n/);
+  expect((await get("/"))?.text).toMatch(/^\{\n  "paths": \[\n    "\//);
+});
+
 test("token keys and the issuer are published", async () => {
   expect(await json("/.well-known/openid-configuration")).toMatchObject({ issuer: "https://kubernetes.default.svc.cluster.local", id_token_signing_alg_values_supported: ["ES256"] });
   expect(await json("/openid/v1/jwks")).toMatchObject({ keys: [{ use: "sig", alg: "ES256", kty: "EC", crv: "P-256" }] });
