@@ -1,6 +1,6 @@
 /** A branch or request whose merge is planned. */
 export interface Proposal {
-  /** The branch, or `pr-12` and `mr-7` for requests of a forge. */
+  /** The branch, or `pr-12` and `mr-7` for requests of a forge; a branch that is called like one is `heads/pr-12`. */
   readonly name: string;
   readonly ref: string;
   readonly head: string;
@@ -11,6 +11,7 @@ const REQUESTS: readonly { readonly pattern: RegExp; readonly prefix: string }[]
   { pattern: /^refs\/pull\/(\d+)\/(head|merge)$/, prefix: "pr-" },
   { pattern: /^refs\/merge-requests\/(\d+)\/(head|merge)$/, prefix: "mr-" },
 ];
+const REQUEST_NAME = /^(pr|mr)-\d+$/;
 /** Of forges that do not tell which requests are open. */
 const REQUESTS_MAX = 20;
 
@@ -24,7 +25,7 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
   const proposals: Proposal[] = [];
   for (const [ref, head] of refs) {
     const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    if (name !== undefined && name !== branch && !name.startsWith("status/")) proposals.push({ name, ref, head });
+    if (name !== undefined && name !== branch && !name.startsWith("status/")) proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
   }
   for (const { pattern, prefix } of REQUESTS) {
     const heads: (Proposal & { readonly number: number })[] = [];

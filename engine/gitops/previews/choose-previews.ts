@@ -87,8 +87,9 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
   return { run: kept, remove, waiting, expired: [...stillExpired.values()], nextDueMs };
 }
 
-function isWanted({ name, ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {
-  if (ref.startsWith("refs/heads/")) return rules.branches.some((pattern) => globExpression(pattern).test(name));
+function isWanted({ ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {
+  const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+  if (branch !== undefined) return rules.branches.some((pattern) => globExpression(pattern).test(branch));
   if (requests === undefined) return runs;
   const number = Number(/\/(\d+)\//.exec(ref)?.[1]);
   return requests.some((request) => request.number === number && request.labels.includes(rules.label));

@@ -50,6 +50,8 @@ describe("which refs are proposals", () => {
 
   test("branches, but not the desired one and not the status", () => expect(names("refs/heads/main", "refs/heads/feature/x", "refs/heads/status/home", "refs/tags/v1")).toEqual(["feature/x"]));
 
+  test("a branch called like a request is not taken for it", () => expect(names("refs/heads/pr-7", "refs/heads/mr-7", "refs/heads/pr-7-fix", "refs/pull/7/head")).toEqual(["heads/pr-7", "heads/mr-7", "pr-7-fix", "pr-7"]));
+
   test("requests that are open, as far as the forge tells", () => {
     expect(names("refs/pull/1/head", "refs/pull/2/head", "refs/pull/2/merge", "refs/merge-requests/7/head")).toEqual(["pr-2", "mr-7"]);
   });
