@@ -48,7 +48,7 @@ readonly resourceVersion?: string
  */
 readonly generation?: number
 /**
- * When the object was created; set by the system.
+ * CreationTimestamp is a timestamp of the server's making of the object; clients cannot set it.
  */
 readonly creationTimestamp?: string
 /**

@@ -42,9 +42,9 @@ function converted(schema: Json, writer: SchemaWriter, openApi: 2 | 3, isWhole: 
 
 function wholeProperties(writer: SchemaWriter): Json {
   return {
-    apiVersion: { type: "string", description: "API version of the object." },
+    apiVersion: { type: "string", description: "APIVersion defines in which version of the API the object is written." },
     kind: { type: "string", description: "Kind of the object." },
-    metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ObjectMeta"))], description: "Name, labels, owners and history." },
+    metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ObjectMeta"))], description: "Standard object's metadata: name, labels, owners and history." },
   };
 }
 

@@ -64,7 +64,9 @@ function computePhase({ pod, state }: StatusInputs): string {
   if (isTerminal(pod)) return pod.status?.phase ?? "";
   const latest = pod.spec.containers.map((container) => latestOf(state, container.name));
   // Whoever waits for the end of a pod may take its volumes and devices: not while anything of it runs.
-  if (isFinished(pod, state) && !hasRunning(state)) {
+  // A pod that is being deleted starts nothing any more: it is over with its last container, whatever its policy.
+  const isEnded = isFinished(pod, state) || (pod.metadata.deletionTimestamp !== undefined && latest.every((container) => container?.state === "exited"));
+  if (isEnded && !hasRunning(state)) {
     const failedInit = latest.some((container) => container === undefined);
     return !failedInit && latest.every((container) => container?.exitCode === 0) ? "Succeeded" : "Failed";
   }

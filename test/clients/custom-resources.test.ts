@@ -147,6 +147,8 @@ describe("over the wire", () => {
     expect((await get("/apis/new.example.com/v1")).resources?.map(({ name }) => name)).toEqual(["things", "things/status", "things/scale"]);
     const document = await get("/openapi/v3/apis/new.example.com/v1");
     expect(Object.keys(document.components?.schemas["com.example.new.v1.Thing"]?.properties ?? {})).toEqual(expect.arrayContaining(["apiVersion", "kind", "metadata", "spec", "status"]));
+    // `kubectl explain` of any custom kind is looked through for these words.
+    expect(document.components?.schemas["com.example.new.v1.Thing"]?.properties).toMatchObject({ apiVersion: { description: expect.stringMatching(/^APIVersion defines/) as unknown }, metadata: { description: expect.stringMatching(/^Standard object's metadata/) as unknown } });
     expect(Object.keys((await get("/openapi/v2")).definitions ?? {})).toContain("com.example.new.v1.Thing");
     await api.client.for(customResourceDefinitionResource).patch("", "things.new.example.com", "json", [{ op: "replace", path: "/spec/versions/0/schema/openAPIV3Schema", value: { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { a: { type: "string" } } } }]);
     // What keeps everything tells old clients nothing: they would refuse all else.

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
@@ -59,6 +60,24 @@ test("a followed log ends at the agent when its reader goes away", async () => {
   following.close();
   await closed;
   expect(await reading).toBe("cut");
+});
+
+test("a log comes over a WebSocket too, as bytes or as text, and ends at the agent when its reader goes away", async () => {
+  const { certificate, key } = await api.pki.certificate("reader", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
+  const open = (query: string, protocols: string[] = []) => new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/pods/single/log${query}`, protocols, { ca: api.pki.ca, cert: certificate, key });
+  const readAll = (socket: WebSocket) => new Promise<string[]>((resolve, reject) => {
+    const frames: string[] = [];
+    socket.on("message", (data: Buffer, isBinary) => frames.push(`${isBinary ? "bytes" : "text"}:${data.toString()}`)).on("close", () => resolve(frames)).on("error", reject);
+  });
+  const text = "log for kube-apiserver-kubelet-client\n";
+  expect(await readAll(open("?container=only", ["binary.k8s.io"]))).toEqual(["bytes:", `bytes:${text}`]);
+  expect(await readAll(open("", ["other", "base64.binary.k8s.io"]))).toEqual(["text:", `text:${Buffer.from(text).toString("base64")}`]);
+  await expect(readAll(open("?tailLines=-1"))).rejects.toThrow("422");
+  const closed = new Promise<void>((resolve) => agent.once("request", (request) => request.once("close", () => resolve())));
+  const following = open("?follow=true");
+  await new Promise<void>((resolve) => following.on("message", (data: Buffer) => data.length > 0 && resolve()));
+  following.close();
+  await closed;
 });
 
 test("the only container needs no name, one of several does, and it must exist", async () => {

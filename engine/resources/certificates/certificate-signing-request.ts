@@ -38,7 +38,8 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     {
       name: "approval",
       part: {
-        scope: (request, old) => ({ ...old, status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) } }),
+        // Whoever decides may say more about it in annotations, as upstream lets him.
+        scope: (request, old) => ({ ...old, metadata: request.metadata, status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) } }),
         validate: (request, old) => validateConditions(request, old, ["Failed"]),
       },
     },

@@ -12,6 +12,7 @@ import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
+import { serveLogSocket, type LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 import { attributesOf, failureAnswer, type ServeParts } from "./serve.ts";
@@ -41,9 +42,11 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
   await forwardRequest(target, request, raw, { ...transport, prefix, identity: parts.nodes?.identity });
 }
 
-/** Answers a request to switch protocols: exec, attach, port-forward and proxies. Never rejects. */
+/** Answers a request to switch protocols: exec, attach, port-forward, proxies and logs. Never rejects. */
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
+    const log = await logPlace(parts, request);
+    if (log !== undefined) return await serveLogSocket(parts, log, request, caller, transport.signal);
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     request.audit?.started(101);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
@@ -56,6 +59,15 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<StreamRequest, "url" | "headers" | "audit">, socket: Duplex, error: unknown): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
   socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
+}
+
+/** Which log the request is about, for those who may read it; undefined when it is about something else. */
+async function logPlace({ server }: ServeParts, { url: text, user, method, audit }: StreamRequest): Promise<LogPlace | undefined> {
+  const url = parseRequestUrl(text);
+  const info = parseRequestPath(url?.pathname ?? "");
+  if (url === undefined || info.is !== "resource" || info.group !== "" || info.resource !== "pods" || info.subresource !== "log" || info.name === undefined) return undefined;
+  await requireAllowed(server.parts.authorizer, attributesOf({ user, method, query: url.searchParams }, info), audit?.notes);
+  return { namespace: info.namespace, pod: info.name, query: url.searchParams };
 }
 
 async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade", signal: AbortSignal): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {

@@ -99,6 +99,9 @@ describe("computePodStatus", () => {
     ["Failed", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
     ["Running while a sidecar outlives its containers", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [container({ name: "side" }), exited({ exitCode: 0 })] }, "Running"],
     ["Succeeded once the sidecar has ended too", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 137 }), exited({ exitCode: 0 })] }, "Succeeded"],
+    ["Failed when it is deleted, whatever its policy", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
+    ["Succeeded when it is deleted and ends well", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, "Succeeded"],
+    ["Running while it ends", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [container()] }, "Running"],
     ["Failed by an init container", pod({ restartPolicy: "Never", initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] }, "Failed"],
   ])("is %s", (_name, p, state, phase) => {
     expect(status(p, state).phase).toBe(phase);

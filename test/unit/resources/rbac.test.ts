@@ -71,6 +71,8 @@ describe("a signing request", () => {
     if (approval === undefined || !("part" in approval)) throw new Error("there is no approval");
     const { scope, validate } = approval.part;
     expect(scope(request({ signerName: "example.com/b" }, { conditions: [condition("Approved")], certificate: "eA==" }), request())).toEqual(request({}, { conditions: [condition("Approved")] }));
+    const annotated = { ...request(), metadata: { ...request().metadata, annotations: { by: "me" } } };
+    expect(scope(annotated, request()).metadata.annotations).toEqual({ by: "me" });
     const decide = (after: readonly string[], before: readonly string[] = []) => texts(validate?.(request({}, { conditions: after.map((type) => condition(type)) }), request({}, { conditions: before.map((type) => condition(type)) })) ?? []);
     expect(decide(["Approved"])).toEqual([]);
     expect(decide(["Approved", "Denied"])).toEqual(['status.conditions: Invalid value: "Approved,Denied": Approved and Denied conditions are mutually exclusive']);
