@@ -65,6 +65,8 @@ function suggestions(gitUrl: string, statusBranch: string, kubeconfigFile: strin
   return [
     "",
     "Try:",
+    // Beyond the loopback it asks who comes, and shows a certificate of the cluster's own authority unless it was given another.
+    ...(gitUrl.startsWith("https:") ? [`  export GIT_SSL_CAINFO=${path.join(path.dirname(kubeconfigFile), "server/pki/ca.crt")}   # and as password: kubectl create token NAME`] : []),
     `  git clone ${gitUrl} && cd ${path.basename(gitUrl, ".git")}`,
     `  sed -i 's/replicas: 3/replicas: 5/' apps/web/deployment.yaml && git commit -am "scale web to 5" && git push`,
     `  git fetch && git show origin/${statusBranch}:README.md`,

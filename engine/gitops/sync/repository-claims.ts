@@ -37,6 +37,7 @@ export class RepositoryClaims {
   findForeign(repository: string, state: DesiredState): readonly Problem[] {
     const held = Map.groupBy(this.#ofRepositories(), repositoryOf);
     const others = [...new Set([...held.keys(), ...this.#states.keys()])].filter((name) => name !== repository && !(repository === OWN_REPOSITORY && isAbandoned(name, state)));
+    if (others.length === 0) return [];
     return findForeignObjects(state, others.map((name) => ({
       repository: name,
       wanted: this.#states.get(name)?.()?.objects,
