@@ -14,9 +14,15 @@ export interface Logger {
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
-/** JSON lines on the given file descriptor or path (standard error by default). */
+/** What waits for a disk that is full; later lines are lost. */
+const WAITING_BYTES_MAX = 1 << 20;
+
+/** JSON lines on the given file descriptor or path (standard error by default). Throws when it cannot be opened; a full disk is sat out. */
 export function createLogger(level: LogLevel, destination: number | string = 2): Logger {
-  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: destination, sync: true })));
+  const sink = pino.destination({ dest: destination, sync: true, maxLength: WAITING_BYTES_MAX });
+  // Nobody listening, an error would end the process: for want of a line, everything else.
+  sink.on("error", () => {});
+  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, sink));
 }
 
 /** Discards every line; for tests and short-lived commands. */
