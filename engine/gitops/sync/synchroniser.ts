@@ -362,10 +362,11 @@ export class Synchroniser {
     const known = new Map<string, Outcome>();
     for (const { desired } of examine) {
       const outcome = admitted.outcomes.get(desired.identity);
-      if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable" || this.#memory.writtenRevision(desired.identity) > 0) continue;
+      if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable") continue;
       const live = this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "");
       const expected = outcome.is === "create" ? undefined : outcome.live.metadata.resourceVersion;
-      if (live?.metadata.resourceVersion === expected) known.set(desired.identity, outcome);
+      // What is watched may be behind what was written here.
+      if (live?.metadata.resourceVersion === expected && this.#memory.writtenRevision(desired.identity) <= Number(expected ?? 0)) known.set(desired.identity, outcome);
     }
     return known;
   }
