@@ -5,7 +5,7 @@ import { describeError } from "../../lib/log.ts";
 import { limitRangeResource } from "../../resources/core/limit-range.ts";
 import { namespaceResource } from "../../resources/core/namespace.ts";
 import { resourceQuotaResource } from "../../resources/core/resource-quota.ts";
-import { HEALTH_ORDER } from "../health/health.ts";
+import { HEALTH_ORDER, type HealthState } from "../health/health.ts";
 import { FIELD_MANAGER, PREVIEW_LABEL, type DesiredState } from "../manifests/desired-state.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import type { PreviewRules } from "../manifests/preview-rules.ts";
@@ -44,7 +44,7 @@ export class PreviewEnvironment {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   #chosen: ChosenPreview;
-  #expiresMs = 0;
+  #expiresMs: number | undefined;
   #outcome: Outcome | undefined;
   #hasEnded = false;
 
@@ -96,7 +96,7 @@ export class PreviewEnvironment {
   facts(): PreviewFacts {
     const { name, ref, namespace, head } = this.#chosen;
     const applications = this.#synchroniser.units.facts();
-    const worst = applications.reduce((state, { health }) => (HEALTH_ORDER.indexOf(health) > HEALTH_ORDER.indexOf(state) ? health : state), "Healthy" as PreviewFacts["applications"][number]["health"]);
+    const worst = applications.reduce<HealthState>((state, { health }) => (HEALTH_ORDER.indexOf(health) > HEALTH_ORDER.indexOf(state) ? health : state), "Healthy");
     const unwell = applications.find(({ health }) => health === worst);
     const { problems = [], notices = [] } = this.#outcome ?? {};
     const isAdmitted = this.#synchroniser.state !== undefined;
@@ -105,7 +105,7 @@ export class PreviewEnvironment {
       name, ref, namespace, state,
       commit: this.#outcome?.head ?? head,
       reason: problems.length > 0 ? (problems[0] ?? "") : !isAdmitted ? "is being made" : applications.length === 0 ? "none of its applications is chosen" : (unwell?.reason ?? ""),
-      expires: formatTime(this.#expiresMs),
+      expires: this.#expiresMs === undefined ? "" : formatTime(this.#expiresMs),
       problems, notices,
       applications: isAdmitted ? applications : [],
     };

@@ -45,6 +45,8 @@ export class PreviewEnvironments {
   readonly #running = new Map<string, PreviewEnvironment>();
   #choice: PreviewChoice | undefined;
   #leaving: readonly ExistingPreview[] = [];
+  /** Nothing of any preview is left in the cluster; where nobody gets one, there is nothing to look at then. */
+  #isSwept = false;
   #wake: () => void = () => {};
   #isDue = true;
 
@@ -101,10 +103,7 @@ export class PreviewEnvironments {
     if (state === undefined) return INTERVAL_MS;
     const rules = state.config.previews;
     const existing = await this.#existing();
-    if (rules === undefined && existing.length === 0 && this.#running.size === 0) {
-      this.#choice = undefined;
-      return INTERVAL_MS;
-    }
+    if (rules === undefined && this.#isSwept) return INTERVAL_MS;
     const expired = this.#choice?.expired ?? remembered().filter((preview) => preview.state === "Expired").map(({ name, ref, commit }): ExpiredPreview => ({ name, ref, head: commit }));
     const requests = await openRequests(signal).catch((error: unknown) => {
       logger.warn("open requests not known; previews stay as they are", { error: describeError(error) });
@@ -114,6 +113,7 @@ export class PreviewEnvironments {
     this.#choice = choice;
     this.#leaving = [...existing.filter((preview) => preview.isTerminating), ...choice.remove.map(({ preview }) => preview)];
     await this.#remove(choice, existing);
+    this.#isSwept = existing.length === 0 && choice.run.length === 0;
     for (const chosen of choice.run) {
       if (signal.aborted || rules === undefined) break;
       await this.#environment(chosen).update(chosen, rules, state).catch((error: unknown) => logger.warn("preview not brought up to date, will retry", { preview: chosen.name, error: describeError(error) }));
@@ -169,7 +169,10 @@ export class PreviewEnvironments {
     const leaving = this.#leaving.filter(({ namespace }) => !this.#running.has(namespace));
     const { waiting = [], expired = [] } = this.#choice ?? {};
     this.#options.onChange([
-      ...[...this.#running.values()].map((environment) => environment.isInformed ? environment.facts() : (told(environment.facts()) ?? environment.facts())),
+      ...[...this.#running.values()].map((environment) => {
+        const facts = environment.facts();
+        return environment.isInformed ? facts : (told(facts) ?? facts);
+      }),
       ...leaving.map((preview) => bare(preview, "Leaving", preview.head, "its namespace is being deleted")),
       ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
       ...expired.filter(({ ref }) => !leaving.some((preview) => preview.ref === ref)).map(({ name, ref, head }) => bare({ name, ref, namespace: "" }, "Expired", head, "nothing was pushed to it for too long; a push, or its label put on again, brings it back")),

@@ -98,6 +98,11 @@ describe("a branch of the hosted repository", () => {
     await cluster.startGitOps();
     await eventually("only the other is left", async () => (await previewSpaces()).join() === kept);
     expect((await deployment(kept, "web"))?.metadata.generation).toBe(generation);
+    // Without rules nobody has one, and nothing of any stays.
+    await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n" });
+    await copy.push();
+    await eventually("nothing is left", async () => (await previewSpaces()).length === 0 && (await cluster.client.for(applicationResource).list("")).items.map(({ metadata }) => metadata.name).join() === "web");
+    await eventually("nothing is told", async () => (await facts()).previews === undefined);
   });
 
   test("is refused with the lines of what belongs to the whole cluster, to others, or is beyond its rights; what ran before goes on", async () => {
