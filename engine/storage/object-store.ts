@@ -276,10 +276,18 @@ export class ObjectStore {
     return this.#storage.current() !== undefined;
   }
 
+  /** What is stored as its reader gets it, who may have written it just now: what conversion and the stored version make of it is in it. */
+  async #view<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: EncodedObject): Promise<EncodedObject<T>> {
+    const [view] = await viewsOf(definition, form, [stored]);
+    return view ?? viewOf(definition, form, stored);
+  }
+
   async create<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, extra?: ExtraWrites): Promise<EncodedObject<T>> {
     const { storedAs } = definition;
-    if (storedAs?.later !== undefined) return writtenView(await this.create(storedAs.definition, await storedAs.later.toStored(object), extra), object);
-    if (storedAs !== undefined) return viewOf(definition, storedAs, await this.create(storedAs.definition, storedAs.toStored(object), extra));
+    if (storedAs !== undefined) {
+      const stored = storedAs.later === undefined ? storedAs.toStored(object) : await storedAs.later.toStored(object);
+      return this.#view(definition, storedAs, await this.create(storedAs.definition, stored, extra));
+    }
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
     const value = encodeForStorage(object);
@@ -301,17 +309,12 @@ export class ObjectStore {
   ): Promise<ChangeResult<T>> {
     const { storedAs } = definition;
     if (storedAs !== undefined) {
-      let written: T | undefined;
       const { encoded, wasDeleted } = await this.update(storedAs.definition, namespace, name, async (stored) => {
-        const [view] = await viewsOf(definition, storedAs, [stored]);
-        const decision = await change(view ?? viewOf(definition, storedAs, stored));
-        written = decision.do === "write" ? decision.object : undefined;
+        const decision = await change(await this.#view(definition, storedAs, stored));
         if (decision.do !== "write") return decision;
         return { ...decision, object: storedAs.later === undefined ? storedAs.toStored(decision.object) : await storedAs.later.toStored(decision.object) };
       });
-      if (storedAs.later !== undefined && written !== undefined && !wasDeleted) return { encoded: writtenView(encoded, written), wasDeleted };
-      const [view] = await viewsOf(definition, storedAs, [encoded]);
-      return { encoded: view ?? viewOf(definition, storedAs, encoded), wasDeleted };
+      return { encoded: await this.#view(definition, storedAs, encoded), wasDeleted };
     }
     const key = objectStorageKey(definition, namespace, name);
     let current = this.#known(definition, key);
@@ -438,11 +441,6 @@ function notServed(): StatusError {
 
 function prefixOfKey(key: string): string {
   return key.slice(0, key.indexOf("/", key.indexOf("/", ROOT.length) + 1) + 1);
-}
-
-/** What was just written, as its writer sees it: the way back from the stored form would only take time. */
-function writtenView<T extends KubeObject>(stored: EncodedObject, written: T): EncodedObject<T> {
-  return unstoredObject(deepFreeze(withMetadata(written, { resourceVersion: stored.object.metadata.resourceVersion })));
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */

@@ -85,6 +85,8 @@ describe("a conversion webhook", () => {
     expect(calls).toHaveLength(1);
     const made = await fresh().create(tab("b", "v2", { address: "x:2" }));
     expect(made).toMatchObject({ apiVersion: "stable.example.com/v2", spec: { address: "x:2" } });
+    // Its writer is shown what was stored, as every reader will be.
+    expect(calls.slice(1).map(({ desiredAPIVersion }) => desiredAPIVersion)).toEqual(["stable.example.com/v1", "stable.example.com/v2"]);
     expect(await old().get("default", "b")).toMatchObject({ apiVersion: "stable.example.com/v1", spec: { host: "x", port: "2" } });
     await fresh().patch("default", "b", "merge", { spec: { address: "y:3" } });
     expect((await old().get("default", "b")).spec).toEqual({ host: "y", port: "3" });

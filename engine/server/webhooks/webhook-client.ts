@@ -132,10 +132,28 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   const text = Buffer.concat(chunks).toString("utf8");
   const code = response.statusCode ?? 0;
   if (code === 404) throw new AnswerError("the server could not find the requested resource");
-  if (code < 200 || code > 299) throw new AnswerError(`an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`);
+  if (code < 200 || code > 299) throw new AnswerError(refusal(code, text));
   try {
     return parseJson(text);
   } catch (cause) {
     throw new AnswerError(`couldn't get version/kind; json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
+}
+
+/** What upstream's client says of an answer that is no success and no Status. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  401: "the server has asked for the client to provide credentials",
+  404: "the server could not find the requested resource",
+  405: "the server does not allow this method on the requested resource",
+  409: "the server reported a conflict",
+  422: "the server rejected our request due to an error in our request",
+  429: "the server has received too many requests and has asked us to try again later",
+  503: "the server is currently unable to handle the request",
+  504: "the server was unable to return a response in the time allotted, but may still be processing the request",
+};
+
+function refusal(code: number, text: string): string {
+  if (code === 403 || code === 406 || code === 415) return text.slice(0, 2048);
+  if (code < 500 || REFUSALS[code] !== undefined) return REFUSALS[code] ?? "the server rejected our request for an unknown reason";
+  return `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`;
 }
