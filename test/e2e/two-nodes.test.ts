@@ -129,6 +129,24 @@ describe.skipIf(!isRoot)("two nodes", () => {
     for (const target of [first, second]) expect(await ask(target === first ? second : first, `${target.address}:30080`)).toMatch(/^echo-/);
   });
 
+  it("keeps network policies across machines, for whom they name and for nobody else", async () => {
+    const place = await pods();
+    const guarded = place.find((pod) => pod.node === first.name)!;
+    await kubectl(first, server, "label", "pod", guarded.name, "guarded=yes");
+    const far = { apiVersion: "v1", kind: "Pod", spec: { nodeName: second.name, terminationGracePeriodSeconds: 0, containers: [{ name: "main", image: "mainstay.local/busybox:1", command: ["sleep", "1000"] }] } };
+    const policy = { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "guard" }, spec: { podSelector: { matchLabels: { guarded: "yes" } }, policyTypes: ["Ingress"], ingress: [{ from: [{ podSelector: { matchLabels: { app: "friend" } } }] }] } };
+    const objects = { apiVersion: "v1", kind: "List", items: [policy, ...["friend", "stranger"].map((name) => ({ ...far, metadata: { name, labels: { app: name } } }))] };
+    await first.exec("sh", "-c", `printf '%s' "$1" | kubectl --kubeconfig ${server.kubeconfig} apply -f -`, "sh", JSON.stringify(objects));
+    await kubectl(first, server, "wait", "--for=condition=Ready", "pod/friend", "pod/stranger", "--timeout=60s");
+    /** The pod's answer, or nothing: `nc` says nothing of who does not answer. */
+    const asks = (name: string, ip: string) => kubectl(first, server, "exec", name, "--", "sh", "-c", `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${ip} 8080 | tail -n 1`).then((text) => text.trim(), (error: Error) => error.message);
+    await eventually(async () => [await asks("friend", guarded.ip), await asks("stranger", guarded.ip)], (answers) => String(answers) === `${guarded.name},`);
+    const other = place.find((pod) => pod.node === second.name)!;
+    expect(await asks("stranger", other.ip)).toBe(other.name);
+    await kubectl(first, server, "delete", "networkpolicy/guard", "pod/friend", "pod/stranger");
+    await kubectl(first, server, "label", "pod", guarded.name, "guarded-");
+  });
+
   it("answers the cluster's names in pods", async () => {
     await kubectl(first, server, "run", "namer", "--image=mainstay.local/busybox:1", "--restart=Never", "--", "wget", "-qO-", "http://echo.default.svc.cluster.local/");
     await eventually(() => kubectl(first, server, "get", "pod", "namer", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
