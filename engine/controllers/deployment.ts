@@ -14,7 +14,7 @@ import { planDeployment, tellScaled, type DeploymentInputs } from "./deployment-
 import { isRecreate, specReplicas } from "./deployment-rollout.ts";
 import { computeDeploymentStatus } from "./deployment-status.ts";
 import { sameTemplate } from "./deployment-template.ts";
-import { isPodFinished, OWNER_INDEX, ownerIndex } from "./pods.ts";
+import { isPodFinished, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "./pods.ts";
 
 /** Rolls each Deployment from its old pods to its new ones. */
 export function deploymentController({ informers }: ControllerContext): ControllerDefinition<DeploymentInputs> {
@@ -22,6 +22,8 @@ export function deploymentController({ informers }: ControllerContext): Controll
   const sets = informers.informer(replicaSetResource);
   const pods = informers.informer(podResource);
   pods.addIndex(OWNER_INDEX, ownerIndex);
+  sets.addIndex(OWNER_INDEX, ownerIndex);
+  sets.addIndex(ORPHAN_INDEX, orphanIndex);
 
   const ownersOf = (set: ReplicaSet): string[] => {
     const owner = controllerOf(set);
@@ -42,7 +44,7 @@ export function deploymentController({ informers }: ControllerContext): Controll
       const { namespace, name } = splitKey(key);
       const deployment = deployments.get(namespace, name);
       if (deployment === undefined) return undefined;
-      const claimable = sets.list(namespace).filter((set) => isControlledBy(set, deployment) || controllerOf(set) === undefined);
+      const claimable = [...sets.byIndex(OWNER_INDEX, deployment.metadata.uid ?? ""), ...sets.byIndex(ORPHAN_INDEX, namespace)];
       const podCounts = new Map((isRecreate(deployment) ? claimable : []).map((set) => [set.metadata.uid ?? "", pods.byIndex(OWNER_INDEX, set.metadata.uid ?? "").filter((pod) => !isPodFinished(pod)).length] as const));
       return { deployment, sets: claimable, podCounts };
     },

@@ -3,13 +3,13 @@ import { controllerOf, type KubeObject } from "../apimachinery/object-meta.ts";
 import { newControllerRef } from "../apimachinery/owner-references.ts";
 import type { Pod, PodCondition, PodTemplateSpec } from "../resources/types.ts";
 
-/** The index of pods by the uid of the owner that manages them; pods without one are under the empty uid. */
+/** The index of pods, or of what else is owned, by the uid of the owner that manages them; those without one are under the empty uid. */
 export const OWNER_INDEX = "controllerUid";
-export const ownerIndex = (pod: Pod): readonly string[] => [controllerOf(pod)?.uid ?? ""];
+export const ownerIndex = (owned: Pick<KubeObject, "metadata">): readonly string[] => [controllerOf(owned)?.uid ?? ""];
 
-/** The index of pods without such an owner, by their namespace: whoever selects them may adopt them. */
+/** The index of those without such an owner, by their namespace: whoever selects them may adopt them. */
 export const ORPHAN_INDEX = "orphanNamespace";
-export const orphanIndex = (pod: Pod): readonly string[] => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ""] : []);
+export const orphanIndex = (owned: Pick<KubeObject, "metadata">): readonly string[] => (controllerOf(owned) === undefined ? [owned.metadata.namespace ?? ""] : []);
 
 /** The index of pods by the name of their node; unplaced ones are under the empty name. */
 export const NODE_INDEX = "node";

@@ -12,6 +12,8 @@ export function isStagedRevision(revision: number): boolean {
 /** Writes that are gathered to become one commit of the store. Keys of objects and claims alike; the order of their first writes is kept. */
 export class StoreTransaction {
   readonly #staged = new Map<string, Entry | undefined>();
+  /** The keys of `#staged` by the kind that they are of, in the order in which they were first written. */
+  readonly #byFolder = new Map<string, Set<string>>();
   readonly #conditions = new Map<string, number>();
   #revision = STAGED_FROM;
   #isOver = false;
@@ -27,7 +29,12 @@ export class StoreTransaction {
 
   /** Everything written below a prefix. */
   below(prefix: string): readonly (readonly [string, Entry | undefined])[] {
-    return [...this.#staged].filter(([key]) => key.startsWith(prefix));
+    // Every write asks for others of a few kinds (quotas, policies): going through all that was written would cost its square.
+    const folder = folderOf(prefix);
+    const keys = folder === undefined ? this.#staged.keys() : (this.#byFolder.get(folder) ?? []);
+    const found: (readonly [string, Entry | undefined])[] = [];
+    for (const key of keys) if (key.startsWith(prefix)) found.push([key, this.#staged.get(key)]);
+    return found;
   }
 
   /**
@@ -50,6 +57,9 @@ export class StoreTransaction {
     for (const { key, modRevision } of conditions) if (!this.#staged.has(key) && !this.#conditions.has(key)) this.#conditions.set(key, modRevision);
     for (const operation of operations) {
       const { key } = operation;
+      const folder = folderOf(key) ?? "";
+      const keys = this.#byFolder.get(folder) ?? new Set();
+      this.#byFolder.set(folder, keys.add(key));
       this.#staged.set(key, operation.do === "delete" ? undefined : { key, value: operation.value, modRevision: this.#revision, createRevision: this.#revision });
     }
     return { is: "committed", revision: this.#revision };
@@ -63,6 +73,16 @@ export class StoreTransaction {
       operations: [...this.#staged].flatMap(([key, entry]): Operation[] => (entry !== undefined ? [{ do: "put", key, value: entry.value }] : this.#conditions.get(key) === 0 ? [] : [{ do: "delete", key }])),
     };
   }
+}
+
+/** `/registry/apps/deployments/` of a key or prefix; undefined when it does not reach that far. */
+function folderOf(text: string): string | undefined {
+  let at = 0;
+  for (let slashes = 0; slashes < 4; slashes++) {
+    at = text.indexOf("/", at) + 1;
+    if (at === 0) return undefined;
+  }
+  return text.slice(0, at);
 }
 
 /** A store in which the writes of one call and everything it calls can be gathered into one commit; all others go by untouched. */

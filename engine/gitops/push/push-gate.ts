@@ -208,7 +208,7 @@ export class PushGate {
     if (rollout === undefined) return undefined;
     const units = synchroniser.units.facts().filter((app) => rollout.units.has(app.name)).map((app) => ({
       name: app.name, health: app.health, ready: app.ready, reason: app.reason,
-      detail: app.objects.filter((object) => object.health === app.health).map((object) => object.chain.at(-1) ?? "").find((text) => text !== "") ?? "",
+      detail: app.health === "Healthy" ? "" : app.objects.filter((object) => object.health === app.health).map((object) => object.chain.at(-1) ?? "").find((text) => text !== "") ?? "",
     }));
     return { appliedMs: rollout.appliedMs, healthyMs: rollout.healthyMs, isSuperseded: rollout.isSuperseded, units };
   }
