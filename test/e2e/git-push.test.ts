@@ -229,7 +229,9 @@ describe("drift", () => {
     await deployWeb();
     await cluster.api.as("kubernetes-admin", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("web", "web", "merge", { spec: { replicas: 1 } });
     await eventually("replicas to be 3 again", async () => (await deployment()).spec?.replicas === 3);
-    expect(cluster.gitops.facts().drift[0]).toMatchObject({ object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit" });
+    // The write is seen before whoever made it has heard that it was stored.
+    const drift = await eventually("the drift to be told", () => cluster.gitops.facts().drift[0]);
+    expect(drift).toMatchObject({ object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit" });
     const event = await eventually("an event about it", async () => (await cluster.client.for(eventResource).list("web")).items.find((one) => one.reason === "DriftCorrected"));
     expect(event.message).toContain("changed by kubectl-edit");
   });
