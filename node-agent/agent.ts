@@ -112,7 +112,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIp) => sources(podIp),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
-    refuse: (pod, options) => resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.pods(), node?.status?.allocatable ?? {}),
+    refuse: (pod, options) => resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods);
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });

@@ -34,6 +34,11 @@ export class PodManager {
     return [...this.#workers.values()].map(({ worker }) => worker.pod);
   }
 
+  /** Those of them that a newcomer must leave room for: one that was taken out of the API by force has no claim any more, though it may still be ending. */
+  claimants(): Pod[] {
+    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.pod);
+  }
+
   /** See PodWorker. A pod that is not here has ended already. */
   async evict(uid: string, message: string, graceSeconds: number): Promise<void> {
     await this.#workers.get(uid)?.worker.evict(message, graceSeconds);

@@ -74,6 +74,10 @@ export class PodWorker {
     });
   }
 
+  get isOrphan(): boolean {
+    return this.#isOrphan;
+  }
+
   /** The API knows the pod no more: end what is left of it. */
   orphan(): void {
     this.#isOrphan = true;

@@ -40,6 +40,17 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     expect(container(pod, "modest")?.state?.running).toBeDefined();
   });
 
+  it("takes the place of one that was deleted by force, which is still ending", async () => {
+    const spec = { nodeName: node.host.name, containers: [shell("trap '' TERM; while true; do sleep 0.1; done", { ports: [{ containerPort: 80, hostPort: 18080 }] })] };
+    await node.create("forced", spec);
+    await node.until("forced", isReady);
+    await node.kubectl("delete", "pod", "forced", "--force", "--grace-period=0");
+    await node.create("next", spec);
+    const pod = await node.until("next", (seen) => isReady(seen) || seen.status?.phase === "Failed");
+    expect(pod.status).toMatchObject({ phase: "Running" });
+    await node.kubectl("delete", "pod", "next", "--force", "--grace-period=0");
+  });
+
   it("runs its init containers one after the other, and only then the others", async () => {
     const shared = [{ name: "shared", mountPath: "/shared" }];
     await node.create("init", {

@@ -73,7 +73,7 @@ export class SimNode {
       sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
       runtimeHandler: async () => "",
       limitPod: () => {},
-      refuse: (pod) => refusePod(pod, manager.pods(), node?.status?.allocatable ?? {}),
+      refuse: (pod) => refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
     const scope = new ServiceScope(new AbortController().signal);
