@@ -16,6 +16,8 @@ export interface Available {
   readonly protobuf: boolean | "partial";
   /** Only what is read as objects can be shown as tables or reduced to metadata. */
   readonly forms: boolean;
+  /** An answer without end. */
+  readonly stream?: boolean;
 }
 
 interface MediaRange {
@@ -27,9 +29,15 @@ interface MediaRange {
 /** The first of the client's wishes that can be met, in the client's order of preference. Throws 406 when there is none. */
 export function negotiate(accept: string | undefined, available: Available): Representation {
   const found = tryNegotiate(accept, available);
+  // YAML has no form for what never ends, and what a client would take instead is not looked for: so it is upstream.
+  if (found?.encoding === "yaml" && available.stream === true) throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`, {});
   if (found !== undefined) return found;
   const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === true ? [PROTOBUF_TYPE] : [])];
   throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
+}
+
+function streamTypes({ protobuf }: Available): readonly string[] {
+  return [JSON_TYPE, ...(protobuf === true ? [PROTOBUF_TYPE] : [])].map((type) => `${type};stream=watch`);
 }
 
 export function tryNegotiate(accept: string | undefined, available: Available): Representation | undefined {

@@ -21,7 +21,7 @@ import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
-import { parseRequestPath, type RequestInfo } from "./request-info.ts";
+import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
 import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
@@ -134,7 +134,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
   // Of what users define, only the metadata has a protobuf form.
-  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info) });
+  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info), stream: info.subresource === undefined && http.method === "GET" && isLongRunning(info, http.query) });
   return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns } : {}), schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
 }
 

@@ -12,7 +12,7 @@ export interface WatchFramer {
   frame(event: EncodedWatchEvent): Buffer;
 }
 
-/** JSON lines, or protobuf frames with a length before each. YAML has no streaming form; such watches get JSON, as upstream's do. */
+/** JSON lines, or protobuf frames with a length before each. YAML has no streaming form. */
 export function watchFramer(context: EncodeContext): WatchFramer {
   const { representation } = context;
   if (representation.encoding === "protobuf") return { contentType: `${PROTOBUF_TYPE};stream=watch`, frame: (event) => protobufFrame(event, context) };
