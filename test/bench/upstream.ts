@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
@@ -13,7 +13,7 @@ import type { ResourceReference } from "../../engine/resources/define-resource.t
 import { freePorts, startEtcd } from "../kit/etcd.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
-import { residentMiB } from "./api.ts";
+import { cpuSeconds, residentMiB } from "./api.ts";
 import { median, poll, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 /**
@@ -177,10 +177,7 @@ function genericServer(file: WriteFile, server: string): readonly string[] {
   return [...kubeconfigs, "--authentication-skip-lookup", "--enable-priority-and-fairness=false", "--disable-admission-plugins", plugins];
 }
 
-/** User and system time of the processes so far; the kernel counts in hundredths of a second. */
+/** User and system time of the processes so far. */
 function cpuMs(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ").slice(11, 13);
-    return sum + (Number(user) + Number(system)) * 10;
-  }, 0);
+  return pids.reduce((sum, pid) => sum + cpuSeconds(pid) * 1000, 0);
 }

@@ -4,8 +4,8 @@ import { contentOf, NAMESPACE, wantedObjects, type SimRepository, type StoredFor
 export interface SimCommit {
   readonly id: string;
   readonly repository: SimRepository;
-  /** Whether it may be applied: of some, only the state of the cluster at the time decides. */
-  readonly verdict: "good" | "bad" | "either";
+  /** Whether it may be applied. */
+  readonly verdict: "good" | "bad";
 }
 
 interface Mirrored {
@@ -57,10 +57,6 @@ export class GitMirror {
   /** Someone made an object of his own, which nobody else may touch. */
   madeByHand(key: string, content: string): void {
     this.#byHand.set(key, content);
-  }
-
-  has(key: string): boolean {
-    return this.#objects.has(key);
   }
 
   contentOf(key: string): string | undefined {
