@@ -1,8 +1,10 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createNetServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Runtime } from "../../node-agent/cri/runtime.ts";
+import { runHook } from "../../node-agent/pods/lifecycle-hook.ts";
+import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { runProbe } from "../../node-agent/pods/probes.ts";
 
 describe("an HTTP probe", () => {
@@ -34,5 +36,27 @@ describe("an HTTP probe", () => {
     expect(outcome).toEqual({ isOk: false, message: `Get "http://127.0.0.1:${port}/x": no answer within 1 s` });
   });
 
+  test("takes answers whose lines end with a line feed alone, as small servers write them", async () => {
+    const server = createNetServer((socket) => void socket.once("data", () => socket.end("HTTP/1.1 200 OK\nContent-Type: text/plain\n\nok")).on("error", () => {})).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    expect(await probe((server.address() as AddressInfo).port)).toMatchObject({ isOk: true });
+    server.close();
+  });
+
   test("says who did not answer", async () => expect((await probe(1)).message).toContain('Get "http://127.0.0.1:1/x": connect ECONNREFUSED'));
+});
+
+test("a hook asks with its headers, at the port that has the name, and fails by the code", async () => {
+  const asked: unknown[] = [];
+  const server = createServer((request, response) => {
+    asked.push([request.url, request.headers["x-from"], request.headers["user-agent"]]);
+    response.writeHead(request.url === "/bad" ? 500 : 200).end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const container = { name: "main", ports: [{ name: "web", containerPort: (server.address() as AddressInfo).port }] };
+  const run = (path: string) => runHook({} as PodContext, { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } }, container, "id", "127.0.0.1", 5); // a hook over HTTP needs nothing of the node
+  await run("/begin?a=b");
+  await expect(run("/bad")).rejects.toThrow("hook answered 500");
+  expect(asked).toEqual([["/begin?a=b", "hook", "kube-lifecycle/1.36"], ["/bad", "hook", "kube-lifecycle/1.36"]]);
+  server.close();
 });

@@ -122,6 +122,11 @@ describe("computePodStatus", () => {
     expect(crashed.containerStatuses?.[0]).toMatchObject({ restartCount: 2, state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 7, reason: "Error" } } });
   });
 
+  it("says of whatever waits in a pod with init containers that the pod is initializing", () => {
+    const waiting = status(pod({ initContainers: [init("a"), init("b")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] });
+    expect([waiting.initContainerStatuses?.[1]?.state, waiting.containerStatuses?.[0]?.state]).toEqual([{ waiting: { reason: "PodInitializing" } }, { waiting: { reason: "PodInitializing" } }]);
+  });
+
   it("shows why a container cannot be started", () => {
     const failure = { reason: "ErrImagePull", message: "no such image", failures: 1, retryAtMs: NOW };
     expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "ErrImagePull", message: "no such image" } });
