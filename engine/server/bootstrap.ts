@@ -84,7 +84,11 @@ async function ensure<T extends KubeObject>(client: Client, resource: ResourceRe
   } catch (error) {
     if (!hasReason(error, "AlreadyExists")) {
       // A second server may have been first, and a taken address says so before the name does.
-      const isThere = await client.for(resource).get(object.metadata.namespace ?? "", object.metadata.name ?? "").then(() => true, () => false);
+      const isThere = await client.for(resource).get(object.metadata.namespace ?? "", object.metadata.name ?? "").then(() => true, (cause: unknown) => {
+        // A store that is away says nothing about the object; told as what was wrong first, it would end the start for good.
+        if (hasReason(cause, "NotFound")) return false;
+        throw cause;
+      });
       if (!isThere) throw error;
     }
     return false;
