@@ -48,6 +48,11 @@ export interface WriteOptions {
    * know nothing of it, the object's own namespace alone is told, in the query.
    */
   readonly assumedNamespaces?: ReadonlySet<string>;
+  /**
+   * Server-side apply in process only: items that updates of these managers (`kubectl` is `kubectl-edit` too) put into lists whose items
+   * the intent states are taken over, and so go.
+   */
+  readonly takesItemsOf?: readonly string[];
   /** Transports only: what the body's text named twice; it counts as unknown fields do. */
   readonly repeated?: RepeatedFields;
 }

@@ -35,6 +35,8 @@ export interface ApplyRequest {
    * `spec` for the status subresource.
    */
   readonly resetFields?: readonly (readonly string[])[] | undefined;
+  /** See WriteOptions. */
+  readonly takesItemsOf?: readonly string[] | undefined;
 }
 
 /**
@@ -51,7 +53,8 @@ export function applyServerSide(request: ApplyRequest): KubeObject {
     throw badRequest(`Incorrect version specified in apply patch. Specified patch version: ${intent.apiVersion}, expected: ${request.apiVersion}`);
   }
   const base = live === undefined ? emptyLike(intent) : withoutManagedFields(live);
-  const attempt: Attempt = { request, base, managers: managersBefore(request, base), ignored: resetFieldSet(request), set: readIntent(request) };
+  const set = readIntent(request);
+  const attempt: Attempt = { request, base, managers: withItemsTaken(request, managersBefore(request, base), set), ignored: resetFieldSet(request), set };
   let outcome = computeApply(attempt, request.force);
   if (outcome.do === "conflict" && request.manager === KUBECTL) outcome = takeOverClientSideApply(attempt, outcome.conflicts);
   if (outcome.do === "conflict") throw applyConflict(outcome.conflicts);
@@ -75,7 +78,7 @@ type Outcome =
 
 function computeApply({ request, base, managers, ignored, set }: Attempt, force: boolean): Outcome {
   const { schema, nowText } = request;
-  const identity = { manager: request.manager, operation: "Apply", apiVersion: request.apiVersion, subresource: request.subresource ?? "" } as const;
+  const identity = identityOf(request);
   const key = managerKey(identity);
   const last = managers.get(key);
   const merged = mergeIntent(schema, base, request.intent) as KubeObject; // a map laid over a map, with at least the intent's three fields
@@ -140,6 +143,40 @@ function managersBefore(request: ApplyRequest, base: KubeObject): Managers {
   const managers = decodeManagedFields(live.metadata.managedFields) ?? new Map<string, Manager>();
   if (managers.size > 0) return managers;
   return computeOwnership({ ...request, before: undefined, after: base, manager: BEFORE_FIRST_APPLY, ignored: resetFieldSet(request) }, managers);
+}
+
+function identityOf({ manager, apiVersion, subresource = "" }: ApplyRequest) {
+  return { manager, operation: "Apply", apiVersion, subresource } as const;
+}
+
+/** What others put beside the intent's own list items becomes this manager's, as if it had applied it and wanted it no longer. */
+function withItemsTaken(request: ApplyRequest, managers: Managers, set: FieldSet): Managers {
+  const takes = (name: string) => request.takesItemsOf?.some((other) => name === other || name.startsWith(`${other}-`)) === true;
+  let taken = EMPTY_SET;
+  const rest = new Map(managers);
+  for (const [key, other] of managers) {
+    if (other.operation !== "Update" || other.subresource !== "" || !takes(other.manager)) continue;
+    const items = itemsBeside(other.fields, set);
+    if (isEmptySet(items)) continue;
+    taken = union(taken, items);
+    rest.set(key, withFieldsOf(other, difference(other.fields, items)));
+  }
+  if (isEmptySet(taken)) return managers;
+  const key = managerKey(identityOf(request));
+  const own = rest.get(key) ?? { ...identityOf(request), time: request.nowText, fields: EMPTY_SET };
+  return rest.set(key, withFieldsOf(own, union(own.fields, taken)));
+}
+
+/** Of a set, the list items that another one does not have though it has some of the same list. */
+function itemsBeside(fields: FieldSet, set: FieldSet): FieldSet {
+  const beside: Record<string, FieldSet> = {};
+  for (const element in fields) {
+    const theirs = fields[element] as FieldSet; // own key
+    const ours = set[element];
+    const found = ours !== undefined ? itemsBeside(theirs, ours) : /^[kv]:/.test(element) ? theirs : EMPTY_SET;
+    if (!isEmptySet(found) || (ours === undefined && /^[kv]:/.test(element))) beside[element] = found;
+  }
+  return beside;
 }
 
 /** The set of an intent; intents of a Git sync are applied again and again, so it is kept with the (frozen) object. */

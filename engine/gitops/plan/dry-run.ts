@@ -47,7 +47,7 @@ async function dryRunObject(client: Client, acting: Client, desired: DesiredObje
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
   const isRedefined = kinds.has(`${desired.resource.group}/${desired.resource.kind}`);
   if (live !== undefined && !isRedefined && isApplied(desired.resource, stated, live)) return { is: "unchanged", live, isOwned: true };
-  const run = (intent: KubeObject, force: boolean) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force });
+  const run = (intent: KubeObject, force: boolean, takesItemsOf?: readonly string[]) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force, ...(takesItemsOf === undefined ? {} : { takesItemsOf }) });
   try {
     const result = await run(stated, false);
     if (live === undefined) return { is: "create", result };
@@ -55,9 +55,28 @@ async function dryRunObject(client: Client, acting: Client, desired: DesiredObje
   } catch (error) {
     if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(stated, live, error, run);
     if (isRedefined && (isNotServed(error) || hasReason(error, "Invalid", "BadRequest"))) return judgeByDefinition(desired, live, stated);
+    return live === undefined ? refusal(error, live) : withoutItemsByHand(stated, live, error, run);
+  }
+}
+
+/** Whose changes are somebody's at a terminal. */
+const BY_HAND = ["kubectl"];
+
+/**
+ * A port that was changed by hand is two in our list: the one that we state and the other one beside it. Where both cannot be, the one by
+ * hand goes; where they can, what the repository does not state is left alone.
+ */
+async function withoutItemsByHand(stated: KubeObject, live: KubeObject, error: unknown, run: DryRun): Promise<Outcome> {
+  if (!hasReason(error, "Invalid")) return refusal(error, live);
+  try {
+    const result = await run(stated, true, BY_HAND);
+    return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent: stated, force: true, leftToOthers: [], takesItemsOf: BY_HAND };
+  } catch {
     return refusal(error, live);
   }
 }
+
+type DryRun = (intent: KubeObject, force: boolean, takesItemsOf?: readonly string[]) => Promise<KubeObject>;
 
 /** The whole kind is missing, not an object of it. */
 export function isNotServed(error: unknown): boolean {
@@ -89,7 +108,7 @@ export async function readLive(client: Client, desired: Pick<DesiredObject, "res
  * Someone else wrote fields that the repository also states. The repository wins, except over another program that applies the field
  * itself (server-side apply) or an autoscaler that sets the scale: those are owners by design, and fighting them would never end.
  */
-async function resolveConflict(stated: KubeObject, live: KubeObject, error: StatusError, run: (intent: KubeObject, force: boolean) => Promise<KubeObject>): Promise<Outcome> {
+async function resolveConflict(stated: KubeObject, live: KubeObject, error: StatusError, run: DryRun): Promise<Outcome> {
   const left: string[] = [];
   let intent = stated;
   for (const cause of error.status.details?.causes ?? []) {
@@ -103,7 +122,7 @@ async function resolveConflict(stated: KubeObject, live: KubeObject, error: Stat
     const result = await run(intent, true);
     return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent, force: true, leftToOthers: left };
   } catch (again) {
-    return refusal(again, live);
+    return left.length > 0 ? refusal(again, live) : withoutItemsByHand(stated, live, again, run);
   }
 }
 

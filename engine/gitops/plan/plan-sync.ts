@@ -23,6 +23,8 @@ export type Outcome =
       readonly force: boolean;
       /** Fields that another manager applies, left to it: `spec.replicas (hpa)`. */
       readonly leftToOthers: readonly string[];
+      /** Managers whose list items beside ours go. */
+      readonly takesItemsOf?: readonly string[];
     }
   | { readonly is: "immutable"; readonly live: KubeObject; readonly complaints: readonly Complaint[] }
   | { readonly is: "refused"; readonly complaints: readonly Complaint[] };
@@ -37,7 +39,7 @@ export interface Candidate {
 
 export type Action =
   | { readonly do: "create"; readonly candidate: Candidate; readonly desired: DesiredObject }
-  | { readonly do: "update"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly intent: KubeObject; readonly force: boolean; readonly changes: readonly FieldChange[] }
+  | { readonly do: "update"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly intent: KubeObject; readonly force: boolean; readonly takesItemsOf?: readonly string[]; readonly changes: readonly FieldChange[] }
   | { readonly do: "replace"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly why: string }
   | { readonly do: "prune"; readonly entry: StaleEntry; readonly live: KubeObject };
 
@@ -175,7 +177,7 @@ function planObject(candidate: Candidate, input: ReplaceRules, refusals: Refusal
     case "create":
       return { do: "create", candidate, desired };
     case "update":
-      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
+      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }), changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":

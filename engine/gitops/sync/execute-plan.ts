@@ -197,12 +197,12 @@ async function runAction(action: Action, execution: Execution): Promise<ActionRe
 async function perform(action: Action, execution: Execution): Promise<ActionResult> {
   const { clock, kinds, signal } = execution;
   const client = execution.actAs?.(action.do === "prune" ? action.entry : action.desired) ?? execution.client;
-  const apply = (resource: ResourceReference, intent: KubeObject, force: boolean) => client.for(resource).apply(intent, { fieldManager: FIELD_MANAGER, fieldValidation: "Strict", force });
+  const apply = (resource: ResourceReference, intent: KubeObject, force: boolean, takesItemsOf: readonly string[] = []) => client.for(resource).apply(intent, { fieldManager: FIELD_MANAGER, fieldValidation: "Strict", force, takesItemsOf });
   switch (action.do) {
     case "create":
       return { action, is: "done", stored: await apply(action.desired.resource, action.desired.object, true) };
     case "update":
-      return { action, is: "done", stored: await apply(action.desired.resource, action.intent, action.force) };
+      return { action, is: "done", stored: await apply(action.desired.resource, action.intent, action.force, action.takesItemsOf) };
     case "replace":
       await remove(client, action.desired.resource, action.live);
       await waitUntilGone(execution.client, clock, action.desired.resource, action.live, signal);

@@ -11,6 +11,7 @@ import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { systemRandom } from "../../../engine/lib/random.ts";
 import { runServices, service } from "../../../engine/lib/service.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -173,6 +174,19 @@ describe("writes", () => {
     await api.as("eve", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 6 } });
     await until("the last correction", ({ drift }) => drift[0]?.change === "replicas 6→1");
     expect((await api.client.for(deploymentResource).get("default", "web")).spec?.replicas).toBe(1);
+  });
+
+  test("of an item of a list, where both cannot be, take away the one by hand; what else was added by hand stays", async () => {
+    await deploy({ "apps/a/s.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  selector: {app: web}\n  ports:\n    - port: 80\n" });
+    await until("the object", () => health("a")?.objects[0]?.health === "Healthy");
+    const services = api.as("eve", ["system:masters"], "kubectl-edit").for(serviceResource);
+    const [{ ports }] = [(await services.get("default", "web")).spec ?? {}];
+    await services.patch("default", "web", "json", [{ op: "replace", path: "/spec/ports", value: [{ ...ports?.[0], port: 81 }] }, { op: "add", path: "/metadata/labels", value: { by: "hand" } }]);
+    await until("the correction", ({ drift }) => drift.length === 1);
+    const { spec, metadata } = await services.get("default", "web");
+    expect(spec?.ports?.map(({ port }) => port)).toEqual([80]);
+    expect(metadata.labels).toMatchObject({ by: "hand" });
+    expect(health("a")?.health).toBe("Healthy");
   });
 
   test("that fail are tried again, and the inventory knew the object before it was made", async () => {
