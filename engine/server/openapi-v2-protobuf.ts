@@ -1,3 +1,4 @@
+import { formatYaml } from "../apimachinery/yaml.ts";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
@@ -86,7 +87,7 @@ function writeSchema(writer: BinaryWriter, schema: Json): void {
   writeExtensions(writer, 31, schema);
 }
 
-/** Fields that OpenAPI does not know, by their names; their values as YAML, which JSON is. */
+/** Fields that OpenAPI does not know, by their names; their values as YAML; of what stands alone, JSON is as good. */
 function writeExtensions(writer: BinaryWriter, field: number, from: Json): void {
   for (const [name, value] of Object.entries(from)) {
     if (!name.startsWith("x-")) continue;
@@ -108,7 +109,7 @@ function named(writer: BinaryWriter, field: number, map: unknown, write: (writer
 }
 
 function any(value: unknown): Write {
-  return (writer) => text(writer, 2, `${JSON.stringify(value)}\n`);
+  return (writer) => text(writer, 2, typeof value === "object" && value !== null ? formatYaml(value) : `${JSON.stringify(value)}\n`);
 }
 
 function nested(writer: BinaryWriter, field: number, write: Write): void {
