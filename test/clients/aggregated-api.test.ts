@@ -77,6 +77,8 @@ const wardle = (spec: object = {}): APIService & KubeObject => ({
   metadata: { name: "v1alpha1.wardle.example.com" },
   spec: { group: "wardle.example.com", version: "v1alpha1", groupPriorityMinimum: 2000, versionPriority: 200, caBundle: Buffer.from(api.pki.ca).toString("base64"), service: { namespace: "wardle", name: "api", port }, ...spec },
 });
+/** What users asked; the aggregator looks at the server, and fetches what it describes, whenever it likes. */
+const asked = () => seen.filter(({ user }) => user !== "system:kube-aggregator");
 const condition = async () => findCondition((await api.client.for(apiServiceResource).get("", "v1alpha1.wardle.example.com")).status?.conditions, "Available");
 const until = async (reason: string) => {
   await expect.poll(async () => (await condition())?.reason, { timeout: 20_000 }).toBe(reason);
@@ -92,11 +94,11 @@ test("a server behind the API is checked, asked with the user's name, and shown 
   await api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "wardle" } });
   await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "wardle" }, spec: { type: "ExternalName", externalName: "localhost", ports: [{ port }] } });
   await until("Passed");
-  expect(seen[0]).toMatchObject({ url: FLUNDERS, user: "system:kube-aggregator", groups: "system:masters", proxy: "front-proxy-client" });
+  expect(seen).toContainEqual(expect.objectContaining({ url: FLUNDERS, user: "system:kube-aggregator", groups: "system:masters", proxy: "front-proxy-client" }));
 
   const created = await admin.send(`${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, { method: "POST", body: JSON.stringify({ metadata: { name: "one" } }), headers: { "content-type": "application/json" } });
   expect([created.code, JSON.parse(created.text)]).toMatchObject([201, { kind: "Flunder" }]);
-  expect(seen.at(-1)).toEqual({ method: "POST", url: `${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, user: "boss", groups: "system:masters, system:authenticated", proxy: "front-proxy-client", authorization: undefined });
+  expect(asked().at(-1)).toEqual({ method: "POST", url: `${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, user: "boss", groups: "system:masters, system:authenticated", proxy: "front-proxy-client", authorization: undefined });
   expect((await admin.send(`${FLUNDERS}/namespaces/default/flunders/none`)).code).toBe(404);
 
   const aggregated = JSON.parse((await admin.send("/apis", { headers: { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" } })).text) as { items: { metadata: { name: string }; versions: { freshness: string; resources: object[] }[] }[] };
@@ -109,13 +111,13 @@ test("a server behind the API is checked, asked with the user's name, and shown 
 
 test("only those who may are passed on", async () => {
   const user = await rawClient(api.url, api.pki, { commonName: "jane", organizations: ["staff"] });
-  const before = seen.length;
+  const before = asked().length;
   expect(JSON.parse((await user.send(`${FLUNDERS}/namespaces/default/flunders`)).text)).toMatchObject({ reason: "Forbidden", message: 'flunders.wardle.example.com is forbidden: User "jane" cannot list resource "flunders" in API group "wardle.example.com" in the namespace "default"' });
-  expect(seen).toHaveLength(before);
+  expect(asked()).toHaveLength(before);
   await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "flunders" }, rules: [{ apiGroups: ["wardle.example.com"], resources: ["flunders"], verbs: ["list"] }] });
   await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "flunders" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "flunders" }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }] });
   expect((await user.send(`${FLUNDERS}/namespaces/default/flunders`, { headers: { "x-remote-user": "boss" } })).code).toBe(200);
-  expect(seen.at(-1)).toMatchObject({ user: "jane", groups: "staff, system:authenticated" });
+  expect(asked().at(-1)).toMatchObject({ user: "jane", groups: "staff, system:authenticated" });
   user.close();
 });
 
