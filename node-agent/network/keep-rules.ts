@@ -1,5 +1,6 @@
-import { raceAbort } from "../../engine/lib/abort.ts";
+import { throwIfAborted } from "../../engine/lib/abort.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
+import { Bell } from "../../engine/lib/bell.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 
@@ -26,25 +27,24 @@ export class RuleKeeper {
   readonly #rules: KeptRules;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #isDirty = true;
-  #wake: (() => void) | undefined;
+  readonly #bell: Bell;
 
   constructor(rules: KeptRules, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
     this.#rules = rules;
     this.#clock = clock;
     this.#logger = logger;
+    this.#bell = new Bell(clock, { isRung: true });
   }
 
   /** Something changed. */
   requestSync(): void {
-    this.#isDirty = true;
-    this.#wake?.();
+    this.#bell.ring();
   }
 
   /** Keeps the rules until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
-      this.#isDirty = false;
+      this.#bell.take();
       try {
         await this.#rules.sync(signal);
         failures = 0;
@@ -62,14 +62,8 @@ export class RuleKeeper {
 
   /** Until something changed (plus a moment for what comes with it), or it is time to look whether our rules are still there. */
   async #waitForWork(signal: AbortSignal): Promise<void> {
-    if (!this.#isDirty) {
-      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-      let cancel = () => {};
-      const due = new Promise<void>((resolve) => (cancel = this.#clock.after(AUDIT_MS, resolve)));
-      await raceAbort(Promise.race([woken, due]), signal).finally(cancel);
-      this.#wake = undefined;
-    }
-    if (this.#isDirty) return sleep(this.#clock, COALESCE_MS, signal);
+    if (await this.#bell.wait(AUDIT_MS, signal)) return sleep(this.#clock, COALESCE_MS, signal);
+    throwIfAborted(signal);
     if (await this.#rules.restoreJumps()) {
       this.#logger.warn(`${this.#rules.name} had been removed by someone else, writing them again`);
       this.#rules.forget();

@@ -1,5 +1,6 @@
 import { isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
+import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { BoundedCache } from "../manifests/bounded-cache.ts";
@@ -29,11 +30,11 @@ export interface ForgeReporterOptions {
 export class ForgeReporter {
   readonly #options: ForgeReporterOptions;
   readonly #said = new BoundedCache<string>(REMEMBERED_MAX);
-  #wake: () => void = () => {};
-  #isDue = true;
+  readonly #bell: Bell;
 
   constructor(options: ForgeReporterOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.clock, { isRung: true });
   }
 
   /** Requests that are open now; undefined when no forge can be asked. */
@@ -43,8 +44,7 @@ export class ForgeReporter {
   }
 
   trigger(): void {
-    this.#isDue = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -55,9 +55,9 @@ export class ForgeReporter {
       while (!signal.aborted) {
         // While the forge fails, events do not hurry: each try costs it something.
         if (failures > 0) await sleep(clock, backoffMs(RETRY, failures), signal);
-        else await this.#wait(signal);
+        else await this.#bell.wait(Infinity, signal);
         await sleep(clock, GATHER_MS, signal);
-        this.#isDue = false;
+        this.#bell.take();
         try {
           await this.#report(signal);
           failures = 0;
@@ -105,15 +105,6 @@ export class ForgeReporter {
     // Forges change line ends and trim.
     else if (own.body.replaceAll("\r\n", "\n").trim() !== body.trim()) await forge.editComment(request, own.id, body, signal);
     this.#said.set(key, body);
-  }
-
-  async #wait(signal: AbortSignal): Promise<void> {
-    if (this.#isDue || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    this.#wake = () => {};
   }
 }
 

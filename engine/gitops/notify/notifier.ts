@@ -3,6 +3,7 @@ import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
+import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { secretResource } from "../../resources/core/secret.ts";
@@ -35,29 +36,23 @@ export class Notifier {
   readonly #sinceMs: number;
   readonly #queue: Notification[] = [];
   #before: StatusFacts | undefined;
-  #wake: () => void = () => {};
-  #isDue = false;
+  readonly #bell: Bell;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.clock);
     // Deploys are dated in whole seconds.
     this.#sinceMs = Math.floor(options.clock.now() / 1000) * 1000;
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { subscribe, clock } = this.#options;
-    const unsubscribe = subscribe(() => {
-      this.#isDue = true;
-      this.#wake();
-    });
+    const unsubscribe = subscribe(() => this.#bell.ring());
     try {
       while (!signal.aborted) {
-        if (!this.#isDue) await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        });
+        await this.#bell.wait(Infinity, signal);
         await sleep(clock, GATHER_MS, signal);
-        this.#isDue = false;
+        this.#bell.take();
         this.#look();
         for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
           await this.#tell(next, signal);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { isAbort } from "../../lib/abort.ts";
+import { aborted, isAbort } from "../../lib/abort.ts";
+import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { chooseProposals, PROPOSAL_PREFIXES, type Proposal } from "../git/choose-proposals.ts";
@@ -48,17 +49,16 @@ interface BranchPlan {
 export class BranchPlanner {
   readonly #options: BranchPlannerOptions;
   #plans: ReadonlyMap<string, BranchPlan> = new Map();
-  #wake: () => void = () => {};
-  #isDue = true;
+  readonly #bell: Bell;
 
   constructor(options: BranchPlannerOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.clock, { isRung: true });
   }
 
   /** A branch may have moved: look soon. */
   trigger(): void {
-    this.#isDue = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -70,9 +70,9 @@ export class BranchPlanner {
       base = synchroniser.state?.commit.id;
     });
     try {
-      await Promise.race([follower.firstLook(), untilAborted(signal)]);
+      await Promise.race([follower.firstLook(), aborted(signal)]);
       while (!signal.aborted) {
-        this.#isDue = false;
+        this.#bell.take();
         try {
           this.#plans = await this.#planAll(signal);
           reporter.setPlans(pagesOf(this.#plans));
@@ -83,7 +83,7 @@ export class BranchPlanner {
           // A report without plans is better than none.
           reporter.setPlans(pagesOf(this.#plans));
         }
-        await this.#wait(INTERVAL_MS, signal);
+        await this.#bell.wait(INTERVAL_MS, signal);
         await sleep(clock, GATHER_MS, signal);
       }
     } catch (error) {
@@ -140,19 +140,6 @@ export class BranchPlanner {
     };
     return { facts, page, head, base, revision };
   }
-
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#isDue || signal.aborted) return;
-    const stop = new AbortController();
-    this.#wake = () => stop.abort();
-    try {
-      await sleep(this.#options.clock, ms, AbortSignal.any([stop.signal, signal]));
-    } catch (error) {
-      if (!isAbort(error)) throw error;
-    } finally {
-      this.#wake = () => {};
-    }
-  }
 }
 
 /** Where a branch's plan stands on the status branch. A branch called like another one's file must not need its place for a folder. */
@@ -163,8 +150,4 @@ export function planFile(branch: string): string {
 function pagesOf(plans: ReadonlyMap<string, BranchPlan>): PlannedPages {
   const sorted = [...plans.values()].sort((a, b) => (a.facts.branch < b.facts.branch ? -1 : 1));
   return { plans: sorted.map((plan) => plan.facts), pages: new Map(sorted.map((plan) => [plan.facts.file, plan.page])) };
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
 }

@@ -1,5 +1,6 @@
 import { hasReason } from "../../apimachinery/status-error.ts";
-import { isAbort } from "../../lib/abort.ts";
+import { aborted, isAbort } from "../../lib/abort.ts";
+import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { namespaceResource } from "../../resources/core/namespace.ts";
@@ -47,17 +48,16 @@ export class PreviewEnvironments {
   #leaving: readonly ExistingPreview[] = [];
   /** Nothing of any preview is left in the cluster; where nobody gets one, there is nothing to look at then. */
   #isSwept = false;
-  #wake: () => void = () => {};
-  #isDue = true;
+  readonly #bell: Bell;
 
   constructor(options: PreviewEnvironmentsOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.clock, { isRung: true });
   }
 
   /** A branch or request may have moved: look soon. */
   trigger(): void {
-    this.#isDue = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -71,10 +71,10 @@ export class PreviewEnvironments {
       if (isPreviewNamespace(object) && (isGone || object.metadata.deletionTimestamp !== undefined)) this.trigger();
     });
     try {
-      await Promise.race([follower.firstLook(), new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))]);
+      await Promise.race([follower.firstLook(), aborted(signal)]);
       await sync.view.ensure([namespaceResource as unknown as ResourceDefinition], signal); // all objects are read as KubeObject there
       while (!signal.aborted) {
-        this.#isDue = false;
+        this.#bell.take();
         let waitMs = INTERVAL_MS;
         try {
           waitMs = await this.#look(signal);
@@ -83,7 +83,7 @@ export class PreviewEnvironments {
           logger.warn("previews not looked at, will retry", { error: describeError(error) });
         }
         this.#tell();
-        await this.#wait(waitMs, signal);
+        await this.#bell.wait(waitMs, signal);
         await sleep(clock, GATHER_MS, signal);
       }
     } catch (error) {
@@ -177,19 +177,6 @@ export class PreviewEnvironments {
       ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
       ...expired.filter(({ ref }) => !leaving.some((preview) => preview.ref === ref)).map(({ name, ref, head }) => bare({ name, ref, namespace: "" }, "Expired", head, "nothing was pushed to it for too long; a push, or its label put on again, brings it back")),
     ].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })));
-  }
-
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#isDue || signal.aborted) return;
-    const stop = new AbortController();
-    this.#wake = () => stop.abort();
-    try {
-      await sleep(this.#options.clock, ms, AbortSignal.any([stop.signal, signal]));
-    } catch (error) {
-      if (!isAbort(error)) throw error;
-    } finally {
-      this.#wake = () => {};
-    }
   }
 }
 

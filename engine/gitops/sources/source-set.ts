@@ -3,6 +3,7 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import { abortError, isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
+import { Bell } from "../../lib/bell.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { runServices } from "../../lib/service.ts";
@@ -50,11 +51,11 @@ export class SourceSet implements FurtherSources {
   #told: readonly SourceRule[] | undefined;
   #opening: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
-  #isDue = false;
-  #wake: () => void = () => {};
+  readonly #bell: Bell;
 
   constructor(options: SourceSetOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.parts.clock);
   }
 
   check({ config }: DesiredState): readonly Problem[] {
@@ -72,8 +73,7 @@ export class SourceSet implements FurtherSources {
     if (this.#told !== undefined && jsonEqual(this.#told, rules)) return;
     this.#told = rules;
     this.#wanted = rules;
-    this.#isDue = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   /** Whoever may know of a push to a source. Undefined: there is no such source. */
@@ -116,29 +116,22 @@ export class SourceSet implements FurtherSources {
   };
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options.parts;
-    const onAbort = () => this.#wake();
-    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      for (let failures = 0; !signal.aborted; ) {
+      for (let failures = 0, hasStrangers = false; !signal.aborted; ) {
         if (this.#failure !== undefined) throw this.#failure.error;
-        const isDue = this.#isDue;
-        this.#isDue = false;
-        failures = (await this.#openMissing(isDue)) ? 0 : failures + 1;
-        if (this.#isDue || this.#failure !== undefined || signal.aborted) continue;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-          if (failures > 0) clock.after(backoffMs(RETRY, failures), resolve);
-        });
+        if (this.#bell.take()) hasStrangers = true;
+        const isComplete = await this.#openMissing();
+        if (hasStrangers) hasStrangers = !(await this.#forgetOthers());
+        failures = isComplete && !hasStrangers ? 0 : failures + 1;
+        await this.#bell.wait(failures > 0 ? backoffMs(RETRY, failures) : Infinity, signal);
       }
     } finally {
-      signal.removeEventListener("abort", onAbort);
       await Promise.all([...this.#running.values()].map((running) => this.#end(running)));
     }
   }
 
   /** Returns false when something must be tried again. */
-  async #openMissing(isNew: boolean): Promise<boolean> {
+  async #openMissing(): Promise<boolean> {
     const { logger } = this.#options.parts;
     let isComplete = true;
     for (const rule of this.#wanted) {
@@ -153,7 +146,7 @@ export class SourceSet implements FurtherSources {
       this.#options.onChange();
     }
     for (const name of this.#faults.keys()) if (!this.#wanted.some((rule) => rule.name === name)) this.#faults.delete(name);
-    return isNew ? (await this.#forgetOthers()) && isComplete : isComplete;
+    return isComplete;
   }
 
   async #open(rule: SourceRule): Promise<void> {
@@ -176,7 +169,7 @@ export class SourceSet implements FurtherSources {
     const ended = runServices(pipeline.services, stop.signal).catch((error: unknown) => {
       if (isAbort(error)) return;
       this.#failure ??= { error };
-      this.#wake();
+      this.#bell.ring();
     }).finally(unsubscribe);
     this.#running.set(rule.name, { rule, pipeline, stop, ended });
     parts.logger.info("source followed", { source: rule.name, url: source.url });
@@ -199,7 +192,7 @@ export class SourceSet implements FurtherSources {
     if (this.#running.get(name) === running) this.#running.delete(name);
   }
 
-  /** Repository objects of sources that are gone, also of those that went while nobody looked. */
+  /** Repository objects of sources that are gone, also of those that went while nobody looked. Returns false when it must be tried again. */
   async #forgetOthers(): Promise<boolean> {
     const { client, logger } = this.#options.parts;
     try {
@@ -208,7 +201,6 @@ export class SourceSet implements FurtherSources {
       return true;
     } catch (error) {
       logger.warn("repositories that are gone not forgotten, will retry", { error: describeError(error) });
-      this.#isDue = true;
       return false;
     }
   }

@@ -1,6 +1,7 @@
 import { isAbort, throwIfAborted } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
-import { formatTime, sleep, type Clock } from "../../lib/clock.ts";
+import { Bell } from "../../lib/bell.ts";
+import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
 import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
@@ -60,19 +61,18 @@ export class SourceFollower {
   readonly #prepared = new Map<string, Prepared>();
   #handled: string | undefined;
   #isRejected = false;
-  #isTriggered = false;
-  #wake: () => void = () => {};
+  readonly #bell: Bell;
   #looks = 0;
   #lookWaiters: (() => void)[] = [];
 
   constructor(options: SourceFollowerOptions) {
     this.#options = options;
+    this.#bell = new Bell(options.clock);
   }
 
   /** The branch may have moved: look now. */
   trigger(): void {
-    this.#isTriggered = true;
-    this.#wake();
+    this.#bell.ring();
   }
 
   /** Resolves when the branch has been looked at once: afterwards the synchroniser knows what is wanted, if anything is. */
@@ -104,14 +104,12 @@ export class SourceFollower {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { source, clock, logger } = this.#options;
-    const onAbort = () => this.#wake();
-    signal.addEventListener("abort", onAbort, { once: true });
+    const { source, logger } = this.#options;
     let failures = 0;
     let unreachable = 0;
     try {
       while (!signal.aborted) {
-        this.#isTriggered = false;
+        this.#bell.take();
         let waitMs = source.pollIntervalMs;
         try {
           const branch = await source.look(signal);
@@ -128,12 +126,10 @@ export class SourceFollower {
           waitMs = backoffMs(RETRY, failures);
           logger.warn("repository not followed, will retry", { error: describeError(error) });
         }
-        await this.#wait(waitMs, signal);
+        await this.#bell.wait(waitMs, signal);
       }
     } catch (error) {
       if (!isAbort(error)) throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -206,18 +202,6 @@ export class SourceFollower {
   #observed(commit: string | undefined, result: string, message?: string): { url: string; branch: string; commit?: string; result: string; message?: string; time: string } {
     const { source, clock } = this.#options;
     return { url: source.url, branch: source.branch, ...(commit === undefined ? {} : { commit }), result, ...(message === undefined ? {} : { message }), time: formatTime(clock.now()) };
-  }
-
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.#isTriggered || signal.aborted) return;
-    const stop = new AbortController();
-    this.#wake = () => stop.abort();
-    try {
-      if (ms === Infinity) await new Promise<void>((resolve) => stop.signal.addEventListener("abort", () => resolve(), { once: true }));
-      else await sleep(this.#options.clock, ms, stop.signal).catch(() => {});
-    } finally {
-      this.#wake = () => {};
-    }
   }
 }
 
