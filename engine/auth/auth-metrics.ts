@@ -1,6 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { Counter, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Decision } from "./authorize.ts";
 
 const SECONDS = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
@@ -9,6 +9,14 @@ const RESULTS: Readonly<Record<Decision["is"], string>> = { allow: "allowed", de
 const KNOWN_NAMES: ReadonlySet<string> = new Set(["admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"]);
 
 export type AuthenticationResult = { readonly is: "success"; readonly user: UserInfo } | { readonly is: "failure" | "error" };
+
+/** By result, what counts an attempt that has ended and how long it took. */
+function endings(attempts: Counter, durations: Histogram): (result: string) => (seconds: number) => void {
+  return (result) => {
+    const [count, observe] = [attempts.bind({ result }), durations.bind({ result })];
+    return (seconds) => (count(), observe(seconds));
+  };
+}
 
 /** How callers prove who they are, under upstream's names. Users are counted by kind, not by name. */
 export class AuthenticationMetrics {
@@ -21,10 +29,7 @@ export class AuthenticationMetrics {
     const attempts = registry.counter("authentication_attempts", "Attempts to prove who somebody is.");
     const durations = registry.histogram("authentication_duration_seconds", "Time that finding out who calls took.", SECONDS);
     const users = registry.counter("authenticated_user_requests", "Requests by the kind of their user.");
-    const end = (result: string) => {
-      const [count, observe] = [attempts.bind({ result }), durations.bind({ result })];
-      return (seconds: number) => (count(), observe(seconds));
-    };
+    const end = endings(attempts, durations);
     this.#ended = { success: end("success"), failure: end("failure"), error: end("error") };
     this.#users = (username) => users.add({ username: kindOfUser(username) });
   }
@@ -53,10 +58,7 @@ export class AuthorizationMetrics {
     const attempts = registry.counter("authorization_attempts_total", "Requests by whether they were allowed.");
     const durations = registry.histogram("authorization_duration_seconds", "Time that deciding about a request took.", SECONDS);
     const decisions = registry.counter("apiserver_authorization_decisions_total", "Decisions by who made them.");
-    const end = (result: string) => {
-      const [count, observe] = [attempts.bind({ result }), durations.bind({ result })];
-      return (seconds: number) => (count(), observe(seconds));
-    };
+    const end = endings(attempts, durations);
     this.#ended = { allow: end(RESULTS.allow), deny: end(RESULTS.deny), none: end(RESULTS.none), error: end("error") };
     const bound = new Map<string, () => void>();
     this.#decisions = (type, decision) => {
