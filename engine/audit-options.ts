@@ -1,4 +1,4 @@
-import { amount, bool, durationMs, positive, type OptionRowOf } from "./option-values.ts";
+import { amount, bool, durationMs, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 
 type SinkName = "Log" | "Webhook";
 
@@ -66,11 +66,4 @@ function sinkRows(sink: SinkName, flag: string, { mode, batch, wait, throttle, p
     { key: `audit${sink}TruncateMaxBatchSize`, flags: `--audit-${flag}-truncate-max-batch-size <bytes>`, description: "bytes of a batch then", default: "10485760", parse: positive },
     { key: `audit${sink}Version`, flags: `--audit-${flag}-version <version>`, description: "form of the events", default: "audit.k8s.io/v1", parse: oneOf("audit.k8s.io/v1") },
   ];
-}
-
-function oneOf(...values: readonly string[]): (text: string) => string {
-  return (text) => {
-    if (!values.includes(text)) throw new Error(`must be ${values.join(" or ")}`);
-    return text;
-  };
 }

@@ -5,7 +5,7 @@ import { checkRecipient } from "./backup/check-recipient.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
-import { bool, type OptionRowOf } from "./option-values.ts";
+import { bool, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -99,14 +99,14 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupRepo", flags: "--backup-repo <url>", description: "push it, encrypted, to the branch backups/<cluster> of this Git repository" },
   { key: "backupRecipient", flags: "--backup-recipient <age>", description: "encrypt scheduled backups to this age recipient (age1…)", default: "", parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)), repeats: true },
   { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: "0 3 * * *", parse: schedule },
-  { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: count },
+  { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,
   ...apiOptions,
-  { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf(["debug", "info", "warn", "error"]) },
+  { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf("debug", "info", "warn", "error") },
 ];
 
 /** The environment variable of an option: `--api-port` is MAINSTAY_API_PORT, `--no-agent` is MAINSTAY_NO_AGENT. */
@@ -210,23 +210,10 @@ function schedule(text: string): string {
   return text;
 }
 
-function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error("must be a whole number from 1");
-  return value;
-}
-
 function cidr(text: string): string {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
   if (match === null || match.slice(1, 5).some((part) => Number(part) > 255) || Number(match[5]) > 32) throw new Error('must be an IPv4 range such as "10.42.0.0/16"');
   return text;
-}
-
-function oneOf(values: readonly string[]): (text: string) => string {
-  return (text) => {
-    if (!values.includes(text)) throw new Error(`must be one of ${values.join(", ")}`);
-    return text;
-  };
 }
 
 function revision(text: string): string {

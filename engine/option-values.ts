@@ -23,6 +23,13 @@ export function bool(text: string): boolean {
   return text === "true";
 }
 
+export function oneOf(...values: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!values.includes(text)) throw new Error(`must be one of ${values.join(", ")}`);
+    return text;
+  };
+}
+
 /** A whole number from 1. */
 export function positive(text: string): number {
   const value = Number(text);
