@@ -170,7 +170,7 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
       const path = `${collection(namespace)}${listQuery(options, true)}`;
       const response = await transport.open({ method: "GET", path, userAgent, signal, isWatch: true }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
       if (response.statusCode !== 200) decodeAnswer(response.statusCode ?? 0, await readAll(response));
-      for await (const line of answerLines(response, signal)) {
+      for await (const line of answerLines(response)) {
         const event = parseJson(line) as WatchEvent<T>; // one frame per line, by protocol
         if (event.type === "ERROR") throw StatusError.from(event.object);
         yield event;

@@ -59,7 +59,7 @@ export function decodeAnswer(code: number, text: string): unknown {
 }
 
 /** The lines of a stream that never ends by itself; a broken connection ends it like the server's own end. */
-export async function* answerLines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<string> {
+export async function* answerLines(response: IncomingMessage): AsyncGenerator<string> {
   let rest = "";
   try {
     for await (const chunk of response.setEncoding("utf8")) {
@@ -70,7 +70,6 @@ export async function* answerLines(response: IncomingMessage, signal: AbortSigna
     }
   } catch {
     // The reader resumes from the last event it has seen, whatever ended the stream.
-    if (!signal.aborted) return;
   } finally {
     response.destroy();
   }

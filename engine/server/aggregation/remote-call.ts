@@ -97,7 +97,7 @@ async function watchRemote(path: string, user: UserInfo, remote: RemoteVersion, 
   const code = response.statusCode ?? 0;
   if (code !== 200) throw watchRefusal(code, (await readRemoteBody(response)).toString("utf8"));
   async function* events(): AsyncGenerator<EncodedWatchEvent> {
-    for await (const line of answerLines(response, ends)) {
+    for await (const line of answerLines(response)) {
       const { type, object } = parseJson(line) as WatchEvent<KubeObject>; // one frame per line, by protocol
       if (type === "ERROR") yield { type, object: object as Status }; // by its type
       else if (type === "BOOKMARK") yield { type, object: object as KubeObject }; // likewise
