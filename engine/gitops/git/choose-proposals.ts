@@ -15,7 +15,20 @@ const REQUEST_NAME = /^(pr|mr)-\d+$/;
 /** Of forges that do not tell which requests are open. */
 const REQUESTS_MAX = 20;
 
-export const PROPOSAL_PREFIXES: readonly string[] = ["refs/heads/", "refs/pull/", "refs/merge-requests/"];
+const BRANCHES = "refs/heads/";
+const REQUEST_PREFIXES: readonly string[] = ["refs/pull/", "refs/merge-requests/"];
+
+/** All refs that may be proposals, with their heads. */
+export async function listProposalRefs(store: { listRefs(prefix: string): Promise<ReadonlyMap<string, string>> }): Promise<ReadonlyMap<string, string>> {
+  const lists: ReadonlyMap<string, string>[] = [];
+  for (const prefix of [BRANCHES, ...REQUEST_PREFIXES]) lists.push(await store.listRefs(prefix));
+  return new Map(lists.flatMap((refs) => [...refs]));
+}
+
+/** Whether any of the refs is a forge's request. */
+export function hasRequests(refs: ReadonlyMap<string, string>): boolean {
+  return [...refs.keys()].some((ref) => REQUEST_PREFIXES.some((prefix) => ref.startsWith(prefix)));
+}
 
 /**
  * Which refs are proposals: every branch but the desired one and those of the status, and open requests. Forges keep the heads of closed

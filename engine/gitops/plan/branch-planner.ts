@@ -3,7 +3,7 @@ import { aborted, isAbort } from "../../lib/abort.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
-import { chooseProposals, PROPOSAL_PREFIXES, type Proposal } from "../git/choose-proposals.ts";
+import { chooseProposals, hasRequests, listProposalRefs, type Proposal } from "../git/choose-proposals.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import { forecastCommit } from "./forecast-commit.ts";
 import { shortId, type GitSource } from "../git/git-source.ts";
@@ -109,10 +109,8 @@ export class BranchPlanner {
   /** Newest first, and not too many. */
   async #proposals(signal: AbortSignal): Promise<readonly Proposal[]> {
     const { source } = this.#options;
-    const refs = new Map<string, string>();
-    for (const prefix of PROPOSAL_PREFIXES) for (const [ref, head] of await source.store.listRefs(prefix)) refs.set(ref, head);
-    const isRequested = PROPOSAL_PREFIXES.slice(1).some((prefix) => [...refs.keys()].some((ref) => ref.startsWith(prefix)));
-    const open = isRequested ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
+    const refs = await listProposalRefs(source.store);
+    const open = hasRequests(refs) ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
     const dated = await Promise.all(chooseProposals(refs, source.branch, open).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
     return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => proposal);
   }

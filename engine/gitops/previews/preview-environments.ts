@@ -8,7 +8,7 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import type { Namespace } from "../../resources/types.ts";
 import type { OpenRequest } from "../forge/forge.ts";
-import { chooseProposals, PROPOSAL_PREFIXES, type Proposal } from "../git/choose-proposals.ts";
+import { chooseProposals, listProposalRefs, type Proposal } from "../git/choose-proposals.ts";
 import { PREVIEW_LABEL } from "../manifests/desired-state.ts";
 import type { PreviewFacts } from "../status/status-facts.ts";
 import type { SourceFollower } from "../sync/source-follower.ts";
@@ -102,8 +102,8 @@ export class PreviewEnvironments {
     // Before anything runs nothing is known of previews either, and nothing may be concluded.
     if (state === undefined) return INTERVAL_MS;
     const rules = state.config.previews;
-    const existing = await this.#existing();
     if (rules === undefined && this.#isSwept) return INTERVAL_MS;
+    const existing = await this.#existing();
     const expired = this.#choice?.expired ?? remembered().filter((preview) => preview.state === "Expired").map(({ name, ref, commit }): ExpiredPreview => ({ name, ref, head: commit }));
     const requests = await openRequests(signal).catch((error: unknown) => {
       logger.warn("open requests not known; previews stay as they are", { error: describeError(error) });
@@ -157,9 +157,7 @@ export class PreviewEnvironments {
   /** Every branch and request, open or not. */
   async #proposals(): Promise<readonly Proposal[]> {
     const { source } = this.#options;
-    const refs = new Map<string, string>();
-    for (const prefix of PROPOSAL_PREFIXES) for (const [ref, head] of await source.store.listRefs(prefix)) refs.set(ref, head);
-    return chooseProposals(refs, source.branch, { has: () => true });
+    return chooseProposals(await listProposalRefs(source.store), source.branch, { has: () => true });
   }
 
   #tell(): void {
