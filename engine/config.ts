@@ -4,8 +4,9 @@ import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
 import { checkRecipient } from "./backup/check-recipient.ts";
 import { parseRevision } from "./gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
+import { chooseControllers, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
-import { bool, oneOf, positive, type OptionRowOf } from "./option-values.ts";
+import { bool, list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -55,6 +56,7 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly sopsAgeSecret: string;
   readonly clusterCidr: string;
   readonly allocateNodeCidrs: boolean;
+  readonly controllers: ControllerChoice;
   readonly serviceCidr: string;
   /** Stands in for serviceCidr where it is given. */
   readonly serviceClusterIpRange: string | undefined;
@@ -102,6 +104,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
+  { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,

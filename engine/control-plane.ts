@@ -6,6 +6,7 @@ import { ConsistencyStore } from "./client/consistency-store.ts";
 import { EventRecorder } from "./client/event-recorder.ts";
 import { InformerFactory } from "./client/informer-factory.ts";
 import { leaderElection } from "./client/leader-election.ts";
+import { ALL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import type { Following } from "./lib/changing-value.ts";
@@ -32,17 +33,19 @@ export interface ControlPlaneOptions {
   readonly clusterCidr?: string;
   /** Without them nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
+  /** Which of them run; all by default. */
+  readonly wanted?: ControllerChoice;
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
-export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys }: ControlPlaneOptions): readonly Service[] {
+export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys, wanted = ALL_CONTROLLERS }: ControlPlaneOptions): readonly Service[] {
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
   const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
   return [
-    ...createControllers(context, { rootCa, ...(clusterCidr === undefined ? {} : { clusterCidr }), ...(keys === undefined ? {} : { keys }) }),
-    createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics }),
+    ...createControllers(context, { rootCa, wanted, ...(clusterCidr === undefined ? {} : { clusterCidr }), ...(keys === undefined ? {} : { keys }) }),
+    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics })] : []),
     informers.asService(),
   ];
 }

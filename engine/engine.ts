@@ -114,7 +114,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
   const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
+  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();

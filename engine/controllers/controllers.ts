@@ -6,10 +6,12 @@ import { autoscalerController } from "./autoscaling/autoscaler.ts";
 import { certificateApprover } from "./certificate-approver.ts";
 import { certificateCleaner } from "./certificate-cleaner.ts";
 import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
+import { ALL_CONTROLLERS, CONTROLLER_NAMES, type ControllerChoice, type ControllerName } from "./choose-controllers.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customKindController } from "./custom-kind.ts";
+import type { ControllerDefinition } from "./define-controller.ts";
 import { deploymentController } from "./deployment.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
@@ -48,6 +50,8 @@ export interface ClusterSettings {
   readonly clusterCidr?: string;
   /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
+  /** What runs; all by default. */
+  readonly wanted?: ControllerChoice;
 }
 
 export interface ClusterKeys {
@@ -55,55 +59,47 @@ export interface ClusterKeys {
   readonly issueAccountToken: IssueAccountToken;
 }
 
-/** All controllers. They know nothing of each other, so the order means nothing. */
+/** The controllers that are wanted. They know nothing of each other, so the order means nothing. */
 export function createControllers(context: ControllerContext, settings: ClusterSettings): Service[] {
+  const run = <Inputs>(definition: ControllerDefinition<Inputs>) => runController(definition, context);
   const remoteKinds = new RemoteKinds(context);
-  return [
-    remoteKinds.asService(),
-    runController(deploymentController(context), context),
-    runController(replicaSetController(context), context),
-    runController(replicationControllerController(context), context),
-    runController(statefulSetController(context), context),
-    runController(daemonSetController(context), context),
-    runController(jobController(context), context),
-    runController(jobOrphanController(context), context),
-    runController(cronJobController(context), context),
-    runController(jobTtlController(context), context),
-    runController(disruptionController(context), context),
-    runController(autoscalerController(context), context),
-    runController(staleDisruptionController(context), context),
-    runController(endpointSliceController(context), context),
-    runController(endpointsController(context), context),
-    runController(mirroringController(context), context),
-    runController(serviceAddressController(context), context),
-    runController(serviceRangeController(context), context),
-    runController(policyTypeCheckController(context), context),
-    runController(customKindController(context), context),
-    runController(apiRegistrationController(context), context),
-    runController(namespaceController(context), context),
-    runController(garbageCollector(context, remoteKinds), context),
-    runController(nodeHealthController(context), context),
-    runController(nodeTaintController(context), context),
-    runController(taintEvictionController(context), context),
-    ...(settings.clusterCidr === undefined ? [] : [runController(nodeIpamController(context, settings.clusterCidr), context)]),
-    runController(podGarbageCollector(context), context),
-    runController(serviceAccountController(context, settings.rootCa), context),
-    runController(eventTtlController(context), context),
-    runController(resourceQuotaController(context), context),
-    runController(claimController(context), context),
-    runController(volumeController(context), context),
-    runController(claimProtectionController(context), context),
-    runController(volumeProtectionController(context), context),
-    runController(ephemeralVolumeController(context), context),
-    runController(clusterRoleAggregation(context), context),
-    runController(tokenCleaner(context), context),
-    runController(certificateApprover(context), context),
-    runController(certificateCleaner(context), context),
-    ...(settings.keys === undefined
-      ? []
-      : [
-          runController(certificateSigner(context, settings.keys.signApproved), context),
-          runController(accountTokenController(context, settings.rootCa, settings.keys.issueAccountToken), context),
-        ]),
-  ];
+  const { wanted = ALL_CONTROLLERS, rootCa, clusterCidr, keys } = settings;
+  const switched: Readonly<Record<Exclude<ControllerName, "scheduler">, () => readonly Service[]>> = {
+    "certificatesigningrequest-approving-controller": () => [run(certificateApprover(context))],
+    "certificatesigningrequest-cleaner-controller": () => [run(certificateCleaner(context))],
+    "certificatesigningrequest-signing-controller": () => (keys === undefined ? [] : [run(certificateSigner(context, keys.signApproved))]),
+    "clusterrole-aggregation-controller": () => [run(clusterRoleAggregation(context))],
+    "cronjob-controller": () => [run(cronJobController(context))],
+    "daemonset-controller": () => [run(daemonSetController(context))],
+    "deployment-controller": () => [run(deploymentController(context))],
+    "disruption-controller": () => [run(disruptionController(context)), run(staleDisruptionController(context))],
+    "endpoints-controller": () => [run(endpointsController(context))],
+    "endpointslice-controller": () => [run(endpointSliceController(context))],
+    "endpointslice-mirroring-controller": () => [run(mirroringController(context))],
+    "ephemeral-volume-controller": () => [run(ephemeralVolumeController(context))],
+    "garbage-collector-controller": () => [run(garbageCollector(context, remoteKinds))],
+    "horizontal-pod-autoscaler-controller": () => [run(autoscalerController(context))],
+    "job-controller": () => [run(jobController(context)), run(jobOrphanController(context))],
+    "namespace-controller": () => [run(namespaceController(context))],
+    "node-ipam-controller": () => (clusterCidr === undefined ? [] : [run(nodeIpamController(context, clusterCidr))]),
+    "node-lifecycle-controller": () => [run(nodeHealthController(context)), run(nodeTaintController(context))],
+    "persistentvolume-binder-controller": () => [run(claimController(context)), run(volumeController(context))],
+    "persistentvolume-protection-controller": () => [run(volumeProtectionController(context))],
+    "persistentvolumeclaim-protection-controller": () => [run(claimProtectionController(context))],
+    "pod-garbage-collector-controller": () => [run(podGarbageCollector(context))],
+    "replicaset-controller": () => [run(replicaSetController(context))],
+    "replicationcontroller-controller": () => [run(replicationControllerController(context))],
+    "resourcequota-controller": () => [run(resourceQuotaController(context))],
+    "service-cidr-controller": () => [run(serviceRangeController(context))],
+    "serviceaccount-controller": () => [run(serviceAccountController(context, rootCa))],
+    "serviceaccount-token-controller": () => (keys === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))]),
+    "statefulset-controller": () => [run(statefulSetController(context))],
+    "taint-eviction-controller": () => [run(taintEvictionController(context))],
+    "token-cleaner-controller": () => [run(tokenCleaner(context))],
+    "ttl-after-finished-controller": () => [run(jobTtlController(context))],
+    "validatingadmissionpolicy-status-controller": () => [run(policyTypeCheckController(context))],
+  };
+  // What the API itself stands on is no choice: kinds of its users, those of servers behind it, addresses of Services, the end of events.
+  const always = [remoteKinds.asService(), run(customKindController(context)), run(apiRegistrationController(context)), run(serviceAddressController(context)), run(eventTtlController(context))];
+  return [...always, ...CONTROLLER_NAMES.flatMap((name) => (name !== "scheduler" && wanted.has(name) ? switched[name]() : []))];
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { CONTROLLER_NAMES } from "../../../engine/controllers/choose-controllers.ts";
 import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/config.ts";
 
 describe("server options", () => {
@@ -19,10 +20,21 @@ describe("server options", () => {
     ["apiPort", "70000", '--api-port "70000": must be a port number'],
     ["clusterName", "My Cluster", '--cluster-name "My Cluster": must consist of'],
     ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be an IPv4 range'],
+    ["controllers", "job", '--controllers "job": must be names such as job-controller'],
+    ["controllers", "ttl-controller", '--controllers "ttl-controller": "ttl-controller" does not exist here'],
     ["logLevel", "loud", '--log-level "loud": must be one of'],
   ])("refuse a bad %s by its flag's name", (key, value, message) => {
     expect(() => resolveServerConfig({ [key]: value }, {})).toThrow(UsageError);
     expect(() => resolveServerConfig({ [key]: value }, {})).toThrow(message);
+  });
+
+  it.each([
+    ["*", CONTROLLER_NAMES],
+    ["*,-job-controller,-ttl-controller", CONTROLLER_NAMES.filter((name) => name !== "job-controller")],
+    ["job-controller,scheduler", ["job-controller", "scheduler"]],
+    ["-*", []],
+  ])("run the controllers that %s asks for", (controllers, wanted) => {
+    expect([...resolveServerConfig({ controllers }, {}).controllers]).toEqual(wanted);
   });
 
   it("name the variable when the bad value came from the environment", () => {
