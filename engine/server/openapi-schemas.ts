@@ -20,7 +20,12 @@ const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly sc
   "micro-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", schema: { description: "A moment with microseconds.", type: "string", format: "date-time" } },
 };
 
-const APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
+/** Groups whose types upstream keeps with the servers that brought them. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+  "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+};
+const APIEXTENSIONS = `${PACKAGES["apiextensions.k8s.io"]}.v1`;
 
 /** Values of any shape that have a name of their own upstream, by what they are in protobuf. */
 const OPAQUE_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
@@ -138,6 +143,8 @@ export function namedType(schema: Schema): Schema | undefined {
 /** `io.k8s.api.core`, `io.k8s.api.apps`; groups of our own are reversed as a whole. */
 function packageOf(group: string): string {
   if (group === "") return "io.k8s.api.core";
+  const elsewhere = PACKAGES[group];
+  if (elsewhere !== undefined) return elsewhere;
   if (!group.includes(".") || group.endsWith(".k8s.io")) return `io.k8s.api.${group.split(".")[0] ?? group}`;
   return group.split(".").reverse().join(".");
 }

@@ -73,7 +73,7 @@ export class OpenApi {
       Object.assign(paths, this.#paths(group, version, writer, 2));
       Object.assign(definitions, Object.fromEntries(writer.schemas));
     }
-    return { paths, definitions: withV2Forms(definitions) as OpenApiV2Parts["definitions"] }; // an object's form is an object
+    return { paths, definitions: v2Forms(definitions) };
   }
 
   get #generation(): string {
@@ -195,12 +195,27 @@ function operationOf({ action, gvk, answer, body, openApi, isCustom }: Operation
 }
 
 /** Version 2 knows no alternatives of types and no wrapped references. */
-function withV2Forms(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withV2Forms);
-  if (typeof value !== "object" || value === null) return value;
-  const { allOf, oneOf, ...rest } = value as Record<string, unknown>; // a JSON object
-  const flat: Record<string, unknown> = Object.fromEntries(Object.entries(rest).map(([name, part]) => [name, withV2Forms(part)]));
-  if (oneOf !== undefined) flat["type"] = "string";
-  if (Array.isArray(allOf)) Object.assign(flat, withV2Forms(allOf[0]));
-  return flat;
+function v2Form(schema: OpenApiSchema): OpenApiSchema {
+  const { allOf, oneOf, items, additionalProperties, properties, ...rest } = schema as V2Source;
+  return {
+    ...rest,
+    ...(items === undefined ? {} : { items: v2Form(items) }),
+    ...(typeof additionalProperties === "object" ? { additionalProperties: v2Form(additionalProperties) } : additionalProperties === undefined ? {} : { additionalProperties }),
+    ...(properties === undefined ? {} : { properties: v2Forms(properties) }),
+    ...(oneOf === undefined ? {} : { type: "string" }),
+    ...(allOf?.[0] === undefined ? {} : v2Form(allOf[0])),
+  };
+}
+
+function v2Forms(schemas: Readonly<Record<string, OpenApiSchema>>): Record<string, OpenApiSchema> {
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, v2Form(schema)]));
+}
+
+/** What of a schema holds further schemas; property names may be those of its own words. */
+interface V2Source {
+  readonly allOf?: readonly OpenApiSchema[];
+  readonly oneOf?: unknown;
+  readonly items?: OpenApiSchema;
+  readonly additionalProperties?: OpenApiSchema | boolean;
+  readonly properties?: Readonly<Record<string, OpenApiSchema>>;
 }
