@@ -21,6 +21,11 @@ export class PathTrail {
     this.#isKey.pop();
   }
 
+  /** Whether the walk is in this field of the outermost object. */
+  isWithin(field: string): boolean {
+    return this.#steps[0] === field;
+  }
+
   /** As field errors name a place: `spec.containers[0].image`, `metadata.labels[app]`; with a field below it, if given. */
   text(field?: string): string {
     let text = this.#prefix;

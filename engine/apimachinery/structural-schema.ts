@@ -11,6 +11,8 @@ export interface ConformOptions {
   readonly prune: boolean;
   /** Leave nulls where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
   readonly keepsNulls?: boolean;
+  /** A field of the outermost object in which a required text, number or truth that is missing has its zero value, as in upstream's typed decoding. */
+  readonly zeroesWithin?: string;
   /** Prefix of all reported paths. */
   readonly path?: string;
 }
@@ -41,6 +43,13 @@ function isEmpty(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   for (const _key in value) return false;
   return true;
+}
+
+/** Of values without a form of their own, which their zero would not have. */
+function zeroOf({ type, format, enum: allowed }: Schema): unknown {
+  if (type === "integer" || type === "number") return 0;
+  if (type === "boolean") return false;
+  return type === "string" && format === undefined && allowed === undefined ? "" : undefined;
 }
 
 class Pass {
@@ -114,9 +123,16 @@ class Pass {
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
-    const result = copy ?? source;
-    for (const name of plan.required) if (result[name] === undefined) this.errors.push(requiredField(this.#trail.text(name), plan.properties.get(name)?.["x-mainstay-required-detail"]));
-    return result;
+    const { zeroesWithin } = this.#options;
+    const isZeroed = zeroesWithin !== undefined && this.#trail.isWithin(zeroesWithin);
+    for (const name of plan.required) {
+      if ((copy ?? source)[name] !== undefined) continue;
+      const property = plan.properties.get(name);
+      const zero = isZeroed && property !== undefined ? zeroOf(property) : undefined;
+      if (zero === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
+      else (copy ??= { ...source })[name] = zero;
+    }
+    return copy ?? source;
   }
 
   #addDefaults(plan: SchemaPlan, source: JsonObject, copy: JsonObject | undefined): JsonObject | undefined {

@@ -42,7 +42,7 @@ export interface Decoded<T extends KubeObject> {
  */
 export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unknown, options: DecodeOptions = {}): Decoded<T> {
   const source = checkKind(kind, body);
-  const conformed = conform(kind.schema, source, { defaults: true, prune: true, keepsNulls: options.keepsNulls === true });
+  const conformed = conform(kind.schema, source, { defaults: true, prune: true, keepsNulls: options.keepsNulls === true, ...(kind.content === undefined ? { zeroesWithin: "status" } : {}) });
   const { value, unknown } = conformed;
   // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.
   const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));

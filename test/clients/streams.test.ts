@@ -138,6 +138,8 @@ test("a proxy passes on any method, headers and bodies beyond what the API takes
   expect(answer).toMatchObject({ code: 200, text: `PUT ${body.length}`, headers: { "x-agent": "yes" } });
   expect(asked.at(-1)).toMatchObject({ url: "/some%2Fpath?q=a%20b", headers: { "x-own": "1", "content-type": "text/plain" } });
   expect((await send("/api/v1/nodes/n1/proxy/teapot")).code).toBe(418);
+  // No verb stands for it, and whoever may use all verbs may use it.
+  expect(await send("/api/v1/nodes/n1/proxy/options", { method: "OPTIONS" })).toMatchObject({ code: 200, text: "OPTIONS 0" });
 });
 
 test("a proxy's root ends with a slash, and its redirects stay within it", async () => {

@@ -37,6 +37,8 @@ export function header(request: HttpRequest, name: string): string | undefined {
 
 type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+
 /** The verb that a method and an address mean together. Throws 405 where they mean nothing. */
 export function verbOf(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] {
   const isNamed = info.name !== undefined;
@@ -57,6 +59,11 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
       return isNamed ? "delete" : "deletecollection";
   }
   throw unsupportedMethod();
+}
+
+/** The verb to ask leave for: as upstream's, it is empty for methods that no verb stands for, which proxies and servers behind this one may take. */
+export function accessVerbOf(method: string, info: ResourceInfo, query: URLSearchParams): string {
+  return METHODS.has(method) ? verbOf(method, info, query) : "";
 }
 
 /** The transport-independent request that an HTTP request stands for. */

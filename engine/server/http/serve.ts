@@ -18,7 +18,7 @@ import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
-import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
+import { accessVerbOf, header, toApiRequest, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
@@ -175,5 +175,5 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
 /** What a request of a resource asks leave for. */
 export function attributesOf(http: Pick<HttpRequest, "user" | "method" | "query">, info: ResourceInfo): AuthorizationAttributes {
   const { group, resource, subresource, namespace, name } = info;
-  return { is: "resource", user: http.user, verb: verbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
+  return { is: "resource", user: http.user, verb: accessVerbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
 }
