@@ -11,7 +11,7 @@ import type { MatchedRequest } from "./expressions/admission-request.ts";
  */
 export function restoreObject({ attributes, definition }: MatchedRequest, before: KubeObject, changed: unknown, unknownFields: "dropped" | "strict" = "dropped"): KubeObject {
   const schema = attributes.kind?.schema ?? definition.schema;
-  const { value, unknown, errors } = conform(schema, changed, { defaults: true, prune: true });
+  const { value, unknown, errors } = conform(schema, changed, { defaults: true, prune: true, ...(definition.content === undefined ? { zeroesWithin: "status" } : {}) });
   if (unknownFields === "strict" && unknown.length > 0) throw internalError(`strict decoding error: ${unknown.map((field) => `unknown field "${field}"`).join(", ")}`);
   if (errors.length > 0) throw internalError(errors.map((error) => `${error.field}: ${error.message}`).join(", "));
   const object = value as KubeObject; // it conforms to the kind's schema

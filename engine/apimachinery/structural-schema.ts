@@ -11,7 +11,7 @@ export interface ConformOptions {
   readonly prune: boolean;
   /** Leave nulls where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
   readonly keepsNulls?: boolean;
-  /** A field of the outermost object in which a required text, number or truth that is missing has its zero value, as in upstream's typed decoding. */
+  /** A field of the outermost object in which a required text, number, truth or moment that is missing has its zero value, as in upstream's typed decoding. */
   readonly zeroesWithin?: string;
   /** Prefix of all reported paths. */
   readonly path?: string;
@@ -45,11 +45,12 @@ function isEmpty(value: unknown): boolean {
   return true;
 }
 
-/** Of values without a form of their own, which their zero would not have. */
+/** What stands for a value that is missing: null, which is to be left out, of moments; undefined where nothing does. */
 function zeroOf({ type, format, enum: allowed }: Schema): unknown {
   if (type === "integer" || type === "number") return 0;
   if (type === "boolean") return false;
-  return type === "string" && format === undefined && allowed === undefined ? "" : undefined;
+  if (type !== "string" || allowed !== undefined) return undefined;
+  return format === undefined ? "" : format === "date-time" || format === "micro-time" ? null : undefined;
 }
 
 class Pass {
@@ -130,7 +131,7 @@ class Pass {
       const property = plan.properties.get(name);
       const zero = isZeroed && property !== undefined ? zeroOf(property) : undefined;
       if (zero === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
-      else (copy ??= { ...source })[name] = zero;
+      else if (zero !== null) (copy ??= { ...source })[name] = zero;
     }
     return copy ?? source;
   }

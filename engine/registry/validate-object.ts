@@ -16,7 +16,7 @@ export function validateUpdate<T extends KubeObject>(definition: ResourceDefinit
   const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
   const meta = validateObjectMetaUpdate(object.metadata, old.metadata);
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
-  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
+  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))]);
 }
@@ -28,7 +28,7 @@ export function refuseShape(definition: ResourceDefinition, object: KubeObject, 
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
   if (definition.content !== undefined) return definition.content.validate(object, undefined, false);
-  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false }).errors;
+  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const { validate, validateNew } = definition.strategy;
   return schemaErrors.length > 0 ? schemaErrors : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? [])];
 }

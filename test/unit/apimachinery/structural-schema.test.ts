@@ -52,12 +52,12 @@ describe("conforming to a schema reports", () => {
   });
 
   test("nothing of a required value without a form where its zero stands for it, elsewhere as ever", () => {
-    const condition = object({ type: text, count: integer, when: { type: "string", format: "date-time" } }, { required: ["type", "count"] });
+    const condition = object({ type: text, count: integer, when: { type: "string", format: "date-time" } }, { required: ["type", "count", "when"] });
     const schema = object({ spec: condition, status: object({ conditions: list(condition) }) });
     const pass = (value: unknown) => conform(schema, deepFreeze(value), { defaults: true, prune: true, zeroesWithin: "status" });
     expect(pass({ status: { conditions: [{}, { type: "Ready", count: 2 }] } })).toMatchObject({ errors: [], value: { status: { conditions: [{ type: "", count: 0 }, { type: "Ready", count: 2 }] } } });
-    expect(pass({ spec: { type: "Ready" } }).errors.map(({ field }) => field)).toEqual(["spec.count"]);
-    expect(conform(object({ status: object({ when: { type: "string", format: "date-time" } }, { required: ["when"] }) }), { status: {} }, { defaults: true, prune: true, zeroesWithin: "status" }).errors).toHaveLength(1);
+    expect(pass({ spec: { type: "Ready" } }).errors.map(({ field }) => field)).toEqual(["spec.count", "spec.when"]);
+    expect(conform(object({ status: object({ list: list(text) }, { required: ["list"] }) }), { status: {} }, { defaults: true, prune: true, zeroesWithin: "status" }).errors).toHaveLength(1);
   });
   test("every problem of a value at once", () => expect(errorsOf(object({ a: integer, b: text }, { required: ["c"] }), { a: "x", b: 1 })).toHaveLength(3));
 

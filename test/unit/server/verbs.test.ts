@@ -98,6 +98,13 @@ describe("update", () => {
     expect(scaled.status?.replicas).toBe(2);
   });
 
+  test("a status may leave out what upstream's types take for zero", async () => {
+    const deployments = api.client.for(deploymentResource);
+    const { metadata } = await deployments.create(deployment("said"));
+    const written = await deployments.updateStatus({ ...deployment("said"), metadata, status: { conditions: [{ message: "half a condition" }] } } as unknown as Deployment);
+    expect(written.status?.conditions).toEqual([{ type: "", status: "", message: "half a condition" }]);
+  });
+
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
     const lease = await api.client.for(leaseResource).update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "n1", namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
     expect(lease.metadata.uid).toBeDefined();
