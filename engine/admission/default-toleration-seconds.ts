@@ -1,5 +1,5 @@
 import type { Pod, Toleration } from "../resources/types.ts";
-import { isCreateOf, type AdmissionPlugin } from "./admission.ts";
+import { isKind, type AdmissionPlugin } from "./admission.ts";
 
 /** How long a pod stays on a node that is not ready or cannot be reached, unless it says otherwise. */
 const DEFAULT_SECONDS = 300;
@@ -8,8 +8,9 @@ const TAINTS = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: "DefaultTolerationSeconds",
   mutate(attributes) {
-    if (!isCreateOf(attributes, "", "pods")) return attributes.object;
-    const pod = attributes.object as Pod; // isCreateOf
+    // Whoever replaces a pod's tolerations does not take these away, which he may not.
+    if ((attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") || attributes.subresource !== undefined || !isKind(attributes, "", "pods")) return attributes.object;
+    const pod = attributes.object as Pod; // isKind
     const tolerations = pod.spec.tolerations ?? [];
     const missing = TAINTS.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
     if (missing.length === 0) return pod;

@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from "node:zlib";
 import { createServer, request, type Server } from "node:https";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -24,6 +25,9 @@ beforeAll(async () => {
     for await (const chunk of incoming) body += String(chunk);
     asked.push({ method: incoming.method ?? "", url: incoming.url ?? "", headers: incoming.headers, body });
     if (incoming.url === "/moved") return void response.writeHead(302, { location: "/elsewhere?x=1" }).end();
+    if (incoming.url === "/page") return void response.writeHead(200, { "content-type": "text/html", "content-length": PAGE.length }).end(PAGE);
+    if (incoming.url === "/packed") return void response.writeHead(200, { "content-type": "text/html; charset=UTF-8", "content-encoding": "gzip" }).end(gzipSync(PAGE));
+    if (incoming.url === "/other") return void response.writeHead(200, { "content-type": "text/html; charset=latin1", "content-length": PAGE.length }).end(PAGE);
     response.writeHead(incoming.url === "/teapot" ? 418 : 200, { "x-agent": "yes" }).end(`${incoming.method} ${body.length}`);
   });
   agent.on("upgrade", (incoming: IncomingMessage, socket: Duplex) => {
@@ -48,6 +52,9 @@ afterAll(async () => {
   await api.stop();
 });
 
+/** Links to the page's own server beside relative ones, others', and what only looks like one. */
+const PAGE = `<!doctype html><title>/t</title><p class=x>1 < 2 &hellip;<a href="/home">home</a><a href=next>next</a><IMG src='/logo.png?a=1&amp;b=2'><a href="https://else.where/x">out</a><script>let a = '<a href="/no">';</script>`;
+
 interface Answer {
   readonly code: number;
   readonly headers: IncomingMessage["headers"];
@@ -55,16 +62,16 @@ interface Answer {
   readonly socket?: Duplex;
 }
 
-async function send(path: string, { method = "GET", headers = {}, body }: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: Buffer } = {}): Promise<Answer> {
+async function send(path: string, { method = "GET", headers = {}, body, encoding = "utf8" }: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: Buffer; readonly encoding?: BufferEncoding } = {}): Promise<Answer> {
   const { certificate, key } = await api.pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const isAdmin = headers["authorization"] === undefined && headers["sec-websocket-protocol"]?.startsWith("base64url.bearer") !== true;
   return new Promise((resolve, reject) => {
     const outgoing = request(`${api.url}${path}`, { method, headers, ca: api.pki.ca, agent: false, ...(isAdmin ? { cert: certificate, key } : {}) });
     outgoing.on("upgrade", (response, socket) => resolve({ code: 101, headers: response.headers, text: "", socket }));
     outgoing.on("response", async (response) => {
-      let text = "";
-      for await (const chunk of response) text += String(chunk);
-      resolve({ code: response.statusCode ?? 0, headers: response.headers, text });
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      resolve({ code: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString(encoding) });
     });
     outgoing.on("error", reject);
     outgoing.end(body);
@@ -145,6 +152,17 @@ test("a proxy passes on any method, headers and bodies beyond what the API takes
 test("a proxy's root ends with a slash, and its redirects stay within it", async () => {
   expect(await send("/api/v1/nodes/n1/proxy?x=1")).toMatchObject({ code: 301, headers: { location: "/api/v1/nodes/n1/proxy/?x=1" } });
   expect(await send("/api/v1/nodes/n1/proxy/moved")).toMatchObject({ code: 302, headers: { location: "/api/v1/nodes/n1/proxy/elsewhere?x=1" } });
+});
+
+test("links of a page stay within the proxy, and nothing else of it changes", async () => {
+  const at = "/api/v1/nodes/n1/proxy";
+  const shown = PAGE.replace("<IMG", "<img").replace('"/home"', `"${at}/home"`).replace("'/logo.png?a=1&amp;b=2'", `"${at}/logo.png?a=1&amp;b=2"`);
+  expect(shown).not.toBe(PAGE);
+  expect(await send(`${at}/page`)).toMatchObject({ code: 200, text: shown });
+  const packed = await send(`${at}/packed`, { encoding: "base64" });
+  expect(gunzipSync(Buffer.from(packed.text, "base64")).toString("utf8")).toBe(shown);
+  expect((await send(`${at}/other`)).text).toBe(PAGE);
+  expect((await send(`${at}/page`, { method: "HEAD" })).headers["content-length"]).toBe(String(PAGE.length));
 });
 
 test("a proxy reaches neither this machine nor what does not exist", async () => {

@@ -6,6 +6,7 @@ import { StatusError } from "../../apimachinery/status-error.ts";
 import { sinkOf } from "../http/http2-response.ts";
 import type { RawResponse } from "../http/response.ts";
 import type { ProxyTarget } from "./proxy-target.ts";
+import { hasLinks, linkStages } from "./rewrite-links.ts";
 
 /** The server's own certificate towards agents, and the authority of theirs. PEM. */
 export interface ServerIdentity {
@@ -45,9 +46,12 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const answer = await answered;
   if (answer.is === "upgrade") throw new StatusError("InternalError", `${target.description} switched protocols without being asked`);
   const { response } = answer;
-  raw.writeHead(response.statusCode ?? 502, { ...(passedOn(response.headers) as Record<string, string | string[]>), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
+  const { "content-length": length, ...headers } = passedOn(response.headers) as Record<string, string | string[]>;
+  const isRewritten = options.prefix !== "" && request.method !== "HEAD" && hasLinks(response);
+  const stages = isRewritten ? linkStages(response, (link) => within(link, target, options.prefix) ?? link) : ([response] as const);
+  raw.writeHead(response.statusCode ?? 502, { ...headers, ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
   raw.flushHeaders?.();
-  await pipeline(response, sinkOf(raw)).catch(() => raw.destroy()); // one side went away
+  await pipeline([...stages, sinkOf(raw)]).catch(() => raw.destroy()); // one side went away
 }
 
 /**
@@ -110,12 +114,20 @@ function hostHeader({ host, port }: ProxyTarget): string {
 }
 
 /** A redirect within the other end stays within the proxy. */
-function relocated(response: IncomingMessage, target: ProxyTarget, prefix: string): { location?: string } {
-  const { location } = response.headers;
-  if (location === undefined) return {};
-  const own = `${target.scheme}://${hostHeader(target)}`;
-  const url = URL.parse(location, `${own}${target.path}`);
-  return url !== null && url.origin === new URL(own).origin ? { location: `${prefix}${url.pathname}${url.search}${url.hash}` } : {};
+function relocated({ headers: { location } }: IncomingMessage, target: ProxyTarget, prefix: string): { location?: string } {
+  const moved = location === undefined ? undefined : within(URL.parse(location, `${originOf(target)}${target.path}`)?.href ?? location, target, prefix);
+  return moved === undefined ? {} : { location: moved };
+}
+
+/** An address of the other end as one within the proxy; undefined for what is relative or elsewhere. */
+function within(link: string, target: ProxyTarget, prefix: string): string | undefined {
+  const url = /^(?:https?:)?\//i.test(link) ? URL.parse(link, originOf(target)) : null;
+  if (url === null || url.origin !== originOf(target)) return undefined;
+  return `${url.pathname.startsWith(`${prefix}/`) ? "" : prefix}${url.pathname}${url.search}${url.hash}`;
+}
+
+function originOf(target: ProxyTarget): string {
+  return new URL(`${target.scheme}://${hostHeader(target)}`).origin;
 }
 
 /** A response's first line and headers as text, exactly as they came where nothing is added. */

@@ -60,6 +60,18 @@ describe("an Ingress", () => {
   });
 });
 
+describe("the tolerations that every pod gets", () => {
+  it("come back when somebody replaces a pod's own", async () => {
+    await using api = await startTestApi();
+    const pods = api.client.for(podResource);
+    const made = await pods.create(pod("a", {}));
+    const mine = { key: "mine", operator: "Exists", effect: "NoSchedule" };
+    const { spec } = await pods.update({ ...made, spec: { ...made.spec, tolerations: [mine] } });
+    expect(spec.tolerations).toEqual([mine, ...(made.spec.tolerations ?? [])]);
+    expect(spec.tolerations).toHaveLength(3);
+  });
+});
+
 describe("the switches of admission", () => {
   it("let images always be pulled where that is asked for, and nowhere else", async () => {
     await using usual = await startTestApi();

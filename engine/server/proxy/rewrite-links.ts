@@ -1,0 +1,49 @@
+import type { IncomingMessage } from "node:http";
+import type { Readable, Transform } from "node:stream";
+import { createDeflate, createGunzip, createGzip, createInflate } from "node:zlib";
+import { RewritingStream } from "parse5-html-rewriting-stream";
+
+/** Attributes that hold addresses, by element: those of HTML 4 and 5. Addresses in styles and scripts stay as they are. */
+const LINKS: Readonly<Record<string, readonly string[]>> = {
+  a: ["href"], applet: ["codebase"], area: ["href"], audio: ["src"], base: ["href"], blockquote: ["cite"], body: ["background"], button: ["formaction"],
+  command: ["icon"], del: ["cite"], embed: ["src"], form: ["action"], frame: ["longdesc", "src"], head: ["profile"], html: ["manifest"],
+  iframe: ["longdesc", "src"], img: ["longdesc", "src", "usemap"], input: ["src", "usemap", "formaction"], ins: ["cite"], link: ["href"],
+  object: ["classid", "codebase", "data", "usemap"], q: ["cite"], script: ["src"], source: ["src"], video: ["poster", "src"],
+};
+
+const CODINGS: Readonly<Record<string, { readonly read: () => Transform; readonly write: () => Transform }>> = {
+  gzip: { read: createGunzip, write: createGzip },
+  deflate: { read: createInflate, write: createDeflate },
+};
+
+/** Whether the answer is a page whose links can be read: HTML in UTF-8, packed in a way that is known here. */
+export function hasLinks({ headers }: Pick<IncomingMessage, "headers">): boolean {
+  const [type = "", ...parameters] = (headers["content-type"] ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const coding = headers["content-encoding"];
+  const isUtf8 = parameters.every((parameter) => !parameter.startsWith("charset=") || /^charset="?utf-?8"?$/.test(parameter));
+  return type === "text/html" && isUtf8 && (coding === undefined || coding in CODINGS);
+}
+
+/** The stages that the body of an answer that `hasLinks` goes through; every link becomes what `rewrite` gives, all else stays as written. */
+export function linkStages(body: Readable & Pick<IncomingMessage, "headers">, rewrite: (link: string) => string): readonly [Readable, ...Transform[]] {
+  const coding = CODINGS[body.headers["content-encoding"] ?? ""];
+  if (coding === undefined) return [body.setEncoding("utf8"), linkRewriter(rewrite)];
+  return [body, coding.read().setEncoding("utf8"), linkRewriter(rewrite), coding.write()];
+}
+
+function linkRewriter(rewrite: (link: string) => string): RewritingStream {
+  const page = new RewritingStream();
+  page.on("startTag", (tag, source) => {
+    let isChanged = false;
+    for (const attribute of tag.attrs) {
+      if (LINKS[tag.tagName]?.includes(attribute.name) !== true) continue;
+      const link = rewrite(attribute.value);
+      if (link === attribute.value) continue;
+      attribute.value = link;
+      isChanged = true;
+    }
+    if (isChanged) page.emitStartTag(tag);
+    else page.emitRaw(source);
+  });
+  return page;
+}
