@@ -10,6 +10,7 @@ import { createLogBounds } from "../engine/lib/bounded-log.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
 import type { Logger } from "../engine/lib/log.ts";
+import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
 import { runServices, type Service } from "../engine/lib/service.ts";
 import { configMapResource } from "../engine/resources/core/config-map.ts";
@@ -22,8 +23,10 @@ import { serviceResource } from "../engine/resources/core/service.ts";
 import { runtimeClassResource } from "../engine/resources/node/runtime-class.ts";
 import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
 import { agentLog, type AgentConfig } from "./config.ts";
+import { computeKubeletConfiguration } from "./kubelet-configuration.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { createShimReaper } from "./cri/leaked-shims.ts";
+import { withRuntimeMetrics } from "./cri/metered-runtime.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
@@ -43,7 +46,9 @@ import { PodManager } from "./pods/pod-manager.ts";
 import { createNodeResources } from "./resources/node-resources.ts";
 import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer, type ServingPair } from "./server/agent-server.ts";
+import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
+import { meterVolumes } from "./stats/volume-stats.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import type { VolumeSources } from "./volumes/volume-plugin.ts";
 
@@ -87,7 +92,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   enableForwarding();
   const containerd = config.containerRuntimeEndpoint === undefined ? await keepContainerd(dataDir, clock, logger, signal) : undefined;
   const socket = containerd?.socket ?? config.containerRuntimeEndpoint ?? "";
-  const runtime = openCriRuntime(socket);
+  const metrics = createAgentMetrics(nodeName);
+  meterProcess(metrics.registry, clock);
+  const runtime = withRuntimeMetrics(openCriRuntime(socket), metrics, clock);
   const streaming = openStreamingRuntime(socket);
   const built = containerd === undefined ? [] : await ensureLocalImages(runtime, socket);
   if (built.length > 0) logger.info("built local images", { images: built });
@@ -106,6 +113,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     clock,
     random,
     logger,
+    metrics,
     settings,
     podsDir,
     starts: new Limiter(STARTS_MAX),
@@ -116,7 +124,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   };
   const manager = new PodManager(context, pods);
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
-  const resources = createNodeResources({ config, runtime, clock, logger, events, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
+  const resources = createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
   const watched = new Set<string>();
 
   const all: Service[] = [
@@ -147,7 +155,22 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     usage.asService(),
     ...resources.services,
     ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
-    createAgentServer({ address: nodeIp, port: config.port, ...parts.endpoint, runtime, streaming, nodeName, usage, access: new AgentAccess({ client, clock, nodeName }), pods: () => manager.pods(), clock, logger }),
+    createAgentServer({
+      address: nodeIp,
+      port: config.port,
+      ...parts.endpoint,
+      runtime,
+      streaming,
+      nodeName,
+      usage,
+      metrics,
+      measure: meterVolumes(metrics.registry, () => manager.mountedVolumes()),
+      configuration: computeKubeletConfiguration(config, nodeIp),
+      access: new AgentAccess({ client, clock, nodeName }),
+      pods: () => manager.pods(),
+      clock,
+      logger,
+    }),
   ];
   try {
     await runServices(all, signal);

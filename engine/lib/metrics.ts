@@ -15,6 +15,7 @@ export class MetricsRegistry {
         const id = key(labels);
         return () => add(id, 1);
       },
+      remove: (labels) => void family.values.delete(key(labels)),
     };
   }
 
@@ -43,6 +44,7 @@ export class MetricsRegistry {
         let cells: Cells | undefined;
         return (value) => observe((cells ??= cellsOf(id)), value);
       },
+      remove: (labels) => void family.cells.delete(key(labels)),
     };
   }
 
@@ -70,6 +72,8 @@ export interface Counter {
   add(labels?: Labels, amount?: number): void;
   /** Adds 1 under labels that are put together once: for what happens thousands of times a second. */
   bind(labels: Labels): () => void;
+  /** Forgets a series whose subject is gone for good. */
+  remove(labels: Labels): void;
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void;
@@ -80,6 +84,8 @@ export interface Histogram {
   observe(value: number, labels?: Labels): void;
   /** As a counter's. */
   bind(labels: Labels): (value: number) => void;
+  /** As a counter's. */
+  remove(labels: Labels): void;
 }
 
 interface Cells {

@@ -42,7 +42,7 @@ export interface NodeReporterOptions {
   readonly onNode: (node: Node) => void;
 }
 
-const PODS_MAX = 110;
+export const PODS_MAX = 110;
 const LOOK_MS = 10_000;
 /** Until the node is ready, it is looked at often: pods wait for it. */
 const LOOK_UNREADY_MS = 250;

@@ -5,6 +5,7 @@ import type { Logger } from "../../engine/lib/log.ts";
 import type { Random } from "../../engine/lib/random.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { VolumeSources } from "../volumes/volume-plugin.ts";
 import type { NodeSettings } from "./container-config.ts";
 import type { Limiter } from "./limiter.ts";
@@ -17,6 +18,7 @@ export interface PodContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: AgentMetrics;
   readonly settings: NodeSettings;
   /** Each pod has a folder here, named by its uid. */
   readonly podsDir: string;

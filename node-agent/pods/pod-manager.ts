@@ -4,6 +4,8 @@ import { sleep } from "../../engine/lib/clock.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
+import type { ContainerState, SandboxState } from "../cri/runtime.ts";
+import type { MountedVolumes } from "../stats/volume-stats.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -21,6 +23,7 @@ export class PodManager {
   #signal: AbortSignal | undefined;
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
+  #relistedAtMs: number | undefined;
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
@@ -32,6 +35,10 @@ export class PodManager {
   /** The pods with a worker, for the node's room and its endpoint. */
   pods(): Pod[] {
     return [...this.#workers.values()].map(({ worker }) => worker.pod);
+  }
+
+  mountedVolumes(): readonly MountedVolumes[] {
+    return [...this.#workers.values()].map(({ worker }) => ({ pod: worker.pod, places: worker.volumes }));
   }
 
   /** Those of them that a newcomer must leave room for: one that was taken out of the API by force has no claim any more, though it may still be ending. */
@@ -157,14 +164,27 @@ export class PodManager {
 
   /** Wakes the workers whose pod looks different in the runtime than at the last look. */
   async #wakeChanged(): Promise<void> {
-    const { runtime } = this.#context;
+    const { runtime, clock } = this.#context;
+    const startMs = clock.monotonic();
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()]);
+    this.#measure(startMs, sandboxes, containers);
     const now = new Map<string, string>();
     for (const sandbox of sandboxes) now.set(sandbox.uid, `${now.get(sandbox.uid) ?? ""}${sandbox.id}${sandbox.isReady};`);
     for (const container of containers) now.set(container.podUid, `${now.get(container.podUid) ?? ""}${container.id}${container.state};`);
     for (const [uid, text] of now) if (this.#seen.get(uid) !== text) this.#workers.get(uid)?.worker.wake();
     for (const uid of this.#seen.keys()) if (!now.has(uid)) this.#workers.get(uid)?.worker.wake();
     this.#seen = now;
+  }
+
+  #measure(startMs: number, sandboxes: readonly SandboxState[], containers: readonly ContainerState[]): void {
+    const { metrics, clock } = this.#context;
+    const nowMs = clock.monotonic();
+    metrics.relistSeconds.observe((nowMs - startMs) / 1000);
+    if (this.#relistedAtMs !== undefined) metrics.relistInterval.observe((nowMs - this.#relistedAtMs) / 1000);
+    this.#relistedAtMs = nowMs;
+    metrics.relistAt.set(clock.now() / 1000);
+    metrics.runningPods.set(sandboxes.filter(({ isReady }) => isReady).length);
+    for (const container_state of ["created", "running", "exited", "unknown"] as const) metrics.runningContainers.set(containers.filter(({ state }) => state === container_state).length, { container_state });
   }
 }
 

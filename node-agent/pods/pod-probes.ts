@@ -12,6 +12,8 @@ export class PodProbes {
   readonly #probers = new Map<string, ContainerProber>();
   readonly #ready = new Map<string, boolean>();
   readonly #started = new Map<string, boolean>();
+  /** What is told of the pod's probes, by how to forget it: metrics must not outgrow the pods that there are. */
+  readonly #series = new Map<string, () => void>();
   readonly #failed = new Map<string, string>();
   #isEnding = false;
 
@@ -46,6 +48,7 @@ export class PodProbes {
         random,
         podIp,
         report: (kind, isOk, message) => this.#record(spec.name, id, kind, isOk, message),
+        probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
         unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
       });
       this.#probers.set(id, prober);
@@ -60,6 +63,23 @@ export class PodProbes {
   stop(): void {
     for (const prober of this.#probers.values()) prober.stop();
     this.#probers.clear();
+    for (const forget of this.#series.values()) forget();
+    this.#series.clear();
+  }
+
+  #meter({ metadata }: Pod, container: string, kind: ProbeKind, isOk: boolean, seconds: number): void {
+    const { probeResults, probeSeconds } = this.#context.metrics;
+    const { name: pod = "", namespace = "", uid: pod_uid = "" } = metadata;
+    const labels = { probe_type: NAMES[kind], container, pod, namespace };
+    const ofResult = { ...labels, pod_uid, result: isOk ? "successful" : "failed" };
+    probeResults.add(ofResult);
+    if (isOk) probeSeconds.observe(seconds, labels);
+    const key = `${container} ${kind} ${isOk}`;
+    if (this.#series.has(key)) return;
+    this.#series.set(key, () => {
+      probeResults.remove(ofResult);
+      probeSeconds.remove(labels);
+    });
   }
 
   #record(name: string, id: string, kind: ProbeKind, isOk: boolean, message: string): void {

@@ -43,6 +43,9 @@ export class PodWorker {
   #volumes: ReadonlyMap<string, string> | undefined;
   #volumesAtMs = 0;
   #isReleased = false;
+  readonly #seenAtMs: number;
+  /** What the next step is for, in upstream's words. */
+  #operation: "create" | "update" | "sync" = "create";
   #wake: (() => void) | undefined;
   #isDirty = true;
   #blocker: string | undefined;
@@ -52,6 +55,8 @@ export class PodWorker {
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
     this.#pod = pod;
+    this.#seenAtMs = context.clock.monotonic();
+    context.metrics.containersPerPod.observe(pod.spec.containers.length);
     this.#probes = new PodProbes(context, () => this.wake());
     this.#resizer = new PodResizer(context, async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))));
   }
@@ -60,9 +65,15 @@ export class PodWorker {
     return this.#pod;
   }
 
+  /** Where its volumes are, by name; none while they are not all there. */
+  get volumes(): ReadonlyMap<string, string> {
+    return this.#volumes ?? new Map();
+  }
+
   /** The API's newest state of the pod. */
   update(pod: Pod): void {
     this.#pod = pod;
+    if (this.#operation === "sync") this.#operation = "update";
     this.wake();
   }
 
@@ -104,10 +115,10 @@ export class PodWorker {
         let againMs: number;
         try {
           if (this.#isOrphan || this.#pod.metadata.deletionTimestamp !== undefined) {
-            await this.#terminate(signal);
+            await this.#timed("terminated", () => this.#terminate(signal));
             return;
           }
-          againMs = await this.#sync(signal);
+          againMs = await this.#timed(this.#operation, () => this.#sync(signal));
           failures = 0;
         } catch (error) {
           if (signal.aborted) return;
@@ -121,6 +132,17 @@ export class PodWorker {
     } finally {
       this.#probes.stop();
       this.#eviction?.ended();
+    }
+  }
+
+  async #timed<T>(operation_type: string, work: () => Promise<T>): Promise<T> {
+    const { clock, metrics } = this.#context;
+    const startMs = clock.monotonic();
+    this.#operation = "sync";
+    try {
+      return await work();
+    } finally {
+      metrics.podWorkerSeconds.observe((clock.monotonic() - startMs) / 1000, { operation_type });
     }
   }
 
@@ -190,9 +212,10 @@ export class PodWorker {
   }
 
   async #execute(action: Exclude<PodAction, { do: "wait" }>, state: PodState): Promise<void> {
-    const { runtime, settings, starts, events } = this.#context;
+    const { runtime, settings, starts, events, metrics } = this.#context;
     switch (action.do) {
       case "createSandbox": {
+        metrics.startedPods.add();
         const config = computeSandboxConfig(this.#pod, action.attempt, settings);
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         this.#context.limitPod(this.#pod, false);
@@ -201,6 +224,7 @@ export class PodWorker {
           await starts.run(() => runtime.runSandbox(config, handler));
           this.#blocker = undefined;
         } catch (error) {
+          metrics.startedPodErrors.add();
           this.#blocker = `Failed to create pod sandbox: ${describeError(error)}`;
           events.record(this.#pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: this.#blocker });
           throw error;
@@ -223,12 +247,15 @@ export class PodWorker {
   async #start(container: Container, attempt: number, state: PodState): Promise<void> {
     const sandbox = currentSandbox(state);
     if (sandbox === undefined) return;
+    const container_type = containerTypeOf(this.#pod, container.name);
+    this.#context.metrics.startedContainers.add({ container_type });
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
     try {
       await this.#context.starts.run(() => startContainer(this.#context, this.#pod, container, attempt, sandbox, this.#volumes ?? new Map()));
       this.#failures.delete(container.name);
     } catch (error) {
+      this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
       if (!(error instanceof StartError)) throw error;
       const failures = (this.#failures.get(container.name)?.failures ?? 0) + 1;
       this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs: this.#context.clock.now() + backoffMs(START_RETRY, failures) });
@@ -305,12 +332,19 @@ export class PodWorker {
     const { uid, namespace = "", name = "" } = this.#pod.metadata;
     try {
       const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: { ...(this.#pod.status?.reason === undefined ? {} : { reason: null, message: null }), ...status } }, { subresource: "status" });
+      if (status.phase === "Running" && (this.#reported ?? this.#pod.status)?.phase === "Pending") this.#meterStart();
       this.#reported = status;
       // The next decision must see this status, also when the watch is late.
       if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status ?? status };
     } catch (error) {
       if (!hasReason(error, "NotFound", "Conflict")) throw error;
     }
+  }
+
+  #meterStart(): void {
+    const { clock, metrics } = this.#context;
+    metrics.podStartSeconds.observe((clock.monotonic() - this.#seenAtMs) / 1000);
+    metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(this.#pod.metadata.creationTimestamp ?? "")) / 1000);
   }
 
   #wait(milliseconds: number, clock: Clock, signal: AbortSignal): Promise<void> {
@@ -326,6 +360,11 @@ export class PodWorker {
       signal.addEventListener("abort", done, { once: true });
     });
   }
+}
+
+function containerTypeOf({ spec }: Pod, name: string): string {
+  if (spec.containers.some((container) => container.name === name)) return "container";
+  return spec.initContainers?.some((container) => container.name === name) === true ? "init_container" : "ephemeral_container";
 }
 
 function ignoreGone(error: unknown): void {

@@ -42,6 +42,8 @@ export interface ProberOptions {
   readonly podIp: string;
   /** The verdict after enough failures or successes in a row. */
   readonly report: (kind: ProbeKind, isOk: boolean, message: string) => void;
+  /** Every single probe, for metrics. */
+  readonly probed: (kind: ProbeKind, isOk: boolean, seconds: number) => void;
   /** Every single failure, for events. */
   readonly unhealthy: (kind: ProbeKind, message: string) => void;
 }
@@ -73,7 +75,7 @@ export class ContainerProber {
     for (const cancel of this.#cancels.splice(0)) cancel();
   }
 
-  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, unhealthy }: ProberOptions): void {
+  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, probed, unhealthy }: ProberOptions): void {
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     let failures = 0;
     let successes = 0;
@@ -88,8 +90,10 @@ export class ContainerProber {
       if (this.#isStopped) return;
       // Until the container has started, only the startup probe runs.
       if (kind !== "startupProbe" && !this.#hasStarted) return again(Math.min(periodMs, 1_000));
+      const startMs = clock.monotonic();
       const outcome = await runProbe(runtime, probe, this.container, this.state.id, podIp);
       if (this.#isStopped) return;
+      probed(kind, outcome.isOk, (clock.monotonic() - startMs) / 1000);
       failures = outcome.isOk ? 0 : failures + 1;
       successes = outcome.isOk ? successes + 1 : 0;
       if (!outcome.isOk) unhealthy(kind, outcome.message);

@@ -4,6 +4,7 @@ import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { UsageSampler } from "../stats/usage-sampler.ts";
 import { boundsDisk, chooseEviction, chooseOverfull, refuseUnderPressure, type Eviction, type PodConsumption } from "./eviction-plan.ts";
 import { measurePod, type PodPlaces } from "./measure-pods.ts";
@@ -15,6 +16,7 @@ export interface EvictionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventRecorder;
+  readonly metrics: Pick<AgentMetrics, "evictions">;
   readonly usage: Pick<UsageSampler, "now">;
   readonly places: PodPlaces;
   readonly thresholds: readonly Threshold[];
@@ -108,9 +110,10 @@ export class EvictionManager {
   }
 
   async #evict(eviction: Eviction, signal: AbortSignal): Promise<void> {
-    const { clock, events, evict, logger } = this.#options;
+    const { clock, events, evict, logger, metrics } = this.#options;
     const { namespace, name } = eviction.pod.metadata;
     logger.warn("pod evicted", { pod: `${namespace}/${name}`, why: eviction.message });
+    metrics.evictions.add({ eviction_signal: eviction.signal });
     events.record(eviction.pod, { type: "Warning", reason: "Evicted", message: eviction.message });
     const enough = new AbortController();
     await Promise.race([evict(eviction), sleep(clock, ENDING_MS_MAX, AbortSignal.any([signal, enough.signal])).catch(() => {})]);

@@ -19,6 +19,8 @@ export interface PodConsumption {
 
 export interface Eviction {
   readonly pod: Pod;
+  /** What was short, in the words of upstream's metrics. */
+  readonly signal: string;
   readonly message: string;
   /** Within this time its containers must have ended. */
   readonly graceSeconds: number;
@@ -36,7 +38,7 @@ export function chooseEviction(threshold: Threshold, measured: Measurement, pods
   const show = (amount: number) => formatQuantity(Math.max(0, Math.floor(amount)), resource === "memory" || resource === "ephemeral-storage" ? "BinarySI" : "DecimalSI");
   const shortage = `The node was low on resource: ${resource}. Threshold quantity: ${show(thresholdAmount(threshold, measured.capacity))}, available: ${show(measured.available)}. `;
   const own = pod.spec.terminationGracePeriodSeconds ?? 30;
-  return { pod, message: `${shortage}${describeContainers(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`, graceSeconds: threshold.graceMs === 0 ? HARD_GRACE_SECONDS : Math.min(own, softGraceSeconds) };
+  return { pod, signal: threshold.signal, message: `${shortage}${describeContainers(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`, graceSeconds: threshold.graceMs === 0 ? HARD_GRACE_SECONDS : Math.min(own, softGraceSeconds) };
 }
 
 /** Who uses more than it asked for goes first, then who matters less, then who is furthest above what it asked for. Pure. */
@@ -56,8 +58,8 @@ export function rankPods(threshold: Threshold, pods: readonly Pod[], consumption
 export function chooseOverfull(pods: readonly Pod[], consumption: ReadonlyMap<string, PodConsumption>): readonly Eviction[] {
   return pods.filter(mayGo).flatMap((pod): Eviction[] => {
     const used = consumption.get(pod.metadata.uid ?? "");
-    const message = used === undefined ? undefined : describeExcess(pod, used);
-    return message === undefined ? [] : [{ pod, message, graceSeconds: HARD_GRACE_SECONDS }];
+    const excess = used === undefined ? undefined : describeExcess(pod, used);
+    return excess === undefined ? [] : [{ pod, ...excess, graceSeconds: HARD_GRACE_SECONDS }];
   });
 }
 
@@ -66,20 +68,20 @@ export function boundsDisk({ spec }: Pod): boolean {
   return spec.volumes?.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && !emptyDir.medium) === true || podLimits(spec)["ephemeral-storage"] !== undefined;
 }
 
-function describeExcess({ spec }: Pod, used: PodConsumption): string | undefined {
+function describeExcess({ spec }: Pod, used: PodConsumption): Pick<Eviction, "signal" | "message"> | undefined {
   for (const { name, emptyDir } of spec.volumes ?? []) {
     const limit = emptyDir?.sizeLimit === undefined || emptyDir.medium ? undefined : amounts({ size: emptyDir.sizeLimit })["size"];
-    if (limit !== undefined && limit > 0 && (used.emptyDirs.get(name) ?? 0) > limit) return `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir?.sizeLimit}". `;
+    if (limit !== undefined && limit > 0 && (used.emptyDirs.get(name) ?? 0) > limit) return { signal: "emptydirfs.limit", message: `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir?.sizeLimit}". ` };
   }
   const limitOf = (limits: Readonly<Record<string, string>> | undefined) => amounts(limits)["ephemeral-storage"];
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
   const bounded = all.map(({ resources }) => limitOf(resources?.limits));
   const total = podLimits(spec)["ephemeral-storage"];
   // A sum over some containers says nothing about the pod.
-  if (total !== undefined && bounded.every((limit) => limit !== undefined) && used.diskBytes > total) return `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(total, "BinarySI")}. `;
+  if (total !== undefined && bounded.every((limit) => limit !== undefined) && used.diskBytes > total) return { signal: "ephemeralpodfs.limit", message: `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(total, "BinarySI")}. ` };
   for (const [index, { name }] of all.entries()) {
     const limit = bounded[index];
-    if (limit !== undefined && (used.containers.get(name)?.diskBytes ?? 0) > limit) return `Container ${name} exceeded its local ephemeral storage limit "${formatQuantity(limit, "BinarySI")}". `;
+    if (limit !== undefined && (used.containers.get(name)?.diskBytes ?? 0) > limit) return { signal: "ephemeralcontainerfs.limit", message: `Container ${name} exceeded its local ephemeral storage limit "${formatQuantity(limit, "BinarySI")}". ` };
   }
   return undefined;
 }

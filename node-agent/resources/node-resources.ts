@@ -5,6 +5,7 @@ import type { Service } from "../../engine/lib/service.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { PodManager } from "../pods/pod-manager.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { UsageSampler } from "../stats/usage-sampler.ts";
 import { EvictionManager } from "./eviction-manager.ts";
 import { ImageGarbage } from "./image-garbage.ts";
@@ -34,6 +35,7 @@ export interface NodeResourcesOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: EventRecorder;
+  readonly metrics: AgentMetrics;
   readonly usage: UsageSampler;
   readonly manager: PodManager;
   readonly node: () => Node | undefined;
@@ -54,7 +56,7 @@ export interface NodeResources {
   readonly services: readonly Service[];
 }
 
-export function createNodeResources({ config, runtime, clock, logger, events, usage, manager, node, places, imageDir, memoryBytes }: NodeResourcesOptions): NodeResources {
+export function createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node, places, imageDir, memoryBytes }: NodeResourcesOptions): NodeResources {
   const hard = parseThresholds(config.evictionHard);
   const soft = parseThresholds(config.evictionSoft, parseGracePeriods(config.evictionSoftGracePeriod));
   const reserved: Reserved = { processes: addReserved(parseReserved(config.systemReserved), parseReserved(config.kubeReserved)), hard };
@@ -65,6 +67,7 @@ export function createNodeResources({ config, runtime, clock, logger, events, us
     clock,
     logger,
     events,
+    metrics,
     usage,
     places,
     thresholds: [...hard, ...soft],

@@ -96,6 +96,8 @@ export function subresourcesOf(path: string): readonly string[] {
       return ["pods", "proxy"];
     case "healthz":
       return ["healthz", "proxy"];
+    case "configz":
+      return ["configz", "proxy"];
     default:
       return ["proxy"];
   }

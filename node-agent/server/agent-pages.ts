@@ -1,6 +1,7 @@
 import type { Clock } from "../../engine/lib/clock.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { computeSummary, renderCadvisorMetrics, renderResourceMetrics } from "../stats/stats-summary.ts";
 import { machineStartMs, type UsageSampler } from "../stats/usage-sampler.ts";
 
@@ -10,6 +11,11 @@ export interface AgentPageParts {
   readonly runtime: Runtime;
   readonly usage: UsageSampler;
   readonly clock: Clock;
+  readonly metrics: Pick<AgentMetrics, "registry" | "probes">;
+  /** Brings those metrics up to date that are looked up only when somebody asks. */
+  readonly measure: () => Promise<void>;
+  /** What `/configz` shows. */
+  readonly configuration: object;
 }
 
 export interface AgentPage {
@@ -27,6 +33,12 @@ const pages: Readonly<Record<string, PageWriter>> = {
   "/pods": ({ pods }) => json(podList(pods())),
   "/runningpods": async ({ runtime }) => json(podList(await runningPods(runtime))),
   "/stats/summary": async (parts) => json(await summaryOf(parts)),
+  "/metrics": async ({ metrics, measure }) => {
+    await measure();
+    return { contentType: METRICS_TYPE, text: metrics.registry.render() };
+  },
+  "/metrics/probes": ({ metrics }) => ({ contentType: METRICS_TYPE, text: metrics.probes.render() }),
+  "/configz": ({ configuration }) => json({ kubeletconfig: configuration }),
   "/metrics/resource": async (parts) => ({ contentType: METRICS_TYPE, text: renderResourceMetrics(await summaryOf(parts)) }),
   "/metrics/cadvisor": async (parts) => ({ contentType: METRICS_TYPE, text: renderCadvisorMetrics(await summaryOf(parts)) }),
 };

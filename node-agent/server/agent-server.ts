@@ -3,19 +3,15 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Duplex } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
-import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
-import type { Pod } from "../../engine/resources/types.ts";
 import { latestOf } from "../pods/compute-pod-actions.ts";
-import type { Runtime } from "../cri/runtime.ts";
 import type { StreamingRuntime } from "../cri/streaming-runtime.ts";
 import { connectStream } from "../streaming/stream-endpoint.ts";
 import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
-import type { UsageSampler } from "../stats/usage-sampler.ts";
 import type { AgentAccess } from "./agent-access.ts";
-import { answerPage } from "./agent-pages.ts";
+import { answerPage, type AgentPageParts } from "./agent-pages.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
 /** A certificate and its key, both PEM. */
@@ -24,20 +20,15 @@ export interface ServingPair {
   readonly key: string;
 }
 
-export interface AgentServerOptions {
+export interface AgentServerOptions extends AgentPageParts {
   readonly address: string;
   readonly port: number;
   /** The endpoint's own certificate; a newer one is shown to whoever connects from then on. */
   readonly certificate: Following<ServingPair>;
   /** PEM of the authority of those who may ask. */
   readonly clientCa: string;
-  readonly runtime: Runtime;
   readonly streaming: StreamingRuntime;
   readonly access: AgentAccess;
-  readonly usage: UsageSampler;
-  readonly nodeName: string;
-  readonly pods: () => readonly Pod[];
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 

@@ -16,6 +16,7 @@ import { resolveAgentConfig } from "../../node-agent/config.ts";
 import { joinCluster, obtainCertificates, renewalProof } from "../../node-agent/join-cluster.ts";
 import { computeRenewalMs, createIdentityRenewal, NodeIdentity } from "../../node-agent/node-identity.ts";
 import { AgentAccess } from "../../node-agent/server/agent-access.ts";
+import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
 import { createAgentServer } from "../../node-agent/server/agent-server.ts";
 import { UsageSampler } from "../../node-agent/stats/usage-sampler.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
@@ -53,7 +54,7 @@ describe("a running node whose certificates grow old", () => {
     };
     const runtime = new FakeRuntime({ clock });
     const usage = new UsageSampler({ runtime, pods: () => [], cgroupRoot: "/none", clock });
-    const endpoint = createAgentServer({ address: "127.0.0.1", port, certificate: identity.serving, clientCa: api.pki.ca, runtime, streaming: openStreamingRuntime(path.join(folder, "none.sock")), usage, access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }), nodeName: "m1", pods: () => [], clock, logger: silentLogger });
+    const endpoint = createAgentServer({ address: "127.0.0.1", port, certificate: identity.serving, clientCa: api.pki.ca, runtime, streaming: openStreamingRuntime(path.join(folder, "none.sock")), usage, access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }), nodeName: "m1", pods: () => [], metrics: createAgentMetrics("m1"), measure: async () => {}, configuration: {}, clock, logger: silentLogger });
     ended = runServices([endpoint, createIdentityRenewal(identity, { renew, clock, random: seededRandom(1), logger: silentLogger })], stop.signal);
   });
   afterAll(async () => {

@@ -13,6 +13,7 @@ import { DEFAULT_EVICTION_HARD, parseThresholds } from "../../node-agent/resourc
 import { createNodeReporter } from "../../node-agent/node/node-status.ts";
 import { refusePod } from "../../node-agent/pods/admit-pod.ts";
 import { Limiter } from "../../node-agent/pods/limiter.ts";
+import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../node-agent/pods/pod-manager.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
@@ -67,6 +68,7 @@ export class SimNode {
       clock,
       random,
       logger,
+      metrics: createAgentMetrics(name),
       settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30 },
       podsDir,
       starts: new Limiter(6),

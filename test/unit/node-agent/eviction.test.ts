@@ -9,6 +9,7 @@ import { EvictionManager } from "../../../node-agent/resources/eviction-manager.
 import { parseThresholds, type Measurements, type Signal } from "../../../node-agent/resources/thresholds.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { startTestApi } from "../../kit/test-api.ts";
+import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const pod = (name: string, priority: number): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", uid: name }, spec: { priority, containers: [{ name: "c", image: "i" }] }, status: { phase: "Running", qosClass: "BestEffort" } });
@@ -23,8 +24,9 @@ async function startMachine(thresholds: string) {
   const machine = { signals: new Map<Signal, number>(), pods: [] as Pod[], freed: 0, onFree: () => {} };
   const evicted: string[] = [];
   let changes = 0;
+  const metrics = createAgentMetrics("n1");
   const manager = new EvictionManager({
-    runtime, clock, logger: silentLogger, events,
+    runtime, clock, logger: silentLogger, events, metrics,
     usage: { now: async () => ({ current: { atMs: clock.now(), node: { cpuNanoseconds: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, availableBytes: 0 }, pods: new Map() }, before: undefined }) },
     places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
     thresholds: parseThresholds(thresholds),
@@ -46,7 +48,7 @@ async function startMachine(thresholds: string) {
   const ended = runServices([manager.asService()], running.signal);
   await clock.settle();
   return {
-    clock, manager, machine, evicted,
+    clock, manager, machine, metrics, evicted,
     changes: () => changes,
     async [Symbol.asyncDispose]() {
       running.abort();
@@ -68,6 +70,7 @@ test("pods go one by one, who matters least first, until the machine has room; i
   expect([[...manager.pressures], evicted, world.changes()]).toEqual([["MemoryPressure"], ["low"], 1]);
   await clock.advance(10_000);
   expect(evicted).toEqual(["low", "middle"]);
+  expect(world.metrics.registry.render()).toContain('kubelet_evictions{eviction_signal="memory.available"} 2');
   machine.signals.set("memory.available", 50);
   await clock.advance(200_000);
   expect([[...manager.pressures], evicted]).toEqual([["MemoryPressure"], ["low", "middle"]]);
