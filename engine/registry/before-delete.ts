@@ -21,10 +21,10 @@ export type DeletePlan<T extends KubeObject> =
 export function planDelete<T extends KubeObject>(definition: ResourceDefinition<T>, given: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
   checkPreconditions(definition, given, options);
   const object = given.metadata.deletionTimestamp === undefined ? (definition.strategy.prepareForDelete?.(given, formatTime(nowMs)) ?? given) : given;
-  if (definition.group === "" && definition.resource === "namespaces") return planNamespaceDelete(object, options, nowMs);
+  if (definition.group === "" && definition.resource === "namespaces") return planNamespaceDelete(definition, object, options, nowMs);
   const graceful = planGrace(definition, object, options, nowMs);
   if (graceful === "pending") return { do: "keep" };
-  const marked = withGarbageCollectionFinalizers(graceful ?? object, options);
+  const marked = withGarbageCollectionFinalizers(definition, graceful ?? object, options);
   const hasFinalizers = (marked.metadata.finalizers ?? []).length > 0;
   if (graceful !== undefined) return hasFinalizers || (marked.metadata.deletionGracePeriodSeconds ?? 0) > 0 ? { do: "mark", object: marked } : { do: "remove", object: marked };
   return hasFinalizers ? { do: "mark", object: markAsDeleting(marked, nowMs) } : { do: "remove", object: marked };
@@ -56,11 +56,11 @@ function planGrace<T extends KubeObject>(definition: ResourceDefinition<T>, obje
   });
 }
 
-function planNamespaceDelete<T extends KubeObject>(namespace: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
+function planNamespaceDelete<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
   if (namespace.metadata.deletionTimestamp !== undefined) {
     return namespaceFinalizers(namespace).length > 0 || (namespace.metadata.finalizers ?? []).length > 0 ? { do: "keep" } : { do: "remove", object: namespace };
   }
-  const marked = withMetadata(withGarbageCollectionFinalizers(namespace, options), { deletionTimestamp: formatTime(nowMs) });
+  const marked = withMetadata(withGarbageCollectionFinalizers(definition, namespace, options), { deletionTimestamp: formatTime(nowMs) });
   const terminating = { ...marked, status: { ...(marked as { readonly status?: object }).status, phase: "Terminating" } };
   const waits = namespaceFinalizers(namespace).length > 0 || (marked.metadata.finalizers ?? []).length > 0;
   return waits ? { do: "mark", object: terminating } : { do: "remove", object: terminating };
@@ -72,8 +72,11 @@ function namespaceFinalizers(object: KubeObject): readonly unknown[] {
   return (object as { readonly spec?: { readonly finalizers?: readonly unknown[] } }).spec?.finalizers ?? [];
 }
 
-function withGarbageCollectionFinalizers<T extends KubeObject>(object: T, { propagationPolicy: policy }: DeleteOptions): T {
+/** What the delete says goes before what the object says, and that before what is usual for its kind. */
+function withGarbageCollectionFinalizers<T extends KubeObject>({ strategy }: ResourceDefinition<T>, object: T, { propagationPolicy }: DeleteOptions): T {
   const finalizers = object.metadata.finalizers ?? [];
+  const isSaid = finalizers.includes(ORPHAN_FINALIZER) || finalizers.includes(FOREGROUND_FINALIZER);
+  const policy = propagationPolicy ?? (isSaid || strategy.orphansByDefault === undefined ? undefined : "Orphan");
   const wants = (finalizer: string, name: string) => (policy === undefined ? finalizers.includes(finalizer) : policy === name);
   const others = finalizers.filter((name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
   const next = [...others, ...(wants(ORPHAN_FINALIZER, "Orphan") ? [ORPHAN_FINALIZER] : []), ...(wants(FOREGROUND_FINALIZER, "Foreground") ? [FOREGROUND_FINALIZER] : [])];

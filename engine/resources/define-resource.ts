@@ -98,6 +98,8 @@ export interface Strategy<T extends KubeObject> {
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[];
   /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  /** Set for kinds older than garbage collection: a delete that does not say what becomes of dependents leaves them behind, with this warning if there is one. */
+  readonly orphansByDefault?: { readonly warning?: string };
   /** What a deletion adds before it is planned, such as a finalizer. */
   readonly prepareForDelete?: (object: T, nowText: string) => T;
   /** Warnings for the writer, e.g. deprecated fields. */

@@ -109,7 +109,7 @@ export class SchemaWriter {
     if (schema.format !== undefined) out["format"] = schema.format;
     if (schema.items !== undefined) out["items"] = this.#property(schema.items);
     if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
-    if (schema.properties !== undefined) out["properties"] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.#property(property)]));
+    if (Object.keys(schema.properties ?? {}).length > 0) out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property)]));
     // The address of an object says its kind; a reference to another one has to.
     const isKind = schema["x-kubernetes-group-version-kind"] !== undefined;
     if (schema.required !== undefined && schema.required.length > 0) out["required"] = schema.required.filter((name) => !isKind || !["apiVersion", "kind", "metadata"].includes(name));

@@ -184,9 +184,10 @@ function operationOf({ action, gvk, answer, body, openApi, isCustom }: Operation
   const types = action !== "patch" ? objectTypes : isCustom ? PATCH_TYPES.filter((type) => !type.includes("strategic")) : PATCH_TYPES;
   const content = (schema: OpenApiSchema, list: readonly string[]) => Object.fromEntries(list.map((type) => [type, { schema }]));
   const bodyParameter = body !== undefined && openApi === 2 ? [{ name: "body", in: "body", required: true, schema: body }] : [];
+  const parameters = [...bodyParameter, ...names.map((name) => queryParameter(name, openApi))];
   return {
     ...(openApi === 2 ? { consumes: types, produces: objectTypes } : {}),
-    parameters: [...bodyParameter, ...names.map((name) => queryParameter(name, openApi))],
+    ...(parameters.length === 0 ? {} : { parameters }), // an empty list does not survive clients that read and write the document
     ...(body !== undefined && openApi === 3 ? { requestBody: { required: true, content: content(body, types) } } : {}),
     responses: { "200": { description: "OK", ...(openApi === 3 ? { content: content(answer, objectTypes) } : { schema: answer }) } },
     "x-kubernetes-action": action,

@@ -6,7 +6,7 @@ import { ensureStorageClass } from "./bootstrap.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { dumpPage } from "./fairness/dump.ts";
 import { Fairness } from "./fairness/fairness.ts";
-import { healthChecks, runHealthChecks } from "./health.ts";
+import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { JSON_TYPE, parseAccept, YAML_TYPE } from "./http/negotiation.ts";
 import { API_SERVER_USER } from "../auth/known-users.ts";
@@ -143,14 +143,14 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
 
 function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
   const checks = healthChecks(server.parts.store, isStarted, server.parts.healthChecks);
-  const routes: Route[] = [];
+  const metrics = new HealthMetrics();
+  const routes: Route[] = [{ method: "GET", path: "/metrics/slis", handle: () => metricsPage(metrics.render()) }];
   for (const endpoint of ["healthz", "livez", "readyz"] as const) {
     routes.push({
       method: "GET",
       path: `/${endpoint}`,
       async handle({ query }) {
-        const excluded = query.getAll("exclude");
-        const { code, text } = await runHealthChecks(endpoint, checks[endpoint].filter((check) => !excluded.includes(check.name)), query.has("verbose"));
+        const { code, text } = await runHealthChecks(endpoint, checks[endpoint], query, { metrics, logger: server.parts.logger });
         return plainText(text, code);
       },
     });
@@ -158,9 +158,9 @@ function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
       method: "GET",
       path: `/${endpoint}/*`,
       async handle(_request, rest) {
-        const chosen = checks[endpoint].filter((check) => check.name === rest);
-        if (chosen.length === 0) return undefined;
-        const { code, text } = await runHealthChecks(endpoint, chosen, false);
+        const chosen = checks[endpoint].find((check) => check.name === rest);
+        if (chosen === undefined) return undefined;
+        const { code, text } = await runHealthCheck(chosen);
         return plainText(text, code);
       },
     });
@@ -183,7 +183,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   return [
     admit,
     { method: "GET", path: "/version", handle: () => readable(versionInfo()) },
-    { method: "GET", path: "/metrics", handle: () => ({ code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(server.metrics.render()) }) },
+    { method: "GET", path: "/metrics", handle: () => metricsPage(server.metrics.render()) },
     {
       method: "GET",
       path: "/.well-known/openid-configuration",
@@ -224,6 +224,10 @@ function json(value: unknown, code = 200): PathAnswer {
 /** Indented for everybody, as upstream's documents about the server itself are. */
 function readable(value: unknown): PathAnswer {
   return { code: 200, contentType: JSON_TYPE, body: Buffer.from(JSON.stringify(value, null, 2)) };
+}
+
+function metricsPage(text: string): PathAnswer {
+  return { code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(text) };
 }
 
 function plainText(text: string, code: number): PathAnswer {

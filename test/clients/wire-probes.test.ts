@@ -217,7 +217,7 @@ describe("who may do what", () => {
     const nobody = await rawClient(api.url, api.pki, undefined);
     const bad = await nobody.send("/api/v1/namespaces", { headers: { authorization: "Bearer nonsense" } });
     expect(JSON.parse(bad.text)).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "Unauthorized", reason: "Unauthorized", code: 401 });
-    expect((await nobody.send("/readyz?verbose")).text).toMatch(/^\[\+\]ping ok\n\[\+\]store ok\n[^]*readyz check passed\n$/);
+    expect((await nobody.send("/readyz?verbose")).text).toMatch(/^\[\+\]ping ok\n\[\+\]log ok\n\[\+\]etcd ok\n[^]*readyz check passed\n$/);
     expect((await nobody.send("/version")).code).toBe(200);
     const refused = await nobody.send(MAPS);
     expect(JSON.parse(refused.text)).toMatchObject({ code: 403, reason: "Forbidden", message: 'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" in the namespace "wire"', details: { kind: "configmaps" } });

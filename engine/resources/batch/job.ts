@@ -24,6 +24,7 @@ export const jobResource = defineResource<Job>({
   schema: loadSchema("batch/v1/job.yaml"),
   strategy: {
     hasGeneration: true,
+    orphansByDefault: { warning: "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning" },
     setDefaults: withDefaults,
     prepareForCreate: (job) => withGeneratedSelector({ ...job, status: {} }),
     validate: validateJob,

@@ -20,6 +20,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
   schema: loadSchema("core/v1/replication-controller.yaml"),
   strategy: {
     hasGeneration: true,
+    orphansByDefault: {},
     setDefaults: withDefaults,
     prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     validate: validateController,

@@ -20,8 +20,10 @@ export const deleteObject: VerbHandler<"delete"> = async (exchange) => {
 
 /** Deletes one object, or begins to. Also the way of evictions and of every object of a collection. */
 export async function deleteNamed(exchange: Exchange, name: string, options: DeleteOptions, as: DeletedAs = "named"): Promise<ApiResult> {
-  const { definition, parts } = exchange;
+  const { definition, parts, notes } = exchange;
   const namespace = namespaceOf(exchange);
+  const { warning } = definition.strategy.orphansByDefault ?? {};
+  if (warning !== undefined && options.propagationPolicy === undefined) notes.warn(warning);
   let plan: DeletePlan<KubeObject> | undefined;
   const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
     await admit(exchange, name, current, options, as);

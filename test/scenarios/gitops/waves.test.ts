@@ -40,7 +40,7 @@ describe("hooks", () => {
     expect(await maps()).toEqual(["a"]);
 
     // The time to live of a finished Job removes it; that is no reason to run it again.
-    await cluster.client.for(jobResource).delete("default", first);
+    await cluster.client.for(jobResource).delete("default", first, { propagationPolicy: "Background" });
     await copy.commit({ "README.md": "unrelated\n" });
     expect((await copy.push()).text).toContain("healthy after");
     expect((await jobs()).map((job) => job.metadata.name)).toEqual([expect.stringMatching(/^smoke-/)]);

@@ -3,7 +3,8 @@ import { isDeletedByUpdate, planDelete } from "../../../engine/registry/before-d
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
-import type { ConfigMap, Namespace, Pod } from "../../../engine/resources/types.ts";
+import { replicationControllerResource } from "../../../engine/resources/core/replication-controller.ts";
+import type { ConfigMap, Namespace, Pod, ReplicationController } from "../../../engine/resources/types.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const map = (metadata: object): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m", uid: "u1", resourceVersion: "7", ...metadata } });
@@ -21,6 +22,13 @@ describe("a plain object", () => {
     const plan = planDelete(configMapResource, map(metadata), options, NOW);
     expect(plan.do).toBe(expected);
     if (plan.do === "mark") expect(plan.object.metadata).toMatchObject({ deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 0, finalizers });
+  });
+
+  test("its kind may say that children are let go unless the delete or the object says otherwise", () => {
+    const controller = (finalizers?: readonly string[]): ReplicationController => ({ apiVersion: "v1", kind: "ReplicationController", metadata: { name: "r", ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }) }, spec: {} });
+    expect(planDelete(replicationControllerResource, controller(), {}, NOW)).toMatchObject({ do: "mark", object: { metadata: { finalizers: ["orphan"] } } });
+    expect(planDelete(replicationControllerResource, controller(["foregroundDeletion"]), {}, NOW)).toMatchObject({ do: "mark", object: { metadata: { finalizers: ["foregroundDeletion"] } } });
+    expect(planDelete(replicationControllerResource, controller(), { propagationPolicy: "Background" }, NOW)).toMatchObject({ do: "remove" });
   });
 
   test("preconditions are of uid and version", () => {

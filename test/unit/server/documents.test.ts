@@ -102,6 +102,10 @@ describe("OpenAPI", () => {
     expect(JSON.stringify(document)).not.toContain("x-protobuf");
   });
 
+  test("nothing in it is empty: clients that write what they have read leave that out", async () => {
+    for (const path of ["apis/apiextensions.k8s.io/v1", "api/v1"]) expect((await get(`/openapi/v3/${path}`))?.text).not.toMatch(/"(parameters|properties|required)":(\[\]|\{\})/);
+  });
+
   test("version 2 is one document with all definitions", async () => {
     const document = await json("/openapi/v2");
     const definitions = document["definitions"] as unknown as Record<string, unknown>;
@@ -115,17 +119,27 @@ describe("OpenAPI", () => {
 });
 
 describe("health", () => {
-  test("readiness names what is missing, liveness does not depend on it", async () => {
+  test("the checks have upstream's names, and can be asked for and excluded one by one", async () => {
+    const text = (await get("/readyz?verbose&exclude=etcd&exclude=nothing"))?.text ?? "";
+    for (const name of ["ping", "log", "informer-sync", "poststarthook/crd-informer-synced", "poststarthook/rbac/bootstrap-roles", "autoregister-completion"]) expect(text).toContain(`[+]${name} ok\n`);
+    expect(text).toContain("[+]etcd excluded: ok\n");
+    expect(text).toMatch(/warn: some health checks cannot be excluded: no matches for "nothing"\nreadyz check passed\n$/);
+    expect((await get("/livez/etcd"))?.text).toBe("ok");
+    expect((await get("/livez/poststarthook/rbac/bootstrap-roles"))?.text).toBe("ok");
+    expect(await get("/readyz/unknown")).toBeUndefined();
+  });
+
+  test("all can read what is missing, and those who may ask for it alone why", async () => {
     isStarted = false;
     const answer = await get("/readyz");
     expect(answer?.code).toBe(500);
-    expect(answer?.text).toContain("[-]bootstrap failed: the system's namespaces are not there yet");
-    expect((await get("/livez"))?.text).toBe("ok");
-    expect((await get("/readyz?exclude=bootstrap"))?.text).toBe("ok");
-    expect((await get("/readyz/bootstrap"))?.code).toBe(500);
+    expect(answer?.text).toContain("[-]poststarthook/start-system-namespaces-controller failed: reason withheld\n");
+    expect(await get("/readyz/autoregister-completion")).toMatchObject({ code: 500, text: "internal server error: the system's namespaces are not there yet\n" });
     isStarted = true;
     expect((await get("/readyz"))?.text).toBe("ok");
-    expect(await get("/readyz/unknown")).toBeUndefined();
+    const metrics = (await get("/metrics/slis"))?.text ?? "";
+    expect(metrics).toContain('kubernetes_healthcheck{name="autoregister-completion",type="readyz"} 1\n');
+    expect(metrics).toContain('kubernetes_healthchecks_total{name="autoregister-completion",status="error",type="readyz"} 1\n');
   });
 });
 
