@@ -1,8 +1,9 @@
 import { chmod, rm } from "node:fs/promises";
-import { createServer, request, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import path from "node:path";
 import type { BackupSummary } from "./backup/backup-file.ts";
 import { aborted } from "./lib/abort.ts";
+import { http } from "./lib/late-modules.ts";
 import { describeError, type Logger } from "./lib/log.ts";
 import { service, type Service } from "./lib/service.ts";
 
@@ -17,7 +18,7 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
   const socket = path.join(dataDir, FILE);
   return service("control socket", async (signal) => {
     await rm(socket, { force: true });
-    const server = createServer((incoming, outgoing) => {
+    const server = http.createServer((incoming, outgoing) => {
       const answer = (status: number, body: unknown) => void outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       handle(incoming, backup).then(
         (result) => (result === undefined ? answer(404, { error: "there is only POST /backup here" }) : answer(200, result)),
@@ -38,7 +39,7 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
 /** Asks the running server for a backup; undefined when none runs on this data directory. */
 export async function requestBackup(dataDir: string, file: string): Promise<BackupSummary | undefined> {
   const answer = Promise.withResolvers<BackupSummary | undefined>();
-  const outgoing = request({ socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } }, (incoming) => {
+  const outgoing = http.request({ socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } }, (incoming) => {
     readBody(incoming).then((text) => {
       const body = JSON.parse(text) as BackupSummary & { readonly error?: string }; // our own server's answer
       if (incoming.statusCode === 200) answer.resolve(body);

@@ -1,6 +1,6 @@
-import "reflect-metadata"; // the ASN.1 decorators of @peculiar/x509 register themselves through it
 import { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
+import type { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
+import { loadX509 } from "../lib/late-modules.ts";
 
 /** What a PKCS #10 request asks to be written into a certificate. */
 export interface CertificateRequestContent {
@@ -13,26 +13,26 @@ export interface CertificateRequestContent {
 }
 
 /** The request in PEM text. Throws an Error that says what it is instead. */
-export function parseCertificateRequest(pem: string): x509.Pkcs10CertificateRequest {
+export function parseCertificateRequest(pem: string): Pkcs10CertificateRequest {
   if (!/-----BEGIN CERTIFICATE REQUEST-----/.test(pem)) throw new Error("PEM block type must be CERTIFICATE REQUEST");
   try {
-    return new x509.Pkcs10CertificateRequest(pem);
+    return new (loadX509().Pkcs10CertificateRequest)(pem);
   } catch (error) {
     throw new Error("the certificate request is not a PEM encoded PKCS #10 request", { cause: error });
   }
 }
 
 /** Whether the request was signed with the very key that it is for. */
-export async function isSelfSigned(request: x509.Pkcs10CertificateRequest): Promise<boolean> {
+export async function isSelfSigned(request: Pkcs10CertificateRequest): Promise<boolean> {
   return request.verify(webcrypto).catch(() => false); // a key or signature that nobody can read proves nothing
 }
 
 /** The names beside the common one, as they stand in the request. */
-export function alternativeNames(request: x509.Pkcs10CertificateRequest): x509.SubjectAlternativeNameExtension | undefined {
-  return request.extensions.find((extension) => extension instanceof x509.SubjectAlternativeNameExtension);
+export function alternativeNames(request: Pkcs10CertificateRequest): SubjectAlternativeNameExtension | undefined {
+  return request.extensions.find((extension) => extension instanceof loadX509().SubjectAlternativeNameExtension);
 }
 
-export function contentOf(request: x509.Pkcs10CertificateRequest): CertificateRequestContent {
+export function contentOf(request: Pkcs10CertificateRequest): CertificateRequestContent {
   const names = alternativeNames(request)?.names.items ?? [];
   const ofType = (type: string) => names.filter((name) => name.type === type).map(({ value }) => value);
   return {

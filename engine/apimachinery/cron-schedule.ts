@@ -1,4 +1,5 @@
-import { CronTime } from "cron";
+import type { CronTime } from "cron";
+import { loadCron } from "../lib/late-modules.ts";
 import { createZone, type Zone } from "./time-zone.ts";
 
 /** From an instant to the first one after it that is due, in milliseconds since the epoch; undefined when none ever is, as for 30 February. */
@@ -44,8 +45,8 @@ export function parseCronSchedule(text: string, timeZone = "UTC"): CronSchedule 
   const parts = spec.trim().split(/\s+/);
   if (parts.length !== FIELDS.length) throw new Error(`expected exactly 5 fields, found ${parts.length}: [${parts.join(" ")}]`);
   const fields = FIELDS.map((rule, index) => parseField(parts[index] ?? "", rule));
-  const time = new CronTime(["0", ...normalized(fields)].join(" "), "UTC");
-  return (afterMs) => nextInstant(time, zone, afterMs);
+  let time: CronTime | undefined;
+  return (afterMs) => nextInstant((time ??= new (loadCron().CronTime)(["0", ...normalized(fields)].join(" "), "UTC")), zone, afterMs);
 }
 
 /**

@@ -1,9 +1,8 @@
-import "reflect-metadata"; // the ASN.1 decorators of @peculiar/x509 register themselves through it
-import { randomBytes, webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
+import { randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import type { KeyUsageFlags } from "@peculiar/x509";
 import { alternativeNames, isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
-
-x509.cryptoProvider.set(webcrypto);
+import { loadX509 } from "../lib/late-modules.ts";
 
 /** A certificate with its private key, both PEM. */
 export interface KeyPair {
@@ -27,6 +26,7 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /** A new certificate authority. */
 export async function createAuthority(commonName: string, notBeforeMs: number, notAfterMs: number): Promise<KeyPair> {
+  const x509 = loadX509();
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -61,17 +61,17 @@ export async function signRequest(authority: KeyPair, requestPem: string, reques
 }
 
 /** The uses of a key by the names of the API, and what a certificate says for each. */
-const KEY_USAGES: Readonly<Record<string, x509.KeyUsageFlags>> = {
-  "signing": x509.KeyUsageFlags.digitalSignature,
-  "digital signature": x509.KeyUsageFlags.digitalSignature,
-  "content commitment": x509.KeyUsageFlags.nonRepudiation,
-  "key encipherment": x509.KeyUsageFlags.keyEncipherment,
-  "key agreement": x509.KeyUsageFlags.keyAgreement,
-  "data encipherment": x509.KeyUsageFlags.dataEncipherment,
-  "cert sign": x509.KeyUsageFlags.keyCertSign,
-  "crl sign": x509.KeyUsageFlags.cRLSign,
-  "encipher only": x509.KeyUsageFlags.encipherOnly,
-  "decipher only": x509.KeyUsageFlags.decipherOnly,
+const KEY_USAGES: Readonly<Record<string, keyof typeof KeyUsageFlags>> = {
+  "signing": "digitalSignature",
+  "digital signature": "digitalSignature",
+  "content commitment": "nonRepudiation",
+  "key encipherment": "keyEncipherment",
+  "key agreement": "keyAgreement",
+  "data encipherment": "dataEncipherment",
+  "cert sign": "keyCertSign",
+  "crl sign": "cRLSign",
+  "encipher only": "encipherOnly",
+  "decipher only": "decipherOnly",
 };
 const EXTENDED_USAGES: Readonly<Record<string, string>> = {
   "any": "2.5.29.37.0",
@@ -91,11 +91,12 @@ const EXTENDED_USAGES: Readonly<Record<string, string>> = {
 
 /** A certificate that says what an approved request asks for: its subject and names, for these uses of its key. It never makes an authority. */
 export async function signAsRequested(authority: KeyPair, requestPem: string, usages: readonly string[], notBeforeMs: number, notAfterMs: number): Promise<string> {
+  const x509 = loadX509();
   const csr = parseCertificateRequest(requestPem);
   if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
   const issuer = new x509.X509Certificate(authority.certificate);
   const names = alternativeNames(csr);
-  const keyUsage = usages.reduce((flags, usage) => flags | (KEY_USAGES[usage] ?? 0), 0);
+  const keyUsage = usages.reduce((flags, usage) => flags | keyUsageFlag(usage), 0);
   const extended = usages.flatMap((usage) => EXTENDED_USAGES[usage] ?? []);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
@@ -119,6 +120,7 @@ export async function signAsRequested(authority: KeyPair, requestPem: string, us
 
 /** A key and a signing request for it, as an agent sends it to join. */
 export async function createSigningRequest(commonName: string, organizations: readonly string[] = [], dnsNames: readonly string[] = []): Promise<{ readonly request: string; readonly key: string }> {
+  const x509 = loadX509();
   const keys = await generateKeys();
   const extensions = dnsNames.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns" as const, value })))];
   const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: [...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }], keys, signingAlgorithm: ALGORITHM, extensions });
@@ -126,18 +128,24 @@ export async function createSigningRequest(commonName: string, organizations: re
 }
 
 /** What matters of a certificate that exists already. Throws an Error for text that is none. */
-export function readCertificate(pem: string): { readonly commonName: string; readonly notBeforeMs: number; readonly notAfterMs: number; readonly names: readonly string[] } {
-  const certificate = new x509.X509Certificate(pem);
-  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items.map((name) => name.value) ?? [];
-  return { commonName: certificate.subjectName.getField("CN")[0] ?? "", notBeforeMs: certificate.notBefore.getTime(), notAfterMs: certificate.notAfter.getTime(), names };
+export function readCertificate(pem: string): { readonly commonName: string; readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const certificate = new X509Certificate(pem);
+  return { commonName: [certificate.toLegacyObject().subject.CN].flat()[0] ?? "", notBeforeMs: certificate.validFromDate.getTime(), notAfterMs: certificate.validToDate.getTime() };
+}
+
+/** Whether a server may show the certificate at every one of these names and addresses. */
+export function isFor(pem: string, names: readonly string[]): boolean {
+  const certificate = new X509Certificate(pem);
+  return names.every((name) => (isIP(name) === 0 ? certificate.checkHost(name, { subject: "never", wildcards: false }) : certificate.checkIP(name)) !== undefined);
 }
 
 /** Whether the authority has signed the certificate. */
-export async function isSignedBy(authority: KeyPair, pem: string): Promise<boolean> {
-  return new x509.X509Certificate(pem).verify({ publicKey: new x509.X509Certificate(authority.certificate), signatureOnly: true });
+export function isSignedBy(authority: KeyPair, pem: string): boolean {
+  return new X509Certificate(pem).verify(new X509Certificate(authority.certificate).publicKey);
 }
 
 async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request: CertificateRequest): Promise<string> {
+  const x509 = loadX509();
   const issuer = new x509.X509Certificate(authority.certificate);
   const names = [
     ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
@@ -170,12 +178,19 @@ async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
 }
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const x509 = loadX509();
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
 }
 
 async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const x509 = loadX509();
   const der = x509.PemConverter.decodeFirst(pem);
   return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
+}
+
+function keyUsageFlag(usage: string): number {
+  const name = KEY_USAGES[usage];
+  return name === undefined ? 0 : loadX509().KeyUsageFlags[name];
 }
 
 /** 128 random bits, positive: unpredictable, as browsers' rules want it. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { createAuthority, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import { createAuthority, isFor, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
 import { formatNodeToken } from "./node-token.ts";
 import { generateTokenKey } from "./service-account-token.ts";
 
@@ -54,7 +54,7 @@ export class ClusterPki {
   /** The certificate kept under this name, or a new one when there is none that says this and lasts. */
   async certificate(name: string, request: PkiRequest): Promise<KeyPair> {
     const known = await readPair(this.#directory, name);
-    if (known !== undefined && (await this.#isGood(known.certificate, request))) return known;
+    if (known !== undefined && this.#isGood(known.certificate, request)) return known;
     const fresh = await issueCertificate(this.#authority, this.#dated(request));
     await writePair(this.#directory, name, fresh);
     return fresh;
@@ -114,12 +114,11 @@ export class ClusterPki {
     return { ...request, notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: nowMs + CERTIFICATE_DAYS * DAY_MS };
   }
 
-  async #isGood(pem: string, request: PkiRequest): Promise<boolean> {
+  #isGood(pem: string, request: PkiRequest): boolean {
     const nowMs = this.#clock.now();
-    const { commonName, notBeforeMs, notAfterMs, names } = readCertificate(pem);
+    const { commonName, notBeforeMs, notAfterMs } = readCertificate(pem);
     const lasts = notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE && notBeforeMs <= nowMs;
-    const wanted = [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])];
-    return lasts && commonName === request.commonName && wanted.every((name) => names.includes(name)) && (await isSignedBy(this.#authority, pem));
+    return lasts && commonName === request.commonName && isFor(pem, [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]) && isSignedBy(this.#authority, pem);
   }
 }
 

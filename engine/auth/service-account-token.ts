@@ -1,7 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, timingSafeEqual, type KeyObject } from "node:crypto";
-import { decodeJwt, decodeProtectedHeader, exportJWK, jwtVerify, SignJWT, type JWTPayload } from "jose";
+import type { JWTPayload } from "jose";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { Clock } from "../lib/clock.ts";
+import { loadJose } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
 import { AUTHENTICATED_GROUP, serviceAccountGroups, serviceAccountUsername } from "./known-users.ts";
 
@@ -93,7 +94,7 @@ export class ServiceAccountTokens {
   async issue(subject: TokenSubject, audiences: readonly string[], seconds: number): Promise<{ readonly token: string; readonly expiresMs: number }> {
     const now = Math.floor(this.#clock.now() / 1000);
     const expires = now + seconds;
-    const token = await new SignJWT({ "kubernetes.io": subject })
+    const token = await new (loadJose().SignJWT)({ "kubernetes.io": subject })
       .setProtectedHeader({ alg: this.#signer.algorithm, kid: this.#signer.id })
       .setIssuer(this.issuer)
       .setSubject(usernameOf(subject))
@@ -109,7 +110,7 @@ export class ServiceAccountTokens {
   /** A token without an end, to be kept in the Secret that it is bound to. */
   issueLegacy(namespace: string, account: BoundReference, secretName: string): Promise<string> {
     const claims = { namespace, "secret.name": secretName, "service-account.name": account.name, "service-account.uid": account.uid };
-    return new SignJWT(Object.fromEntries(Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value])))
+    return new (loadJose().SignJWT)(Object.fromEntries(Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value])))
       .setProtectedHeader({ alg: this.#signer.algorithm, kid: this.#signer.id })
       .setIssuer(LEGACY_ISSUER)
       .setSubject(serviceAccountUsername(namespace, account.name))
@@ -132,7 +133,7 @@ export class ServiceAccountTokens {
 
   /** The public keys for others who check our tokens (`/openid/v1/jwks`). */
   async keySet(): Promise<{ readonly keys: readonly object[] }> {
-    return { keys: await Promise.all(this.#keys.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await exportJWK(key)) }))) };
+    return { keys: await Promise.all(this.#keys.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await loadJose().exportJWK(key)) }))) };
   }
 
   get algorithms(): readonly string[] {
@@ -143,12 +144,12 @@ export class ServiceAccountTokens {
   async #payloadOf(token: string): Promise<JWTPayload | undefined> {
     const known = this.#checked.get(token);
     if (known !== undefined) return this.#isTimely(known) ? known : undefined;
-    const { kid } = decodeProtectedHeader(token);
+    const { kid } = loadJose().decodeProtectedHeader(token);
     // A token that names a key of ours is tried with it alone; others, of keys under other names, with all.
     const named = this.#keys.filter(({ id }) => id === kid);
     for (const { key, algorithm } of named.length > 0 ? named : this.#keys) {
       try {
-        const { payload } = await jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()) });
+        const { payload } = await loadJose().jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()) });
         if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
         this.#checked.set(token, payload);
         return payload;
@@ -220,7 +221,7 @@ function userOf(subject: TokenSubject, id: string | undefined): UserInfo {
 
 function issuerOf(token: string): string | undefined {
   try {
-    return decodeJwt(token).iss;
+    return loadJose().decodeJwt(token).iss;
   } catch {
     return undefined; // not a JSON web token
   }

@@ -8,7 +8,14 @@ import type { Binding, Pod } from "../resources/types.ts";
 import type { Decodable } from "./decode-object.ts";
 
 /** The body of pods/binding: the scheduler's decision. */
-export const bindingKind: Decodable<Binding & KubeObject> = { group: "", version: "v1", kind: "Binding", schema: loadSchema("core/v1/binding.yaml") };
+export const bindingKind: Decodable<Binding & KubeObject> = {
+  group: "",
+  version: "v1",
+  kind: "Binding",
+  get schema() {
+    return loadSchema("core/v1/binding.yaml");
+  },
+};
 
 export function validateBinding(binding: Binding): void {
   const errors: FieldError[] = [];

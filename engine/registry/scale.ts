@@ -7,7 +7,14 @@ import type { Scale } from "../resources/types.ts";
 import type { Decodable } from "./decode-object.ts";
 
 /** autoscaling/v1 Scale: one view of everything that has replicas. */
-export const scaleKind: Decodable<Scale & KubeObject> = { group: "autoscaling", version: "v1", kind: "Scale", schema: loadSchema("autoscaling/v1/scale.yaml") };
+export const scaleKind: Decodable<Scale & KubeObject> = {
+  group: "autoscaling",
+  version: "v1",
+  kind: "Scale",
+  get schema() {
+    return loadSchema("autoscaling/v1/scale.yaml");
+  },
+};
 
 /** What `kubectl get --subresource=scale` shows. */
 export const scaleColumns: readonly Column<KubeObject>[] = [

@@ -19,16 +19,16 @@ const partialSchema: Schema = {
 
 /** Every kind that can be the body of a request or of an answer, with its schema. */
 export class KindSchemas {
-  readonly #byKind = new Map<string, Schema>();
+  readonly #byKind = new Map<string, { readonly schema: Schema }>();
 
   constructor(resources: ResourceIndex) {
-    for (const kind of [...resources.all, scaleKind, bindingKind, evictionKind, tokenRequestKind]) this.#byKind.set(key(formatApiVersion(kind.group, kind.version), kind.kind), kind.schema);
-    this.#byKind.set(key("v1", "Status"), loadSchema("meta/v1/meta.yaml", "Status"));
-    this.#byKind.set(key("meta.k8s.io/v1", "PartialObjectMetadata"), partialSchema);
+    for (const kind of [...resources.all, scaleKind, bindingKind, evictionKind, tokenRequestKind]) this.#byKind.set(key(formatApiVersion(kind.group, kind.version), kind.kind), kind);
+    this.#byKind.set(key("v1", "Status"), { schema: loadSchema("meta/v1/meta.yaml", "Status") });
+    this.#byKind.set(key("meta.k8s.io/v1", "PartialObjectMetadata"), { schema: partialSchema });
   }
 
   find(apiVersion: string, kind: string): Schema | undefined {
-    return kind === "DeleteOptions" ? deleteOptionsSchema : this.#byKind.get(key(apiVersion, kind));
+    return kind === "DeleteOptions" ? deleteOptionsSchema : this.#byKind.get(key(apiVersion, kind))?.schema;
   }
 }
 

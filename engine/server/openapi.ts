@@ -23,7 +23,7 @@ export class OpenApi {
   readonly #discovery: Discovery;
   readonly #aggregator: Aggregator | undefined;
   readonly #version: string;
-  readonly #names = new TypeNames();
+  #typeNames: TypeNames | undefined;
   readonly #documents = new Map<string, Document & { readonly hash: string }>();
 
   constructor(resources: ResourceIndex, discovery: Discovery, version: string, aggregator?: Aggregator) {
@@ -31,8 +31,16 @@ export class OpenApi {
     this.#resources = resources;
     this.#discovery = discovery;
     this.#version = version;
-    // In the catalog's order, so that shared types are named after the group they belong to.
-    for (const definition of resources.all) if (definition.content === undefined) new SchemaWriter(this.#names, "", definition).reference(namedType(definition.schema) ?? definition.schema);
+  }
+
+  /** Reads every kind's schema: nothing that a server must do before somebody asks. */
+  get #names(): TypeNames {
+    if (this.#typeNames === undefined) {
+      this.#typeNames = new TypeNames();
+      // In the catalog's order, so that shared types are named after the group they belong to.
+      for (const definition of this.#resources.all) if (definition.content === undefined) new SchemaWriter(this.#typeNames, "", definition).reference(namedType(definition.schema) ?? definition.schema);
+    }
+    return this.#typeNames;
   }
 
   /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */

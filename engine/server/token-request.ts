@@ -7,7 +7,14 @@ import type { Node, Pod, Secret, ServiceAccount, TokenRequest } from "../resourc
 import type { Decodable } from "../registry/decode-object.ts";
 
 /** The body of serviceaccounts/token. */
-export const tokenRequestKind: Decodable<TokenRequest & KubeObject> = { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest", schema: loadSchema("authentication.k8s.io/v1/token-request.yaml") };
+export const tokenRequestKind: Decodable<TokenRequest & KubeObject> = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  kind: "TokenRequest",
+  get schema() {
+    return loadSchema("authentication.k8s.io/v1/token-request.yaml");
+  },
+};
 
 const SECONDS_DEFAULT = 3600;
 const SECONDS_MIN = 600;

@@ -27,7 +27,7 @@ interface QuestionAddress {
 
 function question<T extends KubeObject>({ group, kind, file, namespaced }: QuestionAddress, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
   const resource = `${kind.toLowerCase()}s`;
-  const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: namespaced === true, verbs: ["create"], schema: loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
+  const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: namespaced === true, verbs: ["create"], schema: () => loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
   return {
     definition,
     async create(exchange) {
@@ -66,7 +66,7 @@ const reviews: readonly VirtualResource[] = [
 
 /** The older address of pods/binding. */
 const bindings: VirtualResource = {
-  definition: defineResource({ group: "", version: "v1", resource: "bindings", kind: "Binding", namespaced: true, verbs: ["create"], schema: loadSchema("core/v1/binding.yaml"), columns: [] }) as unknown as ResourceDefinition,
+  definition: defineResource({ group: "", version: "v1", resource: "bindings", kind: "Binding", namespaced: true, verbs: ["create"], schema: () => loadSchema("core/v1/binding.yaml"), columns: [] }) as unknown as ResourceDefinition,
   create: createBinding,
 };
 

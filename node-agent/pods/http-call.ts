@@ -1,5 +1,5 @@
-import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { http } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
 /** Where and as whom to ask a container. */
@@ -20,7 +20,7 @@ export function callContainer({ action, container, podIp, timeoutMs, agent }: Ht
   const headers = Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value]));
   return new Promise((resolve, reject) => {
     const late = AbortSignal.timeout(timeoutMs);
-    const outgoing = (isTls ? httpsRequest : httpRequest)(
+    const outgoing = (isTls ? httpsRequest : http.request)(
       {
         host, port: portNumber(action.port, container), path: action.path || "/", headers: { "user-agent": `${agent}/1.36`, accept: "*/*", connection: "close", ...headers }, signal: late,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.

@@ -1,7 +1,8 @@
-import http, { type IncomingMessage } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createWebSocketStream, WebSocketServer, type WebSocket } from "ws";
+import { http } from "../../engine/lib/late-modules.ts";
 import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
 import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
 
@@ -101,7 +102,7 @@ async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Prom
 
 type Upgraded = { readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer } | { readonly response: IncomingMessage; readonly socket: undefined };
 
-function upgrade(url: URL, method: string, headers: http.OutgoingHttpHeaders): Promise<Upgraded> {
+function upgrade(url: URL, method: string, headers: OutgoingHttpHeaders): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
     const outgoing = http.request(url, { method, headers, agent: false });
     outgoing.on("upgrade", (response, socket, head) => resolve({ response, socket, head }));

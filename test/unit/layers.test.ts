@@ -37,6 +37,10 @@ const AMBIENT = /\b(?:Date\.now|Math\.random|performance\.now)\s*\(|(?<![.\w])(?
 
 const LINES_MAX = 500;
 
+/** What a start does not wait for, and the one file that loads it. */
+const LATE_MODULES = "engine/lib/late-modules.ts";
+const LATE: readonly string[] = ["node:http", "@peculiar/x509", "reflect-metadata", "jose", "cron"];
+
 function roomOf(name: string): string {
   if (isComposition(name)) return "composition";
   return name.startsWith("node-agent/") ? "node-agent" : name.split("/").slice(0, 2).join("/");
@@ -58,6 +62,11 @@ function layerBreaches(file: SourceFile): string[] {
   });
 }
 
+function earlyImports(file: SourceFile): string[] {
+  if (file.name === LATE_MODULES) return [];
+  return importsOf(file).flatMap(({ specifier, offset, isTypeOnly }) => (isTypeOnly || !LATE.includes(specifier) ? [] : [`${place(file, offset)} imports ${specifier}; take it from ${LATE_MODULES}`]));
+}
+
 function anyUses(file: SourceFile): string[] {
   return [...file.code.matchAll(/(?:[:<,|&(=]|\bas|\bextends)\s*(any)\b(?!\s*[(:?.])|\b(any)\[\]/g)].map((match) => `${place(file, match.index + match[0].indexOf("any"))} uses any; take unknown and narrow it`);
 }
@@ -76,6 +85,7 @@ function lengthBreaches(file: SourceFile): string[] {
 describe("the source tree", () => {
   const files = readSources("engine", "node-agent");
   test("imports only downward, with .ts suffixes", () => expect(files.flatMap(layerBreaches)).toEqual([]));
+  test("loads late what a start can do without", () => expect(files.flatMap(earlyImports)).toEqual([]));
   test("has no any", () => expect(files.flatMap(anyUses)).toEqual([]));
   test("asks for time and chance only through Clock and Random", () => expect(files.flatMap(ambientUses)).toEqual([]));
   test(`has no file of more than ${LINES_MAX} lines`, () => expect(files.flatMap(lengthBreaches)).toEqual([]));
@@ -105,6 +115,11 @@ describe("the rules", () => {
 
   test("want suffixes on relative imports only", () => {
     expect(breaches("engine/lib/a.ts", 'import fs from "node:fs";\nimport { b } from "./b";')).toEqual(["engine/lib/a.ts:2 imports ./b, which lacks its .ts suffix"]);
+  });
+
+  test("let types of late modules in, and nothing else", () => {
+    expect(earlyImports(sourceFile("engine/a.ts", 'import type { IncomingMessage } from "node:http";\nimport https from "node:https";\n'))).toEqual([]);
+    expect(earlyImports(sourceFile("engine/a.ts", '\nimport http, { type IncomingMessage } from "node:http";\n'))).toEqual(["engine/a.ts:2 imports node:http; take it from engine/lib/late-modules.ts"]);
   });
 
   test("find any as a type, and not as a word, a method or a name", () => {

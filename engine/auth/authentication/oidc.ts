@@ -1,6 +1,7 @@
-import { createLocalJWKSet, decodeJwt, errors, jwtVerify, type JSONWebKeySet, type JWTPayload } from "jose";
+import type { createLocalJWKSet, JSONWebKeySet, JWTPayload } from "jose";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";
@@ -72,10 +73,10 @@ export class OidcAuthenticator {
     const { issuer, audiences, algorithms } = this.#provider;
     const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), requiredClaims: ["exp"] };
     try {
-      return (await jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
+      return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      return (await jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
+      if (!(error instanceof loadJose().errors.JWKSNoMatchingKey)) throw error;
+      return (await loadJose().jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
     }
   }
 
@@ -98,7 +99,7 @@ export class OidcAuthenticator {
     const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
     if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
     if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
-    const keys = createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
+    const keys = loadJose().createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
     this.#keys = keys;
     this.#fetchedMs = this.#clock.monotonic();
     return keys;
@@ -142,7 +143,7 @@ function textList(value: unknown): readonly string[] | undefined {
 
 function issuerOf(token: string): string | undefined {
   try {
-    return decodeJwt(token).iss;
+    return loadJose().decodeJwt(token).iss;
   } catch {
     return undefined; // not a JSON web token
   }

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import http, { type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import https from "node:https";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../../lib/abort.ts";
+import { http } from "../../lib/late-modules.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";

@@ -12,7 +12,7 @@ export const mutatingAdmissionPolicyBindingResource = defineResource<MutatingAdm
   kind: "MutatingAdmissionPolicyBinding",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy-binding.yaml"),
+  schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy-binding.yaml"),
   strategy: {
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateMutableOperations(spec.matchResources, "spec.matchResources")],

@@ -19,7 +19,7 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
   listKind: "MutatingAdmissionPolicyList",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy.yaml"),
+  schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy.yaml"),
   strategy: { hasGeneration: true, validate: validatePolicy },
   columns: [
     nameColumn,

@@ -15,7 +15,7 @@ export const validatingAdmissionPolicyBindingResource = defineResource<Validatin
   kind: "ValidatingAdmissionPolicyBinding",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy-binding.yaml"),
+  schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy-binding.yaml"),
   strategy: {
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateActions(spec.validationActions)],

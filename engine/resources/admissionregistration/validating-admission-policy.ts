@@ -21,7 +21,7 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   listKind: "ValidatingAdmissionPolicyList",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
+  schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
   subresources: [{ name: "status" }],
   strategy: {
     hasGeneration: true,

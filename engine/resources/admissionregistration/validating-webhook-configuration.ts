@@ -11,7 +11,7 @@ export const validatingWebhookConfigurationResource = defineResource<ValidatingW
   kind: "ValidatingWebhookConfiguration",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("admissionregistration.k8s.io/v1/validating-webhook-configuration.yaml"),
+  schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-webhook-configuration.yaml"),
   strategy: {
     hasGeneration: true,
     validate: ({ webhooks = [] }) => webhooks.flatMap((webhook, index) => validateWebhook(webhook, `webhooks[${index}]`)),

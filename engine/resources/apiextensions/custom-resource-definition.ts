@@ -19,7 +19,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
   namespaced: false,
   shortNames: ["crd", "crds"],
   categories: ["api-extensions"],
-  schema: loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml"),
+  schema: () => loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml"),
   subresources: [{ name: "status" }],
   strategy: {
     hasGeneration: true,

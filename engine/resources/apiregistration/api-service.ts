@@ -18,7 +18,7 @@ export const apiServiceResource = defineResource<APIService>({
   kind: "APIService",
   namespaced: false,
   categories: ["api-extensions"],
-  schema: loadSchema("apiregistration.k8s.io/v1/api-service.yaml"),
+  schema: () => loadSchema("apiregistration.k8s.io/v1/api-service.yaml"),
   subresources: [{ name: "status" }],
   strategy: {
     nameRule: "pathSegment",

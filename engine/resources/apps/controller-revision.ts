@@ -12,7 +12,7 @@ export const controllerRevisionResource = defineResource<ControllerRevision>({
   resource: "controllerrevisions",
   kind: "ControllerRevision",
   namespaced: true,
-  schema: loadSchema("apps/v1/controller-revision.yaml"),
+  schema: () => loadSchema("apps/v1/controller-revision.yaml"),
   strategy: {
     validate: (revision) => (revision.data === undefined ? [requiredField("data", "data is mandatory")] : []),
     validateUpdate: (revision, old) => (jsonEqual(revision.data, old.data) ? [] : [invalidField("data", revision.data, "field is immutable")]),

@@ -22,7 +22,7 @@ export const daemonSetResource = defineResource<DaemonSet>({
   namespaced: true,
   shortNames: ["ds"],
   categories: ["all"],
-  schema: loadSchema("apps/v1/daemon-set.yaml"),
+  schema: () => loadSchema("apps/v1/daemon-set.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: withDefaults,

@@ -20,7 +20,7 @@ export const deploymentResource = defineResource<Deployment>({
   namespaced: true,
   shortNames: ["deploy"],
   categories: ["all"],
-  schema: loadSchema("apps/v1/deployment.yaml"),
+  schema: () => loadSchema("apps/v1/deployment.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: withDefaults,

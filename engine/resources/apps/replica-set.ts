@@ -19,7 +19,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
   namespaced: true,
   shortNames: ["rs"],
   categories: ["all"],
-  schema: loadSchema("apps/v1/replica-set.yaml"),
+  schema: () => loadSchema("apps/v1/replica-set.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (set) => (set.spec.template === undefined ? set : { ...set, spec: { ...set.spec, template: withTemplateDefaults(set.spec.template) } }),

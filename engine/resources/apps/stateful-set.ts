@@ -20,7 +20,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
   namespaced: true,
   shortNames: ["sts"],
   categories: ["all"],
-  schema: loadSchema("apps/v1/stateful-set.yaml"),
+  schema: () => loadSchema("apps/v1/stateful-set.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: withDefaults,

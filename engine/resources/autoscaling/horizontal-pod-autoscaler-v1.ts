@@ -21,7 +21,7 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
   namespaced: true,
   shortNames: ["hpa"],
   categories: ["all"],
-  schema: loadSchema("autoscaling/v1/horizontal-pod-autoscaler.yaml"),
+  schema: () => loadSchema("autoscaling/v1/horizontal-pod-autoscaler.yaml"),
   storedAs: storedForm({ definition: horizontalPodAutoscalerResource, fromStored: toV1, toStored: fromV1 }),
   strategy: {
     setDefaults: (autoscaler) => ({ ...autoscaler, spec: { ...autoscaler.spec, minReplicas: autoscaler.spec.minReplicas ?? 1 } }),

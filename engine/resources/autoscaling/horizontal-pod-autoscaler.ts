@@ -23,7 +23,7 @@ export const horizontalPodAutoscalerResource = defineResource<HorizontalPodAutos
   namespaced: true,
   shortNames: ["hpa"],
   categories: ["all"],
-  schema: loadSchema("autoscaling/v2/horizontal-pod-autoscaler.yaml"),
+  schema: () => loadSchema("autoscaling/v2/horizontal-pod-autoscaler.yaml"),
   strategy: {
     setDefaults: withDefaults,
     prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { currentReplicas: 0, desiredReplicas: 0 } }),

@@ -22,7 +22,7 @@ export const cronJobResource = defineResource<CronJob>({
   namespaced: true,
   shortNames: ["cj"],
   categories: ["all"],
-  schema: loadSchema("batch/v1/cron-job.yaml"),
+  schema: () => loadSchema("batch/v1/cron-job.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (cron) => ({ ...cron, spec: { ...cron.spec, jobTemplate: withTemplate(cron.spec.jobTemplate) } }),

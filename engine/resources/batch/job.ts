@@ -21,7 +21,7 @@ export const jobResource = defineResource<Job>({
   kind: "Job",
   namespaced: true,
   categories: ["all"],
-  schema: loadSchema("batch/v1/job.yaml"),
+  schema: () => loadSchema("batch/v1/job.yaml"),
   strategy: {
     hasGeneration: true,
     orphansByDefault: { warning: "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning" },

@@ -22,7 +22,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
   kind: "CertificateSigningRequest",
   namespaced: false,
   shortNames: ["csr"],
-  schema: loadSchema("certificates.k8s.io/v1/certificate-signing-request.yaml"),
+  schema: () => loadSchema("certificates.k8s.io/v1/certificate-signing-request.yaml"),
   strategy: {
     nameRule: "pathSegment",
     // Nobody creates a request that is approved already.

@@ -10,7 +10,7 @@ export const leaseResource = defineResource<Lease>({
   resource: "leases",
   kind: "Lease",
   namespaced: true,
-  schema: loadSchema("coordination.k8s.io/v1/lease.yaml"),
+  schema: () => loadSchema("coordination.k8s.io/v1/lease.yaml"),
   strategy: {
     createOnUpdate: true,
     unconditionalUpdate: false,

@@ -14,7 +14,7 @@ export const componentStatusResource = defineResource<ComponentStatus>({
   namespaced: false,
   shortNames: ["cs"],
   verbs: ["get", "list"],
-  schema: loadSchema("core/v1/component-status.yaml"),
+  schema: () => loadSchema("core/v1/component-status.yaml"),
   deprecationWarning: "v1 ComponentStatus is deprecated in v1.19+",
   columns: [
     nameColumn,

@@ -11,7 +11,7 @@ export const configMapResource = defineResource<ConfigMap>({
   kind: "ConfigMap",
   namespaced: true,
   shortNames: ["cm"],
-  schema: loadSchema("core/v1/config-map.yaml"),
+  schema: () => loadSchema("core/v1/config-map.yaml"),
   strategy: {
     validate: (map) => validateData(map.data, map.binaryData),
     validateUpdate: (map, old) => validateImmutable(map, old, ["data", "binaryData"]),

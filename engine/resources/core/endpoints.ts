@@ -17,7 +17,7 @@ export const endpointsResource = defineResource<Endpoints>({
   kind: "Endpoints",
   namespaced: true,
   shortNames: ["ep"],
-  schema: loadSchema("core/v1/endpoints.yaml"),
+  schema: () => loadSchema("core/v1/endpoints.yaml"),
   deprecationWarning: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   strategy: {
     validateNew: ({ subsets = [] }) => validateSubsets(subsets, new Set()),

@@ -17,7 +17,7 @@ export const eventResource = defineResource<CoreEvent>({
   kind: "Event",
   namespaced: true,
   shortNames: ["ev"],
-  schema: loadSchema("core/v1/event.yaml"),
+  schema: () => loadSchema("core/v1/event.yaml"),
   strategy: { createOnUpdate: true, validate: validateEvent },
   columns: [
     column("Last Seen", "Time since it happened last.", (event, now) => ageSince(lastSeen(event), now)),

@@ -14,7 +14,7 @@ export const limitRangeResource = defineResource<LimitRange>({
   kind: "LimitRange",
   namespaced: true,
   shortNames: ["limits"],
-  schema: loadSchema("core/v1/limit-range.yaml"),
+  schema: () => loadSchema("core/v1/limit-range.yaml"),
   strategy: {
     setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: (range.spec.limits ?? []).map(withDefaults) } }),
     validate: (range) => validateItems(range.spec?.limits ?? []),

@@ -11,7 +11,7 @@ export const namespaceResource = defineResource<Namespace>({
   namespaced: false,
   shortNames: ["ns"],
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"],
-  schema: loadSchema("core/v1/namespace.yaml"),
+  schema: () => loadSchema("core/v1/namespace.yaml"),
   strategy: {
     nameRule: "dnsLabel",
     setDefaults: (namespace) => ({

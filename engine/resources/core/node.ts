@@ -19,7 +19,7 @@ export const nodeResource = defineResource<Node>({
   kind: "Node",
   namespaced: false,
   shortNames: ["no"],
-  schema: loadSchema("core/v1/node.yaml"),
+  schema: () => loadSchema("core/v1/node.yaml"),
   strategy: {
     setDefaults: withDefaults,
     validate: validateNode,

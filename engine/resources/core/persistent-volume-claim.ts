@@ -13,7 +13,7 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
   kind: "PersistentVolumeClaim",
   namespaced: true,
   shortNames: ["pvc"],
-  schema: loadSchema("core/v1/persistent-volume-claim.yaml"),
+  schema: () => loadSchema("core/v1/persistent-volume-claim.yaml"),
   strategy: {
     prepareForCreate: (claim) => ({ ...withSpec(claim), status: { phase: "Pending" } }),
     prepareForUpdate: withSpec,

@@ -13,7 +13,7 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
   kind: "PersistentVolume",
   namespaced: false,
   shortNames: ["pv"],
-  schema: loadSchema("core/v1/persistent-volume.yaml"),
+  schema: () => loadSchema("core/v1/persistent-volume.yaml"),
   strategy: {
     prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) } }),
     validate: (volume) => validateVolumeSpec(volume.spec ?? {}, "spec"),

@@ -12,7 +12,7 @@ export const podTemplateResource = defineResource<PodTemplate>({
   resource: "podtemplates",
   kind: "PodTemplate",
   namespaced: true,
-  schema: loadSchema("core/v1/pod-template.yaml"),
+  schema: () => loadSchema("core/v1/pod-template.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (object) => (object.template === undefined ? object : { ...object, template: withTemplateDefaults(object.template) }),

@@ -20,7 +20,7 @@ export const podResource = defineResource<Pod>({
   namespaced: true,
   shortNames: ["po"],
   categories: ["all"],
-  schema: loadSchema("core/v1/pod.yaml"),
+  schema: () => loadSchema("core/v1/pod.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (pod) => ({ ...pod, spec: withPodSpecDefaults(pod.spec) }),

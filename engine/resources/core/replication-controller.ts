@@ -17,7 +17,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
   namespaced: true,
   shortNames: ["rc"],
   categories: ["all"],
-  schema: loadSchema("core/v1/replication-controller.yaml"),
+  schema: () => loadSchema("core/v1/replication-controller.yaml"),
   strategy: {
     hasGeneration: true,
     orphansByDefault: {},

@@ -15,7 +15,7 @@ export const resourceQuotaResource = defineResource<ResourceQuota>({
   kind: "ResourceQuota",
   namespaced: true,
   shortNames: ["quota"],
-  schema: loadSchema("core/v1/resource-quota.yaml"),
+  schema: () => loadSchema("core/v1/resource-quota.yaml"),
   strategy: {
     prepareForCreate: (quota) => ({ ...quota, status: {} }),
     validate: (quota) => validateSpec(quota.spec ?? {}),

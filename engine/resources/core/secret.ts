@@ -11,7 +11,7 @@ export const secretResource = defineResource<Secret>({
   resource: "secrets",
   kind: "Secret",
   namespaced: true,
-  schema: loadSchema("core/v1/secret.yaml"),
+  schema: () => loadSchema("core/v1/secret.yaml"),
   strategy: {
     setDefaults: (secret) => {
       if (secret.stringData === undefined) return secret;

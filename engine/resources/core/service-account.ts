@@ -10,7 +10,7 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   kind: "ServiceAccount",
   namespaced: true,
   shortNames: ["sa"],
-  schema: loadSchema("core/v1/service-account.yaml"),
+  schema: () => loadSchema("core/v1/service-account.yaml"),
   subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
   columns: [nameColumn, ageColumn],
 });

@@ -13,7 +13,7 @@ export const serviceResource = defineResource<Service>({
   namespaced: true,
   shortNames: ["svc"],
   categories: ["all"],
-  schema: loadSchema("core/v1/service.yaml"),
+  schema: () => loadSchema("core/v1/service.yaml"),
   strategy: {
     nameRule: "dns1035Label",
     createOnUpdate: true,

@@ -12,7 +12,7 @@ export const deviceClassResource = defineResource<DeviceClass>({
   resource: "deviceclasses",
   kind: "DeviceClass",
   namespaced: false,
-  schema: loadSchema("resource.k8s.io/v1/device-class.yaml"),
+  schema: () => loadSchema("resource.k8s.io/v1/device-class.yaml"),
   strategy: { hasGeneration: true, validate: validateClass },
   columns: [nameColumn, ageColumn],
 });

@@ -13,7 +13,7 @@ export const resourceClaimTemplateResource = defineResource<ResourceClaimTemplat
   resource: "resourceclaimtemplates",
   kind: "ResourceClaimTemplate",
   namespaced: true,
-  schema: loadSchema("resource.k8s.io/v1/resource-claim-template.yaml"),
+  schema: () => loadSchema("resource.k8s.io/v1/resource-claim-template.yaml"),
   strategy: {
     setDefaults: (template) => {
       const { devices } = template.spec.spec;

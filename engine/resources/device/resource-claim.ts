@@ -14,7 +14,7 @@ export const resourceClaimResource = defineResource<ResourceClaim>({
   resource: "resourceclaims",
   kind: "ResourceClaim",
   namespaced: true,
-  schema: loadSchema("resource.k8s.io/v1/resource-claim.yaml"),
+  schema: () => loadSchema("resource.k8s.io/v1/resource-claim.yaml"),
   strategy: {
     setDefaults: (claim) => (claim.spec.devices === undefined ? claim : { ...claim, spec: { ...claim.spec, devices: withClaimDefaults(claim.spec.devices) } }),
     prepareForCreate: (claim) => ({ ...claim, status: {} }),

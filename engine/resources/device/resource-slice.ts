@@ -17,7 +17,7 @@ export const resourceSliceResource = defineResource<ResourceSlice>({
   resource: "resourceslices",
   kind: "ResourceSlice",
   namespaced: false,
-  schema: loadSchema("resource.k8s.io/v1/resource-slice.yaml"),
+  schema: () => loadSchema("resource.k8s.io/v1/resource-slice.yaml"),
   strategy: { hasGeneration: true, validate: ({ spec }) => validateSpec(spec), validateUpdate },
   columns: [
     nameColumn,

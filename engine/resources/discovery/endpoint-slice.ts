@@ -16,7 +16,7 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   resource: "endpointslices",
   kind: "EndpointSlice",
   namespaced: true,
-  schema: loadSchema("discovery.k8s.io/v1/endpoint-slice.yaml"),
+  schema: () => loadSchema("discovery.k8s.io/v1/endpoint-slice.yaml"),
   strategy: {
     hasGeneration: true,
     validate: validateSlice,

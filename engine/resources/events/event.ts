@@ -12,7 +12,7 @@ export const eventsV1EventResource = defineResource<EventsV1Event>({
   kind: "Event",
   namespaced: true,
   shortNames: ["ev"],
-  schema: loadSchema("events.k8s.io/v1/event.yaml"),
+  schema: () => loadSchema("events.k8s.io/v1/event.yaml"),
   storedAs: storedForm({ definition: eventResource, fromStored: fromCore, toStored: toCore }),
   strategy: {
     createOnUpdate: true,

@@ -18,7 +18,7 @@ export const flowSchemaResource = defineResource<FlowSchema>({
   resource: "flowschemas",
   kind: "FlowSchema",
   namespaced: false,
-  schema: loadSchema("flowcontrol.apiserver.k8s.io/v1/flow-schema.yaml"),
+  schema: () => loadSchema("flowcontrol.apiserver.k8s.io/v1/flow-schema.yaml"),
   strategy: {
     hasGeneration: true,
     prepareForCreate: (schema) => ({ ...schema, status: {} }),

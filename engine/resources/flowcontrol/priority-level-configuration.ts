@@ -17,7 +17,7 @@ export const priorityLevelConfigurationResource = defineResource<PriorityLevelCo
   resource: "prioritylevelconfigurations",
   kind: "PriorityLevelConfiguration",
   namespaced: false,
-  schema: loadSchema("flowcontrol.apiserver.k8s.io/v1/priority-level-configuration.yaml"),
+  schema: () => loadSchema("flowcontrol.apiserver.k8s.io/v1/priority-level-configuration.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (level) => (level.spec?.type === "Exempt" && level.spec.exempt === undefined ? { ...level, spec: { ...level.spec, exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } } } : level),

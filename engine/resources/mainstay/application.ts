@@ -11,7 +11,7 @@ export const applicationResource = defineResource<Application>({
   namespaced: false,
   shortNames: ["app"],
   categories: ["mainstay"],
-  schema: loadSchema("mainstay.dev/v1alpha1/application.yaml"),
+  schema: () => loadSchema("mainstay.dev/v1alpha1/application.yaml"),
   strategy: { hasGeneration: true },
   subresources: [{ name: "status" }],
   columns: [

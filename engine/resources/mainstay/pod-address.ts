@@ -14,7 +14,7 @@ export const podAddressResource = defineResource<PodAddress>({
   namespaced: true,
   verbs: ["get", "list", "watch"],
   categories: ["mainstay"],
-  schema: loadSchema("mainstay.dev/v1alpha1/pod-address.yaml"),
+  schema: () => loadSchema("mainstay.dev/v1alpha1/pod-address.yaml"),
   storedAs: storedForm<PodAddress, Pod>({
     definition: podResource,
     fromStored: addressOf,

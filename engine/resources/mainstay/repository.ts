@@ -16,7 +16,7 @@ export const repositoryResource = defineResource<RepositoryObject>({
   namespaced: false,
   shortNames: ["repo"],
   categories: ["mainstay"],
-  schema: loadSchema("mainstay.dev/v1alpha1/repository.yaml"),
+  schema: () => loadSchema("mainstay.dev/v1alpha1/repository.yaml"),
   strategy: {},
   columns: [
     nameColumn,

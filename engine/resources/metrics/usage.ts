@@ -18,7 +18,7 @@ export const nodeMetricsResource = defineResource<NodeMetrics>({
   singular: "",
   namespaced: false,
   verbs: ["get", "list"],
-  schema: loadSchema("metrics.k8s.io/v1beta1/node-metrics.yaml"),
+  schema: () => loadSchema("metrics.k8s.io/v1beta1/node-metrics.yaml"),
   columns: [nameColumn, ...usageColumns],
 });
 
@@ -30,7 +30,7 @@ export const podMetricsResource = defineResource<PodMetrics>({
   singular: "",
   namespaced: true,
   verbs: ["get", "list"],
-  schema: loadSchema("metrics.k8s.io/v1beta1/pod-metrics.yaml"),
+  schema: () => loadSchema("metrics.k8s.io/v1beta1/pod-metrics.yaml"),
   columns: [nameColumn, ...usageColumns],
 });
 

@@ -18,7 +18,7 @@ export const ingressClassResource = defineResource<IngressClass>({
   resource: "ingressclasses",
   kind: "IngressClass",
   namespaced: false,
-  schema: loadSchema("networking.k8s.io/v1/ingress-class.yaml"),
+  schema: () => loadSchema("networking.k8s.io/v1/ingress-class.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: withScope,

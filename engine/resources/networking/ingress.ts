@@ -22,7 +22,7 @@ export const ingressResource = defineResource<Ingress>({
   kind: "Ingress",
   namespaced: true,
   shortNames: ["ing"],
-  schema: loadSchema("networking.k8s.io/v1/ingress.yaml"),
+  schema: () => loadSchema("networking.k8s.io/v1/ingress.yaml"),
   strategy: {
     hasGeneration: true,
     prepareForCreate: (ingress) => ({ ...ingress, status: { loadBalancer: {} } }),

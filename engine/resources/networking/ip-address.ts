@@ -15,7 +15,7 @@ export const ipAddressResource = defineResource<IPAddress>({
   kind: "IPAddress",
   namespaced: false,
   shortNames: ["ip"],
-  schema: loadSchema("networking.k8s.io/v1/ip-address.yaml"),
+  schema: () => loadSchema("networking.k8s.io/v1/ip-address.yaml"),
   strategy: {
     hasGeneration: true,
     nameRule: "pathSegment",

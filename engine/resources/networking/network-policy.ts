@@ -13,7 +13,7 @@ export const networkPolicyResource = defineResource<NetworkPolicy>({
   kind: "NetworkPolicy",
   namespaced: true,
   shortNames: ["netpol"],
-  schema: loadSchema("networking.k8s.io/v1/network-policy.yaml"),
+  schema: () => loadSchema("networking.k8s.io/v1/network-policy.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (policy) => (policy.spec === undefined || (policy.spec.policyTypes ?? []).length > 0 ? policy : { ...policy, spec: { ...policy.spec, policyTypes: policyTypesOf(policy.spec) } }),

@@ -14,7 +14,7 @@ export const serviceCidrResource = defineResource<ServiceCIDR>({
   resource: "servicecidrs",
   kind: "ServiceCIDR",
   namespaced: false,
-  schema: loadSchema("networking.k8s.io/v1/service-cidr.yaml"),
+  schema: () => loadSchema("networking.k8s.io/v1/service-cidr.yaml"),
   strategy: {
     hasGeneration: true,
     prepareForCreate: (range) => ({ ...range, status: {} }),

@@ -14,7 +14,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
   resource: "runtimeclasses",
   kind: "RuntimeClass",
   namespaced: false,
-  schema: loadSchema("node.k8s.io/v1/runtime-class.yaml"),
+  schema: () => loadSchema("node.k8s.io/v1/runtime-class.yaml"),
   strategy: {
     validateNew({ handler, overhead, scheduling }) {
       const problem = dnsLabelError(handler);

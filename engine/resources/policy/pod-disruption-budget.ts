@@ -16,7 +16,7 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
   kind: "PodDisruptionBudget",
   namespaced: true,
   shortNames: ["pdb"],
-  schema: loadSchema("policy/v1/pod-disruption-budget.yaml"),
+  schema: () => loadSchema("policy/v1/pod-disruption-budget.yaml"),
   strategy: {
     hasGeneration: true,
     prepareForCreate: (budget) => ({ ...budget, status: NOTHING_YET }),

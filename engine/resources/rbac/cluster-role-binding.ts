@@ -10,7 +10,7 @@ export const clusterRoleBindingResource = defineResource<ClusterRoleBinding>({
   resource: "clusterrolebindings",
   kind: "ClusterRoleBinding",
   namespaced: false,
-  schema: loadSchema("rbac.authorization.k8s.io/v1/cluster-role-binding.yaml"),
+  schema: () => loadSchema("rbac.authorization.k8s.io/v1/cluster-role-binding.yaml"),
   strategy: {
     nameRule: "pathSegment",
     setDefaults: withBindingDefaults,

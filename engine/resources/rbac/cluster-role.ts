@@ -11,7 +11,7 @@ export const clusterRoleResource = defineResource<ClusterRole>({
   resource: "clusterroles",
   kind: "ClusterRole",
   namespaced: false,
-  schema: loadSchema("rbac.authorization.k8s.io/v1/cluster-role.yaml"),
+  schema: () => loadSchema("rbac.authorization.k8s.io/v1/cluster-role.yaml"),
   strategy: {
     nameRule: "pathSegment",
     validate: (role) => validateRules(role.rules ?? [], false),

@@ -10,7 +10,7 @@ export const roleBindingResource = defineResource<RoleBinding>({
   resource: "rolebindings",
   kind: "RoleBinding",
   namespaced: true,
-  schema: loadSchema("rbac.authorization.k8s.io/v1/role-binding.yaml"),
+  schema: () => loadSchema("rbac.authorization.k8s.io/v1/role-binding.yaml"),
   strategy: {
     nameRule: "pathSegment",
     setDefaults: withBindingDefaults,

@@ -11,7 +11,7 @@ export const roleResource = defineResource<Role>({
   resource: "roles",
   kind: "Role",
   namespaced: true,
-  schema: loadSchema("rbac.authorization.k8s.io/v1/role.yaml"),
+  schema: () => loadSchema("rbac.authorization.k8s.io/v1/role.yaml"),
   strategy: {
     nameRule: "pathSegment",
     validate: (role) => validateRules(role.rules ?? [], true),

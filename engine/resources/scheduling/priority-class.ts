@@ -23,7 +23,7 @@ export const priorityClassResource = defineResource<PriorityClass>({
   kind: "PriorityClass",
   namespaced: false,
   shortNames: ["pc"],
-  schema: loadSchema("scheduling.k8s.io/v1/priority-class.yaml"),
+  schema: () => loadSchema("scheduling.k8s.io/v1/priority-class.yaml"),
   strategy: {
     // It has a generation, as upstream's have, though nothing in it that matters can change.
     prepareForCreate: (priority) => withMetadata(priority, { generation: 1 }),

@@ -18,7 +18,7 @@ export const csiDriverResource = defineResource<CSIDriver>({
   resource: "csidrivers",
   kind: "CSIDriver",
   namespaced: false,
-  schema: loadSchema("storage.k8s.io/v1/csi-driver.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/csi-driver.yaml"),
   strategy: {
     hasGeneration: true,
     setDefaults: (driver) => ((driver.spec.volumeLifecycleModes ?? []).length > 0 ? driver : { ...driver, spec: { ...driver.spec, volumeLifecycleModes: ["Persistent"] } }),

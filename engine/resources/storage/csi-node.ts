@@ -15,7 +15,7 @@ export const csiNodeResource = defineResource<CSINode>({
   resource: "csinodes",
   kind: "CSINode",
   namespaced: false,
-  schema: loadSchema("storage.k8s.io/v1/csi-node.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/csi-node.yaml"),
   strategy: {
     validate: (node) => (node.spec.drivers ?? []).flatMap((driver, index) => driverErrors(driver, `spec.drivers[${index}]`)),
     validateUpdate: (node, old) =>

@@ -14,7 +14,7 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
   resource: "csistoragecapacities",
   kind: "CSIStorageCapacity",
   namespaced: true,
-  schema: loadSchema("storage.k8s.io/v1/csi-storage-capacity.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/csi-storage-capacity.yaml"),
   strategy: {
     validate: validateCapacity,
     validateUpdate: (capacity, old) => [

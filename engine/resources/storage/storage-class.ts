@@ -16,7 +16,7 @@ export const storageClassResource = defineResource<StorageClass>({
   kind: "StorageClass",
   namespaced: false,
   shortNames: ["sc"],
-  schema: loadSchema("storage.k8s.io/v1/storage-class.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/storage-class.yaml"),
   strategy: {
     validate: (storageClass) => [
       ...provisionerErrors(storageClass.provisioner, "provisioner"),

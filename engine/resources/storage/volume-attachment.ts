@@ -15,7 +15,7 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
   resource: "volumeattachments",
   kind: "VolumeAttachment",
   namespaced: false,
-  schema: loadSchema("storage.k8s.io/v1/volume-attachment.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/volume-attachment.yaml"),
   strategy: {
     prepareForCreate: (attachment) => ({ ...attachment, status: { attached: false } }),
     validate: validateAttachment,

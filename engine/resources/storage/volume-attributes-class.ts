@@ -15,7 +15,7 @@ export const volumeAttributesClassResource = defineResource<VolumeAttributesClas
   kind: "VolumeAttributesClass",
   namespaced: false,
   shortNames: ["vac"],
-  schema: loadSchema("storage.k8s.io/v1/volume-attributes-class.yaml"),
+  schema: () => loadSchema("storage.k8s.io/v1/volume-attributes-class.yaml"),
   strategy: {
     validate: ({ driverName, parameters = {} }) => [
       ...provisionerErrors(driverName, "driverName"),

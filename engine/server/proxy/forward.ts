@@ -1,7 +1,8 @@
-import http, { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { http } from "../../lib/late-modules.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { sinkOf } from "../http/http2-response.ts";
 import type { RawResponse } from "../http/response.ts";
@@ -85,14 +86,14 @@ export async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
 
 type Answered = { readonly is: "response"; readonly response: IncomingMessage } | { readonly is: "upgrade"; readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer };
 
-async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<http.ClientRequest> {
+async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<ClientRequest> {
   if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
   const tls = target.tls !== undefined ? target.tls : target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
   const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, agent: false as const, timeout: CONNECT_TIMEOUT_MS };
   return target.scheme === "https" ? https.request({ ...common, ...tls }) : http.request(common);
 }
 
-function answerOf(outgoing: http.ClientRequest, target: ProxyTarget): Promise<Answered> {
+function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `error trying to reach ${target.description} at ${target.host}:${target.port}: ${why}`));
     const onTimeout = (): void => void outgoing.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} seconds`));
