@@ -154,7 +154,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
-    ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, podCidr: () => node?.spec?.podCIDR, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
+    ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
     createAgentServer({
       address: nodeIp,
       port: config.port,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Endpoint, ServicePort } from "./service-map.ts";
+import type { Endpoint } from "./choose-endpoints.ts";
+import type { ServicePort } from "./service-map.ts";
 
 /** The rules of our own chains, by table and chain; every other chain of the machine is none of our business. */
 export interface ChainTable {
@@ -33,34 +34,31 @@ export const JUMPS: readonly { readonly table: "nat" | "filter"; readonly from: 
 ];
 
 /**
- * The packet rules of a cluster's Services, in the shape kube-proxy gave them: one chain per service port that picks an
- * endpoint by probability, one chain per endpoint that rewrites the destination. Pure; equal input gives equal text.
+ * The packet rules of a cluster's Services, in the shape kube-proxy gave them: chains per service port that pick an endpoint by
+ * probability, one chain per endpoint that rewrites the destination. Pure; equal input gives equal text.
  */
 export function computeChains(ports: readonly ServicePort[], ranges: NetworkRanges): ChainTable {
   const nat = new Map<string, string[]>();
   const filter = new Map<string, string[]>();
   const services: string[] = [];
   const nodePorts: string[] = [];
-  const rejects: string[] = [];
+  const refusals: string[] = [];
   for (const port of ports) {
-    if (port.endpoints.length === 0) {
-      rejects.push(...rejectRules(port));
-      continue;
-    }
-    const internal = port.internalLocalOnly ? chainName("SVL", port.id) : chainName("SVC", port.id);
-    for (const ip of port.clusterIps) {
-      services.push(`${comment(port, "cluster address")} -d ${ip}/32 ${match(port, port.port)} -j ${internal}`);
-    }
-    for (const ip of port.externalIps) services.push(`${comment(port, "external address")} -d ${ip}/32 ${match(port, port.port)} -j ${chainName("EXT", port.id)}`);
-    if (port.nodePort > 0) nodePorts.push(`${comment(port, "node port")} ${match(port, port.nodePort)} -j ${chainName("EXT", port.id)}`);
-    rejects.push(...localOnlyDrops(port));
+    refusals.push(...refusalRules(port));
+    if (!port.hasEndpoints) continue;
+    const external = chainName("EXT", port.id);
+    const internal = internalChain(port);
+    if (internal !== undefined) for (const ip of port.clusterIps) services.push(`${comment(port, "cluster address")} -d ${ip}/32 ${match(port, port.port)} -j ${internal}`);
+    for (const ip of port.externalIps) services.push(`${comment(port, "external address")} -d ${ip}/32 ${match(port, port.port)} -j ${external}`);
+    for (const ip of port.balancerIps) services.push(`${comment(port, "load balancer")} -d ${ip}/32 ${match(port, port.port)} -j ${port.sourceRanges.length > 0 ? chainName("FW", port.id) : external}`);
+    if (port.nodePort > 0) nodePorts.push(`${comment(port, "node port")} ${match(port, port.nodePort)} -j ${external}`);
     addServiceChains(nat, port, ranges);
   }
   nat.set("MAINSTAY-SERVICES", [...services, "-m addrtype --dst-type LOCAL -j MAINSTAY-NODEPORTS"]);
   nat.set("MAINSTAY-NODEPORTS", nodePorts);
   nat.set("MAINSTAY-MARK-MASQ", [`-j MARK --or-mark ${MASQUERADE_MARK}`]);
   nat.set("MAINSTAY-POSTROUTING", postroutingRules(ranges));
-  filter.set("MAINSTAY-REJECT", rejects);
+  filter.set("MAINSTAY-REJECT", refusals);
   filter.set("MAINSTAY-FORWARD", [
     // A packet that conntrack cannot place would reach a pod without the address rewriting of its connection.
     "-m conntrack --ctstate INVALID -j DROP",
@@ -83,8 +81,11 @@ export function planRestore(previous: { readonly [T in keyof ChainTable]: Readon
   return sections.length === 0 ? undefined : sections.join("");
 }
 
-/** A chain name of at most 28 characters, iptables' limit: prefix, role, and a hash of what the chain is for. */
-export function chainName(role: "SVC" | "SVL" | "EXT" | "SEP", subject: string): string {
+/**
+ * A chain name of at most 28 characters, iptables' limit: prefix, role, and a hash of what the chain is for. SVC and SVL pick an endpoint
+ * of the cluster or of this node, EXT takes what comes from outside, FW asks before that who comes, SEP goes to one endpoint.
+ */
+export function chainName(role: "SVC" | "SVL" | "EXT" | "FW" | "SEP", subject: string): string {
   return `MS-${role}-${createHash("sha256").update(subject).digest("hex").slice(0, 16).toUpperCase()}`;
 }
 
@@ -102,26 +103,37 @@ export function planTable(table: string, previous: ReadonlyMap<string, readonly 
 function addServiceChains(nat: Map<string, string[]>, port: ServicePort, ranges: NetworkRanges): void {
   const cluster = chainName("SVC", port.id);
   const local = chainName("SVL", port.id);
-  const external = chainName("EXT", port.id);
+  const internal = internalChain(port);
   const fromOutside = port.clusterIps.map((ip) => `! -s ${ranges.clusterCidr} -d ${ip}/32 ${match(port, port.port)} -j MAINSTAY-MARK-MASQ`);
-  nat.set(cluster, [...fromOutside, ...balance(port, port.endpoints)]);
-  const localEndpoints = port.endpoints.filter((endpoint) => endpoint.isLocal);
-  if (port.internalLocalOnly || port.externalLocalOnly) nat.set(local, balance(port, localEndpoints));
-  if (port.nodePort > 0 || port.externalIps.length > 0) {
-    nat.set(
-      external,
-      port.externalLocalOnly
-        ? [
-            // Pods and this machine itself may use any endpoint; only traffic from elsewhere is bound to this node.
-            `-s ${ranges.clusterCidr} -j ${cluster}`,
-            "-m addrtype --src-type LOCAL -j MAINSTAY-MARK-MASQ",
-            `-m addrtype --src-type LOCAL -j ${cluster}`,
-            `-j ${local}`,
-          ]
-        : ["-j MAINSTAY-MARK-MASQ", `-j ${cluster}`],
-    );
-  }
-  for (const endpoint of port.endpoints) nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint));
+  const entry = (chain: string) => (chain === internal ? fromOutside : []);
+  if (port.clusterEndpoints.length > 0) nat.set(cluster, [...entry(cluster), ...balance(port, port.clusterEndpoints)]);
+  if (port.localEndpoints.length > 0) nat.set(local, [...entry(local), ...balance(port, port.localEndpoints)]);
+  if (port.nodePort > 0 || port.externalIps.length > 0 || port.balancerIps.length > 0) nat.set(chainName("EXT", port.id), externalRules(port, ranges));
+  if (port.balancerIps.length > 0 && port.sourceRanges.length > 0) nat.set(chainName("FW", port.id), sourceRangeRules(port));
+  for (const endpoint of [...port.clusterEndpoints, ...port.localEndpoints]) nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint));
+}
+
+/** Where traffic to the cluster address goes; undefined when a Local policy finds nothing here. */
+function internalChain(port: ServicePort): string | undefined {
+  if (!port.internalLocalOnly) return chainName("SVC", port.id);
+  return port.localEndpoints.length > 0 ? chainName("SVL", port.id) : undefined;
+}
+
+function externalRules(port: ServicePort, { clusterCidr }: NetworkRanges): string[] {
+  const cluster = chainName("SVC", port.id);
+  if (!port.externalLocalOnly) return ["-j MAINSTAY-MARK-MASQ", `-j ${cluster}`];
+  return [
+    // Pods and this machine itself may use any endpoint; only traffic from elsewhere is bound to this node.
+    `-s ${clusterCidr} -j ${cluster}`,
+    "-m addrtype --src-type LOCAL -j MAINSTAY-MARK-MASQ",
+    `-m addrtype --src-type LOCAL -j ${cluster}`,
+    ...(port.localEndpoints.length > 0 ? [`-j ${chainName("SVL", port.id)}`] : []),
+  ];
+}
+
+/** Who is in none of the ranges goes on unrewritten, and is dropped by the filter. */
+function sourceRangeRules(port: ServicePort): string[] {
+  return port.sourceRanges.map((source) => `-s ${source} -j ${chainName("EXT", port.id)}`);
 }
 
 /** Each endpoint with equal chance: the first with 1/n, the next with 1/(n−1) of the rest, the last takes what is left. */
@@ -150,19 +162,20 @@ function endpointChain(port: ServicePort, endpoint: Endpoint): string {
   return chainName("SEP", `${port.id} ${endpoint.ip}:${endpoint.port}`);
 }
 
-function rejectRules(port: ServicePort): string[] {
-  const addresses = [...port.clusterIps, ...port.externalIps].map((ip) => `${comment(port, "has no endpoints")} -d ${ip}/32 ${match(port, port.port)} -j REJECT`);
-  const nodePort = port.nodePort > 0 ? [`${comment(port, "has no endpoints")} -m addrtype --dst-type LOCAL ${match(port, port.nodePort)} -j REJECT`] : [];
-  return [...addresses, ...nodePort];
-}
-
-/** With a Local policy and no endpoint here, traffic is dropped rather than sent to another node. */
-function localOnlyDrops(port: ServicePort): string[] {
-  if (port.endpoints.some((endpoint) => endpoint.isLocal)) return [];
-  const why = comment(port, "has no local endpoints");
+/**
+ * What becomes of traffic that no chain above takes. Without any endpoint in the cluster it is refused at once; with a Local policy and
+ * no endpoint here it is dropped, so that a load balancer tries another node. Traffic that was rewritten comes by with its new destination.
+ */
+function refusalRules(port: ServicePort): string[] {
+  const to = (ips: readonly string[], why: string, verdict: string) => ips.map((ip) => `${comment(port, why)} -d ${ip}/32 ${match(port, port.port)} -j ${verdict}`);
+  const outside = [...port.externalIps, ...port.balancerIps];
+  const onNodePort = (why: string, verdict: string) => (port.nodePort > 0 ? [`${comment(port, why)} -m addrtype --dst-type LOCAL ${match(port, port.nodePort)} -j ${verdict}`] : []);
+  if (!port.hasEndpoints) return [...to([...port.clusterIps, ...outside], "has no endpoints", "REJECT"), ...onNodePort("has no endpoints", "REJECT")];
+  const isMissingHere = port.localEndpoints.length === 0;
   return [
-    ...(port.internalLocalOnly ? port.clusterIps.map((ip) => `${why} -d ${ip}/32 ${match(port, port.port)} -j DROP`) : []),
-    ...(port.externalLocalOnly && port.nodePort > 0 ? [`${why} -m addrtype --dst-type LOCAL -m addrtype ! --src-type LOCAL ${match(port, port.nodePort)} -j DROP`] : []),
+    ...(port.internalLocalOnly && isMissingHere ? to(port.clusterIps, "has no local endpoints", "DROP") : []),
+    ...(port.externalLocalOnly && isMissingHere ? [...to(outside, "has no local endpoints", "DROP"), ...onNodePort("has no local endpoints", "DROP")] : []),
+    ...(port.sourceRanges.length > 0 ? to(port.balancerIps, "is not for this source", "DROP") : []),
   ];
 }
 

@@ -68,17 +68,6 @@ export async function removeAllRules(): Promise<void> {
   }
 }
 
-/** Forgets connections that conntrack would keep sending to an endpoint that is gone. Having none is not a failure. */
-export async function forgetUdpConnections(serviceIp: string, port: number, endpointIp: string | undefined): Promise<void> {
-  try {
-    await run("conntrack", ["-D", "-p", "udp", "--orig-dst", serviceIp, "--dport", String(port), ...(endpointIp === undefined ? [] : ["--dst-nat", endpointIp])]);
-  } catch (error) {
-    const said = (error as { stderr?: unknown }).stderr;
-    if (typeof said === "string" && said.includes("0 flow entries")) return;
-    throw new Error(`forget UDP connections to ${serviceIp}:${port}`, { cause: error });
-  }
-}
-
 function offendingLine(complaint: string, text: string): string {
   const line = Number(/line:? (\d+)/.exec(complaint)?.[1]);
   return Number.isInteger(line) ? ` in: ${text.split("\n")[line - 1] ?? ""}` : "";

@@ -22,7 +22,6 @@ export interface NetworkOptions {
   readonly informers: InformerFactory;
   readonly nodeName: string;
   readonly clusterCidr: string;
-  readonly podCidr: () => string | undefined;
   /** Where this node answers the cluster's names; put on the loopback device. */
   readonly clusterDns: string;
   readonly clusterDomain: string;
@@ -34,7 +33,7 @@ const RETRY_MS = 5_000;
 
 /** The network side of a node: Services, network policies, routes to other nodes' pods, cluster DNS. */
 export function createNetworkServices(options: NetworkOptions): Service[] {
-  return [createServiceProxy(options), createPolicyEnforcer(options), createRouteService(options), createDnsService(options)];
+  return [...createServiceProxy(options), createPolicyEnforcer(options), createRouteService(options), createDnsService(options)];
 }
 
 /** Kernel settings that forwarding for pods needs. Fails with the file's name where the machine forbids it. */

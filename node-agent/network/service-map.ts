@@ -1,11 +1,16 @@
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
+import { chooseEndpoints, type ChosenEndpoints, type KnownEndpoint } from "./choose-endpoints.ts";
 
 /** One port of one Service with everything the packet rules need: the proxy's view of the cluster. */
-export interface ServicePort {
+export interface ServicePort extends ChosenEndpoints {
   /** `shop/web:http/TCP`: stable and unique; chain names are made from it. */
   readonly id: string;
   readonly clusterIps: readonly string[];
   readonly externalIps: readonly string[];
+  /** Addresses of a load balancer that hands packets on as they came. */
+  readonly balancerIps: readonly string[];
+  /** Who may come through the load balancer's addresses; empty for everybody. */
+  readonly sourceRanges: readonly string[];
   readonly protocol: "tcp" | "udp" | "sctp";
   readonly port: number;
   /** 0 when the Service has none. */
@@ -14,78 +19,124 @@ export interface ServicePort {
   readonly affinitySeconds: number | undefined;
   readonly internalLocalOnly: boolean;
   readonly externalLocalOnly: boolean;
-  readonly endpoints: readonly Endpoint[];
 }
 
-export interface Endpoint {
-  readonly ip: string;
+/** A Service whose load balancer asks each node whether there is anything for it to send traffic to. */
+export interface HealthCheck {
+  readonly namespace: string;
+  readonly name: string;
   readonly port: number;
-  readonly isLocal: boolean;
+  /** Ready endpoints on this node. */
+  readonly localEndpoints: number;
 }
 
-/** The label that hands a Service to another proxy, as upstream's kube-proxy honours it. */
-const OTHER_PROXY_LABEL = "service.kubernetes.io/service-proxy-name";
+/** The labels that keep a Service from node proxies: another proxy has it, or nobody shall. Their values do not matter. */
+const NOT_OURS_LABELS = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+const SOURCE_RANGES_ANNOTATION = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+/** Where this proxy is, which decides about endpoints that are near. */
+export interface ProxyPlace {
+  readonly nodeName: string;
+  readonly zone: string | undefined;
+}
 
 /** Sorted by id, so that equal clusters give equal rules. Pure. */
-export function computeServicePorts(services: readonly Service[], slices: readonly EndpointSlice[], nodeName: string): ServicePort[] {
-  const slicesOf = new Map<string, EndpointSlice[]>();
-  for (const slice of slices) {
-    const owner = slice.metadata.labels?.["kubernetes.io/service-name"];
-    if (owner === undefined || slice.addressType !== "IPv4") continue;
-    const key = `${slice.metadata.namespace}/${owner}`;
-    const known = slicesOf.get(key);
-    if (known === undefined) slicesOf.set(key, [slice]);
-    else known.push(slice);
-  }
+export function computeServicePorts(services: readonly Service[], slices: readonly EndpointSlice[], place: ProxyPlace): ServicePort[] {
+  const slicesOf = slicesByService(slices);
   return services
     .filter(isProxied)
-    .flatMap((service) => portsOf(service, slicesOf.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? [], nodeName))
+    .flatMap((service) => portsOf(service, slicesOf.get(keyOf(service)) ?? [], place))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function isProxied(service: Service): boolean {
-  const { spec, metadata } = service;
-  return spec !== undefined && spec.type !== "ExternalName" && spec.clusterIP !== undefined && spec.clusterIP !== "" && spec.clusterIP !== "None" && metadata.labels?.[OTHER_PROXY_LABEL] === undefined;
+/** What to answer on the health check ports of Services. Pure. */
+export function computeHealthChecks(services: readonly Service[], slices: readonly EndpointSlice[], nodeName: string): HealthCheck[] {
+  const slicesOf = slicesByService(slices);
+  return services.filter(isProxied).flatMap((service) => {
+    const { healthCheckNodePort: port } = service.spec ?? {};
+    if (!port) return [];
+    const endpoints = (slicesOf.get(keyOf(service)) ?? []).flatMap((slice) => slice.endpoints ?? []);
+    const local = new Set(endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions?.ready !== false).map((endpoint) => endpoint.addresses[0]));
+    return [{ namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "", port, localEndpoints: local.size }];
+  });
 }
 
-function portsOf(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePort[] {
+function slicesByService(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
+  const ours = slices.filter((slice) => slice.addressType === "IPv4" && !isNotOurs(slice.metadata.labels));
+  return Map.groupBy(ours, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`);
+}
+
+function isProxied({ spec, metadata }: Service): boolean {
+  return spec !== undefined && spec.type !== "ExternalName" && spec.clusterIP !== undefined && spec.clusterIP !== "" && spec.clusterIP !== "None" && !isNotOurs(metadata.labels);
+}
+
+function isNotOurs(labels: Readonly<Record<string, string>> | undefined): boolean {
+  return NOT_OURS_LABELS.some((label) => labels?.[label] !== undefined);
+}
+
+function portsOf(service: Service, slices: readonly EndpointSlice[], place: ProxyPlace): ServicePort[] {
   const spec = service.spec;
   if (spec === undefined) return [];
   const affinitySeconds = spec.sessionAffinity === "ClientIP" ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
-  return (spec.ports ?? []).map((port) => ({
-    id: `${service.metadata.namespace}/${service.metadata.name}:${port.name ?? ""}${port.name ? "" : port.port}/${port.protocol ?? "TCP"}`,
-    clusterIps: (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter(isIpv4),
-    externalIps: [...(spec.externalIPs ?? []), ...(service.status?.loadBalancer?.ingress ?? []).map((ingress) => ingress.ip ?? "")].filter(isIpv4),
-    protocol: (port.protocol ?? "TCP").toLowerCase() as ServicePort["protocol"], // validated as TCP, UDP or SCTP by the schema
-    port: port.port,
-    nodePort: port.nodePort ?? 0,
-    affinitySeconds,
-    internalLocalOnly: spec.internalTrafficPolicy === "Local",
-    externalLocalOnly: spec.externalTrafficPolicy === "Local",
-    endpoints: chooseEndpoints(slices, port.name ?? "", port.protocol ?? "TCP", nodeName),
-  }));
+  const externalIps = (spec.externalIPs ?? []).filter(isIpv4);
+  const balancerIps = (service.status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => (ipMode ?? "VIP") === "VIP").map(({ ip = "" }) => ip).filter(isIpv4);
+  const internalLocalOnly = spec.internalTrafficPolicy === "Local";
+  return (spec.ports ?? []).map((port) => {
+    const isOpen = (port.nodePort ?? 0) > 0 || externalIps.length > 0 || balancerIps.length > 0;
+    const externalLocalOnly = isOpen && spec.externalTrafficPolicy === "Local";
+    return {
+      id: `${keyOf(service)}:${port.name ?? ""}${port.name ? "" : port.port}/${port.protocol ?? "TCP"}`,
+      clusterIps: (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter(isIpv4),
+      externalIps,
+      balancerIps,
+      sourceRanges: sourceRangesOf(service),
+      protocol: (port.protocol ?? "TCP").toLowerCase() as ServicePort["protocol"], // validated as TCP, UDP or SCTP by the schema
+      port: port.port,
+      nodePort: port.nodePort ?? 0,
+      affinitySeconds,
+      internalLocalOnly,
+      externalLocalOnly,
+      // From outside, a Local policy still lets this machine and its pods use every endpoint.
+      ...chooseEndpoints(endpointsOf(slices, port.name ?? "", port.protocol ?? "TCP"), place, { cluster: !internalLocalOnly || isOpen, local: internalLocalOnly || externalLocalOnly }),
+    };
+  });
 }
 
-/**
- * Ready endpoints; when there is none, those that terminate but still serve, so that the last connections
- * of a Service that is being replaced are not refused.
- */
-function chooseEndpoints(slices: readonly EndpointSlice[], portName: string, protocol: string, nodeName: string): Endpoint[] {
-  const ready = new Map<string, Endpoint>();
-  const draining = new Map<string, Endpoint>();
+/** The field's ranges, or those of the annotation that is older than it. */
+function sourceRangesOf({ spec, metadata }: Service): readonly string[] {
+  const ranges = spec?.loadBalancerSourceRanges ?? [];
+  const chosen = ranges.length > 0 ? ranges : (metadata.annotations?.[SOURCE_RANGES_ANNOTATION] ?? "").split(",");
+  return chosen.map((range) => range.trim()).filter((range) => /^[\d.]+\/\d+$/.test(range));
+}
+
+/** Endpoints of one port, each address once: what is in two slices for a moment counts as it is in the one where it is ready. */
+function endpointsOf(slices: readonly EndpointSlice[], portName: string, protocol: string): KnownEndpoint[] {
+  const known = new Map<string, KnownEndpoint>();
   for (const slice of slices) {
     const port = slice.ports?.find((candidate) => (candidate.name ?? "") === portName && (candidate.protocol ?? "TCP") === protocol)?.port;
     if (port === undefined) continue;
-    for (const { addresses, conditions, nodeName: on } of slice.endpoints ?? []) {
+    for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
       const ip = addresses[0];
       if (ip === undefined) continue;
-      const endpoint = { ip, port, isLocal: on === nodeName };
-      if (conditions?.ready !== false) ready.set(`${ip}:${port}`, endpoint);
-      else if (conditions.serving === true && conditions.terminating === true) draining.set(`${ip}:${port}`, endpoint);
+      const ready = conditions?.ready !== false;
+      if (known.get(`${ip}:${port}`)?.ready === true) continue;
+      known.set(`${ip}:${port}`, {
+        ip,
+        port,
+        nodeName,
+        ready,
+        serving: conditions?.serving ?? ready,
+        terminating: conditions?.terminating === true,
+        zoneHints: (hints?.forZones ?? []).map(({ name }) => name),
+        nodeHints: (hints?.forNodes ?? []).map(({ name }) => name),
+      });
     }
   }
-  const chosen = ready.size > 0 ? ready : draining;
-  return [...chosen.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
+  return [...known.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
+}
+
+function keyOf({ metadata }: Service): string {
+  return `${metadata.namespace}/${metadata.name}`;
 }
 
 function isIpv4(text: string): boolean {

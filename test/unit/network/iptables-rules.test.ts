@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { chainName, computeChains, planRestore, type ChainTable } from "../../../node-agent/network/iptables-rules.ts";
-import { computeServicePorts, type ServicePort } from "../../../node-agent/network/service-map.ts";
+import { computeHealthChecks, computeServicePorts, type ServicePort } from "../../../node-agent/network/service-map.ts";
 import type { EndpointSlice, Service } from "../../../engine/resources/types.ts";
 
+const here = { nodeName: "a", zone: "z1" };
 const ranges = { clusterCidr: "10.42.0.0/16", podCidr: "10.42.0.0/24" };
 
 function service(name: string, spec: Partial<NonNullable<Service["spec"]>> = {}): Service {
@@ -19,34 +20,46 @@ const SEP = (ip: string) => chainName("SEP", `shop/web:http/TCP ${ip}:8080`);
 
 describe("computeServicePorts", () => {
   it("joins a Service's ports with the ready endpoints of its slices", () => {
-    const [port] = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])], "a");
+    const [port] = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])], here);
     expect(port).toMatchObject({
       id: "shop/web:http/TCP",
       port: 80,
       nodePort: 30080,
-      endpoints: [
-        { ip: "10.42.0.2", port: 8080, isLocal: true },
-        { ip: "10.42.1.2", port: 8080, isLocal: false },
+      clusterEndpoints: [
+        { ip: "10.42.0.2", port: 8080 },
+        { ip: "10.42.1.2", port: 8080 },
       ],
     });
-  });
-
-  it("keeps serving terminating endpoints only while there are no ready ones", () => {
-    const draining = { addresses: ["10.42.0.3"], conditions: { ready: false, serving: true, terminating: true } };
-    expect(computeServicePorts([service("web")], [slice("web", [draining])], "a")[0]?.endpoints.map((e) => e.ip)).toEqual(["10.42.0.3"]);
-    expect(computeServicePorts([service("web")], [slice("web", [draining, ready("10.42.0.2")])], "a")[0]?.endpoints.map((e) => e.ip)).toEqual(["10.42.0.2"]);
   });
 
   it.each<[string, Partial<NonNullable<Service["spec"]>>]>([
     ["headless Services", { clusterIP: "None" }],
     ["ExternalName Services", { type: "ExternalName", clusterIP: "" }],
   ])("leaves out %s", (_name, spec) => {
-    expect(computeServicePorts([service("web", spec)], [], "a")).toEqual([]);
+    expect(computeServicePorts([service("web", spec)], [], here)).toEqual([]);
+  });
+
+  it.each(["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])("leaves out a Service that the label %s keeps from node proxies", (label) => {
+    const labelled = service("web");
+    expect(computeServicePorts([{ ...labelled, metadata: { ...labelled.metadata, labels: { [label]: "" } } }], [], here)).toEqual([]);
+  });
+
+  it("captures the addresses of load balancers that hand packets on as they came, and of no others", () => {
+    const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { ip: "192.0.2.2", ipMode: "Proxy" }, { ip: "192.0.2.3", ipMode: "VIP" }, { hostname: "lb" }] } };
+    expect(computeServicePorts([{ ...service("web", { type: "LoadBalancer" }), status }], [], here)[0]?.balancerIps).toEqual(["192.0.2.1", "192.0.2.3"]);
+  });
+});
+
+describe("computeHealthChecks", () => {
+  it("counts the ready endpoints of this node, each address once", () => {
+    const balanced = service("web", { type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 31000 });
+    const endpoints = [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.4"], nodeName: "a", conditions: { ready: false, serving: true, terminating: true } }];
+    expect(computeHealthChecks([balanced, service("other")], [slice("web", endpoints), { ...slice("web", [ready("10.42.0.2")]), metadata: { ...slice("web", []).metadata, name: "web-2" } }], "a")).toEqual([{ namespace: "shop", name: "web", port: 31000, localEndpoints: 2 }]);
   });
 });
 
 describe("computeChains", () => {
-  const three: ServicePort[] = computeServicePorts([service("web")], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.0.4")])], "a");
+  const three: ServicePort[] = computeServicePorts([service("web")], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.0.4")])], here);
 
   it("gives each of three endpoints an equal chance", () => {
     expect(computeChains(three, ranges).nat.get(SVC)).toEqual([
@@ -62,20 +75,65 @@ describe("computeChains", () => {
   });
 
   it("remembers clients when the Service asks for it", () => {
-    const ports = computeServicePorts([service("web", { sessionAffinity: "ClientIP" })], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3")])], "a");
+    const ports = computeServicePorts([service("web", { sessionAffinity: "ClientIP" })], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3")])], here);
     const { nat } = computeChains(ports, ranges);
     expect(nat.get(SVC)?.[1]).toBe(`-m recent --name ${SEP("10.42.0.2")} --rcheck --seconds 10800 --reap --rsource -j ${SEP("10.42.0.2")}`);
     expect(nat.get(SEP("10.42.0.2"))?.[1]).toBe(`-m recent --name ${SEP("10.42.0.2")} --set --rsource`);
   });
 
   it("refuses connections to a Service without endpoints", () => {
-    const ports = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [], "a");
+    const ports = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [], here);
     const { nat, filter } = computeChains(ports, ranges);
     expect(nat.has(SVC)).toBe(false);
     expect(filter.get("MAINSTAY-REJECT")).toEqual([
       '-m comment --comment "shop/web:http/TCP has no endpoints" -d 10.43.0.9/32 -p tcp -m tcp --dport 80 -j REJECT',
       '-m comment --comment "shop/web:http/TCP has no endpoints" -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 30080 -j REJECT',
     ]);
+  });
+
+  const SVL = chainName("SVL", "shop/web:http/TCP");
+  const EXT = chainName("EXT", "shop/web:http/TCP");
+  const ports = (spec: Partial<NonNullable<Service["spec"]>>, endpoints: EndpointSlice["endpoints"], ingress: readonly { ip: string }[] = []) =>
+    computeServicePorts([{ ...service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], ...spec }), status: { loadBalancer: { ingress } } }], [slice("web", endpoints)], here);
+
+  it("binds traffic from outside to endpoints here under a Local policy, but neither pods nor the machine itself", () => {
+    const { nat, filter } = computeChains(ports({ type: "NodePort", externalTrafficPolicy: "Local" }, [ready("10.42.0.2"), ready("10.42.1.2", "b")]), ranges);
+    expect(nat.get(EXT)).toEqual([`-s 10.42.0.0/16 -j ${SVC}`, "-m addrtype --src-type LOCAL -j MAINSTAY-MARK-MASQ", `-m addrtype --src-type LOCAL -j ${SVC}`, `-j ${SVL}`]);
+    expect(nat.get(SVL)).toEqual([`-j ${SEP("10.42.0.2")}`]);
+    expect(filter.get("MAINSTAY-REJECT")).toEqual([]);
+  });
+
+  it("drops traffic from outside when a Local policy finds nothing here, so that a load balancer goes elsewhere", () => {
+    const { nat, filter } = computeChains(ports({ type: "NodePort", externalTrafficPolicy: "Local" }, [ready("10.42.1.2", "b")]), ranges);
+    expect(nat.get(EXT)?.at(-1)).toBe(`-m addrtype --src-type LOCAL -j ${SVC}`);
+    expect(filter.get("MAINSTAY-REJECT")).toEqual(['-m comment --comment "shop/web:http/TCP has no local endpoints" -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 30080 -j DROP']);
+  });
+
+  it("never sends traffic of a Local cluster address to another node", () => {
+    const { nat, filter } = computeChains(ports({ internalTrafficPolicy: "Local", ports: [{ name: "http", port: 80, protocol: "TCP" }] }, [ready("10.42.1.2", "b")]), ranges);
+    expect([...nat.keys()].filter((chain) => chain.startsWith("MS-"))).toEqual([]);
+    expect(filter.get("MAINSTAY-REJECT")).toEqual(['-m comment --comment "shop/web:http/TCP has no local endpoints" -d 10.43.0.9/32 -p tcp -m tcp --dport 80 -j DROP']);
+  });
+
+  it("lets only the given sources through a load balancer's addresses, and drops the rest", () => {
+    const { nat, filter } = computeChains(ports({ type: "LoadBalancer", loadBalancerSourceRanges: ["203.0.113.0/24"] }, [ready("10.42.0.2")], [{ ip: "192.0.2.1" }]), ranges);
+    const FW = chainName("FW", "shop/web:http/TCP");
+    expect(nat.get("MAINSTAY-SERVICES")).toContain(`-m comment --comment "shop/web:http/TCP load balancer" -d 192.0.2.1/32 -p tcp -m tcp --dport 80 -j ${FW}`);
+    expect(nat.get(FW)).toEqual([`-s 203.0.113.0/24 -j ${EXT}`]);
+    expect(filter.get("MAINSTAY-REJECT")).toEqual(['-m comment --comment "shop/web:http/TCP is not for this source" -d 192.0.2.1/32 -p tcp -m tcp --dport 80 -j DROP']);
+  });
+
+  it("writes no rule that leads to a chain which does not exist", () => {
+    const policies = ["Cluster", "Local"];
+    for (const internalTrafficPolicy of policies) {
+      for (const externalTrafficPolicy of policies) {
+        for (const endpoints of [[], [ready("10.42.0.2")], [ready("10.42.1.2", "b")]]) {
+          const { nat } = computeChains(ports({ type: "LoadBalancer", internalTrafficPolicy, externalTrafficPolicy, loadBalancerSourceRanges: ["203.0.113.0/24"] }, endpoints, [{ ip: "192.0.2.1" }]), ranges);
+          const targets = [...nat.values()].flat().flatMap((rule) => / -j ((?:MS|MAINSTAY)-\S+)$/.exec(` ${rule}`)?.[1] ?? []);
+          expect(targets.filter((chain) => !nat.has(chain))).toEqual([]);
+        }
+      }
+    }
   });
 
   it("keeps chain names within iptables' 28 characters", () => {
@@ -85,7 +143,7 @@ describe("computeChains", () => {
 
 describe("planRestore", () => {
   const empty: ChainTable = { nat: new Map(), filter: new Map() };
-  const tables = (ips: string[]) => computeChains(computeServicePorts([service("web")], [slice("web", ips.map((ip) => ready(ip)))], "a"), ranges);
+  const tables = (ips: string[]) => computeChains(computeServicePorts([service("web")], [slice("web", ips.map((ip) => ready(ip)))], here), ranges);
 
   it("writes nothing when nothing changed", () => {
     expect(planRestore(tables(["10.42.0.2"]), tables(["10.42.0.2"]))).toBeUndefined();

@@ -1,0 +1,83 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { aborted } from "../../engine/lib/abort.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+
+/** How the keeping of rules goes. */
+export interface ProxyHealth {
+  /** Whether no change has been waiting too long to become rules. */
+  readonly isHealthy: boolean;
+  /** When the rules were last known to be right; undefined before the first time. */
+  readonly lastUpdatedMs: number | undefined;
+  /** Whether the node is one that load balancers may send new connections to. */
+  readonly isNodeEligible: boolean;
+}
+
+/** Where load balancers of the outside ask whether a node takes traffic, and where tools ask for the proxy's mode: kube-proxy's ports. */
+const HEALTH = { host: "0.0.0.0", port: 10_256 };
+const STATUS = { host: "127.0.0.1", port: 10_249 };
+const RETRY_MS = 30_000;
+
+/** `/healthz` and `/livez` for load balancers, `/proxyMode` for tools on the machine. */
+export function createProxyPages(health: () => ProxyHealth, parts: { readonly clock: Clock; readonly logger: Logger }): readonly Service[] {
+  return [
+    service("proxy-health", (signal) => serve(HEALTH, (path) => healthPage(path, health(), parts.clock.now()), parts, signal)),
+    service("proxy-status", (signal) => serve(STATUS, (path) => statusPage(path, health()), parts, signal)),
+  ];
+}
+
+/** A port that somebody else has is tried again: rules do not wait for it. */
+async function serve(address: typeof HEALTH, answer: (path: string) => Page, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const server = createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
+    try {
+      await listen(server, address);
+    } catch (error) {
+      logger.warn("proxy health not served, will retry", { ...address, error: describeError(error) });
+      await sleep(clock, RETRY_MS, signal);
+      continue;
+    }
+    await aborted(signal);
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+/** `/healthz` also says no while the node is being taken away; `/livez` is about the proxy alone. Pure. */
+export function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligible }: ProxyHealth, nowMs: number): Page {
+  if (path !== "/healthz" && path !== "/livez") return NOT_FOUND;
+  const isNodeAsked = path === "/healthz";
+  const body = { lastUpdated: lastUpdatedMs === undefined ? null : new Date(lastUpdatedMs).toISOString(), currentTime: new Date(nowMs).toISOString(), ...(isNodeAsked ? { nodeEligible: isNodeEligible } : {}) };
+  return { status: isHealthy && (isNodeEligible || !isNodeAsked) ? 200 : 503, type: "application/json", text: JSON.stringify(body) };
+}
+
+/** Pure. */
+export function statusPage(path: string, { isHealthy }: ProxyHealth): Page {
+  if (path === "/proxyMode") return { status: 200, type: "text/plain", text: "iptables" };
+  if (path === "/healthz") return { status: isHealthy ? 200 : 503, type: "text/plain", text: isHealthy ? "ok" : "rules wait to be applied" };
+  return NOT_FOUND;
+}
+
+const NOT_FOUND: Page = { status: 404, type: "text/plain", text: "no such page" };
+
+function write(response: ServerResponse, { status, type, text }: Page): void {
+  response.writeHead(status, { "Content-Type": type, "X-Content-Type-Options": "nosniff" });
+  response.end(text);
+}
+
+function listen(server: Server, { host, port }: typeof HEALTH): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
