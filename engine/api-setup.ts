@@ -8,13 +8,14 @@ import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
 import { controlPlaneChecks } from "./control-plane.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { openOperatorCertificate, openOwnCertificate } from "./followed-certificates.ts";
 import type { Following } from "./lib/changing-value.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/log.ts";
+import { isLoopback } from "./lib/loopback.ts";
 import type { MetricsRegistry } from "./lib/metrics.ts";
 import { service } from "./lib/service.ts";
 import type { ServiceScope } from "./lib/service-scope.ts";
-import { openOperatorCertificate } from "./operator-certificate.ts";
 import type { Quorum } from "./quorum/open-quorum.ts";
 import { firstAddress, parseIpRange } from "./registry/ip-range.ts";
 import { catalog } from "./resources/catalog.ts";
@@ -61,9 +62,10 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
   const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.bindAddress, firstAddress(parseIpRange(config.serviceCidr))].filter((address) => address !== "0.0.0.0"))];
-  const serving = () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses });
+  const serving = await openOwnCertificate("apiserver", () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses }), clock, logger);
+  scope.start(serving.service);
   const presented = await setUpOperatorCertificate(config, clock, logger, scope);
-  const listener = await openHttpListener({ ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  const listener = await openHttpListener({ ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving: serving.shown, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented };
@@ -71,16 +73,18 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
 
 async function setUpOperatorCertificate({ tlsCertFile, tlsPrivateKeyFile }: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
   if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined) return undefined;
-  const { presented, service } = await openOperatorCertificate({ certificate: tlsCertFile, key: tlsPrivateKeyFile }, clock, logger);
+  const { shown, service } = await openOperatorCertificate({ certificate: tlsCertFile, key: tlsPrivateKeyFile }, clock, logger);
   scope.start(service);
-  return presented;
+  return shown;
 }
 
-/** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. */
-export function gitCertificate(presented: Following<KeyPair> | undefined, config: Pick<ServerConfig, "gitAddress">, pki: ClusterPki, nodeIp: string): () => Promise<KeyPair> {
-  if (presented !== undefined) return async () => presented.current;
-  const ipAddresses = [...new Set(["127.0.0.1", nodeIp, config.gitAddress])].filter((address) => address !== "0.0.0.0");
-  return () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses });
+/** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. Undefined on the loopback. */
+export async function gitCertificate(presented: Following<KeyPair> | undefined, { gitAddress }: Pick<ServerConfig, "gitAddress">, { pki, nodeIp }: Pick<ApiParts, "pki" | "nodeIp">, { clock, logger }: Pick<EngineParts, "clock" | "logger">, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
+  if (presented !== undefined || isLoopback(gitAddress)) return presented;
+  const ipAddresses = [...new Set(["127.0.0.1", nodeIp, gitAddress])].filter((address) => address !== "0.0.0.0");
+  const { shown, service } = await openOwnCertificate("git", () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }), clock, logger);
+  scope.start(service);
+  return shown;
 }
 
 function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {

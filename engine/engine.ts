@@ -107,7 +107,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: gitCertificate(presented, config, pki, nodeIp) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIp }, parts, scope) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { GitFieldPlaces } from "./admission/git-owned-fields.ts";
 import { GITOPS_USER } from "./auth/known-users.ts";
 import type { KeyPair } from "./auth/certificates.ts";
+import type { Following } from "./lib/changing-value.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import type { ServerConfig } from "./config.ts";
@@ -35,8 +36,8 @@ export interface GitFoundation {
   readonly nodeIp: string;
   /** Who refuses changes to what Git states asks here where it does. */
   readonly gitFields: GitFieldPlaces;
-  /** What Git is served with where it leaves the machine. */
-  readonly certificate: () => Promise<KeyPair>;
+  /** What Git is served with where it leaves the machine; undefined where it does not. */
+  readonly certificate: Following<KeyPair> | undefined;
 }
 
 /** A repository is followed by one server: the only one, the one that hosts it, or the one that leads. */
@@ -60,6 +61,6 @@ function openGitOps(config: ServerConfig, { clock, random, logger, progress }: E
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, async () => {
     // Its code, and what it needs, is an eighth of what a server keeps in memory.
     const { createGitOps } = await import("./gitops/gitops.ts");
-    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, certificate, isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
+    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
   });
 }

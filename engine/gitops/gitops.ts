@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Client } from "../client/client.ts";
 import { EventRecorder } from "../client/event-recorder.ts";
 import { InformerFactory } from "../client/informer-factory.ts";
+import type { Following } from "../lib/changing-value.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
@@ -17,6 +18,7 @@ import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
 import type { Impersonate } from "./plan/act-as.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
 import { GitHost } from "./push/git-host.ts";
+import type { KeyPair } from "./push/git-server.ts";
 import { startWebhookReceiver } from "./push/webhook-receiver.ts";
 import { accessOf, openRemote } from "./sources/open-source.ts";
 import { createPipeline, type PipelineParts } from "./sources/repository-pipeline.ts";
@@ -47,7 +49,7 @@ export interface GitOpsConfig {
   /** How others reach the address, where it is not an address itself: 0.0.0.0 is all of them. */
   readonly publicAddress?: string;
   /** For HTTPS, which is served wherever the address is not the loopback's. */
-  readonly certificate?: () => Promise<{ readonly certificate: string; readonly key: string }>;
+  readonly certificate?: Following<KeyPair>;
   readonly seedFolder?: string;
   readonly pollIntervalMs?: number;
   /** Followed remotes: the Secret (`namespace/name`) with what is needed to reach it, its forge and its webhooks. */

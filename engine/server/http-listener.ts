@@ -77,7 +77,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   };
   const open = new OpenRequests();
-  const certificates = await ServingCertificates.open(options);
+  const certificates = new ServingCertificates(options);
   const front = createFront(certificates, { options, parts, open });
   const connections = new Connections(front);
   front.listen({ host, port: options.port });
@@ -86,7 +86,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   });
   front.on("error", (error) => logger.warn("a connection could not be taken", { error }));
   const closing = new AbortController();
-  const renewing = certificates.renewForever(front, clock, logger, closing.signal);
+  certificates.follow(front, closing.signal);
   const { port } = front.address() as AddressInfo; // it listens on TCP
   logger.info("the API is served", { host, port });
   return {
@@ -99,7 +99,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
       await Promise.race([open.close(), sleep(clock, CLOSE_GRACE_MS, patience.signal).catch(() => {})]);
       patience.abort();
       connections.destroy();
-      await Promise.all([closed, renewing]);
+      await closed;
     },
   };
 }

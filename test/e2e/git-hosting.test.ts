@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
 import { runGit } from "../../engine/gitops/git/native-git.ts";
 import { createGitAccess } from "../../engine/gitops/push/git-access.ts";
 import { startGitServer } from "../../engine/gitops/push/git-server.ts";
-import { systemClock } from "../../engine/lib/clock.ts";
+import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { systemRandom } from "../../engine/lib/random.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
@@ -180,15 +182,19 @@ describe("native git over HTTP", () => {
 
   test("goes over TLS beyond the loopback, with a certificate that is checked", async () => {
     const authority = await createAuthority("test", Date.now() - 60_000, Date.now() + 3_600_000);
-    const pair = await issueCertificate(authority, { commonName: "git", organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"], dnsNames: [], notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 });
+    const issue = (commonName: string) => issueCertificate(authority, { commonName, organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"], dnsNames: [], notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 });
+    const shown = new ChangingValue(await issue("git"));
     const stop = new AbortController();
-    const server = await startGitServer({ root: path.join(cluster.folder, "data/git"), address: "127.0.0.1", port: 0, logger: silentLogger, repositoryOf: () => "local", access: { users: createGitAccess(cluster.client, false), random: systemRandom }, tls: { certificate: async () => pair, clock: systemClock } });
+    const server = await startGitServer({ root: path.join(cluster.folder, "data/git"), address: "127.0.0.1", port: 0, logger: silentLogger, repositoryOf: () => "local", access: { users: createGitAccess(cluster.client, false), random: systemRandom }, certificate: shown });
     const running = server.run(stop.signal);
     try {
       await writeFile(path.join(cluster.folder, "ca.crt"), authority.certificate);
       const url = `https://reader:${tokens.get("reader")}@127.0.0.1:${server.port}/cluster.git`;
       expect(await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url, "refs/heads/main")).toMatchObject({ code: 0, text: expect.stringContaining("refs/heads/main") });
       expect((await cluster.git(".", "ls-remote", url)).text).toMatch(/certificate/i);
+      shown.set(await issue("renewed"));
+      expect((await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url, "refs/heads/main")).code).toBe(0);
+      expect(await commonNameShown(server.port)).toBe("renewed");
       expect((await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url.replace(/reader:[^@]*@/, ""))).code).not.toBe(0);
     } finally {
       stop.abort();
@@ -196,3 +202,14 @@ describe("native git over HTTP", () => {
     }
   });
 });
+
+/** Of the certificate that a server shows now. */
+async function commonNameShown(port: number): Promise<string | undefined> {
+  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect");
+    return socket.getPeerCertificate().subject.CN?.toString();
+  } finally {
+    socket.destroy();
+  }
+}

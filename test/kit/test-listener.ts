@@ -5,6 +5,7 @@ import path from "node:path";
 import { CertificateVerifier } from "../../engine/auth/authentication/client-certificate.ts";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
+import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { openHttpListener } from "../../engine/server/http-listener.ts";
 import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
@@ -43,7 +44,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     host: "127.0.0.1",
     port: 0,
     ca: pki.ca,
-    serving: () => pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] }),
+    serving: new ChangingValue(await pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] })),
     signer: pki,
     nodes: createNodeTransport(pki.ca, clientCertificate),
   });

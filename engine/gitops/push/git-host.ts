@@ -2,11 +2,13 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import type { Client } from "../../client/client.ts";
 import { aborted } from "../../lib/abort.ts";
+import type { Following } from "../../lib/changing-value.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
 import { createGitAccess } from "./git-access.ts";
-import { startGitServer, type GitServer } from "./git-server.ts";
+import { startGitServer, type GitServer, type KeyPair } from "./git-server.ts";
 import { installHooks, runHookServer } from "./hook-server.ts";
 import type { PushGate } from "./push-gate.ts";
 
@@ -20,7 +22,7 @@ export interface GitHostOptions {
   /** Whether whoever reaches the loopback need not say who he is. Elsewhere everyone must. */
   readonly allowsAnonymous: boolean;
   /** For HTTPS, which is served wherever the address is not the loopback's. */
-  readonly certificate?: () => Promise<{ readonly certificate: string; readonly key: string }>;
+  readonly certificate?: Following<KeyPair>;
   readonly client: Client;
   readonly clock: Clock;
   readonly random: Random;
@@ -49,7 +51,7 @@ export class GitHost {
   async open(): Promise<void> {
     this.#opening = this.#opening.catch(() => {}).then(async () => {
       if (this.#server !== undefined) return;
-      const { root, address, port, certificate, allowsAnonymous, client, clock, random, logger } = this.#options;
+      const { root, address, port, certificate, allowsAnonymous, client, random, logger } = this.#options;
       const isOpen = isLoopback(address);
       if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
       await fs.mkdir(root, { recursive: true, mode: 0o700 });
@@ -57,7 +59,7 @@ export class GitHost {
         root, address, port, logger,
         access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
         repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
-        ...(isOpen || certificate === undefined ? {} : { tls: { certificate, clock } }),
+        ...(isOpen || certificate === undefined ? {} : { certificate }),
       });
       this.#opened.resolve(this.#server);
     });
@@ -104,6 +106,4 @@ export class GitHost {
   }
 }
 
-function isLoopback(address: string): boolean {
-  return /^(127\.|::1$|localhost$)/.test(address);
-}
+

@@ -4,18 +4,18 @@ import https from "node:https";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../../lib/abort.ts";
+import type { Following } from "../../lib/changing-value.ts";
 import { http } from "../../lib/late-modules.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
-import { sleep, type Clock } from "../../lib/clock.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
 import type { GitAccess, GitIdentity } from "./git-access.ts";
 
 /** PEM texts. */
-interface KeyPair {
+export interface KeyPair {
   readonly certificate: string;
   readonly key: string;
 }
@@ -27,8 +27,8 @@ export interface GitServerOptions {
   readonly repositoryOf?: (folder: string) => string | undefined;
   /** Without it everyone may do everything: listen on loopback only. */
   readonly access?: { readonly users: GitAccess; readonly random: Random };
-  /** The certificate to serve HTTPS with, asked for again from time to time; without it HTTP is served. */
-  readonly tls?: { readonly certificate: () => Promise<KeyPair>; readonly clock: Clock };
+  /** The certificate to serve HTTPS with; without it HTTP is served. */
+  readonly certificate?: Following<KeyPair>;
   readonly address: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -48,7 +48,6 @@ const SERVED_PATH = /^\/([A-Za-z0-9][A-Za-z0-9._-]*\.git)\/(info\/refs|git-uploa
 /** How long pushes and clones under way may take to end when the server stops. */
 const DRAIN_MS = 5_000;
 
-const RENEW_CHECK_MS = 6 * 3_600_000;
 /** By which variable a push's hooks know its id. */
 const PUSH_VARIABLE = "MAINSTAY_PUSH";
 
@@ -69,8 +68,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   const backend = path.join((await gitText({ args: ["--exec-path"] })).trim(), "git-http-backend");
   const children = new Set<ChildProcess>();
   const pushers = new Map<string, GitIdentity>();
-  const { tls } = options;
-  const secure = tls === undefined ? undefined : https.createServer(await tlsOptions(tls));
+  const { certificate } = options;
+  const secure = certificate === undefined ? undefined : https.createServer(tlsOptions(certificate));
   const app = Fastify({
     bodyLimit: Number.MAX_SAFE_INTEGER, forceCloseConnections: true,
     // A pack takes as long as it takes.
@@ -90,8 +89,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
     port: typeof address === "object" && address !== null ? address.port : options.port,
     identityOf: (push) => pushers.get(push),
     async run(signal) {
-      if (secure !== undefined && tls !== undefined) await renewForever(secure, tls, options.logger, signal);
-      else await aborted(signal);
+      if (secure !== undefined) certificate?.onChange(() => secure.setSecureContext(tlsOptions(certificate)), signal);
+      await aborted(signal);
       const drain = AbortSignal.timeout(DRAIN_MS);
       await Promise.race([Promise.all([...children].map((child) => new Promise((resolve) => child.once("close", resolve)))), aborted(drain)]);
       for (const child of children) child.kill("SIGTERM");
@@ -100,21 +99,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   };
 }
 
-async function tlsOptions({ certificate }: NonNullable<GitServerOptions["tls"]>): Promise<{ cert: string; key: string; minVersion: "TLSv1.2" }> {
-  const pair = await certificate();
-  return { cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" };
-}
-
-/** Resolves when the signal has fired. */
-async function renewForever(server: https.Server, tls: NonNullable<GitServerOptions["tls"]>, logger: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await sleep(tls.clock, RENEW_CHECK_MS, signal);
-      server.setSecureContext(await tlsOptions(tls));
-    } catch (error) {
-      if (!signal.aborted) logger.warn("certificate of the Git server not renewed, will retry", { error: describeError(error) });
-    }
-  }
+function tlsOptions({ current }: Following<KeyPair>) {
+  return { cert: current.certificate, key: current.key, minVersion: "TLSv1.2" } as const;
 }
 
 async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serving): Promise<unknown> {

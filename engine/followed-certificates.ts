@@ -8,21 +8,23 @@ import { service, type Service } from "./lib/service.ts";
 
 /** Reading two small files costs nothing, and whoever renews a certificate wants to see it served. */
 const LOOK_MS = 10_000;
+const RENEW_CHECK_MS = 6 * 3_600_000;
 
-export interface OperatorCertificate {
-  readonly presented: Following<KeyPair>;
-  /** Follows the files until the signal fires; what cannot be used is left until it can. */
+/** A certificate that may be renewed while it is shown. */
+export interface FollowedCertificate {
+  readonly shown: Following<KeyPair>;
+  /** Follows where it comes from until the signal fires; what cannot be used is left until it can. */
   readonly service: Service;
 }
 
 /** The certificate that the operator has given, which may be renewed in its place. Rejects, naming the files, when they cannot be used. */
-export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<OperatorCertificate> {
+export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
   const read = async (): Promise<KeyPair> => {
     const pair = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
     createSecureContext({ cert: pair.certificate, key: pair.key }); // throws when they do not belong together, as in the middle of a renewal
     return pair;
   };
-  const presented = new ChangingValue(
+  const shown = new ChangingValue(
     await read().catch((error: unknown) => {
       throw new Error(`use the certificate ${files.certificate} with the key ${files.key}`, { cause: error });
     }),
@@ -34,8 +36,8 @@ export async function openOperatorCertificate(files: { readonly certificate: str
       try {
         const pair = await read();
         complaint = "";
-        if (pair.certificate === presented.current.certificate && pair.key === presented.current.key) continue;
-        presented.set(pair);
+        if (pair.certificate === shown.current.certificate && pair.key === shown.current.key) continue;
+        shown.set(pair);
         logger.info("the operator's certificate was renewed", { file: files.certificate });
       } catch (error) {
         // Said once for each reason: the files may stay like this for long.
@@ -45,5 +47,24 @@ export async function openOperatorCertificate(files: { readonly certificate: str
       }
     }
   };
-  return { presented, service: service("operator-certificate", follow) };
+  return { shown, service: service("operator-certificate", follow) };
+}
+
+/** A certificate of the cluster's own authority, which gives a new one when the old one's end is near. */
+export async function openOwnCertificate(name: string, issue: () => Promise<KeyPair>, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
+  const shown = new ChangingValue(await issue());
+  const follow = async (signal: AbortSignal) => {
+    while (!signal.aborted) {
+      try {
+        await sleep(clock, RENEW_CHECK_MS, signal);
+        const pair = await issue();
+        if (pair.certificate === shown.current.certificate) continue;
+        shown.set(pair);
+        logger.info("a serving certificate was renewed", { name });
+      } catch (error) {
+        if (!signal.aborted) logger.warn("a serving certificate could not be renewed, trying again later", { name, error: describeError(error) });
+      }
+    }
+  };
+  return { shown, service: service(`${name}-certificate`, follow) };
 }

@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import type { KeyPair } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
+import { openOperatorCertificate, openOwnCertificate } from "../../../engine/followed-certificates.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
-import { openOperatorCertificate } from "../../../engine/operator-certificate.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 test("an operator's certificate follows its files, once they belong together; complaints are made once", async () => {
@@ -23,10 +24,10 @@ test("an operator's certificate follows its files, once they belong together; co
     await writeFile(files.key, first.key);
 
     const warnings: string[] = [];
-    const { presented, service } = await openOperatorCertificate(files, clock, { ...silentLogger, warn: (message) => void warnings.push(message) });
+    const { shown, service } = await openOperatorCertificate(files, clock, { ...silentLogger, warn: (message) => void warnings.push(message) });
     const running = runServices([service], stop.signal);
     let changes = 0;
-    presented.onChange(() => changes++, stop.signal);
+    shown.onChange(() => changes++, stop.signal);
     /** Lets it look again: files are read in real time. */
     const look = async () => {
       await expect.poll(() => clock.pending).toBe(1);
@@ -34,18 +35,39 @@ test("an operator's certificate follows its files, once they belong together; co
       await expect.poll(() => clock.pending).toBe(1);
     };
     await look();
-    expect([presented.current, changes]).toEqual([first, 0]);
+    expect([shown.current, changes]).toEqual([first, 0]);
     await writeFile(files.certificate, second.certificate);
     await look();
     await look();
-    expect([presented.current, warnings.length]).toEqual([first, 1]);
+    expect([shown.current, warnings.length]).toEqual([first, 1]);
     await writeFile(files.key, second.key);
     await look();
-    expect([presented.current, changes]).toEqual([second, 1]);
+    expect([shown.current, changes]).toEqual([second, 1]);
     stop.abort();
     await running;
   } finally {
     stop.abort();
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test("a certificate of the cluster's own is asked for again; where that fails the old one goes on until it works", async () => {
+  const clock = new VirtualClock();
+  const stop = new AbortController();
+  const pairs: (KeyPair | Error)[] = [{ certificate: "first", key: "k" }, { certificate: "first", key: "k" }, new Error("the disk is full"), { certificate: "second", key: "k" }];
+  const issue = async () => {
+    const next = pairs.shift();
+    if (next === undefined || next instanceof Error) throw next;
+    return next;
+  };
+  const { shown, service } = await openOwnCertificate("api", issue, clock, silentLogger);
+  const running = runServices([service], stop.signal);
+  const seen: string[] = [];
+  for (let look = 0; look < 3; look++) {
+    await clock.advance(6 * 3_600_000);
+    seen.push(shown.current.certificate);
+  }
+  expect(seen).toEqual(["first", "first", "second"]);
+  stop.abort();
+  await running;
 });
