@@ -59,13 +59,15 @@ export interface WriteOptions {
 
 /** Fields that a body's text names twice. Of YAML upstream knows the lines, of JSON the paths and where they stand among unknown ones. */
 export type RepeatedFields =
-  | { readonly is: "yaml"; readonly problem: string }
+  | { readonly is: "yaml"; readonly problems: readonly string[] }
   | { readonly is: "json"; readonly fields: readonly { readonly field: string; readonly at: number }[]; readonly places: () => ReadonlyMap<string, number> };
 
 export interface DeleteOptions {
   readonly dryRun?: boolean;
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: PropagationPolicy;
+  /** The older way of saying so, `orphanDependents: false`: what cannot be gone at once is answered with 202. */
+  readonly asksForCascade?: true;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
 }
 

@@ -1,5 +1,6 @@
 import type { ListOptions } from "./api-request.ts";
 import { forbiddenField, invalid, unsupportedValue, type FieldError } from "./field-error.ts";
+import { decodeContinueToken } from "./continue-token.ts";
 import { badRequest, expired, StatusError } from "./status-error.ts";
 
 /** Reads the query of a list or watch. Throws a 400 for numbers and booleans that are none; rules between options: `validateListOptions`. */
@@ -18,11 +19,13 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
   });
 }
 
-/** Upstream's rules about which options go together. Throws its 422, or its 400 for a resourceVersion beside a continue token. */
+/** Upstream's rules about which options go together. Throws its 422, or its 400 for a continue token that is none, or that has a resourceVersion beside it. */
 export function validateListOptions(options: ListOptions, verb: "list" | "watch"): void {
   const errors = verb === "watch" ? watchErrors(options) : listErrors(options);
   if (errors.length > 0) throw invalid("meta.k8s.io", "ListOptions", "", errors);
-  if (verb === "list" && options.continue !== undefined && options.resourceVersion !== undefined && options.resourceVersion !== "0") {
+  if (verb === "watch" || options.continue === undefined) return;
+  decodeContinueToken(options.continue);
+  if (options.resourceVersion !== undefined && options.resourceVersion !== "0") {
     throw badRequest("specifying resource version is not allowed when using continue");
   }
 }

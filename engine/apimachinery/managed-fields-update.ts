@@ -38,7 +38,7 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
   return withManagers(based, owners);
 }
 
-/** Writers that do not know managedFields drop them; only a single empty entry means to. Subresources cannot write them. */
+/** Writers that do not know managedFields drop them; only an empty list or a single empty entry means to. Subresources cannot write them. */
 function managersToStartFrom({ before, after, subresource }: UpdateRequest): Managers {
   const none: Managers = new Map<string, Manager>();
   if (subresource === undefined || subresource === "") {
@@ -51,7 +51,7 @@ function managersToStartFrom({ before, after, subresource }: UpdateRequest): Man
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {
-  return entries?.length === 1 && Object.values(entries[0] ?? {}).every((value) => value === undefined || value === null || value === "");
+  return entries !== undefined && entries.length <= 1 && entries.every((entry) => Object.values(entry).every((value) => value === undefined || value === null || value === ""));
 }
 
 /** The managers after a write, where `ignored` are fields that the endpoint does not write. Neither object has managedFields. */

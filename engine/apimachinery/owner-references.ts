@@ -1,3 +1,5 @@
+import { jsonEqual } from "../lib/freeze.ts";
+import { withMetadata } from "./object-copy.ts";
 import { controllerOf, type KubeObject, type ObjectMeta, type OwnerReference } from "./object-meta.ts";
 
 /** The reference by which a controller's object manages another one; deleting the owner in the foreground waits for it. */
@@ -17,4 +19,19 @@ export function isControlledBy(object: { readonly metadata: ObjectMeta }, owner:
 export function isOwnedBy(object: { readonly metadata: ObjectMeta }, owner: { readonly metadata: ObjectMeta }): boolean {
   const uid = owner.metadata.uid;
   return uid !== undefined && object.metadata.ownerReferences?.some((reference) => reference.uid === uid) === true;
+}
+
+/** The object with each of its owners once; a warning for the writer when it named one twice. `when` is empty, or says after what. */
+export function withOwnersOnce<T extends KubeObject>(object: T, warn: (text: string) => void, when: "" | " after mutating admission happens" = ""): T {
+  const references = object.metadata.ownerReferences;
+  if (references === undefined || references.length < 2) return object;
+  const kept: OwnerReference[] = [];
+  const repeated: string[] = [];
+  for (const reference of references) {
+    if (kept.some((known) => known.uid === reference.uid && jsonEqual(known, reference))) repeated.push(reference.uid);
+    else kept.push(reference);
+  }
+  if (repeated.length === 0) return object;
+  warn(`.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(", ")}`);
+  return withMetadata(object, { ownerReferences: kept });
 }

@@ -11,6 +11,10 @@ export class PathTrail {
     this.#prefix = prefix;
   }
 
+  get isAtRoot(): boolean {
+    return this.#steps.length === 0;
+  }
+
   enter(step: string | number, isMapKey: boolean): void {
     this.#steps.push(step);
     this.#isKey.push(isMapKey);

@@ -49,7 +49,7 @@ function computePlan(schema: Schema): SchemaPlan {
 /** Optional lists that are written all the same; of the others, the schema says that they are required. */
 const KEPT_EMPTY: ReadonlySet<string> = new Set([
   "ClusterRole.rules", "Role.rules", "EndpointSlice.ports", "HorizontalPodAutoscalerStatus.currentMetrics", "ProjectedVolumeSource.sources",
-  "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions",
+  "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions", "ObjectMeta.managedFields",
 ]);
 
 /** Types without protobuf tags are custom resources, which upstream keeps as they came. */

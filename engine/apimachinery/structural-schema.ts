@@ -124,16 +124,27 @@ class Pass {
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
-    const { zeroesWithin } = this.#options;
+    const { zeroesWithin, defaults } = this.#options;
     const isZeroed = zeroesWithin !== undefined && this.#trail.isWithin(zeroesWithin);
     for (const name of plan.required) {
       if ((copy ?? source)[name] !== undefined) continue;
       const property = plan.properties.get(name);
-      const zero = isZeroed && property !== undefined ? zeroOf(property) : undefined;
+      const zero = property === undefined ? undefined : isZeroed ? zeroOf(property) : defaults ? this.#zeroOfWanted(name, property) : undefined;
       if (zero === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
       else if (zero !== null) (copy ??= { ...source })[name] = zero;
     }
     return copy ?? source;
+  }
+
+  /** Go has no way to miss a number, a flag or a spec: a zero that is allowed is taken, and of an empty spec the fields are asked for by name. */
+  #zeroOfWanted(name: string, property: Schema): unknown {
+    if (property["x-protobuf-tag"] === undefined) return undefined;
+    if (property.type !== "object") return property.type === "string" || (property.minimum ?? 0) > 0 ? undefined : zeroOf(property);
+    if (name !== "spec" || !this.#trail.isAtRoot) return undefined;
+    this.#trail.enter(name, false);
+    const empty = this.visit(property, {});
+    this.#trail.leave();
+    return empty;
   }
 
   #addDefaults(plan: SchemaPlan, source: JsonObject, copy: JsonObject | undefined): JsonObject | undefined {

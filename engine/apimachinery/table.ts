@@ -17,7 +17,7 @@ export type IncludeObject = "None" | "Metadata" | "Object";
 /** meta.k8s.io/v1 Table: the form in which kubectl asks for lists. */
 export interface Table {
   readonly kind: "Table";
-  readonly apiVersion: "meta.k8s.io/v1";
+  readonly apiVersion: MetaVersion;
   readonly metadata: ListMetadata;
   /** Null in all but the first event of a watch: clients keep the first one's. */
   readonly columnDefinitions: readonly TableColumnDefinition[] | null;
@@ -37,9 +37,12 @@ export interface TableRow {
   readonly object?: KubeObject | PartialObjectMetadata;
 }
 
+/** Older clients ask for the second, which has the same fields, and look for its name in the answer. */
+export type MetaVersion = "meta.k8s.io/v1" | "meta.k8s.io/v1beta1";
+
 export interface PartialObjectMetadata {
   readonly kind: "PartialObjectMetadata";
-  readonly apiVersion: "meta.k8s.io/v1";
+  readonly apiVersion: MetaVersion;
   readonly metadata: ObjectMeta;
 }
 
@@ -50,37 +53,39 @@ export interface TableOptions {
   readonly includeObject?: IncludeObject;
   /** For ages; milliseconds since the epoch. */
   readonly now: number;
+  /** `meta.k8s.io/v1` when absent. */
+  readonly metaVersion?: MetaVersion | undefined;
   /** False for later events of a watch. */
   readonly withColumns?: boolean;
 }
 
 /** Objects as rows of a table. */
 export function tableOf<T extends KubeObject>(columns: readonly TableColumn<T>[], objects: readonly T[], options: TableOptions): Table {
-  const include = options.includeObject ?? "Metadata";
+  const { includeObject: include = "Metadata", metaVersion = "meta.k8s.io/v1" } = options;
   return {
     kind: "Table",
-    apiVersion: "meta.k8s.io/v1",
+    apiVersion: metaVersion,
     metadata: options.metadata,
     columnDefinitions: options.withColumns === false ? null : columns.map(columnDefinition),
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, options.now)),
-      ...(include === "None" ? {} : { object: include === "Object" ? object : partialObjectMetadata(object) }),
+      ...(include === "None" ? {} : { object: include === "Object" ? object : partialObjectMetadata(object, metaVersion) }),
     })),
   };
 }
 
 /** An object reduced to its metadata, as metadata-only informers ask for it. */
-export function partialObjectMetadata(object: KubeObject): PartialObjectMetadata {
-  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
+export function partialObjectMetadata(object: KubeObject, apiVersion: MetaVersion = "meta.k8s.io/v1"): PartialObjectMetadata {
+  return { kind: "PartialObjectMetadata", apiVersion, metadata: object.metadata };
 }
 
-export function partialObjectMetadataList(metadata: ListMetadata, objects: readonly KubeObject[]): {
+export function partialObjectMetadataList(metadata: ListMetadata, objects: readonly KubeObject[], apiVersion: MetaVersion = "meta.k8s.io/v1"): {
   readonly kind: "PartialObjectMetadataList";
-  readonly apiVersion: "meta.k8s.io/v1";
+  readonly apiVersion: MetaVersion;
   readonly metadata: ListMetadata;
   readonly items: readonly PartialObjectMetadata[];
 } {
-  return { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items: objects.map(partialObjectMetadata) };
+  return { kind: "PartialObjectMetadataList", apiVersion, metadata, items: objects.map((object) => partialObjectMetadata(object, apiVersion)) };
 }
 
 function columnDefinition<T extends KubeObject>({ name, type, format, description, priority }: TableColumn<T>): TableColumnDefinition {

@@ -2,10 +2,10 @@ import * as yaml from "js-yaml";
 import { parseYamlEvents } from "./yaml.ts";
 
 /**
- * What upstream's strict YAML reader says of keys that a text names twice in one mapping, one line for each; undefined when it names none.
+ * What upstream's strict YAML reader says of keys that a text names twice in one mapping, one text for each.
  * The text must be YAML that somebody has read.
  */
-export function describeRepeatedKeys(source: string): string | undefined {
+export function describeRepeatedKeys(source: string): readonly string[] {
   const { events, text } = parseYamlEvents(source);
   const found: string[] = [];
   const open: Container[] = [];
@@ -28,7 +28,7 @@ export function describeRepeatedKeys(source: string): string | undefined {
     if (event.type === yaml.EVENT_ID.MAPPING) open.push({ keys: new Set(), expectsKey: true });
     else if (event.type === yaml.EVENT_ID.SEQUENCE || event.type === yaml.EVENT_ID.DOCUMENT) open.push({ keys: undefined, expectsKey: false });
   }
-  return found.length === 0 ? undefined : `yaml: unmarshal errors:\n${found.map((problem) => `  ${problem}`).join("\n")}`;
+  return found;
 }
 
 /** What an event is in: a mapping has keys. */

@@ -3,7 +3,7 @@ import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, conflict } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
-import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
+import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import { validateUpdate } from "./validate-object.ts";
 
@@ -29,7 +29,7 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
 
 /**
  * The part of a written object that the address covers: a write to the main resource keeps the old status; one to `status` keeps
- * everything but status, annotations, finalizers and managed fields. Runs before fields are attributed to the writer.
+ * everything but status and as much of the metadata as the kind lets through. Runs before fields are attributed to the writer.
  */
 export function scopeToSubresource<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
   const part = partOf(definition, subresource);
@@ -38,9 +38,10 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
     return withMetadata(part.scope(object, old), { managedFields, uid, resourceVersion });
   }
   if (subresource !== "status") return hasStatus(definition) ? withStatusOf(object, old) : object;
-  const { annotations, finalizers, managedFields, uid, resourceVersion } = object.metadata;
-  if (definition.content !== undefined) return withMetadata(withStatusOf(old, object), { managedFields, uid, resourceVersion });
-  return withMetadata(withStatusOf(old, object), { annotations, finalizers, managedFields, uid, resourceVersion });
+  const { managedFields, uid, resourceVersion } = object.metadata;
+  const kept = statusKeeps(definition);
+  const carried = Object.fromEntries(ALL_METADATA.filter((field) => !kept.includes(field)).map((field) => [field, object.metadata[field]]));
+  return withMetadata(withStatusOf(old, object), { ...carried, managedFields, uid, resourceVersion });
 }
 
 /**
@@ -67,6 +68,21 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const next = !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"));
   return next;
+}
+
+/**
+ * The fields that nobody can own through this address, because writes there leave them as they are. What is left undefined follows
+ * from the schema: the status in the object itself, and in its parts.
+ */
+export function resetFieldsOf(definition: ResourceDefinition, subresource: string | undefined): readonly (readonly string[])[] | undefined {
+  if (subresource !== "status") return definition.content === undefined ? undefined : hasStatus(definition) ? [["status"]] : [];
+  const kept = statusKeeps(definition);
+  return [["spec"], ...(kept.length === ALL_METADATA.length ? [["metadata"]] : kept.map((field) => ["metadata", field]))];
+}
+
+function statusKeeps({ content, subresources }: { readonly content?: unknown; readonly subresources: readonly { readonly name: string; readonly keeps?: readonly StatusKept[] }[] }): readonly StatusKept[] {
+  if (content !== undefined) return ALL_METADATA;
+  return subresources.find(({ keeps }) => keeps !== undefined)?.keeps ?? [];
 }
 
 /** What is written at `subresource`, for kinds that have such a part. */

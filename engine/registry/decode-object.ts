@@ -49,7 +49,7 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   if (typeErrors.length > 0) throw malformed(kind, typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
   const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined);
-  if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${warnings.join(", ")}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
+  if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
   const object = value as T; // conforms, or schemaErrors say where it does not
   return {
     object: errors.length === 0 ? withStrategyDefaults(kind, object) : object,
@@ -70,7 +70,7 @@ export function withStrategyDefaults<T extends KubeObject>(kind: Pick<Decodable<
 export function strictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string[] {
   const unknownTexts = unknown.map((field) => `unknown field "${field}"`);
   if (repeated === undefined) return unknownTexts;
-  if (repeated.is === "yaml") return [repeated.problem, ...unknownTexts];
+  if (repeated.is === "yaml") return [...repeated.problems, ...unknownTexts];
   const say = (field: string) => `duplicate field "${field}"`;
   if (isCustom) return [...repeated.fields.map(({ field }) => say(field)), ...unknownTexts];
   const places = repeated.places();
@@ -82,6 +82,12 @@ export function strictProblems(unknown: readonly string[], repeated: RepeatedFie
   return problems.sort((a, b) => a.at - b.at).map(({ text }) => text);
 }
 
+/** The same as one text. What a YAML reader finds is one problem of several lines there, while warnings are one for each. */
+export function describeStrictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string {
+  if (repeated?.is !== "yaml") return strictProblems(unknown, repeated, isCustom).join(", ");
+  return [`yaml: unmarshal errors:\n${repeated.problems.map((problem) => `  ${problem}`).join("\n")}`, ...strictProblems(unknown, undefined, isCustom)].join(", ");
+}
+
 /** A body may leave kind and apiVersion out: the address says them. */
 function checkKind(kind: KindName & { readonly content?: object }, body: unknown): Record<string, unknown> {
   const apiVersion = formatApiVersion(kind.group, kind.version);
@@ -90,7 +96,7 @@ function checkKind(kind: KindName & { readonly content?: object }, body: unknown
   }
   const source = body as Record<string, unknown>; // any JSON object is one
   const givenKind = textField(source, "kind") ?? kind.kind;
-  const givenVersion = textField(source, "apiVersion") ?? apiVersion;
+  const givenVersion = (textField(source, "apiVersion") ?? apiVersion).replace(/^\//, ""); // the empty group may be said
   if (givenKind !== kind.kind && kind.content !== undefined && givenVersion === apiVersion) throw invalid(kind.group, givenKind, nameIn(source), [invalidField("kind", givenKind, `must be ${kind.kind}`)]);
   if (givenKind !== kind.kind && kind.content === undefined) {
     const { version, group } = parseApiVersion(givenVersion);

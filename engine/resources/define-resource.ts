@@ -118,12 +118,18 @@ export interface Column<T extends KubeObject> {
   readonly cell: (object: T, now: number) => string | number | boolean | null;
 }
 
+/** Metadata that a write to `status` may carry. Upstream's kinds differ in what they let through; most do all of it. */
+export type StatusKept = "labels" | "annotations" | "finalizers" | "ownerReferences";
+
+/** For kinds whose metadata nobody changes through their status. */
+export const ALL_METADATA: readonly StatusKept[] = ["labels", "annotations", "finalizers", "ownerReferences"];
+
 /**
- * `status` and `scale` are served by the generic registry. `connect` subresources (log, exec, proxy …) and `create` ones
+ * `status` and `scale` are served by the generic registry; a write to `status` leaves what it `keeps` of the metadata as it is stored. `connect` subresources (log, exec, proxy …) and `create` ones
  * (binding, eviction, token) have handlers in the server, found by resource and name.
  */
 export type Subresource<T extends KubeObject> =
-  | { readonly name: "status" }
+  | { readonly name: "status"; readonly keeps?: readonly StatusKept[] }
   | { readonly name: "scale"; readonly scale: ScaleAccess<T> }
   | { readonly name: string; readonly part: ObjectPart<T> }
   | { readonly name: string; readonly kind: string; readonly group: string; readonly version: string; readonly verbs: readonly Verb[] };

@@ -27,6 +27,7 @@ export function parseDeleteOptions(body: unknown, query: URLSearchParams | undef
     ...((given.dryRun ?? []).length > 0 ? { dryRun: true } : {}),
     ...(given.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: Math.max(0, given.gracePeriodSeconds) }),
     ...(chosen === undefined ? {} : { propagationPolicy: chosen }),
+    ...(given.orphanDependents === false ? { asksForCascade: true as const } : {}),
     ...(given.preconditions === undefined ? {} : { preconditions: given.preconditions }),
   };
 }

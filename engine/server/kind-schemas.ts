@@ -24,7 +24,7 @@ export class KindSchemas {
   constructor(resources: ResourceIndex) {
     for (const kind of [...resources.all, scaleKind, bindingKind, evictionKind, tokenRequestKind]) this.#byKind.set(key(formatApiVersion(kind.group, kind.version), kind.kind), kind);
     this.#byKind.set(key("v1", "Status"), { schema: loadSchema("meta/v1/meta.yaml", "Status") });
-    this.#byKind.set(key("meta.k8s.io/v1", "PartialObjectMetadata"), { schema: partialSchema });
+    for (const version of ["v1", "v1beta1"]) this.#byKind.set(key(`meta.k8s.io/${version}`, "PartialObjectMetadata"), { schema: partialSchema });
   }
 
   find(apiVersion: string, kind: string): Schema | undefined {

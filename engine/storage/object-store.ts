@@ -71,7 +71,7 @@ export interface ObjectStoreOptions {
 }
 
 /** Upstream gives up only when the request times out; nobody loses this many races in a row without a fault of his own. */
-const WRITE_TRIES_MAX = 50;
+const WRITE_TRIES_MAX = 1_000;
 const RETRY = { initialMs: 100, maxMs: 5_000 };
 
 /** Typed objects over a Storage: every object is decoded once into a cache and encoded once for all its readers. */

@@ -117,6 +117,8 @@ test("a WebSocket begins with a GET but needs the right to create; its token may
   const looker = await send(exec, { headers: { ...websocket, authorization: "Bearer looker-token" } });
   expect(looker.code).toBe(403);
   expect(JSON.parse(looker.text)).toMatchObject({ kind: "Status", reason: "Forbidden", message: expect.stringContaining('User "looker" cannot create resource "pods/exec"') as unknown });
+  const asking = await send(exec, { headers: { authorization: "Bearer looker-token" } });
+  expect([asking.code, asking.text]).toEqual([403, expect.stringContaining("cannot create resource")]);
   const carrier = `base64url.bearer.authorization.k8s.io.${Buffer.from("doer-token").toString("base64url")}`;
   const doer = await send(exec, { headers: { ...websocket, "sec-websocket-protocol": `${carrier}, v5.channel.k8s.io` } });
   expect(doer.code).toBe(101);

@@ -68,6 +68,10 @@ const probes: readonly Probe[] = [
   { name: "get", request: `GET ${MAPS}/c1`, code: 200, answer: { kind: "ConfigMap", data: { a: "1" } } },
   { name: "get what is not there", request: `GET ${MAPS}/none`, ...status(404, "NotFound", 'configmaps "none" not found', { name: "none", kind: "configmaps" }) },
   { name: "get in an unknown form", request: `GET ${MAPS}/c1`, headers: { accept: "text/html" }, ...status(406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf", {}) },
+  { name: "get for an export", request: `GET ${MAPS}/c1?export=true`, ...status(400, "BadRequest", "the export parameter, deprecated since v1.14, is no longer supported") },
+  { name: "metadata by its older name", request: `GET ${MAPS}/c1`, headers: { accept: "application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io" }, code: 200, answer: { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1beta1", metadata: { name: "c1" } } },
+  { name: "an empty group that is said", request: `POST ${MAPS}?dryRun=All`, body: map("g", { apiVersion: "/v1" }), code: 201, answer: { apiVersion: "v1" } },
+  { name: "unknown and repeated fields of YAML, strictly", request: `POST ${MAPS}?fieldValidation=Strict`, body: "metadata: {name: odd, odd: 1}\nfoo: 1\ndata:\n  a: v\n  a: w\n  b: v\n  b: w\nbar: 2\n", headers: { "content-type": "application/yaml" }, code: 400, answer: { message: 'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: yaml: unmarshal errors:\n  line 5: key "a" already set in map\n  line 7: key "b" already set in map, unknown field "bar", unknown field "foo", unknown field "metadata.odd"' } },
   { name: "a page with a bad token", request: `GET ${MAPS}?continue=abc`, code: 400, answer: { reason: "BadRequest" } },
   { name: "a list by field", request: `GET ${MAPS}?fieldSelector=metadata.name%3Dc1`, code: 200, answer: { kind: "ConfigMapList", apiVersion: "v1", items: [{ metadata: { name: "c1" } }] } },
   { name: "a list by an unknown field", request: `GET ${MAPS}?fieldSelector=spec.x%3D1`, ...status(400, "BadRequest", '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"') },
@@ -92,6 +96,7 @@ const probes: readonly Probe[] = [
   { name: "an apply by force", request: `PATCH ${MAPS}/ssa?fieldManager=m2&force=true`, body: map("ssa", { data: { k: "2" } }), headers: { "content-type": "application/apply-patch+yaml" }, code: 200, answer: { data: { k: "2" } } },
   { name: "an object with a finalizer", request: `POST ${MAPS}`, body: map("fin", { metadata: { name: "fin", finalizers: ["x/y"] } }), code: 201, answer: { metadata: { finalizers: ["x/y"] } } },
   { name: "its delete", request: `DELETE ${MAPS}/fin`, code: 200, answer: { kind: "ConfigMap", metadata: { deletionGracePeriodSeconds: 0, finalizers: ["x/y"] } } },
+  { name: "its delete by the older option", request: `DELETE ${MAPS}/fin?orphanDependents=false`, code: 202, answer: { kind: "ConfigMap" } },
   { name: "its second delete", request: `DELETE ${MAPS}/fin`, code: 200, answer: { kind: "ConfigMap", metadata: { deletionGracePeriodSeconds: 0 } } },
   { name: "one more finalizer", request: `PATCH ${MAPS}/fin`, body: { metadata: { finalizers: ["x/y", "z/w"] } }, headers: { "content-type": "application/merge-patch+json" }, code: 422, answer: { details: { name: "fin", kind: "ConfigMap" } } },
   { name: "none any more", request: `PATCH ${MAPS}/fin`, body: { metadata: { finalizers: null } }, headers: { "content-type": "application/merge-patch+json" }, code: 200, answer: { metadata: { name: "fin" } } },
@@ -105,6 +110,7 @@ const probes: readonly Probe[] = [
   { name: "an unknown group", request: "GET /apis/nope.io/v1", code: 404, text: "404 page not found\n" },
   { name: "a pod without containers", request: "POST /api/v1/namespaces/wire/pods", body: { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: {} }, ...status(422, "Invalid", 'Pod "p" is invalid: spec.containers: Required value', { name: "p", kind: "Pod", causes: [cause("FieldValueRequired", "Required value", "spec.containers")] }) },
   { name: "a pod", request: "POST /api/v1/namespaces/wire/pods", body: { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "nginx" }] } }, code: 201, answer: { metadata: { generation: 1 }, spec: { restartPolicy: "Always", terminationGracePeriodSeconds: 30, dnsPolicy: "ClusterFirst", securityContext: {}, schedulerName: "default-scheduler", priority: 0, enableServiceLinks: true, preemptionPolicy: "PreemptLowerPriority" }, status: { phase: "Pending", qosClass: "BestEffort" } } },
+  { name: "an exec that is no upgrade", request: "GET /api/v1/namespaces/wire/pods/p/exec", ...status(400, "BadRequest", "Upgrade request required") },
   { name: "a move of a pod", request: "PATCH /api/v1/namespaces/wire/pods/p", body: { spec: { nodeName: "n1" } }, headers: { "content-type": "application/merge-patch+json" }, code: 422, answer: { details: { name: "p", kind: "Pod", causes: [{ reason: "FieldValueForbidden", field: "spec" }] } } },
   { name: "a binding", request: "POST /api/v1/namespaces/wire/pods/p/binding", body: { apiVersion: "v1", kind: "Binding", metadata: { name: "p" }, target: { kind: "Node", name: "n1" } }, code: 201, answer: { kind: "Status", status: "Success", code: 201 } },
   { name: "a second binding", request: "POST /api/v1/namespaces/wire/pods/p/binding", body: { apiVersion: "v1", kind: "Binding", metadata: { name: "p" }, target: { kind: "Node", name: "n2" } }, ...status(409, "Conflict", 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"', { name: "p", kind: "pods/binding" }) },
@@ -135,6 +141,11 @@ describe("the form of answers", () => {
     expect(answer.code).toBe(201);
     expect(answer.headers["warning"]).toBe('299 - "duplicate field \\"data.a\\"", 299 - "unknown field \\"foo\\""');
     expect(JSON.parse(answer.text)).toMatchObject({ data: { a: "2" } });
+  });
+
+  test("warnings about YAML are one for each line", async () => {
+    const answer = await send(`POST ${MAPS}?dryRun=All`, "metadata: {name: odd}\ndata:\n  a: v\n  a: w\n  b: v\n  b: w\n", { "content-type": "application/yaml" });
+    expect(answer.headers["warning"]).toBe('299 - "line 4: key \\"a\\" already set in map", 299 - "line 6: key \\"b\\" already set in map"');
   });
 
   test("YAML goes both ways", async () => {

@@ -1,7 +1,7 @@
 import { duplicateField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { AuditAnnotation, ExpressionWarning, ValidatingAdmissionPolicy, Validation } from "../types.ts";
 import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
@@ -22,7 +22,7 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   namespaced: false,
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
     hasGeneration: true,
     prepareForCreate: ({ status: _status, ...policy }) => ({ ...policy, status: {} }),

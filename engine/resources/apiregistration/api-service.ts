@@ -2,7 +2,7 @@ import { findCondition, withCondition } from "../../apimachinery/conditions.ts";
 import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dns1035LabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { APIService, APIServiceCondition } from "../types.ts";
 
@@ -19,7 +19,7 @@ export const apiServiceResource = defineResource<APIService>({
   namespaced: false,
   categories: ["api-extensions"],
   schema: () => loadSchema("apiregistration.k8s.io/v1/api-service.yaml"),
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
     nameRule: "pathSegment",
     unconditionalUpdate: false,

@@ -29,7 +29,7 @@ export const deploymentResource = defineResource<Deployment>({
     validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
     warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
-  subresources: [{ name: "status" }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],
+  subresources: [{ name: "status", keeps: ["labels"] }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [
     nameColumn,
     { name: "Ready", type: "string", description: "Ready pods of all wanted.", cell: (deployment) => `${deployment.status?.readyReplicas ?? 0}/${deployment.spec.replicas ?? 1}` },

@@ -39,7 +39,7 @@ export const podResource = defineResource<Pod>({
     },
   },
   subresources: [
-    { name: "status" },
+    { name: "status", keeps: ["ownerReferences"] },
     { name: "binding", kind: "Binding", group: "", version: "v1", verbs: ["create"] },
     { name: "eviction", kind: "Eviction", group: "policy", version: "v1", verbs: ["create"] },
     { name: "log", kind: "Pod", group: "", version: "v1", verbs: ["get"] },

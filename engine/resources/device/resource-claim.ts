@@ -1,7 +1,7 @@
 import { forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { DeviceClaim, ResourceClaim } from "../types.ts";
 import { countErrors, validateDeviceClaim } from "./device-validation.ts";
@@ -22,7 +22,7 @@ export const resourceClaimResource = defineResource<ResourceClaim>({
     validateUpdate: (claim, old) => (jsonEqual(claim.spec, old.spec) ? [] : [invalidField("spec", claim.spec, "field is immutable")]),
     validateStatusUpdate: validateStatus,
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [nameColumn, { name: "State", type: "string", description: "Whether devices were found and are in use.", cell: stateText }, ageColumn],
 });
 

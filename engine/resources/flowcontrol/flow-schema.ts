@@ -2,7 +2,7 @@ import { invalidField, requiredField, unsupportedValue, type FieldError } from "
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { FlowSchema, FlowSchemaSpec } from "../types.ts";
 import { conditionErrors } from "./condition-validation.ts";
@@ -25,7 +25,7 @@ export const flowSchemaResource = defineResource<FlowSchema>({
     validate: (schema) => [...validateSpec(schema), ...conditionErrors(schema.status?.conditions ?? [])],
     validateStatusUpdate: ({ status }) => conditionErrors(status?.conditions ?? []),
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [
     nameColumn,
     { name: "PriorityLevel", type: "string", description: "The level its requests have.", cell: ({ spec }) => spec?.priorityLevelConfiguration.name ?? "" },

@@ -1,7 +1,7 @@
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { LimitedPriorityLevelConfiguration, LimitResponse, PriorityLevelConfiguration, PriorityLevelConfigurationSpec, QueuingConfiguration } from "../types.ts";
 import { conditionErrors } from "./condition-validation.ts";
@@ -25,7 +25,7 @@ export const priorityLevelConfigurationResource = defineResource<PriorityLevelCo
     validate: ({ metadata, spec, status }) => [...validateSpec(metadata.name ?? "", spec ?? { type: "" }), ...conditionErrors(status?.conditions ?? [])],
     validateStatusUpdate: ({ status }) => conditionErrors(status?.conditions ?? []),
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [
     nameColumn,
     { name: "Type", type: "string", description: "Exempt or Limited.", cell: ({ spec }) => spec?.type ?? "" },

@@ -1,6 +1,6 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ServiceCIDR } from "../types.ts";
 import { canonicalCidrErrors, parseCidr } from "../validation/ip.ts";
@@ -21,7 +21,7 @@ export const serviceCidrResource = defineResource<ServiceCIDR>({
     validateNew: ({ spec }) => rangeErrors(spec?.cidrs ?? []),
     validateUpdate: ({ spec }, old) => changeErrors(spec?.cidrs ?? [], old.spec?.cidrs ?? []),
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [nameColumn, { name: "CIDRs", type: "string", description: "The blocks that addresses are given from.", cell: ({ spec }) => (spec?.cidrs ?? []).join(",") }, ageColumn],
 });
 

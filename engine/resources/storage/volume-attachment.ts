@@ -2,7 +2,7 @@ import { forbiddenField, invalidField, requiredField, tooLong, type FieldError }
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
-import { defineResource } from "../define-resource.ts";
+import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { VolumeAttachment } from "../types.ts";
 import { driverNameErrors, validateVolumeSpec } from "../validation/persistent-volume.ts";
@@ -21,7 +21,7 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
     validate: validateAttachment,
     validateUpdate: (attachment, old) => (jsonEqual(attachment.spec, old.spec) ? [] : [invalidField("spec", attachment.spec, "field is immutable")]),
   },
-  subresources: [{ name: "status" }],
+  subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [
     nameColumn,
     { name: "Attacher", type: "string", format: "name", description: "Driver that attaches it.", cell: (attachment) => attachment.spec.attacher },

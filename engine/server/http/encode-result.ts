@@ -32,17 +32,19 @@ export function contentTypeOf({ encoding }: Representation): string {
 
 export function encodeObject(encoded: EncodedObject, context: EncodeContext): Buffer {
   const { representation, schemas, includeObject, now, definition, columns = columnsOf(definition) } = context;
+  const { metaVersion } = representation;
   if (representation.form === "table") {
     const { resourceVersion } = encoded.object.metadata;
-    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now() }), representation);
+    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now(), metaVersion }), representation);
   }
-  if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object), schemas) : objectProtobuf(encoded, schemas);
-  if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object), representation);
+  if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
+  if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object, metaVersion), representation);
   return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
 }
 
 export function encodeList(list: ObjectList, context: EncodeContext): Buffer {
   const { definition, representation, schemas, includeObject, now } = context;
+  const { metaVersion = META_VERSION } = representation;
   const metadata: ListMetadata = {
     resourceVersion: list.resourceVersion,
     ...(list.continue === undefined ? {} : { continue: list.continue }),
@@ -50,13 +52,13 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer {
   };
   const objects = () => list.items.map((item) => item.object);
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now() }), representation);
+  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now(), metaVersion }), representation);
   if (representation.encoding === "protobuf") {
     if (representation.form === "object") return wrapProtobufList(apiVersion, definition.listKind, metadata, list.items.map((item) => rawProtobuf(item, schemas)));
     const schema = schemas.find(META_VERSION, "PartialObjectMetadata") ?? {};
-    return wrapProtobufList(META_VERSION, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
+    return wrapProtobufList(metaVersion, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
   }
-  if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects()), representation);
+  if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects(), metaVersion), representation);
   // Custom kinds say of each item what it is, as upstream's do; clients have no types to know it by.
   const isTyped = definition.content !== undefined;
   if (representation.encoding === "yaml") {

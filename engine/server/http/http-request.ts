@@ -2,6 +2,7 @@ import { unsupportedMethod } from "../exchange.ts";
 import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo, type WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
+import { badRequest } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
@@ -84,6 +85,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
   const name = info.name ?? "";
   switch (verb) {
     case "get":
+      refuseExport(query);
       return { ...base, verb, name, ...(query.get("resourceVersion") ? { resourceVersion: query.get("resourceVersion") ?? "" } : {}) };
     case "list":
       return { ...base, verb, options: parseListOptions(query) };
@@ -110,6 +112,11 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };
     }
   }
+}
+
+/** A parameter of the past, which changed what is read. */
+function refuseExport(query: URLSearchParams): void {
+  if (isTrue(query.get("export"))) throw badRequest("the export parameter, deprecated since v1.14, is no longer supported");
 }
 
 /** The query options of a write; `kind` names them in messages. */

@@ -1,4 +1,4 @@
-import type { IncludeObject } from "../../apimachinery/table.ts";
+import type { IncludeObject, MetaVersion } from "../../apimachinery/table.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 
 export const JSON_TYPE = "application/json";
@@ -9,6 +9,8 @@ export const PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf";
 export interface Representation {
   readonly encoding: "json" | "yaml" | "protobuf";
   readonly form: "object" | "table" | "partial";
+  /** Of tables and metadata; the current one when absent. */
+  readonly metaVersion?: MetaVersion;
 }
 
 export interface Available {
@@ -47,7 +49,7 @@ export function tryNegotiate(accept: string | undefined, available: Available): 
     const form = formOf(range.parameters, available);
     if (encoding === undefined || form === undefined) continue;
     if (encoding === "protobuf" && (form === "table" || (form === "object" && available.protobuf === "partial"))) continue;
-    return { encoding, form };
+    return { encoding, form, ...(form !== "object" && range.parameters.get("v") === "v1beta1" ? { metaVersion: "meta.k8s.io/v1beta1" as const } : {}) };
   }
   return undefined;
 }
@@ -107,7 +109,6 @@ function formOf(parameters: ReadonlyMap<string, string>, available: Available): 
   const as = parameters.get("as");
   if (as === undefined) return "object";
   if (!available.forms || parameters.get("g") !== "meta.k8s.io" || !["v1", "v1beta1"].includes(parameters.get("v") ?? "")) return undefined;
-  // v1beta1 is offered by old clients beside v1 and has the same fields; the answer is v1 in any case.
   if (as === "Table") return "table";
   return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "partial" : undefined;
 }

@@ -17,6 +17,9 @@ export interface ParsedBody {
 /** Finds the schema of a kind that may be in a protobuf body. */
 export type SchemaLookup = (apiVersion: string, kind: string) => Schema | undefined;
 
+/** A body is bounded before it is read. */
+const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
+
 const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
@@ -90,7 +93,9 @@ function parseJsonObject(bytes: Buffer, kind: string): ParsedBody {
 
 function parseYaml(bytes: Buffer, kind: string): ParsedBody {
   try {
-    return singleDocument(bytes);
+    const { value, repeated } = singleDocument(bytes);
+    // Upstream makes JSON of it first, whose fields come by name: so do its complaints.
+    return { value: withSortedKeys(value), repeated };
   } catch (error) {
     throw unrecognized(kind, error instanceof Error ? error.message : String(error), bytes.toString("utf8"));
   }
@@ -99,10 +104,16 @@ function parseYaml(bytes: Buffer, kind: string): ParsedBody {
 /** Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. */
 function singleDocument(bytes: Buffer): ParsedBody {
   const text = bytes.toString("utf8");
-  const documents = parseYamlDocuments(text, DEFAULT_YAML_LIMITS, kubernetesYamlSchema, true);
+  const documents = parseYamlDocuments(text, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
   if (documents.length > 1) throw new Error("the body holds more than one YAML document");
-  const problem = describeRepeatedKeys(text);
-  return { value: documents[0]?.value, repeated: problem === undefined ? undefined : { is: "yaml", problem } };
+  const problems = describeRepeatedKeys(text);
+  return { value: documents[0]?.value, repeated: problems.length === 0 ? undefined : { is: "yaml", problems } };
+}
+
+function withSortedKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSortedKeys);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, withSortedKeys(field)]));
 }
 
 function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {

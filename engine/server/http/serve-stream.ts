@@ -15,7 +15,7 @@ import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
 import { serveLogSocket, type LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
-import { attributesOf, failureAnswer, type ServeParts } from "./serve.ts";
+import { attributesOf, failureAnswer, requireStream, type ServeParts } from "./serve.ts";
 
 /** A request of an authenticated user that is passed on to where its address says. */
 export interface StreamRequest {
@@ -84,7 +84,8 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
-  await requireAllowed(server.parts.authorizer, attributes, request.audit?.notes);
+  const isStream = form === "upgrade" && resource === "pods" && isPodStream(subresource);
+  await (isStream ? requireStream : requireAllowed)(server.parts.authorizer, attributes, request.audit?.notes);
   const proxied = proxiedPath(request.url);
   const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.audit?.notes ?? new RequestNotes() };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
@@ -92,8 +93,6 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
     return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };
   }
   if (form === "upgrade" && resource === "pods" && isPodStream(subresource)) {
-    // A WebSocket begins with a GET, but what it does in the pod is no reading: upstream wants the right to create as well.
-    if (attributes.verb === "get") await requireAllowed(server.parts.authorizer, { ...attributes, verb: "create" });
     const admitted = await admitConnection(server.parts, { ...connection, subresource, path: "" });
     return { target: await planConnect(server.parts, { namespace, name, stream: subresource }, admitted), prefix: "" };
   }

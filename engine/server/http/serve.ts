@@ -2,7 +2,7 @@ import { pipeline } from "node:stream/promises";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
-import { requireAllowed, type AuthorizationAttributes } from "../../auth/authorize.ts";
+import { requireAllowed, type AuthorizationAttributes, type Authorizer } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
@@ -107,7 +107,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   }
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
-    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
+    await requireStream(server.parts.authorizer, attributesOf(http, info), http.notes);
     throw badRequest("Upgrade request required");
   }
   if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
@@ -170,6 +170,12 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
     server.parts.logger.debug("a log ended early", { pod: info.name, namespace: info.namespace, error });
   }
   return undefined;
+}
+
+/** A WebSocket begins with a GET, but what it does in the pod is no reading: upstream wants the right to create as well. */
+export async function requireStream(authorizer: Authorizer, attributes: AuthorizationAttributes, notes: RequestNotes | undefined): Promise<void> {
+  await requireAllowed(authorizer, attributes, notes);
+  if (attributes.is === "resource" && attributes.verb === "get") await requireAllowed(authorizer, { ...attributes, verb: "create" });
 }
 
 /** What a request of a resource asks leave for. */

@@ -60,7 +60,7 @@ function jsonFrame(event: EncodedWatchEvent): Buffer {
 
 function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: EncodeContext): Buffer {
   if (event.type === "ERROR") return frameProtobufWatchEvent("ERROR", protobufOf(event.object, schemas));
-  if (representation.form === "partial") return frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object), schemas));
+  if (representation.form === "partial") return frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object, representation.metaVersion), schemas));
   const found = shared(event, "protobuf", (encoded) => frameProtobufWatchEvent(event.type, objectProtobuf(encoded, schemas)));
   if (found !== undefined) return found;
   const { apiVersion, kind } = event.object;
@@ -70,9 +70,9 @@ function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: En
 
 /** The object as a table of one row, whose columns only the first event names, or as its metadata. */
 function reduced(object: KubeObject, context: EncodeContext, withColumns: boolean): unknown {
-  if (context.representation.form === "partial") return partialObjectMetadata(object);
+  if (context.representation.form === "partial") return partialObjectMetadata(object, context.representation.metaVersion);
   const { resourceVersion } = object.metadata;
-  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), withColumns });
+  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), metaVersion: context.representation.metaVersion, withColumns });
 }
 
 function line(type: string, object: unknown): Buffer {

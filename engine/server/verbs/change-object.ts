@@ -2,10 +2,11 @@ import type { BodyKind } from "../../admission/admission.ts";
 import type { ApiResult, EncodedObject, WriteOptions } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
-import { beforeUpdate, checkUpdatePreconditions, isSameState, scopeToSubresource } from "../../registry/before-update.ts";
+import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
@@ -70,7 +71,7 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: undefined, old: view.of(current), ...kind }, request.options);
   const shown = view.of(tracked);
   const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
-  const admitted = changed === shown ? tracked : view.into(tracked, changed);
+  const admitted = withOwnersOnce(changed === shown ? tracked : view.into(tracked, changed), (text) => exchange.notes.warn(text), " after mutating admission happens");
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
   const next = beforeUpdate(definition, settled, current, request.subresource);
   await parts.admission.validate({ ...attributes, object: view.of(next) });
@@ -90,6 +91,7 @@ function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: 
     manager: fieldManagerOf(request, request.options),
     apiVersion: formatApiVersion(definition.group, definition.version),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    resetFields: resetFieldsOf(definition, request.subresource),
     nowText: nowText(exchange),
   });
 }

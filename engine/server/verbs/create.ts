@@ -2,10 +2,12 @@ import type { ApiResult, EncodedObject } from "../../apimachinery/api-request.ts
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { alreadyExists, badRequest, hasReason } from "../../apimachinery/status-error.ts";
 import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate } from "../../registry/before-create.ts";
+import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
@@ -24,7 +26,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   const virtual = virtualResource(definition);
   if (virtual !== undefined) return virtual.create(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
-  const placed = placeInNamespace(exchange, object);
+  const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   if (schemaErrors.length > 0) {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
     refuseShape(definition, placed, schemaErrors);
@@ -37,13 +39,13 @@ export const create: VerbHandler<"create"> = async (exchange) => {
 export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>, object: KubeObject): KubeObject {
   const { request, definition } = exchange;
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  return trackUpdate({ schema: definition.schema, before: undefined, after: object, manager: fieldManagerOf(request, request.options), apiVersion, nowText: nowText(exchange) });
+  return trackUpdate({ schema: definition.schema, before: undefined, after: object, manager: fieldManagerOf(request, request.options), apiVersion, resetFields: resetFieldsOf(definition, undefined), nowText: nowText(exchange) });
 }
 
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
 export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject, warnings: readonly string[]): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
-  const admitted = await parts.admission.mutate(attributes(exchange, object), object);
+  const admitted = withOwnersOnce(await parts.admission.mutate(attributes(exchange, object), object), (text) => exchange.notes.warn(text), " after mutating admission happens");
   for (let tries = 1; ; tries++) {
     try {
       return objectResult(201, await withClaimRetries((claimTries) => store(exchange, admitted, claimTries)), warnings);

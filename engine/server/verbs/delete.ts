@@ -35,14 +35,14 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
     const current = await parts.store.get(definition, namespace, name);
     if (current === undefined) throw notFound(definition, name);
     await decide(current.object);
-    return answer(exchange, name, plan, current.object);
+    return answer(exchange, name, plan, current.object, options);
   }
   const { encoded } = await parts.store.update(definition, namespace, name, (current) => decide(current.object));
-  return answer(exchange, name, plan, encoded.object);
+  return answer(exchange, name, plan, encoded.object, options);
 }
 
-function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject): ApiResult {
-  if (plan?.do !== "remove") return objectResult(200, madeUp(object));
+function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject, { asksForCascade }: DeleteOptions): ApiResult {
+  if (plan?.do !== "remove") return objectResult(asksForCascade === true ? 202 : 200, madeUp(object));
   if (definition.group === "" && RETURNED_WHEN_GONE.has(definition.resource)) return objectResult(200, madeUp(withMetadata(plan.object, { resourceVersion: object.metadata.resourceVersion })));
   const details = { name, ...(definition.group === "" ? {} : { group: definition.group }), kind: definition.resource, ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }) };
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };

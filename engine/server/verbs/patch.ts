@@ -7,15 +7,15 @@ import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
-import { badRequest, hasReason, StatusError } from "../../apimachinery/status-error.ts";
+import { badRequest, conflict, hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
-import { decodeObject, strictProblems, textField, type DecodeOptions } from "../../registry/decode-object.ts";
-import { isPartOfObject } from "../../registry/before-update.ts";
+import { decodeObject, describeStrictProblems, strictProblems, textField, type DecodeOptions } from "../../registry/decode-object.ts";
+import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { kindIsEnding, madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
@@ -47,7 +47,7 @@ function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): W
   // A patch names its fields in an order of its own: what it repeats comes first.
   const problems = strictProblems(unknown, request.options.repeated, true);
   if (request.options.fieldValidation === "Strict" && problems.length > 0) {
-    throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
+    throw unusable(request, result, `strict decoding error: ${describeStrictProblems(unknown, request.options.repeated, true)}`);
   }
   const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore" });
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
@@ -82,7 +82,7 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
   const { request, definition } = exchange;
   const body = objectPatch(request.body);
   const { repeated, fieldValidation } = request.options;
-  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${strictProblems([], repeated, true).join(", ")}`);
+  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${describeStrictProblems([], repeated, true)}`);
   const apiVersion = formatApiVersion(definition.group, definition.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
   if (givenKind !== definition.kind || givenVersion !== apiVersion) {
@@ -114,6 +114,7 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
   if (definition.isEnding === true) throw kindIsEnding("create");
+  if (intent.metadata.uid) throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), repeatedFieldsOf(exchange));
@@ -140,6 +141,7 @@ function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject,
     takesItemsOf: request.options.takesItemsOf,
     apiVersion: formatApiVersion(definition.group, definition.version),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    resetFields: resetFieldsOf(definition, request.subresource),
     nowText: nowText(exchange),
   });
 }

@@ -1,5 +1,6 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
@@ -21,7 +22,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
   if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
   if (!object.metadata.name) throw badRequest("name must be provided");
-  const placed = placeInNamespace(exchange, object);
+  const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   try {
     return await changeObject(exchange, () => {
       if (schemaErrors.length > 0) refuseShape(definition, placed, schemaErrors);

@@ -15,6 +15,8 @@ function statusOf(action: () => unknown): StatusError["status"] {
   throw new Error("nothing was refused");
 }
 
+const token = encodeContinueToken({ revision: 7, afterKey: "shop/web" });
+
 describe("options of lists and watches", () => {
   test("are read from a query", () => {
     const query = new URLSearchParams("labelSelector=a%3Db&limit=5&allowWatchBookmarks=true&sendInitialEvents=0&resourceVersion=7&continue=&timeoutSeconds=60&pretty=true");
@@ -22,7 +24,7 @@ describe("options of lists and watches", () => {
     expect(statusOf(() => parseListOptions(new URLSearchParams("limit=x")))).toMatchObject({ code: 400, message: 'strconv.ParseInt: parsing "x": invalid syntax' });
   });
 
-  test.each<ListOptions>([{}, { resourceVersion: "0" }, { resourceVersion: "5", resourceVersionMatch: "Exact" }, { limit: 5, continue: "t" }, { resourceVersion: "0", continue: "t" }])("%j is a list", (options) => expect(() => validateListOptions(options, "list")).not.toThrow());
+  test.each<ListOptions>([{}, { resourceVersion: "0" }, { resourceVersion: "5", resourceVersionMatch: "Exact" }, { limit: 5, continue: token }, { resourceVersion: "0", continue: token }])("%j is a list", (options) => expect(() => validateListOptions(options, "list")).not.toThrow());
   test.each<ListOptions>([{}, { resourceVersion: "5", allowWatchBookmarks: true }, { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true }])("%j is a watch", (options) => expect(() => validateListOptions(options, "watch")).not.toThrow());
 
   test.each<[ListOptions, "list" | "watch", string]>([
@@ -40,7 +42,8 @@ describe("options of lists and watches", () => {
 
   test("lists cannot ask for initial events, nor give a version beside a token", () => {
     expect(statusOf(() => validateListOptions({ sendInitialEvents: false }, "list")).message).toMatch(/sendInitialEvents is forbidden for list$/);
-    expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: "t" }, "list"))).toMatchObject({ code: 400, message: "specifying resource version is not allowed when using continue" });
+    expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: token }, "list"))).toMatchObject({ code: 400, message: "specifying resource version is not allowed when using continue" });
+    expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: "t" }, "list")).message).toMatch(/^invalid continue token: continue key is not valid/);
   });
 });
 

@@ -4,9 +4,15 @@ import { configMapResource } from "../../../engine/resources/core/config-map.ts"
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
+import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
+import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { virtualResources } from "../../../engine/server/virtual-resources.ts";
-import type { ConfigMap, Deployment, Pod } from "../../../engine/resources/types.ts";
+import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
+import type { ConfigMap, Deployment, Pod, PodDisruptionBudget, PriorityClass, VolumeAttachment } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -112,7 +118,76 @@ describe("update", () => {
   });
 });
 
+describe("what a write to the status carries", () => {
+  const labelled = { metadata: { labels: { from: "status" }, annotations: { from: "status" } } };
+  const patchStatus = <T extends KubeObject>(resource: ResourceDefinition<T>, name: string, namespace: string) => api.client.for(resource).patch(namespace, name, "merge", labelled, { subresource: "status" });
+  const attachment = { apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: "attached" }, spec: { attacher: "a.example.com", nodeName: "n1", source: { persistentVolumeName: "pv" } } };
+
+  test("is metadata too, but for what the kind keeps as it is", async () => {
+    await api.client.for(podResource).create(pod("reported"));
+    await api.client.for(deploymentResource).create(deployment("reported"));
+    expect((await patchStatus(podResource, "reported", "shop")).metadata).toMatchObject(labelled.metadata);
+    const { metadata } = await patchStatus(deploymentResource, "reported", "shop");
+    expect([metadata.labels, metadata.annotations]).toEqual([undefined, { from: "status" }]);
+    await api.client.for(volumeAttachmentResource).create(attachment as VolumeAttachment);
+    const attached = await patchStatus(volumeAttachmentResource, "attached", "");
+    expect([attached.metadata.labels, attached.metadata.annotations]).toEqual([undefined, undefined]);
+  });
+
+  test("belongs to nobody where it is kept", async () => {
+    const intent = { ...attachment, metadata: { ...attachment.metadata, labels: { a: "b" } }, status: { attached: true } };
+    const { metadata } = await api.client.for(volumeAttachmentResource).apply(intent as VolumeAttachment, { fieldManager: "reporter", subresource: "status" });
+    expect(Object.keys(metadata.managedFields?.find(({ manager }) => manager === "reporter")?.fieldsV1 ?? {})).toEqual(["f:status"]);
+  });
+
+  test("may leave out what Go would have as a zero", async () => {
+    const budget = { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: { name: "web", namespace: "shop" }, spec: { maxUnavailable: 1 } };
+    await api.client.for(podDisruptionBudgetResource).create(budget as PodDisruptionBudget);
+    const reported = await api.client.for(podDisruptionBudgetResource).patch("shop", "web", "merge", { status: { currentHealthy: 5 } }, { subresource: "status" });
+    expect(reported.status).toMatchObject({ currentHealthy: 5, desiredHealthy: 0, expectedPods: 0, disruptionsAllowed: 0 });
+  });
+});
+
+test("required numbers may be zero, and a spec that is missing is asked for its fields", async () => {
+  const none = await api.client.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "none" } } as PriorityClass);
+  expect(none.value).toBe(0);
+  const bare = { apiVersion: "v1", kind: "Pod", metadata: { name: "bare", namespace: "shop" } };
+  expect((await failure(api.client.for(podResource).create(bare as Pod))).status.details?.causes).toMatchObject([{ reason: "FieldValueRequired", field: "spec.containers" }]);
+});
+
+describe("owners that are named twice", () => {
+  const owner = { apiVersion: "v1", kind: "ConfigMap", name: "o", uid: "u-1" };
+  const write = async (verb: "create" | "update") => {
+    const body = configMap("owned", {}, { ownerReferences: [owner, { ...owner, name: "p" }, owner] });
+    const result = await api.server.handle({ verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "update" ? { name: "owned" } : {}), body, options: {} } as ApiRequest);
+    return result.is === "object" ? [result.encoded.object.metadata.ownerReferences, result.warnings] : [];
+  };
+
+  test("are kept once, with a warning", async () => {
+    for (const verb of ["create", "update"] as const) expect(await write(verb)).toEqual([[owner, { ...owner, name: "p" }], [expect.stringMatching(/^\.metadata\.ownerReferences contains duplicate entries; .*observed: u-1$/)]]);
+  });
+});
+
 describe("patch", () => {
+  test("writers that all change one object get their turn", async () => {
+    const maps = api.client.for(configMapResource);
+    await maps.create(configMap("crowded", {}));
+    await Promise.all(Array.from({ length: 120 }, (_, index) => maps.patch("shop", "crowded", "merge", { data: { [`k${index}`]: "x" } })));
+    expect(Object.keys((await maps.get("shop", "crowded")).data ?? {})).toHaveLength(120);
+  });
+
+  test("an apply with the uid of what is gone makes nothing new", async () => {
+    const error = await failure(api.client.for(configMapResource).apply(configMap("replaced", {}, { uid: "u-0" }), { fieldManager: "m" }));
+    expect(error.status).toMatchObject({ code: 409, message: expect.stringContaining("the provided object specified uid u-0, and no existing object was found") });
+  });
+
+  test("an empty list of managed fields ends the tracking, until somebody applies", async () => {
+    const maps = api.client.for(configMapResource);
+    await maps.create(configMap("untracked"));
+    expect((await maps.patch("shop", "untracked", "merge", { metadata: { managedFields: [] } })).metadata.managedFields).toBeUndefined();
+    expect((await maps.patch("shop", "untracked", "merge", { data: { b: "2" } })).metadata.managedFields).toBeUndefined();
+  });
+
   test("the four kinds of patch do what they say", async () => {
     const deployments = api.client.for(deploymentResource);
     await deployments.create(deployment("patched"));
