@@ -53,6 +53,10 @@ export interface HttpListener {
 }
 
 const STREAMS_MAX = 1000;
+/** Upstream's bound for addresses and headers: an exec has its whole command in its address. */
+const HEADER_BYTES_MAX = 1 << 20;
+/** Spread, for the types of the HTTP/2 listener leave out what it hands on to that of HTTP/1.1. */
+const HTTP1_BOUNDS = { maxHeaderSize: HEADER_BYTES_MAX };
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
 const SESSION_MEGABYTES_MAX = 64;
 /** How long requests may go on after a close. */
@@ -105,7 +109,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 }
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
-  const front = createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, settings: { maxConcurrentStreams: STREAMS_MAX } });
+  const front = createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");

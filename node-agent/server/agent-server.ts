@@ -33,6 +33,9 @@ export interface AgentServerOptions extends AgentPageParts {
   readonly logger: Logger;
 }
 
+/** As of the API server: an exec has its whole command in its address. */
+const HEADER_BYTES_MAX = 1 << 20;
+
 /**
  * The agent's HTTPS endpoint, with the addresses of upstream's: `/containerLogs/<namespace>/<pod>/<container>`, the streams of stream-endpoint.ts
  * and the pages of agent-pages.ts.
@@ -40,7 +43,7 @@ export interface AgentServerOptions extends AgentPageParts {
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
     const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
-    const server = createServer({ ...context(), requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    const server = createServer({ ...context(), requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       answer(options, request, response, signal).catch((error: unknown) => {
         options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
         if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });

@@ -1,6 +1,7 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { rawClient } from "../kit/raw-https.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
@@ -10,7 +11,7 @@ beforeAll(async () => {
   api = await startTestListener();
   await createTestNamespace(api.client, "many");
   const { certificate, key } = await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
-  session = connect(api.url, { ca: api.pki.ca, cert: certificate, key });
+  session = connect(api.url, { ca: api.pki.ca, cert: certificate, key, maxSendHeaderBlockLength: 1 << 20 });
 });
 afterAll(async () => {
   session.destroy();
@@ -64,6 +65,16 @@ test("a watcher that does not read holds up nobody", async () => {
   await until(() => names.length === 100);
   stuck.close();
   other.destroy();
+});
+
+test("addresses may be long, in both protocols: an exec has its whole command there", async () => {
+  const path = `/api/v1/namespaces/many/configmaps?${"unknown=x&".repeat(8_000)}`;
+  const answer = session.request({ ":path": path });
+  answer.resume();
+  expect(await new Promise((resolve, reject) => answer.once("response", (headers) => resolve(headers[":status"])).once("error", reject))).toBe(200);
+  const older = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+  expect((await older.send(path)).code).toBe(200);
+  older.close();
 });
 
 test("clients that go away in the middle of anything leave the server standing", async () => {
