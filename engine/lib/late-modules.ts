@@ -18,6 +18,9 @@ export const loadX509 = late(() => {
 /** JSON web tokens. */
 export const loadJose = late(() => require("jose") as typeof import("jose"));
 
+/** Pages that a proxy shows. */
+export const loadHtmlRewriter = late(() => require("parse5-html-rewriting-stream") as typeof import("parse5-html-rewriting-stream"));
+
 /** Schedules; brings a library of dates along. */
 export const loadCron = late(() => require("cron") as typeof import("cron"));
 

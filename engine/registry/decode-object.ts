@@ -26,6 +26,8 @@ export interface DecodeOptions {
   readonly repeated?: RepeatedFields;
   /** See ConformOptions: of an apply's outcome. */
   readonly keepsNulls?: boolean;
+  /** The part of the object that the body is about: of a write to its status, nothing else is kept, and so nothing else has to be there. */
+  readonly subresource?: string | undefined;
 }
 
 export interface Decoded<T extends KubeObject> {
@@ -48,13 +50,14 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   if (typeErrors.length > 0) throw malformed(kind, typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
+  const schemaErrors = options.subresource === "status" ? errors.filter(({ field }) => /^(metadata|status)\b/.test(field)) : errors;
   const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined);
   if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
   const object = value as T; // conforms, or schemaErrors say where it does not
   return {
     object: errors.length === 0 ? withStrategyDefaults(kind, object) : object,
     warnings: options.fieldValidation === "Ignore" ? [] : warnings,
-    schemaErrors: errors,
+    schemaErrors,
   };
 }
 

@@ -1,4 +1,5 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import { http } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import type { HealthCheck } from "./service-map.ts";
 
@@ -32,7 +33,7 @@ export class HealthCheckPorts {
   }
 
   #listen(check: HealthCheck): Promise<void> {
-    const server = createServer((_request, response) => this.#answer(check.port, response));
+    const server = http.createServer((_request, response) => this.#answer(check.port, response));
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen(check.port, "0.0.0.0", () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 import { createDeflate, createGunzip, createGzip, createInflate } from "node:zlib";
-import { RewritingStream } from "parse5-html-rewriting-stream";
+import { loadHtmlRewriter } from "../../lib/late-modules.ts";
 
 /** Attributes that hold addresses, by element: those of HTML 4 and 5. Addresses in styles and scripts stay as they are. */
 const LINKS: Readonly<Record<string, readonly string[]>> = {
@@ -31,8 +31,8 @@ export function linkStages(body: Readable & Pick<IncomingMessage, "headers">, re
   return [body, coding.read().setEncoding("utf8"), linkRewriter(rewrite), coding.write()];
 }
 
-function linkRewriter(rewrite: (link: string) => string): RewritingStream {
-  const page = new RewritingStream();
+function linkRewriter(rewrite: (link: string) => string): Transform {
+  const page = new (loadHtmlRewriter().RewritingStream)();
   page.on("startTag", (tag, source) => {
     let isChanged = false;
     for (const attribute of tag.attrs) {

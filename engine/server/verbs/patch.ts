@@ -49,7 +49,7 @@ function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): W
   if (request.options.fieldValidation === "Strict" && problems.length > 0) {
     throw unusable(request, result, `strict decoding error: ${describeStrictProblems(unknown, request.options.repeated, true)}`);
   }
-  const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore" });
+  const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore", subresource: request.subresource });
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   return { object: placeInNamespace(exchange, object), warnings: request.options.fieldValidation === "Ignore" ? [] : problems, isTracked: false };
 }
@@ -126,8 +126,8 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
 }
 
 /** What the intent repeats is warned of; unknown fields it has none any more. */
-function repeatedFieldsOf({ request: { options } }: Exchange<RequestOf<"patch">>): DecodeOptions {
-  return { fieldValidation: "Warn", keepsNulls: true, ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
+function repeatedFieldsOf({ request: { options, subresource } }: Exchange<RequestOf<"patch">>): DecodeOptions {
+  return { fieldValidation: "Warn", keepsNulls: true, subresource, ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
 }
 
 function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, live: KubeObject | undefined): KubeObject {

@@ -19,7 +19,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (request.subresource === "scale") return updateScale(exchange);
   if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
-  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
+  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
   if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
   if (!object.metadata.name) throw badRequest("name must be provided");
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));

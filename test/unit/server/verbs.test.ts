@@ -109,6 +109,11 @@ describe("update", () => {
     const { metadata } = await deployments.create(deployment("said"));
     const written = await deployments.updateStatus({ ...deployment("said"), metadata, status: { conditions: [{ message: "half a condition" }] } } as unknown as Deployment);
     expect(written.status?.conditions).toEqual([{ type: "", status: "", message: "half a condition" }]);
+    // A merge patch that a typed client writes empties what it does not set; of a status nothing else counts.
+    const emptied = { metadata: { creationTimestamp: null }, spec: { selector: null, template: { metadata: {}, spec: { containers: null } } }, status: { replicas: 3 } };
+    const patched = await deployments.patch("shop", "said", "merge", emptied, { subresource: "status" });
+    expect(patched).toMatchObject({ spec: written.spec, status: { replicas: 3 } });
+    expect((await failure(deployments.patch("shop", "said", "merge", emptied))).status).toMatchObject({ code: 422, reason: "Invalid" });
   });
 
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
