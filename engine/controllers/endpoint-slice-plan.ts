@@ -3,8 +3,9 @@ import { newControllerRef } from "../apimachinery/owner-references.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointPort, EndpointSlice, Pod, Service } from "../resources/types.ts";
-import { create, update, type Action } from "./define-controller.ts";
+import { create, tell, update, type Action } from "./define-controller.ts";
 import { isPodFinished } from "./pods.ts";
+import { computeHints, wantsZoneBalance, type Hinted, type ZoneCapacity } from "./topology-hints.ts";
 
 const ENDPOINTS_PER_SLICE_MAX = 100;
 export const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -19,6 +20,8 @@ export interface EndpointSliceInputs {
   /** The slices that this controller made for it. */
   readonly slices: readonly EndpointSlice[];
   readonly zoneOfNode: ReadonlyMap<string, string>;
+  /** For hints that follow the zones' sizes; undefined when they cannot be told. */
+  readonly zoneCapacity: ZoneCapacity | undefined;
 }
 
 /** What one slice should hold; `slice` is undefined for one to be made. */
@@ -33,19 +36,34 @@ interface Draft {
  * into slices that change anyway, then into one with room for the rest, and a slice is made only when none has. A slice that would go
  * is turned into one that would come. Pure.
  */
-export function planEndpointSlices({ service, pods, slices, zoneOfNode }: EndpointSliceInputs): readonly Action[] {
-  const drafts = [...groupByPorts(service, pods, zoneOfNode).values()].flatMap(({ ports, endpoints }) => draftSlices(service, ports, endpoints, slices));
+export function planEndpointSlices({ service, pods, slices, zoneOfNode, zoneCapacity }: EndpointSliceInputs): readonly Action[] {
+  const endpointsOf = new Map(pods.flatMap((pod): [Pod, Endpoint][] => toEntry(pod, endpointOf(service, pod, zoneOfNode))));
+  const hintsNow = new Map(slices.flatMap((slice) => (slice.endpoints ?? []).map((endpoint) => [identityOf(endpoint), endpoint.hints?.forZones?.[0]?.name])));
+  const hinted = computeHints(service, [...endpointsOf.values()], zoneCapacity, (endpoint) => hintsNow.get(identityOf(endpoint)));
+  const hintedPods = [...endpointsOf.keys()].map((pod, index) => [pod, hinted.endpoints[index]] as const);
+  const drafts = [...groupByPorts(service, hintedPods).values()].flatMap(({ ports, endpoints }) => draftSlices(service, ports, endpoints, slices));
   const kept = new Set(drafts.flatMap(({ slice }) => (slice === undefined ? [] : [slice])));
   const surplus = slices.filter((slice) => !kept.has(slice));
   // A Service without endpoints keeps one empty slice, so that its readers can tell "none" from "not known yet".
   if (drafts.length === 0) drafts.push({ slice: surplus.shift(), ports: [], endpoints: [] });
-  const actions = drafts.flatMap((draft): Action[] => {
+  const writes = drafts.flatMap((draft): Action[] => {
     const base = draft.slice ?? (surplus[0]?.addressType === "IPv4" ? surplus.shift() : undefined);
     const next = render(service, base, draft);
     if (base === undefined) return [create(endpointSliceResource, next)];
     return jsonEqual(next, base) ? [] : [update(endpointSliceResource, next)];
   });
-  return [...actions, ...surplus.map((slice): Action => ({ do: "delete", resource: endpointSliceResource, object: slice }))];
+  const actions = [...writes, ...surplus.map((slice): Action => ({ do: "delete", resource: endpointSliceResource, object: slice }))];
+  return actions.length === 0 || !wantsZoneBalance(service) ? actions : [...actions, ...tellOfHints(service, hinted, [...hintsNow.values()].some((zone) => zone !== undefined))];
+}
+
+/** Says when hints begin, and with whatever is written while they are missing, why. */
+function tellOfHints(service: Service, hinted: Hinted, hadHints: boolean): readonly Action[] {
+  if (hinted.is === "unhinted") return [tell(service, "Warning", "TopologyAwareHintsDisabled", `Endpoints are not bound to zones: ${hinted.why}`)];
+  return hadHints ? [] : [tell(service, "Normal", "TopologyAwareHintsEnabled", "Endpoints are bound to zones")];
+}
+
+function toEntry<K, V>(key: K, value: V | undefined): [K, V][] {
+  return value === undefined ? [] : [[key, value]];
 }
 
 interface PortGroup {
@@ -54,10 +72,9 @@ interface PortGroup {
 }
 
 /** Pods whose named ports have different numbers need slices of their own. */
-function groupByPorts(service: Service, pods: readonly Pod[], zoneOfNode: ReadonlyMap<string, string>): Map<string, PortGroup> {
+function groupByPorts(service: Service, hinted: readonly (readonly [Pod, Endpoint | undefined])[]): Map<string, PortGroup> {
   const groups = new Map<string, PortGroup>();
-  for (const pod of pods) {
-    const endpoint = endpointOf(service, pod, zoneOfNode);
+  for (const [pod, endpoint] of hinted) {
     if (endpoint === undefined) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);

@@ -10,9 +10,9 @@ import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_LABEL, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
 import { isPodFinished, NODE_INDEX, nodeIndex } from "./pods.ts";
+import { computeZoneCapacity, wantsZoneBalance, ZONE_LABEL } from "./topology-hints.ts";
 
 const SERVICE_INDEX = "service";
-const ZONE_LABEL = "topology.kubernetes.io/zone";
 
 /** Keeps the EndpointSlices of every Service that selects pods. */
 export function endpointSliceController({ informers }: ControllerContext): ControllerDefinition<EndpointSliceInputs> {
@@ -32,6 +32,8 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       watch(slices, (slice) => (isMine(slice) ? [serviceOf(slice)] : [])),
       // A node's zone is part of the endpoints on it.
       watch(nodes, (node) => pods.byIndex(NODE_INDEX, node.metadata.name ?? "").flatMap(selecting), (old, node) => zoneOf(old) !== zoneOf(node)),
+      // Shares of zones are by the CPUs of the nodes that serve.
+      watch(nodes, () => services.list().filter(wantsZoneBalance).map(objectKey), (old, node) => !jsonEqual(capacityOf(old), capacityOf(node))),
     ],
     observe(key) {
       const { namespace, name } = splitKey(key);
@@ -40,7 +42,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0) return undefined;
       const selected = pods.list(namespace).filter((pod) => selects(service, pod));
       const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => entryOf(nodeName, zoneOf(nodes.get("", nodeName)))));
-      return { service, pods: selected, slices: slices.byIndex(SERVICE_INDEX, key).filter((slice) => isMine(slice) && !isBeingDeleted(slice)), zoneOfNode };
+      return { service, pods: selected, slices: slices.byIndex(SERVICE_INDEX, key).filter((slice) => isMine(slice) && !isBeingDeleted(slice)), zoneOfNode, zoneCapacity: wantsZoneBalance(service) ? computeZoneCapacity(nodes.list()) : undefined };
     },
     plan: planEndpointSlices,
   };
@@ -68,6 +70,10 @@ function serviceOf(slice: EndpointSlice): string {
 
 function zoneOf(node: Node | undefined): string | undefined {
   return node?.metadata.labels?.[ZONE_LABEL];
+}
+
+function capacityOf(node: Node | undefined): readonly [string, number][] {
+  return node === undefined ? [] : [...(computeZoneCapacity([node]) ?? [])];
 }
 
 function entryOf(name: string, zone: string | undefined): [string, string][] {

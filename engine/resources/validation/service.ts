@@ -1,12 +1,15 @@
 import { isIP } from "node:net";
-import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
+import { cidrErrors } from "./ip.ts";
 import { portNameErrors } from "./port-name.ts";
 
 /** The longest time that session affinity may last. */
 const AFFINITY_SECONDS_MAX = 86_400;
+
+const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"];
 
 const IP_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 
@@ -19,6 +22,7 @@ export function validateService(service: Service): FieldError[] {
     ...labelErrors(spec.selector ?? {}, "spec.selector"),
     ...validateAffinity(spec),
     ...validateExternal(spec),
+    ...(spec.trafficDistribution === undefined || TRAFFIC_DISTRIBUTIONS.includes(spec.trafficDistribution) ? [] : [unsupportedValue("spec.trafficDistribution", spec.trafficDistribution, TRAFFIC_DISTRIBUTIONS)]),
   ];
 }
 
@@ -105,6 +109,7 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   }
   if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
   if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
+  errors.push(...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`)));
   if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
   return errors;
 }

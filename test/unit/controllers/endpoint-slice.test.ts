@@ -6,7 +6,7 @@ import { aPod, aService, type PodShape } from "../../kit/objects.ts";
 
 const pod = (index: number, shape: PodShape = {}) => aPod(`p${index}`, { labels: { app: "web" }, ip: `10.42.${Math.floor(index / 250)}.${index % 250}`, readyAt: 1, node: "n1", ...shape });
 const pods = (from: number, to: number) => Array.from({ length: to - from }, (_unused, i) => pod(from + i));
-const plan = (service: Service, selected: readonly Pod[], slices: readonly EndpointSlice[] = [], zoneOfNode = new Map<string, string>()) => planEndpointSlices({ service, pods: selected, slices, zoneOfNode });
+const plan = (service: Service, selected: readonly Pod[], slices: readonly EndpointSlice[] = [], zoneOfNode = new Map<string, string>(), zoneCapacity?: ReadonlyMap<string, number>) => planEndpointSlices({ service, pods: selected, slices, zoneOfNode, zoneCapacity });
 const objects = (actions: readonly Action[]) => actions.flatMap((action) => ("object" in action ? [action.object as EndpointSlice] : []));
 
 /** The slices after the actions, as the API would keep them. */
@@ -112,5 +112,42 @@ describe("slices", () => {
   test("lose labels that the Service has lost", () => {
     const slices = after([], plan(service, [pod(1)]));
     expect(objects(plan(aService("web"), [pod(1)], slices))[0]?.metadata.labels).not.toHaveProperty("team");
+  });
+});
+
+describe("hints", () => {
+  const zones = new Map([["n1", "z1"], ["n2", "z2"]]);
+  const near = (trafficDistribution: string) => aService("web", { spec: { trafficDistribution } });
+  const hintsOf = (actions: readonly Action[]) => objects(actions.filter(({ do: kind }) => kind !== "event")).flatMap((slice) => (slice.endpoints ?? []).map(({ hints }) => hints));
+
+  test.each<[string, object]>([
+    ["PreferClose", { forZones: [{ name: "z1" }] }],
+    ["PreferSameZone", { forZones: [{ name: "z1" }] }],
+    ["PreferSameNode", { forZones: [{ name: "z1" }], forNodes: [{ name: "n1" }] }],
+  ])("of %s give each ready endpoint to what is near it", (wish, hints) => {
+    expect(hintsOf(plan(near(wish), [pod(1), pod(2, { readyAt: undefined })], [], zones))).toEqual([hints, undefined]);
+  });
+
+  test("go when the Service wants them no more", () => {
+    const slices = after([], plan(near("PreferSameZone"), [pod(1)], [], zones));
+    expect(hintsOf(plan(aService("web"), [pod(1)], slices, zones))).toEqual([undefined]);
+  });
+
+  const balanced = aService("web");
+  const auto = { ...balanced, metadata: { ...balanced.metadata, annotations: { "service.kubernetes.io/topology-mode": "Auto" } } };
+  const even = new Map([["z1", 4], ["z2", 4]]);
+  const events = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "event" ? [action.content.reason] : []));
+
+  test("by the size of zones are told of once, and stay", () => {
+    const actions = plan(auto, [pod(1), pod(2, { node: "n2" })], [], zones, even);
+    expect(hintsOf(actions)).toEqual([{ forZones: [{ name: "z1" }] }, { forZones: [{ name: "z2" }] }]);
+    expect(events(actions)).toEqual(["TopologyAwareHintsEnabled"]);
+    expect(plan(auto, [pod(1), pod(2, { node: "n2" })], after([], actions), zones, even)).toEqual([]);
+  });
+
+  test("that cannot be given are told of with what is written without them", () => {
+    const actions = plan(auto, [pod(1)], [], zones, even);
+    expect(hintsOf(actions)).toEqual([undefined]);
+    expect(events(actions)).toEqual(["TopologyAwareHintsDisabled"]);
   });
 });
