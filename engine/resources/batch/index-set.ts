@@ -26,9 +26,9 @@ function parseIndex(text: string, count: number, part: string): number {
   return index;
 }
 
-/** The text form: `1,3-5,7`. */
+/** The text form, as upstream writes it: `1,3-5,7,8`, where two that are next to each other are no range. */
 export function formatIndexSet(set: IndexSet): string {
-  return set.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(",");
+  return set.map(([first, last]) => (first === last ? String(first) : `${first}${last === first + 1 ? "," : "-"}${last}`)).join(",");
 }
 
 export function indexCount(set: IndexSet): number {

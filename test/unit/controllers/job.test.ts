@@ -96,7 +96,7 @@ describe("a Job counts", () => {
   test("indexes by themselves", () => {
     const owner = job(indexed(5));
     const noted = status(owner, [done("a", { index: 0 }), done("b", { index: 1 }), done("c", { index: 3 }), failed("d", { index: 4 })]);
-    expect(noted).toMatchObject({ succeeded: 3, completedIndexes: "0-1,3", uncountedTerminatedPods: { failed: ["uid-d"] } });
+    expect(noted).toMatchObject({ succeeded: 3, completedIndexes: "0,1,3", uncountedTerminatedPods: { failed: ["uid-d"] } });
     expect(plan({ ...owner, status: noted }, [done("a", { index: 0 })])[0]).toBe("free a");
   });
   test("no pod that its policy ignores, and frees it at once", () => {

@@ -117,6 +117,7 @@ describe("a set of indexes", () => {
     const set = parseIndexSet("1,3-5,9", 10);
     expect([hasIndex(set, 4), hasIndex(set, 6)]).toEqual([true, false]);
     expect(formatIndexSet(withIndexes(set, [2, 6, 0]))).toBe("0-6,9");
+    expect(formatIndexSet(parseIndexSet("0-1,3", 10))).toBe("0,1,3");
     expect(withIndexes(set, [3])).toBe(set);
   });
   test.each(["5-3", "1,1", "3,2", "a", "1-2-3", "10"])("is refused: %s", (text) => expect(() => parseIndexSet(text, 10)).toThrow());
