@@ -8,6 +8,7 @@ export interface ApiConfig extends AuditConfig {
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
   readonly requestTimeout: number;
+  readonly minRequestTimeout: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
   readonly featureGates: Readonly<Record<string, boolean>>;
@@ -23,6 +24,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "maxMutatingRequestsInflight", flags: "--max-mutating-requests-inflight <count>", description: "writing requests that are served at once", default: "200", parse: amount },
   { key: "enablePriorityAndFairness", flags: "--enable-priority-and-fairness <bool>", description: "share them out by FlowSchemas and PriorityLevelConfigurations", default: "true", parse: bool },
   { key: "requestTimeout", flags: "--request-timeout <duration>", description: "how long a request may take that is no watch, log or connection; 0 for ever", default: "1m0s", parse: durationMs },
+  { key: "minRequestTimeout", flags: "--min-request-timeout <seconds>", description: "watches that ask for no end have one after this long, or up to twice as much", default: "1800", parse: amount },
   { key: "enableAdmissionPlugins", flags: "--enable-admission-plugins <names>", description: "admission plugins that run beside the usual ones", default: "", parse: list, repeats: true },
   { key: "disableAdmissionPlugins", flags: "--disable-admission-plugins <names>", description: "usual ones that do not run", default: "", parse: list, repeats: true },
   { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },

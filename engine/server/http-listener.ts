@@ -41,6 +41,8 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly nodes?: NodeTransport;
   /** How long a request may take; upstream's minute when absent, for ever when 0. */
   readonly requestTimeoutMs?: number;
+  /** See ServeParts. */
+  readonly minRequestTimeoutSeconds?: number;
   /** What /readyz waits for; true when absent. */
   readonly isStarted?: () => boolean;
 }
@@ -79,6 +81,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
+    ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
   };
   const open = new OpenRequests();
   const certificates = new ServingCertificates(options);

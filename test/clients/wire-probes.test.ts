@@ -25,7 +25,7 @@ interface Probe {
 let api: TestListener;
 let admin: Awaited<ReturnType<typeof rawClient>>;
 beforeAll(async () => {
-  api = await startTestListener();
+  api = await startTestListener({ minRequestTimeoutSeconds: 1 });
   await createTestNamespace(api.client, "wire");
   admin = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
 });
@@ -141,6 +141,12 @@ describe("the form of answers", () => {
     expect(answer.code).toBe(201);
     expect(answer.headers["warning"]).toBe('299 - "duplicate field \\"data.a\\"", 299 - "unknown field \\"foo\\""');
     expect(JSON.parse(answer.text)).toMatchObject({ data: { a: "2" } });
+  });
+
+  test("an address of the older form is a watch of the same place, and a watch ends though nobody asked it to", async () => {
+    await send(`POST ${MAPS}`, map("watched"));
+    const answer = await send("GET /api/v1/watch/namespaces/wire/configmaps/watched");
+    expect(JSON.parse(answer.text.split("\n")[0] ?? "")).toMatchObject({ type: "ADDED", object: { metadata: { name: "watched" } } });
   });
 
   test("warnings about YAML are one for each line", async () => {

@@ -47,6 +47,7 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
     case "GET":
     case "HEAD":
       if (isNamed && info.subresource !== undefined) return "get";
+      if (info.isWatch === true) return "watch";
       return isTrue(query.get("watch")) ? "watch" : isNamed ? "get" : "list";
     case "POST":
       return "create";

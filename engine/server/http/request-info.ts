@@ -10,6 +10,8 @@ export type RequestInfo =
       readonly subresource?: string;
       /** What follows the subresource, for proxies. */
       readonly rest: readonly string[];
+      /** By an address of the older form, `/api/v1/watch/…`: the same place, watched. */
+      readonly isWatch?: true;
     }
   | { readonly is: "path"; readonly path: string };
 
@@ -23,16 +25,18 @@ export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolea
   if (info.is !== "resource") return false;
   if (info.subresource !== undefined) return LONG_RUNNING.has(info.subresource);
   const watch = query.get("watch");
-  return watch !== null && watch !== "false" && watch !== "0";
+  return info.isWatch === true || (watch !== null && watch !== "false" && watch !== "0");
 }
 
 export function parseRequestPath(path: string): RequestInfo {
   const parts: string[] = [];
   for (const part of path.split("/")) if (part !== "") parts.push(decodePart(part));
   const [root, ...others] = parts;
-  const [group, version, tail] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
-  if (group === undefined || version === undefined || tail === undefined || tail.length === 0) return { is: "path", path };
-  const place = { is: "resource" as const, group, version };
+  const [group, version, whole] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
+  if (group === undefined || version === undefined || whole === undefined || whole.length === 0) return { is: "path", path };
+  const isWatch = whole[0] === "watch" && whole.length > 1;
+  const tail = isWatch ? whole.slice(1) : whole;
+  const place = { is: "resource" as const, group, version, ...(isWatch ? { isWatch: true as const } : {}) };
   if (tail[0] === "namespaces" && tail.length >= 3 && !(tail.length === 3 && NAMESPACE_SUBRESOURCES.has(tail[2] ?? ""))) {
     return { ...place, namespace: tail[1] ?? "", ...named(tail.slice(2)) };
   }

@@ -1,9 +1,10 @@
 import { pipeline } from "node:stream/promises";
-import type { ApiResult } from "../../apimachinery/api-request.ts";
+import type { ApiRequest, ApiResult } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
 import { requireAllowed, type AuthorizationAttributes, type Authorizer } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
+import { randomInteger } from "../../lib/random.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { ApiServer } from "../api-server.ts";
@@ -33,11 +34,14 @@ export interface ServeParts {
   readonly schemas: KindSchemas;
   /** How long a request may take; upstream's minute when absent, for ever when 0. */
   readonly requestTimeoutMs?: number;
+  /** After how long watches that ask for no end have one, up to twice as much; upstream's half an hour when absent. */
+  readonly minRequestTimeoutSeconds?: number;
   /** Without one there are no logs to be read. */
   readonly nodes?: NodeTransport;
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
+const WATCH_SECONDS_MIN = 1_800;
 
 type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
@@ -115,7 +119,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     throw new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   const context = contextOf(parts, http, info, definition);
-  const request = toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind));
+  const request = withWatchEnd(parts, toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind)));
   http.audit?.asked(request);
   const result = await server.handle(request);
   if (result.is !== "watch") http.audit?.answered(result);
@@ -129,6 +133,12 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const answer = answerOf(result, context);
   server.requests.answered(request, answer.body.length);
   return answer;
+}
+
+/** Watches end at times of their own, so that watchers spread anew over servers, and not all at once. */
+function withWatchEnd({ server, minRequestTimeoutSeconds = WATCH_SECONDS_MIN }: ServeParts, request: ApiRequest): ApiRequest {
+  if (request.verb !== "watch" || request.options.timeoutSeconds !== undefined || minRequestTimeoutSeconds === 0) return request;
+  return { ...request, options: { ...request.options, timeoutSeconds: minRequestTimeoutSeconds + randomInteger(server.parts.random, minRequestTimeoutSeconds) } };
 }
 
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {

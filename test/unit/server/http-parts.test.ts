@@ -20,6 +20,8 @@ describe("paths", () => {
     ["/apis/apps/v1/namespaces/shop/deployments/web/scale", { group: "apps", version: "v1", resource: "deployments", namespace: "shop", name: "web", subresource: "scale" }],
     ["/api/v1/nodes/n1/proxy/a/b", { resource: "nodes", name: "n1", subresource: "proxy", rest: ["a", "b"] }],
     ["/api/v1/namespaces/shop/configmaps/a%2Eb", { resource: "configmaps", name: "a.b" }],
+    ["/api/v1/watch/namespaces/shop", { resource: "namespaces", name: "shop", isWatch: true }],
+    ["/apis/apps/v1/watch/namespaces/shop/deployments/web", { group: "apps", resource: "deployments", namespace: "shop", name: "web", isWatch: true }],
   ])("%s addresses a resource", (path, expected) => {
     expect(parseRequestPath(path)).toMatchObject({ is: "resource", ...expected });
   });
