@@ -13,6 +13,7 @@ import { connectStream } from "../streaming/stream-endpoint.ts";
 import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
 import type { AgentAccess } from "./agent-access.ts";
 import { answerPage, type AgentPageParts } from "./agent-pages.ts";
+import { sendMachineLog } from "./machine-logs.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
 /** A certificate and its key, both PEM. */
@@ -37,8 +38,8 @@ export interface AgentServerOptions extends AgentPageParts {
 const HEADER_BYTES_MAX = 1 << 20;
 
 /**
- * The agent's HTTPS endpoint, with the addresses of upstream's: `/containerLogs/<namespace>/<pod>/<container>`, the streams of stream-endpoint.ts
- * and the pages of agent-pages.ts.
+ * The agent's HTTPS endpoint, with the addresses of upstream's: `/containerLogs/<namespace>/<pod>/<container>`, the machine's logs below
+ * `/logs/`, the streams of stream-endpoint.ts and the pages of agent-pages.ts.
  */
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
@@ -97,6 +98,7 @@ async function answer(options: AgentServerOptions, request: IncomingMessage, res
     response.writeHead(200, { "content-type": page.contentType });
     return void response.end(page.text);
   }
+  if (url.pathname === "/logs" || url.pathname.startsWith("/logs/")) return sendMachineLog(url.pathname.slice("/logs".length), response);
   const match = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname);
   if (match === null) return plain(response, 404, `there is nothing at ${url.pathname}`);
   const [namespace = "", name = "", container = ""] = match.slice(1).map((part) => decodePathPart(part) ?? "");
