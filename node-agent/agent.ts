@@ -105,7 +105,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  const settings = { nodeName, hostIp: nodeIp, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem() };
+  const settings = { nodeName, hostIp: nodeIp, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
   const context: PodContext = {
     runtime,
     client,

@@ -61,11 +61,12 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     async reopenLog(containerId) {
       await channel.unary(call.reopenContainerLog, { containerId }, { timeoutMs: CALL_MS });
     },
-    async imageId(name) {
-      return (await channel.unary(image.imageStatus, { image: { image: name } }, { timeoutMs: CALL_MS })).image?.id;
+    async imageStatus(name) {
+      const found = (await channel.unary(image.imageStatus, { image: { image: name } }, { timeoutMs: CALL_MS })).image;
+      return found === undefined ? undefined : { id: found.id, username: found.username, ...(found.uid === undefined ? {} : { uid: Number(found.uid.value) }) };
     },
-    async pullImage(name) {
-      return (await channel.unary(image.pullImage, { image: { image: name } }, { timeoutMs: PULL_MS })).imageRef;
+    async pullImage(name, credentials) {
+      return (await channel.unary(image.pullImage, { image: { image: name }, ...(credentials === undefined ? {} : { auth: credentials }) }, { timeoutMs: PULL_MS })).imageRef;
     },
     async listImages() {
       const { images } = await channel.unary(image.listImages, {}, { timeoutMs: CALL_MS });

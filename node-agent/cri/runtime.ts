@@ -47,6 +47,21 @@ export interface ImageInfo {
   readonly bytes: number;
 }
 
+/** An image on this machine, and whom its programs run as if nobody says otherwise: a number, a name, or neither for root. */
+export interface ImageStatus {
+  readonly id: string;
+  readonly uid?: number;
+  readonly username: string;
+}
+
+/** With what a registry is asked for an image. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+  readonly identityToken: string;
+  readonly registryToken: string;
+}
+
 export interface ExecResult {
   readonly exitCode: number;
   readonly output: string;
@@ -75,9 +90,10 @@ export interface Runtime {
   listContainers(podUid?: string): Promise<ContainerState[]>;
   execSync(containerId: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;
   reopenLog(containerId: string): Promise<void>;
-  /** The image's id; undefined when it is not on this machine. */
-  imageId(name: string): Promise<string | undefined>;
-  pullImage(name: string): Promise<string>;
+  /** Undefined when it is not on this machine. */
+  imageStatus(name: string): Promise<ImageStatus | undefined>;
+  /** Gives the image's id. Without credentials the registry is asked as anybody may. */
+  pullImage(name: string, credentials?: RegistryCredentials): Promise<string>;
   listImages(): Promise<ImageInfo[]>;
   /** By its id, with all its names. */
   removeImage(id: string): Promise<void>;

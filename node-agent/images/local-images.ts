@@ -28,7 +28,7 @@ export const localImages: readonly LocalImage[] = [
 /** Builds and imports those of the images that the runtime lacks. */
 export async function ensureLocalImages(runtime: Runtime, socket: string, images: readonly LocalImage[] = localImages): Promise<string[]> {
   const missing: LocalImage[] = [];
-  for (const image of images) if ((await runtime.imageId(image.name)) === undefined) missing.push(image);
+  for (const image of images) if ((await runtime.imageStatus(image.name)) === undefined) missing.push(image);
   if (missing.length === 0) return [];
   const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-images-"));
   try {

@@ -1,5 +1,6 @@
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
+import { hasOtherImage, nextBackoffBase, restartBackoffMs, restartsAfter, restartsPodAfter } from "./restart-policy.ts";
 
 /** What the runtime has of one pod. */
 export interface PodState {
@@ -11,8 +12,15 @@ export interface PodState {
 export interface ProbeResults {
   readonly ready: ReadonlyMap<string, boolean>;
   readonly started: ReadonlyMap<string, boolean>;
-  /** Containers whose liveness or startup probe failed, with why; keyed by container id, so that a restart clears it. */
-  readonly failed: ReadonlyMap<string, string>;
+  /** Containers whose liveness or startup probe failed; keyed by container id, so that a restart clears it. */
+  readonly failed: ReadonlyMap<string, ProbeFailure>;
+}
+
+export interface ProbeFailure {
+  /** Such as `failed liveness probe`. */
+  readonly why: string;
+  /** What the probe gives the container to end, if it says so. */
+  readonly graceSeconds: number | undefined;
 }
 
 /** A container that could not be started is tried again at this time. */
@@ -26,15 +34,10 @@ export interface StartFailure {
 export type PodAction =
   | { readonly do: "createSandbox"; readonly attempt: number }
   | { readonly do: "stopSandbox"; readonly id: string }
-  | { readonly do: "startContainer"; readonly container: Container; readonly attempt: number; readonly isInit: boolean }
-  | { readonly do: "killContainer"; readonly state: ContainerState; readonly container: Container | undefined; readonly why: string }
+  | { readonly do: "startContainer"; readonly container: Container; readonly attempt: number; readonly backoffBase: number }
+  | { readonly do: "killContainer"; readonly state: ContainerState; readonly why: string; readonly graceSeconds?: number | undefined }
   | { readonly do: "removeContainer"; readonly id: string }
   | { readonly do: "wait"; readonly untilMs: number };
-
-const BACKOFF_INITIAL_MS = 10_000;
-const BACKOFF_MAX_MS = 300_000;
-/** A container that ran this long starts with a clean slate. */
-const BACKOFF_RESET_MS = 600_000;
 
 /**
  * The next steps that bring a pod's containers to what its spec says; none when all is as it should be. Pure: the same pod, state
@@ -42,56 +45,84 @@ const BACKOFF_RESET_MS = 600_000;
  */
 export function computePodActions(pod: Pod, state: PodState, probes: ProbeResults, failures: ReadonlyMap<string, StartFailure>, nowMs: number): PodAction[] {
   const sandbox = currentSandbox(state);
+  const reset = planReset(pod, state);
+  if (reset.length > 0) return reset;
   const cleanup = cleanUp(state, sandbox);
   if (isFinished(pod, state)) return [...cleanup, ...(sandbox?.isReady === true ? [{ do: "stopSandbox", id: sandbox.id } as const] : [])];
   if (sandbox === undefined || !sandbox.isReady) {
     const attempt = Math.max(-1, ...state.sandboxes.map((other) => other.attempt)) + 1;
     // Containers of a sandbox that died lost their network with it.
-    const strays = state.containers.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, container: specOf(pod, container.name), why: "its sandbox is gone" }) as const);
-    return [...cleanup, ...strays, { do: "createSandbox", attempt }];
+    const strays = state.containers.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} lost its sandbox` }) as const);
+    // What of them ends for good is known when they have ended.
+    return strays.length > 0 ? [...cleanup, ...strays] : [...cleanup, { do: "createSandbox", attempt }];
   }
-  const actions: PodAction[] = [...cleanup];
-  const running = state.containers.filter((container) => container.state === "running");
-  for (const container of running) {
-    const failure = probes.failed.get(container.id);
-    if (failure !== undefined) actions.push({ do: "killContainer", state: container, container: specOf(pod, container.name), why: failure });
-  }
-  const step = (container: Container, isInit: boolean) => planStart(pod, container, isInit, state, sandbox, failures, nowMs);
+  const actions: PodAction[] = [...cleanup, ...planKills(pod, state, probes)];
+  const step = (container: Container) => planStart(pod, container, state, sandbox, failures, nowMs);
   // Whoever looks for what is wrong may be looking at a pod that never gets any further.
-  for (const container of ephemeralContainers(pod)) {
-    const next = step(container, false);
-    if (next !== undefined) actions.push(next);
-  }
+  for (const container of ephemeralContainers(pod)) actions.push(...step(container));
   for (const container of pod.spec.initContainers ?? []) {
     const latest = latestOf(state, container.name, sandbox);
     const isSidecar = container.restartPolicy === "Always";
-    if (isSidecar ? latest?.state === "running" : latest?.state === "exited" && latest.exitCode === 0) {
+    if (isSidecar ? latest?.state === "running" : latest?.state === "exited" && latest.exitCode === 0 && latest.sandboxId === sandbox.id) {
       // The next one waits until a sidecar has started, not only been launched.
       if (isSidecar && container.startupProbe !== undefined && probes.started.get(container.name) !== true) return actions;
       continue;
     }
-    if (!isSidecar && hasMainStarted(pod, state)) continue; // its record was cleaned up; it has done its work
-    const next = step(container, true);
-    if (next !== undefined) actions.push(next);
-    if (isSidecar && next === undefined) continue;
+    if (!isSidecar && hasMainStarted(pod, state, sandbox)) continue; // its record was cleaned up; it has done its work
+    const next = step(container);
+    actions.push(...next);
+    if (isSidecar && next.length === 0) continue;
     return actions;
   }
-  for (const container of pod.spec.containers) {
-    const next = step(container, false);
-    if (next !== undefined) actions.push(next);
-  }
+  for (const container of pod.spec.containers) actions.push(...step(container));
   return actions;
+}
+
+/**
+ * When a container ended in a way that makes the whole pod begin again: all are ended and forgotten, the one that says so last, so that an
+ * agent that dies meanwhile knows what it was at.
+ */
+function planReset(pod: Pod, state: PodState): PodAction[] {
+  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return [];
+  const own = allContainers(pod);
+  const isSource = ({ name, id }: ContainerState) => {
+    const [container, latest] = [own.find((candidate) => candidate.name === name), latestOf(state, name)];
+    return container !== undefined && latest?.id === id && latest.state === "exited" && restartsPodAfter(container, latest.exitCode);
+  };
+  const sources = state.containers.filter(isSource);
+  if (sources.length === 0) return [];
+  const others = state.containers.filter(({ name, id }) => own.some((container) => container.name === name) && !sources.some((source) => source.id === id));
+  const kills = others.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} is restarted with its pod` }) as const);
+  return [...kills, ...[...others, ...sources].map(({ id }) => ({ do: "removeContainer", id }) as const)];
+}
+
+/** What must not go on running as it is. A container whose image was changed comes back whatever its policy. */
+function planKills(pod: Pod, state: PodState, probes: ProbeResults): PodAction[] {
+  return state.containers.filter((container) => container.state === "running").flatMap((current): PodAction[] => {
+    const container = lasting(pod).find(({ name }) => name === current.name);
+    const failure = probes.failed.get(current.id);
+    if (container !== undefined && hasOtherImage(container, current)) {
+      const attempt = current.attempt + 1;
+      return [{ do: "killContainer", state: current, why: `Container ${current.name} definition changed, will be restarted` }, { do: "startContainer", container, attempt, backoffBase: attempt }];
+    }
+    if (failure === undefined) return [];
+    const returns = container === undefined || (container.restartPolicy ?? pod.spec.restartPolicy) !== "Never";
+    return [{ do: "killContainer", state: current, why: `Container ${current.name} ${failure.why}${returns ? ", will be restarted" : ""}`, graceSeconds: failure.graceSeconds }];
+  });
+}
+
+/** A pod's containers that are to run all the time: sidecars and main ones. */
+function lasting({ spec }: Pod): readonly Container[] {
+  return [...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always"), ...spec.containers];
+}
+
+function allContainers({ spec }: Pod): readonly Container[] {
+  return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
 /** Containers that were added for debugging: they run once. */
 export function ephemeralContainers(pod: Pod): readonly (Container & { readonly targetContainerName?: string | undefined })[] {
   return (pod.spec.ephemeralContainers ?? []).map((container) => ({ ...container, restartPolicy: "Never" }));
-}
-
-/** Milliseconds that a container waits between its end and its next start, after it ended `attempt + 1` times. */
-export function restartBackoffMs(last: ContainerState): number {
-  if (last.finishedAtMs - last.startedAtMs >= BACKOFF_RESET_MS || last.attempt === 0) return 0;
-  return Math.min(BACKOFF_MAX_MS, BACKOFF_INITIAL_MS * 2 ** Math.min(last.attempt - 1, 10));
 }
 
 /** The newest sandbox; it is of no use unless it is ready. */
@@ -126,33 +157,35 @@ export function hasRunning(state: PodState): boolean {
 
 /** Whether the pod has run its course and nothing of it will be started again. Sidecars may still be running. */
 export function isFinished(pod: Pod, state: PodState): boolean {
-  const policy = pod.spec.restartPolicy ?? "Always";
   if (isTerminal(pod)) return true;
-  if (policy === "Always") return false;
-  const isOver = (name: string) => {
-    const latest = latestOf(state, name);
-    return latest?.state === "exited" && (policy === "Never" || latest.exitCode === 0);
+  const isOver = (container: Container) => {
+    const latest = latestOf(state, container.name);
+    return latest?.state === "exited" && !restartsAfter(pod, container, latest.exitCode);
   };
-  const failedInit = policy === "Never" && (pod.spec.initContainers ?? []).some((container) => container.restartPolicy !== "Always" && (latestOf(state, container.name)?.state ?? "") === "exited" && latestOf(state, container.name)?.exitCode !== 0);
-  return failedInit || pod.spec.containers.every((container) => isOver(container.name));
+  const failedInit = (pod.spec.initContainers ?? []).some((container) => container.restartPolicy !== "Always" && isOver(container) && latestOf(state, container.name)?.exitCode !== 0);
+  return failedInit || pod.spec.containers.every(isOver);
 }
 
-function planStart(pod: Pod, container: Container, isInit: boolean, state: PodState, sandbox: SandboxState, failures: ReadonlyMap<string, StartFailure>, nowMs: number): PodAction | undefined {
+function planStart(pod: Pod, container: Container, state: PodState, sandbox: SandboxState, failures: ReadonlyMap<string, StartFailure>, nowMs: number): PodAction[] {
   const latest = latestOf(state, container.name, sandbox);
-  if (latest?.state === "running") return undefined;
-  if (latest?.state === "exited" && !restarts(pod, container, isInit, latest)) return undefined;
+  if (latest?.state === "running") return [];
+  // A pod that got another sandbox is initialised again.
+  const isOld = latest?.sandboxId !== sandbox.id && pod.spec.initContainers?.includes(container) === true;
+  if (latest?.state === "exited" && !isOld && !restartsAfter(pod, container, latest.exitCode)) return [];
   const failure = failures.get(container.name);
-  if (failure !== undefined && failure.retryAtMs > nowMs) return { do: "wait", untilMs: failure.retryAtMs };
-  if (latest?.state === "exited") {
+  if (failure !== undefined && failure.retryAtMs > nowMs) return [{ do: "wait", untilMs: failure.retryAtMs }];
+  if (latest?.state === "exited" && !hasOtherImage(container, latest)) {
     const readyAtMs = latest.finishedAtMs + restartBackoffMs(latest);
-    if (readyAtMs > nowMs) return { do: "wait", untilMs: readyAtMs };
+    if (readyAtMs > nowMs) return [{ do: "wait", untilMs: readyAtMs }];
   }
-  return { do: "startContainer", container, attempt: latest === undefined ? 0 : latest.attempt + 1, isInit };
+  const attempt = latest === undefined ? forgottenStarts(pod, container) : latest.attempt + 1;
+  return [{ do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, latest, attempt) }];
 }
 
-function restarts(pod: Pod, container: Container, isInit: boolean, last: ContainerState): boolean {
-  const policy = container.restartPolicy ?? (isInit && pod.spec.restartPolicy === "Always" ? "OnFailure" : (pod.spec.restartPolicy ?? "Always"));
-  return policy === "Always" || (policy === "OnFailure" && last.exitCode !== 0);
+/** How often a container ran of which the runtime has nothing any more: its status remembers. */
+function forgottenStarts({ status }: Pod, { name }: Container): number {
+  const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find((candidate) => candidate.name === name);
+  return known?.containerID === undefined ? (known?.restartCount ?? 0) : (known.restartCount ?? 0) + 1;
 }
 
 /** Of each container, the last end is kept for its logs and its reason; older ones go, and so do old sandboxes without any. */
@@ -166,10 +199,6 @@ function cleanUp(state: PodState, sandbox: SandboxState | undefined): PodAction[
   return actions;
 }
 
-function hasMainStarted(pod: Pod, state: PodState): boolean {
-  return pod.spec.containers.some((container) => latestOf(state, container.name) !== undefined);
-}
-
-function specOf(pod: Pod, name: string): Container | undefined {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...ephemeralContainers(pod)].find((container) => container.name === name);
+function hasMainStarted(pod: Pod, state: PodState, sandbox: SandboxState): boolean {
+  return pod.spec.containers.some((container) => latestOf(state, container.name)?.sandboxId === sandbox.id);
 }

@@ -1,12 +1,12 @@
 import path from "node:path";
 import { milliValue, wholeValue } from "../../engine/apimachinery/quantity.ts";
-import type { Container, Pod, SecurityContext } from "../../engine/resources/types.ts";
-import { MountPropagation, NamespaceMode, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
-import { RuntimeLabel, type ContainerConfig, type SandboxConfig } from "../cri/runtime.ts";
-import { ContainerConfigError } from "./pod-environment.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
+import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfig } from "../cri/runtime.ts";
 import { expand } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
+import { computeSecurityContext, groupsOf, namespaceOptions } from "./security-context.ts";
 
 export interface NodeSettings {
   readonly nodeName: string;
@@ -18,6 +18,17 @@ export interface NodeSettings {
   /** Below which the cgroups of pods are made. */
   readonly cgroupRoot: string;
   readonly memoryBytes: number;
+  /** Where the node's administrator keeps seccomp profiles that pods may name. */
+  readonly seccompDir: string;
+}
+
+/** The image a container is made from, and which of its starts this is. */
+export interface ContainerStart {
+  readonly image: ImageStatus & { readonly name: string };
+  /** How often the container was started before. */
+  readonly attempt: number;
+  /** The start from which its restarts are counted for the back-off. */
+  readonly backoffBase: number;
 }
 
 /** A place in the container's file system. */
@@ -28,7 +39,8 @@ export interface VolumeMountPoint {
   readonly propagation?: string;
 }
 
-export const ContainerAnnotation = { hash: "mainstay.dev/container-hash", terminationMessagePath: "mainstay.dev/termination-message-path" } as const;
+/** What is remembered with a container in the runtime: the image its spec named, and the start from which its back-off counts. */
+export const ContainerAnnotation = { image: "mainstay.dev/image", backoffBase: "mainstay.dev/backoff-base" } as const;
 
 export function podLogDir(pod: Pod, logsDir: string): string {
   const { namespace, name, uid } = pod.metadata;
@@ -57,7 +69,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
     annotations: {},
     linux: {
       cgroupParent: podCgroup(pod, settings),
-      sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [sysctl.name, sysctl.value])),
+      sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [sysctl.name.replaceAll("/", "."), sysctl.value])),
       securityContext: {
         namespaceOptions: namespaceOptions(pod),
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
@@ -74,12 +86,10 @@ export function podCgroup(pod: Pod, settings: Pick<NodeSettings, "cgroupRoot">):
 }
 
 /** One container of a pod, ready for the runtime. Throws a ContainerConfigError for what cannot be. Pure. */
-export function computeContainerConfig(pod: Pod, container: Container, attempt: number, image: string, environment: ReadonlyMap<string, string>, mounts: readonly VolumeMountPoint[], settings: NodeSettings): ContainerConfig {
-  const security: SecurityContext = { ...pickPodSecurity(pod), ...container.securityContext };
-  if (security.runAsNonRoot === true && security.runAsUser === 0) throw new ContainerConfigError("container's runAsUser breaks non-root policy");
+export function computeContainerConfig(pod: Pod, container: Container, { image, attempt, backoffBase }: ContainerStart, environment: ReadonlyMap<string, string>, mounts: readonly VolumeMountPoint[], settings: NodeSettings): ContainerConfig {
   return {
     metadata: { name: container.name, attempt },
-    image: { image },
+    image: { image: image.name },
     command: (container.command ?? []).map((word) => expand(word, environment)),
     args: (container.args ?? []).map((word) => expand(word, environment)),
     workingDir: container.workingDir ?? "",
@@ -91,25 +101,12 @@ export function computeContainerConfig(pod: Pod, container: Container, attempt: 
       propagation: mount.propagation === "Bidirectional" ? MountPropagation.PROPAGATION_BIDIRECTIONAL : mount.propagation === "HostToContainer" ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER : MountPropagation.PROPAGATION_PRIVATE,
     })),
     labels: { ...labelsOf(pod), [RuntimeLabel.containerName]: container.name },
-    annotations: { [ContainerAnnotation.terminationMessagePath]: container.terminationMessagePath ?? "" },
+    annotations: { [ContainerAnnotation.image]: container.image ?? "", [ContainerAnnotation.backoffBase]: String(backoffBase) },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
-    linux: {
-      resources: computeResources(pod, container, settings),
-      securityContext: {
-        privileged: security.privileged ?? false,
-        readonlyRootfs: security.readOnlyRootFilesystem ?? false,
-        noNewPrivs: security.allowPrivilegeEscalation === false,
-        namespaceOptions: namespaceOptions(pod),
-        seccomp: { profileType: security.seccompProfile?.type === "Unconfined" || security.privileged === true ? SecurityProfile_ProfileType.Unconfined : SecurityProfile_ProfileType.RuntimeDefault },
-        capabilities: { addCapabilities: [...(security.capabilities?.add ?? [])], dropCapabilities: [...(security.capabilities?.drop ?? [])] },
-        supplementalGroups: groupsOf(pod),
-        ...(security.runAsUser === undefined ? {} : { runAsUser: { value: BigInt(security.runAsUser) } }),
-        ...(security.runAsGroup === undefined ? {} : { runAsGroup: { value: BigInt(security.runAsGroup) } }),
-      },
-    },
+    linux: { resources: computeResources(pod, container, settings), securityContext: computeSecurityContext(pod, container, image, settings.seccompDir) },
   };
 }
 
@@ -149,25 +146,6 @@ function computeDns(pod: Pod, { clusterDns, clusterDomain }: NodeSettings) {
     searches: [...base.searches, ...(extra?.searches ?? [])],
     options: [...base.options.filter((option) => !extra?.options?.some((other) => other.name === option.split(":")[0])), ...(extra?.options ?? []).map((option) => (option.value === undefined ? (option.name ?? "") : `${option.name}:${option.value}`))],
   };
-}
-
-function namespaceOptions(pod: Pod) {
-  return {
-    network: pod.spec.hostNetwork === true ? NamespaceMode.NODE : NamespaceMode.POD,
-    pid: pod.spec.hostPID === true ? NamespaceMode.NODE : pod.spec.shareProcessNamespace === true ? NamespaceMode.POD : NamespaceMode.CONTAINER,
-    ipc: pod.spec.hostIPC === true ? NamespaceMode.NODE : NamespaceMode.POD,
-  };
-}
-
-/** What a pod's security context says for all its containers. */
-function pickPodSecurity(pod: Pod): SecurityContext {
-  const { runAsUser, runAsGroup, runAsNonRoot, seccompProfile } = pod.spec.securityContext ?? {};
-  return { ...(runAsUser === undefined ? {} : { runAsUser }), ...(runAsGroup === undefined ? {} : { runAsGroup }), ...(runAsNonRoot === undefined ? {} : { runAsNonRoot }), ...(seccompProfile === undefined ? {} : { seccompProfile }) };
-}
-
-function groupsOf(pod: Pod): bigint[] {
-  const { supplementalGroups = [], fsGroup } = pod.spec.securityContext ?? {};
-  return [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])].map(BigInt);
 }
 
 function labelsOf(pod: Pod): Record<string, string> {

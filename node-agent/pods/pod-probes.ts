@@ -1,5 +1,5 @@
-import type { Pod } from "../../engine/resources/types.ts";
-import { currentSandbox, type PodState, type ProbeResults } from "./compute-pod-actions.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import { currentSandbox, type PodState, type ProbeFailure, type ProbeResults } from "./compute-pod-actions.ts";
 import type { PodContext } from "./pod-context.ts";
 import { ContainerProber, type ProbeKind } from "./probes.ts";
 
@@ -14,7 +14,7 @@ export class PodProbes {
   readonly #started = new Map<string, boolean>();
   /** What is told of the pod's probes, by how to forget it: metrics must not outgrow the pods that there are. */
   readonly #series = new Map<string, () => void>();
-  readonly #failed = new Map<string, string>();
+  readonly #failed = new Map<string, ProbeFailure>();
   #isEnding = false;
 
   constructor(context: PodContext, onChange: () => void) {
@@ -47,7 +47,7 @@ export class PodProbes {
         clock,
         random,
         podIp,
-        report: (kind, isOk, message) => this.#record(spec.name, id, kind, isOk, message),
+        report: (kind, isOk) => this.#record(spec, id, kind, isOk),
         probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
         unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
       });
@@ -82,10 +82,10 @@ export class PodProbes {
     });
   }
 
-  #record(name: string, id: string, kind: ProbeKind, isOk: boolean, message: string): void {
-    if (kind === "readinessProbe") this.#ready.set(name, isOk);
-    else if (kind === "startupProbe" && isOk) this.#started.set(name, true);
-    else if (!isOk && !this.#isEnding) this.#failed.set(id, `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe: ${message}`);
+  #record(container: Container, id: string, kind: ProbeKind, isOk: boolean): void {
+    if (kind === "readinessProbe") this.#ready.set(container.name, isOk);
+    else if (kind === "startupProbe" && isOk) this.#started.set(container.name, true);
+    else if (!isOk && !this.#isEnding) this.#failed.set(id, { why: `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe`, graceSeconds: container[kind]?.terminationGracePeriodSeconds });
     this.#onChange();
   }
 }

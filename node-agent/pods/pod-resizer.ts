@@ -1,23 +1,30 @@
 import { describeError } from "../../engine/lib/log.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
 import { latestOf, type PodState } from "./compute-pod-actions.ts";
 import type { PodContext } from "./pod-context.ts";
 import { planResizes, type ContainerResize, type ResizeTrouble } from "./resize.ts";
 
 const IN_PROGRESS = "PodResizeInProgress";
 
+export interface ResizeEffects {
+  /** Shows the pod's status anew. */
+  readonly tell: () => Promise<void>;
+  /** Ends a container that is to come back with other amounts. */
+  readonly stop: (container: ContainerState, message: string, state: PodState) => Promise<void>;
+}
+
 /** Gives the containers of one pod what its spec says by now, and knows how far that is. */
 export class PodResizer {
   readonly #context: PodContext;
-  readonly #tell: () => Promise<void>;
+  readonly #effects: ResizeEffects;
   /** Containers that were stopped to come back with other amounts. */
   readonly #restarting = new Set<string>();
   #trouble: ResizeTrouble | undefined;
 
-  /** `tell` shows the pod's status anew. */
-  constructor(context: PodContext, tell: () => Promise<void>) {
+  constructor(context: PodContext, effects: ResizeEffects) {
     this.#context = context;
-    this.#tell = tell;
+    this.#effects = effects;
   }
 
   /** What the pod's status says of a resize that is not done. */
@@ -40,20 +47,19 @@ export class PodResizer {
       return false;
     }
     this.#become(pod, { type: IN_PROGRESS });
-    await this.#tell();
-    return this.#execute(pod, resizes);
+    await this.#effects.tell();
+    return this.#execute(pod, state, resizes);
   }
 
-  async #execute(pod: Pod, resizes: readonly ContainerResize[]): Promise<boolean> {
-    const { runtime, events, limitPod } = this.#context;
+  async #execute(pod: Pod, state: PodState, resizes: readonly ContainerResize[]): Promise<boolean> {
+    const { runtime, limitPod } = this.#context;
     // The pod as a whole must have room before its containers grow, and keeps it until they have shrunk.
     limitPod(pod, true);
     let failure: string | undefined;
     for (const { container, state: current, resources, needsRestart } of resizes) {
       try {
         if (needsRestart) {
-          events.record(pod, { type: "Normal", reason: "Killing", message: `Container ${container.name} resize requires restart`, fieldPath: `spec.containers{${container.name}}` });
-          await runtime.stopContainer(current.id, pod.spec.terminationGracePeriodSeconds ?? 30);
+          await this.#effects.stop(current, `Container ${container.name} resize requires restart`, state);
           this.#restarting.add(container.name);
         } else await runtime.updateResources(current.id, resources);
       } catch (error) {

@@ -2,7 +2,8 @@ import { findCondition, withCondition } from "../../engine/apimachinery/conditio
 import { formatTime } from "../../engine/lib/clock.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, restartBackoffMs, type StartFailure } from "./compute-pod-actions.ts";
+import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+import { hasOtherImage, restartBackoffMs, restartsAfter } from "./restart-policy.ts";
 import { withResizeCondition, type ResizeTrouble } from "./resize.ts";
 
 export interface StatusInputs {
@@ -110,19 +111,17 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const last = previous === undefined ? {} : { lastState: ended(previous) };
   if (latest?.state === "running") return { ...base, state: { running: { startedAt: formatTime(latest.startedAtMs) } }, ...last };
   const failure = failures.get(container.name);
-  const wait = waitingReason(pod, state, container, isInit, latest, failure, nowMs);
+  const wait = waitingReason(pod, state, container, latest, failure, nowMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
   return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } } };
 }
 
-function waitingReason(pod: Pod, state: PodState, container: Container, isInit: boolean, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {
+function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {
   if (failure !== undefined) return { reason: failure.reason, message: failure.message };
   if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
-  const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? "Always";
-  const restarts = latest.exitCode !== 0 ? policy !== "Never" : policy === "Always" && !isInit;
-  const backoffMs = restartBackoffMs(latest);
-  if (!restarts || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
+  const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest);
+  if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
   return { reason: "CrashLoopBackOff", message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})` };
 }
 
@@ -130,7 +129,8 @@ function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, c
   const sandbox = currentSandbox(state);
   const isOver = phase === "Succeeded" || phase === "Failed";
   const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : isInitDone(state, pod.spec.initContainers?.[index], pod)));
-  const unready = containers.filter((status) => !status.ready).map((status) => status.name);
+  const sidecars = inits.filter((_status, index) => pod.spec.initContainers?.[index]?.restartPolicy === "Always");
+  const unready = [...sidecars, ...containers].filter((status) => !status.ready).map((status) => status.name);
   const incomplete = inits.filter((status) => !status.ready).map((status) => status.name);
   const unreadyText = `containers with unready status: [${unready.join(" ")}]`;
   const gates = (pod.spec.readinessGates ?? []).filter((gate) => findCondition(pod.status?.conditions, gate.conditionType)?.status !== "True");

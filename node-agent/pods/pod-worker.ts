@@ -7,7 +7,8 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
-import type { Container, Pod, PodStatus } from "../../engine/resources/types.ts";
+import type { Pod, PodStatus } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { hasLiveVolumes, mountVolumes, releaseVolumes, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
@@ -18,7 +19,9 @@ import type { PodContext } from "./pod-context.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
-import { readTerminationMessage, startContainer, StartError } from "./start-container.ts";
+import { readTerminationMessage, startContainer } from "./start-container.ts";
+import { StartError } from "./start-error.ts";
+import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
 
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
@@ -58,7 +61,10 @@ export class PodWorker {
     this.#seenAtMs = context.clock.monotonic();
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
     this.#probes = new PodProbes(context, () => this.wake());
-    this.#resizer = new PodResizer(context, async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))));
+    this.#resizer = new PodResizer(context, {
+      tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
+      stop: (container, message, state) => this.#stop(container, message, this.#pod.spec.terminationGracePeriodSeconds ?? 30, state),
+    });
   }
 
   get pod(): Pod {
@@ -160,7 +166,7 @@ export class PodWorker {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
       await this.#report(computePodStatus(this.#statusInputs(state)));
       this.#probes.stopLiveness();
-      await terminatePod(this.#context, () => this.#endingPod(), () => this.#observe(), (woken) => (this.#wake = woken), signal);
+      await this.#terminateContainers(signal);
       if (signal.aborted) return Infinity;
       state = await this.#observe();
     }
@@ -196,9 +202,28 @@ export class PodWorker {
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
+  /** Ends what runs, and shows meanwhile what becomes of it. */
+  #terminateContainers(signal: AbortSignal): Promise<void> {
+    return terminatePod(
+      this.#context,
+      {
+        podNow: () => this.#endingPod(),
+        observe: () => this.#observe(),
+        tell: async (state) => {
+          if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
+        },
+        changed: async (over) => {
+          if (!this.#isDirty) await this.#wait(Infinity, this.#context.clock, over);
+          this.#isDirty = false;
+        },
+      },
+      signal,
+    );
+  }
+
   /** As it is to be ended: an eviction may leave it less time than it asked for. */
   #endingPod(): Pod {
-    return this.#eviction === undefined ? this.#pod : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
+    return this.#eviction === undefined || this.#pod.metadata.deletionTimestamp !== undefined ? this.#pod : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
   }
 
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
@@ -236,15 +261,20 @@ export class PodWorker {
       case "removeContainer":
         return runtime.removeContainer(action.id);
       case "killContainer":
-        events.record(this.#pod, { type: "Normal", reason: "Killing", message: `Container ${action.state.name} ${action.why}, will be restarted`, fieldPath: `spec.containers{${action.state.name}}` });
-        await runtime.stopContainer(action.state.id, action.container?.livenessProbe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30);
-        return;
+        return this.#stop(action.state, action.why, action.graceSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30, state);
       case "startContainer":
-        return this.#start(action.container, action.attempt, state);
+        return this.#start(action, state);
     }
   }
 
-  async #start(container: Container, attempt: number, state: PodState): Promise<void> {
+  /** Ends one container while the pod goes on. */
+  async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
+    const endsMs = this.#context.clock.now() + graceSeconds * 1000;
+    const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.now()) / 1000);
+    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message, leftSeconds, cutShort: new AbortController().signal });
+  }
+
+  async #start({ container, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
     const sandbox = currentSandbox(state);
     if (sandbox === undefined) return;
     const container_type = containerTypeOf(this.#pod, container.name);
@@ -252,7 +282,7 @@ export class PodWorker {
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
     try {
-      await this.#context.starts.run(() => startContainer(this.#context, this.#pod, container, attempt, sandbox, this.#volumes ?? new Map()));
+      await this.#context.starts.run(() => startContainer(this.#context, { pod: this.#pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes ?? new Map() }));
       this.#failures.delete(container.name);
     } catch (error) {
       this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
@@ -292,7 +322,7 @@ export class PodWorker {
   async #terminate(signal: AbortSignal): Promise<void> {
     const { runtime, podsDir, settings, client, logger } = this.#context;
     this.#probes.stopLiveness();
-    await terminatePod(this.#context, () => this.#pod, () => this.#observe(), (woken) => (this.#wake = woken), signal);
+    await this.#terminateContainers(signal);
     if (signal.aborted) return;
     const state = await this.#observe();
     if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));

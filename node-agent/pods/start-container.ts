@@ -7,6 +7,7 @@ import { NamespaceMode } from "../cri/runtime_pb.ts";
 import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
 import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
+import { ensureImage } from "./ensure-image.ts";
 import { expand } from "./expand.ts";
 import { hostsFile } from "./host-names.ts";
 import { runHook } from "./lifecycle-hook.ts";
@@ -14,18 +15,11 @@ import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volumes.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
-
-/** A container could not be started; `reason` is what its status shows. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-  readonly reason: "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName" | "CreateContainerConfigError" | "RunContainerError" | "PostStartHookError";
-  constructor(reason: StartError["reason"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
-}
+import { StartError } from "./start-error.ts";
 
 const TERMINATION_MESSAGE_BYTES_MAX = 4096;
+/** Upstream waits for ever; a hook that hangs longer than any container may take to end is a failure. */
+const POST_START_SECONDS_MAX = 30;
 
 /** A debugging container that names another one sees that one's processes. */
 async function withTarget({ runtime }: PodContext, pod: Pod, container: Container & { readonly targetContainerName?: string | undefined }, config: ContainerConfig): Promise<ContainerConfig> {
@@ -36,8 +30,18 @@ async function withTarget({ runtime }: PodContext, pod: Pod, container: Containe
   return { ...config, linux: { ...linux, securityContext: { ...linux?.securityContext, namespaceOptions: { ...linux?.securityContext?.namespaceOptions, pid: NamespaceMode.TARGET, targetId: target.id } } } } as ContainerConfig; // the same message with one part replaced
 }
 
+export interface StartRequest {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly backoffBase: number;
+  readonly sandbox: SandboxState;
+  /** Where the pod's volumes are on the machine. */
+  readonly volumes: ReadonlyMap<string, string>;
+}
+
 /** Pulls the image if needed, creates the container and starts it. Throws a StartError; tells the story in events. */
-export async function startContainer(context: PodContext, pod: Pod, container: Container, attempt: number, sandbox: SandboxState, volumes: ReadonlyMap<string, string>): Promise<void> {
+export async function startContainer(context: PodContext, { pod, container, attempt, backoffBase, sandbox, volumes }: StartRequest): Promise<void> {
   const { runtime, events, settings } = context;
   const fieldPath = `spec.containers{${container.name}}`;
   const image = await ensureImage(context, pod, container, fieldPath);
@@ -47,7 +51,7 @@ export async function startContainer(context: PodContext, pod: Pod, container: C
   try {
     const environment = await computeEnvironment(pod, container, context.sources(pod, podIp));
     const mounts = [...(await volumeMounts(context, pod, container, volumes, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
-    const config = { ...computeContainerConfig(pod, container, attempt, image, environment, mounts, settings), devices: volumeDevices(container, volumes) } as ContainerConfig; // the same message with one more part
+    const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, volumes) } as ContainerConfig; // the same message with one more part
     id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
@@ -65,7 +69,7 @@ export async function startContainer(context: PodContext, pod: Pod, container: C
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {
-    await runHook(context, hook, container, id, podIp, 30);
+    await runHook(context, { hook, container, containerId: id, podIp, timeoutSeconds: POST_START_SECONDS_MAX, signal: new AbortController().signal });
   } catch (error) {
     events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: describeError(error), fieldPath });
     await runtime.stopContainer(id, 2);
@@ -82,40 +86,6 @@ export function readTerminationMessage(context: PodContext, pod: Pod, container:
   } catch {
     return "";
   }
-}
-
-async function ensureImage({ runtime, events, clock }: PodContext, pod: Pod, container: Container, fieldPath: string): Promise<string> {
-  const name = normaliseImage(container.image ?? "");
-  const present = await runtime.imageId(name);
-  if (present !== undefined && container.imagePullPolicy !== "Always") {
-    events.record(pod, { type: "Normal", reason: "Pulled", message: `Container image "${container.image}" already present on machine`, fieldPath });
-    return name;
-  }
-  if (container.imagePullPolicy === "Never") {
-    const message = `Container image "${container.image}" is not present with pull policy of Never`;
-    events.record(pod, { type: "Warning", reason: "ErrImageNeverPull", message, fieldPath });
-    throw new StartError("ErrImageNeverPull", message);
-  }
-  events.record(pod, { type: "Normal", reason: "Pulling", message: `Pulling image "${container.image}"`, fieldPath });
-  const startedMs = clock.monotonic();
-  try {
-    await runtime.pullImage(name);
-  } catch (error) {
-    const message = `Failed to pull image "${container.image}": ${describeError(error)}`;
-    events.record(pod, { type: "Warning", reason: "Failed", message, fieldPath });
-    events.record(pod, { type: "Warning", reason: "Failed", message: "Error: ErrImagePull", fieldPath });
-    throw new StartError("ErrImagePull", message, { cause: error });
-  }
-  events.record(pod, { type: "Normal", reason: "Pulled", message: `Successfully pulled image "${container.image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`, fieldPath });
-  return name;
-}
-
-/** `nginx` means docker.io/library/nginx:latest, as everywhere. */
-export function normaliseImage(image: string): string {
-  const [first = "", ...rest] = image.split("/");
-  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost");
-  const full = hasHost ? image : rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
-  return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
 }
 
 async function volumeMounts(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): Promise<VolumeMountPoint[]> {

@@ -1,51 +1,78 @@
-import { describeError } from "../../engine/lib/log.ts";
-import type { Container, Pod } from "../../engine/resources/types.ts";
+import type { Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, type PodState } from "./compute-pod-actions.ts";
-import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
+import { containerSpec, stopContainer } from "./stop-container.ts";
 
-/** A container is asked to end at least this long before it is killed. */
-const MIN_GRACE_SECONDS = 2;
+export interface Termination {
+  /** The pod as the API has it by now. */
+  readonly podNow: () => Pod;
+  readonly observe: () => Promise<PodState>;
+  /** Shows how far it is. */
+  readonly tell: (state: PodState) => Promise<void>;
+  /** Resolves when something may have changed, and when the signal fires. */
+  readonly changed: (signal: AbortSignal) => Promise<void>;
+}
 
 /**
- * Ends a pod's containers: hooks, then the signal, then the kill, all within the grace period; sidecars last.
- * A grace period that is shortened meanwhile counts at once.
+ * Ends a pod's containers: hooks, then the signal, then the kill, all within the grace period; sidecars last. A grace period that is shortened
+ * meanwhile counts at once. Resolves early when the signal fires, which leaves what still runs to the next agent.
  */
-export async function terminatePod(context: PodContext, podNow: () => Pod, observe: () => Promise<PodState>, onWake: (woken: () => void) => void, signal: AbortSignal): Promise<void> {
-  const { clock, events, runtime } = context;
+export async function terminatePod(context: PodContext, termination: Termination, signal: AbortSignal): Promise<void> {
+  const { clock, runtime } = context;
+  const { podNow, observe } = termination;
   const pod = podNow();
   const state = await observe();
   const running = state.containers.filter((container) => container.state === "running");
-  const deadlineMs = () => Date.parse(podNow().metadata.deletionTimestamp ?? "") || clock.now() + graceOf(pod) * 1000;
   const startedMs = clock.now();
-  const ends = Math.min(deadlineMs(), startedMs + graceOf(pod) * 1000);
-  const podIp = currentSandbox(state)?.ip ?? "";
-  const stop = async (container: ContainerState) => {
-    events.record(pod, { type: "Normal", reason: "Killing", message: `Stopping container ${container.name}`, fieldPath: `spec.containers{${container.name}}` });
-    const spec = specOf(pod, container.name);
-    const hook = spec?.lifecycle?.preStop;
-    const left = () => Math.max(graceOf(podNow()) === 0 ? 0 : MIN_GRACE_SECONDS, Math.ceil((ends - clock.now()) / 1000));
-    if (hook !== undefined && spec !== undefined && graceOf(pod) > 0) {
-      await runHook(context, hook, spec, container.id, podIp, left()).catch((error: unknown) => events.record(pod, { type: "Warning", reason: "FailedPreStopHook", message: describeError(error) }));
-    }
-    await runtime.stopContainer(container.id, left());
+  const leftSeconds = () => {
+    const graceSeconds = graceOf(podNow());
+    const endsMs = Math.min(Date.parse(podNow().metadata.deletionTimestamp ?? "") || Infinity, startedMs + graceSeconds * 1000);
+    // Time that has run out still leaves the least that a container gets; only who gives none means none.
+    return graceSeconds === 0 ? 0 : Math.max(1, (endsMs - clock.now()) / 1000);
   };
-  onWake(() => {
-    // `kubectl delete --force` while the pod is ending.
-    if (graceOf(podNow()) < graceOf(pod)) for (const container of running) void runtime.stopContainer(container.id, graceOf(podNow())).catch(() => {});
+  const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
+  const stop = (container: ContainerState) =>
+    stopContainer(context, { pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal });
+  const ended = new AbortController();
+  const watching = watch(termination, AbortSignal.any([signal, ended.signal]), (now, isShorter) => {
+    for (const container of running) {
+      const isRunning = now.containers.some(({ id, state: its }) => id === container.id && its === "running");
+      if (isShorter || !isRunning) hooks.get(container.id)?.abort();
+      // Who has been asked to end already is asked again with less time.
+      if (isShorter && isRunning) void runtime.stopContainer(container.id, leftSeconds()).catch(() => {});
+    }
   });
-  const isSidecar = (container: ContainerState) => specOf(pod, container.name)?.restartPolicy === "Always";
-  await Promise.all(running.filter((container) => !isSidecar(container)).map(stop));
-  if (signal.aborted) return;
-  for (const container of running.filter(isSidecar).reverse()) await stop(container);
-  for (const sandbox of state.sandboxes) if (sandbox.isReady) await runtime.stopSandbox(sandbox.id);
+  try {
+    const isSidecar = (container: ContainerState) => containerSpec(pod, container.name)?.restartPolicy === "Always";
+    await Promise.all(running.filter((container) => !isSidecar(container)).map(stop));
+    if (signal.aborted) return;
+    for (const container of running.filter(isSidecar).reverse()) await stop(container);
+    for (const sandbox of state.sandboxes) if (sandbox.isReady) await runtime.stopSandbox(sandbox.id);
+  } finally {
+    ended.abort();
+    await watching;
+  }
+}
+
+/** Follows what becomes of the pod while it ends, until the signal fires. */
+async function watch({ podNow, observe, tell, changed }: Termination, signal: AbortSignal, look: (state: PodState, isShorter: boolean) => void): Promise<void> {
+  let graceSeconds = graceOf(podNow());
+  while (!signal.aborted) {
+    await changed(signal);
+    if (signal.aborted) return;
+    const now = graceOf(podNow());
+    try {
+      const state = await observe();
+      look(state, now < graceSeconds);
+      graceSeconds = now;
+      await tell(state);
+    } catch {
+      // The runtime or the API does not answer for a moment; whoever stops the containers hears of it, and the next change is looked at again.
+    }
+  }
 }
 
 function graceOf(pod: Pod): number {
   return pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-}
-
-function specOf(pod: Pod, name: string): (Container & { readonly restartPolicy?: string }) | undefined {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) => container.name === name);
 }

@@ -54,7 +54,7 @@ test("a hook asks with its headers, at the port that has the name, and fails by 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const container = { name: "main", ports: [{ name: "web", containerPort: (server.address() as AddressInfo).port }] };
-  const run = (path: string) => runHook({} as PodContext, { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } }, container, "id", "127.0.0.1", 5); // a hook over HTTP needs nothing of the node
+  const run = (path: string) => runHook({} as PodContext, { hook: { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } }, container, containerId: "id", podIp: "127.0.0.1", timeoutSeconds: 5, signal: new AbortController().signal }); // a hook over HTTP needs nothing of the node
   await run("/begin?a=b");
   await expect(run("/bad")).rejects.toThrow("hook answered 500");
   expect(asked).toEqual([["/begin?a=b", "hook", "kube-lifecycle/1.36"], ["/bad", "hook", "kube-lifecycle/1.36"]]);

@@ -1,6 +1,6 @@
 import { Mailbox } from "../../engine/lib/mailbox.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, ImageInfo, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
+import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, ImageInfo, ImageStatus, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
 import { readScript, type FakeProgram } from "./fake-program.ts";
 
@@ -209,9 +209,9 @@ export class FakeRuntime implements Runtime {
     this.#answer();
   }
 
-  async imageId(name: string): Promise<string | undefined> {
+  async imageStatus(name: string): Promise<ImageStatus | undefined> {
     this.#answer();
-    return this.#images.has(name) ? imageIdOf(name) : undefined;
+    return this.#images.has(name) ? { id: imageIdOf(name), uid: 0, username: "" } : undefined;
   }
 
   async pullImage(name: string): Promise<string> {

@@ -194,16 +194,16 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
     });
 
     test("knows which images are there, and cannot pull what does not exist", async () => {
-      expect(await runtime.imageId(under.image)).toMatch(/^sha256:[0-9a-f]{64}$/);
-      expect(await runtime.imageId("mainstay.local/none:1")).toBeUndefined();
+      expect((await runtime.imageStatus(under.image))?.id).toMatch(/^sha256:[0-9a-f]{64}$/);
+      expect(await runtime.imageStatus("mainstay.local/none:1")).toBeUndefined();
       expect((await runtime.listImages()).flatMap(({ names }) => names)).toContain(under.image);
       await expect(eventually(runtime.pullImage("127.0.0.1:1/none:1"))).rejects.toThrow();
     });
 
     test("forgets an image that is removed, and only that one; once more is no failure", async () => {
-      const id = (await runtime.imageId(under.spareImage)) ?? "";
+      const id = (await runtime.imageStatus(under.spareImage))?.id ?? "";
       await runtime.removeImage(id);
-      expect([await runtime.imageId(under.spareImage), await runtime.imageId(under.image)]).toEqual([undefined, expect.stringMatching(/^sha256:/)]);
+      expect([await runtime.imageStatus(under.spareImage), (await runtime.imageStatus(under.image))?.id]).toEqual([undefined, expect.stringMatching(/^sha256:/)]);
       await runtime.removeImage(id);
     });
 

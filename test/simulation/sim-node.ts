@@ -69,7 +69,7 @@ export class SimNode {
       random,
       logger,
       metrics: createAgentMetrics(name),
-      settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30 },
+      settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
       podsDir,
       starts: new Limiter(6),
       sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),

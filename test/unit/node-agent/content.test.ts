@@ -9,7 +9,7 @@ import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import { hostsFile, kernelHostname } from "../../../node-agent/pods/host-names.ts";
 import { expand } from "../../../node-agent/pods/expand.ts";
 import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
-import { normaliseImage } from "../../../node-agent/pods/start-container.ts";
+import { normaliseImage } from "../../../node-agent/pods/ensure-image.ts";
 import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
 import { writeAtomically } from "../../../node-agent/volumes/atomic-writer.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { computePodActions, deadlineExceeded, restartBackoffMs, type PodState, type ProbeResults, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
+import { computePodActions, deadlineExceeded, type PodState, type ProbeResults, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
+import { nextBackoffBase, restartBackoffMs, restartsAfter } from "../../../node-agent/pods/restart-policy.ts";
 import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
 import type { ContainerState, SandboxState } from "../../../node-agent/cri/runtime.ts";
 import type { Container, Pod, PodSpec } from "../../../engine/resources/types.ts";
@@ -39,6 +40,7 @@ function actions(p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<
   });
 }
 
+const ruled = (action: string): Container => ({ name: "c", image: "i", restartPolicy: "Never", restartPolicyRules: [{ action, exitCodes: { operator: "In", values: [42] } }] });
 const init = (name: string, more: Partial<Container> = {}): Container => ({ name, image: "i", ...more });
 
 describe("computePodActions", () => {
@@ -46,7 +48,16 @@ describe("computePodActions", () => {
     ["begins with a sandbox", pod(), { sandboxes: [], containers: [] }, ["sandbox #0"]],
     ["starts containers once the sandbox is ready", pod(), { sandboxes: [sandbox()], containers: [] }, ["start c #0"]],
     ["does nothing when all runs", pod(), { sandboxes: [sandbox()], containers: [container()] }, []],
-    ["makes another sandbox when it died, and ends what ran in it", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [container()] }, ["kill c", "sandbox #1"]],
+    ["makes another sandbox when it died, and ends what ran in it", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [container()] }, ["kill c"]],
+    ["does so when what ran in the old one has ended", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [exited()] }, ["sandbox #1"]],
+    ["initialises the pod again in another sandbox", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [exited({ name: "a", exitCode: 0 }), exited()] }, ["start a #1"]],
+    ["ends and starts a container whose image was changed, whatever its policy", pod({ restartPolicy: "Never", containers: [{ name: "c", image: "i:2" }] }), { sandboxes: [sandbox()], containers: [container({ annotations: { "mainstay.dev/image": "i:1" } })] }, ["kill c", "start c #1"]],
+    ["does not wait with a new image for the old one's back-off", pod({ containers: [{ name: "c", image: "i:2" }] }), { sandboxes: [sandbox()], containers: [exited({ attempt: 4, annotations: { "mainstay.dev/image": "i:1" } })] }, ["start c #5"]],
+    ["starts a container again whose rule says so, though the pod never does", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 })] }, ["start c #1"]],
+    ["leaves a container alone that no rule fits", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 1 })] }, ["stopSandbox s"]],
+    ["lets a container's own policy win over the pod's", pod({ containers: [{ name: "c", image: "i", restartPolicy: "Never" }, { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited(), exited({ name: "d" })] }, ["start d #1"]],
+    ["ends and forgets all containers when one's rule says that the pod begins again, that one last", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), container({ name: "d" })] }, ["kill d", "removeContainer a-0", "removeContainer d-0", "removeContainer c-0"]],
+    ["begins again with the first init container, and remembers how often it ran", { ...pod({ initContainers: [init("a")] }), status: { initContainerStatuses: [{ name: "a", image: "i", imageID: "", ready: true, restartCount: 2, containerID: "containerd://x" }] } }, { sandboxes: [sandbox()], containers: [] }, ["start a #3"]],
     ["restarts at once after the first end", pod(), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
     ["backs off after the second", pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, startedAtMs: NOW - 2_000 })] }, ["wait 9 s"]],
     ["begins again with one that never ran, which is no restart", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [container({ state: "created" })] }, ["start c #0"]],
@@ -65,7 +76,7 @@ describe("computePodActions", () => {
   });
 
   it("kills what failed its liveness probe", () => {
-    expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", "failed liveness probe"]]) })).toEqual(["kill c"]);
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", { why: "failed liveness probe", graceSeconds: undefined }]]) })).toEqual(["kill c"]);
   });
 
   it("waits with the next container until a sidecar's startup probe succeeded", () => {
@@ -83,6 +94,17 @@ describe("computePodActions", () => {
   it("doubles the back-off up to five minutes, and forgets it after ten good minutes", () => {
     expect([0, 1, 2, 3, 6, 20].map((attempt) => restartBackoffMs(exited({ attempt, startedAtMs: NOW - 2_000 })) / 1000)).toEqual([0, 10, 20, 40, 300, 300]);
     expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 700_000 }))).toBe(0);
+    // The next back-off counts from where the last good run, or another image, began.
+    const annotations = { "mainstay.dev/backoff-base": "5", "mainstay.dev/image": "i" };
+    expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 2_000, annotations }))).toBe(10_000);
+    expect([exited({ startedAtMs: NOW - 700_000, annotations }), exited({ startedAtMs: NOW - 2_000, annotations })].map((last) => nextBackoffBase({ name: "c", image: "i" }, last, 7))).toEqual([7, 5]);
+    expect(nextBackoffBase({ name: "c", image: "j" }, exited({ startedAtMs: NOW - 2_000, annotations }), 7)).toBe(7);
+  });
+
+  it("takes the first rule that fits an exit code, else the container's policy, else the pod's", () => {
+    const container: Container = { name: "c", image: "i", restartPolicy: "OnFailure", restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "NotIn", values: [0, 1] } }] };
+    expect([0, 1, 2].map((code) => restartsAfter(pod({ restartPolicy: "Never", containers: [container] }), container, code))).toEqual([false, true, true]);
+    expect([0, 1].map((code) => restartsAfter(pod({ initContainers: [init("a")] }), init("a"), code))).toEqual([false, true]);
   });
 });
 

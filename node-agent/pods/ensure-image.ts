@@ -1,0 +1,69 @@
+import { describeError } from "../../engine/lib/log.ts";
+import { secretResource } from "../../engine/resources/core/secret.ts";
+import type { Container, Pod, Secret } from "../../engine/resources/types.ts";
+import type { ImageStatus } from "../cri/runtime.ts";
+import { chooseCredentials } from "../images/registry-credentials.ts";
+import type { PodContext } from "./pod-context.ts";
+import { StartError } from "./start-error.ts";
+
+/** Pulls a container's image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
+export async function ensureImage(context: PodContext, pod: Pod, container: Container, fieldPath: string): Promise<ImageStatus & { readonly name: string }> {
+  const { runtime, events, clock } = context;
+  const name = normaliseImage(container.image ?? "");
+  const present = await runtime.imageStatus(name);
+  if (present !== undefined && container.imagePullPolicy !== "Always") {
+    events.record(pod, { type: "Normal", reason: "Pulled", message: `Container image "${container.image}" already present on machine`, fieldPath });
+    return { ...present, name };
+  }
+  if (container.imagePullPolicy === "Never") {
+    const message = `Container image "${container.image}" is not present with pull policy of Never`;
+    events.record(pod, { type: "Warning", reason: "ErrImageNeverPull", message, fieldPath });
+    throw new StartError("ErrImageNeverPull", message);
+  }
+  events.record(pod, { type: "Normal", reason: "Pulling", message: `Pulling image "${container.image}"`, fieldPath });
+  const startedMs = clock.monotonic();
+  try {
+    await pull(context, name, await pullSecrets(context, pod));
+  } catch (error) {
+    const message = `Failed to pull image "${container.image}": ${describeError(error)}`;
+    events.record(pod, { type: "Warning", reason: "Failed", message, fieldPath });
+    events.record(pod, { type: "Warning", reason: "Failed", message: "Error: ErrImagePull", fieldPath });
+    throw new StartError("ErrImagePull", message, { cause: error });
+  }
+  events.record(pod, { type: "Normal", reason: "Pulled", message: `Successfully pulled image "${container.image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`, fieldPath });
+  const pulled = await runtime.imageStatus(name);
+  if (pulled === undefined) throw new StartError("ErrImagePull", `image "${container.image}" was taken away as soon as it had been pulled`);
+  return { ...pulled, name };
+}
+
+/** One after another, for which of several credentials of a registry is good is not known before. Rejects with what the last was answered. */
+async function pull({ runtime }: PodContext, image: string, secrets: readonly Secret[]): Promise<void> {
+  const candidates = chooseCredentials(image, secrets);
+  if (candidates.length === 0) return void (await runtime.pullImage(image));
+  let failure: unknown;
+  for (const credentials of candidates) {
+    try {
+      return void (await runtime.pullImage(image, credentials));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** The pod's Secrets for registries, as far as they are there. */
+async function pullSecrets({ client, events }: PodContext, pod: Pod): Promise<Secret[]> {
+  const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+  const found = await Promise.all(names.map((name) => client.for(secretResource).get(pod.metadata.namespace ?? "", name).catch(() => undefined)));
+  const missing = names.filter((_name, index) => found[index] === undefined);
+  if (missing.length > 0) events.record(pod, { type: "Warning", reason: "FailedToRetrieveImagePullSecret", message: `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.` });
+  return found.filter((secret) => secret !== undefined);
+}
+
+/** `nginx` means docker.io/library/nginx:latest, as everywhere. */
+export function normaliseImage(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost");
+  const full = hasHost ? image : rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
+  return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
+}

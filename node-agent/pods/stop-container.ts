@@ -1,0 +1,42 @@
+import { isAbort } from "../../engine/lib/abort.ts";
+import { describeError } from "../../engine/lib/log.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
+import { runHook } from "./lifecycle-hook.ts";
+import type { PodContext } from "./pod-context.ts";
+
+/** A container is asked to end at least this long before it is killed. */
+const MIN_GRACE_SECONDS = 2;
+
+export interface Stop {
+  readonly pod: Pod;
+  readonly state: ContainerState;
+  readonly podIp: string;
+  /** What the event says. */
+  readonly message: string;
+  /** Seconds that the hook and the container have together, as things are now; 0 means that it is killed at once. */
+  readonly leftSeconds: () => number;
+  /** Ends a hook before its time: the container is gone already, or has less time by now. */
+  readonly cutShort: AbortSignal;
+}
+
+/** Ends one container, for whatever reason: its hook, then the signal, then the kill. */
+export async function stopContainer(context: PodContext, { pod, state, podIp, message, leftSeconds, cutShort }: Stop): Promise<void> {
+  const { runtime, events } = context;
+  const fieldPath = `spec.containers{${state.name}}`;
+  events.record(pod, { type: "Normal", reason: "Killing", message, fieldPath });
+  const container = containerSpec(pod, state.name);
+  const hook = container?.lifecycle?.preStop;
+  if (hook !== undefined && container !== undefined && leftSeconds() > 0) {
+    await runHook(context, { hook, container, containerId: state.id, podIp, timeoutSeconds: leftSeconds(), signal: cutShort }).catch((error: unknown) => {
+      if (!isAbort(error)) events.record(pod, { type: "Warning", reason: "FailedPreStopHook", message: describeError(error), fieldPath });
+    });
+  }
+  const left = leftSeconds();
+  await runtime.stopContainer(state.id, left === 0 ? 0 : Math.max(MIN_GRACE_SECONDS, Math.ceil(left)));
+}
+
+/** What a pod's spec says of a container; debugging containers have no more to say than their name. */
+export function containerSpec({ spec }: Pod, name: string): Container | undefined {
+  return [...(spec.initContainers ?? []), ...spec.containers].find((container) => container.name === name);
+}
