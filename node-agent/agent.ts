@@ -40,6 +40,7 @@ import { Limiter } from "./pods/limiter.ts";
 import { limitCgroup } from "./pods/cgroups.ts";
 import { podCgroup } from "./pods/container-config.ts";
 import { computePodLimits } from "./pods/pod-cgroup.ts";
+import { refuseNeeds } from "./pods/pod-needs.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
@@ -120,7 +121,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIp) => sources(podIp),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
-    refuse: (pod, options) => resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
+    refuse: (pod, options) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods);
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });

@@ -31,6 +31,8 @@ export interface AgentConfig {
   readonly imageGcLowThreshold: number;
   /** Processes of one pod; -1 for no bound. */
   readonly podMaxPids: number;
+  /** Kernel parameters that pods may set though they may touch others. */
+  readonly allowedUnsafeSysctls: readonly string[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -63,6 +65,7 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "imageGcHighThreshold", flags: "--image-gc-high-threshold <percent>", description: "delete unused images when the disk is fuller than this", default: "85" },
   { key: "imageGcLowThreshold", flags: "--image-gc-low-threshold <percent>", description: "down to this", default: "80" },
   { key: "podMaxPids", flags: "--pod-max-pids <count>", description: "processes that one pod may have (-1: no bound)", default: "-1" },
+  { key: "allowedUnsafeSysctls", flags: "--allowed-unsafe-sysctls <names>", description: "kernel parameters that pods may set though they may touch others, separated by commas; a trailing * stands for anything", default: "" },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info" },
 ];
 
@@ -86,7 +89,8 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   parseThresholds(String(values["evictionHard"]));
   parseThresholds(String(values["evictionSoft"]), parseGracePeriods(String(values["evictionSoftGracePeriod"])));
   for (const key of ["systemReserved", "kubeReserved"]) parseReserved(String(values[key]));
-  const config = { ...values, ...numbers, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
+  const allowedUnsafeSysctls = String(values["allowedUnsafeSysctls"]).split(",").filter((name) => name !== "");
+  const config = { ...values, ...numbers, allowedUnsafeSysctls, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
   if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config;
 }

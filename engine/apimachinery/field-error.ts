@@ -33,6 +33,9 @@ export const duplicateField = (field: string, value: unknown): FieldError =>
 export const tooLong = (field: string, maxLength: number): FieldError =>
   ({ type: "FieldValueTooLong", field, message: `Too long: may not be more than ${maxLength} bytes` });
 
+export const tooMany = (field: string, count: number, countMax: number): FieldError =>
+  ({ type: "FieldValueTooMany", field, message: `Too many: ${count}: must have at most ${countMax} items` });
+
 export const fieldNotFound = (field: string, value: unknown): FieldError =>
   ({ type: "FieldValueNotFound", field, message: `Not found: ${show(value)}` });
 

@@ -6,6 +6,7 @@ import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfi
 import { expand } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
+import { normalSysctl } from "./pod-needs.ts";
 import { computeSecurityContext, groupsOf, namespaceOptions } from "./security-context.ts";
 
 export interface NodeSettings {
@@ -69,7 +70,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
     annotations: {},
     linux: {
       cgroupParent: podCgroup(pod, settings),
-      sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [sysctl.name.replaceAll("/", "."), sysctl.value])),
+      sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [normalSysctl(sysctl.name), sysctl.value])),
       securityContext: {
         namespaceOptions: namespaceOptions(pod),
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { http } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
@@ -13,28 +14,84 @@ export interface HttpCall {
   readonly agent: "kube-probe" | "kube-lifecycle";
 }
 
-/** A GET as probes and hooks make it, and the code of the answer. Certificates are not checked: pods have them from anybody. Rejects without an answer. */
-export function callContainer({ action, container, podIp, timeoutMs, agent }: HttpCall): Promise<number> {
-  const isTls = action.scheme === "HTTPS";
+export interface HttpAnswer {
+  readonly code: number;
+  /** The beginning of what a redirect that was not followed says; empty otherwise. */
+  readonly body: string;
+}
+
+const REDIRECTS_MAX = 10;
+const BODY_BYTES_MAX = 10 * 1024;
+
+/**
+ * A GET as probes and hooks make it, and the answer. Redirects to the same host are followed; one that leads elsewhere is the answer.
+ * Certificates are not checked: pods have them from anybody. Rejects without an answer.
+ */
+export async function callContainer({ action, container, podIp, timeoutMs, agent }: HttpCall): Promise<HttpAnswer> {
   const host = action.host || podIp;
-  const headers = Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value]));
+  const headers = { "user-agent": `${agent}/1.36`, accept: "*/*", connection: "close", ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])) };
+  const late = AbortSignal.timeout(timeoutMs);
+  const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${portNumber(action.port, container)}`;
+  // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
+  let target = { url: new URL(place), path: action.path || "/" };
+  try {
+    for (let redirects = 0; ; redirects++) {
+      const response = await ask(target, headers, late);
+      const next = redirectOf(response, target);
+      if (next !== undefined && next.url.hostname !== target.url.hostname) return { code: response.statusCode ?? 0, body: await readBody(response) };
+      response.on("error", () => {}).resume();
+      if (next === undefined) return { code: response.statusCode ?? 0, body: "" };
+      if (redirects === REDIRECTS_MAX - 1) throw new Error(`stopped after ${REDIRECTS_MAX} redirects`);
+      target = next;
+    }
+  } catch (error) {
+    throw new Error(`Get "${place}${action.path ?? "/"}"`, { cause: late.aborted ? new Error(`no answer within ${timeoutMs / 1000} s`) : error });
+  }
+}
+
+interface Target {
+  readonly url: URL;
+  readonly path: string;
+}
+
+function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+  const isTls = url.protocol === "https:";
   return new Promise((resolve, reject) => {
-    const late = AbortSignal.timeout(timeoutMs);
     const outgoing = (isTls ? httpsRequest : http.request)(
       {
-        host, port: portNumber(action.port, container), path: action.path || "/", headers: { "user-agent": `${agent}/1.36`, accept: "*/*", connection: "close", ...headers }, signal: late,
+        host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port || (isTls ? 443 : 80), path, headers, signal,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.
         insecureHTTPParser: true,
         ...(isTls ? { rejectUnauthorized: false } : {}),
       },
-      (response) => {
-        response.on("error", () => {}).resume();
-        resolve(response.statusCode ?? 0);
-      },
+      resolve,
     );
-    outgoing.on("error", (error) => reject(new Error(`Get "${isTls ? "https" : "http"}://${host}:${action.port}${action.path ?? "/"}": ${late.aborted ? `no answer within ${timeoutMs / 1000} s` : error.message}`)));
+    outgoing.on("error", reject);
     outgoing.end();
   });
+}
+
+/** Where an answer leads; undefined when it is one. */
+function redirectOf({ statusCode = 0, headers }: IncomingMessage, { url, path }: Target): Target | undefined {
+  if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) return undefined;
+  const next = URL.parse(headers.location, URL.parse(path, url.href)?.href ?? url.href);
+  return next === null || !/^https?:$/.test(next.protocol) ? undefined : { url: next, path: next.pathname + next.search };
+}
+
+/** As much of it as a warning may show; the rest is of no use to anybody, and neither is an end that never comes. */
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      chunks.push(chunk as Buffer); // without an encoding, a response is of Buffers
+      bytes += (chunk as Buffer).length;
+      if (bytes >= BODY_BYTES_MAX) break;
+    }
+  } catch {
+    // The head is the answer; what of the body came is shown.
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_BYTES_MAX).toString("utf8");
 }
 
 /** The number of a port that may be given by its name in the container. Throws for a name that it has not. */

@@ -7,6 +7,7 @@ import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { VolumeSources } from "../volumes/volume-plugin.ts";
+import type { Refusal } from "./admit-pod.ts";
 import type { NodeSettings } from "./container-config.ts";
 import type { Limiter } from "./limiter.ts";
 
@@ -30,5 +31,5 @@ export interface PodContext {
   /** Bounds what the pod as a whole may use; with `onlyRaise`, bounds are loosened and not tightened. */
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
   /** Why the node has no room for the pod, or would have none if it were alone on it; undefined when it may run. */
-  readonly refuse: (pod: Pod, options?: { readonly isAlone: boolean }) => { readonly reason: string; readonly message: string } | undefined;
+  readonly refuse: (pod: Pod, options?: { readonly isAlone: boolean }) => Refusal | undefined;
 }

@@ -1,5 +1,7 @@
 import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
-import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "../../engine/resources/types.ts";
+import { describeError } from "../../engine/lib/log.ts";
+import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../engine/resources/types.ts";
+import { readEnvFile } from "./env-file.ts";
 import { expand } from "./expand.ts";
 import { readOptional } from "./optional-object.ts";
 
@@ -18,8 +20,8 @@ export class ContainerConfigError extends Error {
   override readonly name = "ContainerConfigError";
 }
 
-/** The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. */
-export async function computeEnvironment(pod: Pod, container: Container, sources: EnvironmentSources): Promise<Map<string, string>> {
+/** The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. `volumes` are the pod's, for files of variables. */
+export async function computeEnvironment(pod: Pod, container: Container, sources: EnvironmentSources, volumes: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   const namespace = pod.metadata.namespace ?? "";
   addServices(values, sources.services(), namespace, pod.spec.enableServiceLinks !== false);
@@ -29,7 +31,7 @@ export async function computeEnvironment(pod: Pod, container: Container, sources
     for (const [key, value] of data ?? []) values.set(prefix + key, value);
   }
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", values) : await referenced(variable, pod, container, sources);
+    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", values) : await referenced(variable, pod, container, sources, volumes);
     if (value !== undefined) values.set(variable.name, value);
   }
   return values;
@@ -73,17 +75,31 @@ export function resourceField(container: Container, resource: string, divisor: s
   return String(name === "cpu" ? Math.ceil(milliValue(value) / milliValue(unit)) : Math.ceil(parseQuantity(value) / parseQuantity(unit)));
 }
 
-async function referenced(variable: EnvVar, pod: Pod, container: Container, sources: EnvironmentSources): Promise<string | undefined> {
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
+async function referenced(variable: EnvVar, pod: Pod, container: Container, sources: EnvironmentSources, volumes: ReadonlyMap<string, string>): Promise<string | undefined> {
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? "";
   if (fieldRef) return podField(pod, fieldRef.fieldPath, sources);
   if (resourceFieldRef) return resourceField(container, resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
+  if (fileKeyRef) return fromFile(fileKeyRef, volumes);
   const reference = configMapKeyRef ?? secretKeyRef;
   if (reference === undefined) return undefined;
   const kind = configMapKeyRef ? "ConfigMap" : "Secret";
   const data = configMapKeyRef ? await mapData(sources, namespace, reference.name ?? "", reference.optional) : await secretData(sources, namespace, reference.name ?? "", reference.optional);
   const value = data?.get(reference.key);
   if (value === undefined && reference.optional !== true) throw new ContainerConfigError(`couldn't find key ${reference.key} in ${kind} ${namespace}/${reference.name}`);
+  return value;
+}
+
+function fromFile({ volumeName, path, key, optional }: FileKeySelector, volumes: ReadonlyMap<string, string>): string | undefined {
+  const root = volumes.get(volumeName);
+  if (root === undefined) throw new ContainerConfigError(`cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`);
+  let value: string | undefined;
+  try {
+    value = readEnvFile(root, path, key);
+  } catch (error) {
+    throw new ContainerConfigError(`couldn't parse env file ${path}: ${describeError(error)}`, { cause: error });
+  }
+  if (value === undefined && optional !== true) throw new ContainerConfigError(`environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`);
   return value;
 }
 

@@ -50,6 +50,7 @@ export class PodProbes {
         report: (kind, isOk) => this.#record(spec, id, kind, isOk),
         probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
         unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
+        warn: (kind, message) => events.record(pod, { type: "Warning", reason: "ProbeWarning", message: `${NAMES[kind]} probe warning: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
       });
       this.#probers.set(id, prober);
     }

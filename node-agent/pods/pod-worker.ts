@@ -158,7 +158,8 @@ export class PodWorker {
     let state = await this.#observe();
     const refusal = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
     if (refusal !== undefined) {
-      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal }));
+      this.#context.events.record(this.#pod, { type: "Warning", ...refusal });
+      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: { ...refusal, message: `Pod was rejected: ${refusal.message}` } }));
       return VOLUME_REFRESH_MS;
     }
     const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
@@ -245,6 +246,7 @@ export class PodWorker {
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         this.#context.limitPod(this.#pod, false);
         try {
+          if (this.#pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
           const handler = await this.#context.runtimeHandler(this.#pod);
           await starts.run(() => runtime.runSandbox(config, handler));
           this.#blocker = undefined;

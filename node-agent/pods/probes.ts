@@ -12,6 +12,8 @@ export type ProbeKind = "startupProbe" | "livenessProbe" | "readinessProbe";
 export interface ProbeOutcome {
   readonly isOk: boolean;
   readonly message: string;
+  /** It is well, and yet somebody may want to know this. */
+  readonly warning?: string;
 }
 
 /** One look at a container. Never rejects: what goes wrong is the outcome. */
@@ -46,6 +48,8 @@ export interface ProberOptions {
   readonly probed: (kind: ProbeKind, isOk: boolean, seconds: number) => void;
   /** Every single failure, for events. */
   readonly unhealthy: (kind: ProbeKind, message: string) => void;
+  /** The same for what is well and may be meant otherwise. */
+  readonly warn: (kind: ProbeKind, message: string) => void;
 }
 
 /**
@@ -75,7 +79,7 @@ export class ContainerProber {
     for (const cancel of this.#cancels.splice(0)) cancel();
   }
 
-  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, probed, unhealthy }: ProberOptions): void {
+  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, probed, unhealthy, warn }: ProberOptions): void {
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     let failures = 0;
     let successes = 0;
@@ -97,6 +101,7 @@ export class ContainerProber {
       failures = outcome.isOk ? 0 : failures + 1;
       successes = outcome.isOk ? successes + 1 : 0;
       if (!outcome.isOk) unhealthy(kind, outcome.message);
+      else if (outcome.warning !== undefined) warn(kind, outcome.warning);
       if (successes === (probe.successThreshold ?? 1)) {
         if (kind === "startupProbe") this.#hasStarted = true;
         report(kind, true, "");
@@ -114,8 +119,9 @@ export class ContainerProber {
 }
 
 async function probeHttp(action: HTTPGetAction, container: Container, podIp: string, timeoutMs: number): Promise<ProbeOutcome> {
-  const code = await callContainer({ action, container, podIp, timeoutMs, agent: "kube-probe" });
-  return { isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` };
+  const { code, body } = await callContainer({ action, container, podIp, timeoutMs, agent: "kube-probe" });
+  const isRedirect = code >= 300 && code < 400;
+  return { isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}`, ...(isRedirect ? { warning: `Probe terminated redirects, Response body: ${body}` } : {}) };
 }
 
 function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeOutcome> {

@@ -49,7 +49,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings);
   let id: string;
   try {
-    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp));
+    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp), volumes);
     const mounts = [...(await volumeMounts(context, pod, container, volumes, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
     const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, volumes) } as ContainerConfig; // the same message with one more part
     id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createNetServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
@@ -6,6 +6,8 @@ import type { Runtime } from "../../node-agent/cri/runtime.ts";
 import { runHook } from "../../node-agent/pods/lifecycle-hook.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { runProbe } from "../../node-agent/pods/probes.ts";
+
+const portOf = (request: IncomingMessage) => request.socket.localPort;
 
 describe("an HTTP probe", () => {
   const servers: Server[] = [];
@@ -25,6 +27,18 @@ describe("an HTTP probe", () => {
       const port = await serve((_, response) => void response.writeHead(code).end());
       expect(await probe(port)).toMatchObject({ isOk, ...(isOk ? {} : { message: `HTTP probe failed with statuscode: ${code}` }) });
     }
+  });
+
+  test("follows redirects to the same host, however often it may, and takes one that leads elsewhere for well, with a warning", async () => {
+    const port = await serve((request, response) => {
+      const places: Readonly<Record<string, string>> = { "/x": `http://127.0.0.1:${portOf(request)}/here?a=1`, "/here?a=1": "bad", "/away": "http://192.0.2.1/", "/round": "/round" };
+      const location = places[request.url ?? ""];
+      response.writeHead(location === undefined ? 500 : 302, { ...(location === undefined ? {} : { location }) }).end("look there");
+    });
+    const probeAt = (path: string) => runProbe({} as Runtime, { httpGet: { port, path }, timeoutSeconds: 5 }, { name: "main" }, "id", "127.0.0.1"); // as above
+    expect(await probeAt("/x")).toMatchObject({ isOk: false, message: "HTTP probe failed with statuscode: 500" });
+    expect(await probeAt("/away")).toMatchObject({ isOk: true, warning: "Probe terminated redirects, Response body: look there" });
+    expect(await probeAt("/round")).toMatchObject({ isOk: false, message: `Get "http://127.0.0.1:${port}/round": stopped after 10 redirects` });
   });
 
   test("does not wait longer than its timeout, also when something arrives all the time", async () => {

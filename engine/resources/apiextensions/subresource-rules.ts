@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { CustomResourceDefinitionVersion, CustomResourceSubresourceScale, SelectableField } from "../types.ts";
 import { findFieldPath } from "./field-path.ts";
@@ -49,7 +49,7 @@ function selectableErrors(fields: readonly SelectableField[], old: readonly Sele
     seen.add(found.path);
   }
   if (seen.size > SELECTABLE_FIELDS_MAX && !((old ?? []).length > SELECTABLE_FIELDS_MAX && jsonEqual(old, fields))) {
-    errors.push({ type: "FieldValueTooMany", field: at, message: `Too many: ${seen.size}: must have at most ${SELECTABLE_FIELDS_MAX} items` });
+    errors.push(tooMany(at, seen.size, SELECTABLE_FIELDS_MAX));
   }
   return errors;
 }

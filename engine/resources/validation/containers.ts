@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError } from "../../apimachinery/names.ts";
 import type { Container, ContainerPort, PodSpec, Volume } from "../types.ts";
 import { validateEnv, validateEnvFrom } from "./environment.ts";
@@ -26,13 +26,13 @@ export function validateContainers(spec: PodSpec, path: string): FieldError[] {
   if (spec.containers.length === 0) errors.push(requiredField(`${path}.containers`));
   for (const [index, container] of spec.containers.entries()) {
     const at = `${path}.containers[${index}]`;
-    errors.push(...validateContainer(container, at, context), ...validateProbes(container, at));
+    errors.push(...validateContainer(container, at, context), ...validateRestarts(container, at), ...validateProbes(container, at));
   }
   const names = new Set(spec.containers.map((container) => container.name));
   for (const [index, container] of (spec.initContainers ?? []).entries()) {
     const at = `${path}.initContainers[${index}]`;
     if (names.has(container.name)) errors.push(duplicateField(`${at}.name`, container.name));
-    errors.push(...validateContainer(container, at, context), ...(container.restartPolicy === "Always" ? validateProbes(container, at) : forbidHooks(container, at)));
+    errors.push(...validateContainer(container, at, context), ...validateRestarts(container, at), ...(container.restartPolicy === "Always" ? validateProbes(container, at) : forbidHooks(container, at)));
   }
   return [...errors, ...validateHostPorts(spec, path)];
 }
@@ -47,12 +47,28 @@ function validateContainer(container: Container, path: string, context: PodConte
   return [
     ...errors,
     ...validatePorts(container.ports ?? [], `${path}.ports`),
-    ...validateEnv(container.env ?? [], `${path}.env`),
+    ...validateEnv(container.env ?? [], `${path}.env`, context.volumes),
     ...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`),
     ...validateMounts(container, path, context.volumes),
     ...validateResources(container.resources, `${path}.resources`, context.claims),
     ...validateSecurityContext(container.securityContext, `${path}.securityContext`, context.hostUsers),
   ];
+}
+
+const RESTART_RULES_MAX = 20;
+const EXIT_CODES_MAX = 255;
+
+/** Exceptions from a policy need one to be exceptions from. What the words may be is the schema's to say. */
+function validateRestarts({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (rules.length > 0 && restartPolicy === undefined) errors.push(requiredField(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used"));
+  if (rules.length > RESTART_RULES_MAX) errors.push(tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX));
+  for (const [index, { exitCodes }] of rules.entries()) {
+    const at = `${path}.restartPolicyRules[${index}].exitCodes`;
+    if (exitCodes === undefined) errors.push(requiredField(at, "must be specified"));
+    else if ((exitCodes.values ?? []).length > EXIT_CODES_MAX) errors.push(tooMany(`${at}.values`, exitCodes.values?.length ?? 0, EXIT_CODES_MAX));
+  }
+  return errors;
 }
 
 function validateProbes(container: Container, path: string): FieldError[] {

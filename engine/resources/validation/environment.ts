@@ -1,7 +1,8 @@
-import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { fieldNotFound, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { dataKeyError } from "../data-validation.ts";
-import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from "../types.ts";
+import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, ObjectFieldSelector, ResourceFieldSelector, Volume } from "../types.ts";
+import { localPathErrors } from "./mounts.ts";
 
 /** Fields of a pod that its containers may see as variables. */
 const ENV_FIELDS = ["metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"];
@@ -13,12 +14,13 @@ const CONTAINER_RESOURCES = ["limits.cpu", "limits.ephemeral-storage", "limits.m
 
 const nameRule = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 
-export function validateEnv(variables: readonly EnvVar[], path: string): FieldError[] {
+/** `volumes` are the pod's by name, in which files of variables may be. */
+export function validateEnv(variables: readonly EnvVar[], path: string, volumes: ReadonlyMap<string, Volume>): FieldError[] {
   return variables.flatMap((variable, index) => {
     const errors: FieldError[] = [];
     if (variable.name === "") errors.push(requiredField(`${path}[${index}].name`));
     else if (!isEnvName(variable.name)) errors.push(invalidField(`${path}[${index}].name`, variable.name, nameRule));
-    return [...errors, ...validateSource(variable, `${path}[${index}].valueFrom`)];
+    return [...errors, ...validateSource(variable, `${path}[${index}].valueFrom`, volumes)];
   });
 }
 
@@ -67,15 +69,16 @@ export function validateReferenceName(name: string | undefined, path: string): F
   return problem === undefined ? [] : [invalidField(path, name, problem)];
 }
 
-function validateSource(variable: EnvVar, path: string): FieldError[] {
+function validateSource(variable: EnvVar, path: string, volumes: ReadonlyMap<string, Volume>): FieldError[] {
   const source = variable.valueFrom;
   if (source === undefined) return [];
   const errors: FieldError[] = [];
   if (source.fieldRef !== undefined) errors.push(...validateFieldRef(source.fieldRef, `${path}.fieldRef`, "env"));
   if (source.resourceFieldRef !== undefined) errors.push(...validateResourceFieldRef(source.resourceFieldRef, `${path}.resourceFieldRef`, "env"));
   for (const field of ["configMapKeyRef", "secretKeyRef"] as const) errors.push(...validateKeyRef(source, field, path));
+  if (source.fileKeyRef !== undefined) errors.push(...validateFileRef(source.fileKeyRef, `${path}.fileKeyRef`, volumes));
   const count = Object.values(source).filter((part) => part !== undefined).length;
-  if (count === 0) errors.push(invalidField(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"));
+  if (count === 0) errors.push(invalidField(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"));
   else if (variable.value) errors.push(invalidField(path, "", "may not be specified when `value` is not empty"));
   else if (count > 1) errors.push(invalidField(path, "", "may not have more than one field specified at a time"));
   return errors;
@@ -89,6 +92,21 @@ function validateKeyRef(source: EnvVarSource, field: "configMapKeyRef" | "secret
   if (selector.key === "") errors.push(requiredField(`${path}.${field}.key`));
   else if (problem !== undefined) errors.push(invalidField(`${path}.${field}.key`, selector.key, problem));
   return errors;
+}
+
+/** Files of variables are written by the pod itself, so only into a volume that is its own. */
+function validateFileRef({ key, volumeName, path: file }: FileKeySelector, path: string, volumes: ReadonlyMap<string, Volume>): FieldError[] {
+  const errors: FieldError[] = [];
+  const problem = dnsLabelError(volumeName);
+  const volume = volumes.get(volumeName);
+  if (key === "") errors.push(requiredField(`${path}.key`));
+  else if (!isEnvName(key)) errors.push(invalidField(`${path}.key`, key, nameRule));
+  if (volumeName === "") errors.push(requiredField(`${path}.volumeName`));
+  else if (problem !== undefined) errors.push(invalidField(`${path}.volumeName`, volumeName, problem));
+  else if (volume === undefined) errors.push(fieldNotFound(`${path}.volumeName`, volumeName));
+  else if (volume.emptyDir === undefined) errors.push(invalidField(`${path}.volumeName`, volumeName, "referenced volume must be of type emptyDir"));
+  if (file === "") errors.push(requiredField(`${path}.path`));
+  return [...errors, ...localPathErrors(file).filter((rule) => rule.includes("..")).map((rule) => invalidField(`${path}.path`, file, rule))];
 }
 
 const isEnvName = (name: string) => /^[ -<>-~]+$/.test(name);
