@@ -32,7 +32,7 @@ describe("the agent's own metrics", () => {
     const metrics = createAgentMetrics("n1");
     const fake = new FakeRuntime({ clock, images: ["a:1"] });
     const runtime = withRuntimeMetrics(Object.assign(fake, { close: () => {} }), metrics, clock);
-    expect(await runtime.imageId("a:1")).toBeDefined();
+    expect(await runtime.imageStatus("a:1")).toBeDefined();
     await expect(runtime.execSync("none", ["true"], 1)).rejects.toThrow();
     const text = metrics.registry.render();
     expect(seriesOf(text, "kubelet_runtime_operations_total")).toEqual(['kubelet_runtime_operations_total{operation_type="image_status"} 1', 'kubelet_runtime_operations_total{operation_type="exec_sync"} 1']);
