@@ -125,8 +125,18 @@ export type EncodedWatchEvent<T extends KubeObject = KubeObject> =
   | Extract<WatchEvent<T>, { type: "ERROR" }>
   | { readonly type: "BOOKMARK"; readonly object: T };
 
-/** A running watch. The iterator ends when the server ends it; `close` ends it from the reader's side. */
-export interface WatchStream<T extends KubeObject = KubeObject> extends AsyncIterable<EncodedWatchEvent<T>> {
+/**
+ * A running watch with one reader, who takes what waits and asks to be called when there is more: of a thousand readers of the same event
+ * none costs a promise. Who would rather wait for events reads `eventsOf` it.
+ */
+export interface WatchStream<T extends KubeObject = KubeObject> {
+  /** The oldest event that waits; undefined when none does. Throws when the watch has failed. */
+  take(): EncodedWatchEvent<T> | undefined;
+  /** Everything has been taken, and no more will come. */
+  readonly isEnded: boolean;
+  /** Calls once, as soon as there is something to take or the end: at once if so already. Only who asked last is called. */
+  whenReady(wake: () => void): void;
+  /** Ends it from the reader's side. */
   close(): void;
 }
 

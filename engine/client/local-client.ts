@@ -2,6 +2,7 @@ import type { ApiHandler, ApiRequest, ApiResult, ListOptions, PatchType, UserInf
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError, type Status } from "../apimachinery/status-error.ts";
 import type { WatchEvent } from "../apimachinery/watch-event.ts";
+import { eventsOf } from "../apimachinery/watch-stream.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client, ResourceClient } from "./client.ts";
 
@@ -43,7 +44,7 @@ function localResourceClient<T extends KubeObject>(resource: ResourceReference<T
     async *watch(namespace, options, signal) {
       const result = await send({ verb: "watch", namespace, options, signal });
       if (result.is !== "watch") throw new Error(`watch ${resource.resource}: the answer is a ${result.is}`);
-      for await (const event of result.stream) {
+      for await (const event of eventsOf(result.stream)) {
         if (event.type === "ERROR") throw StatusError.from(event.object as Status);
         yield { type: event.type, object: event.object as T } as Exclude<WatchEvent<T>, { type: "ERROR" }>; // as above
       }

@@ -1,7 +1,7 @@
 import { abortError } from "./abort.ts";
 
 /**
- * A bounded queue between a synchronous producer and one asynchronous consumer.
+ * A bounded queue between a synchronous producer and one consumer, who waits (`take`) or is called (`poll`, `whenReady`).
  * `push` never waits: when the bound is reached it returns false, and the producer decides
  * (a watch ends its slow consumer with 410 so that it lists again).
  */
@@ -37,28 +37,43 @@ export class Mailbox<T> implements AsyncIterable<T> {
     this.#signal();
   }
 
+  /** The next item if one waits, without waiting for it. Throws the failure given to `close` when that is what comes next. */
+  poll(): T | undefined {
+    if (this.#head === this.#items.length) {
+      if (this.#closed && this.#failure !== undefined) throw this.#failure;
+      return undefined;
+    }
+    const item = this.#items[this.#head++];
+    if (this.#head === this.#items.length || (this.#head > 1024 && this.#head * 2 > this.#items.length)) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** It is closed, and every item has been taken. */
+  get isDone(): boolean {
+    return this.#closed && this.size === 0;
+  }
+
+  /** Calls once, as soon as there is something to take or the end: at once if so already. Only who asked last is called. */
+  whenReady(wake: () => void): void {
+    if (this.size > 0 || this.#closed) wake();
+    else this.#wake = wake;
+  }
+
   /** The next item; undefined at the end; rejects with the failure given to `close` or when the signal fires. */
   async take(signal?: AbortSignal): Promise<T | undefined> {
     for (;;) {
       if (signal?.aborted) throw abortError(signal);
-      if (this.#head < this.#items.length) {
-        const item = this.#items[this.#head++];
-        if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-          this.#items = this.#items.slice(this.#head);
-          this.#head = 0;
-        }
-        return item;
-      }
-      if (this.#closed) {
-        if (this.#failure !== undefined) throw this.#failure;
-        return undefined;
-      }
+      const item = this.poll();
+      if (item !== undefined || this.isDone) return item;
       await new Promise<void>((resolve) => {
         const wake = () => {
           signal?.removeEventListener("abort", wake);
           resolve();
         };
-        this.#wake = wake;
+        this.whenReady(wake);
         signal?.addEventListener("abort", wake, { once: true });
       });
     }

@@ -22,6 +22,7 @@ import { ServingCertificates, type CertificateSources } from "./http/serving-cer
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
 import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts";
 import { takeProtocolToken } from "./http/protocol-token.ts";
+import { WatchTurns } from "./http/watch-turns.ts";
 import { KindSchemas } from "./kind-schemas.ts";
 import type { CertificateSigner } from "./node-join.ts";
 import type { NodeTransport } from "./node-proxy.ts";
@@ -78,6 +79,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const parts: ServeParts = {
     server,
     schemas: new KindSchemas(server.parts.resources),
+    watchTurns: new WatchTurns(),
     paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),

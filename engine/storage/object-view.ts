@@ -1,6 +1,7 @@
 import type { EncodedObject, EncodedWatchEvent, WatchStream } from "../apimachinery/api-request.ts";
 import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
+import { eventsOf, streamOf } from "../apimachinery/watch-stream.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
 import { unstoredObject } from "./encoded-object.ts";
@@ -46,10 +47,15 @@ export function storedSelection<T extends KubeObject>({ fromStored }: StoredForm
 /** A watch of what is stored, as one of what is served. */
 export function viewStream<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream): WatchStream<T> {
   return {
-    close: () => stream.close(),
-    async *[Symbol.asyncIterator]() {
-      for await (const event of stream) yield viewEvent(definition, form, event);
+    take() {
+      const event = stream.take();
+      return event && viewEvent(definition, form, event);
     },
+    get isEnded() {
+      return stream.isEnded;
+    },
+    whenReady: (wake) => stream.whenReady(wake),
+    close: () => stream.close(),
   };
 }
 
@@ -69,32 +75,29 @@ function viewEvent<T extends KubeObject>(definition: ResourceDefinition<T>, form
  * object that is not selected and was not seen before, nobody knows whether it once was: then it is said to be gone.
  */
 export function convertedStream<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream, selection: Selection<T>): WatchStream<T> {
-  return {
-    close: () => stream.close(),
-    async *[Symbol.asyncIterator]() {
-      const selected = new Map<string, boolean>();
-      try {
-        for await (const event of stream) {
-          if (event.type === "ERROR" || event.type === "BOOKMARK") {
-            yield viewEvent(definition, form, event);
-            continue;
-          }
-          const key = objectKey(event.object);
-          const [encoded] = await viewsOf(definition, form, [event.encoded]);
-          if (encoded === undefined) continue;
-          const was = selected.get(key) ?? event.type !== "ADDED";
-          const is = event.type !== "DELETED" && selection.matches(encoded.object);
-          if (event.type === "DELETED") selected.delete(key);
-          else selected.set(key, is);
-          if (is) yield { type: was ? "MODIFIED" : "ADDED", object: encoded.object, encoded };
-          else if (was) yield { type: "DELETED", object: encoded.object, encoded };
-        }
-      } catch (error) {
-        if (!(error instanceof StatusError)) throw error;
-        yield { type: "ERROR", object: error.status };
-      } finally {
-        stream.close();
+  return streamOf(convertedEvents(definition, form, stream, selection), () => stream.close());
+}
+
+async function* convertedEvents<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream, selection: Selection<T>): AsyncGenerator<EncodedWatchEvent<T>> {
+  const selected = new Map<string, boolean>();
+  try {
+    for await (const event of eventsOf(stream)) {
+      if (event.type === "ERROR" || event.type === "BOOKMARK") {
+        yield viewEvent(definition, form, event);
+        continue;
       }
-    },
-  };
+      const key = objectKey(event.object);
+      const [encoded] = await viewsOf(definition, form, [event.encoded]);
+      if (encoded === undefined) continue;
+      const was = selected.get(key) ?? event.type !== "ADDED";
+      const is = event.type !== "DELETED" && selection.matches(encoded.object);
+      if (event.type === "DELETED") selected.delete(key);
+      else selected.set(key, is);
+      if (is) yield { type: was ? "MODIFIED" : "ADDED", object: encoded.object, encoded };
+      else if (was) yield { type: "DELETED", object: encoded.object, encoded };
+    }
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    yield { type: "ERROR", object: error.status };
+  }
 }

@@ -79,7 +79,6 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
 class WatchQueue<T extends KubeObject> {
   #mailbox = new Mailbox<EncodedWatchEvent<T>>(EVENTS_MAX);
   #bytes = 0;
-  #isOverrun = false;
 
   get isEmpty(): boolean {
     return this.#mailbox.size === 0;
@@ -89,19 +88,26 @@ class WatchQueue<T extends KubeObject> {
   push(event: EncodedWatchEvent<T>): boolean {
     this.#bytes += sizeOf(event);
     if (this.#bytes <= BYTES_MAX && this.#mailbox.push(event)) return true;
-    this.#isOverrun = true;
-    this.#mailbox.close();
+    const late = this.#mailbox;
     // A reader that is stuck may never come back for them.
     this.#mailbox = new Mailbox<EncodedWatchEvent<T>>(0);
     this.close();
+    late.close();
     return false;
   }
 
-  async take(): Promise<EncodedWatchEvent<T> | undefined> {
-    if (this.#isOverrun) return undefined;
-    const event = await this.#mailbox.take();
+  take(): EncodedWatchEvent<T> | undefined {
+    const event = this.#mailbox.poll();
     if (event !== undefined) this.#bytes -= sizeOf(event);
     return event;
+  }
+
+  get isEnded(): boolean {
+    return this.#mailbox.isDone;
+  }
+
+  whenReady(wake: () => void): void {
+    this.#mailbox.whenReady(wake);
   }
 
   /** Ends the stream behind what already waits. */
@@ -128,16 +134,24 @@ function selectInitial<T extends KubeObject>({ cache, namespace, selection }: Wa
 
 /** The initial events are made one by one as they are read: there may be more of them than may wait. */
 function stream<T extends KubeObject>(initial: readonly StoredObject<T>[], queue: WatchQueue<T>, close: () => void): WatchStream<T> {
+  let left = initial;
+  let next = 0;
   return {
-    close,
-    async *[Symbol.asyncIterator]() {
-      try {
-        for (const encoded of initial) yield { type: "ADDED", object: encoded.object, encoded };
-        for (let event = await queue.take(); event !== undefined; event = await queue.take()) yield event;
-      } finally {
-        close();
-      }
+    take() {
+      const encoded = left[next];
+      if (encoded === undefined) return queue.take();
+      // What has been told may be forgotten, however long the watch goes on.
+      if (++next === left.length) [left, next] = [[], 0];
+      return { type: "ADDED", object: encoded.object, encoded };
     },
+    get isEnded() {
+      return left.length === 0 && queue.isEnded;
+    },
+    whenReady(wake) {
+      if (left.length > 0) wake();
+      else queue.whenReady(wake);
+    },
+    close,
   };
 }
 

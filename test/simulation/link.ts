@@ -1,4 +1,4 @@
-import type { ApiHandler, ApiRequest, ApiResult, EncodedWatchEvent, WatchStream } from "../../engine/apimachinery/api-request.ts";
+import type { ApiHandler, ApiRequest, ApiResult, WatchStream } from "../../engine/apimachinery/api-request.ts";
 import { StatusError } from "../../engine/apimachinery/status-error.ts";
 
 /** The network between a client and the API: it can be cut, and then requests fail, answers are lost and watches end. */
@@ -40,27 +40,22 @@ export class Link implements ApiHandler {
   }
 
   #follow(stream: WatchStream): WatchStream {
-    const ended = Promise.withResolvers<undefined>();
+    let isOver = false;
     const end = () => {
-      ended.resolve(undefined);
+      isOver = true;
+      this.#open.delete(end);
+      // This wakes the reader, who finds nothing more.
       stream.close();
     };
     this.#open.add(end);
-    const events = async function* (open: Set<() => void>): AsyncGenerator<EncodedWatchEvent> {
-      const iterator = stream[Symbol.asyncIterator]();
-      try {
-        for (;;) {
-          const next = await Promise.race([iterator.next(), ended.promise]);
-          if (next === undefined || next.done === true) return;
-          yield next.value;
-        }
-      } finally {
-        open.delete(end);
-        stream.close();
-      }
+    return {
+      take: () => (isOver ? undefined : stream.take()),
+      get isEnded() {
+        return isOver || stream.isEnded;
+      },
+      whenReady: (wake) => stream.whenReady(wake),
+      close: end,
     };
-    const running = events(this.#open);
-    return { [Symbol.asyncIterator]: () => running, close: end };
   }
 }
 

@@ -3,6 +3,7 @@ import type { ApiRequest, ApiResult, EncodedWatchEvent, UserInfo, WatchStream } 
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { badRequest, StatusError, type Status } from "../../apimachinery/status-error.ts";
 import type { WatchEvent } from "../../apimachinery/watch-event.ts";
+import { streamOf } from "../../apimachinery/watch-stream.ts";
 import { answerLines, collectionPath, decodeAnswer, deleteBody, itemPath, listQuery, PATCH_TYPES, writeQuery } from "../../client/http-form.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { unstoredObject } from "../../storage/encoded-object.ts";
@@ -104,7 +105,7 @@ async function watchRemote(path: string, user: UserInfo, remote: RemoteVersion, 
       else yield { type, object: object as KubeObject, encoded: unstoredObject(object as KubeObject) }; // likewise
     }
   }
-  return { [Symbol.asyncIterator]: events, close: () => closed.abort() };
+  return streamOf(events(), () => closed.abort());
 }
 
 function watchRefusal(code: number, text: string): StatusError {

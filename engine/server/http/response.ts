@@ -10,6 +10,8 @@ export interface RawResponse {
   end(chunk?: Buffer): unknown;
   destroy(error?: Error): unknown;
   flushHeaders?(): void;
+  /** HTTP/1.1 only: whether what is written becomes a chunk. False is for who writes whole chunks, and only until the end. */
+  chunkedEncoding?: boolean;
   once(event: string, listener: () => void): unknown;
   on(event: string, listener: () => void): unknown;
   off(event: string, listener: () => void): unknown;

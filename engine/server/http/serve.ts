@@ -27,6 +27,7 @@ import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
+import type { WatchTurns } from "./watch-turns.ts";
 
 export interface ServeParts {
   readonly server: ApiServer;
@@ -38,6 +39,7 @@ export interface ServeParts {
   readonly minRequestTimeoutSeconds?: number;
   /** Without one there are no logs to be read. */
   readonly nodes?: NodeTransport;
+  readonly watchTurns: WatchTurns;
 }
 
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -127,7 +129,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
     const ended = server.requests.watching(request);
-    await writeWatch(raw, result.stream, watchFramer(context), { "audit-id": auditId, ...ticket.headers }, server.parts.clock).finally(ended);
+    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...ticket.headers }, clock: server.parts.clock, turns: parts.watchTurns }).finally(ended);
     return undefined;
   }
   const answer = answerOf(result, context);

@@ -6,10 +6,25 @@ import { partialObjectMetadata, tableOf } from "../../apimachinery/table.ts";
 import { columnsOf, objectProtobuf, protobufOf, type EncodeContext } from "./encode-result.ts";
 import { JSON_TYPE, PROTOBUF_TYPE } from "./negotiation.ts";
 
+/** The bytes of one event: by themselves, and as a chunk of an HTTP/1.1 answer (RFC 9112, section 7.1). One is part of the other. */
+export interface Frame {
+  readonly bytes: Buffer;
+  readonly chunk: Buffer;
+}
+
 /** Turns the events of one watch into bytes. */
 export interface WatchFramer {
   readonly contentType: string;
-  frame(event: EncodedWatchEvent): Buffer;
+  frame(event: EncodedWatchEvent): Frame;
+}
+
+const LINE_END = Buffer.from("\r\n");
+
+export function frameOf(...parts: readonly Uint8Array[]): Frame {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const start = Buffer.from(`${length.toString(16)}\r\n`);
+  const chunk = Buffer.concat([start, ...parts, LINE_END]);
+  return { bytes: chunk.subarray(start.length, start.length + length), chunk };
 }
 
 /** JSON lines, or protobuf frames with a length before each. YAML has no streaming form. */
@@ -30,12 +45,12 @@ export function watchFramer(context: EncodeContext): WatchFramer {
 
 /** Watchers take an event at about the same time: who comes later than after this many others pays for a frame of its own. */
 const FRAMES_MAX = 512;
-type Frames = Map<string, Buffer>;
+type Frames = Map<string, Frame>;
 let frames = new Map<EncodedObject, Frames>();
 let olderFrames = new Map<EncodedObject, Frames>();
 
-/** One buffer per object and event type for all watchers: writing to a thousand of them serialises nothing. */
-function shared(event: EncodedWatchEvent, variant: string, make: (encoded: EncodedObject) => Buffer): Buffer | undefined {
+/** One frame per object and event type for all watchers: writing to a thousand of them serialises nothing. */
+function shared(event: EncodedWatchEvent, variant: string, make: (encoded: EncodedObject) => Frame): Frame | undefined {
   if (event.type === "ERROR" || event.type === "BOOKMARK") return undefined;
   const known = framesOf(event.encoded);
   const key = `${event.type} ${variant}`;
@@ -48,24 +63,23 @@ function framesOf(encoded: EncodedObject): Frames {
   let known = frames.get(encoded);
   if (known !== undefined) return known;
   if (frames.size >= FRAMES_MAX) [frames, olderFrames] = [new Map(), frames];
-  known = olderFrames.get(encoded) ?? new Map<string, Buffer>();
+  known = olderFrames.get(encoded) ?? new Map<string, Frame>();
   frames.set(encoded, known);
   return known;
 }
 
-function jsonFrame(event: EncodedWatchEvent): Buffer {
-  const whole = (json: Buffer) => Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), json, Buffer.from("}\n")]);
-  return shared(event, "json", (encoded) => whole(trimmed(encoded.json()))) ?? line(event.type, event.object);
+function jsonFrame(event: EncodedWatchEvent): Frame {
+  return shared(event, "json", (encoded) => frameOf(Buffer.from(`{"type":"${event.type}","object":`), trimmed(encoded.json()), Buffer.from("}\n"))) ?? line(event.type, event.object);
 }
 
-function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: EncodeContext): Buffer {
-  if (event.type === "ERROR") return frameProtobufWatchEvent("ERROR", protobufOf(event.object, schemas));
-  if (representation.form === "partial") return frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object, representation.metaVersion), schemas));
-  const found = shared(event, "protobuf", (encoded) => frameProtobufWatchEvent(event.type, objectProtobuf(encoded, schemas)));
+function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: EncodeContext): Frame {
+  if (event.type === "ERROR") return frameOf(frameProtobufWatchEvent("ERROR", protobufOf(event.object, schemas)));
+  if (representation.form === "partial") return frameOf(frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object, representation.metaVersion), schemas)));
+  const found = shared(event, "protobuf", (encoded) => frameOf(frameProtobufWatchEvent(event.type, objectProtobuf(encoded, schemas))));
   if (found !== undefined) return found;
   const { apiVersion, kind } = event.object;
   const schema = schemas.find(apiVersion, kind) ?? {};
-  return frameProtobufWatchEvent(event.type, wrapUnknown(apiVersion, kind, encodeProtobuf(schema, event.object)));
+  return frameOf(frameProtobufWatchEvent(event.type, wrapUnknown(apiVersion, kind, encodeProtobuf(schema, event.object))));
 }
 
 /** The object as a table of one row, whose columns only the first event names, or as its metadata. */
@@ -75,8 +89,8 @@ function reduced(object: KubeObject, context: EncodeContext, withColumns: boolea
   return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), metaVersion: context.representation.metaVersion, withColumns });
 }
 
-function line(type: string, object: unknown): Buffer {
-  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+function line(type: string, object: unknown): Frame {
+  return frameOf(Buffer.from(`${JSON.stringify({ type, object })}\n`));
 }
 
 function trimmed(json: Buffer): Buffer {

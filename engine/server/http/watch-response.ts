@@ -2,6 +2,7 @@ import type { WatchStream } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { RawResponse } from "./response.ts";
 import type { WatchFramer } from "./watch-frames.ts";
+import type { WatchTurns } from "./watch-turns.ts";
 
 /**
  * A watcher that takes nothing for this long while events wait for it is ended, and lists again. What waits for it meanwhile are at
@@ -9,39 +10,62 @@ import type { WatchFramer } from "./watch-frames.ts";
  */
 const STALL_MS = 30_000;
 
+export interface WatchResponse {
+  readonly raw: RawResponse;
+  readonly stream: WatchStream;
+  readonly framer: WatchFramer;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  /** Shared by all watches of a server. */
+  readonly turns: WatchTurns;
+}
+
 /** Writes events until the watch ends or the client goes away; resolves then. */
-export async function writeWatch(raw: RawResponse, stream: WatchStream, framer: WatchFramer, headers: Readonly<Record<string, string>>, clock: Clock): Promise<void> {
-  raw.on("close", () => stream.close());
+export async function writeWatch({ raw, stream, framer, headers, clock, turns }: WatchResponse): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  raw.on("close", over.resolve);
   raw.writeHead(200, { "cache-control": "no-cache, private", "content-type": framer.contentType, ...headers });
   // Clients wait for the headers before they take the watch as started.
   raw.flushHeaders?.();
-  try {
-    for await (const event of stream) {
-      if (raw.destroyed) return;
-      if (!raw.write(framer.frame(event)) && !(await drained(raw, clock))) {
-        raw.destroy();
-        return;
+  // Node would write the length before each frame anew for every watcher.
+  const isChunked = raw.chunkedEncoding === true;
+  if (isChunked) raw.chunkedEncoding = false;
+  let cancelStall = () => {};
+  const awaitDrain = () => {
+    cancelStall = clock.after(STALL_MS, () => {
+      raw.destroy();
+      over.resolve();
+    });
+  };
+  const write = () => {
+    if (raw.destroyed || raw.writableEnded) return over.resolve();
+    try {
+      for (let event = stream.take(); event !== undefined; event = stream.take()) {
+        const frame = framer.frame(event);
+        if (!raw.write(isChunked ? frame.chunk : frame.bytes)) return awaitDrain();
       }
+      if (!stream.isEnded) return stream.whenReady(writeLater);
+      if (isChunked) raw.chunkedEncoding = true;
+      raw.end();
+      over.resolve();
+    } catch (error) {
+      over.reject(error);
     }
-    raw.end();
+  };
+  const writeLater = () => turns.add(write);
+  raw.on("drain", () => {
+    cancelStall();
+    write();
+  });
+  writeLater();
+  try {
+    await over.promise;
+  } catch (error) {
+    // The answer has begun: all that can still be said is that it breaks off.
+    raw.destroy();
+    throw error;
   } finally {
+    cancelStall();
     stream.close();
   }
-}
-
-/** Whether the client has read on in time. */
-function drained(raw: RawResponse, clock: Clock): Promise<boolean> {
-  return new Promise((resolve) => {
-    const finish = (isDrained: boolean) => {
-      cancel();
-      raw.off("drain", onDrain);
-      raw.off("close", onClose);
-      resolve(isDrained);
-    };
-    const onDrain = () => finish(true);
-    const onClose = () => finish(false);
-    const cancel = clock.after(STALL_MS, () => finish(false));
-    raw.once("drain", onDrain);
-    raw.once("close", onClose);
-  });
 }

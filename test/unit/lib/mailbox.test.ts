@@ -57,4 +57,27 @@ describe("a mailbox", () => {
     }
     expect(mailbox.size).toBe(2000);
   });
+
+  test("serves who does not wait: what is there at once, and a call when there is more", () => {
+    const mailbox = new Mailbox<number>(10);
+    const calls: string[] = [];
+    expect(mailbox.poll()).toBeUndefined();
+    mailbox.whenReady(() => calls.push("first"));
+    mailbox.push(1);
+    mailbox.push(2);
+    expect(calls).toEqual(["first"]);
+    expect([mailbox.poll(), mailbox.poll(), mailbox.poll()]).toEqual([1, 2, undefined]);
+    mailbox.whenReady(() => calls.push("end"));
+    mailbox.close();
+    mailbox.whenReady(() => calls.push("at once"));
+    expect([calls, mailbox.isDone]).toEqual([["first", "end", "at once"], true]);
+  });
+
+  test("is done when all of it was taken, not before; then its failure is told", () => {
+    const mailbox = new Mailbox<number>(10);
+    mailbox.push(1);
+    mailbox.close(new Error("too slow"));
+    expect([mailbox.isDone, mailbox.poll(), mailbox.isDone]).toEqual([false, 1, true]);
+    expect(() => mailbox.poll()).toThrow("too slow");
+  });
 });

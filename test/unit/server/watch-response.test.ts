@@ -3,7 +3,9 @@ import type { EncodedWatchEvent, WatchStream } from "../../../engine/apimachiner
 import type { Clock } from "../../../engine/lib/clock.ts";
 import { Mailbox } from "../../../engine/lib/mailbox.ts";
 import type { RawResponse } from "../../../engine/server/http/response.ts";
+import { frameOf } from "../../../engine/server/http/watch-frames.ts";
 import { writeWatch } from "../../../engine/server/http/watch-response.ts";
+import { WatchTurns } from "../../../engine/server/http/watch-turns.ts";
 
 /** A client that reads when told to. */
 class Reader implements RawResponse {
@@ -11,6 +13,8 @@ class Reader implements RawResponse {
   destroyed = false;
   writableEnded = false;
   isSlow = false;
+  chunkedEncoding?: boolean;
+  endedAsChunks?: boolean;
   readonly #listeners = new Map<string, Set<() => void>>();
 
   writeHead(): void {}
@@ -19,6 +23,7 @@ class Reader implements RawResponse {
     return !this.isSlow;
   }
   end(): void {
+    this.endedAsChunks = this.chunkedEncoding === true;
     this.writableEnded = true;
   }
   destroy(): void {
@@ -39,10 +44,17 @@ class Reader implements RawResponse {
   }
 }
 
-function setUp() {
+function setUp({ isChunked = false, turns = new WatchTurns() } = {}) {
   const events = new Mailbox<EncodedWatchEvent>(100);
   let isClosed = false;
-  const stream: WatchStream = { close: () => ((isClosed = true), events.close()), [Symbol.asyncIterator]: () => events[Symbol.asyncIterator]() };
+  const stream: WatchStream = {
+    take: () => events.poll(),
+    get isEnded() {
+      return events.isDone;
+    },
+    whenReady: (wake) => events.whenReady(wake),
+    close: () => ((isClosed = true), events.close()),
+  };
   const timers: { readonly delayMs: number; readonly callback: () => void }[] = [];
   const clock: Clock = {
     now: () => 0,
@@ -54,8 +66,9 @@ function setUp() {
     },
   };
   const reader = new Reader();
-  const framer = { contentType: "application/json", frame: (event: EncodedWatchEvent) => Buffer.from(event.type === "ERROR" ? "error" : (event.object.metadata.name ?? "")) };
-  const writing = writeWatch(reader, stream, framer, {}, clock);
+  if (isChunked) reader.chunkedEncoding = true;
+  const framer = { contentType: "application/json", frame: (event: EncodedWatchEvent) => frameOf(Buffer.from(event.type === "ERROR" ? "error" : (event.object.metadata.name ?? ""))) };
+  const writing = writeWatch({ raw: reader, stream, framer, headers: {}, clock, turns });
   const say = (name: string) => events.push({ type: "BOOKMARK", object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name } } });
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return { events, reader, timers, writing, say, settle, isClosed: () => isClosed };
@@ -103,4 +116,48 @@ test("a reader that goes away closes its watch", async () => {
   reader.destroy();
   await writing;
   expect(isClosed()).toBe(true);
+});
+
+test("what comes within one turn of the event loop goes out together, in the next", async () => {
+  const { reader, say, settle, events, writing } = setUp();
+  await settle();
+  say("a");
+  say("b");
+  expect(reader.frames).toEqual([]);
+  await settle();
+  expect(reader.frames).toEqual(["a", "b"]);
+  events.close();
+  await writing;
+});
+
+test("over HTTP/1.1 a frame is written as a whole chunk, and Node ends the answer", async () => {
+  const { reader, say, settle, events, writing } = setUp({ isChunked: true });
+  await settle();
+  say("a name of twenty six letters");
+  await settle();
+  expect(reader.frames).toEqual(["1c\r\na name of twenty six letters\r\n"]);
+  events.close();
+  await writing;
+  expect(reader.endedAsChunks).toBe(true);
+});
+
+test("many watchers are written to in the order in which they came, a bounded number of them in a turn", async () => {
+  const turns = new WatchTurns();
+  const called: number[] = [];
+  for (let index = 0; index < 300; index++) turns.add(() => called.push(index));
+  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+  await settle();
+  const inOne = called.length;
+  expect(inOne).toBeGreaterThan(0);
+  expect(inOne).toBeLessThan(300);
+  while (called.length < 300) await settle();
+  expect(called).toEqual(Array.from({ length: 300 }, (_, index) => index));
+});
+
+test("a watch that fails breaks its answer off", async () => {
+  const { reader, events, writing, say, isClosed } = setUp();
+  say("a");
+  events.close(new Error("the server behind it is gone"));
+  await expect(writing).rejects.toThrow("the server behind it is gone");
+  expect([reader.frames, reader.destroyed, reader.writableEnded, isClosed()]).toEqual([["a"], true, false, true]);
 });

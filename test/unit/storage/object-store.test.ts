@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EncodedWatchEvent, ListOptions, WatchStream } from "../../../engine/apimachinery/api-request.ts";
+import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -68,7 +69,7 @@ async function names(options: ListOptions = {}, from = store): Promise<string[]>
 /** The first so many events; then the watch is closed. */
 async function take(stream: WatchStream<ConfigMap>, count: number): Promise<EncodedWatchEvent<ConfigMap>[]> {
   const events: EncodedWatchEvent<ConfigMap>[] = [];
-  if (count > 0) for await (const event of stream) if (events.push(event) === count) break;
+  if (count > 0) for await (const event of eventsOf(stream)) if (events.push(event) === count) break;
   return events;
 }
 
@@ -341,6 +342,20 @@ describe("a watch", () => {
     expect(clock.pending).toBeGreaterThan(before);
     watch.close();
     expect(clock.pending).toBe(before);
+  });
+
+  test("ends a watcher that is too far behind, and lets go of what waited for it", async () => {
+    const version = await create("a");
+    const stuck = await store.watch(configMapResource, "shop", { resourceVersion: version });
+    const reading = await store.watch(configMapResource, "shop", { resourceVersion: version });
+    let seen = 0;
+    for (let step = 0; step < 40; step++) {
+      await write("a", (object) => ({ ...object, data: { key: "x".repeat(1_000_000), step: String(step) } }));
+      while (reading.take() !== undefined) seen++;
+    }
+    expect([stuck.take(), stuck.isEnded]).toEqual([undefined, true]);
+    expect([seen, reading.isEnded]).toEqual([40, false]);
+    reading.close();
   });
 
   test("misses nothing when the store's own watch breaks and goes on", async () => {

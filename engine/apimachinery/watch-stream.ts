@@ -1,0 +1,47 @@
+import { Mailbox } from "../lib/mailbox.ts";
+import type { EncodedWatchEvent, WatchStream } from "./api-request.ts";
+import type { KubeObject } from "./object-meta.ts";
+
+/** The events of a watch, for who waits for each. Ends with the watch, which is closed when the reader leaves. */
+export async function* eventsOf<T extends KubeObject>(stream: WatchStream<T>): AsyncGenerator<EncodedWatchEvent<T>> {
+  try {
+    for (;;) {
+      const event = stream.take();
+      if (event !== undefined) yield event;
+      else if (stream.isEnded) return;
+      else await new Promise<void>((resolve) => stream.whenReady(resolve));
+    }
+  } finally {
+    stream.close();
+  }
+}
+
+/** A watch over events that take time to come by. Each is asked for when the one before has been taken: nothing piles up here. `close` must end them. */
+export function streamOf<T extends KubeObject>(events: AsyncIterable<EncodedWatchEvent<T>>, close: () => void): WatchStream<T> {
+  const iterator = events[Symbol.asyncIterator]();
+  const next = new Mailbox<EncodedWatchEvent<T>>(1);
+  let isAsking = false;
+  const ask = () => {
+    if (isAsking || next.size > 0) return;
+    isAsking = true;
+    iterator.next().then(
+      ({ done, value }) => {
+        if (done === true) return next.close();
+        isAsking = false;
+        next.push(value);
+      },
+      (error: unknown) => next.close(error),
+    );
+  };
+  return {
+    take: () => next.poll(),
+    get isEnded() {
+      return next.isDone;
+    },
+    whenReady(wake) {
+      next.whenReady(wake);
+      ask();
+    },
+    close,
+  };
+}
