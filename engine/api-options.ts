@@ -17,6 +17,8 @@ export interface ApiConfig extends AuditConfig {
   readonly encryptionProviderConfigAutomaticReload: boolean;
   readonly tlsCertFile: string | undefined;
   readonly tlsPrivateKeyFile: string | undefined;
+  readonly certDir: string | undefined;
+  readonly storageMediaType: string;
 }
 
 export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
@@ -33,8 +35,15 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
   { key: "tlsCertFile", flags: "--tls-cert-file <file>", description: "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)" },
   { key: "tlsPrivateKeyFile", flags: "--tls-private-key-file <file>", description: "its key" },
+  { key: "certDir", flags: "--cert-dir <dir>", description: "folder with that certificate and its key, apiserver.crt and apiserver.key, where they are not named" },
+  { key: "storageMediaType", flags: "--storage-media-type <type>", description: "how objects are kept; there is one way", default: "application/json", parse: storageMediaType },
   ...auditOptions,
 ];
+
+function storageMediaType(text: string): string {
+  if (text !== "" && text !== "application/json") throw new Error("must be application/json: objects are kept as JSON");
+  return "application/json";
+}
 
 function gates(text: string): Readonly<Record<string, boolean>> {
   return Object.fromEntries(

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import type { KeyPair } from "./auth/certificates.ts";
@@ -71,11 +73,19 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented };
 }
 
-async function setUpOperatorCertificate({ tlsCertFile, tlsPrivateKeyFile }: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
-  if (tlsCertFile === undefined || tlsPrivateKeyFile === undefined) return undefined;
-  const { shown, service } = await openOperatorCertificate({ certificate: tlsCertFile, key: tlsPrivateKeyFile }, clock, logger);
+async function setUpOperatorCertificate(config: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
+  const files = operatorFiles(config);
+  if (files === undefined) return undefined;
+  const { shown, service } = await openOperatorCertificate(files, clock, logger);
   scope.start(service);
   return shown;
+}
+
+/** The files that the operator has named, or those that lie where he has said that they may. */
+function operatorFiles({ tlsCertFile, tlsPrivateKeyFile, certDir }: ServerConfig): { readonly certificate: string; readonly key: string } | undefined {
+  if (tlsCertFile !== undefined && tlsPrivateKeyFile !== undefined) return { certificate: tlsCertFile, key: tlsPrivateKeyFile };
+  const files = certDir === undefined ? undefined : { certificate: path.join(certDir, "apiserver.crt"), key: path.join(certDir, "apiserver.key") };
+  return files !== undefined && existsSync(files.certificate) && existsSync(files.key) ? files : undefined;
 }
 
 /** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. Undefined on the loopback. */

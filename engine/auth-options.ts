@@ -34,6 +34,10 @@ export interface AuthConfig {
   readonly serviceAccountKeyFile: readonly string[];
   readonly serviceAccountMaxTokenExpiration: number | undefined;
   readonly serviceAccountJwksUri: string | undefined;
+  readonly serviceAccountLookup: boolean;
+  readonly clusterSigningCertFile: string | undefined;
+  readonly clusterSigningKeyFile: string | undefined;
+  readonly clusterSigningDuration: number;
   readonly apiAudiences: readonly string[];
 }
 
@@ -72,6 +76,10 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
   { key: "serviceAccountKeyFile", flags: "--service-account-key-file <files>", description: "further keys whose signatures stay good", default: "", parse: list, repeats: true },
   { key: "serviceAccountMaxTokenExpiration", flags: "--service-account-max-token-expiration <duration>", description: "the longest life a token may ask for, at least one hour", parse: tokenLife },
   { key: "serviceAccountJwksUri", flags: "--service-account-jwks-uri <url>", description: "where others find the keys (default: at the issuer)" },
+  { key: "serviceAccountLookup", flags: "--service-account-lookup <bool>", description: "take tokens that are kept in Secrets only while the Secret and its account are there", default: "true", parse: bool },
+  { key: "clusterSigningCertFile", flags: "--cluster-signing-cert-file <file>", description: "authority that signs approved CertificateSigningRequests; name it with --client-ca-file as well to take what it signs (default: the cluster's own)" },
+  { key: "clusterSigningKeyFile", flags: "--cluster-signing-key-file <file>", description: "its key" },
+  { key: "clusterSigningDuration", flags: "--cluster-signing-duration <duration>", description: "the longest life that they get", default: "8760h0m0s", parse: durationMs },
   { key: "apiAudiences", flags: "--api-audiences <names>", description: "audiences whose tokens this API takes (default: the issuers)", default: "", parse: list, repeats: true },
 ];
 

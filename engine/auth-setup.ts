@@ -1,9 +1,11 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { AuthConfig } from "./auth-options.ts";
 import { alwaysAllowMode, alwaysDenyMode, type AuthorizationMode } from "./auth/authorize.ts";
 import type { AuthenticationOptions, TokenAuthenticator } from "./auth/authenticate.ts";
 import { parseAuthenticationConfig } from "./auth/authentication/authentication-config.ts";
 import type { KeyPair } from "./auth/certificates.ts";
+import type { ApprovedSigning } from "./auth/cluster-pki.ts";
 import { CertificateVerifier } from "./auth/authentication/client-certificate.ts";
 import { OidcAuthenticator, type OidcProvider } from "./auth/authentication/oidc.ts";
 import type { FrontProxy } from "./auth/authentication/request-header.ts";
@@ -77,6 +79,7 @@ function tokenSettingsOf(config: AuthConfig): TokenSettings {
     ...(config.apiAudiences.length === 0 ? {} : { audiences: config.apiAudiences }),
     verificationKeys: config.serviceAccountKeyFile.flatMap((file) => readOption("--service-account-key-file", file, keysIn) ?? []),
     ...(config.serviceAccountMaxTokenExpiration === undefined ? {} : { secondsMax: config.serviceAccountMaxTokenExpiration }),
+    looksUpLegacy: config.serviceAccountLookup,
   };
 }
 
@@ -129,10 +132,26 @@ function ownProxyFacts(clusterCa: string): Readonly<Record<string, string>> {
 }
 
 function frontProxyPair({ proxyClientCertFile, proxyClientKeyFile }: AuthConfig): KeyPair | undefined {
-  if ((proxyClientCertFile === undefined) !== (proxyClientKeyFile === undefined)) throw new UsageError("--proxy-client-cert-file and --proxy-client-key-file belong together: one of them is missing");
-  const certificate = readOption("--proxy-client-cert-file", proxyClientCertFile, (text) => text);
-  const key = readOption("--proxy-client-key-file", proxyClientKeyFile, (text) => text);
-  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+  return readPair(["--proxy-client-cert-file", proxyClientCertFile], ["--proxy-client-key-file", proxyClientKeyFile]);
+}
+
+/** Who signs approved requests, and for how long. Throws a UsageError for files that cannot be used. */
+export function approvedSigning({ clusterSigningCertFile, clusterSigningKeyFile, clusterSigningDuration: lifeMaxMs }: AuthConfig): ApprovedSigning {
+  const authority = readPair(["--cluster-signing-cert-file", clusterSigningCertFile], ["--cluster-signing-key-file", clusterSigningKeyFile]);
+  return { lifeMaxMs, ...(authority === undefined ? {} : { authority }) };
+}
+
+/** Two files that belong together, each beside its option. */
+function readPair([certificateOption, certificateFile]: readonly [string, string | undefined], [keyOption, keyFile]: readonly [string, string | undefined]): KeyPair | undefined {
+  if ((certificateFile === undefined) !== (keyFile === undefined)) throw new UsageError(`${certificateOption} and ${keyOption} belong together: one of them is missing`);
+  const certificate = readOption(certificateOption, certificateFile, (text) => text);
+  const key = readOption(keyOption, keyFile, (text) => text);
+  if (certificate === undefined || key === undefined) return undefined;
+  // Throws for what is no certificate or no key.
+  readOption(keyOption, keyFile, () => {
+    if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) throw new Error(`it is not the key of ${certificateFile}`);
+  });
+  return { certificate, key };
 }
 
 function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, string>> {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
 import { awaitNode, setUpAgent } from "./agent-setup.ts";
 import { gitCertificate, serveApi } from "./api-setup.ts";
+import { approvedSigning } from "./auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
@@ -112,7 +113,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
-  const keys = { signApproved: pki.signApproved.bind(pki), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
+  const signing = approvedSigning(config);
+  const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);

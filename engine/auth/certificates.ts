@@ -1,4 +1,4 @@
-import { randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { KeyUsageFlags } from "@peculiar/x509";
 import { alternativeNames, isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
@@ -23,6 +23,7 @@ export interface CertificateRequest {
 }
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const CURVES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" };
 
 /** A new certificate authority. */
 export async function createAuthority(commonName: string, notBeforeMs: number, notAfterMs: number): Promise<KeyPair> {
@@ -104,9 +105,8 @@ export async function signAsRequested(authority: KeyPair, requestPem: string, us
     subject: csr.subjectName.toJSON(),
     notBefore: new Date(notBeforeMs),
     notAfter: new Date(Math.min(notAfterMs, issuer.notAfter.getTime())),
-    signingAlgorithm: ALGORITHM,
+    ...(await signerOf(authority)),
     publicKey: csr.publicKey,
-    signingKey: await importKey(authority.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       ...(keyUsage === 0 ? [] : [new x509.KeyUsagesExtension(keyUsage, true)]),
@@ -159,9 +159,8 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
     subject: [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
     notBefore: new Date(request.notBeforeMs),
     notAfter: new Date(request.notAfterMs),
-    signingAlgorithm: ALGORITHM,
+    ...(await signerOf(authority)),
     publicKey,
-    signingKey: await importKey(authority.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -182,10 +181,13 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
 }
 
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const x509 = loadX509();
-  const der = x509.PemConverter.decodeFirst(pem);
-  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
+/** How an authority signs: our own do with P-256, those of operators by RSA or another curve as well. Throws for other keys. */
+async function signerOf({ key: pem }: KeyPair): Promise<{ readonly signingAlgorithm: { readonly name: string; readonly hash: string }; readonly signingKey: webcrypto.CryptoKey }> {
+  const key = createPrivateKey(pem);
+  const namedCurve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ""];
+  const signingAlgorithm = key.asymmetricKeyType === "rsa" ? { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } : namedCurve === undefined ? undefined : { ...ALGORITHM, namedCurve };
+  if (signingAlgorithm === undefined) throw new Error("the key of an authority must be RSA, or ECDSA over P-256, P-384 or P-521");
+  return { signingAlgorithm, signingKey: await webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), signingAlgorithm, false, ["sign"]) };
 }
 
 function keyUsageFlag(usage: string): number {

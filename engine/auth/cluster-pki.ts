@@ -20,6 +20,12 @@ const SHORT_LIFE_MS = 8 * 3_600_000;
 /** A certificate of one's own, by the name of its file. */
 export type PkiRequest = Omit<CertificateRequest, "notBeforeMs" | "notAfterMs">;
 
+export interface ApprovedSigning {
+  readonly authority?: KeyPair;
+  /** The longest life that a certificate gets. */
+  readonly lifeMaxMs?: number;
+}
+
 /** The cluster's keys in one directory, readable by their owner alone. Whatever is missing is made, whatever ends soon is renewed. */
 export class ClusterPki {
   readonly #directory: string;
@@ -65,12 +71,12 @@ export class ClusterPki {
     return signRequest(this.#authority, requestPem, this.#dated(request));
   }
 
-  /** Signs what an approved request asks for, for so long or less. */
-  signApproved(requestPem: string, usages: readonly string[], seconds: number | undefined): Promise<string> {
+  /** Signs what an approved request asks for, for so long or less, by the cluster's authority or one that an operator has given. */
+  signApproved(requestPem: string, usages: readonly string[], seconds: number | undefined, { authority = this.#authority, lifeMaxMs = CERTIFICATE_DAYS * DAY_MS }: ApprovedSigning = {}): Promise<string> {
     const nowMs = this.#clock.now();
-    const lifeMs = Math.min(seconds === undefined ? Infinity : Math.max(seconds, APPROVED_SECONDS_MIN) * 1000, CERTIFICATE_DAYS * DAY_MS);
+    const lifeMs = Math.min(seconds === undefined ? Infinity : Math.max(seconds, APPROVED_SECONDS_MIN) * 1000, lifeMaxMs);
     // Who asks for a short life gets it: what lies before now is not added to it.
-    return signAsRequested(this.#authority, requestPem, usages, nowMs - BACKDATE_MS, lifeMs < SHORT_LIFE_MS ? nowMs + lifeMs : nowMs + lifeMs - BACKDATE_MS);
+    return signAsRequested(authority, requestPem, usages, nowMs - BACKDATE_MS, lifeMs < SHORT_LIFE_MS ? nowMs + lifeMs : nowMs + lifeMs - BACKDATE_MS);
   }
 
   /** The key that signs service account tokens, PEM. */

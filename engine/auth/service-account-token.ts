@@ -50,6 +50,8 @@ export interface TokenSettings {
   /** Further keys (PEM, public or private) whose signatures are good, for the time of a change of keys. */
   readonly verificationKeys?: readonly string[];
   readonly secondsMax?: number;
+  /** Whether a token without an end is good only while its account and Secret are there; true when absent. Others are always looked up. */
+  readonly looksUpLegacy?: boolean;
 }
 
 export interface VerifiedToken {
@@ -67,6 +69,7 @@ export class ServiceAccountTokens {
   readonly issuers: readonly string[];
   readonly audiences: readonly string[];
   readonly secondsMax: number | undefined;
+  readonly #looksUpLegacy: boolean;
   readonly #signingKey: KeyObject;
   readonly #signer: PublicKey;
   readonly #keys: readonly PublicKey[];
@@ -78,6 +81,7 @@ export class ServiceAccountTokens {
     this.issuers = settings.issuers ?? [DEFAULT_ISSUER];
     this.audiences = settings.audiences ?? this.issuers;
     this.secondsMax = settings.secondsMax;
+    this.#looksUpLegacy = settings.looksUpLegacy ?? true;
     this.#signingKey = createPrivateKey(privateKeyPem);
     this.#signer = publicKeyOf(createPublicKey(this.#signingKey));
     const known = [this.#signer, ...(settings.verificationKeys ?? []).map((pem) => publicKeyOf(createPublicKey(pem)))];
@@ -170,13 +174,14 @@ export class ServiceAccountTokens {
     const [namespace, secretName, name, uid] = ["namespace", "secret.name", "service-account.name", "service-account.uid"].map(claim);
     if (!namespace || !secretName || !name || !uid || payload.sub !== serviceAccountUsername(namespace, name)) return undefined;
     const accepted = audiences.filter((audience) => this.audiences.includes(audience));
+    const verified: VerifiedToken | undefined = accepted.length === 0 ? undefined : { user: userOf({ namespace, serviceaccount: { name, uid } }, undefined), audiences: accepted };
+    if (verified === undefined || !this.#looksUpLegacy) return verified;
     const secret = await lookup.secret(namespace, secretName);
     const account = await lookup.serviceAccount(namespace, name);
-    if (accepted.length === 0 || account?.metadata.uid !== uid || account.metadata.deletionTimestamp !== undefined || secret === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined;
+    if (account?.metadata.uid !== uid || account.metadata.deletionTimestamp !== undefined || secret === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined;
     const kept = Buffer.from(secret.data?.["token"] ?? "", "base64");
     const given = Buffer.from(token);
-    if (kept.length !== given.length || !timingSafeEqual(kept, given)) return undefined;
-    return { user: userOf({ namespace, serviceaccount: { name, uid } }, undefined), audiences: accepted };
+    return kept.length === given.length && timingSafeEqual(kept, given) ? verified : undefined;
   }
 
   async #isBoundToLiving({ namespace, serviceaccount, pod, secret, node }: TokenSubject, lookup: TokenLookup): Promise<boolean> {

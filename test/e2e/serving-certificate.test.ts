@@ -15,12 +15,13 @@ describe("a server with a certificate of its operator", () => {
 
   beforeAll(async () => {
     mkdirSync(at("pki"));
+    mkdirSync(at("certs"));
     const operator = await ClusterPki.open(at("pki"), systemClock);
     const pair = await operator.certificate("api", { commonName: "api.example.org", usage: "serving", dnsNames: ["api.example.org"], ipAddresses: ["127.0.0.1"] });
-    writeFileSync(at("api.crt"), pair.certificate);
-    writeFileSync(at("api.key"), pair.key);
+    writeFileSync(at("certs/apiserver.crt"), pair.certificate);
+    writeFileSync(at("certs/apiserver.key"), pair.key);
     writeFileSync(at("operator-ca.crt"), operator.ca);
-    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("api.crt"), "--tls-private-key-file", at("api.key")]);
+    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--cert-dir", at("certs")]);
     address = (await kubectl(here, server, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
   });
   afterAll(async () => {
@@ -52,13 +53,13 @@ describe("a server with a certificate of its operator", () => {
     const next = await ClusterPki.open(at("next"), systemClock);
     const pair = await next.certificate("api", { commonName: "api.example.org", usage: "serving", ipAddresses: ["127.0.0.1"] });
     writeFileSync(at("next-ca.crt"), next.ca);
-    writeFileSync(at("api.key"), pair.key);
-    writeFileSync(at("api.crt"), pair.certificate);
+    writeFileSync(at("certs/apiserver.key"), pair.key);
+    writeFileSync(at("certs/apiserver.crt"), pair.certificate);
     await eventually(() => here.exec("curl", "-sS", "--cacert", at("next-ca.crt"), `${address}/version`), (text) => text.includes("gitVersion"));
     await eventually(() => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"), (text) => text.includes(pair.certificate.trim()));
   });
 
   it("needs both files", async () => {
-    await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("api.crt")])).rejects.toThrow("--tls-cert-file and --tls-private-key-file belong together");
+    await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("certs/apiserver.crt")])).rejects.toThrow("--tls-cert-file and --tls-private-key-file belong together");
   });
 });

@@ -38,9 +38,12 @@ describe("the switches of who may", () => {
     const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     file("sa.key", privateKey.export({ type: "pkcs8", format: "pem" }).toString());
     file("old.pub", publicKey.export({ type: "spki", format: "pem" }).toString());
+    await thisMachine.exec("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", file("signer.key"), "-out", file("signer.crt"), "-subj", "/CN=signer", "-days", "1");
     server = await startMainstay(thisMachine, file("data"), [
       ...BARE,
-      "--client-ca-file", file("people.crt", people.certificate),
+      "--client-ca-file", file("people.crt", `${people.certificate.trim()}\n${readFileSync(file("signer.crt"), "utf8")}`),
+      "--cluster-signing-cert-file", file("signer.crt"),
+      "--cluster-signing-key-file", file("signer.key"),
       "--token-auth-file", file("tokens.csv", 'robot-token,robot,7,"dev,ops"\n'),
       "--anonymous-auth=false",
       "--service-account-issuer", "https://issuer.example",
@@ -72,7 +75,7 @@ describe("the switches of who may", () => {
 
   it("tell API servers behind this one whose certificates to take", async () => {
     const facts = await kubectl(thisMachine, server, "get", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "-o", "jsonpath={.data.client-ca-file}");
-    expect(facts.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(facts.match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
     expect(facts).toContain(readFileSync(file("people.crt"), "utf8").trim());
   });
 
@@ -83,14 +86,15 @@ describe("the switches of who may", () => {
     await expect(kubectl(thisMachine, as("robot", { token: "robot-token" }), "get", "secrets")).rejects.toThrow("is forbidden");
   });
 
-  it("answer signing requests", async () => {
+  it("answer signing requests, by the authority that they name", async () => {
     const key = await thisMachine.exec("openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", file("ann.key"), "-subj", "/O=ops/CN=ann");
     file("csr.json", JSON.stringify({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "ann" }, spec: { request: Buffer.from(key).toString("base64"), signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth", "digital signature"], expirationSeconds: 3600 } }));
     await kubectl(thisMachine, server, "create", "-f", file("csr.json"));
     await kubectl(thisMachine, server, "certificate", "approve", "ann");
     await kubectl(thisMachine, server, "wait", "--for=jsonpath={.status.certificate}", "csr/ann", "--timeout=20s");
     const certificate = Buffer.from(await kubectl(thisMachine, server, "get", "csr", "ann", "-o", "jsonpath={.status.certificate}"), "base64").toString();
-    expect(new X509Certificate(certificate).subject).toBe("O=ops\nCN=ann");
+    expect(new X509Certificate(certificate)).toMatchObject({ subject: "O=ops\nCN=ann", issuer: "CN=signer" });
+    expect(new X509Certificate(certificate).verify(new X509Certificate(readFileSync(file("signer.crt"))).publicKey)).toBe(true);
     expect(await kubectl(thisMachine, as("ann", { certificate, key: readFileSync(file("ann.key"), "utf8") }), "auth", "whoami")).toMatch(/Username +ann/);
   });
 
@@ -107,6 +111,7 @@ describe("the switches of who may", () => {
       const [code] = (await once(child, "close")) as [number | null];
       return { code, output };
     };
+    expect(await run("--cluster-signing-cert-file", file("signer.crt"), "--cluster-signing-key-file", file("joe.key"))).toMatchObject({ code: 2, output: expect.stringMatching(/--cluster-signing-key-file.*is not the key of/) as unknown });
     expect(await run("--authorization-mode", "Everybody")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-mode") as unknown });
     expect(await run("--token-auth-file", file("tokens.bad", "just-a-token\n"))).toMatchObject({ code: 2, output: expect.stringMatching(/--token-auth-file .*line 1/) as unknown });
     expect(await run("--authorization-mode", "Webhook")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-webhook-config-file") as unknown });

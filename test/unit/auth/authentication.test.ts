@@ -96,6 +96,10 @@ describe("service account tokens", () => {
     expect(await tokens.verify(token, ["other"], lookup)).toBeUndefined();
     nowMs += 601_000;
     expect(await tokens.verify(token, [ISSUER], lookup)).toBeUndefined();
+    const unseen = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(6), { looksUpLegacy: false });
+    const alone = await unseen.issueLegacy("shop", { name: "robot", uid: "u1" }, "robot-token");
+    expect((await unseen.verify(alone, [ISSUER], lookup))?.user.username).toBe("system:serviceaccount:shop:robot");
+    expect(await unseen.verify(alone, ["somebody else"], lookup)).toBeUndefined();
   });
 
   test("stop with what they are bound to, pods a minute after their end", async () => {
