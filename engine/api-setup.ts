@@ -8,7 +8,7 @@ import type { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER } from "./auth/known-users.ts";
 import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
-import { controlPlaneChecks } from "./control-plane.ts";
+import { controlPlaneChecks } from "./elected-services.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { openOperatorCertificate, openOwnCertificate } from "./followed-certificates.ts";
 import type { Following } from "./lib/changing-value.ts";

@@ -5,7 +5,7 @@ import { backupRepository } from "./backup/backup-repository.ts";
 import { createBackupSchedule } from "./backup/backup-schedule.ts";
 import type { Client } from "./client/client.ts";
 import type { ServerConfig } from "./config.ts";
-import { elected, electedOptions } from "./control-plane.ts";
+import { elected, electedOptions } from "./elected-services.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { Service } from "./lib/service.ts";
 

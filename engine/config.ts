@@ -63,6 +63,8 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
+const BACKUP_SCHEDULE = "0 3 * * *";
+
 export type OptionRow = OptionRowOf<ServerConfig>;
 
 export const serverOptions: readonly OptionRow[] = [
@@ -100,7 +102,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupDir", flags: "--backup-dir <dir>", description: "write a backup into this folder whenever the schedule says so", parse: (text) => path.resolve(text) },
   { key: "backupRepo", flags: "--backup-repo <url>", description: "push it, encrypted, to the branch backups/<cluster> of this Git repository" },
   { key: "backupRecipient", flags: "--backup-recipient <age>", description: "encrypt scheduled backups to this age recipient (age1…)", default: "", parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)), repeats: true },
-  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: "0 3 * * *", parse: schedule },
+  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: BACKUP_SCHEDULE, parse: schedule },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
@@ -209,7 +211,8 @@ function namespacedName(text: string): string {
 }
 
 function schedule(text: string): string {
-  if (parseCronSchedule(text)(0) === undefined) throw new Error("is never due");
+  // To find the next time loads a library of dates, which a server without backups does without.
+  if (text !== BACKUP_SCHEDULE && parseCronSchedule(text)(0) === undefined) throw new Error("is never due");
   return text;
 }
 

@@ -15,7 +15,7 @@ import type { Client } from "./client/client.ts";
 import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./config.ts";
 import { createControlSocket } from "./control-socket.ts";
-import { createControlPlane, elected, electedOptions } from "./control-plane.ts";
+import { elected, electedOptions } from "./elected-services.ts";
 import { setUpGit, type ClientsByUser } from "./git-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
@@ -116,8 +116,9 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const signing = approvedSigning(config);
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
-  const controlPlane = () => createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
-  scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", async () => controlPlane(), electedOptions(config, parts, as))] : controlPlane()), ...agent);
+  // A server that does not lead needs none of their code, and the API need not wait for it.
+  const controlPlane = async () => (await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
+  scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));

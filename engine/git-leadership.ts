@@ -1,5 +1,5 @@
 import { GITOPS_USER } from "./auth/known-users.ts";
-import { elected, type ElectedOptions } from "./control-plane.ts";
+import { elected, type ElectedOptions } from "./elected-services.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { sleep } from "./lib/clock.ts";
 import type { Service } from "./lib/service.ts";

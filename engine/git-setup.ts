@@ -6,7 +6,7 @@ import type { Following } from "./lib/changing-value.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import type { ServerConfig } from "./config.ts";
-import { electedOptions } from "./control-plane.ts";
+import { electedOptions } from "./elected-services.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { claimGitHome, shareGitOps } from "./git-leadership.ts";
 import type { GitOps } from "./gitops/gitops.ts";

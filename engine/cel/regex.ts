@@ -1,4 +1,5 @@
-import { RE2JS } from "@bufbuild/re2";
+import type { RE2JS } from "@bufbuild/re2";
+import { loadRe2 } from "../lib/late-modules.ts";
 import { CelError } from "./cel-error.ts";
 
 const CACHE_MAX = 1_000;
@@ -9,7 +10,7 @@ export function compileRegex(pattern: string): RE2JS {
   const known = compiled.get(pattern);
   if (known !== undefined) return known;
   try {
-    const regex = RE2JS.compile(pattern);
+    const regex = loadRe2().RE2JS.compile(pattern);
     if (compiled.size >= CACHE_MAX) compiled.clear();
     compiled.set(pattern, regex);
     return regex;

@@ -24,6 +24,9 @@ export const loadHtmlRewriter = late(() => require("parse5-html-rewriting-stream
 /** Schedules; brings a library of dates along. */
 export const loadCron = late(() => require("cron") as typeof import("cron"));
 
+/** RE2's regular expressions. */
+export const loadRe2 = late(() => require("@bufbuild/re2") as typeof import("@bufbuild/re2"));
+
 /**
  * Node's HTTP module. An `import` of it reads its every export, and one of them, its WebSocket, is the whole of undici: three times the
  * time that the module itself takes, and 12 MiB that stay (Node 24).

@@ -9,6 +9,7 @@ export class ServiceScope {
   readonly #stack: (() => Promise<void>)[] = [];
   readonly #ending = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
+  #unwound = Promise.resolve();
   #failure: unknown;
 
   constructor(signal: AbortSignal) {
@@ -42,22 +43,27 @@ export class ServiceScope {
     });
   }
 
-  /** Runs when the scope ends, after everything that was begun later. */
+  /** Runs when the scope ends, after everything that was begun later; at once when it has ended while what this closes was being opened. */
   defer(close: () => Promise<void> | void): void {
     this.#stack.push(async () => close());
+    if (this.#ending.signal.aborted) void this.#unwind();
   }
 
   /** Ends everything; resolves when all of it has. A failure is told by `ended`. */
   async end(): Promise<void> {
-    if (!this.#ending.signal.aborted) {
-      this.#ending.abort();
+    this.#ending.abort();
+    await this.#unwind();
+    if (this.#failure === undefined) this.#ended.resolve();
+    else this.#ended.reject(this.#failure);
+  }
+
+  /** One after the other, whoever asks. */
+  #unwind(): Promise<void> {
+    return (this.#unwound = this.#unwound.then(async () => {
       for (let close = this.#stack.pop(); close !== undefined; close = this.#stack.pop()) {
         await close().catch((error: unknown) => void (this.#failure ??= error));
       }
-      if (this.#failure === undefined) this.#ended.resolve();
-      else this.#ended.reject(this.#failure);
-    }
-    await this.#ended.promise.catch(() => {});
+    }));
   }
 
   #fail(error: unknown): void {

@@ -1,17 +1,10 @@
 import { formatYaml } from "../apimachinery/yaml.ts";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/**
- * An OpenAPI 2 document in the protobuf form of gnostic's `openapi.v2` package, whose field numbers stand beside the fields below.
- * kubectl validates lists of objects with it, and asks for it in this form only.
- */
-export const OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-/** How older clients ask for it; no media type may be spelled so, and none is answered so. */
-export const OPENAPI_V2_PROTOBUF_OLD = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
-
 type Json = Readonly<Record<string, unknown>>;
 type Write = (writer: BinaryWriter) => void;
 
+/** An OpenAPI 2 document in the protobuf form of gnostic's `openapi.v2` package, whose field numbers stand beside the fields below. */
 export function encodeOpenApiV2(document: Json): Buffer {
   const writer = new BinaryWriter();
   text(writer, 1, document["swagger"]);

@@ -10,8 +10,12 @@ import { customSchema, customTypeName } from "./openapi-custom.ts";
 import { LIST_PARAMETERS, queryParameter } from "./openapi-parameters.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
-import { encodeOpenApiV2 } from "./openapi-v2-protobuf.ts";
 import type { ResourceIndex } from "./resource-index.ts";
+
+/** The protobuf form of version 2. kubectl validates lists of objects with it, and asks for it in this form only. */
+export const OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** How older clients ask for it; no media type may be spelled so, and none is answered so. */
+export const OPENAPI_V2_PROTOBUF_OLD = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 
 const OBJECT_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 /** kubectl patches by merging where the strategic type is not among these. */
@@ -67,7 +71,8 @@ export class OpenApi {
   }
 
   /** The same in protobuf, for clients that read nothing else. */
-  combinedProtobuf(): Document {
+  async combinedProtobuf(): Promise<Document> {
+    const { encodeOpenApiV2 } = await import("./openapi-v2-protobuf.ts");
     return this.#document(`v2 protobuf ${this.#generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
   }
 

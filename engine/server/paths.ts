@@ -13,8 +13,7 @@ import { API_SERVER_USER } from "../auth/known-users.ts";
 import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
 import { joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";
-import { OpenApi } from "./openapi.ts";
-import { OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi-v2-protobuf.ts";
+import { OpenApi, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi.ts";
 import { GIT_VERSION, versionInfo } from "./version.ts";
 
 /** An answer that is not an API object. */
@@ -129,12 +128,12 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
     {
       method: "GET",
       path: "/openapi/v2",
-      handle(request) {
+      async handle(request) {
         const ranges = parseAccept(header(request, "accept") || "*/*");
         const range = ranges.find(({ type }) => [JSON_TYPE, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD, "*/*", "application/*"].includes(type));
         if (range === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
         const isProtobuf = range.type === OPENAPI_V2_PROTOBUF || range.type === OPENAPI_V2_PROTOBUF_OLD;
-        const document = isProtobuf ? openApi.combinedProtobuf() : openApi.combined();
+        const document = isProtobuf ? await openApi.combinedProtobuf() : openApi.combined();
         return cached(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE, { etag: document.etag, vary: "Accept" });
       },
     },

@@ -39,7 +39,7 @@ const LINES_MAX = 500;
 
 /** What a start does not wait for, and the one file that loads it. */
 const LATE_MODULES = "engine/lib/late-modules.ts";
-const LATE: readonly string[] = ["node:http", "@peculiar/x509", "reflect-metadata", "jose", "cron", "parse5-html-rewriting-stream"];
+const LATE: readonly string[] = ["node:http", "@peculiar/x509", "reflect-metadata", "jose", "cron", "@bufbuild/re2", "parse5-html-rewriting-stream"];
 
 function roomOf(name: string): string {
   if (isComposition(name)) return "composition";

@@ -1,4 +1,5 @@
-import { RE2JS } from "@bufbuild/re2";
+import type { RE2JS } from "@bufbuild/re2";
+import { loadRe2 } from "../../lib/late-modules.ts";
 import { BuildFault } from "./kustomize-error.ts";
 
 /** Go's pattern language (RE2), which cannot be made to run for ever whatever a repository brings. An absent pattern fits everything. */
@@ -23,7 +24,7 @@ export function compilePattern(source: string): (text: string) => boolean {
 
 function compile(source: string, shown = source): RE2JS {
   try {
-    return RE2JS.compile(source);
+    return loadRe2().RE2JS.compile(source);
   } catch (error) {
     throw new BuildFault(`${shown} is no pattern: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,4 +1,4 @@
-import { RE2JS } from "@bufbuild/re2";
+import { loadRe2 } from "../../lib/late-modules.ts";
 import { decryptValue } from "./encrypted-value.ts";
 import { SopsError } from "./sops-error.ts";
 
@@ -31,7 +31,7 @@ function rule(text: (field: string) => string): (path: readonly string[]) => boo
   const effective = isBare ? "_unencrypted" : (openSuffix ?? "");
   const fits = (source: string | undefined) => {
     if (source === undefined || source === "") return undefined;
-    const expression = RE2JS.compile(source);
+    const expression = loadRe2().RE2JS.compile(source);
     return (part: string) => expression.test(part);
   };
   const [fitsOpen, fitsEncrypted] = [fits(openPattern), fits(pattern)];

@@ -12,7 +12,7 @@ import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
-import { serveLogSocket, type LogPlace } from "./log-socket.ts";
+import type { LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 import { attributesOf, failureAnswer, requireStream, type ServeParts } from "./serve.ts";
@@ -46,7 +46,7 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
     const log = await logPlace(parts, request);
-    if (log !== undefined) return await serveLogSocket(parts, log, request, caller, transport.signal);
+    if (log !== undefined) return await (await import("./log-socket.ts")).serveLogSocket(parts, log, request, caller, transport.signal);
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     request.audit?.started(101);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });

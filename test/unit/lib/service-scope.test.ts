@@ -49,6 +49,15 @@ describe("a service scope", () => {
     expect(told).toEqual(["first"]);
   });
 
+  test("closes what was still being opened when it ended", async () => {
+    const { told } = scene();
+    const scope = new ServiceScope(new AbortController().signal);
+    await scope.end();
+    scope.defer(async () => void told.push("store"));
+    await scope.end();
+    expect(told).toEqual(["store"]);
+  });
+
   test("begins nothing any more when it is ending", async () => {
     const scope = new ServiceScope(AbortSignal.abort());
     await scope.end();

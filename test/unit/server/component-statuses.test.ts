@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { controlPlaneChecks } from "../../../engine/control-plane.ts";
+import { controlPlaneChecks } from "../../../engine/elected-services.ts";
 import { formatMicroTime, systemClock } from "../../../engine/lib/clock.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { componentStatusResource } from "../../../engine/resources/core/component-status.ts";
