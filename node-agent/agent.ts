@@ -28,7 +28,9 @@ import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { createShimReaper } from "./cri/leaked-shims.ts";
 import { withRuntimeMetrics } from "./cri/metered-runtime.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { openImageSnapshots } from "./cri/image-snapshots.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
+import { createImageMounts } from "./images/image-mounts.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
 import { writeCniConfig } from "./network/cni.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
@@ -97,6 +99,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   meterProcess(metrics.registry, clock);
   const runtime = withRuntimeMetrics(openCriRuntime(socket), metrics, clock);
   const streaming = openStreamingRuntime(socket);
+  const snapshots = openImageSnapshots(socket);
   const built = containerd === undefined ? [] : await ensureLocalImages(runtime, socket);
   if (built.length > 0) logger.info("built local images", { images: built });
 
@@ -115,6 +118,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     random,
     logger,
     metrics,
+    images: createImageMounts(snapshots),
     settings,
     podsDir,
     starts: new Limiter(STARTS_MAX),
@@ -179,6 +183,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     await events.flush();
     runtime.close();
     streaming.close();
+    snapshots.close();
     await containerd?.stop();
   }
 

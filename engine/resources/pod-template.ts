@@ -19,15 +19,20 @@ function withContainerDefaults(container: Container, isHostNetwork: boolean): Co
   const requests = limits === undefined ? container.resources?.requests : { ...limits, ...container.resources?.requests };
   return {
     ...container,
-    imagePullPolicy: container.imagePullPolicy ?? (isLatest(container.image ?? "") ? "Always" : "IfNotPresent"),
+    imagePullPolicy: container.imagePullPolicy ?? pullPolicyOf(container.image),
     ...(requests === undefined ? {} : { resources: { ...container.resources, requests } }),
     ...(isHostNetwork && container.ports !== undefined ? { ports: container.ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })) } : {}),
   };
 }
 
-/** A volume without a source is an emptyDir. */
+/** A volume without a source is an emptyDir; an image is pulled as a container's is. */
 function withVolumeDefault(volume: Volume): Volume {
+  if (volume.image !== undefined) return { ...volume, image: { ...volume.image, pullPolicy: volume.image.pullPolicy ?? pullPolicyOf(volume.image.reference) } };
   return Object.keys(volume).length === 1 ? { ...volume, emptyDir: {} } : volume;
+}
+
+function pullPolicyOf(image = ""): "Always" | "IfNotPresent" {
+  return isLatest(image) ? "Always" : "IfNotPresent";
 }
 
 /** Without tag and digest, an image's tag is `latest`. */

@@ -1,38 +1,47 @@
 import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
-import type { Container, Pod, Secret } from "../../engine/resources/types.ts";
+import type { Pod, Secret } from "../../engine/resources/types.ts";
 import type { ImageStatus } from "../cri/runtime.ts";
 import { chooseCredentials } from "../images/registry-credentials.ts";
 import type { PodContext } from "./pod-context.ts";
 import { StartError } from "./start-error.ts";
 
-/** Pulls a container's image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
-export async function ensureImage(context: PodContext, pod: Pod, container: Container, fieldPath: string): Promise<ImageStatus & { readonly name: string }> {
+/** An image that a pod needs, for a container or for a volume. */
+export interface WantedImage {
+  readonly image: string;
+  readonly pullPolicy: string | undefined;
+  /** Of the container that it is for; a volume's is for the pod. */
+  readonly fieldPath?: string;
+}
+
+/** Pulls an image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
+export async function ensureImage(context: PodContext, pod: Pod, { image, pullPolicy, fieldPath }: WantedImage): Promise<ImageStatus & { readonly name: string }> {
   const { runtime, events, clock } = context;
-  const name = normaliseImage(container.image ?? "");
+  const name = normaliseImage(image);
+  const record = (type: "Normal" | "Warning", reason: string, message: string) => events.record(pod, { type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) });
   const present = await runtime.imageStatus(name);
-  if (present !== undefined && container.imagePullPolicy !== "Always") {
-    events.record(pod, { type: "Normal", reason: "Pulled", message: `Container image "${container.image}" already present on machine`, fieldPath });
+  if (present !== undefined && pullPolicy !== "Always") {
+    record("Normal", "Pulled", `Container image "${image}" already present on machine`);
     return { ...present, name };
   }
-  if (container.imagePullPolicy === "Never") {
-    const message = `Container image "${container.image}" is not present with pull policy of Never`;
-    events.record(pod, { type: "Warning", reason: "ErrImageNeverPull", message, fieldPath });
+  if (pullPolicy === "Never") {
+    const message = `Container image "${image}" is not present with pull policy of Never`;
+    record("Warning", "ErrImageNeverPull", message);
     throw new StartError("ErrImageNeverPull", message);
   }
-  events.record(pod, { type: "Normal", reason: "Pulling", message: `Pulling image "${container.image}"`, fieldPath });
+  record("Normal", "Pulling", `Pulling image "${image}"`);
   const startedMs = clock.monotonic();
   try {
     await pull(context, name, await pullSecrets(context, pod));
   } catch (error) {
-    const message = `Failed to pull image "${container.image}": ${describeError(error)}`;
-    events.record(pod, { type: "Warning", reason: "Failed", message, fieldPath });
-    events.record(pod, { type: "Warning", reason: "Failed", message: "Error: ErrImagePull", fieldPath });
+    const message = `Failed to pull image "${image}": ${describeError(error)}`;
+    record("Warning", "Failed", message);
+    record("Warning", "Failed", "Error: ErrImagePull");
     throw new StartError("ErrImagePull", message, { cause: error });
   }
-  events.record(pod, { type: "Normal", reason: "Pulled", message: `Successfully pulled image "${container.image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`, fieldPath });
+  record("Normal", "Pulled", `Successfully pulled image "${image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`);
   const pulled = await runtime.imageStatus(name);
-  if (pulled === undefined) throw new StartError("ErrImagePull", `image "${container.image}" was taken away as soon as it had been pulled`);
+  if (pulled === undefined) throw new StartError("ErrImagePull", `image "${image}" was taken away as soon as it had been pulled`);
   return { ...pulled, name };
 }
 

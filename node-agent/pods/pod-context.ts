@@ -4,6 +4,7 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import type { Random } from "../../engine/lib/random.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import type { ImageMounts } from "../images/image-mounts.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { VolumeSources } from "../volumes/volume-plugin.ts";
@@ -20,6 +21,7 @@ export interface PodContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
+  readonly images: ImageMounts;
   readonly settings: NodeSettings;
   /** Each pod has a folder here, named by its uid. */
   readonly podsDir: string;

@@ -116,7 +116,9 @@ export class PodManager {
           this.#start(pod).orphan();
         }
         const { podsDir, settings } = this.#context;
-        await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, new Set([...known, ...sandboxes.map(({ uid }) => uid)].filter((uid) => uid !== undefined)), logger);
+        const alive = new Set([...known, ...sandboxes.map(({ uid }) => uid)].filter((uid) => uid !== undefined));
+        await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, alive, logger);
+        await this.#context.images.releaseOthers(alive).catch((error: unknown) => logger.warn("images of pods that are gone not released", { error: describeError(error) }));
         return true;
       } catch (error) {
         logger.warn("the runtime does not answer, will retry", { error: describeError(error) });

@@ -16,6 +16,7 @@ import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, 
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
+import { imagesOfVolumes } from "./image-volumes.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
@@ -317,8 +318,14 @@ export class PodWorker {
   async #releaseVolumes(): Promise<void> {
     if (this.#isReleased) return;
     await releaseVolumes(path.join(this.#context.podsDir, this.#pod.metadata.uid ?? ""));
+    await this.#releaseImages();
     this.#volumes = undefined;
     this.#isReleased = true;
+  }
+
+  async #releaseImages(): Promise<void> {
+    // Of a pod that only the runtime knew, it is not known what it had.
+    if (this.#isOrphan || imagesOfVolumes(this.#pod).length > 0) await this.#context.images.release(this.#pod.metadata.uid ?? "");
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {
@@ -335,6 +342,7 @@ export class PodWorker {
     }
     const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
     await unmountVolumes(path.join(podsDir, uid));
+    await this.#releaseImages();
     rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
     // Of a pod that only the runtime knew, the class is not known either.
     for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);

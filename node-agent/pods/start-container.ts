@@ -10,12 +10,13 @@ import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } f
 import { ensureImage } from "./ensure-image.ts";
 import { expand } from "./expand.ts";
 import { hostsFile } from "./host-names.ts";
+import { withImageVolumes } from "./image-volumes.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volumes.ts";
-import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 import { StartError } from "./start-error.ts";
+import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 
 const TERMINATION_MESSAGE_BYTES_MAX = 4096;
 /** Upstream waits for ever; a hook that hangs longer than any container may take to end is a failure. */
@@ -44,17 +45,18 @@ export interface StartRequest {
 export async function startContainer(context: PodContext, { pod, container, attempt, backoffBase, sandbox, volumes }: StartRequest): Promise<void> {
   const { runtime, events, settings } = context;
   const fieldPath = `spec.containers{${container.name}}`;
-  const image = await ensureImage(context, pod, container, fieldPath);
+  const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath });
+  const places = await withImageVolumes(context, pod, container, volumes);
   const podIp = pod.spec.hostNetwork === true ? settings.hostIp : sandbox.ip;
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings);
   let id: string;
   try {
-    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp), volumes);
-    const mounts = [...(await volumeMounts(context, pod, container, volumes, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
-    const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, volumes) } as ContainerConfig; // the same message with one more part
+    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp), places);
+    const mounts = [...(await volumeMounts(context, pod, container, places, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
+    const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, places) } as ContainerConfig; // the same message with one more part
     id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);
   } catch (error) {
-    const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
+    const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "CreateContainerError";
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
     throw new StartError(reason, describeError(error), { cause: error });
   }
@@ -96,7 +98,9 @@ async function volumeMounts(context: PodContext, pod: Pod, container: Container,
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
     const place = path.join(context.podsDir, pod.metadata.uid ?? "", SUB_PATHS, container.name, String(index));
     const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);
-    const readOnly = mount.readOnly === true || isReadOnlyVolume(pod, mount.name);
+    // An image's mount can neither be written nor run from. Asked to make it read-only once more, runtimes would forget the latter.
+    const isImage = pod.spec.volumes?.some(({ name, image }) => name === mount.name && image !== undefined) === true;
+    const readOnly = !isImage && (mount.readOnly === true || isReadOnlyVolume(pod, mount.name));
     points.push({ hostPath, containerPath: mount.mountPath, readOnly, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) });
   }
   return points;

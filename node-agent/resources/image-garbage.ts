@@ -13,6 +13,8 @@ export interface ImageGarbageOptions {
   readonly logger: Logger;
   readonly events: EventRecorder;
   readonly node: () => Node | undefined;
+  /** Images that no container runs from and that are in use all the same. */
+  readonly mounted: () => readonly string[];
   readonly imageDir: string;
   readonly settings?: ImageGcSettings;
 }
@@ -67,10 +69,10 @@ export class ImageGarbage {
   }
 
   async #look(): Promise<{ readonly images: readonly ImageInfo[]; readonly used: ReadonlySet<string> }> {
-    const { runtime, clock } = this.#options;
+    const { runtime, clock, mounted } = this.#options;
     // Images first: one that is pulled in between is then not among them.
     const images = await runtime.listImages();
-    const used = new Set((await runtime.listContainers()).flatMap(({ image, imageId }) => [image, imageId]).filter((name) => name !== ""));
+    const used = new Set((await runtime.listContainers()).flatMap(({ image, imageId }) => [image, imageId]).concat(mounted()).filter((name) => name !== ""));
     this.#history = noteImages(images, used, this.#history, clock.now());
     return { images, used };
   }

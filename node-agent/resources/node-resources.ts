@@ -4,6 +4,7 @@ import type { Logger } from "../../engine/lib/log.ts";
 import type { Service } from "../../engine/lib/service.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import { imagesOfVolumes } from "../pods/image-volumes.ts";
 import type { PodManager } from "../pods/pod-manager.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { UsageSampler } from "../stats/usage-sampler.ts";
@@ -60,7 +61,7 @@ export function createNodeResources({ config, runtime, clock, logger, events, me
   const hard = parseThresholds(config.evictionHard);
   const soft = parseThresholds(config.evictionSoft, parseGracePeriods(config.evictionSoftGracePeriod));
   const reserved: Reserved = { processes: addReserved(parseReserved(config.systemReserved), parseReserved(config.kubeReserved)), hard };
-  const images = new ImageGarbage({ runtime, clock, logger, events, node, imageDir, settings: { ...DEFAULT_IMAGE_GC, highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold } });
+  const images = new ImageGarbage({ runtime, clock, logger, events, node, mounted: () => manager.pods().flatMap(imagesOfVolumes), imageDir, settings: { ...DEFAULT_IMAGE_GC, highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold } });
   const listeners = new Set<() => void>();
   const eviction = new EvictionManager({
     runtime,

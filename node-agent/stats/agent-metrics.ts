@@ -26,6 +26,9 @@ export interface AgentMetrics {
   readonly startedContainers: Counter;
   readonly startedContainerErrors: Counter;
   readonly evictions: Counter;
+  readonly imageVolumesRequested: Counter;
+  readonly imageVolumesMounted: Counter;
+  readonly imageVolumeErrors: Counter;
   readonly probeResults: Counter;
   readonly probeSeconds: Histogram;
 }
@@ -58,6 +61,9 @@ export function createAgentMetrics(nodeName: string): AgentMetrics {
     startedPodErrors: registry.counter("kubelet_started_pods_errors_total", "Sandboxes that could not be started."),
     startedContainers: registry.counter("kubelet_started_containers_total", "Containers that were begun, by their type."),
     startedContainerErrors: registry.counter("kubelet_started_containers_errors_total", "Containers that could not be started, by their type and the reason."),
+    imageVolumesRequested: registry.counter("kubelet_image_volume_requested_total", "Images that containers wanted as volumes."),
+    imageVolumesMounted: registry.counter("kubelet_image_volume_mounted_succeed_total", "Images that were mounted as volumes."),
+    imageVolumeErrors: registry.counter("kubelet_image_volume_mounted_errors_total", "Images that could not be mounted as volumes."),
     evictions: registry.counter("kubelet_evictions", "Pods that had to go, by what the node was short of."),
     probeResults: probes.counter("prober_probe_total", "Probes of containers, by their kind and result."),
     probeSeconds: probes.histogram("prober_probe_duration_seconds", "Time of probes that succeeded.", USUAL),

@@ -5,7 +5,9 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import { isLocalPathVolume, LOCAL_PATH_NODE_LABEL } from "../../engine/resources/storage/local-path.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
+import { mountDevice } from "./device-volume.ts";
 import { provideHostPath } from "./host-path-volume.ts";
+import { mountNfs } from "./nfs-volume.ts";
 import { giveToGroup } from "./ownership.ts";
 import { MountError, type VolumeSources } from "./volume-plugin.ts";
 
@@ -14,12 +16,19 @@ export async function mountClaim(pod: Pod, volume: Volume, folder: string, sourc
   const persistent = await volumeOf(pod, volume, sources);
   const { spec = {} } = persistent;
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
+  if (spec.nfs !== undefined) return mountNfs(spec.nfs, folder, spec.mountOptions);
   if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
-  if (spec.volumeMode !== "Block" && existsSync(spec.local.path) && !statSync(spec.local.path).isDirectory()) throw new MountError(`path "${spec.local.path}" is no folder; mount its file system and name the folder, or ask for volumeMode Block`);
   if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
-  if (spec.volumeMode !== "Block") await giveOnce(spec.local.path, pod, path.join(path.dirname(path.dirname(folder)), "given", volume.name));
-  return spec.local.path;
+  const stat = statSync(spec.local.path);
+  if (spec.volumeMode === "Block") {
+    if (!stat.isBlockDevice()) throw new MountError(`path "${spec.local.path}" is no block device`);
+    return spec.local.path;
+  }
+  if (!stat.isDirectory() && !stat.isBlockDevice()) throw new MountError(`path "${spec.local.path}" is neither a folder nor a block device`);
+  const place = stat.isDirectory() ? spec.local.path : await mountDevice(spec.local.path, folder, spec.local.fsType, spec.mountOptions);
+  await giveOnce(place, pod, path.join(path.dirname(path.dirname(folder)), "given", volume.name));
+  return place;
 }
 
 /** Once for each pod: what its containers do with their files from then on is theirs, also when the agent starts anew. */

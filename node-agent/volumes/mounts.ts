@@ -38,6 +38,10 @@ export async function shareMounts(folder: string): Promise<void> {
   await run("mount", ["--make-shared", folder]);
 }
 
+export function isMountPoint(place: string): boolean {
+  return readMounts().some((mount) => mount.place === place);
+}
+
 /** Mounts below a folder, the innermost first. */
 export function mountsBelow(folder: string): readonly string[] {
   return readMounts().map(({ place }) => place).filter((place) => place.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);

@@ -1,4 +1,4 @@
-import { chmod, lchown, lstat, opendir } from "node:fs/promises";
+import { chmod, lchown, lstat, opendir, realpath } from "node:fs/promises";
 import path from "node:path";
 import type { Pod } from "../../engine/resources/types.ts";
 
@@ -10,10 +10,12 @@ import type { Pod } from "../../engine/resources/types.ts";
 export async function giveToGroup(folder: string, pod: Pod): Promise<void> {
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
   if (fsGroup === undefined) return;
-  const top = await lstat(folder);
+  // Whoever made a volume by hand may have named a link to it.
+  const root = await realpath(folder);
+  const top = await lstat(root);
   if (fsGroupChangePolicy === "OnRootMismatch" && top.gid === fsGroup && (top.mode & 0o2070) === 0o2070) return;
-  await giveAll(folder, fsGroup);
-  await give(folder, fsGroup);
+  await giveAll(root, fsGroup);
+  await give(root, fsGroup);
 }
 
 async function giveAll(folder: string, group: number): Promise<void> {

@@ -16,7 +16,8 @@ export async function bindSubPath(root: string, subPath: string, place: string, 
   const refuse = () => new ContainerConfigError(`subPath "${subPath}" leaves the volume "${volumeName}"`);
   if (path.isAbsolute(subPath) || subPath.split("/").includes("..")) throw refuse();
   const top = realpathSync(root);
-  const target = makeInside(top, subPath, refuse);
+  const missing = () => new ContainerConfigError(`subPath "${subPath}" is not in the volume "${volumeName}", which cannot be written`);
+  const target = makeInside(top, subPath, { refuse, missing });
   for (const mount of readMounts()) if (mount.place === place) await run("umount", ["-l", place]);
   mkdirSync(path.dirname(place), { recursive: true, mode: 0o750 });
   const isFolder = statSync(target).isDirectory();
@@ -29,19 +30,27 @@ export async function bindSubPath(root: string, subPath: string, place: string, 
 }
 
 /** Goes down step by step, never out of the volume, and makes what is missing with the rights of the volume itself. */
-function makeInside(top: string, subPath: string, refuse: () => Error): string {
+function makeInside(top: string, subPath: string, { refuse, missing }: { readonly refuse: () => Error; readonly missing: () => Error }): string {
   let current = top;
   const mode = statSync(top).mode & 0o7777;
   for (const step of subPath.split("/").filter((part) => part !== "" && part !== ".")) {
     const next = path.join(current, step);
     if (!existsSync(next)) {
-      mkdirSync(next);
+      make(next, missing);
       chmodSync(next, mode);
     }
     current = realpathSync(next);
     if (current !== top && !current.startsWith(`${top}/`)) throw refuse();
   }
   return current;
+}
+
+function make(folder: string, missing: () => Error): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "EROFS" ? missing() : error; // what fs throws
+  }
 }
 
 /** Asks the kernel what it bound: the same device, and within it the volume's own folder or something below. No link can lie about that. */

@@ -7,6 +7,7 @@ import { mountClaim } from "./claim-volume.ts";
 import { mountEmptyDir } from "./empty-dir-volume.ts";
 import { mountHostPath } from "./host-path-volume.ts";
 import { mountsBelow } from "./mounts.ts";
+import { mountNfsVolume } from "./nfs-volume.ts";
 import { mountProjected } from "./projected-volume.ts";
 import { MountError, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
 
@@ -20,9 +21,12 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
   { field: "projected", mount: mountProjected },
   { field: "emptyDir", mount: mountEmptyDir },
   { field: "hostPath", mount: mountHostPath },
+  { field: "nfs", mount: mountNfsVolume },
   { field: "persistentVolumeClaim", mount: mountClaim },
   { field: "ephemeral", mount: mountClaim },
 ];
+
+const UMOUNT_MS = 30_000;
 
 /** Folders of a pod: its volumes, and the parts of volumes that its containers have mounted. */
 export const VOLUMES = "volumes";
@@ -35,6 +39,8 @@ export const SUB_PATHS = "sub-paths";
 export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const places = new Map<string, string>();
   for (const volume of pod.spec.volumes ?? []) {
+    // An image is its container's business: see pods/image-volumes.ts.
+    if (volume.image !== undefined) continue;
     const known = isLive(volume) ? undefined : before.get(volume.name);
     if (known !== undefined) {
       places.set(volume.name, known);
@@ -72,5 +78,6 @@ export async function releaseVolumes(podDir: string): Promise<void> {
 }
 
 async function unmountBelow(podDir: string): Promise<void> {
-  for (const place of mountsBelow(podDir)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
+  // A server of files that is gone would be waited for.
+  for (const place of mountsBelow(podDir)) await run("umount", [place], { timeout: UMOUNT_MS }).catch(() => run("umount", ["-f", "-l", place]));
 }

@@ -6,6 +6,7 @@ import type { DescriptorProto, FileDescriptorProto } from "@bufbuild/protobuf/wk
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { file_events } from "../../node-agent/cri/events_pb.ts";
+import { file_snapshots } from "../../node-agent/cri/snapshots_pb.ts";
 import { file_runtime } from "../../node-agent/cri/runtime_pb.ts";
 
 /** Go programs carry the descriptions of their protocols, each gzipped, for reflection. */
@@ -35,6 +36,11 @@ describe.skipIf(containerd === undefined)("our CRI protocol against the installe
       const messageType = file_events.proto.messageType.filter(({ name }) => name !== "Any").map((message) => (message.name === "TaskEvent" ? { ...message, name: task } : message));
       expect(differences({ ...file_events.proto, messageType }, theirs)).toEqual([]);
     }
+  });
+
+  it("has the same snapshots", () => {
+    const theirs = embedded.filter((file) => ["containerd.services.snapshots.v1", "containerd.types"].includes(file.package));
+    expect(differences(file_snapshots.proto, theirs)).toEqual([]);
   });
 
   it("would notice a wrong number, a wrong type, and a field that does not exist", () => {

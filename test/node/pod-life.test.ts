@@ -15,7 +15,7 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   it("with a command that does not exist says which, and is tried again", async () => {
     await node.create("missing", { containers: [{ name: "main", image: IMAGE, command: ["no-such-command"] }] });
     const pod = await node.until("missing", (seen) => JSON.stringify(container(seen) ?? {}).includes("no-such-command"));
-    expect(JSON.stringify(container(pod))).toMatch(/RunContainerError|StartError|CrashLoopBackOff/);
+    expect(JSON.stringify(container(pod))).toMatch(/CreateContainerError|RunContainerError|StartError|CrashLoopBackOff/);
     expect((await node.events("missing")).join("\n")).toMatch(/Failed: .*no-such-command/);
   });
 

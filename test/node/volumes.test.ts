@@ -1,10 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../engine/resources/types.ts";
+import { containerdPaths } from "../../node-agent/cri/containerd.ts";
 import { mountsBelow } from "../../node-agent/volumes/mounts.ts";
 import { eventually, requireRoot } from "../kit/mainstay.ts";
-import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
+import { container, IMAGE, shell, startRealNode, type RealNode } from "./real-node.ts";
 
 const canRun = requireRoot();
 let node: RealNode;
@@ -133,9 +135,40 @@ test.skipIf(!canRun)("volumes belong to the pod's group, in memory as on disk, a
   await node.kubectl("delete", "pod/group", "pod/files", "pod/owned", "pvc/grouped", "--wait=true");
 }, 90_000);
 
+describe.skipIf(!canRun)("an image as a volume", () => {
+  const snapshots = () => execFileSync("ctr", ["-a", containerdPaths(path.join(node.dataDir, "agent")).socket, "-n", "k8s.io", "snapshots", "ls"], { encoding: "utf8" });
+  const image = (pullPolicy?: string, reference = IMAGE) => ({ volumes: [{ name: "v", image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) } }] });
+
+  test("can be read, in whole and in part, and neither written nor run; it is let go with its pod", async () => {
+    const script = "exec > /dev/termination-log 2>/dev/null; ls /whole /part | grep -c busybox; echo x > /whole/x || echo refused; /part/busybox true || echo not run";
+    await node.create("image", { ...once, ...image(), containers: [shell(script, { volumeMounts: [{ name: "v", mountPath: "/whole" }, { name: "v", mountPath: "/part", subPath: "bin" }] })] });
+    expect(says(await node.until("image", isOver))).toBe("1\nrefused\nnot run");
+    expect(await node.events("image")).toContainEqual(`Pulled: Container image "${IMAGE}" already present on machine`);
+    await node.create("kept", { ...image(), containers: [shell("sleep 1000", at("/whole"))] });
+    await node.until("kept", isUp);
+    expect(snapshots()).toMatch(/mainstay\/\S+\/v /);
+    await node.kubectl("delete", "pod/image", "pod/kept", "--wait=true");
+    expect(snapshots()).not.toContain("mainstay/");
+  }, 120_000);
+
+  test("that is missing holds up the container that wants it, and no other", async () => {
+    await node.create("lacking", { ...image("Never", "mainstay.local/none:1"), containers: [shell("sleep 1000", at("/v")), shell("sleep 1000", { name: "other" })] });
+    const pod = await node.until("lacking", (seen) => container(seen)?.state?.waiting?.reason === "ErrImageNeverPull" && container(seen, "other")?.ready === true);
+    expect(container(pod)?.state?.waiting?.message).toBe('Container image "mainstay.local/none:1" is not present with pull policy of Never');
+    await node.kubectl("delete", "pod", "lacking", "--wait=true");
+  }, 90_000);
+
+  test("has no part that is not in it", async () => {
+    await node.create("partless", { ...image(), containers: [shell("sleep 1000", at("/v", { subPath: "none" }))] });
+    const pod = await node.until("partless", (seen) => container(seen)?.state?.waiting?.reason === "CreateContainerConfigError");
+    expect(container(pod)?.state?.waiting?.message).toBe('subPath "none" is not in the volume "v", which cannot be written');
+    await node.kubectl("delete", "pod", "partless", "--wait=true");
+  }, 90_000);
+});
+
 test.skipIf(!canRun)("a kind of volume that this node cannot provide is named", async () => {
-  await node.create("odd", { containers: [shell("sleep 1", at("/x"))], volumes: [{ name: "v", nfs: { server: "192.0.2.1", path: "/" } }] });
+  await node.create("odd", { containers: [shell("sleep 1", at("/x"))], volumes: [{ name: "v", fc: { targetWWNs: ["1"], lun: 0 } }] });
   const pod = await node.until("odd", (seen) => (container(seen)?.state?.waiting?.message ?? "") !== "");
-  expect(container(pod)?.state?.waiting?.message).toContain('volume "v": volumes of type nfs are not supported on this node');
+  expect(container(pod)?.state?.waiting?.message).toContain('volume "v": volumes of type fc are not supported on this node');
   await node.kubectl("delete", "pod", "odd", "--wait=true");
 }, 60_000);

@@ -69,6 +69,7 @@ export class SimNode {
       random,
       logger,
       metrics: createAgentMetrics(name),
+      images: { mount: none, release: async () => {}, releaseOthers: async () => {} },
       settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
       podsDir,
       starts: new Limiter(6),

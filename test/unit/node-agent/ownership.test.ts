@@ -29,6 +29,13 @@ test("a volume belongs to its pod's group down to the last file, and links lead 
   expect([lstatSync("/etc/passwd").gid, lstatSync("/etc/passwd").mode]).toEqual([before.gid, before.mode]);
 });
 
+test("a volume that is named by a link belongs to the group, and not the link", async () => {
+  const link = path.join(folder, "named");
+  symlinkSync(path.join(folder, "deep"), link);
+  await giveToGroup(link, pod());
+  expect([modeOf("deep"), modeOf("deep", "file")]).toEqual(["2775", "660"]);
+});
+
 test("a volume whose top is right is left alone when the pod says so, and one without a group always", async () => {
   await giveToGroup(folder, pod());
   chmodSync(path.join(folder, "deep", "file"), 0o600);

@@ -1,0 +1,40 @@
+import path from "node:path";
+import { describeError } from "../../engine/lib/log.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import { VOLUMES } from "../volumes/volumes.ts";
+import { ensureImage, normaliseImage } from "./ensure-image.ts";
+import type { PodContext } from "./pod-context.ts";
+import { StartError } from "./start-error.ts";
+
+/**
+ * The places of a pod's volumes, with those that are images and that this container mounts: they are pulled and mounted when the first container
+ * needs them, and an image that is missing holds up no other container, as upstream has it. Throws a StartError.
+ */
+export async function withImageVolumes(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+  const places = new Map(volumes);
+  const { uid = "" } = pod.metadata;
+  for (const { name, image } of pod.spec.volumes ?? []) {
+    if (image === undefined || container.volumeMounts?.some((mount) => mount.name === name) !== true) continue;
+    const { imageVolumesRequested, imageVolumesMounted, imageVolumeErrors } = context.metrics;
+    imageVolumesRequested.add();
+    if (!image.reference) throw new StartError("InvalidImageName", `volume "${name}" names no image`);
+    const { name: reference } = await ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy });
+    const place = path.join(context.podsDir, uid, VOLUMES, name);
+    try {
+      await context.images.mount(reference, uid, name, place);
+    } catch (error) {
+      imageVolumeErrors.add();
+      const message = `volume "${name}": ${describeError(error)}`;
+      context.events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath: `spec.containers{${container.name}}` });
+      throw new StartError("CreateContainerError", message, { cause: error });
+    }
+    imageVolumesMounted.add();
+    places.set(name, place);
+  }
+  return places;
+}
+
+/** The images that are volumes of a pod, by their full names. */
+export function imagesOfVolumes({ spec }: Pod): readonly string[] {
+  return (spec.volumes ?? []).flatMap(({ image }) => (image?.reference ? [normaliseImage(image.reference)] : []));
+}
