@@ -1483,7 +1483,7 @@ readonly readinessGates?: readonly PodReadinessGate[]
  */
 readonly runtimeClassName?: string
 /**
- * Whether Services of the namespace appear as environment variables. Without it, true.
+ * Whether Services of the namespace appear as environment variables. Of a pod without it, true.
  */
 readonly enableServiceLinks?: boolean
 /**

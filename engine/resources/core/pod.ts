@@ -23,7 +23,8 @@ export const podResource = defineResource<Pod>({
   schema: () => loadSchema("core/v1/pod.yaml"),
   strategy: {
     hasGeneration: true,
-    setDefaults: (pod) => ({ ...pod, spec: withPodSpecDefaults(pod.spec) }),
+    // Upstream settles this for pods alone: templates do not say it.
+    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodSpecDefaults(pod.spec) } }),
     prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: (pod) => validatePodSpec(pod.spec, "spec"),
     validateUpdate: validatePodUpdate,

@@ -14,6 +14,8 @@ import { conversionProblem, goText } from "../../apimachinery/unstructured-conve
 import { requireAllowed } from "../../auth/authorize.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
+import type { ResourceDefinition, ScaleAccess } from "../../resources/define-resource.ts";
+import type { Scale } from "../../resources/types.ts";
 import { decodeObject, describeStrictProblems, strictProblems, textField, type DecodeOptions } from "../../registry/decode-object.ts";
 import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
@@ -28,7 +30,7 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
   if (request.subresource === "scale") return patchScale(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   if (request.patchType !== "apply") return changeObject(exchange, (current) => patched(exchange, current));
-  const intent = checkedIntent(exchange);
+  const intent = checkedIntent(exchange, definition);
   try {
     return await changeObject(exchange, (current) => applied(exchange, intent, current));
   } catch (error) {
@@ -78,22 +80,22 @@ function objectPatch(body: unknown): Record<string, unknown> {
 }
 
 /** The intent of an apply: of this kind and name, without managed fields, without fields that nobody knows. */
-function checkedIntent(exchange: Exchange<RequestOf<"patch">>): KubeObject {
-  const { request, definition } = exchange;
+function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema">): KubeObject {
+  const { request } = exchange;
   const body = objectPatch(request.body);
   const { repeated, fieldValidation } = request.options;
   if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${describeStrictProblems([], repeated, true)}`);
-  const apiVersion = formatApiVersion(definition.group, definition.version);
+  const apiVersion = formatApiVersion(kind.group, kind.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
-  if (givenKind !== definition.kind || givenVersion !== apiVersion) {
-    throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${definition.kind}`);
+  if (givenKind !== kind.kind || givenVersion !== apiVersion) {
+    throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${kind.kind}`);
   }
-  const { value, unknown, errors } = conform(definition.schema, { metadata: {}, ...body }, { defaults: false, prune: false, keepsNulls: true });
+  const { value, unknown, errors } = conform(kind.schema, { metadata: {}, ...body }, { defaults: false, prune: false, keepsNulls: true });
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
   const problems = [...unknown.map((field) => ({ field, message: "field not declared in schema" })), ...typeErrors];
   if (problems.length > 0) {
-    const where = `${request.namespace ? `${request.namespace}/` : ""}${request.name}; ${apiVersion}, Kind=${definition.kind}`;
+    const where = `${request.namespace ? `${request.namespace}/` : ""}${request.name}; ${apiVersion}, Kind=${kind.kind}`;
     const causes = problems.map(({ field, message }) => ({ reason: "FieldValueInvalid", field, message }));
     throw new StatusError("BadRequest", `failed to create typed patch object (${where}): ${problems.map(({ field, message }) => `.${field}: ${message}`).join(", ")}`, { causes });
   }
@@ -149,11 +151,22 @@ function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject,
 async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiResult> {
   const { definition, request } = exchange;
   const access = scaleAccessOf(definition);
-  if (access === undefined || request.patchType === "apply") throw unsupportedMethod();
+  if (access === undefined) throw unsupportedMethod();
+  const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
   const result = await changeObject(exchange, (current) => {
+    if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
     const { object: scale, schemaErrors } = decodeObject(scaleKind, withPatch(exchange, scaleKind.schema, scaleOf(access, current)), { fieldValidation: "Ignore" });
     if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
     return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings: [], isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
+}
+
+/** An applied Scale as an intent for the object behind it, which the same manager's applies to the object itself are kept apart from. */
+function intentOfScale(access: ScaleAccess<KubeObject>, scale: Scale & KubeObject): (current: KubeObject) => KubeObject {
+  const { replicas } = scale.spec ?? {};
+  return ({ apiVersion, kind }) => {
+    const bare = { apiVersion, kind, metadata: scale.metadata };
+    return replicas === undefined ? bare : access.withReplicas(bare, replicas);
+  };
 }

@@ -153,6 +153,12 @@ describe("what a write to the status carries", () => {
   });
 });
 
+test("that Services are told of in the environment is settled for pods, not for templates of pods", async () => {
+  const made = await api.client.for(deploymentResource).create(deployment("linked"));
+  expect(made.spec.template.spec?.enableServiceLinks).toBeUndefined();
+  expect((await api.client.for(podResource).create(pod("linked"))).spec.enableServiceLinks).toBe(true);
+});
+
 test("required numbers may be zero, and a spec that is missing is asked for its fields", async () => {
   const none = await api.client.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "none" } } as PriorityClass);
   expect(none.value).toBe(0);
@@ -184,6 +190,21 @@ describe("patch", () => {
   test("an apply with the uid of what is gone makes nothing new", async () => {
     const error = await failure(api.client.for(configMapResource).apply(configMap("replaced", {}, { uid: "u-0" }), { fieldManager: "m" }));
     expect(error.status).toMatchObject({ code: 409, message: expect.stringContaining("the provided object specified uid u-0, and no existing object was found") });
+  });
+
+  test("a Scale is applied to the number behind it, and conflicts with who owns that", async () => {
+    const deployments = api.client.for(deploymentResource);
+    await deployments.apply(deployment("scaled"), { fieldManager: "owner" });
+    const scaleTo = async (replicas: number, options: object) => {
+      const body = { kind: "Scale", apiVersion: "autoscaling/v1", metadata: { name: "scaled" }, spec: { replicas } };
+      const result = await api.server.handle({ verb: "patch", patchType: "apply", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", subresource: "scale", name: "scaled", body, options });
+      return result.is === "object" ? result.encoded.object : undefined;
+    };
+    expect((await failure(scaleTo(7, { fieldManager: "scaler" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas' });
+    expect(await scaleTo(7, { fieldManager: "scaler", force: true })).toMatchObject({ kind: "Scale", spec: { replicas: 7 } });
+    const { spec, metadata } = await deployments.get("shop", "scaled");
+    expect(spec.replicas).toBe(7);
+    expect(metadata.managedFields?.find(({ manager }) => manager === "scaler")).toMatchObject({ subresource: "scale", apiVersion: "apps/v1", fieldsV1: { "f:spec": { "f:replicas": {} } } });
   });
 
   test("an empty list of managed fields ends the tracking, until somebody applies", async () => {
