@@ -4,7 +4,9 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { clusterRoleBindingResource } from "../../engine/resources/rbac/cluster-role-binding.ts";
@@ -139,6 +141,30 @@ test.each([
   const answer = await send(path, { headers });
   expect(answer.code).toBe(code);
   expect(answer.text).toContain(text.replaceAll('"', answer.text.startsWith("{") ? '\\"' : '"'));
+});
+
+test("a watch comes over a WebSocket too, a message for each event, until its reader or its time ends it", async () => {
+  const { certificate, key } = await api.pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
+  const open = (query: string, protocols: string[] = [], credentials: object = { cert: certificate, key }) => new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/configmaps${query}`, protocols, { ca: api.pki.ca, ...credentials });
+  const maps = api.client.for(configMapResource);
+  await maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "seen", namespace: "shop" } });
+  const events: string[] = [];
+  const watching = open("?watch=true&fieldSelector=metadata.name%3Dseen", ["v1.example"]);
+  watching.on("message", (data: Buffer, isBinary) => {
+    const { type, object } = JSON.parse(data.toString()) as { type: string; object: KubeObject };
+    events.push(`${isBinary ? "bytes" : "text"} ${type} ${object.metadata.name}`);
+  });
+  await expect.poll(() => events).toEqual(["text ADDED seen"]);
+  expect(watching.protocol).toBe("v1.example");
+  await maps.delete("shop", "seen");
+  await expect.poll(() => events).toEqual(["text ADDED seen", "text DELETED seen"]);
+  watching.close();
+  const ended = new Promise<number>((resolve) => open("?watch=true&timeoutSeconds=1").on("close", resolve));
+  expect(await ended).toBe(1000);
+  const refused = (socket: WebSocket) => new Promise<string>((resolve) => socket.on("error", ({ message }) => resolve(message)));
+  expect(await refused(open("?watch=true&labelSelector=!!"))).toContain("400");
+  expect(await refused(open("?watch=true", ["base64url.bearer.authorization.k8s.io.bG9va2VyLXRva2Vu", "v1.example"], {}))).toContain("403"); // looker-token may not watch
+  expect(await refused(open(""))).toContain("400");
 });
 
 test("a proxy passes on any method, headers and bodies beyond what the API takes, and the answer as it is", async () => {

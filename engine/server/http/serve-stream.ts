@@ -12,10 +12,11 @@ import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
+import { verbOf, type HttpRequest } from "./http-request.ts";
 import type { LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
-import { attributesOf, failureAnswer, requireStream, type ServeParts } from "./serve.ts";
+import { attributesOf, failureAnswer, requireStream, serve, type ServeParts } from "./serve.ts";
 
 /** A request of an authenticated user that is passed on to where its address says. */
 export interface StreamRequest {
@@ -42,11 +43,13 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
   await forwardRequest(target, request, raw, { ...transport, prefix, identity: parts.nodes?.identity });
 }
 
-/** Answers a request to switch protocols: exec, attach, port-forward, proxies and logs. Never rejects. */
+/** Answers a request to switch protocols: exec, attach, port-forward, proxies, logs and watches. Never rejects. */
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
     const log = await logPlace(parts, request);
     if (log !== undefined) return await (await import("./log-socket.ts")).serveLogSocket(parts, log, request, caller, transport.signal);
+    const watch = watchOf(parts, request, transport.signal);
+    if (watch !== undefined) return await serve(parts, watch, new (await import("./watch-socket.ts")).WatchSocket(request, caller), transport.auditId);
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     request.audit?.started(101);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
@@ -59,6 +62,16 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<StreamRequest, "url" | "headers" | "audit">, socket: Duplex, error: unknown): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
   socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
+}
+
+/** The request as one to watch what this server keeps; undefined when it is another. */
+function watchOf({ server }: ServeParts, { method, url: text, headers, user, audit }: StreamRequest, signal: AbortSignal): HttpRequest | undefined {
+  const url = parseRequestUrl(text);
+  if (url === undefined || method !== "GET" || server.parts.aggregator.owner(url.pathname) !== undefined) return undefined;
+  const { pathname: path, searchParams: query } = url;
+  const info = parseRequestPath(path);
+  if (info.is !== "resource" || verbOf(method, info, query) !== "watch") return undefined;
+  return { method, path, query, headers, body: undefined, user, signal, audit };
 }
 
 /** Which log the request is about, for those who may read it; undefined when it is about something else. */
