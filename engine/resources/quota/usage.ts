@@ -3,7 +3,8 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { claimClassName } from "../core/persistent-volume-claim.ts";
 import type { ResourceReference } from "../define-resource.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../pod-requests.ts";
-import type { PersistentVolumeClaim, Pod, PodSpec, Service } from "../types.ts";
+import type { PersistentVolumeClaim, Pod, PodSpec, ResourceClaim, Service } from "../types.ts";
+import { deviceUsage, isDeviceCount } from "./device-usage.ts";
 
 /** Amounts by the names that quotas use, in thousandths: whole numbers, so that sums are exact. */
 export type QuotaAmounts = Readonly<Record<string, number>>;
@@ -20,6 +21,7 @@ export function countName({ group, resource }: Pick<ResourceReference, "group" |
 /** What an object takes of the quotas of its namespace. Pure. */
 export function quotaUsage(kind: Pick<ResourceReference, "group" | "resource">, object: KubeObject, nowMs: number): QuotaAmounts {
   const counted: QuotaAmounts = { [countName(kind)]: 1000, ...(kind.group === "" && PLAIN_COUNTS.has(kind.resource) ? { [kind.resource]: 1000 } : {}) };
+  if (isDeviceClaim(kind)) return { ...counted, ...deviceUsage(object as KubeObject & ResourceClaim) }; // the kind decides
   if (kind.group !== "") return counted;
   switch (kind.resource) {
     case "pods":
@@ -31,6 +33,10 @@ export function quotaUsage(kind: Pick<ResourceReference, "group" | "resource">, 
     default:
       return counted;
   }
+}
+
+function isDeviceClaim({ group, resource }: Pick<ResourceReference, "group" | "resource">): boolean {
+  return group === "resource.k8s.io" && resource === "resourceclaims";
 }
 
 /** A pod counts until it is over, or should have been gone by now. */
@@ -81,6 +87,7 @@ function claimUsage(claim: PersistentVolumeClaim): QuotaAmounts {
 export function quotaNamesOf(kind: Pick<ResourceReference, "group" | "resource">, names: readonly string[]): readonly string[] {
   return names.filter((name) => {
     if (name === countName(kind)) return true;
+    if (isDeviceClaim(kind)) return isDeviceCount(name);
     if (kind.group !== "") return false;
     if (kind.resource === "pods") return name === "pods" || /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.test(name) || /^(requests\.)?hugepages-/.test(name) || (name.startsWith("requests.") && name.includes("/"));
     if (kind.resource === "services") return name === "services" || name.startsWith("services.");

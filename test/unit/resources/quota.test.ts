@@ -24,6 +24,7 @@ describe("what an object takes", () => {
     ["a balanced Service its ports on nodes", SERVICES, object({ spec: { type: "LoadBalancer", ports: [{ port: 1 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "2", "services.loadbalancers": "1" }],
     ["a balanced Service without them only what it names", SERVICES, object({ spec: { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [{ port: 1, nodePort: 30000 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "1", "services.loadbalancers": "1" }],
     ["a claim its size, by class as well", CLAIMS, object({ spec: { storageClassName: "gold", resources: { requests: { storage: "1.5Gi" } } } }), { "count/persistentvolumeclaims": "1", persistentvolumeclaims: "1", "requests.storage": "1536Mi", "gold.storageclass.storage.k8s.io/persistentvolumeclaims": "1", "gold.storageclass.storage.k8s.io/requests.storage": "1536Mi" }],
+    ["a claim of devices what may come of it, by class", { group: "resource.k8s.io", resource: "resourceclaims" }, object({ spec: { devices: { requests: [{ name: "a", exactly: { deviceClassName: "gold", allocationMode: "ExactCount", count: 2 } }, { name: "b", firstAvailable: [{ name: "x", deviceClassName: "gold", count: 1 }, { name: "y", deviceClassName: "gold", count: 3 }, { name: "z", deviceClassName: "tin", allocationMode: "All" }] }] } } }), { "count/resourceclaims.resource.k8s.io": "1", "gold.deviceclass.resource.k8s.io/devices": "5", "tin.deviceclass.resource.k8s.io/devices": "32" }],
     ["anything else its place", { group: "apps", resource: "deployments" }, object(), { "count/deployments.apps": "1" }],
   ])("%s", (_name, kind, judged, amounts) => {
     expect(fromQuotaAmounts(quotaUsage(kind, judged, NOW))).toEqual(amounts);
@@ -65,6 +66,14 @@ describe("a charge", () => {
 
   test("names everything that is too much, and nothing else", () => {
     expect(computeCharge(quota({ "requests.cpu": "150m", pods: "1", "requests.memory": "1Gi" }, { "requests.cpu": "100m", pods: "1" }), write(pod()), NOW)).toEqual({ is: "refused", why: "exceeded quota: q, requested: pods=1,requests.cpu=100m, used: pods=1,requests.cpu=100m, limited: pods=1,requests.cpu=150m" });
+  });
+
+  test("knows a bound for devices as one of claims of devices", () => {
+    const gold = "gold.deviceclass.resource.k8s.io/devices";
+    const claim = object({ spec: { devices: { requests: [{ name: "a", exactly: { deviceClassName: "gold", count: 2 } }] } } });
+    const judge = (hard: string) => computeCharge(quota({ [gold]: hard }), { kind: { group: "resource.k8s.io", resource: "resourceclaims" }, object: claim, old: undefined, isStatus: false }, NOW);
+    expect(judge("2")).toEqual({ is: "charged", used: { [gold]: "2" } });
+    expect(judge("1")).toEqual({ is: "refused", why: `exceeded quota: q, requested: ${gold}=2, used: ${gold}=0, limited: ${gold}=1` });
   });
 
   test("is refused to pods that leave open what is bounded", () => {
