@@ -1,13 +1,11 @@
 import { compareQuantities } from "../apimachinery/quantity.ts";
 import { forbidden } from "../apimachinery/status-error.ts";
 import { claimClassName } from "../resources/core/persistent-volume-claim.ts";
-import { persistentVolumeResource } from "../resources/core/persistent-volume.ts";
-import { isLocalPathVolume } from "../resources/storage/local-path.ts";
 import { storageClassResource } from "../resources/storage/storage-class.ts";
-import type { PersistentVolume, PersistentVolumeClaim } from "../resources/types.ts";
+import type { PersistentVolumeClaim } from "../resources/types.ts";
 import { isKind, type AdmissionPlugin } from "./admission.ts";
 
-/** A claim may grow only when it has a volume, its class says that volumes grow, and there is something that makes them. */
+/** A claim may grow only when it has a volume and its class says that volumes grow; whoever provides them makes it true, in its own time. */
 export const persistentVolumeClaimResize: AdmissionPlugin = {
   name: "PersistentVolumeClaimResize",
   async validate(attributes, reader) {
@@ -21,13 +19,5 @@ export const persistentVolumeClaimResize: AdmissionPlugin = {
     const className = claimClassName(claim);
     const chosen = className === "" || className !== claimClassName(old) ? undefined : await reader.get(storageClassResource, "", className);
     if (chosen?.allowVolumeExpansion !== true) throw refuse("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize");
-    const volume = await reader.get(persistentVolumeResource, "", claim.spec?.volumeName ?? "");
-    if (volume === undefined) throw refuse("Error updating persistent volume claim because fetching associated persistent volume failed");
-    if (!canGrow(volume)) throw refuse("volume plugin does not support resize");
   },
 };
-
-/** Our own folders have as much room as their disk; a driver resizes its own volumes. */
-function canGrow(volume: PersistentVolume): boolean {
-  return volume.spec?.csi !== undefined || isLocalPathVolume(volume);
-}
