@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 
 /**
  * What takes long to load and a start can do without: each comes with its first use. Together they were a third of the modules that a
- * server loaded (test/bench/README.md, "The start"); `test/unit/layers.test.ts` lets nobody import them elsewhere.
+ * server loaded (test/bench/README.md, "The start, and memory"); `test/unit/layers.test.ts` lets nobody import them elsewhere.
  */
 const require = createRequire(import.meta.url);
 
