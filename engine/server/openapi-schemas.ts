@@ -5,7 +5,7 @@ export type OpenApiSchema = Readonly<Record<string, unknown>>;
 
 /** Types that every group uses; they are named after the package they come from upstream. */
 const META_TYPES: ReadonlySet<string> = new Set([
-  "ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "ListMeta", "LabelSelector", "LabelSelectorRequirement", "Condition",
+  "ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "ListMeta", "ShardInfo", "LabelSelector", "LabelSelectorRequirement", "Condition",
   "Status", "StatusDetails", "StatusCause", "DeleteOptions", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
 ]);
 
@@ -69,7 +69,7 @@ export class SchemaWriter {
   readonly schemas = new Map<string, OpenApiSchema>();
   readonly #names: TypeNames;
   readonly #prefix: string;
-  readonly #place: { readonly group: string; readonly version: string };
+  #place: { readonly group: string; readonly version: string };
 
   /** `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. */
   constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }) {
@@ -80,11 +80,15 @@ export class SchemaWriter {
 
   /** A reference to a named type, which is added to the document. */
   reference(type: Schema): OpenApiSchema {
+    // A kind that is served elsewhere as well, such as Scale, belongs to its own group wherever it is met first, and so does what it consists of.
+    const outer = this.#place;
+    this.#place = type["x-kubernetes-group-version-kind"]?.[0] ?? outer;
     const name = this.#names.nameOf(type, this.#place.group, this.#place.version);
     if (!this.schemas.has(name)) {
       this.schemas.set(name, {}); // registered first, for a type may contain itself
       this.schemas.set(name, this.#inline(type));
     }
+    this.#place = outer;
     return { $ref: this.#prefix + name };
   }
 

@@ -1,3 +1,4 @@
+import { forbiddenField } from "../../apimachinery/field-error.ts";
 import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
@@ -27,6 +28,7 @@ export const podResource = defineResource<Pod>({
     setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodSpecDefaults(pod.spec) } }),
     prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: (pod) => validatePodSpec(pod.spec, "spec"),
+    validateNew: ({ spec }) => ((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
     validateUpdate: validatePodUpdate,
     // Node agents of other versions send a status without it, and it never changes.
     prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),

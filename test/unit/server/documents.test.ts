@@ -96,6 +96,8 @@ describe("OpenAPI", () => {
     const document = await json("/openapi/v3/apis/apps/v1");
     const schemas = document["components"]?.["schemas"] as unknown as Record<string, { properties: Record<string, object> }>;
     expect(schemas["io.k8s.api.apps.v1.Deployment"]).toMatchObject({ "x-kubernetes-group-version-kind": [{ group: "apps", version: "v1", kind: "Deployment" }] });
+    // Whichever group is asked for first: types are of their own kind's group.
+    expect(Object.keys(schemas).filter((name) => /\.(Scale|ScaleSpec|ShardInfo)$/.test(name)).sort()).toEqual(["io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.autoscaling.v1.ScaleSpec", "io.k8s.apimachinery.pkg.apis.meta.v1.ShardInfo"]);
     expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties["containers"]).toMatchObject({ type: "array", "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
     const patch = document["paths"]?.["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"] as unknown as { parameters: { name: string }[] };
     expect(patch.parameters.map((parameter) => parameter.name)).toEqual(expect.arrayContaining(["dryRun", "fieldValidation"]));

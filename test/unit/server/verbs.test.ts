@@ -153,6 +153,11 @@ describe("what a write to the status carries", () => {
   });
 });
 
+test("ephemeral containers come later, at their own address", async () => {
+  const debugged = pod("debugged", { ephemeralContainers: [{ name: "d", image: "busybox" }] });
+  expect((await failure(api.client.for(podResource).create(debugged))).message).toContain("spec.ephemeralContainers: Forbidden: cannot be set on create");
+});
+
 test("that Services are told of in the environment is settled for pods, not for templates of pods", async () => {
   const made = await api.client.for(deploymentResource).create(deployment("linked"));
   expect(made.spec.template.spec?.enableServiceLinks).toBeUndefined();
