@@ -1,5 +1,5 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
-import { amounts } from "../../resources/pod-requests.ts";
+import { amounts, podRequests } from "../../resources/pod-requests.ts";
 import type { Pod, PodMetrics } from "../../resources/types.ts";
 import { isBeingDeleted } from "../define-controller.ts";
 
@@ -48,21 +48,31 @@ export function groupPods(pods: readonly Pod[], metrics: readonly PodMetrics[], 
   return { usage, ready: usage.size, unready, missing };
 }
 
-/** What each pod requests of the resource. Throws an Error for a container that requests none: a share of nothing cannot be told. */
+/** What each pod requests of the resource: as a whole where it says so, or else in its containers. Throws an Error for one that requests none: a share of nothing cannot be told. */
 export function requestsOf(pods: readonly Pod[], { resource, container }: UsageQuery): ReadonlyMap<string, number> {
   return new Map(
     pods.map((pod) => {
-      const name = pod.metadata.name ?? "";
-      const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
-      const asked = [...pod.spec.containers, ...sidecars].filter((each) => container === undefined || each.name === container);
-      const sum = asked.reduce((total, each) => {
-        const amount = amounts(each.resources?.requests)[resource];
-        if (amount === undefined) throw new Error(`missing request for ${resource} in container ${each.name} of Pod ${name}`);
-        return total + amount;
-      }, 0);
-      return [name, sum] as const;
+      const isAsWhole = container === undefined && Object.keys(pod.spec.resources?.requests ?? {}).length > 0;
+      return [pod.metadata.name ?? "", isAsWhole ? wholeRequest(pod, resource) : containerRequests(pod, resource, container)] as const;
     }),
   );
+}
+
+function wholeRequest({ metadata, spec }: Pod, resource: string): number {
+  const amount = podRequests(spec)[resource];
+  if (amount === undefined) throw new Error(`missing pod-level request for ${resource} in Pod ${metadata.name ?? ""}`);
+  return amount;
+}
+
+function containerRequests({ metadata, spec }: Pod, resource: string, container: string | undefined): number {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  const asked = [...spec.containers, ...sidecars].filter((each) => container === undefined || each.name === container);
+  if (asked.length === 0) throw new Error(`container ${container ?? ""} not found in Pod ${metadata.name ?? ""}`);
+  return asked.reduce((total, each) => {
+    const amount = amounts(each.resources?.requests)[resource];
+    if (amount === undefined) throw new Error(`missing request for ${resource} in container ${each.name} of Pod ${metadata.name ?? ""}`);
+    return total + amount;
+  }, 0);
 }
 
 function usageOf({ containers }: PodMetrics, { resource, container }: UsageQuery): number | undefined {

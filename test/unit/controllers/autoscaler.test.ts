@@ -50,6 +50,12 @@ describe("the number of replicas that processor time asks for", () => {
     expect(computeReplicas(use(50), undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "900m"), tolerances: TOLERANCES }, "default", NOW).status).toEqual({ type: "Resource", resource: { name: "cpu", current: { averageUtilization: 90, averageValue: "900m" } } });
   });
 
+  test("is a share of what a pod requests as a whole, where it does", () => {
+    const whole = (name: string): Pod => ({ ...pod(name, { request: "" }), spec: { ...pod(name, { request: "" }).spec, resources: { requests: { cpu: "1" } } } });
+    expect(replicas(use(50), 3, names(3).map(whole), all(3, "900m"))).toBe(6);
+    expect(() => replicas({ type: "ContainerResource", containerResource: { name: "cpu", container: "app", target: { type: "Utilization", averageUtilization: 50 } } }, 3, names(3).map(whole), all(3, "900m"))).toThrow("missing request for cpu in container app of Pod p0");
+  });
+
   test.each<[string, MetricSpec, readonly Pod[], readonly PodMetrics[], string]>([
     ["there are no pods", use(50), [], [], "no pods returned by selector"],
     ["nobody has figures", use(50), pods(1), [], "no metrics returned from resource metrics API"],
