@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../engine/resources/types.ts";
 import { containerdPaths } from "../../node-agent/cri/containerd.ts";
-import { mountsBelow } from "../../node-agent/volumes/mounts.ts";
+import { mountsBelow, readMounts } from "../../node-agent/volumes/mounts.ts";
 import { eventually, requireRoot } from "../kit/mainstay.ts";
 import { container, IMAGE, shell, startRealNode, type RealNode } from "./real-node.ts";
 
@@ -134,6 +135,32 @@ test.skipIf(!canRun)("volumes belong to the pod's group, in memory as on disk, a
   expect(says(await node.until("owned", isOver))).toMatch(/^2000,2777\n2000,/);
   await node.kubectl("delete", "pod/group", "pod/files", "pod/owned", "pvc/grouped", "--wait=true");
 }, 90_000);
+
+test.skipIf(!canRun)("a block device is a device for who asks for one, and for others a folder with a file system that is made once", async () => {
+  const file = path.join(node.dataDir, "disk");
+  writeFileSync(file, "");
+  truncateSync(file, 16 << 20);
+  const device = execFileSync("losetup", ["-f", "--show", file], { encoding: "utf8" }).trim();
+  const volume = (name: string, volumeMode: string) => ({
+    apiVersion: "v1", kind: "PersistentVolume", metadata: { name },
+    spec: { capacity: { storage: "16Mi" }, accessModes: ["ReadWriteOnce"], storageClassName: name, volumeMode, local: { path: device }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node.host.name] }] }] } } },
+  });
+  try {
+    await node.apply(volume("folder", "Filesystem"), claim("folder", { storageClassName: "folder" }), volume("raw", "Block"), claim("raw", { storageClassName: "raw", volumeMode: "Block" }));
+    for (const name of ["first", "second"]) {
+      await node.create(name, { ...once, ...using("folder"), securityContext: { fsGroup: 2000 }, containers: [shell("echo $HOSTNAME >> /data/names; cat /data/names > /dev/termination-log; stat -c %g /data >> /dev/termination-log", at("/data"))] });
+      expect(says(await node.until(name, isOver, 60_000))).toBe(name === "first" ? "first\n2000" : "first\nsecond\n2000");
+      await node.kubectl("delete", "pod", name, "--wait=true");
+    }
+    await node.create("raw", { ...once, ...using("raw"), containers: [shell("exec > /dev/termination-log; test -b /dev/raw && echo device; dd if=/dev/raw bs=2 skip=540 count=1 2>/dev/null | md5sum; dd if=/dev/zero of=/dev/raw bs=4096 count=1 2>/dev/null && echo written", { volumeDevices: [{ name: "v", devicePath: "/dev/raw" }] })] });
+    // The file system that the others had is there, by its mark, and may be overwritten: the device is this pod's.
+    const mark = createHash("md5").update(Buffer.from([0x53, 0xef])).digest("hex");
+    expect(says(await node.until("raw", isOver, 60_000))).toBe(`device\n${mark}  -\nwritten`);
+  } finally {
+    await node.kubectl("delete", "pod/first", "pod/second", "pod/raw", "pvc/folder", "pvc/raw", "pv/folder", "pv/raw", "--ignore-not-found", "--wait=true").finally(() => execFileSync("losetup", ["-d", device]));
+  }
+  expect(readMounts().some(({ place }) => place.includes("/volumes/v"))).toBe(false);
+}, 150_000);
 
 describe.skipIf(!canRun)("an image as a volume", () => {
   const snapshots = () => execFileSync("ctr", ["-a", containerdPaths(path.join(node.dataDir, "agent")).socket, "-n", "k8s.io", "snapshots", "ls"], { encoding: "utf8" });
