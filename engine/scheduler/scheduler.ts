@@ -175,7 +175,7 @@ class Scheduler {
     const known = findCondition(pod.status?.conditions, "PodScheduled");
     const isNominated = nominatedNodeName === undefined || pod.status?.nominatedNodeName === nominatedNodeName;
     if (isNominated && known?.status === "False" && known.reason === "Unschedulable" && known.message === message) return;
-    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: formatTime(this.#options.clock.now()) };
+    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, observedGeneration: pod.metadata.generation ?? 1, lastTransitionTime: formatTime(this.#options.clock.now()) };
     try {
       await this.#options.client.for(podResource).patch(pod.metadata.namespace ?? "", pod.metadata.name ?? "", "strategic", { status: { conditions: [condition], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) } }, { subresource: "status" });
     } catch (error) {

@@ -93,7 +93,8 @@ function planReset(pod: Pod, state: PodState): PodAction[] {
   if (sources.length === 0) return [];
   const others = state.containers.filter(({ name, id }) => own.some((container) => container.name === name) && !sources.some((source) => source.id === id));
   const kills = others.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} is restarted with its pod` }) as const);
-  return [...kills, ...[...others, ...sources].map(({ id }) => ({ do: "removeContainer", id }) as const)];
+  // How they ended is shown before they are forgotten: the pod's status is all that remembers it.
+  return kills.length > 0 ? kills : [...others, ...sources].map(({ id }) => ({ do: "removeContainer", id }) as const);
 }
 
 /** What must not go on running as it is. A container whose image was changed comes back whatever its policy. */
@@ -185,7 +186,8 @@ function planStart(pod: Pod, container: Container, state: PodState, sandbox: San
 /** How often a container ran of which the runtime has nothing any more: its status remembers. */
 function forgottenStarts({ status }: Pod, { name }: Container): number {
   const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find((candidate) => candidate.name === name);
-  return known?.containerID === undefined ? (known?.restartCount ?? 0) : (known.restartCount ?? 0) + 1;
+  const hasRun = known?.containerID !== undefined || known?.lastState?.terminated !== undefined;
+  return (known?.restartCount ?? 0) + (hasRun ? 1 : 0);
 }
 
 /** Of each container, the last end is kept for its logs and its reason; older ones go, and so do old sandboxes without any. */

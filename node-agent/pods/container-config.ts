@@ -1,5 +1,6 @@
 import path from "node:path";
 import { milliValue, wholeValue } from "../../engine/apimachinery/quantity.ts";
+import { podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
 import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfig } from "../cri/runtime.ts";
@@ -40,8 +41,8 @@ export interface VolumeMountPoint {
   readonly propagation?: string;
 }
 
-/** What is remembered with a container in the runtime: the image its spec named, and the start from which its back-off counts. */
-export const ContainerAnnotation = { image: "mainstay.dev/image", backoffBase: "mainstay.dev/backoff-base" } as const;
+/** What is remembered with a container in the runtime: the image its spec named, the memory it asked for, and the start from which its back-off counts. */
+export const ContainerAnnotation = { image: "mainstay.dev/image", memoryRequest: "mainstay.dev/memory-request", backoffBase: "mainstay.dev/backoff-base" } as const;
 
 export function podLogDir(pod: Pod, logsDir: string): string {
   const { namespace, name, uid } = pod.metadata;
@@ -102,7 +103,7 @@ export function computeContainerConfig(pod: Pod, container: Container, { image, 
       propagation: mount.propagation === "Bidirectional" ? MountPropagation.PROPAGATION_BIDIRECTIONAL : mount.propagation === "HostToContainer" ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER : MountPropagation.PROPAGATION_PRIVATE,
     })),
     labels: { ...labelsOf(pod), [RuntimeLabel.containerName]: container.name },
-    annotations: { [ContainerAnnotation.image]: container.image ?? "", [ContainerAnnotation.backoffBase]: String(backoffBase) },
+    annotations: { [ContainerAnnotation.image]: container.image ?? "", [ContainerAnnotation.memoryRequest]: String(memoryRequest(container)), [ContainerAnnotation.backoffBase]: String(backoffBase) },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
@@ -111,27 +112,47 @@ export function computeContainerConfig(pod: Pod, container: Container, { image, 
   };
 }
 
-/** Shares and quotas as upstream computes them: 1024 shares and 100 ms of every 100 ms are one core. */
-export function computeResources(pod: Pod, { resources }: Container, { memoryBytes }: NodeSettings) {
-  const cpu = resources?.requests?.["cpu"];
-  const cpuLimit = resources?.limits?.["cpu"];
-  const memoryLimit = resources?.limits?.["memory"];
+/**
+ * Shares and quotas as upstream computes them: 1024 shares and 100 ms of every 100 ms are one core. A container without a limit of its own is
+ * held to the pod's, and one that asks for nothing is taken to ask for its limit.
+ */
+export function computeResources(pod: Pod, container: Container, { memoryBytes }: NodeSettings) {
+  const { resources } = container;
+  const shared = pod.spec.resources?.limits;
+  const cpuLimit = resources?.limits?.["cpu"] ?? shared?.["cpu"];
+  const cpu = resources?.requests?.["cpu"] ?? cpuLimit;
+  const memoryLimit = resources?.limits?.["memory"] ?? shared?.["memory"];
   return {
     cpuShares: BigInt(Math.max(2, Math.floor((milliValue(cpu ?? "0") * 1024) / 1000))),
     cpuPeriod: 100_000n,
     cpuQuota: cpuLimit === undefined ? 0n : BigInt(Math.max(1_000, milliValue(cpuLimit) * 100)),
     memoryLimitInBytes: memoryLimit === undefined ? 0n : BigInt(wholeValue(memoryLimit)),
-    oomScoreAdj: BigInt(oomScoreAdjustment(pod, resources?.requests?.["memory"], memoryBytes)),
+    oomScoreAdj: BigInt(oomScoreAdjustment(pod, container, memoryBytes)),
   };
 }
 
-/** Who dies first when memory runs out: best effort before burstable before guaranteed, the latter two by how much they asked for. */
-export function oomScoreAdjustment(pod: Pod, memoryRequest: string | undefined, memoryBytes: number): number {
+/** Who dies first when memory runs out: best effort before burstable before guaranteed, the second by how much they asked for, and a sidecar not before those it serves. */
+export function oomScoreAdjustment(pod: Pod, container: Container, memoryBytes: number): number {
   // What the node cannot do without dies as late as guaranteed pods.
   if (pod.status?.qosClass === "Guaranteed" || pod.spec.priorityClassName === "system-node-critical") return -997;
   if (pod.status?.qosClass === "BestEffort") return 1000;
-  const adjustment = 1000 - Math.floor((1000 * wholeValue(memoryRequest ?? "0")) / memoryBytes);
+  const scoreFor = (bytes: number) => 1000 - Math.floor((1000 * (bytes + unclaimedMemory(pod))) / memoryBytes);
+  const isSidecar = container.restartPolicy === "Always" && pod.spec.initContainers?.some(({ name }) => name === container.name) === true;
+  const adjustment = isSidecar ? Math.min(scoreFor(memoryRequest(container)), scoreFor(Math.min(...pod.spec.containers.map(memoryRequest)))) : scoreFor(memoryRequest(container));
   return Math.min(999, Math.max(3, adjustment));
+}
+
+/** Each container's part of the memory that the pod asks for as a whole and no container for itself. */
+function unclaimedMemory({ spec }: Pod): number {
+  const whole = spec.resources?.requests?.["memory"];
+  if (whole === undefined) return 0;
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const { resources: _whole, overhead: _overhead, ...own } = spec;
+  return Math.floor(Math.max(0, wholeValue(whole) - (podRequests(own)["memory"] ?? 0)) / containers.length);
+}
+
+export function memoryRequest({ resources }: Container): number {
+  return wholeValue(resources?.requests?.["memory"] ?? "0");
 }
 
 function computeDns(pod: Pod, { clusterDns, clusterDomain }: NodeSettings) {

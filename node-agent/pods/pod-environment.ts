@@ -66,11 +66,11 @@ export function podField(pod: Pod, path: string, { podIp, hostIp }: Pick<Environ
   }
 }
 
-/** A container's request or limit in units of the divisor, rounded up; a limit that is not set is what the node can give. */
-export function resourceField(container: Container, resource: string, divisor: string | undefined, allocatable: Readonly<Record<string, string>>): string {
+/** A container's request or limit in units of the divisor, rounded up; a limit that is not set is the pod's, else what the node can give. */
+export function resourceField(pod: Pod, container: Container, resource: string, divisor: string | undefined, allocatable: Readonly<Record<string, string>>): string {
   const [kind = "", name = ""] = resource.split(".", 2);
   const list = kind === "limits" ? container.resources?.limits : container.resources?.requests;
-  const value = list?.[name] ?? (kind === "limits" ? allocatable[name] : undefined) ?? "0";
+  const value = list?.[name] ?? (kind === "limits" ? (pod.spec.resources?.limits?.[name] ?? allocatable[name]) : undefined) ?? "0";
   const unit = divisor === undefined || divisor === "0" ? "1" : divisor;
   return String(name === "cpu" ? Math.ceil(milliValue(value) / milliValue(unit)) : Math.ceil(parseQuantity(value) / parseQuantity(unit)));
 }
@@ -79,7 +79,7 @@ async function referenced(variable: EnvVar, pod: Pod, container: Container, sour
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? "";
   if (fieldRef) return podField(pod, fieldRef.fieldPath, sources);
-  if (resourceFieldRef) return resourceField(container, resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
+  if (resourceFieldRef) return resourceField(pod, container, resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
   if (fileKeyRef) return fromFile(fileKeyRef, volumes);
   const reference = configMapKeyRef ?? secretKeyRef;
   if (reference === undefined) return undefined;

@@ -21,6 +21,8 @@ export class PodResizer {
   /** Containers that were stopped to come back with other amounts. */
   readonly #restarting = new Set<string>();
   #trouble: ResizeTrouble | undefined;
+  /** What the pod asked for as a whole when its bounds were set last. */
+  #whole: string | undefined;
 
   constructor(context: PodContext, effects: ResizeEffects) {
     this.#context = context;
@@ -34,16 +36,25 @@ export class PodResizer {
 
   /** Whether anything was changed; what could not be is in `trouble`. */
   async run(pod: Pod, state: PodState): Promise<boolean> {
-    const { settings, refuse } = this.#context;
+    const { settings, refuse, limitPod } = this.#context;
     for (const name of this.#restarting) if (latestOf(state, name)?.state === "running") this.#restarting.delete(name);
     const resizes = planResizes(pod, state, settings);
-    if (resizes.length === 0) {
+    // The pod's own bounds are nobody's to look up in the runtime; setting them once more does no harm.
+    const whole = JSON.stringify(pod.spec.resources ?? {});
+    const isWholeChanged = pod.spec.resources !== undefined && whole !== this.#whole && state.containers.some((container) => container.state === "running");
+    if (resizes.length === 0 && !isWholeChanged) {
       if (this.#restarting.size === 0) this.#become(pod, undefined);
       return false;
     }
     const refusal = refuse(pod);
     if (refusal !== undefined) {
       this.#become(pod, { type: "PodResizePending", reason: refuse(pod, { isAlone: true }) === undefined ? "Deferred" : "Infeasible", message: refusal.message });
+      return false;
+    }
+    this.#whole = whole;
+    if (resizes.length === 0) {
+      limitPod(pod, false);
+      this.#become(pod, undefined);
       return false;
     }
     this.#become(pod, { type: IN_PROGRESS });

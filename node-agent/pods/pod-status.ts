@@ -45,11 +45,18 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     startTime: old.startTime ?? formatTime(nowMs),
     qosClass: old.qosClass ?? "BestEffort",
     observedGeneration: pod.metadata.generation ?? 1,
+    ...(pod.spec.resources === undefined ? {} : wholeResources(inputs)),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     conditions: withDisruption(withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs), pod.metadata.generation ?? 1), inputs),
   };
+}
+
+/** What the pod as a whole was granted: what it asks for, unless a change of that is not done. */
+function wholeResources({ pod, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
+  const { resources: granted, allocatedResources: allocated } = resize === undefined ? { resources: pod.spec.resources, allocatedResources: pod.spec.resources?.requests } : (pod.status ?? {});
+  return { ...(granted === undefined ? {} : { resources: granted }), ...(allocated === undefined ? {} : { allocatedResources: allocated }) };
 }
 
 function withDisruption(conditions: PodCondition[], { disruption, nowMs }: StatusInputs): PodCondition[] {
@@ -81,11 +88,13 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
   const old = (isInit ? pod.status?.initContainerStatuses : pod.status?.containerStatuses)?.find((status) => status.name === container.name);
+  // Of what is over for good, the status may be all that is left.
+  if (latest === undefined && old?.state?.terminated !== undefined && (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined)) return old;
   const isSidecar = isInit && container.restartPolicy === "Always";
   const started = latest?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true);
   const ready = isInit && !isSidecar ? latest?.state === "exited" && latest.exitCode === 0 : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
   // What was asked for is granted once the runtime has it.
-  const granted = resize === undefined ? container.resources : old?.resources;
+  const granted = (resize === undefined ? container.resources : old?.resources) ?? {};
   const allocated = resize === undefined ? container.resources?.requests : old?.allocatedResources;
   const base = {
     name: container.name,
@@ -95,8 +104,8 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
     started: isInit && !isSidecar ? false : started,
-    ...(latest?.state !== "running" || granted === undefined || Object.keys(granted).length === 0 ? {} : { resources: granted }),
-    ...(latest?.state !== "running" || allocated === undefined ? {} : { allocatedResources: allocated }),
+    resources: granted,
+    ...(allocated === undefined ? {} : { allocatedResources: allocated }),
   };
   const ended = (of: ContainerState) => ({
     terminated: {
@@ -108,13 +117,21 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
       containerID: `containerd://${of.id}`,
     },
   });
-  const last = previous === undefined ? {} : { lastState: ended(previous) };
+  const last = previous === undefined ? rememberedEnd(old, latest) : { lastState: ended(previous) };
   if (latest?.state === "running") return { ...base, state: { running: { startedAt: formatTime(latest.startedAtMs) } }, ...last };
   const failure = failures.get(container.name);
   const wait = waitingReason(pod, state, container, latest, failure, nowMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
-  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } } };
+  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } }, ...last };
+}
+
+/** How a container ended that the runtime has forgotten. */
+function rememberedEnd(old: ContainerStatus | undefined, latest: ContainerState | undefined): Pick<ContainerStatus, "lastState"> {
+  const ended = old?.state?.terminated;
+  const isAnother = ended?.containerID !== undefined && ended.containerID !== (latest === undefined ? "" : `containerd://${latest.id}`);
+  const lastState = isAnother ? { terminated: ended } : old?.lastState;
+  return lastState?.terminated === undefined ? {} : { lastState };
 }
 
 function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {

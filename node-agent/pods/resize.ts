@@ -1,7 +1,7 @@
 import type { Container, Pod, PodCondition } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { latestOf, type PodState } from "./compute-pod-actions.ts";
-import { computeResources, type NodeSettings } from "./container-config.ts";
+import { computeResources, ContainerAnnotation, memoryRequest, type NodeSettings } from "./container-config.ts";
 
 /** A running container that is to get other amounts than it has. */
 export interface ContainerResize {
@@ -17,17 +17,19 @@ export interface ContainerResize {
  * from what the runtime has, so an agent that starts anew goes on where the last one stopped. Pure.
  */
 export function planResizes(pod: Pod, state: PodState, settings: NodeSettings): readonly ContainerResize[] {
-  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === "Always");
-  return [...sidecars, ...pod.spec.containers].flatMap((container) => {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap((container) => {
     const current = latestOf(state, container.name);
     if (current?.state !== "running" || current.resources === undefined) return [];
     const resources = computeResources(pod, container, settings);
     const differs = (wanted: bigint, actual: number) => wanted > 0n && wanted !== BigInt(actual);
     const cpu = differs(resources.cpuShares, current.resources.cpuShares) || differs(resources.cpuQuota, current.resources.cpuQuota);
     const memory = differs(resources.memoryLimitInBytes, current.resources.memoryLimitBytes);
-    if (!cpu && !memory) return [];
     const restarts = (name: string) => container.resizePolicy?.some((policy) => policy.resourceName === name && policy.restartPolicy === "RestartContainer") === true;
-    return [{ container, state: current, resources, needsRestart: (cpu && restarts("cpu")) || (memory && restarts("memory")) }];
+    // A request for memory means nothing to the kernel; a container that wants to hear of it hears of it by its start.
+    const asked = current.annotations[ContainerAnnotation.memoryRequest];
+    const isAskedAnew = restarts("memory") && asked !== undefined && asked !== String(memoryRequest(container));
+    if (!cpu && !memory && !isAskedAnew) return [];
+    return [{ container, state: current, resources, needsRestart: (cpu && restarts("cpu")) || (memory && restarts("memory")) || isAskedAnew }];
   });
 }
 

@@ -69,7 +69,7 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   const files = new Map<string, VolumeFile>();
   for (const item of part.downwardAPI.items ?? []) {
     const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
-    const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
+    const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(pod, container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
     files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
   }
   return files;

@@ -3,6 +3,7 @@ import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { withPodLevelRequests } from "../pod-level-resources.ts";
 import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text.ts";
 import { withPodSpecDefaults } from "../pod-template.ts";
 import { podWarnings } from "../pod-warnings.ts";
@@ -24,8 +25,8 @@ export const podResource = defineResource<Pod>({
   schema: () => loadSchema("core/v1/pod.yaml"),
   strategy: {
     hasGeneration: true,
-    // Upstream settles this for pods alone: templates do not say it.
-    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodSpecDefaults(pod.spec) } }),
+    // Upstream settles these for pods alone: templates do not say them.
+    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withPodSpecDefaults(pod.spec)) } }),
     prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: (pod) => validatePodSpec(pod.spec, "spec"),
     validateNew: ({ spec }) => ((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
@@ -98,7 +99,7 @@ function positive(list: Readonly<Record<string, string>> | undefined): ReadonlyM
 
 function gatedStatus(pod: Pod): Partial<NonNullable<Pod["status"]>> {
   if ((pod.spec.schedulingGates ?? []).length === 0) return {};
-  return { conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates" }] };
+  return { conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates", observedGeneration: 1 }] };
 }
 
 function readyText(pod: Pod): string {

@@ -25,30 +25,56 @@ export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
 
 type Resized = Pick<Container, "name" | "resources" | "resizePolicy">;
 
-/** What a write to `resize` covers: what containers ask for, and how they take a change of it. */
+/** What a write to `resize` covers: what the pod and its containers ask for, and how they take a change of it. Other containers than before are the validation's to refuse. */
 export function withResources(pod: Pod, old: Pod): Pod {
+  if (orderErrors(pod, old).length > 0) return { ...old, spec: pod.spec };
   const resized = <T extends Resized>(container: T, wanted: readonly Resized[] | undefined): T => {
     const found = wanted?.find((candidate) => candidate.name === container.name);
     if (found === undefined) return container;
     const { resources: _resources, resizePolicy: _policy, ...rest } = container;
     return { ...rest, ...(found.resources === undefined ? {} : { resources: found.resources }), ...(found.resizePolicy === undefined ? {} : { resizePolicy: found.resizePolicy }) } as T; // the same container with two fields replaced
   };
-  const { initContainers } = old.spec;
+  const { resources: _whole, ...spec } = old.spec;
+  const { initContainers } = spec;
   return {
     ...old,
     spec: {
-      ...old.spec,
+      ...spec,
+      ...(pod.spec.resources === undefined ? {} : { resources: pod.spec.resources }),
       containers: old.spec.containers.map((container) => resized(container, pod.spec.containers)),
-      ...(initContainers === undefined ? {} : { initContainers: initContainers.map((container) => (container.restartPolicy === "Always" ? resized(container, pod.spec.initContainers) : container)) }),
+      ...(initContainers === undefined ? {} : { initContainers: initContainers.map((container) => resized(container, pod.spec.initContainers)) }),
     },
   };
 }
 
 /** A resize changes how much of processor and memory a container gets, never how the pod is classed. `qosOf` classes it. */
 export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) => string): FieldError[] {
+  const misplaced = orderErrors(pod, old);
+  if (misplaced.length > 0) return misplaced;
   if (qosOf(pod.spec) !== (old.status?.qosClass ?? qosOf(old.spec))) return [invalidField("spec", qosOf(pod.spec), "Pod QOS Class may not change as a result of resizing")];
-  const errors = pod.spec.containers.flatMap((container, index) => resourceErrors(container.resources, old.spec.containers[index]?.resources, `spec.containers[${index}].resources`));
-  return [...errors, ...validatePodSpec(pod.spec, "spec"), ...validatePodUpdate(withResources(old, pod), old)];
+  if (old.spec.resources !== undefined && pod.spec.resources === undefined) return [forbiddenField("spec.resources", "pod-level resources cannot be removed")];
+  const errors = (["initContainers", "containers"] as const).flatMap((list) =>
+    (pod.spec[list] ?? []).flatMap((container, index) => resourceErrors(container.resources, old.spec[list]?.[index]?.resources, `spec.${list}[${index}].resources`)),
+  );
+  return [...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, "spec.resources"), ...initErrors(pod, old), ...validatePodSpec(pod.spec, "spec"), ...validatePodUpdate(withResources(old, pod), old)];
+}
+
+/** The containers of a pod, and their order, are what they were. */
+function orderErrors(pod: Pod, old: Pod): FieldError[] {
+  return (["containers", "initContainers"] as const).flatMap((list) => {
+    const [now, before] = [pod.spec[list] ?? [], old.spec[list] ?? []];
+    if (now.length !== before.length) return [forbiddenField(`spec.${list}`, `${list} may not be added or removed on resize`)];
+    return now.flatMap(({ name }, index) => (name === before[index]?.name ? [] : [forbiddenField(`spec.${list}[${index}].name`, `${list} may not be renamed or reordered on resize`)]));
+  });
+}
+
+/** An ordinary init container runs once, so it cannot be started again for a resize. */
+function initErrors(pod: Pod, old: Pod): FieldError[] {
+  return (pod.spec.initContainers ?? []).flatMap((container, index) => {
+    const isResized = !jsonEqual(container.resources ?? {}, old.spec.initContainers?.[index]?.resources ?? {});
+    const restarts = container.resizePolicy?.some(({ restartPolicy }) => restartPolicy === "RestartContainer") === true;
+    return isResized && restarts && container.restartPolicy !== "Always" ? [forbiddenField(`spec.initContainers[${index}]`, "non-sidecar init containers with a resize policy of RestartContainer cannot be resized")] : [];
+  });
 }
 
 const RESIZABLE: ReadonlySet<string> = new Set(["cpu", "memory"]);

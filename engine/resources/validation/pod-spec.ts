@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { fieldNotFound, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { validatePodLevel } from "../pod-level-resources.ts";
 import type { Container, PodSpec, PodTemplateSpec } from "../types.ts";
 import { validateContainers } from "./containers.ts";
 import { validateAmounts, validateResources } from "./resource-requirements.ts";
@@ -25,6 +26,7 @@ export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
     ...validatePodSecurityContext(spec, path),
     ...validateScheduling(spec, path),
     ...validateResources(spec.resources, `${path}.resources`, new Set((spec.resourceClaims ?? []).map((claim) => claim.name))),
+    ...validatePodLevel(spec, `${path}.resources`),
     ...validateAmounts(spec.overhead ?? {}, `${path}.overhead`),
   ];
 }

@@ -67,8 +67,9 @@ describe("computeEnvironment", () => {
 
   it("counts limits in the divisor, and takes the node's for those not set", () => {
     const container = { name: "c", resources: { limits: { memory: "64Mi" } } } as Container;
-    expect(resourceField(container, "limits.memory", "1Mi", {})).toBe("64");
-    expect(resourceField(container, "limits.cpu", "1m", { cpu: "2" })).toBe("2000");
+    expect(resourceField(pod, container, "limits.memory", "1Mi", {})).toBe("64");
+    expect(resourceField(pod, container, "limits.cpu", "1m", { cpu: "2" })).toBe("2000");
+    expect(resourceField({ ...pod, spec: { ...pod.spec, resources: { limits: { cpu: "1500m" } } } }, container, "limits.cpu", "1m", { cpu: "2" })).toBe("1500");
     expect(() => podField(pod, "spec.nope", sources)).toThrow("unsupported fieldPath");
   });
 });

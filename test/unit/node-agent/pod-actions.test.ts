@@ -56,7 +56,8 @@ describe("computePodActions", () => {
     ["starts a container again whose rule says so, though the pod never does", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 })] }, ["start c #1"]],
     ["leaves a container alone that no rule fits", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 1 })] }, ["stopSandbox s"]],
     ["lets a container's own policy win over the pod's", pod({ containers: [{ name: "c", image: "i", restartPolicy: "Never" }, { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited(), exited({ name: "d" })] }, ["start d #1"]],
-    ["ends and forgets all containers when one's rule says that the pod begins again, that one last", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), container({ name: "d" })] }, ["kill d", "removeContainer a-0", "removeContainer d-0", "removeContainer c-0"]],
+    ["ends all containers when one's rule says that the pod begins again", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), container({ name: "d" })] }, ["kill d"]],
+    ["forgets them when none runs any more, the one that says so last", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), exited({ name: "d" })] }, ["removeContainer a-0", "removeContainer d-0", "removeContainer c-0"]],
     ["begins again with the first init container, and remembers how often it ran", { ...pod({ initContainers: [init("a")] }), status: { initContainerStatuses: [{ name: "a", image: "i", imageID: "", ready: true, restartCount: 2, containerID: "containerd://x" }] } }, { sandboxes: [sandbox()], containers: [] }, ["start a #3"]],
     ["restarts at once after the first end", pod(), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
     ["backs off after the second", pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, startedAtMs: NOW - 2_000 })] }, ["wait 9 s"]],
@@ -142,6 +143,24 @@ describe("computePodStatus", () => {
   it("shows a crash loop with its last end", () => {
     const crashed = status(pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 2, startedAtMs: NOW - 2_000, exitCode: 7 })] });
     expect(crashed.containerStatuses?.[0]).toMatchObject({ restartCount: 2, state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 7, reason: "Error" } } });
+  });
+
+  it("is not ready while a sidecar is not", () => {
+    const sided = pod({ initContainers: [init("side", { restartPolicy: "Always", readinessProbe: { tcpSocket: { port: 1 } } })] });
+    const state = { sandboxes: [sandbox()], containers: [container(), container({ name: "side" })] };
+    expect(ready(status(sided, state))).toBe("False");
+    expect(ready(status(sided, state, { ...quiet, ready: new Map([["side", true]]) }))).toBe("True");
+  });
+
+  it("remembers how containers ended of which the runtime has nothing any more", () => {
+    const before: Pod = { ...pod(), status: status(pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, exitCode: 42 })] }) };
+    const forgotten = status(before, { sandboxes: [sandbox()], containers: [] });
+    expect(forgotten.containerStatuses?.[0]).toMatchObject({ restartCount: 1, state: { waiting: {} }, lastState: { terminated: { exitCode: 42 } } });
+    const after = status({ ...before, status: forgotten }, { sandboxes: [sandbox()], containers: [container({ attempt: 2 })] });
+    expect(after.containerStatuses?.[0]).toMatchObject({ restartCount: 2, state: { running: {} }, lastState: { terminated: { exitCode: 42 } } });
+    // A pod that ends and is kept in the API goes on showing how its containers ended.
+    const kept = { ...pod({ restartPolicy: "Never" }), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" }, status: status(pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }) };
+    expect(status(kept, { sandboxes: [], containers: [] }).containerStatuses).toEqual(kept.status.containerStatuses);
   });
 
   it("says of whatever waits in a pod with init containers that the pod is initializing", () => {

@@ -28,6 +28,18 @@ describe("a resize in place", () => {
     expect(resize?.needsRestart).toBe(needsRestart);
   });
 
+  it("restarts a container that wants to hear of its request for memory, which the kernel knows nothing of", () => {
+    const plan = (annotations: Record<string, string>, restartPolicy: string) =>
+      planResizes(pod({ resources: half, resizePolicy: [{ resourceName: "memory", restartPolicy }] }), { sandboxes: [], containers: [{ ...running(asHalf), annotations }] }, settings).map(({ needsRestart }) => needsRestart);
+    const other = { "mainstay.dev/memory-request": "1" };
+    expect([plan(other, "RestartContainer"), plan(other, "NotRequired"), plan({}, "RestartContainer"), plan({ "mainstay.dev/memory-request": String(64 * 2 ** 20) }, "RestartContainer")]).toEqual([[true], [], [], []]);
+  });
+
+  it("holds a container without bounds of its own to the pod's", () => {
+    const whole: Pod = { ...pod({}), spec: { ...pod({}).spec, resources: half } };
+    expect(planResizes(whole, { sandboxes: [], containers: [running({ ...asHalf, cpuQuota: 20_000 })] }, settings).map(({ resources }) => Number(resources.cpuQuota))).toEqual([50_000]);
+  });
+
   it("shows its trouble as a condition that keeps its time, and goes with it", () => {
     const trouble = { type: "PodResizePending", reason: "Deferred", message: "no room" };
     const ready = { type: "Ready", status: "True" };

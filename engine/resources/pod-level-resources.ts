@@ -1,0 +1,46 @@
+import { compareQuantities, formatQuantity } from "../apimachinery/quantity.ts";
+import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { podRequests } from "./pod-requests.ts";
+import type { PodSpec } from "./types.ts";
+
+/** What can be asked for by a pod as a whole. */
+const isPodLevel = (name: string) => name === "cpu" || name === "memory" || name.startsWith("hugepages-");
+
+/**
+ * A pod that bounds itself as a whole asks, where it does not say for how much, for what its containers ask for together, else for its
+ * bound. Containers must have their own defaults by then.
+ */
+export function withPodLevelRequests(spec: PodSpec): PodSpec {
+  const limits = spec.resources?.limits ?? {};
+  if (Object.keys(limits).length === 0) return spec;
+  const asked = Object.entries(containerRequests(spec)).filter(([name]) => name === "cpu" || name === "memory");
+  const requests = {
+    ...Object.fromEntries(Object.entries(limits).filter(([name]) => isPodLevel(name))),
+    ...Object.fromEntries(asked),
+    ...spec.resources?.requests,
+  };
+  return { ...spec, resources: { ...spec.resources, requests } };
+}
+
+/** A pod as a whole asks for no less than its containers do, and none of them may use more than it. */
+export function validatePodLevel(spec: PodSpec, path: string): FieldError[] {
+  const { requests = {}, limits = {} } = spec.resources ?? {};
+  if (spec.resources === undefined) return [];
+  const tooLow = Object.entries(containerRequests(spec)).flatMap(([name, sum]) => {
+    const whole = requests[name];
+    return whole === undefined || compareQuantities(sum, whole) <= 0 ? [] : [invalidField(`${path}.requests[${name}]`, whole, `must be greater than or equal to aggregate container requests of ${sum}`)];
+  });
+  const tooHigh = spec.containers.flatMap(({ resources }, index) =>
+    Object.entries(resources?.limits ?? {}).flatMap(([name, limit]) => {
+      const whole = limits[name];
+      return whole === undefined || compareQuantities(limit, whole) <= 0 ? [] : [invalidField(`${path}.containers[${index}][${name}].limits`, limit, `must be less than or equal to pod limits of ${whole}`)];
+    }),
+  );
+  return [...tooLow, ...tooHigh];
+}
+
+/** What the containers of a pod ask for together, as quantities. */
+function containerRequests(spec: PodSpec): Readonly<Record<string, string>> {
+  const { resources: _whole, overhead: _overhead, ...own } = spec;
+  return Object.fromEntries(Object.entries(podRequests(own)).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, "BinarySI")]));
+}
