@@ -1,9 +1,12 @@
+import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import { readCgroupUsage } from "../stats/read-usage.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { latestOf, type PodState } from "./compute-pod-actions.ts";
+import { podCgroup } from "./container-config.ts";
 import type { PodContext } from "./pod-context.ts";
-import { planResizes, type ContainerResize, type ResizeTrouble } from "./resize.ts";
+import { memoryProblem, planResizes, type ContainerResize, type ResizeTrouble } from "./resize.ts";
 
 const IN_PROGRESS = "PodResizeInProgress";
 
@@ -63,16 +66,22 @@ export class PodResizer {
   }
 
   async #execute(pod: Pod, state: PodState, resizes: readonly ContainerResize[]): Promise<boolean> {
-    const { runtime, limitPod } = this.#context;
+    const { runtime, limitPod, settings } = this.#context;
     // The pod as a whole must have room before its containers grow, and keeps it until they have shrunk.
     limitPod(pod, true);
     let failure: string | undefined;
-    for (const { container, state: current, resources, needsRestart } of resizes) {
+    for (const resize of resizes) {
+      const { container, state: current, resources, needsRestart } = resize;
       try {
         if (needsRestart) {
           await this.#effects.stop(current, `Container ${container.name} resize requires restart`, state);
           this.#restarting.add(container.name);
-        } else await runtime.updateResources(current.id, resources);
+          continue;
+        }
+        const usage = await readCgroupUsage(path.join(podCgroup(pod, settings), current.id));
+        const problem = memoryProblem(resize, usage?.memoryBytes);
+        if (problem !== undefined) failure = problem;
+        else await runtime.updateResources(current.id, resources);
       } catch (error) {
         failure = describeError(error);
       }

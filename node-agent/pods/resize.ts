@@ -33,6 +33,18 @@ export function planResizes(pod: Pod, state: PodState, settings: NodeSettings): 
   });
 }
 
+/**
+ * Why a container's memory cannot be bounded as planned: it uses more already, and some kernels would kill it for that; undefined when it can, or
+ * what it uses is not known. Pure.
+ */
+export function memoryProblem({ container, state, resources }: ContainerResize, usedBytes: number | undefined): string | undefined {
+  const limit = resources.memoryLimitInBytes;
+  const before = BigInt(state.resources?.memoryLimitBytes ?? 0);
+  const isLower = limit > 0n && (before === 0n || limit < before);
+  if (!isLower || usedBytes === undefined || BigInt(usedBytes) < limit) return undefined;
+  return `attempting to set container "${container.name}" memory limit (${limit}) below current usage (${usedBytes})`;
+}
+
 /** What a pod's status says of a resize that is not done: that there is no room, now or ever; that it is being done; or what went wrong. */
 export type ResizeTrouble = Pick<PodCondition, "type" | "reason" | "message">;
 

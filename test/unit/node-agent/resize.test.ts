@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
+import { memoryProblem, planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
 
 const settings = { nodeName: "n1", hostIp: "192.0.2.1", clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir: "", cgroupRoot: "/m", memoryBytes: 8 * 2 ** 30, seccompDir: "/profiles" };
 const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
@@ -33,6 +33,13 @@ describe("a resize in place", () => {
       planResizes(pod({ resources: half, resizePolicy: [{ resourceName: "memory", restartPolicy }] }), { sandboxes: [], containers: [{ ...running(asHalf), annotations }] }, settings).map(({ needsRestart }) => needsRestart);
     const other = { "mainstay.dev/memory-request": "1" };
     expect([plan(other, "RestartContainer"), plan(other, "NotRequired"), plan({}, "RestartContainer"), plan({ "mainstay.dev/memory-request": String(64 * 2 ** 20) }, "RestartContainer")]).toEqual([[true], [], [], []]);
+  });
+
+  it("does not bound memory below what is used already", () => {
+    const [resize] = planResizes(pod({ resources: half }), { sandboxes: [], containers: [running({ ...asHalf, memoryLimitBytes: 128 * 2 ** 20 })] }, settings);
+    expect([undefined, 1, 64 * 2 ** 20].map((used) => resize && memoryProblem(resize, used))).toEqual([undefined, undefined, `attempting to set container "c" memory limit (${64 * 2 ** 20}) below current usage (${64 * 2 ** 20})`]);
+    const [raise] = planResizes(pod({ resources: half }), { sandboxes: [], containers: [running({ ...asHalf, memoryLimitBytes: 1 })] }, settings);
+    expect(raise && memoryProblem(raise, 2 ** 40)).toBeUndefined();
   });
 
   it("holds a container without bounds of its own to the pod's", () => {
