@@ -1,3 +1,4 @@
+import { raceAbort } from "../../engine/lib/abort.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, type PodState } from "./compute-pod-actions.ts";
@@ -16,7 +17,7 @@ export interface Termination {
 
 /**
  * Ends a pod's containers: hooks, then the signal, then the kill, all within the grace period; sidecars last. A grace period that is shortened
- * meanwhile counts at once. Resolves early when the signal fires, which leaves what still runs to the next agent.
+ * meanwhile counts at once. Resolves early or rejects when the signal fires, which leaves what still runs to the next agent.
  */
 export async function terminatePod(context: PodContext, termination: Termination, signal: AbortSignal): Promise<void> {
   const { clock, runtime } = context;
@@ -32,8 +33,8 @@ export async function terminatePod(context: PodContext, termination: Termination
     return graceSeconds === 0 ? 0 : Math.max(1, (endsMs - clock.now()) / 1000);
   };
   const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
-  const stop = (container: ContainerState) =>
-    stopContainer(context, { pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal });
+  // Neither a hook nor a container's last words hold up an agent that ends.
+  const stop = (container: ContainerState) => raceAbort(stopContainer(context, { pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
   const ended = new AbortController();
   const watching = watch(termination, AbortSignal.any([signal, ended.signal]), (now, isShorter) => {
     for (const container of running) {

@@ -126,6 +126,16 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     expect(await node.host.exec("cat", `${node.dataDir}/story`)).toBe("hook\nterm\n");
   });
 
+  it("tells while it ends whether it is still ready: it may take long, and serve meanwhile", async () => {
+    const lifecycle = { preStop: { exec: { command: ["sh", "-c", "rm /tmp/ok; sleep 1000"] } } };
+    await node.create("slow", { terminationGracePeriodSeconds: 1000, containers: [shell("touch /tmp/ok; sleep 1000", { lifecycle, readinessProbe: { exec: { command: ["test", "-f", "/tmp/ok"] }, periodSeconds: 1, failureThreshold: 1 } })] });
+    await node.until("slow", isReady);
+    await node.kubectl("delete", "pod", "slow", "--wait=false");
+    const ending = await node.until("slow", (pod) => !isReady(pod));
+    expect([ending.metadata.deletionTimestamp !== undefined, ending.status?.phase, Object.keys(container(ending)?.state ?? {})]).toEqual([true, "Running", ["running"]]);
+    await node.kubectl("delete", "pod", "slow", "--grace-period=0", "--force");
+  });
+
   it("has the cgroup limits and the identity that it asks for", async () => {
     await node.create("limits", {
       securityContext: { runAsUser: 1234, runAsGroup: 2345, fsGroup: 3456 },
