@@ -106,7 +106,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
   { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
   { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
-  { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
+  { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
   { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
   { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,

@@ -3,7 +3,7 @@ import type { Client } from "./client/client.ts";
 import { ConsistencyStore } from "./client/consistency-store.ts";
 import { EventRecorder } from "./client/event-recorder.ts";
 import { InformerFactory } from "./client/informer-factory.ts";
-import { ALL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
+import { USUAL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import type { Following } from "./lib/changing-value.ts";
@@ -32,7 +32,7 @@ export interface ControlPlaneOptions {
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
-export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys, wanted = ALL_CONTROLLERS }: ControlPlaneOptions): readonly Service[] {
+export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys, wanted = USUAL_CONTROLLERS }: ControlPlaneOptions): readonly Service[] {
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });

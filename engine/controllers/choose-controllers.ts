@@ -27,6 +27,7 @@ export const CONTROLLER_NAMES = [
   "resourcequota-controller",
   "scheduler",
   "service-cidr-controller",
+  "service-lb-controller",
   "serviceaccount-controller",
   "serviceaccount-token-controller",
   "statefulset-controller",
@@ -41,18 +42,23 @@ export type ControllerName = (typeof CONTROLLER_NAMES)[number];
 /** What runs. */
 export type ControllerChoice = ReadonlySet<ControllerName>;
 
-export const ALL_CONTROLLERS: ControllerChoice = new Set(CONTROLLER_NAMES);
+/** What runs only where it is named: clusters with load balancers of their own must not be given others. */
+const ON_DEMAND: readonly ControllerName[] = ["service-lb-controller"];
+
+/** What runs when nobody says anything. */
+export const USUAL_CONTROLLERS: ControllerChoice = new Set(CONTROLLER_NAMES.filter((name) => !ON_DEMAND.includes(name)));
 
 /** Names that upstream knows and that mean nothing here: there is no such work, or another part does it. They may be switched off. */
 const ABSENT: readonly string[] = [
   "bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
   "legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-expander-controller",
-  "podcertificaterequest-cleaner-controller", "resourceclaim-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller", "service-lb-controller",
+  "podcertificaterequest-cleaner-controller", "resourceclaim-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller",
   "storage-version-migrator-controller", "storageversion-garbage-collector-controller", "ttl-controller", "volumeattributesclass-protection-controller",
 ];
 
 /**
- * What `*,-foo` and its like ask for: `foo` is on, `-foo` is off, and `*` stands for all that is not named; without it those are off.
+ * What `*,-foo` and its like ask for: `foo` is on, `-foo` is off, and `*` stands for all that is not named, but for those on demand;
+ * without it those are off.
  * Throws for names that nobody knows, and for asking for what is not here.
  */
 export function chooseControllers(names: readonly string[]): ControllerChoice {
@@ -62,7 +68,7 @@ export function chooseControllers(names: readonly string[]): ControllerChoice {
     if (!ABSENT.includes(bare)) throw new Error(`must be names such as job-controller, -job-controller or *; ${JSON.stringify(bare)} is not the name of a controller`);
     if (bare === name) throw new Error(`${JSON.stringify(bare)} does not exist here`);
   }
-  const isOn = (name: ControllerName) => !names.includes(`-${name}`) && (names.includes(name) || names.includes("*"));
+  const isOn = (name: ControllerName) => !names.includes(`-${name}`) && (names.includes(name) || (names.includes("*") && USUAL_CONTROLLERS.has(name)));
   return new Set(CONTROLLER_NAMES.filter(isOn));
 }
 

@@ -6,7 +6,7 @@ import { autoscalerController } from "./autoscaling/autoscaler.ts";
 import { certificateApprover } from "./certificate-approver.ts";
 import { certificateCleaner } from "./certificate-cleaner.ts";
 import { certificateSigner, type SignApproved } from "./certificate-signers.ts";
-import { ALL_CONTROLLERS, CONTROLLER_NAMES, type ControllerChoice, type ControllerName } from "./choose-controllers.ts";
+import { CONTROLLER_NAMES, USUAL_CONTROLLERS, type ControllerChoice, type ControllerName } from "./choose-controllers.ts";
 import { clusterRoleAggregation } from "./cluster-role-aggregation.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
 import type { ControllerContext } from "./controller-context.ts";
@@ -16,6 +16,7 @@ import { deploymentController } from "./deployment.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointsController } from "./endpoints/endpoints.ts";
+import { nodeBalancerController } from "./endpoints/node-balancer.ts";
 import { serviceAddressController } from "./endpoints/service-addresses.ts";
 import { mirroringController } from "./endpoints/mirroring.ts";
 import { eventTtlController } from "./event-ttl.ts";
@@ -50,7 +51,7 @@ export interface ClusterSettings {
   readonly clusterCidr?: string;
   /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
-  /** What runs; all by default. */
+  /** What runs; all but those on demand by default. */
   readonly wanted?: ControllerChoice;
 }
 
@@ -63,7 +64,7 @@ export interface ClusterKeys {
 export function createControllers(context: ControllerContext, settings: ClusterSettings): Service[] {
   const run = <Inputs>(definition: ControllerDefinition<Inputs>) => runController(definition, context);
   const remoteKinds = new RemoteKinds(context);
-  const { wanted = ALL_CONTROLLERS, rootCa, clusterCidr, keys } = settings;
+  const { wanted = USUAL_CONTROLLERS, rootCa, clusterCidr, keys } = settings;
   const switched: Readonly<Record<Exclude<ControllerName, "scheduler">, () => readonly Service[]>> = {
     "certificatesigningrequest-approving-controller": () => [run(certificateApprover(context))],
     "certificatesigningrequest-cleaner-controller": () => [run(certificateCleaner(context))],
@@ -91,6 +92,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "replicationcontroller-controller": () => [run(replicationControllerController(context))],
     "resourcequota-controller": () => [run(resourceQuotaController(context))],
     "service-cidr-controller": () => [run(serviceRangeController(context))],
+    "service-lb-controller": () => [run(nodeBalancerController(context))],
     "serviceaccount-controller": () => [run(serviceAccountController(context, rootCa))],
     "serviceaccount-token-controller": () => (keys === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))]),
     "statefulset-controller": () => [run(statefulSetController(context))],

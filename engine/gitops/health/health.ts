@@ -129,7 +129,7 @@ function worstChild(ownerUid: string, lookup: HealthLookup, now: number): { read
 function serviceHealth(service: Service): ObjectHealth {
   const { spec, status } = service;
   if (spec?.type === "ExternalName" || spec?.clusterIP !== undefined) {
-    // Nothing in this cluster hands out load balancers; waiting for one would look like work in progress for ever.
+    // Most clusters hand out no load balancers; waiting for one would look like work in progress for ever.
     const waits = spec.type === "LoadBalancer" && (status?.loadBalancer?.ingress ?? []).length === 0;
     return waits ? { ...healthy, reason: "no controller gives it a load balancer address; its cluster address and node ports work" } : healthy;
   }

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { CONTROLLER_NAMES } from "../../../engine/controllers/choose-controllers.ts";
+import { CONTROLLER_NAMES, USUAL_CONTROLLERS } from "../../../engine/controllers/choose-controllers.ts";
 import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/config.ts";
 
 describe("server options", () => {
@@ -29,8 +29,9 @@ describe("server options", () => {
   });
 
   it.each([
-    ["*", CONTROLLER_NAMES],
-    ["*,-job-controller,-ttl-controller", CONTROLLER_NAMES.filter((name) => name !== "job-controller")],
+    ["*", [...USUAL_CONTROLLERS]],
+    ["*,-job-controller,-ttl-controller", [...USUAL_CONTROLLERS].filter((name) => name !== "job-controller")],
+    ["*,service-lb-controller", CONTROLLER_NAMES],
     ["job-controller,scheduler", ["job-controller", "scheduler"]],
     ["-*", []],
   ])("run the controllers that %s asks for", (controllers, wanted) => {

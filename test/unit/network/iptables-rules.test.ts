@@ -123,6 +123,14 @@ describe("computeChains", () => {
     expect(filter.get("MAINSTAY-REJECT")).toEqual(['-m comment --comment "shop/web:http/TCP is not for this source" -d 192.0.2.1/32 -p tcp -m tcp --dport 80 -j DROP']);
   });
 
+  it.each(["UDP", "SCTP"])("balances %s as TCP, and apart from it", (protocol) => {
+    const port = { name: "http", port: 80, protocol };
+    const { nat } = computeChains(computeServicePorts([service("web", { ports: [port] })], [slice("web", [ready("10.42.0.2")], [{ ...port, port: 8080 }])], here), ranges);
+    const word = protocol.toLowerCase();
+    expect(nat.get("MAINSTAY-SERVICES")?.[0]).toContain(`-d 10.43.0.9/32 -p ${word} -m ${word} --dport 80 -j `);
+    expect([...nat.values()].flat()).toContain(`-p ${word} -j DNAT --to-destination 10.42.0.2:8080`);
+  });
+
   it("writes no rule that leads to a chain which does not exist", () => {
     const policies = ["Cluster", "Local"];
     for (const internalTrafficPolicy of policies) {
