@@ -16,7 +16,7 @@ type Volume = PersistentVolume & KubeObject;
 
 export interface ClaimInputs {
   readonly claim: Claim;
-  /** Volumes of the claim's class. */
+  /** Volumes of the claim's class, and those that were made for it. */
   readonly candidates: readonly Volume[];
   /** The volume that the claim names. The API itself has said so when it is absent. */
   readonly named: Volume | undefined;
@@ -69,10 +69,10 @@ function provision({ claim, storageClass, nodes }: ClaimInputs, node: Node | und
   ];
 }
 
-/** A claim that names its volume waits for it, takes it if it is free, and never takes another. */
+/** A claim that names its volume waits for it, takes it if it is free and fits, and never takes another. Where each names the other somebody wants just that, whatever class was put in since. */
 function planNamed({ claim, named }: ClaimInputs): readonly Action[] {
   if (named === undefined) return phase(claim, "Pending");
-  if (named.spec?.claimRef !== undefined && !isVolumeFor(named, claim)) return [...phase(claim, "Pending"), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
+  if (named.spec?.claimRef !== undefined) return isVolumeFor(named, claim) ? bind(named, claim) : [...phase(claim, "Pending"), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
   const mismatch = describeMismatch(named, claim);
   if (mismatch !== undefined) return [...phase(claim, "Pending"), tell(claim, "Warning", "VolumeMismatch", `Cannot bind to requested volume "${named.metadata.name}": ${mismatch}`)];
   return bind(named, claim);

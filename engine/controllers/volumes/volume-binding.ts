@@ -27,6 +27,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
   const pods = podsByClaim(informers);
   const nodes = informers.informer(nodeResource);
   volumes.addIndex(CLASS_INDEX, (volume) => [volumeClassName(volume)]);
+  volumes.addIndex(CLAIM_INDEX, claimKeys);
   claims.addIndex(CLASS_INDEX, (claim) => (isBindCompleted(claim) ? [] : [claimClassName(claim)]));
   const unboundOf = (className: string) => claims.byIndex(CLASS_INDEX, className).map(objectKey);
   return {
@@ -35,7 +36,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
     watches: [
       watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
       // A volume concerns the claim that it names; a free one, whoever may want it.
-      watch(volumes, (volume) => (volume.spec?.claimRef === undefined ? unboundOf(volumeClassName(volume)) : [`${volume.spec.claimRef.namespace ?? ""}/${volume.spec.claimRef.name ?? ""}`])),
+      watch(volumes, (volume) => (volume.spec?.claimRef === undefined ? unboundOf(volumeClassName(volume)) : claimKeys(volume))),
       watch(classes, (storageClass) => [...unboundOf(storageClass.metadata.name ?? ""), ...(isDefaultClass(storageClass) ? unboundOf("") : [])]),
     ],
     reads: [read(nodes), read(pods)],
@@ -47,7 +48,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
       const className = claimClassName(claim);
       return {
         claim: claim as ClaimInputs["claim"], // stored, so it has its names
-        candidates: volumes.byIndex(CLASS_INDEX, className) as ClaimInputs["candidates"], // likewise
+        candidates: [...new Set([...volumes.byIndex(CLASS_INDEX, className), ...volumes.byIndex(CLAIM_INDEX, key)])] as ClaimInputs["candidates"], // likewise
         named: wanted ? ((volumes.get("", wanted) ?? (await unlessGone(client.for(persistentVolumeResource).get("", wanted)))) as ClaimInputs["named"]) : undefined, // likewise
         storageClass: className === "" ? undefined : classes.get("", className),
         defaultClass: chooseDefaultClass(classes.list()),
@@ -59,12 +60,17 @@ export function claimController({ client, informers }: ControllerContext): Contr
   };
 }
 
+/** The claim that a volume names, if it does. */
+function claimKeys({ spec }: PersistentVolume): readonly string[] {
+  return spec?.claimRef === undefined ? [] : [`${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`];
+}
+
 /** Volumes say what phase they are in, and are reclaimed when their claims are gone. */
 export function volumeController({ client, informers }: ControllerContext): ControllerDefinition<VolumeInputs> {
   const claims = informers.informer(persistentVolumeClaimResource);
   const volumes = informers.informer(persistentVolumeResource);
   const nodes = informers.informer(nodeResource);
-  volumes.addIndex(CLAIM_INDEX, ({ spec }) => (spec?.claimRef === undefined ? [] : [`${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`]));
+  volumes.addIndex(CLAIM_INDEX, claimKeys);
   const findClaim = async ({ spec }: PersistentVolume): Promise<PersistentVolumeClaim | undefined> => {
     const { namespace = "", name = "", uid } = spec?.claimRef ?? {};
     if (!uid) return undefined;

@@ -62,6 +62,13 @@ describe("volumes made by hand", () => {
     expect(await phaseOf("free")).toBe("Available");
   });
 
+  test("what names each other, or was made for a claim, comes together whatever the claim's class", async () => {
+    await make(volume("mutual", "1Gi", { claimRef: { namespace: "default", name: "both" } }), claim("both", { volumeName: "mutual", storageClassName: "default-of-late" }));
+    await make(volume("meant", "1Gi", { claimRef: { namespace: "default", name: "one" } }), claim("one", { storageClassName: "default-of-late" }));
+    await make(volume("free", "1Gi"), claim("other", { volumeName: "free", storageClassName: "default-of-late" }));
+    expect(await Promise.all(["both", "one", "other"].map(claimState))).toEqual([["Bound", "mutual", "1Gi"], ["Bound", "meant", "1Gi"], ["Pending", "free", ""]]);
+  });
+
   test("two claims never get the same volume", async () => {
     await make(claim("a"), claim("b"), claim("c"), volume("x", "1Gi"), volume("y", "1Gi"));
     const states = await Promise.all(["a", "b", "c"].map(claimState));
