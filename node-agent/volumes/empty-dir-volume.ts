@@ -21,7 +21,8 @@ async function provide(pod: Pod, volume: Volume, folder: string): Promise<void> 
   mkdirSync(folder, { recursive: true, mode: 0o777 });
   const mount = fileSystemFor(pod, volume);
   if (mount !== undefined) await run("mount", ["-t", mount.type, "-o", mount.options, mount.type, folder]);
-  chmodSync(folder, 0o777);
+  // What is mounted has its mode from there; of what was made here, the umask has taken something.
+  if (mount === undefined) chmodSync(folder, 0o777);
   await giveToGroup(folder, pod);
 }
 
@@ -30,13 +31,13 @@ function isPropagated({ spec }: Pod, name: string): boolean {
   return [...spec.containers, ...(spec.initContainers ?? [])].some(({ volumeMounts }) => volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")));
 }
 
-/** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use. */
+/** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use, and sticky as the kernel and upstream have it. */
 function fileSystemFor(pod: Pod, { name, emptyDir = {} }: Volume): { readonly type: string; readonly options: string } | undefined {
   const { medium = "", sizeLimit } = emptyDir;
   if (medium === "") return undefined;
   if (medium === "Memory") {
     const limits = [...(sizeLimit === undefined || wholeValue(sizeLimit) === 0 ? [] : [wholeValue(sizeLimit)]), ...boundOf(pod)];
-    return { type: "tmpfs", options: ["mode=0777", ...(limits.length === 0 ? [] : [`size=${Math.min(...limits)}`])].join(",") };
+    return { type: "tmpfs", options: ["mode=1777", ...(limits.length === 0 ? [] : [`size=${Math.min(...limits)}`])].join(",") };
   }
   const page = /^HugePages(?:-(\d+)([KMG])i)?$/.exec(medium);
   if (page === null) throw new MountError(`volume "${name}": unknown medium ${medium}`);

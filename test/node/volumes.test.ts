@@ -126,8 +126,8 @@ describe.skipIf(!canRun)("a part of a volume", () => {
 });
 
 test.skipIf(!canRun)("volumes belong to the pod's group, in memory as on disk, and memory is bounded", async () => {
-  await node.create("group", { ...once, securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 }, volumes: [{ name: "v", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }], containers: [shell("touch /data/x; stat -c %g /data/x > /dev/termination-log; dd if=/dev/zero of=/data/big bs=1M count=2 2>/dev/null || echo full >> /dev/termination-log", at("/data"))] });
-  expect(says(await node.until("group", isOver))).toBe("2000\nfull");
+  await node.create("group", { ...once, securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 }, volumes: [{ name: "v", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }], containers: [shell("touch /data/x; stat -c %g /data/x > /dev/termination-log; stat -c %a /data >> /dev/termination-log; dd if=/dev/zero of=/data/big bs=1M count=2 2>/dev/null || echo full >> /dev/termination-log", at("/data"))] });
+  expect(says(await node.until("group", isOver))).toBe("2000\n3777\nfull");
   await node.create("files", { ...once, securityContext: { runAsUser: 1000, fsGroup: 2000 }, volumes: [{ name: "v", configMap: { name: "kube-root-ca.crt", defaultMode: 0o400 } }], containers: [shell("stat -L -c %u,%g,%a /var/run/secrets/kubernetes.io/serviceaccount/token /data/ca.crt > /dev/termination-log; head -c 10 /data/ca.crt >> /dev/termination-log", at("/data"))] });
   expect(says(await node.until("files", isOver))).toMatch(/^1000,2000,640\n0,2000,440\n-----BEGIN/);
   await node.apply(claim("grouped"));
