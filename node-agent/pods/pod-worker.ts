@@ -388,6 +388,8 @@ export class PodWorker {
   }
 
   #wait(milliseconds: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    // A signal that has fired already tells nobody any more.
+    if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         cancel();
