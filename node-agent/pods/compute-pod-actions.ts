@@ -83,18 +83,22 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
  * agent that dies meanwhile knows what it was at.
  */
 function planReset(pod: Pod, state: PodState): PodAction[] {
-  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return [];
   const own = allContainers(pod);
-  const isSource = ({ name, id }: ContainerState) => {
-    const [container, latest] = [own.find((candidate) => candidate.name === name), latestOf(state, name)];
-    return container !== undefined && latest?.id === id && latest.state === "exited" && restartsPodAfter(container, latest.exitCode);
-  };
-  const sources = state.containers.filter(isSource);
+  const sources = resetSources(pod, state);
   if (sources.length === 0) return [];
   const others = state.containers.filter(({ name, id }) => own.some((container) => container.name === name) && !sources.some((source) => source.id === id));
   const kills = others.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} is restarted with its pod` }) as const);
   // How they ended is shown before they are forgotten: the pod's status is all that remembers it.
   return kills.length > 0 ? kills : [...others, ...sources].map(({ id }) => ({ do: "removeContainer", id }) as const);
+}
+
+/** The containers whose end makes the pod begin again; none if it will not. */
+function resetSources(pod: Pod, state: PodState): readonly ContainerState[] {
+  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return [];
+  return allContainers(pod).flatMap((container) => {
+    const latest = latestOf(state, container.name);
+    return latest?.state === "exited" && restartsPodAfter(container, latest.exitCode) ? [latest] : [];
+  });
 }
 
 /** What must not go on running as it is. A container whose image was changed comes back whatever its policy. */
@@ -159,6 +163,8 @@ export function hasRunning(state: PodState): boolean {
 /** Whether the pod has run its course and nothing of it will be started again. Sidecars may still be running. */
 export function isFinished(pod: Pod, state: PodState): boolean {
   if (isTerminal(pod)) return true;
+  // Those that were ended for it are not over: all begin again.
+  if (resetSources(pod, state).length > 0) return false;
   const isOver = (container: Container) => {
     const latest = latestOf(state, container.name);
     return latest?.state === "exited" && !restartsAfter(pod, container, latest.exitCode);
