@@ -2,7 +2,7 @@ import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 
 /** Whether the type has an address inside the cluster, and whether it has ports on the nodes. */
 const hasClusterIp = (spec: ServiceSpec) => spec.type !== "ExternalName";
-const hasNodePorts = (spec: ServiceSpec) => spec.type === "NodePort" || (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false);
+const hasNodePorts = (spec: ServiceSpec) => spec.type === "NodePort" || spec.type === "LoadBalancer";
 const isExternal = (spec: ServiceSpec) => spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.externalIPs ?? []).length > 0;
 const hasHealthCheckPort = (spec: ServiceSpec) => spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
 

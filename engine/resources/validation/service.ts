@@ -26,9 +26,14 @@ export function validateService(service: Service): FieldError[] {
   ];
 }
 
-/** Clients hold on to the address, so that it stays for as long as the type has one. */
+/** Clients hold on to the address, so that it stays for as long as the type has one; and a balancer to the Services that are its own. */
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
+  const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
+  return [...addressChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
+}
+
+function addressChangeErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
   if (!before.clusterIP || spec.type === "ExternalName" || before.type === "ExternalName") return [];
   return spec.clusterIP === before.clusterIP ? [] : [invalidField("spec.clusterIPs[0]", spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []), "may not change once set")];
 }

@@ -97,6 +97,8 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     case "deletecollection":
       return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
     case "patch": {
+      const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
+      if (own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
       const options = parseWriteOptions(query, "PatchOptions");
       const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
       if (patchType === "strategic" && definition.content !== undefined) throw unsupportedMedia(["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]);

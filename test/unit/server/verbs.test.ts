@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasReason, StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
@@ -12,7 +13,7 @@ import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { ConfigMap, Deployment, Pod, PodDisruptionBudget, PriorityClass, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type { ConfigMap, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -121,6 +122,17 @@ describe("update", () => {
     expect(lease.metadata.uid).toBeDefined();
     expect((await failure(api.client.for(configMapResource).update(configMap("absent")))).reason).toBe("NotFound");
   });
+});
+
+test("a balanced Service keeps its node ports until its type changes, and its class for as long as it is balanced", async () => {
+  const services = api.client.for(serviceResource);
+  const balanced = { apiVersion: "v1", kind: "Service", metadata: { name: "balanced", namespace: "shop" }, spec: { type: "LoadBalancer", loadBalancerClass: "a.example.com/lb", ports: [{ port: 80 }] } };
+  const made = await services.create(balanced as unknown as Service);
+  const kept = await services.update({ ...made, spec: { ...made.spec, allocateLoadBalancerNodePorts: false } });
+  expect([made.spec?.ports?.[0]?.nodePort, kept.spec?.ports]).toEqual([expect.any(Number), made.spec?.ports]);
+  const moved = await failure(services.patch("shop", "balanced", "merge", { spec: { loadBalancerClass: "b.example.com/lb" } }));
+  expect(moved.message).toContain('spec.loadBalancerClass: Invalid value: "b.example.com/lb": may not change once set');
+  expect((await services.patch("shop", "balanced", "merge", { spec: { type: "ClusterIP" } })).spec?.ports).toEqual([{ port: 80, protocol: "TCP", targetPort: 80 }]);
 });
 
 describe("what a write to the status carries", () => {
