@@ -3,6 +3,7 @@ import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 /** Whether the type has an address inside the cluster, and whether it has ports on the nodes. */
 const hasClusterIp = (spec: ServiceSpec) => spec.type !== "ExternalName";
 const hasNodePorts = (spec: ServiceSpec) => spec.type === "NodePort" || spec.type === "LoadBalancer";
+const wantsNodePorts = (spec: ServiceSpec) => hasNodePorts(spec) && (spec.type === "NodePort" || spec.allocateLoadBalancerNodePorts !== false);
 const isExternal = (spec: ServiceSpec) => spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.externalIPs ?? []).length > 0;
 const hasHealthCheckPort = (spec: ServiceSpec) => spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
 
@@ -17,7 +18,7 @@ export function withAllocatedValues(service: Service, old: Service): Service {
 
 function kept(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const keepsAddress = hasClusterIp(spec) && hasClusterIp(old) && !spec.clusterIP && (spec.clusterIPs ?? []).length === 0;
-  const keepsPorts = hasNodePorts(spec) && hasNodePorts(old);
+  const keepsPorts = wantsNodePorts(spec) && wantsNodePorts(old);
   return {
     ...spec,
     ...(keepsAddress ? pick(old, ["clusterIP", "clusterIPs"]) : {}),

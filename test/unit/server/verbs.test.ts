@@ -124,15 +124,17 @@ describe("update", () => {
   });
 });
 
-test("a balanced Service keeps its node ports until its type changes, and its class for as long as it is balanced", async () => {
+test("a balanced Service keeps its node ports until it gives them up or its type changes, and its class for as long as it is balanced", async () => {
   const services = api.client.for(serviceResource);
-  const balanced = { apiVersion: "v1", kind: "Service", metadata: { name: "balanced", namespace: "shop" }, spec: { type: "LoadBalancer", loadBalancerClass: "a.example.com/lb", ports: [{ port: 80 }] } };
+  const balanced = { apiVersion: "v1", kind: "Service", metadata: { name: "balanced", namespace: "shop" }, spec: { type: "LoadBalancer", loadBalancerClass: "a.example.com/lb", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] } };
   const made = await services.create(balanced as unknown as Service);
   const kept = await services.update({ ...made, spec: { ...made.spec, allocateLoadBalancerNodePorts: false } });
   expect([made.spec?.ports?.[0]?.nodePort, kept.spec?.ports]).toEqual([expect.any(Number), made.spec?.ports]);
+  const [first = {}, second] = kept.spec?.ports ?? [];
+  expect((await services.update({ ...kept, spec: { ...kept.spec, ports: [{ ...first, nodePort: undefined }, second] } } as Service)).spec?.ports?.map(({ nodePort }) => nodePort)).toEqual([undefined, second?.nodePort]);
   const moved = await failure(services.patch("shop", "balanced", "merge", { spec: { loadBalancerClass: "b.example.com/lb" } }));
   expect(moved.message).toContain('spec.loadBalancerClass: Invalid value: "b.example.com/lb": may not change once set');
-  expect((await services.patch("shop", "balanced", "merge", { spec: { type: "ClusterIP" } })).spec?.ports).toEqual([{ port: 80, protocol: "TCP", targetPort: 80 }]);
+  expect((await services.patch("shop", "balanced", "merge", { spec: { type: "ClusterIP" } })).spec?.ports?.map(({ nodePort }) => nodePort)).toEqual([undefined, undefined]);
 });
 
 describe("what a write to the status carries", () => {
