@@ -1386,7 +1386,7 @@ readonly containers: readonly Container[]
  */
 readonly restartPolicy?: string
 /**
- * Seconds between asking the containers to end and killing them. Without it, 30.
+ * Seconds between asking the containers to end and killing them. Without it, 30; less than none counts as one.
  */
 readonly terminationGracePeriodSeconds?: number
 /**

@@ -4,6 +4,7 @@ import { formatMicroTime, sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { leaseResource } from "../../engine/resources/coordination/lease.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
 import type { Lease } from "../../engine/resources/types.ts";
 
 const NAMESPACE = "kube-node-lease";
@@ -20,6 +21,7 @@ export function createNodeLease(client: Client, clock: Clock, logger: Logger, no
       const spec = { holderIdentity: nodeName, leaseDurationSeconds: DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) };
       try {
         lease = lease === undefined ? await readOrCreate(spec) : await api.update({ ...lease, spec: { ...lease.spec, ...spec } });
+        if (lease.metadata.ownerReferences === undefined) lease = await withOwner(lease);
       } catch (error) {
         lease = undefined; // whoever changed it: read it again
         if (!hasReason(error, "Conflict")) logger.warn("node lease not renewed, will retry", { node: nodeName, error: describeError(error) });
@@ -27,6 +29,13 @@ export function createNodeLease(client: Client, clock: Clock, logger: Logger, no
       await sleep(clock, lease === undefined ? RETRY_MS : RENEW_MS, signal).catch(() => {});
     }
   });
+
+  /** It goes with its Node. A node that is only about to register has none yet; the next renewal looks again. */
+  async function withOwner(lease: Lease): Promise<Lease> {
+    const uid = await client.for(nodeResource).get("", nodeName).then((node) => node.metadata.uid, () => undefined);
+    if (uid === undefined) return lease;
+    return api.update({ ...lease, metadata: { ...lease.metadata, ownerReferences: [{ apiVersion: "v1", kind: "Node", name: nodeName, uid }] } });
+  }
 
   async function readOrCreate(spec: NonNullable<Lease["spec"]>): Promise<Lease> {
     try {

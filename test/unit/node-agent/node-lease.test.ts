@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { createNodeLease } from "../../../node-agent/node/node-lease.ts";
+import { startTestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+it("a node's sign of life belongs to its Node as soon as there is one, and is renewed", async () => {
+  const clock = new VirtualClock();
+  const { client } = await startTestApi({ clock });
+  const stop = new AbortController();
+  const running = runServices([createNodeLease(client, clock, silentLogger, "n1")], stop.signal);
+  const read = () => client.for(leaseResource).get("kube-node-lease", "n1");
+  await clock.advance(1_000);
+  expect((await read()).metadata.ownerReferences).toBeUndefined();
+  const node = await client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+  await clock.advance(11_000);
+  const owned = await read();
+  expect(owned.metadata.ownerReferences).toEqual([{ apiVersion: "v1", kind: "Node", name: "n1", uid: node.metadata.uid }]);
+  await clock.advance(11_000);
+  const renewed = await read();
+  expect(renewed.metadata.ownerReferences).toEqual(owned.metadata.ownerReferences);
+  expect(Date.parse(renewed.spec?.renewTime ?? "")).toBeGreaterThan(Date.parse(owned.spec?.renewTime ?? ""));
+  stop.abort();
+  await running;
+});
