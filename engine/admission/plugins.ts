@@ -44,7 +44,7 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
   return [
     namespaceLifecycle,
     limitRanger,
-    serviceAccountPlugin(random),
+    serviceAccountPlugin(random, clock),
     nodeRestriction,
     taintNodesByCondition,
     alwaysPullImages,

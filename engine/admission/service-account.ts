@@ -1,33 +1,50 @@
 import { forbidden } from "../apimachinery/status-error.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Container, Pod, ServiceAccount, Volume } from "../resources/types.ts";
-import { isCreateOf, type AdmissionPlugin } from "./admission.ts";
+import { isCreateOf, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 
+const DEFAULT_ACCOUNT = "default";
+const LOOK_MS = 100;
+const NEVER = new AbortController().signal;
 const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** The hour upstream asks for, and the seven seconds by which a token from this volume can be told from others. */
 const TOKEN_SECONDS = 3607;
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** Every pod runs as a service account that exists, and finds its token mounted unless somebody said otherwise. */
-export function serviceAccountPlugin(random: Random): AdmissionPlugin {
+export function serviceAccountPlugin(random: Random, clock: Clock): AdmissionPlugin {
+  const accountOf = async ({ namespace, signal = NEVER }: AdmissionAttributes, name: string, looks: number, reader: AdmissionReader): Promise<ServiceAccount | undefined> => {
+    let account = await reader.get(serviceAccountResource, namespace, name);
+    for (let look = 0; account === undefined && look < looks; look++) {
+      if (look > 0) await sleep(clock, LOOK_MS, signal);
+      account = await reader.get(serviceAccountResource, namespace, name, { fresh: true });
+    }
+    return account;
+  };
   return {
     name: "ServiceAccount",
     async mutate(attributes, reader) {
       if (!isCreateOf(attributes, "", "pods")) return attributes.object;
       const pod = attributes.object as Pod; // isCreateOf
       if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) return pod;
-      const name = pod.spec.serviceAccountName || "default";
-      const account =
-        (await reader.get(serviceAccountResource, attributes.namespace, name)) ?? (await reader.get(serviceAccountResource, attributes.namespace, name, { fresh: true }));
+      const name = pod.spec.serviceAccountName || DEFAULT_ACCOUNT;
       // A namespace that exists only in a dry run has no accounts yet, but will have this one.
-      if (account === undefined && !(name === "default" && attributes.assumedNamespaces?.has(attributes.namespace) === true)) {
+      const isAssumed = name === DEFAULT_ACCOUNT && attributes.assumedNamespaces?.has(attributes.namespace) === true;
+      const account = await accountOf(attributes, name, isAssumed ? 1 : looksAt(name), reader);
+      if (account === undefined && !isAssumed) {
         throw forbidden(podResource, attributes.name, `error looking up service account ${attributes.namespace}/${name}: serviceaccount "${name}" not found`);
       }
       return withAccount(pod, name, account, random);
     },
   };
+}
+
+/** The default account is on its way in a namespace that has just been made; upstream looks as often. */
+function looksAt(name: string): number {
+  return name === DEFAULT_ACCOUNT ? 10 : 1;
 }
 
 function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined, random: Random): Pod {

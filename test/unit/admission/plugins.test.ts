@@ -4,6 +4,7 @@ import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
@@ -45,6 +46,15 @@ describe("service accounts", () => {
     const quiet = await pods().create(pod("quiet", { serviceAccountName: "quiet" }));
     expect(quiet.spec.volumes).toBeUndefined();
     expect(quiet.spec.imagePullSecrets).toEqual([{ name: "registry" }]);
+  });
+
+  test("the default account may still be on its way", async () => {
+    await api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "young" } });
+    const made = pods().create({ ...pod("early"), metadata: { name: "early", namespace: "young" } });
+    const later = new Promise((resolve) => setTimeout(resolve, 150));
+    await Promise.race([later, made.catch(() => {})]);
+    await api.client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "default", namespace: "young" } });
+    expect((await made).spec.serviceAccountName).toBe("default");
   });
 
   test("an account that does not exist is named", async () => {
