@@ -104,6 +104,11 @@ test("a request to switch protocols is passed on with the agent's names, and the
   await ended; // who goes away takes the other end along
 });
 
+test("without a switch of protocols, or by other methods, there is no stream", async () => {
+  expect((await send(exec)).code).toBe(400);
+  expect((await send(exec, { method: "PUT", body: Buffer.from("{}") })).code).toBe(405);
+});
+
 test("SPDY is passed on by POST as well, and what the caller proved itself with is not", async () => {
   const { code, socket } = await send("/api/v1/namespaces/shop/pods/web/portforward", { method: "POST", headers: { connection: "Upgrade", upgrade: "SPDY/3.1", authorization: "Bearer doer-token" } });
   expect(code).toBe(403);

@@ -8,6 +8,7 @@ import { randomInteger } from "../../lib/random.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { ApiServer } from "../api-server.ts";
+import { unsupportedMethod } from "../exchange.ts";
 import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { hasProtobufForm, type KindSchemas } from "../kind-schemas.ts";
 import type { NodeTransport } from "../node-proxy.ts";
@@ -114,7 +115,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
     await requireStream(server.parts.authorizer, attributesOf(http, info), http.notes);
-    throw badRequest("Upgrade request required");
+    throw http.method === "GET" || http.method === "POST" ? badRequest("Upgrade request required") : unsupportedMethod();
   }
   if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
     await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
