@@ -60,6 +60,8 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
   nat.set("MAINSTAY-POSTROUTING", postroutingRules(ranges));
   filter.set("MAINSTAY-REJECT", refusals);
   filter.set("MAINSTAY-FORWARD", [
+    // Before anything of pods is accepted below, wherever the jumps to the two chains stand.
+    "-m conntrack --ctstate NEW -j MAINSTAY-REJECT",
     // A packet that conntrack cannot place would reach a pod without the address rewriting of its connection.
     "-m conntrack --ctstate INVALID -j DROP",
     `-m mark --mark ${MASQUERADE_MARK}/${MASQUERADE_MARK} -j ACCEPT`,

@@ -144,6 +144,12 @@ describe("computeChains", () => {
     }
   });
 
+  it("refuses before it accepts what pods send on", () => {
+    const forward = computeChains(three, ranges).filter.get("MAINSTAY-FORWARD") ?? [];
+    expect(forward[0]).toBe("-m conntrack --ctstate NEW -j MAINSTAY-REJECT");
+    expect(forward.findIndex((rule) => rule.endsWith("-j ACCEPT"))).toBeGreaterThan(0);
+  });
+
   it("keeps chain names within iptables' 28 characters", () => {
     for (const chain of computeChains(three, ranges).nat.keys()) expect(chain.length).toBeLessThanOrEqual(28);
   });
