@@ -20,7 +20,6 @@ const GENERATED_BASE_MAX = 58;
  */
 export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random }: CreateContext): T {
   const { strategy } = definition;
-  if (object.metadata.resourceVersion) throw resourceVersionOnCreate();
   const owned = withMetadata(object, {
     name: object.metadata.name || generateName(object.metadata.generateName, random),
     uid: random.uuid(),
@@ -42,8 +41,9 @@ export function generateName(base: string | undefined, random: Random): string |
   return base ? `${base.slice(0, GENERATED_BASE_MAX)}${randomSuffix(random)}` : undefined;
 }
 
-/** Upstream answers this one with a 500 that has no reason. */
-function resourceVersionOnCreate(): StatusError {
+/** Throws for a new object that names a version, as upstream's store does: last of all, with a 500 that has no reason. */
+export function requireNoVersion({ metadata }: KubeObject): void {
+  if (!metadata.resourceVersion) return;
   const message = "resourceVersion should not be set on objects to be created";
-  return StatusError.from({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+  throw StatusError.from({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
 }

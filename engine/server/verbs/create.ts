@@ -6,7 +6,7 @@ import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { alreadyExists, badRequest, hasReason } from "../../apimachinery/status-error.ts";
 import type { AdmissionAttributes } from "../../admission/admission.ts";
-import { beforeCreate } from "../../registry/before-create.ts";
+import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts";
 import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
@@ -62,6 +62,7 @@ async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">
   const settled = settleNumbers(parts, definition, admitted, undefined);
   const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random });
   await parts.admission.validate(attributes(exchange, complete));
+  requireNoVersion(admitted);
   const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries);
   if (request.options.dryRun === true) {
     await refuseExisting(exchange, object);

@@ -40,6 +40,15 @@ async function failure(promise: Promise<unknown>): Promise<StatusError> {
 }
 
 describe("create", () => {
+  test("a version is refused last, after what admission says", async () => {
+    const classes = api.client.for(priorityClassResource);
+    const usual = (name: string, metadata: object = {}) => ({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name, ...metadata }, value: 5, globalDefault: true });
+    await classes.create(usual("usual"));
+    expect((await failure(classes.create(usual("other", { resourceVersion: "7" })))).status).toMatchObject({ code: 403, message: expect.stringContaining("is already marked as default") as unknown });
+    await classes.delete("", "usual");
+    expect((await failure(classes.create(usual("other", { resourceVersion: "7" })))).status).toMatchObject({ code: 500, message: "resourceVersion should not be set on objects to be created" });
+  });
+
   test("the server fills in uid, creation time and managed fields, and no generation for a ConfigMap", async () => {
     const created = await api.client.for(configMapResource).create(configMap("filled"));
     expect(created.metadata).toMatchObject({ name: "filled", namespace: "shop" });
