@@ -98,6 +98,6 @@ describe.skipIf(!canRun)("a node whose disk fills up", () => {
     await eventually(disk, ({ bavail, blocks }) => bavail / blocks > 0.5, 60_000);
     // One that does not ask the scheduler is turned away by the node itself.
     await node.create("bold", { nodeName: node.host.name, containers: [shell("sleep 1000")] });
-    expect((await node.until("bold", (pod) => pod.status?.phase === "Failed")).status).toMatchObject({ reason: "Evicted", message: "The node had condition: [DiskPressure]. " });
+    expect((await node.until("bold", (pod) => pod.status?.phase === "Failed")).status).toMatchObject({ reason: "Evicted", message: "Pod was rejected: The node had condition: [DiskPressure]. " });
   }, 240_000);
 });
