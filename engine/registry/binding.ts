@@ -3,19 +3,11 @@ import { invalid, invalidField, requiredField, unsupportedValue, type FieldError
 import { withAnnotations, withLabels } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { conflict } from "../apimachinery/status-error.ts";
-import { loadSchema } from "../resources/load-schema.ts";
 import type { Binding, Pod } from "../resources/types.ts";
-import type { Decodable } from "./decode-object.ts";
+import { bodyKind } from "./decode-object.ts";
 
 /** The body of pods/binding: the scheduler's decision. */
-export const bindingKind: Decodable<Binding & KubeObject> = {
-  group: "",
-  version: "v1",
-  kind: "Binding",
-  get schema() {
-    return loadSchema("core/v1/binding.yaml");
-  },
-};
+export const bindingKind = bodyKind<Binding & KubeObject>("", "v1", "Binding", "core/v1/binding.yaml");
 
 export function validateBinding(binding: Binding): void {
   const errors: FieldError[] = [];

@@ -6,6 +6,7 @@ import type { Schema } from "../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
 import type { ContentRules, ResourceDefinition, Strategy } from "../resources/define-resource.ts";
+import { loadSchema } from "../resources/load-schema.ts";
 
 interface KindName {
   readonly group: string;
@@ -18,6 +19,18 @@ export interface Decodable<T extends KubeObject = KubeObject> extends KindName {
   readonly schema: Schema;
   readonly strategy?: Strategy<T>;
   readonly content?: ContentRules<T>;
+}
+
+/** A kind that only bodies of subresources have, by its schema's file, which is read when the first one comes. */
+export function bodyKind<T extends KubeObject>(group: string, version: string, kind: string, file: string): Decodable<T> {
+  return {
+    group,
+    version,
+    kind,
+    get schema() {
+      return loadSchema(file);
+    },
+  };
 }
 
 export interface DecodeOptions {

@@ -2,19 +2,11 @@ import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { ageColumn, nameColumn } from "../resources/columns.ts";
 import type { Column, ResourceDefinition, ScaleAccess } from "../resources/define-resource.ts";
-import { loadSchema } from "../resources/load-schema.ts";
 import type { Scale } from "../resources/types.ts";
-import type { Decodable } from "./decode-object.ts";
+import { bodyKind } from "./decode-object.ts";
 
 /** autoscaling/v1 Scale: one view of everything that has replicas. */
-export const scaleKind: Decodable<Scale & KubeObject> = {
-  group: "autoscaling",
-  version: "v1",
-  kind: "Scale",
-  get schema() {
-    return loadSchema("autoscaling/v1/scale.yaml");
-  },
-};
+export const scaleKind = bodyKind<Scale & KubeObject>("autoscaling", "v1", "Scale", "autoscaling/v1/scale.yaml");
 
 /** What `kubectl get --subresource=scale` shows. */
 export const scaleColumns: readonly Column<KubeObject>[] = [

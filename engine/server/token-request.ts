@@ -2,19 +2,11 @@ import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, conflict, notFound } from "../apimachinery/status-error.ts";
 import type { BoundReference, ServiceAccountTokens, TokenSubject } from "../auth/service-account-token.ts";
-import { loadSchema } from "../resources/load-schema.ts";
 import type { Node, Pod, Secret, ServiceAccount, TokenRequest } from "../resources/types.ts";
-import type { Decodable } from "../registry/decode-object.ts";
+import { bodyKind } from "../registry/decode-object.ts";
 
 /** The body of serviceaccounts/token. */
-export const tokenRequestKind: Decodable<TokenRequest & KubeObject> = {
-  group: "authentication.k8s.io",
-  version: "v1",
-  kind: "TokenRequest",
-  get schema() {
-    return loadSchema("authentication.k8s.io/v1/token-request.yaml");
-  },
-};
+export const tokenRequestKind = bodyKind<TokenRequest & KubeObject>("authentication.k8s.io", "v1", "TokenRequest", "authentication.k8s.io/v1/token-request.yaml");
 
 const SECONDS_DEFAULT = 3600;
 const SECONDS_MIN = 600;
