@@ -107,7 +107,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const root = path.join(config.dataDir, "git");
   const access = accessOf(client, config.repo === undefined ? undefined : config.repoSecret);
   const host = new GitHost({
-    root, client, clock, random, logger,
+    root, client, random, logger,
     address: config.bindAddress ?? "127.0.0.1", port: config.gitPort ?? 6480, allowsAnonymous: config.allowsAnonymous !== false,
     ...(config.publicAddress === undefined ? {} : { publicAddress: config.publicAddress }),
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),

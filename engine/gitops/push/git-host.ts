@@ -3,7 +3,6 @@ import path from "node:path";
 import type { Client } from "../../client/client.ts";
 import { aborted } from "../../lib/abort.ts";
 import type { Following } from "../../lib/changing-value.ts";
-import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
@@ -24,7 +23,6 @@ export interface GitHostOptions {
   /** For HTTPS, which is served wherever the address is not the loopback's. */
   readonly certificate?: Following<KeyPair>;
   readonly client: Client;
-  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -105,5 +103,3 @@ export class GitHost {
     return path.join(this.#options.root, "hooks.sock");
   }
 }
-
-
