@@ -97,17 +97,17 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
   const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
-  const isStream = form === "upgrade" && resource === "pods" && isPodStream(subresource);
-  await (isStream ? requireStream : requireAllowed)(server.parts.authorizer, attributes, request.audit?.notes);
+  const stream = form === "upgrade" && resource === "pods" && isPodStream(subresource) ? subresource : undefined;
+  await (stream === undefined ? requireAllowed : requireStream)(server.parts.authorizer, attributes, request.audit?.notes);
   const proxied = proxiedPath(request.url);
   const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.audit?.notes ?? new RequestNotes() };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
     await admitConnection(server.parts, { ...connection, subresource, path: proxied.path });
     return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };
   }
-  if (form === "upgrade" && resource === "pods" && isPodStream(subresource)) {
-    const admitted = await admitConnection(server.parts, { ...connection, subresource, path: "" });
-    return { target: await planConnect(server.parts, { namespace, name, stream: subresource }, admitted), prefix: "" };
+  if (stream !== undefined) {
+    const admitted = await admitConnection(server.parts, { ...connection, subresource: stream, path: "" });
+    return { target: await planConnect(server.parts, { namespace, name, stream }, admitted), prefix: "" };
   }
   throw badRequest("this address cannot be upgraded");
 }
