@@ -62,7 +62,8 @@ function tellOfHints(service: Service, hinted: Hinted, hadHints: boolean): reado
   return hadHints ? [] : [tell(service, "Normal", "TopologyAwareHintsEnabled", "Endpoints are bound to zones")];
 }
 
-function toEntry<K, V>(key: K, value: V | undefined): [K, V][] {
+/** An entry for a map; none where there is no value. */
+export function toEntry<K, V>(key: K, value: V | undefined): [K, V][] {
   return value === undefined ? [] : [[key, value]];
 }
 

@@ -8,7 +8,7 @@ import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts"
 import type { EndpointSlice, Node, Pod, Service } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
-import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_LABEL, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
+import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_LABEL, toEntry, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
 import { isPodFinished, NODE_INDEX, nodeIndex } from "./pods.ts";
 import { computeZoneCapacity, wantsZoneBalance, ZONE_LABEL } from "./topology-hints.ts";
 
@@ -41,7 +41,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       // Slices of a deleted Service are the garbage collector's: they are owned by it. Without a selector they are somebody else's.
       if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0) return undefined;
       const selected = pods.list(namespace).filter((pod) => selects(service, pod));
-      const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => entryOf(nodeName, zoneOf(nodes.get("", nodeName)))));
+      const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => toEntry(nodeName, zoneOf(nodes.get("", nodeName)))));
       return { service, pods: selected, slices: slices.byIndex(SERVICE_INDEX, key).filter((slice) => isMine(slice) && !isBeingDeleted(slice)), zoneOfNode, zoneCapacity: wantsZoneBalance(service) ? computeZoneCapacity(nodes.list()) : undefined };
     },
     plan: planEndpointSlices,
@@ -74,8 +74,4 @@ function zoneOf(node: Node | undefined): string | undefined {
 
 function capacityOf(node: Node | undefined): readonly [string, number][] {
   return node === undefined ? [] : [...(computeZoneCapacity([node]) ?? [])];
-}
-
-function entryOf(name: string, zone: string | undefined): [string, string][] {
-  return zone === undefined ? [] : [[name, zone]];
 }
