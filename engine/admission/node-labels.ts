@@ -1,7 +1,9 @@
+import { REGION_LABEL, ZONE_LABEL } from "../apimachinery/known-labels.ts";
+
 /** Labels that agents set on their own Node; of Kubernetes' names no others. */
 const AGENT_LABELS: ReadonlySet<string> = new Set([
   "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch",
-  "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build",
+  ZONE_LABEL, REGION_LABEL, "node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build",
   "beta.kubernetes.io/os", "beta.kubernetes.io/arch", "beta.kubernetes.io/instance-type", "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
 ]);
 const AGENT_NAMESPACES = ["kubelet.kubernetes.io", "node.kubernetes.io"];

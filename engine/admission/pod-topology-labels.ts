@@ -1,9 +1,10 @@
+import { REGION_LABEL, ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import { withLabels } from "../apimachinery/object-copy.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import type { Binding } from "../resources/types.ts";
 import { isKind, type AdmissionPlugin } from "./admission.ts";
 
-const TOPOLOGY_LABELS = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+const TOPOLOGY_LABELS = [REGION_LABEL, ZONE_LABEL];
 
 /** A pod learns the zone and region of its node when it is bound: the binding's labels become the pod's. */
 export const podTopologyLabels: AdmissionPlugin = {

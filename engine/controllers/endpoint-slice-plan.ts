@@ -11,6 +11,10 @@ const ENDPOINTS_PER_SLICE_MAX = 100;
 export const SERVICE_LABEL = "kubernetes.io/service-name";
 export const MANAGER_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const MANAGER = "endpointslice-controller.k8s.io";
+/** The index of slices by the key of their Service. */
+export const SERVICE_INDEX = "service";
+export const serviceIndex = ({ metadata }: EndpointSlice): readonly string[] => [`${metadata.namespace}/${metadata.labels?.[SERVICE_LABEL] ?? ""}`];
+
 const HEADLESS_LABEL = "service.kubernetes.io/headless";
 
 export interface EndpointSliceInputs {

@@ -1,4 +1,5 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import { objectKey, splitKey } from "../apimachinery/object-meta.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { nodeResource } from "../resources/core/node.ts";
@@ -8,11 +9,9 @@ import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts"
 import type { EndpointSlice, Node, Pod, Service } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
-import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_LABEL, toEntry, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
+import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_INDEX, serviceIndex, toEntry, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
 import { isPodFinished, NODE_INDEX, nodeIndex } from "./pods.ts";
-import { computeZoneCapacity, wantsZoneBalance, ZONE_LABEL } from "./topology-hints.ts";
-
-const SERVICE_INDEX = "service";
+import { computeZoneCapacity, wantsZoneBalance } from "./topology-hints.ts";
 
 /** Keeps the EndpointSlices of every Service that selects pods. */
 export function endpointSliceController({ informers }: ControllerContext): ControllerDefinition<EndpointSliceInputs> {
@@ -20,7 +19,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
   const pods = informers.informer(podResource);
   const slices = informers.informer(endpointSliceResource);
   const nodes = informers.informer(nodeResource);
-  slices.addIndex(SERVICE_INDEX, (slice) => [serviceOf(slice)]);
+  slices.addIndex(SERVICE_INDEX, serviceIndex);
   pods.addIndex(NODE_INDEX, nodeIndex);
   const selecting = (pod: Pod) => services.list(pod.metadata.namespace).filter((service) => selects(service, pod)).map(objectKey);
 
@@ -29,7 +28,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
     watches: [
       watch(services, (service) => [objectKey(service)]),
       watch(pods, selecting, isEndpointChange),
-      watch(slices, (slice) => (isMine(slice) ? [serviceOf(slice)] : [])),
+      watch(slices, (slice) => (isMine(slice) ? serviceIndex(slice) : [])),
       // A node's zone is part of the endpoints on it.
       watch(nodes, (node) => pods.byIndex(NODE_INDEX, node.metadata.name ?? "").flatMap(selecting), (old, node) => zoneOf(old) !== zoneOf(node)),
       // Shares of zones are by the CPUs of the nodes that serve.
@@ -62,10 +61,6 @@ export function selects(service: Service, pod: Pod): boolean {
 
 function isMine(slice: EndpointSlice): boolean {
   return slice.metadata.labels?.[MANAGER_LABEL] === MANAGER;
-}
-
-function serviceOf(slice: EndpointSlice): string {
-  return `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_LABEL] ?? ""}`;
 }
 
 function zoneOf(node: Node | undefined): string | undefined {

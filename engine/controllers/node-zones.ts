@@ -1,4 +1,5 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { REGION_LABEL, ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import type { Node } from "../resources/types.ts";
 import type { ControllerTimings } from "./timings.ts";
 
@@ -39,7 +40,7 @@ export function evictionRate(zone: Zone | undefined, settings: Settings): number
 
 export function zoneOf(node: Node): string {
   const labels = node.metadata.labels ?? {};
-  return `${labels["topology.kubernetes.io/region"] ?? ""}:${labels["topology.kubernetes.io/zone"] ?? ""}`;
+  return `${labels[REGION_LABEL] ?? ""}:${labels[ZONE_LABEL] ?? ""}`;
 }
 
 /** Takes turns within each zone, one at a time at the rate given. */

@@ -1,5 +1,6 @@
 import type { Endpoint, EndpointHints, Node, Service } from "../resources/types.ts";
 import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import { parseQuantity } from "../apimachinery/quantity.ts";
 
 /** Allocatable CPUs of the nodes that serve, by zone. */
@@ -10,7 +11,6 @@ export type Hinted =
   /** Traffic goes everywhere, though the Service asks for hints. */
   | { readonly is: "unhinted"; readonly endpoints: readonly Endpoint[]; readonly why: string };
 
-export const ZONE_LABEL = "topology.kubernetes.io/zone";
 /** The later one counts only where the earlier, deprecated one is absent. */
 const MODE_ANNOTATIONS = ["service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"];
 const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];

@@ -1,3 +1,4 @@
+import { TO_BE_DELETED_TAINT, ZONE_LABEL } from "../../engine/apimachinery/known-labels.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
@@ -29,9 +30,6 @@ type Applied = { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly 
 
 /** A change that is not in the rules after this long means that they cannot be trusted. */
 const OVERDUE_MS = 60_000;
-const ZONE_LABEL = "topology.kubernetes.io/zone";
-/** The cluster autoscaler's word for a node that goes. */
-const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";
 
 /** Keeps the machine's iptables rules equal to the cluster's Services, and says so to who asks. Level-triggered: every round computes all, applies the difference. */
 export function createServiceProxy(options: ServiceProxyOptions): readonly Service[] {

@@ -1,4 +1,5 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
+import { TO_BE_DELETED_TAINT } from "../../apimachinery/known-labels.ts";
 import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { nodeResource } from "../../resources/core/node.ts";
@@ -7,7 +8,7 @@ import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.
 import type { EndpointSlice, LoadBalancerIngress, Node, Service } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { tell, update, watch, type Action, type ControllerDefinition } from "../define-controller.ts";
-import { SERVICE_LABEL } from "../endpoint-slice-plan.ts";
+import { SERVICE_INDEX, serviceIndex } from "../endpoint-slice-plan.ts";
 
 export interface NodeBalancerInputs {
   readonly service: Service;
@@ -17,9 +18,7 @@ export interface NodeBalancerInputs {
   readonly nodes: readonly Node[];
 }
 
-const SERVICE_INDEX = "service";
 const EXCLUDED_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
-const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";
 /** Ways to the machines themselves: SSH, etcd, the API and the node agents. Nobody who may make Services takes them over. */
 const MACHINE_PORTS: ReadonlySet<string> = new Set([22, 2379, 2380, 6443, 10_249, 10_250, 10_256].map((port) => `TCP/${port}`));
 
@@ -87,7 +86,7 @@ export function nodeBalancerController({ informers }: ControllerContext): Contro
   const services = informers.informer(serviceResource);
   const slices = informers.informer(endpointSliceResource);
   const nodes = informers.informer(nodeResource);
-  slices.addIndex(SERVICE_INDEX, (slice) => [serviceOf(slice)]);
+  slices.addIndex(SERVICE_INDEX, serviceIndex);
   const concerned = () => services.list().filter(isOurs).map(objectKey);
   return {
     name: "service-lb-controller",
@@ -96,7 +95,7 @@ export function nodeBalancerController({ informers }: ControllerContext): Contro
     watches: [
       // Ports that one gives up are free for all.
       watch(services, concerned, (old, service) => !jsonEqual(claimOf(old), claimOf(service))),
-      watch(slices, (slice) => [serviceOf(slice)]),
+      watch(slices, serviceIndex),
       watch(nodes, concerned, (old, node) => !jsonEqual(factsOf(old), factsOf(node))),
     ],
     observe(key) {
@@ -107,10 +106,6 @@ export function nodeBalancerController({ informers }: ControllerContext): Contro
     },
     plan: planNodeBalancer,
   };
-}
-
-function serviceOf(slice: EndpointSlice): string {
-  return `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_LABEL] ?? ""}`;
 }
 
 function claimOf(service: Service | undefined): unknown {

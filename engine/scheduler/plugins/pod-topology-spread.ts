@@ -1,3 +1,4 @@
+import { ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
 import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import { tolerates } from "../../resources/node-selection.ts";
@@ -63,7 +64,7 @@ function defaultConstraints(pod: Pod): TopologySpreadConstraint[] {
   const soft = { whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels } } as const;
   return [
     { ...soft, topologyKey: "kubernetes.io/hostname", maxSkew: 3 },
-    { ...soft, topologyKey: "topology.kubernetes.io/zone", maxSkew: 5 },
+    { ...soft, topologyKey: ZONE_LABEL, maxSkew: 5 },
   ];
 }
 

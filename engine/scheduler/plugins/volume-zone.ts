@@ -1,13 +1,14 @@
+import { REGION_LABEL, ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 import type { Node, PersistentVolume } from "../../resources/types.ts";
 import type { FilterPlugin } from "../plugin.ts";
 import type { PodStorage } from "../pod-storage.ts";
 
 /** Labels that bind a volume to a place, and what a node of old may call them. */
 const PLACES: Readonly<Record<string, string>> = {
-  "topology.kubernetes.io/zone": "failure-domain.beta.kubernetes.io/zone",
-  "topology.kubernetes.io/region": "failure-domain.beta.kubernetes.io/region",
-  "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
-  "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+  [ZONE_LABEL]: "failure-domain.beta.kubernetes.io/zone",
+  [REGION_LABEL]: "failure-domain.beta.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone": ZONE_LABEL,
+  "failure-domain.beta.kubernetes.io/region": REGION_LABEL,
 };
 
 /** Volumes with a zone in their labels are reached from nodes of that zone; a label can name several, with `__` between. */
