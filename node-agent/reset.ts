@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { NEVER } from "../engine/lib/abort.ts";
 import { sleep, systemClock } from "../engine/lib/clock.ts";
 import { describeError, silentLogger } from "../engine/lib/log.ts";
 import { cgroupRoot } from "./agent.ts";
@@ -63,7 +64,7 @@ async function endProcesses(dataDir: string): Promise<void> {
       // Gone meanwhile.
     }
   }
-  await sleep(systemClock, 200, new AbortController().signal);
+  await sleep(systemClock, 200, NEVER);
 }
 
 async function unmountBelow(dataDir: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { forbidden } from "../apimachinery/status-error.ts";
+import { NEVER } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
@@ -8,7 +9,6 @@ import { isCreateOf, type AdmissionAttributes, type AdmissionPlugin, type Admiss
 
 const DEFAULT_ACCOUNT = "default";
 const LOOK_MS = 100;
-const NEVER = new AbortController().signal;
 const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** The hour upstream asks for, and the seven seconds by which a token from this volume can be told from others. */
 const TOKEN_SECONDS = 3607;
@@ -33,18 +33,14 @@ export function serviceAccountPlugin(random: Random, clock: Clock): AdmissionPlu
       const name = pod.spec.serviceAccountName || DEFAULT_ACCOUNT;
       // A namespace that exists only in a dry run has no accounts yet, but will have this one.
       const isAssumed = name === DEFAULT_ACCOUNT && attributes.assumedNamespaces?.has(attributes.namespace) === true;
-      const account = await accountOf(attributes, name, isAssumed ? 1 : looksAt(name), reader);
+      // The default account is on its way in a namespace that has just been made; upstream looks as often.
+      const account = await accountOf(attributes, name, name === DEFAULT_ACCOUNT && !isAssumed ? 10 : 1, reader);
       if (account === undefined && !isAssumed) {
         throw forbidden(podResource, attributes.name, `error looking up service account ${attributes.namespace}/${name}: serviceaccount "${name}" not found`);
       }
       return withAccount(pod, name, account, random);
     },
   };
-}
-
-/** The default account is on its way in a namespace that has just been made; upstream looks as often. */
-function looksAt(name: string): number {
-  return name === DEFAULT_ACCOUNT ? 10 : 1;
 }
 
 function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined, random: Random): Pod {

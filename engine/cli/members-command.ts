@@ -1,6 +1,7 @@
 import path from "node:path";
 import { ClusterPki } from "../auth/cluster-pki.ts";
 import { UsageError } from "../config.ts";
+import { NEVER } from "../lib/abort.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -45,7 +46,7 @@ export async function resetMembers(dataDir: string, output: Output): Promise<voi
   requireMember(dataDir);
   const lock = lockDirectory(path.resolve(dataDir));
   try {
-    const { name } = await resetQuorum(path.join(path.resolve(dataDir), "server"), systemClock, silentLogger, new AbortController().signal);
+    const { name } = await resetQuorum(path.join(path.resolve(dataDir), "server"), systemClock, silentLogger, NEVER);
     output.write(`${name} is the only member now, with the data that it has. Start its server as before; the others must be removed with "mainstay reset" on their machines before they join anew.\n`);
   } finally {
     lock.release();
@@ -89,7 +90,7 @@ async function withMembers(dataDir: string, work: (members: EtcdMembers, tls: Et
   const tls = { ca: pki.ca, ...client };
   const endpoints = new EtcdEndpoints([loopbackUrl(own), ...own.others], tls, systemClock);
   try {
-    await work(new EtcdMembers(endpoints), tls, new AbortController().signal);
+    await work(new EtcdMembers(endpoints), tls, NEVER);
   } finally {
     endpoints.close();
   }

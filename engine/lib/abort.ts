@@ -1,3 +1,6 @@
+/** For work that nobody cuts short. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
 /** Whether an error only says that the work was cancelled. Abort is not a failure and is never logged. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === "AbortError" || (error as { code?: unknown }).code === "ABORT_ERR");

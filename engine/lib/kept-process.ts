@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { NEVER } from "./abort.ts";
 import { backoffMs } from "./backoff.ts";
 import { boundLog } from "./bounded-log.ts";
 import { sleep, type Clock } from "./clock.ts";
@@ -147,7 +148,7 @@ function handle(pid: number, pidFile: string, clock: Clock): RunningProgram {
 /** Tells a process to end, and waits a while until it has. */
 async function end(pid: number, clock: Clock, signal: NodeJS.Signals): Promise<void> {
   kill(pid, signal);
-  for (let waited = 0; isAlive(pid) && waited < END_TIMEOUT_MS; waited += POLL_MS) await sleep(clock, POLL_MS, new AbortController().signal);
+  for (let waited = 0; isAlive(pid) && waited < END_TIMEOUT_MS; waited += POLL_MS) await sleep(clock, POLL_MS, NEVER);
 }
 
 async function waitUntilAnswers({ name, answers }: Program, clock: Clock, signal: AbortSignal): Promise<void> {

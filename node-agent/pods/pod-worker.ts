@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
+import { NEVER } from "../../engine/lib/abort.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
@@ -274,7 +275,7 @@ export class PodWorker {
   async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
     const endsMs = this.#context.clock.now() + graceSeconds * 1000;
     const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.now()) / 1000);
-    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message, leftSeconds, cutShort: new AbortController().signal });
+    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message, leftSeconds, cutShort: NEVER });
   }
 
   async #start({ container, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { NEVER } from "../../engine/lib/abort.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
@@ -71,7 +72,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {
-    await runHook(context, { hook, container, containerId: id, podIp, timeoutSeconds: POST_START_SECONDS_MAX, signal: new AbortController().signal });
+    await runHook(context, { hook, container, containerId: id, podIp, timeoutSeconds: POST_START_SECONDS_MAX, signal: NEVER });
   } catch (error) {
     events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: describeError(error), fieldPath });
     await runtime.stopContainer(id, 2);

@@ -1,4 +1,4 @@
-import { isAbort } from "../../lib/abort.ts";
+import { isAbort, NEVER } from "../../lib/abort.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { chooseRef, parseRevision, refPrefix } from "./choose-revision.ts";
 import { withoutCredentials, type BranchState, type GitSource, type GitStore } from "./git-source.ts";
@@ -66,17 +66,16 @@ export async function openRemoteSource(options: RemoteSourceOptions): Promise<Gi
 /** Written locally first, then pushed; refs are read from the remote, since others may write there. */
 function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
   const local = openGitStore(gitDir);
-  const noAbort = new AbortController().signal;
   return {
     ...local,
     async fetchRef(ref) {
-      const tip = (await transport.listRefs(ref, noAbort)).get(ref);
+      const tip = (await transport.listRefs(ref, NEVER)).get(ref);
       if (tip === undefined) return undefined;
       const isHere = await local.objects.commit(tip).then(() => true, () => false);
-      return isHere ? tip : transport.fetch(ref, noAbort);
+      return isHere ? tip : transport.fetch(ref, NEVER);
     },
     pushRef: (ref, from, to) => transport.push(ref, from, to),
-    listRefs: (prefix) => transport.listRefs(prefix, noAbort),
+    listRefs: (prefix) => transport.listRefs(prefix, NEVER),
   };
 }
 
