@@ -1,6 +1,6 @@
 import { compareQuantities, formatQuantity } from "../apimachinery/quantity.ts";
 import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
-import { podRequests } from "./pod-requests.ts";
+import { containerRequests } from "./pod-requests.ts";
 import type { PodSpec } from "./types.ts";
 
 /** What can be asked for by a pod as a whole. */
@@ -13,7 +13,7 @@ const isPodLevel = (name: string) => name === "cpu" || name === "memory" || name
 export function withPodLevelRequests(spec: PodSpec): PodSpec {
   const limits = spec.resources?.limits ?? {};
   if (Object.keys(limits).length === 0) return spec;
-  const asked = Object.entries(containerRequests(spec)).filter(([name]) => name === "cpu" || name === "memory");
+  const asked = Object.entries(containerQuantities(spec)).filter(([name]) => name === "cpu" || name === "memory");
   const requests = {
     ...Object.fromEntries(Object.entries(limits).filter(([name]) => isPodLevel(name))),
     ...Object.fromEntries(asked),
@@ -26,7 +26,7 @@ export function withPodLevelRequests(spec: PodSpec): PodSpec {
 export function validatePodLevel(spec: PodSpec, path: string): FieldError[] {
   const { requests = {}, limits = {} } = spec.resources ?? {};
   if (spec.resources === undefined) return [];
-  const tooLow = Object.entries(containerRequests(spec)).flatMap(([name, sum]) => {
+  const tooLow = Object.entries(containerQuantities(spec)).flatMap(([name, sum]) => {
     const whole = requests[name];
     return whole === undefined || compareQuantities(sum, whole) <= 0 ? [] : [invalidField(`${path}.requests[${name}]`, whole, `must be greater than or equal to aggregate container requests of ${sum}`)];
   });
@@ -40,7 +40,6 @@ export function validatePodLevel(spec: PodSpec, path: string): FieldError[] {
 }
 
 /** What the containers of a pod ask for together, as quantities. */
-function containerRequests(spec: PodSpec): Readonly<Record<string, string>> {
-  const { resources: _whole, overhead: _overhead, ...own } = spec;
-  return Object.fromEntries(Object.entries(podRequests(own)).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, "BinarySI")]));
+function containerQuantities(spec: PodSpec): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(containerRequests(spec)).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, "BinarySI")]));
 }

@@ -13,6 +13,12 @@ export function podRequests(spec: PodSpec): ResourceAmounts {
   return podAmounts(spec, "requests");
 }
 
+/** What the containers of a pod ask for together, whatever is said for the pod as a whole. */
+export function containerRequests(spec: PodSpec): ResourceAmounts {
+  const { resources: _whole, overhead: _overhead, ...own } = spec;
+  return podRequests(own);
+}
+
 /** What a pod may use at most, counted alike: a container without a limit adds nothing, so the sum bounds the pod only where all have one. */
 export function podLimits(spec: PodSpec): ResourceAmounts {
   return podAmounts(spec, "limits");

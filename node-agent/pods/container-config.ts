@@ -1,6 +1,6 @@
 import path from "node:path";
 import { milliValue, wholeValue } from "../../engine/apimachinery/quantity.ts";
-import { podRequests } from "../../engine/resources/pod-requests.ts";
+import { containerRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
 import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfig } from "../cri/runtime.ts";
@@ -147,8 +147,7 @@ function unclaimedMemory({ spec }: Pod): number {
   const whole = spec.resources?.requests?.["memory"];
   if (whole === undefined) return 0;
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
-  const { resources: _whole, overhead: _overhead, ...own } = spec;
-  return Math.floor(Math.max(0, wholeValue(whole) - (podRequests(own)["memory"] ?? 0)) / containers.length);
+  return Math.floor(Math.max(0, wholeValue(whole) - (containerRequests(spec)["memory"] ?? 0)) / containers.length);
 }
 
 export function memoryRequest({ resources }: Container): number {
