@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
 import { http } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { closeServer, listen } from "./listen.ts";
 import type { HealthCheck } from "./service-map.ts";
 
 /**
@@ -32,16 +33,10 @@ export class HealthCheckPorts {
     for (const [port, { server }] of [...this.#open]) await this.#close(port, server);
   }
 
-  #listen(check: HealthCheck): Promise<void> {
+  async #listen(check: HealthCheck): Promise<void> {
     const server = http.createServer((_request, response) => this.#answer(check.port, response));
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(check.port, "0.0.0.0", () => {
-        server.off("error", reject);
-        this.#open.set(check.port, { check, server });
-        resolve();
-      });
-    });
+    await listen(server, { host: "0.0.0.0", port: check.port });
+    this.#open.set(check.port, { check, server });
   }
 
   #answer(port: number, response: ServerResponse): void {
@@ -55,7 +50,6 @@ export class HealthCheckPorts {
 
   #close(port: number, server: Server): Promise<void> {
     this.#open.delete(port);
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(() => resolve()));
+    return closeServer(server);
   }
 }

@@ -1,9 +1,10 @@
-import type { Server, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { http } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
+import { closeServer, listen, type ListenAddress } from "./listen.ts";
 
 /** How the keeping of rules goes. */
 export interface ProxyHealth {
@@ -16,8 +17,8 @@ export interface ProxyHealth {
 }
 
 /** Where load balancers of the outside ask whether a node takes traffic, and where tools ask for the proxy's mode: kube-proxy's ports. */
-const HEALTH = { host: "0.0.0.0", port: 10_256 };
-const STATUS = { host: "127.0.0.1", port: 10_249 };
+const HEALTH: ListenAddress = { host: "0.0.0.0", port: 10_256 };
+const STATUS: ListenAddress = { host: "127.0.0.1", port: 10_249 };
 const RETRY_MS = 30_000;
 
 /** `/healthz` and `/livez` for load balancers, `/proxyMode` for tools on the machine. */
@@ -29,7 +30,7 @@ export function createProxyPages(health: () => ProxyHealth, parts: { readonly cl
 }
 
 /** A port that somebody else has is tried again: rules do not wait for it. */
-async function serve(address: typeof HEALTH, answer: (path: string) => Page, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<void> {
+async function serve(address: ListenAddress, answer: (path: string) => Page, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const server = http.createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
     try {
@@ -40,8 +41,7 @@ async function serve(address: typeof HEALTH, answer: (path: string) => Page, { c
       continue;
     }
     await aborted(signal);
-    server.closeAllConnections();
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await closeServer(server);
   }
 }
 
@@ -71,14 +71,4 @@ const NOT_FOUND: Page = { status: 404, type: "text/plain", text: "no such page" 
 function write(response: ServerResponse, { status, type, text }: Page): void {
   response.writeHead(status, { "Content-Type": type, "X-Content-Type-Options": "nosniff" });
   response.end(text);
-}
-
-function listen(server: Server, { host, port }: typeof HEALTH): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }
