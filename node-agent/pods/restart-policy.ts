@@ -21,11 +21,6 @@ export function restartsPodAfter(container: Container, exitCode: number): boolea
   return ruleFor(container, exitCode)?.action === "RestartAllContainers";
 }
 
-/** Whether any container of the pod can make it begin again. */
-export function canRestartPod({ spec }: Pod): boolean {
-  return [...(spec.initContainers ?? []), ...spec.containers].some(({ restartPolicyRules = [] }) => restartPolicyRules.some(({ action }) => action === "RestartAllContainers"));
-}
-
 /** Whether the container was made from another image than its spec names now; containers of agents that did not write it down pass for unchanged. */
 export function hasOtherImage(container: Container, state: ContainerState): boolean {
   const image = state.annotations[ContainerAnnotation.image];
