@@ -4,6 +4,7 @@ import { sleep, type Clock } from "../lib/clock.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import { podResource } from "../resources/core/pod.ts";
+import { podContainers } from "../resources/pod-containers.ts";
 import type { Container, Pod, ServiceAccount, Volume } from "../resources/types.ts";
 import { isCreateOf, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 
@@ -51,7 +52,7 @@ function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined
     ...((pod.spec.imagePullSecrets ?? []).length === 0 && account?.imagePullSecrets !== undefined ? { imagePullSecrets: account.imagePullSecrets } : {}),
   };
   const automount = pod.spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true;
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = podContainers(spec);
   if (!automount || containers.every(hasTokenMount)) return { ...pod, spec };
   const existing = (spec.volumes ?? []).find(isTokenVolume);
   const volume = existing?.name ?? `kube-api-access-${randomSuffix(random)}`;

@@ -1,3 +1,4 @@
+import { podContainers } from "../resources/pod-containers.ts";
 import type { PodSpec, Volume } from "../resources/types.ts";
 
 export type ReferencedResource = "configmaps" | "secrets" | "serviceaccounts";
@@ -6,7 +7,7 @@ export type ReferencedResource = "configmaps" | "secrets" | "serviceaccounts";
 export function references(spec: PodSpec, resource: ReferencedResource, name: string): boolean {
   if (resource === "serviceaccounts") return (spec.serviceAccountName || "default") === name;
   if (resource === "secrets" && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true;
-  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  const containers = [...podContainers(spec), ...(spec.ephemeralContainers ?? [])];
   const inEnvironment = containers.some(
     (container) =>
       (container.envFrom ?? []).some((source) => (resource === "secrets" ? source.secretRef : source.configMapRef)?.name === name) ||

@@ -1,4 +1,5 @@
 import { labelSelectorPredicate, type LabelSelector } from "../apimachinery/selectors.ts";
+import { podContainers } from "../resources/pod-containers.ts";
 import type { Node, Pod } from "../resources/types.ts";
 import { podInfo, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { filterPlugins, scorePlugins } from "./profile.ts";
@@ -96,7 +97,7 @@ function formatAmount(resource: string, amount: number): string {
 }
 
 function missingImages(pod: Pod, chosen: readonly string[], snapshot: ClusterSnapshot): PodForecast["pulls"] {
-  const images = [...new Set([...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) => container.image ?? ""))].filter((image) => image !== "");
+  const images = [...new Set(podContainers(pod.spec).map((container) => container.image ?? ""))].filter((image) => image !== "");
   return images.flatMap((image) => {
     const nodes = [...new Set(chosen)].filter((name) => !holds(snapshot.node(name)?.node, image)).sort();
     return nodes.length === 0 ? [] : [{ image, nodes }];

@@ -1,3 +1,4 @@
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
 import { hasOtherImage, nextBackoffBase, restartBackoffMs, restartsAfter, restartsPodAfter } from "./restart-policy.ts";
@@ -83,7 +84,7 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
  * agent that dies meanwhile knows what it was at.
  */
 function planReset(pod: Pod, state: PodState): PodAction[] {
-  const own = allContainers(pod);
+  const own = podContainers(pod.spec);
   const sources = resetSources(pod, state);
   if (sources.length === 0) return [];
   const others = state.containers.filter(({ name, id }) => own.some((container) => container.name === name) && !sources.some((source) => source.id === id));
@@ -95,7 +96,7 @@ function planReset(pod: Pod, state: PodState): PodAction[] {
 /** The containers whose end makes the pod begin again; none if it will not. */
 function resetSources(pod: Pod, state: PodState): readonly ContainerState[] {
   if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return [];
-  return allContainers(pod).flatMap((container) => {
+  return podContainers(pod.spec).flatMap((container) => {
     const latest = latestOf(state, container.name);
     return latest?.state === "exited" && restartsPodAfter(container, latest.exitCode) ? [latest] : [];
   });
@@ -119,10 +120,6 @@ function planKills(pod: Pod, state: PodState, probes: ProbeResults): PodAction[]
 /** A pod's containers that are to run all the time: sidecars and main ones. */
 function lasting({ spec }: Pod): readonly Container[] {
   return [...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always"), ...spec.containers];
-}
-
-function allContainers({ spec }: Pod): readonly Container[] {
-  return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
 /** Containers that were added for debugging: they run once. */

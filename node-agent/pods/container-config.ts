@@ -1,5 +1,6 @@
 import path from "node:path";
 import { milliValue, wholeValue } from "../../engine/apimachinery/quantity.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { containerRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
@@ -146,7 +147,7 @@ export function oomScoreAdjustment(pod: Pod, container: Container, memoryBytes: 
 function unclaimedMemory({ spec }: Pod): number {
   const whole = spec.resources?.requests?.["memory"];
   if (whole === undefined) return 0;
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = podContainers(spec);
   return Math.floor(Math.max(0, wholeValue(whole) - (containerRequests(spec)["memory"] ?? 0)) / containers.length);
 }
 

@@ -1,5 +1,6 @@
 import { milliValue } from "../../engine/apimachinery/quantity.ts";
 import { qosClass } from "../../engine/resources/core/pod.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { CgroupLimits } from "./cgroups.ts";
@@ -26,7 +27,7 @@ export function qosFolder(root: string, qos: Qos): string {
 export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): CgroupLimits {
   const requests = podRequests(spec);
   const limits = podLimits(spec);
-  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const all = podContainers(spec);
   const isBounded = (name: string) => spec.resources?.limits?.[name] !== undefined || all.every(({ resources }) => resources?.limits?.[name] !== undefined && milliValue(resources.limits[name]) > 0);
   const isBestEffort = qosOf({ ...pod, spec }) === "BestEffort";
   return {

@@ -1,3 +1,4 @@
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { AppArmorProfile, Pod } from "../../engine/resources/types.ts";
 import type { Refusal } from "./admit-pod.ts";
 
@@ -37,7 +38,7 @@ export function normalSysctl(name: string): string {
 
 function wantsAppArmor({ spec, metadata }: Pod): boolean {
   const isProfile = (profile: AppArmorProfile | undefined) => profile !== undefined && profile.type !== "Unconfined";
-  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  const containers = [...podContainers(spec), ...(spec.ephemeralContainers ?? [])];
   return containers.some(({ name, securityContext }) => {
     const annotation = metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${name}`];
     const profile = securityContext?.appArmorProfile ?? spec.securityContext?.appArmorProfile;

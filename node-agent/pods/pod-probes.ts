@@ -1,3 +1,4 @@
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { currentSandbox, type PodState, type ProbeFailure, type ProbeResults } from "./compute-pod-actions.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -39,7 +40,7 @@ export class PodProbes {
     }
     const podIp = pod.spec.hostNetwork === true ? this.#context.settings.hostIp : (currentSandbox(state)?.ip ?? "");
     for (const [id, container] of running) {
-      const spec = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((candidate) => candidate.name === container.name);
+      const spec = podContainers(pod.spec).find((candidate) => candidate.name === container.name);
       if (spec === undefined || this.#probers.has(id)) continue;
       const { runtime, clock, random, events } = this.#context;
       const prober = new ContainerProber(spec, container, {

@@ -8,6 +8,7 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
@@ -356,7 +357,7 @@ export class PodWorker {
     const { runtime } = this.#context;
     const uid = this.#pod.metadata.uid ?? "";
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(uid), runtime.listContainers(uid)]);
-    const specs = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers, ...ephemeralContainers(this.#pod)];
+    const specs = [...podContainers(this.#pod.spec), ...ephemeralContainers(this.#pod)];
     for (const container of containers) {
       if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
     }

@@ -1,3 +1,4 @@
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod, PodCondition } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { latestOf, type PodState } from "./compute-pod-actions.ts";
@@ -17,7 +18,7 @@ export interface ContainerResize {
  * from what the runtime has, so an agent that starts anew goes on where the last one stopped. Pure.
  */
 export function planResizes(pod: Pod, state: PodState, settings: NodeSettings): readonly ContainerResize[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap((container) => {
+  return podContainers(pod.spec).flatMap((container) => {
     const current = latestOf(state, container.name);
     if (current?.state !== "running" || current.resources === undefined) return [];
     const resources = computeResources(pod, container, settings);

@@ -1,5 +1,6 @@
 import { isAbort } from "../../engine/lib/abort.ts";
 import { describeError } from "../../engine/lib/log.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { runHook } from "./lifecycle-hook.ts";
@@ -38,5 +39,5 @@ export async function stopContainer(context: PodContext, { pod, state, podIp, me
 
 /** What a pod's spec says of a container; debugging containers have no more to say than their name. */
 export function containerSpec({ spec }: Pod, name: string): Container | undefined {
-  return [...(spec.initContainers ?? []), ...spec.containers].find((container) => container.name === name);
+  return podContainers(spec).find((container) => container.name === name);
 }

@@ -1,4 +1,5 @@
 import { decodePathPart } from "../../engine/lib/request-url.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { StreamOptions } from "../cri/streaming-runtime.ts";
@@ -48,5 +49,5 @@ export function streamOptions(query: URLSearchParams, hasTerminal: boolean): Str
 }
 
 function isTerminal({ spec }: Pod, name: string): boolean {
-  return [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])].some((container) => container.name === name && container.tty === true);
+  return [...podContainers(spec), ...(spec.ephemeralContainers ?? [])].some((container) => container.name === name && container.tty === true);
 }

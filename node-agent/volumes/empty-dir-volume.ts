@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { promisify } from "node:util";
 import { wholeValue } from "../../engine/apimachinery/quantity.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { podLimits } from "../../engine/resources/pod-requests.ts";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
 import { shareMounts } from "./mounts.ts";
@@ -28,7 +29,7 @@ async function provide(pod: Pod, volume: Volume, folder: string): Promise<void> 
 
 /** Whether a container wants to see what others mount in the volume, or to be seen. */
 function isPropagated({ spec }: Pod, name: string): boolean {
-  return [...spec.containers, ...(spec.initContainers ?? [])].some(({ volumeMounts }) => volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")));
+  return podContainers(spec).some(({ volumeMounts }) => volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")));
 }
 
 /** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use, and sticky as the kernel and upstream have it. */

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
 import { podField, resourceField } from "../pods/pod-environment.ts";
 import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
@@ -41,7 +42,7 @@ function readableByGroup(pod: Pod, file: VolumeFile): VolumeFile {
 
 /** The user that all containers run as, if they say so and agree. */
 function commonUser({ spec }: Pod): number | undefined {
-  const users = new Set([...spec.containers, ...(spec.initContainers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser));
+  const users = new Set(podContainers(spec).map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser));
   return users.size === 1 ? [...users][0] : undefined;
 }
 
@@ -68,7 +69,7 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   if (part.downwardAPI === undefined) throw new MountError(`projections of type ${Object.keys(part).join(", ")} are not supported on this node`);
   const files = new Map<string, VolumeFile>();
   for (const item of part.downwardAPI.items ?? []) {
-    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
+    const container = podContainers(pod.spec).find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
     const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(pod, container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
     files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
   }

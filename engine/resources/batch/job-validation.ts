@@ -2,6 +2,7 @@ import { invalidField, requiredField, tooLong, unsupportedValue, type FieldError
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { podContainers } from "../pod-containers.ts";
 import type { Job, JobSpec, PodTemplateSpec } from "../types.ts";
 import { validateAnyTemplate } from "../validation/pod-spec.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
@@ -130,7 +131,7 @@ function withChangeable(old: PodTemplateSpec, next: PodTemplateSpec, mayChange: 
   const { nodeAffinity: _na, ...otherAffinity } = affinity ?? {};
   const nodeAffinity = next.spec.affinity?.nodeAffinity;
   const hasAffinity = nodeAffinity !== undefined || Object.keys(otherAffinity).length > 0 || (affinity !== undefined && next.spec.affinity !== undefined);
-  const resources = new Map([...next.spec.containers, ...(next.spec.initContainers ?? [])].map((container) => [container.name, container.resources]));
+  const resources = new Map(podContainers(next.spec).map((container) => [container.name, container.resources]));
   const withResources = <C extends { readonly name: string; readonly resources?: unknown }>({ resources: _r, ...container }: C) => ({ ...container, ...(resources.get(container.name) === undefined ? {} : { resources: resources.get(container.name) }) });
   return {
     ...old,

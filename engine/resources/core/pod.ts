@@ -3,6 +3,7 @@ import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { podContainers } from "../pod-containers.ts";
 import { withPodLevelRequests } from "../pod-level-resources.ts";
 import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text.ts";
 import { withPodSpecDefaults } from "../pod-template.ts";
@@ -81,7 +82,7 @@ export const podResource = defineResource<Pod>({
 
 /** Guaranteed when every container's limits for cpu and memory equal its requests, BestEffort without any of them, else Burstable. Zeros count as none. */
 export function qosClass(spec: PodSpec): string {
-  const lists = spec.resources?.requests === undefined && spec.resources?.limits === undefined ? [...(spec.initContainers ?? []), ...spec.containers].map((container) => container.resources) : [spec.resources];
+  const lists = spec.resources?.requests === undefined && spec.resources?.limits === undefined ? podContainers(spec).map((container) => container.resources) : [spec.resources];
   const amounts = lists.map((resources) => ({ requests: positive(resources?.requests), limits: positive(resources?.limits) }));
   if (amounts.every(({ requests, limits }) => requests.size + limits.size === 0)) return "BestEffort";
   const isGuaranteed = amounts.every(({ requests, limits }) =>

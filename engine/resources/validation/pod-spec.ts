@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { fieldNotFound, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { podContainers } from "../pod-containers.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
 import type { Container, PodSpec, PodTemplateSpec } from "../types.ts";
 import { validateContainers } from "./containers.ts";
@@ -97,7 +98,7 @@ function validateHostAliases(spec: PodSpec, path: string): FieldError[] {
 const EPHEMERAL_FORBIDDEN = ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] as const satisfies readonly (keyof Container)[];
 
 function validateEphemeral(spec: PodSpec, path: string): FieldError[] {
-  const names = new Set([...spec.containers, ...(spec.initContainers ?? [])].map((container) => container.name));
+  const names = new Set(podContainers(spec).map((container) => container.name));
   return (spec.ephemeralContainers ?? []).flatMap((container, index) => {
     const at = `${path}.ephemeralContainers[${index}]`;
     const errors: FieldError[] = EPHEMERAL_FORBIDDEN.filter((field) => container[field] !== undefined).map((field) => forbiddenField(`${at}.${field}`, "cannot be set for an Ephemeral Container"));

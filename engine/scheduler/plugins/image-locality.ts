@@ -1,3 +1,4 @@
+import { podContainers } from "../../resources/pod-containers.ts";
 import type { NodeInfo } from "../node-info.ts";
 import type { ScorePlugin } from "../plugin.ts";
 
@@ -12,7 +13,7 @@ export const imageLocality: ScorePlugin = {
   name: "ImageLocality",
   weight: 1,
   score: ({ pod }, candidates, nodes) => {
-    const wanted = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) => normalisedName(container.image ?? ""));
+    const wanted = podContainers(pod.spec).map((container) => normalisedName(container.image ?? ""));
     const sizes = candidates.map((node) => imageSizes(node));
     if (!sizes.some((images) => wanted.some((name) => images.has(name)))) return undefined;
     const holders = new Map<string, number>();
