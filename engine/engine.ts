@@ -74,6 +74,8 @@ export async function startEngine(config: ServerConfig, parts: EngineParts, sign
 
 async function assemble(config: ServerConfig, parts: EngineParts, scope: ServiceScope): Promise<Engine> {
   const { clock, random, logger, progress } = parts;
+  // Wrong files are refused before anything is written.
+  const signing = approvedSigning(config);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
@@ -113,7 +115,6 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
-  const signing = approvedSigning(config);
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need not wait for it.

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -112,6 +112,7 @@ describe("the switches of who may", () => {
       return { code, output };
     };
     expect(await run("--cluster-signing-cert-file", file("signer.crt"), "--cluster-signing-key-file", file("joe.key"))).toMatchObject({ code: 2, output: expect.stringMatching(/--cluster-signing-key-file.*is not the key of/) as unknown });
+    expect(existsSync(path.join(file("other"), "server"))).toBe(false);
     expect(await run("--authorization-mode", "Everybody")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-mode") as unknown });
     expect(await run("--token-auth-file", file("tokens.bad", "just-a-token\n"))).toMatchObject({ code: 2, output: expect.stringMatching(/--token-auth-file .*line 1/) as unknown });
     expect(await run("--authorization-mode", "Webhook")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-webhook-config-file") as unknown });
