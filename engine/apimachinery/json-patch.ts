@@ -5,6 +5,8 @@ const OPERATIONS_MAX = 10_000;
 /** Upstream's bound for what all `copy` operations of a patch may add, in bytes of JSON: a few of them could double an object each. */
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
+const OPERATION_FIELDS: ReadonlySet<string> = new Set(["op", "path", "from", "value"]);
+
 export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
 
 /**
@@ -15,6 +17,22 @@ export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   const outcome = tryJsonPatch(target, operations);
   if (outcome.is === "patched") return outcome.value;
   throw new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
+}
+
+/** The fields of its operations that a JSON patch should not have, such as `[0].foo`. Throws upstream's 400 for what strict decoding cannot read. */
+export function unknownOperationFields(operations: unknown): readonly string[] {
+  const misread = (value: unknown, where: string) => badRequest(`error decoding patch: json: cannot unmarshal ${goTypeOf(value)} into Go ${where}`);
+  if (!Array.isArray(operations)) throw misread(operations, "value of type []handlers.jsonPatchOp");
+  return (operations as readonly unknown[]).flatMap((operation, index) => {
+    if (operation === null) return [];
+    if (typeof operation !== "object" || Array.isArray(operation)) throw misread(operation, "value of type handlers.jsonPatchOp");
+    const fields = operation as JsonMap; // an object, see above
+    for (const field of ["op", "path", "from"]) {
+      const value = fields[field];
+      if (value !== undefined && value !== null && typeof value !== "string") throw misread(value, `struct field jsonPatchOp.${field} of type string`);
+    }
+    return Object.keys(fields).filter((field) => !OPERATION_FIELDS.has(field)).map((field) => `[${index}].${field}`);
+  });
 }
 
 /** The same, for those who tell a failed test from a patch that does not fit. What is no list and too many operations are thrown. */

@@ -7,6 +7,7 @@ import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
 import type { ContentRules, ResourceDefinition, Strategy } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
+import { describeStrictProblems, orderOfCustom, strictProblems } from "./strict-problems.ts";
 
 interface KindName {
   readonly group: string;
@@ -58,7 +59,8 @@ export interface Decoded<T extends KubeObject> {
 export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unknown, options: DecodeOptions = {}): Decoded<T> {
   const source = checkKind(kind, body);
   const conformed = conform(kind.schema, source, { defaults: true, prune: true, keepsNulls: options.keepsNulls === true, ...(kind.content === undefined ? { zeroesWithin: "status" } : {}) });
-  const { value, unknown } = conformed;
+  const { value } = conformed;
+  const unknown = kind.content === undefined ? conformed.unknown : orderOfCustom(kind.schema, conformed.unknown);
   // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.
   const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
@@ -77,31 +79,6 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
 /** Defaults that a schema cannot state; only for objects of the right shape. */
 export function withStrategyDefaults<T extends KubeObject>(kind: Pick<Decodable<T>, "strategy">, object: T): T {
   return kind.strategy?.setDefaults?.(object) ?? object;
-}
-
-/**
- * What strict decoding finds wrong, in upstream's order: that of the text, but for YAML and for kinds that users define, whose unknown
- * fields are found later than repeated ones. What is below an unknown field nobody has looked at.
- */
-export function strictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string[] {
-  const unknownTexts = unknown.map((field) => `unknown field "${field}"`);
-  if (repeated === undefined) return unknownTexts;
-  if (repeated.is === "yaml") return [...repeated.problems, ...unknownTexts];
-  const say = (field: string) => `duplicate field "${field}"`;
-  if (isCustom) return [...repeated.fields.map(({ field }) => say(field)), ...unknownTexts];
-  const places = repeated.places();
-  const isBelowUnknown = (field: string) => unknown.some((above) => field === above || field.startsWith(`${above}.`) || field.startsWith(`${above}[`));
-  const problems = [
-    ...unknown.map((field, index) => ({ at: places.get(field) ?? 0, text: unknownTexts[index] ?? "" })),
-    ...repeated.fields.filter(({ field }) => !isBelowUnknown(field)).map(({ field, at }) => ({ at, text: say(field) })),
-  ];
-  return problems.sort((a, b) => a.at - b.at).map(({ text }) => text);
-}
-
-/** The same as one text. What a YAML reader finds is one problem of several lines there, while warnings are one for each. */
-export function describeStrictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string {
-  if (repeated?.is !== "yaml") return strictProblems(unknown, repeated, isCustom).join(", ");
-  return [`yaml: unmarshal errors:\n${repeated.problems.map((problem) => `  ${problem}`).join("\n")}`, ...strictProblems(unknown, undefined, isCustom)].join(", ");
 }
 
 /** A body may leave kind and apiVersion out: the address says them. */

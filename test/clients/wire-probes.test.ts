@@ -144,6 +144,35 @@ describe("the form of answers", () => {
     expect(JSON.parse(answer.text)).toMatchObject({ data: { a: "2" } });
   });
 
+  describe("patches say what they hold that nobody knows", () => {
+    const at = "PATCH /apis/apps/v1/namespaces/wire/deployments/odd";
+    const container = '"name":"c","odd":1,"imagePullPolicy":"Always","imagePullPolicy":"Never"';
+    const merge = `{"spec":{"zebra":1,"ape":1,"ape":2,"paused":true,"paused":false,"template":{"spec":{"containers":[{${container},"image":"i"}]}}}}`;
+    const operations = '[{"op":"add","path":"/spec/zebra","value":1,"why":"x"},{"op":"add","path":"/spec/no","path":"/spec/ape","value":1},{"op":"add","path":"/spec/template/spec/containers/0/odd","value":1}]';
+    const repeated = ['duplicate field "spec.ape"', 'duplicate field "spec.paused"', 'duplicate field "spec.template.spec.containers[0].imagePullPolicy"'];
+    beforeAll(async () => {
+      const labels = { app: "odd" };
+      await send("POST /apis/apps/v1/namespaces/wire/deployments", { metadata: { name: "odd" }, spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "i" }] } } } });
+    });
+    test.each([
+      ["merge-patch", merge, [...repeated, 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
+      ["strategic-merge-patch", merge, [...repeated, 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
+      ["json-patch", operations, ['json patch unknown field "[0].why"', 'json patch duplicate field "[1].path"', 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
+    ])("%s", async (type, body, problems) => {
+      const headers = { "content-type": `application/${type}+json` };
+      const strict = await send(`${at}?fieldValidation=Strict`, body, headers);
+      expect({ code: strict.code, says: (JSON.parse(strict.text) as { message: string }).message.endsWith(`: strict decoding error: ${problems.join(", ")}`) ? problems : strict.text }).toEqual({ code: 422, says: problems });
+      const warned = await send(at, body, headers);
+      expect({ code: warned.code, warning: warned.headers["warning"] }).toEqual({ code: 200, warning: problems.map((problem) => `299 - ${JSON.stringify(problem)}`).join(", ") });
+      const ignored = await send(`${at}?fieldValidation=Ignore`, body, headers);
+      expect({ code: ignored.code, warning: ignored.headers["warning"] }).toEqual({ code: 200, warning: undefined });
+    });
+    test("a patch of a scale, too", async () => {
+      const answer = await send("PATCH /apis/apps/v1/namespaces/wire/deployments/odd/scale?fieldValidation=Strict", { spec: { replicas: 2, odd: 1 } }, { "content-type": "application/merge-patch+json" });
+      expect({ code: answer.code, text: answer.text }).toEqual({ code: 422, text: expect.stringContaining('strict decoding error: unknown field \\"spec.odd\\"') as unknown });
+    });
+  });
+
   test("an address of the older form is a watch of the same place, and a watch ends though nobody asked it to", async () => {
     await send(`POST ${MAPS}`, map("watched"));
     const answer = await send("GET /api/v1/watch/namespaces/wire/configmaps/watched");

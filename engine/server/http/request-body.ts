@@ -5,6 +5,7 @@ import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { DEFAULT_YAML_LIMITS, parseYamlDocuments } from "../../apimachinery/yaml.ts";
 import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
 import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { findRepeatedFields, JsonDepthError } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { parseJson } from "../../lib/json.ts";
@@ -108,12 +109,6 @@ function singleDocument(bytes: Buffer): ParsedBody {
   if (documents.length > 1) throw new Error("the body holds more than one YAML document");
   const problems = describeRepeatedKeys(text);
   return { value: documents[0]?.value, repeated: problems.length === 0 ? undefined : { is: "yaml", problems } };
-}
-
-function withSortedKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withSortedKeys);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, withSortedKeys(field)]));
 }
 
 function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {

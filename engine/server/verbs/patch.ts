@@ -1,7 +1,7 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import { invalid, invalidField } from "../../apimachinery/field-error.ts";
-import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
+import { applyJsonPatch, unknownOperationFields } from "../../apimachinery/json-patch.ts";
 import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
@@ -12,12 +12,14 @@ import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-pat
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
 import type { ResourceDefinition, ScaleAccess } from "../../resources/define-resource.ts";
 import type { Scale } from "../../resources/types.ts";
-import { decodeObject, describeStrictProblems, strictProblems, textField, type DecodeOptions } from "../../registry/decode-object.ts";
+import { decodeObject, textField, type Decodable, type DecodeOptions } from "../../registry/decode-object.ts";
 import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
+import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { kindIsEnding, madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
@@ -41,19 +43,39 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 
 /** The current object with a JSON, merge or strategic merge patch applied. */
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
-  const { request, definition } = exchange;
-  const result = withPatch(exchange, definition.schema, current);
-  const { unknown, errors } = conform(definition.schema, result, { defaults: false, prune: false });
-  const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (definition.content === undefined || /^metadata\b/.test(field)));
-  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(definition.schema, result) : undefined) ?? `${misfit.field}: ${misfit.message}`);
+  const { definition } = exchange;
+  const { object, warnings } = patchedAs(exchange, definition, definition, current, exchange.request.subresource);
+  return { object: placeInNamespace(exchange, object), warnings, isTracked: false };
+}
+
+/** What the patch makes of an object of the kind; refusals are told of the resource. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
+function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, resource: ResourceDefinition, current: T, subresource?: string): { readonly object: T; readonly warnings: readonly string[] } {
+  const { request } = exchange;
+  const { fieldValidation } = request.options;
+  const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
+  const result = withPatch(exchange, kind.schema, current);
+  const { unknown, errors } = conform(kind.schema, result, { defaults: false, prune: false });
+  const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (kind.content === undefined || /^metadata\b/.test(field)));
+  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ?? `${misfit.field}: ${misfit.message}`);
   // A patch names its fields in an order of its own: what it repeats comes first.
-  const problems = strictProblems(unknown, request.options.repeated, true);
-  if (request.options.fieldValidation === "Strict" && problems.length > 0) {
-    throw unusable(request, result, `strict decoding error: ${describeStrictProblems(unknown, request.options.repeated, true)}`);
-  }
-  const { object, schemaErrors } = decodeObject(definition, result, { fieldValidation: "Ignore", subresource: request.subresource });
-  if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
-  return { object: placeInNamespace(exchange, object), warnings: request.options.fieldValidation === "Ignore" ? [] : problems, isTracked: false };
+  const problems = [...ofPatch, ...inOrder(unknown, request, kind, result).map((field) => `unknown field "${field}"`)];
+  if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
+  const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
+  if (schemaErrors.length > 0) refuseShape(resource, object, schemaErrors);
+  return { object, warnings: fieldValidation === "Ignore" ? [] : problems };
+}
+
+/** What is wrong with the patch whatever it is applied to: fields that it names twice, and of a JSON patch those that no operation has. */
+function problemsOfPatch({ patchType, body, options: { repeated } }: RequestOf<"patch">): readonly string[] {
+  if (patchType !== "json") return strictProblems([], repeated, true);
+  return strictProblems(unknownOperationFields(body), repeated, false).map((problem) => `json patch ${problem}`);
+}
+
+/** As upstream's ways to apply a patch come upon them: kinds that users define apart, of strategic patches by name, of others by the names on the way. */
+function inOrder<T extends KubeObject>(unknown: readonly string[], { patchType }: RequestOf<"patch">, kind: Decodable<T>, result: unknown): readonly string[] {
+  if (unknown.length < 2) return unknown;
+  if (kind.content !== undefined) return orderOfCustom(kind.schema, unknown);
+  return patchType === "strategic" ? [...unknown].sort() : conform(kind.schema, withSortedKeys(result), { defaults: false, prune: false }).unknown;
 }
 
 /** A patch that leaves no object of the kind. As upstream the failure names no object: it shows the patch, or what came of it. */
@@ -155,9 +177,8 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
   const result = await changeObject(exchange, (current) => {
     if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
-    const { object: scale, schemaErrors } = decodeObject(scaleKind, withPatch(exchange, scaleKind.schema, scaleOf(access, current)), { fieldValidation: "Ignore" });
-    if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings: [], isTracked: false, view: scaleView(access) };
+    const { object: scale, warnings } = patchedAs(exchange, scaleKind, { ...definition, group: scaleKind.group, kind: scaleKind.kind }, scaleOf(access, current));
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings, isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applyJsonPatch } from "../../../engine/apimachinery/json-patch.ts";
+import { applyJsonPatch, unknownOperationFields } from "../../../engine/apimachinery/json-patch.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { deepFreeze } from "../../../engine/lib/freeze.ts";
 
@@ -69,4 +69,16 @@ test("the number of operations is bounded", () => {
 test("copies cannot double an object without end", () => {
   const doubling = Array.from({ length: 60 }, (_, index) => ({ op: "copy", from: "/metadata", path: `/metadata/copy${index}` }));
   expect(failure(doubling).status.code).toBe(422);
+});
+
+test("fields that operations do not have are told by their place", () => {
+  expect(unknownOperationFields([{ op: "add", path: "/a", value: { odd: 1 }, From: "/b" }, null, { OP: "add", note: 1 }])).toEqual(["[0].From", "[2].OP", "[2].note"]);
+});
+
+test.each([
+  ["a patch that is no list", {}, "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"],
+  ["an operation that is none", ["add"], "error decoding patch: json: cannot unmarshal string into Go value of type handlers.jsonPatchOp"],
+  ["a path that is no text", [{ op: "add", path: 1 }], "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.path of type string"],
+])("%s cannot be read strictly", (_, operations, message) => {
+  expect(() => unknownOperationFields(operations)).toThrow(message);
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeRepeatedKeys } from "../../../engine/apimachinery/yaml-duplicates.ts";
-import { strictProblems } from "../../../engine/registry/decode-object.ts";
+import { orderOfCustom, strictProblems } from "../../../engine/registry/strict-problems.ts";
 import { findRepeatedFields } from "../../../engine/server/http/json-duplicates.ts";
 import { isPretty, negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
 import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
@@ -94,6 +94,11 @@ describe("what strict decoding finds", () => {
 
   test("is first what is repeated and then what is unknown where users define the kind", () => {
     expect(strictProblems(["last"], findRepeatedFields('{"last":1,"a":1,"a":2}'), true)).toEqual(['duplicate field "a"', 'unknown field "last"']);
+  });
+
+  test("is in kinds that users define by name: what is of the object itself, of its schema, and of objects within", () => {
+    const schema = { type: "object" as const, properties: { spec: { type: "object" as const, properties: { list: { type: "array" as const, items: { type: "object" as const, "x-kubernetes-embedded-resource": true } } } } } };
+    expect(orderOfCustom(schema, ["spec.z", "spec.list[1].metadata.a", "spec.list[0].b", "metadata.y", "kinds.metadata.c", "metadata.x"])).toEqual(["metadata.x", "metadata.y", "kinds.metadata.c", "spec.list[0].b", "spec.z", "spec.list[1].metadata.a"]);
   });
 
   test("names lines of YAML, also behind anchors, lists and brackets", () => {
