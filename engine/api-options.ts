@@ -11,6 +11,7 @@ export interface ApiConfig extends AuditConfig {
   readonly minRequestTimeout: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  readonly admissionControlConfigFile: string | undefined;
   readonly featureGates: Readonly<Record<string, boolean>>;
   readonly runtimeConfig: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
@@ -29,6 +30,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "minRequestTimeout", flags: "--min-request-timeout <seconds>", description: "watches that ask for no end have one after this long, or up to twice as much", default: "1800", parse: amount },
   { key: "enableAdmissionPlugins", flags: "--enable-admission-plugins <names>", description: "admission plugins that run beside the usual ones", default: "", parse: list, repeats: true },
   { key: "disableAdmissionPlugins", flags: "--disable-admission-plugins <names>", description: "usual ones that do not run", default: "", parse: list, repeats: true },
+  { key: "admissionControlConfigFile", flags: "--admission-control-config-file <file>", description: "AdmissionConfiguration: settings of PodSecurity, ResourceQuota and the calls of webhooks" },
   { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },
   { key: "runtimeConfig", flags: "--runtime-config <version=bool,…>", description: "upstream's switches of API versions such as api/all=true; those that are served are always on", default: "", parse: apiVersions, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { AdmissionSetup } from "./admission-setup.ts";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import type { KeyPair } from "./auth/certificates.ts";
@@ -37,6 +38,7 @@ export interface ApiParts {
   readonly nodeIp: string;
   readonly quorum: Quorum | undefined;
   readonly healthChecks: readonly HealthCheck[];
+  readonly admission: AdmissionSetup;
 }
 
 export interface ServedApi {
@@ -48,7 +50,7 @@ export interface ServedApi {
 }
 
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum, healthChecks }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
+export async function serveApi(config: ServerConfig, { clock, random, logger }: EngineParts, { store, metrics, pki, nodeIp, quorum, healthChecks, admission }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger });
   const auditor = await setUpAudit(config, { clock, logger, metrics });
@@ -57,7 +59,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   const nodes = createNodeTransport(pki.ca, toAgents);
   const { frontProxy: ownFrontProxy, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;

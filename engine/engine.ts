@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
+import { setUpAdmission } from "./admission-setup.ts";
 import { awaitNode, setUpAgent } from "./agent-setup.ts";
 import { gitCertificate, serveApi } from "./api-setup.ts";
 import { approvedSigning } from "./auth-setup.ts";
@@ -76,6 +77,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const { clock, random, logger, progress } = parts;
   // Wrong files are refused before anything is written.
   const signing = approvedSigning(config);
+  const admission = setUpAdmission(config);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
@@ -99,7 +101,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port, authenticationFacts, presented } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks }, scope));
+  const { server, port, authenticationFacts, presented } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks, admission }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;

@@ -49,7 +49,7 @@ export interface AdmissionAttributes {
 export interface AdmissionReader {
   get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options?: { readonly fresh: boolean }): Promise<T | undefined>;
   /** All objects of a kind, in one namespace or, with an empty one, anywhere. */
-  list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string): Promise<readonly T[]>;
+  list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options?: { readonly fresh: boolean }): Promise<readonly T[]>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { AdmissionPlugin } from "./admission.ts";
+import type { AdmissionSettings } from "./admission-configuration.ts";
 import { alwaysPullImages } from "./always-pull-images.ts";
 import { persistentVolumeClaimResize } from "./claim-resize.ts";
 import { defaultStorageClass } from "./default-storage-class.ts";
@@ -34,13 +35,14 @@ export interface AdmissionParts {
   readonly mayUseSigner: SignerCheck;
   readonly changeQuota: ChangeQuota;
   readonly policies: PolicyIndex & { readonly parts: PolicyParts };
-  readonly webhooks: WebhookIndex & { readonly parts: WebhookParts };
+  readonly webhooks: WebhookIndex & { readonly mutatingParts: WebhookParts; readonly validatingParts: WebhookParts };
+  readonly settings: AdmissionSettings;
   /** Rules that are part of the server and no choice. */
   readonly always: readonly AdmissionPlugin[];
 }
 
 /** Every rule of admission, in upstream's order: whoever stands later sees what the earlier ones made of the object. */
-export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, always }: AdmissionParts): readonly AdmissionPlugin[] {
+export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, settings, always }: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle,
     limitRanger,
@@ -48,7 +50,7 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     nodeRestriction,
     taintNodesByCondition,
     alwaysPullImages,
-    podSecurity,
+    podSecurity(settings.podSecurity),
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
@@ -60,11 +62,11 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     podTopologyLabels,
     // What users have configured sees all that the server's own rules made; quotas count what is left of it, and so come last.
     mutatingPolicies(policies.mutating, policies.parts),
-    mutatingWebhooks(webhooks.mutating, webhooks.parts),
+    mutatingWebhooks(webhooks.mutating, webhooks.mutatingParts),
     validatingPolicies(policies.validating, policies.parts),
-    validatingWebhooks(webhooks.validating, webhooks.parts),
+    validatingWebhooks(webhooks.validating, webhooks.validatingParts),
     paramRights(policies, policies.parts),
     ...always,
-    resourceQuotaPlugin(changeQuota, clock),
+    resourceQuotaPlugin(changeQuota, clock, settings.limitedResources),
   ];
 }

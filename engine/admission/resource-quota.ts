@@ -3,6 +3,7 @@ import { forbidden, hasReason } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import { computeCharge, type QuotaWrite } from "../resources/quota/charge.ts";
+import { describeUncovered, type LimitedResource } from "../resources/quota/limited-resources.ts";
 import type { ResourceQuota } from "../resources/types.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
 
@@ -14,9 +15,9 @@ const UNCOUNTED = new Set(["/events", "events.k8s.io/events", "/bindings", "auth
 
 /**
  * Refuses what would exceed a quota of its namespace, and charges what does not before it is stored: of two writers at the same moment
- * one sees the other's charge. A write that fails after all leaves its charge until the quota controller counts again.
+ * one sees the other's charge. What operators have limited needs a quota that bounds it. A write that fails after all leaves its charge until the quota controller counts again.
  */
-export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock): AdmissionPlugin {
+export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limited: readonly LimitedResource[]): AdmissionPlugin {
   return {
     name: "ResourceQuota",
     async validate(attributes, reader) {
@@ -25,7 +26,8 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock): Adm
       const { namespace, definition } = attributes;
       const refuse = (why: string) => forbidden(definition, attributes.name || (write.object.metadata.generateName ?? ""), why);
       const charged: string[] = [];
-      for (const quota of await reader.list(resourceQuotaResource, namespace)) {
+      const quotas = await reader.list(resourceQuotaResource, namespace);
+      for (const quota of quotas) {
         const charge = computeCharge(quota, write, clock.now());
         if (charge.is === "none") continue;
         // What the cache says may be over; only the newest state refuses. All are asked before any is charged.
@@ -35,6 +37,10 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock): Adm
         if (again.is === "refused") throw refuse(again.why);
         charged.push(quota.metadata.name ?? "");
       }
+      const uncovered = describeUncovered(limited, quotas, write, clock.now());
+      // A quota may just have been made; and where upstream says 500 to a missing scope, it is a refusal like any other here.
+      const stillUncovered = uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, clock.now());
+      if (stillUncovered !== undefined) throw refuse(stillUncovered);
       if (attributes.isDryRun === true) return;
       for (const name of charged) {
         const apply = (current: ResourceQuota & KubeObject) => {

@@ -52,6 +52,50 @@ export function readKubeconfig(file: string, contextName?: string): Connection {
   };
 }
 
+/** How one says who one is. */
+export interface KubeconfigUser {
+  readonly token?: string;
+  /** A file with a token, which others may change. */
+  readonly tokenFile?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+export interface KubeconfigUsers {
+  readonly byName: ReadonlyMap<string, KubeconfigUser>;
+  /** That of the current context, if there is one. */
+  readonly current: KubeconfigUser | undefined;
+}
+
+const USER_FIELDS = ["token", "tokenFile", "username", "password", "client-certificate", "client-certificate-data", "client-key", "client-key-data"];
+
+/** All users of a kubeconfig file, which need not name any cluster. Throws with the user and the field for what cannot be used. */
+export function readKubeconfigUsers(file: string): KubeconfigUsers {
+  const config = (yaml.load(readFileSync(file, "utf8")) ?? {}) as KubeconfigFile; // every field is checked where it is used
+  const byName = new Map((config.users ?? []).map(({ name, user }) => [name, userOf(name, user ?? {}, path.dirname(file))]));
+  const context = config.contexts?.find(({ name }) => name === config["current-context"])?.context;
+  return { byName, current: byName.get(context?.user ?? "") };
+}
+
+function userOf(name: string, source: Readonly<Record<string, unknown>>, folder: string): KubeconfigUser {
+  const other = Object.keys(source).find((field) => !USER_FIELDS.includes(field));
+  if (other !== undefined) throw new Error(`users ${JSON.stringify(name)}: ${other} is not known here`);
+  const text = (field: string) => (typeof source[field] === "string" && source[field] !== "" ? source[field] : undefined);
+  const certificate = readMaterial(source, "client-certificate", folder);
+  const key = readMaterial(source, "client-key", folder);
+  if ((certificate === undefined) !== (key === undefined)) throw new Error(`users ${JSON.stringify(name)}: client-certificate and client-key belong together`);
+  const [token, tokenFile, username, password] = [text("token"), text("tokenFile"), text("username"), text("password")];
+  return {
+    ...(token === undefined ? {} : { token }),
+    ...(tokenFile === undefined ? {} : { tokenFile: path.resolve(folder, tokenFile) }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(certificate === undefined || key === undefined ? {} : { certificate, key }),
+  };
+}
+
 /** The text of a kubeconfig with one context; certificates are embedded, so the file can be copied anywhere. */
 export function formatKubeconfig(connection: Connection, names: { readonly cluster: string; readonly user: string }): string {
   const base64 = (text: string) => Buffer.from(text).toString("base64");

@@ -2,6 +2,7 @@ import { AdmissionMetrics } from "../admission/admission-metrics.ts";
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
 import { GitFieldPlaces, gitOwnedFields } from "../admission/git-owned-fields.ts";
+import { USUAL_SETTINGS, type AdmissionSettings } from "../admission/admission-configuration.ts";
 import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
@@ -21,6 +22,7 @@ import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
 import { followRbac } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
+import type { KubeconfigUsers } from "../client/kubeconfig.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
@@ -94,6 +96,10 @@ export interface ApiServerOptions {
   readonly auditor?: Auditor;
   /** Which plugins of admission run; the usual ones when absent. */
   readonly admissionChoice?: PluginChoice;
+  /** What the plugins are told to do; the usual when absent. */
+  readonly admissionSettings?: AdmissionSettings;
+  /** As whom admission webhooks of each form are called; as nobody when absent. */
+  readonly webhookUsers?: { readonly mutating?: KubeconfigUsers; readonly validating?: KubeconfigUsers };
 }
 
 export interface RequestLimits {
@@ -183,9 +189,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
-  const webhooks = options.webhooks ?? new WebhookClient({ resolveService: serviceResolver(store, random), clock });
+  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, ...(users === undefined ? {} : { users }) });
+  const webhooks = options.webhooks ?? webhookClient();
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
+  const webhookParts = { ...policyParts, transport: webhooks, random, logger, metrics: new WebhookMetrics(options.metrics, clock) };
+  const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const gitFields = new GitFieldPlaces();
   const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
@@ -198,9 +207,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), parts: { ...policyParts, transport: webhooks, random, logger, metrics: new WebhookMetrics(options.metrics, clock) } }, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
-      list: async (definition, namespace) => (await store.list(definition, namespace, { resourceVersion: "0" })).items.map(({ object }) => object),
+      list: async (definition, namespace, fresh) => (await store.list(definition, namespace, fresh?.fresh === true ? {} : { resourceVersion: "0" })).items.map(({ object }) => object),
     }, new AdmissionMetrics(options.metrics, clock)),
     addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), random, clock),
     tokens,

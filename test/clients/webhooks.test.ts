@@ -1,8 +1,11 @@
-import { createServer, type Server } from "node:https";
+import { writeFileSync } from "node:fs";
+import { createServer, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { request } from "node:https";
+import path from "node:path";
+import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
+import type { KubeconfigUser } from "../../engine/client/kubeconfig.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
@@ -19,18 +22,20 @@ let api: TestListener;
 let hook: Server;
 let port: number;
 let caBundle: string;
-const asked: { readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
+/** As whom webhooks are called. */
+const users = new Map<string, KubeconfigUser>();
+const asked: { readonly authorization: string; readonly caller: string; readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
 
 beforeAll(async () => {
-  api = await startTestListener();
+  api = await startTestListener({ webhookUsers: { mutating: { byName: users, current: undefined } } });
   const { certificate, key } = await api.pki.certificate("hook", { commonName: "hook", usage: "serving", dnsNames: ["hook.shop.svc", "localhost"], ipAddresses: ["127.0.0.1"] });
   caBundle = Buffer.from(api.pki.ca).toString("base64");
-  hook = createServer({ cert: certificate, key }, async (incoming, response) => {
+  hook = createServer({ cert: certificate, key, ca: api.pki.ca, requestCert: true, rejectUnauthorized: false }, async (incoming, response) => {
     let text = "";
     for await (const chunk of incoming) text += String(chunk);
     const url = new URL(incoming.url ?? "/", "https://unused");
     const review = JSON.parse(text) as (typeof asked)[number]["review"];
-    asked.push({ url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
+    asked.push({ authorization: incoming.headers.authorization ?? "", caller: callerOf(incoming.socket as TLSSocket), url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
     const answer = (body: object) => void response.setHeader("content-type", "application/json").end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { uid: review.request.uid, ...body } }));
     if (url.pathname === "/hang") return;
     if (url.pathname === "/broken") return void response.writeHead(500).end("out of order");
@@ -51,6 +56,11 @@ afterAll(async () => {
   await new Promise((resolve) => hook.close(resolve));
   await api.stop();
 });
+
+function callerOf(socket: TLSSocket): string {
+  const { subject } = socket.getPeerCertificate() as { readonly subject?: { readonly CN?: string } };
+  return subject?.CN ?? "";
+}
 
 const RULE = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
 const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({ name: "hook.example.com", clientConfig: { caBundle, ...clientConfig }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
@@ -90,6 +100,23 @@ test("a webhook is asked at its address, and its warnings are in the answer's he
   expect([code, body["metadata"]]).toMatchObject([201, { labels: { hooked: "yes" } }]);
   expect(warnings).toEqual(['299 - "mind the gap"']);
   expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=10s", host: `127.0.0.1:${port}` });
+});
+
+test("a webhook is called as the user whom the operator's kubeconfig names for it", async () => {
+  const tokenFile = path.join(api.directory, "hook.token");
+  users.set("hook.shop.svc:" + port, { tokenFile });
+  users.set("127.0.0.1:" + port, await api.pki.certificate("asking", { commonName: "asking", usage: "client" }));
+  const service = { service: { namespace: "shop", name: "hook", path: "/ok", port } };
+  for (const token of ["first", "second"]) {
+    writeFileSync(tokenFile, `${token}\n`);
+    expect((await createWith(webhook(service))).code).toBe(201);
+    expect(asked.at(-1)).toMatchObject({ authorization: `Bearer ${token}`, caller: "" });
+  }
+  await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }));
+  expect(asked.at(-1)).toMatchObject({ authorization: "", caller: "asking" });
+  expect((await createWith(webhook({ url: `https://127.0.0.1:${port}/deny` }), "validating")).code).toBe(403);
+  expect(asked.at(-1)).toMatchObject({ authorization: "", caller: "" });
+  users.clear();
 });
 
 test("a webhook behind a Service is asked under the Service's name", async () => {

@@ -32,6 +32,8 @@ export interface TestApiOptions {
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
   readonly admissionChoice?: ApiServerOptions["admissionChoice"];
+  readonly admissionSettings?: ApiServerOptions["admissionSettings"];
+  readonly webhookUsers?: ApiServerOptions["webhookUsers"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
@@ -83,9 +85,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "webhookUsers" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, webhookUsers, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization }),
@@ -96,6 +98,8 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(nodes === undefined ? {} : { nodes }),
     ...(auditor === undefined ? {} : { auditor }),
     ...(admissionChoice === undefined ? {} : { admissionChoice }),
+    ...(admissionSettings === undefined ? {} : { admissionSettings }),
+    ...(webhookUsers === undefined ? {} : { webhookUsers }),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Container, Namespace, Pod, PodSpec } from "../../resources/types.t
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "../admission.ts";
 import type { PodParts } from "./check.ts";
 import { describeViolations, evaluatePod } from "./evaluate-pod.ts";
-import { formatLevel, isSameLevel, LEVELS, readPolicy, type LevelVersion, type Policy } from "./policy.ts";
+import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, readPolicy, type LevelVersion, type PodSecuritySettings, type Policy } from "./policy.ts";
 
 /** More pods of a namespace are not looked at when its level rises. */
 const PODS_MAX = 3_000;
@@ -28,28 +28,44 @@ const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Holds pods to the level that their namespace's labels ask for; makers of pods are warned early, and so is who raises the level. */
-export const podSecurity: AdmissionPlugin = {
-  name: "PodSecurity",
-  async validate(attributes, reader) {
-    if (attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") return;
-    if (isKind(attributes, "", "namespaces")) return validateNamespace(attributes, reader);
-    if (isKind(attributes, "", "pods")) return validatePod(attributes, reader);
-    const place = attributes.subresource === undefined ? WORKLOADS[`${attributes.definition.group}/${attributes.definition.resource}`] : undefined;
-    if (place !== undefined) return validateWorkload(attributes, place, reader);
-  },
-};
+export function podSecurity(settings: PodSecuritySettings): AdmissionPlugin {
+  return {
+    name: "PodSecurity",
+    async validate(attributes, reader) {
+      if (attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") return;
+      if (isKind(attributes, "", "namespaces")) return validateNamespace(attributes, reader, settings);
+      if (isKind(attributes, "", "pods")) return validatePod(attributes, reader, settings);
+      const place = attributes.subresource === undefined ? WORKLOADS[`${attributes.definition.group}/${attributes.definition.resource}`] : undefined;
+      if (place !== undefined) return validateWorkload(attributes, place, reader, settings);
+    },
+  };
+}
 
-async function validateNamespace(attributes: AdmissionAttributes, reader: AdmissionReader): Promise<void> {
+async function validateNamespace(attributes: AdmissionAttributes, reader: AdmissionReader, settings: PodSecuritySettings): Promise<void> {
   const namespace = attributes.object as Namespace; // isKind
   if (attributes.subresource !== undefined) return;
-  const { policy, errors } = readPolicy(namespace.metadata.labels);
-  const before = attributes.old === undefined ? undefined : readPolicy(attributes.old.metadata.labels);
+  const { name = "", labels } = namespace.metadata;
+  const { policy, errors } = readPolicy(labels, settings.defaults);
+  const before = attributes.old === undefined ? undefined : readPolicy(attributes.old.metadata.labels, settings.defaults);
   const isNews = JSON.stringify(errors) !== JSON.stringify(before?.errors ?? []);
-  if (errors.length > 0 && isNews) throw invalid("", "Namespace", namespace.metadata.name ?? "", errors);
-  if (before === undefined || policy.enforce.level === "privileged" || isSameLevel(policy.enforce, before.policy.enforce)) return;
-  const isRelaxed = policy.enforce.minor === before.policy.enforce.minor && LEVELS.indexOf(policy.enforce.level) <= LEVELS.indexOf(before.policy.enforce.level);
-  if (isRelaxed) return;
-  for (const warning of describeMisfits(attributes.name, await reader.list(podResource, attributes.name), policy.enforce)) attributes.notes?.warn(warning);
+  if (errors.length > 0 && isNews) throw invalid("", "Namespace", name, errors);
+  if (before !== undefined && !isRaised(policy.enforce, before.policy.enforce)) return;
+  const warnings = settings.exemptions.namespaces.includes(name)
+    ? describeIgnored(name, labels, policy, settings)
+    : before === undefined ? [] : describeMisfits(name, (await reader.list(podResource, name)).filter(({ spec }) => !isExemptClass(spec, settings)), policy.enforce);
+  for (const warning of warnings) attributes.notes?.warn(warning);
+}
+
+function isRaised(enforce: LevelVersion, before: LevelVersion): boolean {
+  if (enforce.level === "privileged" || isSameLevel(enforce, before)) return false;
+  return enforce.minor !== before.minor || LEVELS.indexOf(enforce.level) > LEVELS.indexOf(before.level);
+}
+
+/** Who asks for something in an exempt namespace is told that nothing comes of it. Pure. */
+function describeIgnored(namespace: string, labels: Readonly<Record<string, string>> | undefined, policy: Policy, { defaults }: PodSecuritySettings): readonly string[] {
+  if (asksForNothing(policy) || MODES.every((mode) => isSameLevel(policy[mode], defaults[mode]))) return [];
+  const asked = MODES.filter((mode) => policy[mode].level !== "privileged" && labelsOf(mode).some((label) => labels?.[label] !== undefined));
+  return [`namespace ${JSON.stringify(namespace)} is exempt from Pod Security, and the policy (${asked.map((mode) => `${mode}=${formatLevel(policy[mode])}`).join(", ")}) will be ignored`];
 }
 
 /** What to say about the pods of a namespace that its new level would not have let in. Pods that fail alike share a line. Pure. */
@@ -67,23 +83,42 @@ export function describeMisfits(namespace: string, pods: readonly Pod[], enforce
   ];
 }
 
-async function validatePod(attributes: AdmissionAttributes, reader: AdmissionReader): Promise<void> {
+async function validatePod(attributes: AdmissionAttributes, reader: AdmissionReader, settings: PodSecuritySettings): Promise<void> {
   if (attributes.subresource !== undefined && HARMLESS_SUBRESOURCES.has(attributes.subresource)) return;
   const pod = attributes.object as Pod; // isKind, and subresources with other bodies are left out
   const old = attributes.old as Pod | undefined; // likewise
+  if (isExemptRequest(attributes, settings)) return;
   if (old !== undefined && !isSignificant(pod, old)) return;
-  const policy = await policyOf(attributes, reader);
-  if (policy === undefined) return;
+  const policy = await policyOf(attributes, reader, settings);
+  if (policy === undefined || isExemptPod(attributes, pod.spec, settings)) return;
   const violations = evaluatePod(pod, policy.enforce);
   attributes.notes?.annotate(`${ANNOTATION}enforce-policy`, formatLevel(policy.enforce));
   remark(attributes, pod, policy, violations.length === 0);
   if (violations.length > 0) throw forbidden(podResource, attributes.name || (pod.metadata.generateName ?? ""), `violates PodSecurity "${formatLevel(policy.enforce)}": ${describeViolations(violations)}`);
 }
 
-async function validateWorkload(attributes: AdmissionAttributes, place: readonly string[], reader: AdmissionReader): Promise<void> {
-  const policy = await policyOf(attributes, reader);
+async function validateWorkload(attributes: AdmissionAttributes, place: readonly string[], reader: AdmissionReader, settings: PodSecuritySettings): Promise<void> {
+  if (isExemptRequest(attributes, settings)) return;
+  const policy = await policyOf(attributes, reader, settings);
   const template = templateAt(attributes.object, place);
-  if (policy !== undefined && template !== undefined) remark(attributes, template, policy, true);
+  if (policy !== undefined && template !== undefined && !isExemptPod(attributes, template.spec, settings)) remark(attributes, template, policy, true);
+}
+
+/** Whose pods are not looked at is noted for the audit log. */
+function isExemptRequest({ namespace, user, notes }: AdmissionAttributes, { exemptions }: PodSecuritySettings): boolean {
+  const reason = exemptions.namespaces.includes(namespace) ? "namespace" : exemptions.usernames.includes(user.username) ? "user" : undefined;
+  if (reason !== undefined) notes?.annotate(`${ANNOTATION}exempt`, reason);
+  return reason !== undefined;
+}
+
+function isExemptPod({ notes }: AdmissionAttributes, spec: PodSpec, settings: PodSecuritySettings): boolean {
+  const isExempt = isExemptClass(spec, settings);
+  if (isExempt) notes?.annotate(`${ANNOTATION}exempt`, "runtimeClass");
+  return isExempt;
+}
+
+function isExemptClass({ runtimeClassName }: PodSpec, { exemptions }: PodSecuritySettings): boolean {
+  return runtimeClassName !== undefined && exemptions.runtimeClasses.includes(runtimeClassName);
 }
 
 /** Notes for the audit log; and for the writer, unless an error says it all. */
@@ -99,11 +134,11 @@ function remark({ notes }: AdmissionAttributes, pod: PodParts, policy: Policy, i
 }
 
 /** Undefined when the namespace asks for nothing. A commit may bring the namespace itself; then its labels are judged when it comes. */
-async function policyOf({ namespace, notes }: AdmissionAttributes, reader: AdmissionReader): Promise<Policy | undefined> {
+async function policyOf({ namespace, notes }: AdmissionAttributes, reader: AdmissionReader, { defaults }: PodSecuritySettings): Promise<Policy | undefined> {
   const found = (await reader.get(namespaceResource, "", namespace)) ?? (await reader.get(namespaceResource, "", namespace, { fresh: true }));
-  const { policy, errors } = readPolicy(found?.metadata.labels);
+  const { policy, errors } = readPolicy(found?.metadata.labels, defaults);
   if (errors.length > 0) notes?.annotate(`${ANNOTATION}error`, `Failed to parse policy: ${errors.map(({ field, message }) => `${field}: ${message}`).join(", ")}`);
-  return [policy.enforce, policy.audit, policy.warn].every(({ level }) => level === "privileged") ? undefined : policy;
+  return asksForNothing(policy) ? undefined : policy;
 }
 
 function templateAt(object: KubeObject | undefined, place: readonly string[]): PodParts | undefined {

@@ -10,34 +10,60 @@ export interface LevelVersion {
   readonly minor: number;
 }
 
-const MODES = ["enforce", "audit", "warn"] as const;
-type Mode = (typeof MODES)[number];
+export const MODES = ["enforce", "audit", "warn"] as const;
+export type Mode = (typeof MODES)[number];
 
 /** What a namespace asks of its pods. */
 export type Policy = Readonly<Record<Mode, LevelVersion>>;
 
 const PREFIX = "pod-security.kubernetes.io/";
 
-/** A namespace without labels asks for nothing. */
 const OPEN: LevelVersion = { level: "privileged", minor: Infinity };
+
+/** What operators decide for all namespaces. */
+export interface PodSecuritySettings {
+  /** What holds where a namespace's labels say nothing. */
+  readonly defaults: Policy;
+  /** Whose pods are not looked at. */
+  readonly exemptions: { readonly usernames: readonly string[]; readonly namespaces: readonly string[]; readonly runtimeClasses: readonly string[] };
+}
+
+/** A namespace without labels asks for nothing. */
+export const OPEN_SETTINGS: PodSecuritySettings = { defaults: { enforce: OPEN, audit: OPEN, warn: OPEN }, exemptions: { usernames: [], namespaces: [], runtimeClasses: [] } };
 
 /**
  * The policy in a namespace's labels. There always is one: what cannot be read is as strict as can be where it is enforced, and asks for
- * nothing where it would only be remarked. Pure.
+ * nothing where it would only be remarked. Who enforces more than is warned of is warned of as much. Pure.
  */
-export function readPolicy(labels: Readonly<Record<string, string>> | undefined): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
+export function readPolicy(labels: Readonly<Record<string, string>> | undefined, defaults: Policy = OPEN_SETTINGS.defaults): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
-  const read = (mode: Mode): LevelVersion => {
-    const level = labels?.[`${PREFIX}${mode}`];
-    const version = labels?.[`${PREFIX}${mode}-version`];
-    const refuse = (key: string, value: string, sentence: string) => errors.push(invalidField(`metadata.labels[${PREFIX}${key}]`, value, sentence));
-    if (level !== undefined && !isLevel(level)) refuse(mode, level, `must be one of ${LEVELS.join(", ")}`);
-    const minor = version === undefined ? Infinity : parseVersion(version);
-    if (version !== undefined && minor === undefined) refuse(`${mode}-version`, version, 'must be "latest" or "v1.x"');
-    const fallback = mode === "enforce" ? "restricted" : "privileged";
-    return { level: level === undefined ? OPEN.level : isLevel(level) ? level : fallback, minor: minor ?? Infinity };
+  const parsed = <T>(key: string, parse: (text: string) => T, fallback: T, mistaken: T): T => {
+    const value = labels?.[`${PREFIX}${key}`];
+    if (value === undefined) return fallback;
+    try {
+      return parse(value);
+    } catch (error) {
+      errors.push(invalidField(`metadata.labels[${PREFIX}${key}]`, value, error instanceof Error ? error.message : String(error)));
+      return mistaken;
+    }
   };
-  return { policy: { enforce: read("enforce"), audit: read("audit"), warn: read("warn") }, errors };
+  const read = (mode: Mode): LevelVersion => ({
+    level: parsed(mode, parseLevel, defaults[mode].level, mode === "enforce" ? "restricted" : "privileged"),
+    minor: parsed(`${mode}-version`, parseVersion, defaults[mode].minor, Infinity),
+  });
+  const [enforce, audit, warn] = [read("enforce"), read("audit"), read("warn")];
+  const says = (key: string) => labels?.[`${PREFIX}${key}`] !== undefined;
+  const isWarnRaised = !says("warn") && LEVELS.some((level) => level === labels?.[`${PREFIX}enforce`]) && isStricter(enforce, warn);
+  return { policy: { enforce, audit, warn: isWarnRaised ? { level: enforce.level, minor: says("warn-version") ? warn.minor : enforce.minor } : warn }, errors };
+}
+
+/** Which labels of a namespace say something about a mode. */
+export function labelsOf(mode: Mode): readonly string[] {
+  return [`${PREFIX}${mode}`, `${PREFIX}${mode}-version`];
+}
+
+export function asksForNothing(policy: Policy): boolean {
+  return MODES.every((mode) => policy[mode].level === "privileged");
 }
 
 export function formatLevel({ level, minor }: LevelVersion): string {
@@ -48,12 +74,21 @@ export function isSameLevel(left: LevelVersion, right: LevelVersion): boolean {
   return left.level === right.level && left.minor === right.minor;
 }
 
-function isLevel(text: string): text is Level {
-  return (LEVELS as readonly string[]).includes(text);
+function isStricter(left: LevelVersion, right: LevelVersion): boolean {
+  return LEVELS.indexOf(left.level) > LEVELS.indexOf(right.level);
 }
 
-function parseVersion(text: string): number | undefined {
+/** Throws for what is none. */
+export function parseLevel(text: string): Level {
+  const level = LEVELS.find((one) => one === text);
+  if (level === undefined) throw new Error(`must be one of ${LEVELS.join(", ")}`);
+  return level;
+}
+
+/** The minor number of `v1.x`, or Infinity for `latest`. Throws for anything else. */
+export function parseVersion(text: string): number {
   if (text === "latest") return Infinity;
   const minor = /^v1\.(0|[1-9]\d*)$/.exec(text)?.[1];
-  return minor === undefined ? undefined : Number(minor);
+  if (minor === undefined) throw new Error('must be "latest" or "v1.x"');
+  return Number(minor);
 }

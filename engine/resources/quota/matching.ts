@@ -13,11 +13,11 @@ export function doesQuotaMatch(quota: ResourceQuota, kind: Kind, object: KubeObj
 }
 
 /** Both ways of naming scopes as one. */
-function scopesOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
+export function scopesOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
   return [...(spec?.scopes ?? []).map((scopeName): ScopedResourceSelectorRequirement => ({ scopeName, operator: "Exists" })), ...(spec?.scopeSelector?.matchExpressions ?? [])];
 }
 
-function doesScopeMatch(scope: ScopedResourceSelectorRequirement, { group, resource }: Kind, object: KubeObject): boolean {
+export function doesScopeMatch(scope: ScopedResourceSelectorRequirement, { group, resource }: Kind, object: KubeObject): boolean {
   if (group === "" && resource === "pods") return doesPodMatch(scope, object as Pod); // the kind decides
   if (group === "" && resource === "persistentvolumeclaims" && scope.scopeName === "VolumeAttributesClass") return chooses(scope, attributesClassesOf(object as PersistentVolumeClaim)); // likewise
   return false;

@@ -1,8 +1,11 @@
+import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import { isIP, isIPv6 } from "node:net";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
+import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { chooseUser } from "./choose-user.ts";
 import { describeCallError } from "./call-error.ts";
 import { parseJson } from "../../lib/json.ts";
 
@@ -14,9 +17,17 @@ export interface WebhookTarget {
   readonly serverName: string;
 }
 
+/** Who has signed the webhook's certificate (PEM in base64), and who is calling. */
+interface WebhookTrust {
+  readonly caBundle: string | undefined;
+  readonly user: KubeconfigUser | undefined;
+}
+
 export interface WebhookClientOptions {
   /** An address of a ready end of the Service's port. Rejects with an Error that says why there is none. */
   readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
+  /** Who is called as whom; everyone as nobody when absent. */
+  readonly users?: KubeconfigUsers;
   readonly clock: Clock;
 }
 
@@ -30,7 +41,7 @@ const HTTPS_PORT = 443;
 /** Asks webhooks; connections to each are kept for the next request. Call `close` at the end. */
 export class WebhookClient implements WebhookTransport {
   readonly #options: WebhookClientOptions;
-  /** By what connections may be shared: the authority and the name on the certificate. */
+  /** By what connections may be shared: the name on the certificate, its authority, and who calls. */
   readonly #agents = new Map<string, https.Agent>();
 
   constructor(options: WebhookClientOptions) {
@@ -44,7 +55,8 @@ export class WebhookClient implements WebhookTransport {
     try {
       const target = await this.#resolve(endpoint);
       const text = JSON.stringify(body);
-      const response = await this.#send(target, endpoint.caBundle, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
+      const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
+      const response = await this.#send(target, { caBundle: endpoint.caBundle, user }, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
       return await readJson(response);
     } catch (error) {
       if (deadline.signal.aborted) throw new Error(`Post ${JSON.stringify(shown)}: context deadline exceeded`, { cause: error });
@@ -72,10 +84,11 @@ export class WebhookClient implements WebhookTransport {
     return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc` };
   }
 
-  #send(target: WebhookTarget, caBundle: string | undefined, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const agent = this.#agentFor(target, caBundle);
+  async #send(target: WebhookTarget, trust: WebhookTrust, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const agent = this.#agentFor(target, trust);
+    const authorization = await authorizationOf(trust.user);
     const host = isIPv6(target.serverName) ? `[${target.serverName}]` : target.serverName;
-    const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
+    const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const servername = isIP(target.serverName) === 0 ? target.serverName : "";
@@ -88,8 +101,8 @@ export class WebhookClient implements WebhookTransport {
     return attempt();
   }
 
-  #agentFor({ serverName }: WebhookTarget, caBundle: string | undefined): https.Agent {
-    const key = `${serverName}\n${caBundle ?? ""}`;
+  #agentFor({ serverName }: WebhookTarget, { caBundle, user }: WebhookTrust): https.Agent {
+    const key = `${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
     const known = this.#agents.get(key);
     if (known !== undefined) {
       this.#agents.delete(key);
@@ -97,7 +110,7 @@ export class WebhookClient implements WebhookTransport {
       return known;
     }
     const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
-    const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca });
+    const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
     const [oldest] = this.#agents.keys();
     if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
       this.#agents.get(oldest)?.destroy();
@@ -106,6 +119,13 @@ export class WebhookClient implements WebhookTransport {
     this.#agents.set(key, agent);
     return agent;
   }
+}
+
+/** A token goes before a name and a password, and one in a file is read anew: whoever keeps it may have written another. */
+async function authorizationOf({ token, tokenFile, username, password }: KubeconfigUser = {}): Promise<string | undefined> {
+  const bearer = token ?? (tokenFile === undefined ? undefined : (await readFile(tokenFile, "utf8")).trim());
+  if (bearer !== undefined) return `Bearer ${bearer}`;
+  return username === undefined && password === undefined ? undefined : `Basic ${Buffer.from(`${username ?? ""}:${password ?? ""}`).toString("base64")}`;
 }
 
 /** The webhook was reached, but what it answered is no answer. */

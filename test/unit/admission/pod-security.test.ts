@@ -77,6 +77,13 @@ test("labels that cannot be read enforce the strictest level and remark nothing"
   ]);
 });
 
+test("who enforces more than is warned of is warned of as much, unless the labels say otherwise", () => {
+  const warnOf = (labels: Record<string, string>) => readPolicy(Object.fromEntries(Object.entries(labels).map(([key, value]) => [`pod-security.kubernetes.io/${key}`, value]))).policy.warn;
+  expect(warnOf({ enforce: "baseline", "enforce-version": "v1.30" })).toEqual({ level: "baseline", minor: 30 });
+  expect(warnOf({ enforce: "baseline", "enforce-version": "v1.30", "warn-version": "v1.20" })).toEqual({ level: "baseline", minor: 20 });
+  expect(warnOf({ enforce: "baseline", warn: "privileged" })).toEqual({ level: "privileged", minor: Infinity });
+});
+
 test("pods that a raised level would not let in are told by what they share", () => {
   const named = (name: string, spec: Partial<PodSpec>): Pod => ({ ...pod(spec), metadata: { name } });
   const pods = [named("z", { hostPID: true }), named("b", { hostPID: true }), named("c", {}), named("d", { hostNetwork: true, volumes: [{ name: "v", hostPath: { path: "/" } }] })];

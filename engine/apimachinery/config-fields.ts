@@ -1,0 +1,69 @@
+/** The fields of an object in a configuration file, read with their place in it. Everything throws with that place. */
+export class ConfigFields {
+  readonly path: string;
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  constructor(value: unknown, path: string) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${path === "" ? "the file" : path}: must be an object`);
+    this.#fields = value as Readonly<Record<string, unknown>>; // just checked
+    this.path = path;
+  }
+
+  value(name: string): unknown {
+    return this.#fields[name];
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#fields[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "string") throw new Error(`${this.#at(name)}: must be a text`);
+    return value;
+  }
+
+  required(name: string): string {
+    const value = this.text(name);
+    if (value === undefined || value === "") throw new Error(`${this.#at(name)}: must be set`);
+    return value;
+  }
+
+  texts(name: string): readonly string[] {
+    const value = this.#fields[name] ?? [];
+    if (!Array.isArray(value) || !value.every((one): one is string => typeof one === "string")) throw new Error(`${this.#at(name)}: must be a list of texts`);
+    return value;
+  }
+
+  /** What the field's text means; undefined where it has none. What `parse` throws is told with the place. */
+  parsed<T>(name: string, parse: (text: string) => T): T | undefined {
+    const text = this.text(name);
+    if (text === undefined || text === "") return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new Error(`${this.#at(name)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
+
+  part(name: string): ConfigFields | undefined {
+    const value = this.#fields[name];
+    return value === undefined || value === null ? undefined : new ConfigFields(value, this.#at(name));
+  }
+
+  requiredPart(name: string): ConfigFields {
+    return new ConfigFields(this.#fields[name], this.#at(name));
+  }
+
+  list(name: string): readonly ConfigFields[] {
+    const value = this.#fields[name] ?? [];
+    if (!Array.isArray(value)) throw new Error(`${this.#at(name)}: must be a list`);
+    return value.map((one: unknown, index) => new ConfigFields(one, `${this.#at(name)}[${index}]`));
+  }
+
+  refuseOthers(known: readonly string[]): void {
+    const other = Object.keys(this.#fields).find((name) => !known.includes(name));
+    if (other !== undefined) throw new Error(`${this.#at(other)}: is not known`);
+  }
+
+  #at(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+}
