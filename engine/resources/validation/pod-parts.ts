@@ -47,16 +47,17 @@ export function withResources(pod: Pod, old: Pod): Pod {
   };
 }
 
-/** A resize changes how much of processor and memory a container gets, never how the pod is classed. `qosOf` classes it. */
+/** A resize changes how much of processor and memory a container gets, never how the pod is classed. `qosOf` classes it. What takes a limit away is told of that too, and not of the class alone. */
 export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) => string): FieldError[] {
   const misplaced = orderErrors(pod, old);
   if (misplaced.length > 0) return misplaced;
-  if (qosOf(pod.spec) !== (old.status?.qosClass ?? qosOf(old.spec))) return [invalidField("spec", qosOf(pod.spec), "Pod QOS Class may not change as a result of resizing")];
-  if (old.spec.resources !== undefined && pod.spec.resources === undefined) return [forbiddenField("spec.resources", "pod-level resources cannot be removed")];
+  const isReclassed = qosOf(pod.spec) !== (old.status?.qosClass ?? qosOf(old.spec));
+  const classErrors = isReclassed ? [invalidField("spec", qosOf(pod.spec), "Pod QOS Class may not change as a result of resizing")] : [];
+  if (old.spec.resources !== undefined && pod.spec.resources === undefined) return [...classErrors, forbiddenField(WHOLE_POD, "pod-level resources cannot be removed")];
   const errors = (["initContainers", "containers"] as const).flatMap((list) =>
     (pod.spec[list] ?? []).flatMap((container, index) => resourceErrors(container.resources, old.spec[list]?.[index]?.resources, `spec.${list}[${index}].resources`)),
   );
-  return [...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, "spec.resources"), ...initErrors(pod, old), ...validatePodSpec(pod.spec, "spec"), ...validatePodUpdate(withResources(old, pod), old)];
+  return [...classErrors, ...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, WHOLE_POD), ...initErrors(pod, old), ...validatePodSpec(pod.spec, "spec"), ...validatePodUpdate(withResources(old, pod), old)];
 }
 
 /** The containers of a pod, and their order, are what they were. */
@@ -77,16 +78,20 @@ function initErrors(pod: Pod, old: Pod): FieldError[] {
   });
 }
 
+/** Where a pod says what all its containers together ask for. */
+const WHOLE_POD = "spec.resources";
+
 const RESIZABLE: ReadonlySet<string> = new Set(["cpu", "memory"]);
 
 function resourceErrors(now: ResourceRequirements | undefined, old: ResourceRequirements | undefined, path: string): FieldError[] {
   return (["requests", "limits"] as const).flatMap((list) => {
     const [wanted, known] = [now?.[list] ?? {}, old?.[list] ?? {}];
+    const isWhole = path === WHOLE_POD;
     return [...new Set([...Object.keys(wanted), ...Object.keys(known)])].flatMap((name) => {
       const [amount, before] = [wanted[name], known[name]];
-      if (RESIZABLE.has(name)) return amount === undefined ? [forbiddenField(`${path}.${list}`, `resource ${list} cannot be removed`)] : [];
+      if (RESIZABLE.has(name)) return amount === undefined ? [forbiddenField(`${path}.${list}`, `${isWhole ? "pod-level " : ""}resource ${list} cannot be removed`)] : [];
       const isSame = amount !== undefined && before !== undefined && compareQuantities(amount, before) === 0;
-      return isSame ? [] : [forbiddenField(`${path}.${list}`, "only cpu and memory resources are mutable")];
+      return isSame ? [] : [forbiddenField(`${path}.${list}`, `only cpu and memory resources are mutable${isWhole ? " at pod-level" : ""}`)];
     });
   });
 }

@@ -45,3 +45,13 @@ it("a resize neither reorders nor renames containers", () => {
   // Anything else that differs is not what a resize is about.
   expect(check({ name: "a", image: "other" }, { name: "b", image: "i" })).toEqual([]);
 });
+
+it("a resize that takes bounds away is told of them, not of the pod's class alone", () => {
+  const amounts = { cpu: "1", memory: "1Gi" };
+  const refusal = (of: PodSpec, from: PodSpec) => validateResize(withResources(pod(of), pod(from)), pod(from), qosClass).map(({ message }) => message).join("; ");
+  const unbounded = refusal(spec(undefined, { requests: amounts }), spec(undefined, { requests: amounts, limits: amounts }));
+  expect(unbounded).toContain("Pod QOS Class may not change as a result of resizing");
+  expect(unbounded).toContain("resource limits cannot be removed");
+  const requests = { cpu: "500m" };
+  expect(refusal(spec({ requests, limits: { cpu: "1" } }, undefined), spec({ requests, limits: amounts }, undefined))).toContain("pod-level resource limits cannot be removed");
+});
