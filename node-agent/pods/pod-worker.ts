@@ -26,6 +26,7 @@ import { readTerminationMessage, startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
+import { computeTerminations } from "./terminations.ts";
 
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
@@ -370,11 +371,13 @@ export class PodWorker {
   }
 
   async #report(status: PodStatus): Promise<void> {
-    if (jsonEqual(status, this.#reported ?? this.#pod.status)) return;
+    const before = this.#reported ?? this.#pod.status;
+    if (jsonEqual(status, before)) return;
     const { uid, namespace = "", name = "" } = this.#pod.metadata;
     try {
       const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: { ...(this.#pod.status?.reason === undefined ? {} : { reason: null, message: null }), ...status } }, { subresource: "status" });
-      if (status.phase === "Running" && (this.#reported ?? this.#pod.status)?.phase === "Pending") this.#meterStart();
+      if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart();
+      for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
       this.#reported = status;
       // The next decision must see this status, also when the watch is late.
       if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status ?? status };

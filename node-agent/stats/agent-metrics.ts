@@ -25,6 +25,7 @@ export interface AgentMetrics {
   readonly startedPodErrors: Counter;
   readonly startedContainers: Counter;
   readonly startedContainerErrors: Counter;
+  readonly terminatedContainers: Counter;
   readonly evictions: Counter;
   readonly imageVolumesRequested: Counter;
   readonly imageVolumesMounted: Counter;
@@ -61,6 +62,7 @@ export function createAgentMetrics(nodeName: string): AgentMetrics {
     startedPodErrors: registry.counter("kubelet_started_pods_errors_total", "Sandboxes that could not be started."),
     startedContainers: registry.counter("kubelet_started_containers_total", "Containers that were begun, by their type."),
     startedContainerErrors: registry.counter("kubelet_started_containers_errors_total", "Containers that could not be started, by their type and the reason."),
+    terminatedContainers: registry.counter("kubelet_terminated_containers_total", "Containers that ended, by their type, exit code and reason."),
     imageVolumesRequested: registry.counter("kubelet_image_volume_requested_total", "Images that containers wanted as volumes."),
     imageVolumesMounted: registry.counter("kubelet_image_volume_mounted_succeed_total", "Images that were mounted as volumes."),
     imageVolumeErrors: registry.counter("kubelet_image_volume_mounted_errors_total", "Images that could not be mounted as volumes."),

@@ -63,7 +63,8 @@ export function podsByNodeOf(set: DaemonSet, nodes: readonly Node[], members: re
   }
   for (const pod of members) {
     const node = targetNode(pod);
-    if (node === undefined) continue;
+    // What has ended and is on its way out may stay for as long as finalizers hold it: its node is free.
+    if (node === undefined || (isPodFinished(pod) && isBeingDeleted(pod))) continue;
     const there = podsByNode.get(node);
     if (there === undefined) podsByNode.set(node, [pod]);
     else there.push(pod);

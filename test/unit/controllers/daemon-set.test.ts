@@ -46,6 +46,7 @@ describe("a DaemonSet's pods", () => {
     ["are one to a node, the oldest", set(), nodes("n1"), [pod("b", "n1", { createdAt: 5 }), pod("a", "n1")], ["delete b"]],
     ["that ended make room for another", set(), nodes("n1"), [pod("a", "n1", { phase: "Failed" })], ["delete a"]],
     ["that are leaving are waited for", set(), nodes("n1"), [pod("a", "n1", { deletedAt: 1 })], []],
+    ["that have ended and are held by finalizers make room too", set(), nodes("n1"), [pod("a", "n1", { deletedAt: 1, phase: "Succeeded" })], ["create on n1"]],
     ["for nodes that are gone are given up", set(), nodes("n1"), [pod("a", "n1"), { ...newDaemonPod(set(), "gone", hash), metadata: { name: "b", labels: { app: "web" }, ownerReferences: [{ apiVersion: "apps/v1", kind: "DaemonSet", name: "agent", uid: "uid-agent", controller: true }] } }], ["delete b"]],
     ["without an owner are adopted", set(), nodes("n1"), [aPod("a", { labels: { app: "web" }, node: "n1" })], ["adopt a"]],
     ["stay as they are when the set is being deleted", set({ deletedAt: 1 }), nodes("n1", "n2"), [pod("a", "n1")], []],

@@ -9,6 +9,7 @@ import { computeKubeletConfiguration } from "../../../node-agent/kubelet-configu
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodProbes } from "../../../node-agent/pods/pod-probes.ts";
 import { answerPage, type AgentPageParts } from "../../../node-agent/server/agent-pages.ts";
+import { computeTerminations } from "../../../node-agent/pods/terminations.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { meterVolumes } from "../../../node-agent/stats/volume-stats.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
@@ -56,6 +57,18 @@ describe("the agent's own metrics", () => {
     expect(seriesOf(text, "prober_probe_duration_seconds_count")).toHaveLength(1);
     probes.stop();
     expect(seriesOf(metrics.probes.render(), "prober_")).toEqual([]);
+  });
+
+  it("count each end of a container once, by its type, exit code and reason", () => {
+    const status = (name: string, exitCode?: number) => ({ name, image: "i", imageID: "", ready: false, restartCount: 0, state: exitCode === undefined ? { running: {} } : { terminated: { exitCode, reason: exitCode === 0 ? "Completed" : "Error" } } });
+    const before = { initContainerStatuses: [status("setup", 0)], containerStatuses: [status("a"), status("b")] };
+    const now = { initContainerStatuses: [status("setup", 0)], containerStatuses: [status("a", 139), status("b")], ephemeralContainerStatuses: [status("look", 0)] };
+    expect(computeTerminations(before, now)).toEqual([
+      { container_type: "container", exit_code: "139", reason: "Error" },
+      { container_type: "ephemeral_container", exit_code: "0", reason: "Completed" },
+    ]);
+    expect(computeTerminations(now, now)).toEqual([]);
+    expect(computeTerminations(undefined, before)).toEqual([{ container_type: "init_container", exit_code: "0", reason: "Completed" }]);
   });
 
   it("tell the room in persistent volumes while they are mounted, and nothing of what cannot be looked at", async () => {
