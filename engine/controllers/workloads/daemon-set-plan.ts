@@ -44,21 +44,21 @@ export function planDaemonSet(inputs: DaemonSetInputs, nowMs: number): DaemonSet
   const step = (actions: readonly Action[]): DaemonSetStep => ({ actions, members, hash });
   if (isBeingDeleted(set)) return step([]);
   if (claims.length + history.actions.length > 0) return step([...claims, ...history.actions]);
-  const { change, tales, podsByNode, desired } = planNodes({ ...inputs, pods: members }, hash, nowMs);
+  const { change, tales, podsByNode, meant } = planNodes({ ...inputs, pods: members }, hash, nowMs);
   if (change.remove.length + change.add.length > 0) return step([...tales, ...planChange(set, hash, change)]);
-  const rollout = set.spec.updateStrategy?.type === "OnDelete" ? { remove: [], add: [] } : planDaemonSetRollout({ set, hash, podsByNode, desired }, nowMs);
+  const rollout = set.spec.updateStrategy?.type === "OnDelete" ? { remove: [], add: [] } : planDaemonSetRollout({ set, hash, podsByNode, meant }, nowMs);
   if (rollout.remove.length + rollout.add.length > 0) return step([...tales, ...planChange(set, hash, rollout)]);
   const live = new Set(members.map((pod) => pod.metadata.labels?.[REVISION_HASH_LABEL]));
   return step([...tales, ...planRevisionHistory(set, history.revisions, (revision) => revision === history.update || live.has(hashOf(revision)))]);
 }
 
-/** The nodes in a stable order with the pods on or for them; nodes that should have one are always there. */
-export function podsByNodeOf(set: DaemonSet, nodes: readonly Node[], members: readonly Pod[]): { readonly podsByNode: PodsByNode; readonly desired: number } {
+/** The nodes in a stable order with the pods on or for them; nodes that should have one are always there, and `meant` names them. */
+export function podsByNodeOf(set: DaemonSet, nodes: readonly Node[], members: readonly Pod[]): { readonly podsByNode: PodsByNode; readonly meant: ReadonlySet<string> } {
   const podsByNode = new Map<string, Pod[]>();
-  let desired = 0;
+  const meant = new Set<string>();
   for (const node of nodes) {
     if (!computeNodeFit(set, node).shouldRun) continue;
-    desired++;
+    meant.add(node.metadata.name ?? "");
     podsByNode.set(node.metadata.name ?? "", []);
   }
   for (const pod of members) {
@@ -69,7 +69,7 @@ export function podsByNodeOf(set: DaemonSet, nodes: readonly Node[], members: re
     if (there === undefined) podsByNode.set(node, [pod]);
     else there.push(pod);
   }
-  return { podsByNode, desired };
+  return { podsByNode, meant };
 }
 
 interface NodesPlan {
@@ -77,12 +77,12 @@ interface NodesPlan {
   /** Events and waits. */
   readonly tales: readonly Action[];
   readonly podsByNode: PodsByNode;
-  readonly desired: number;
+  readonly meant: ReadonlySet<string>;
 }
 
 function planNodes({ set, nodes, pods, failureDelaysMs }: DaemonSetInputs, hash: string, nowMs: number): NodesPlan {
-  const { podsByNode, desired } = podsByNodeOf(set, nodes, pods);
-  const maySurge = set.spec.updateStrategy?.type !== "OnDelete" && rolloutBounds(set, desired).maxSurge > 0;
+  const { podsByNode, meant } = podsByNodeOf(set, nodes, pods);
+  const maySurge = set.spec.updateStrategy?.type !== "OnDelete" && rolloutBounds(set, meant.size).maxSurge > 0;
   const remove: Pod[] = [];
   const add: string[] = [];
   const tales: Action[] = [];
@@ -111,7 +111,7 @@ function planNodes({ set, nodes, pods, failureDelaysMs }: DaemonSetInputs, hash:
     else if (running.length === 0 && shouldRun && there.every(isBeingDeleted)) add.push(name);
     else if (running.length > 1) remove.push(...surplus(set, running, hash, nowMs));
   }
-  return { change: { remove: [...remove, ...lost(nodes, pods)], add }, tales, podsByNode, desired };
+  return { change: { remove: [...remove, ...lost(nodes, pods)], add }, tales, podsByNode, meant };
 }
 
 /** While surging, the oldest pod of the current template and the oldest before it may stand side by side, until the new one will do. */

@@ -17,8 +17,8 @@ export interface RolloutInputs {
   readonly set: DaemonSet;
   readonly hash: string;
   readonly podsByNode: PodsByNode;
-  /** Nodes that should run a pod. */
-  readonly desired: number;
+  /** The names of nodes that should run a pod. */
+  readonly meant: ReadonlySet<string>;
 }
 
 /** How many nodes may be without an available pod, and how many may have one more. Both round up; one of them is not 0. */
@@ -30,10 +30,11 @@ export function rolloutBounds(set: DaemonSet, desired: number): { readonly maxUn
 }
 
 /** The next step of a rolling update, by upstream's rules: pods that are of no use go at once, others as the bounds allow. Pure. */
-export function planDaemonSetRollout({ set, hash, podsByNode, desired }: RolloutInputs, nowMs: number): DaemonSetChange {
-  const { maxUnavailable, maxSurge } = rolloutBounds(set, desired);
+export function planDaemonSetRollout(inputs: RolloutInputs, nowMs: number): DaemonSetChange {
+  const { set, hash, podsByNode, meant } = inputs;
+  const { maxUnavailable, maxSurge } = rolloutBounds(set, meant.size);
   const isAvailable = (pod: Pod) => isPodAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
-  return maxSurge === 0 ? planReplacing(podsByNode, hash, maxUnavailable, isAvailable) : planSurging(podsByNode, hash, maxSurge, isAvailable);
+  return maxSurge === 0 ? planReplacing(podsByNode, hash, maxUnavailable, isAvailable) : planSurging(inputs, maxSurge, isAvailable);
 }
 
 /** The old pod goes first; what is missing then is made anew when its node is looked at. */
@@ -50,21 +51,34 @@ function planReplacing(podsByNode: PodsByNode, hash: string, maxUnavailable: num
   return { remove: [...useless, ...candidates.slice(0, Math.max(0, maxUnavailable - unavailable))], add: [] };
 }
 
-/** The new pod comes first; the old one goes when it is available, or when the old one is of no use. */
-function planSurging(podsByNode: PodsByNode, hash: string, maxSurge: number, isAvailable: (pod: Pod) => boolean): DaemonSetChange {
+/**
+ * The new pod comes first; the old one goes when it is available, or when the old one is of no use. A node that is meant no more
+ * gets no new pod, and keeps an old one that serves until as many others do as there should be.
+ */
+function planSurging({ hash, podsByNode, meant }: RolloutInputs, maxSurge: number, isAvailable: (pod: Pod) => boolean): DaemonSetChange {
   let surged = 0;
+  let available = 0;
   const remove: Pod[] = [];
+  const stranded: Pod[] = [];
   const useless: string[] = [];
   const candidates: string[] = [];
   for (const [node, pods] of podsByNode) {
     const pair = pairOn(pods, hash);
-    if (pair === undefined) surged++;
-    else if (pair.old === undefined) continue;
-    else if (pair.new === undefined) (isAvailable(pair.old) ? candidates : useless).push(node);
-    else if (!isAvailable(pair.old) || isAvailable(pair.new)) remove.push(pair.old);
-    else surged++;
+    if (pair === undefined) {
+      surged++;
+      continue;
+    }
+    const standing = pair.old ?? pair.new;
+    if (standing !== undefined && isAvailable(standing)) available++;
+    if (pair.old === undefined) continue;
+    const serves = isAvailable(pair.old);
+    if (pair.new !== undefined) {
+      if (!serves || isAvailable(pair.new)) remove.push(pair.old);
+      else surged++;
+    } else if (!meant.has(node)) (serves ? stranded : remove).push(pair.old);
+    else (serves ? candidates : useless).push(node);
   }
-  return { remove, add: [...useless, ...candidates.slice(0, Math.max(0, maxSurge - surged))] };
+  return { remove: [...remove, ...stranded.slice(0, Math.max(0, available - meant.size))], add: [...useless, ...candidates.slice(0, Math.max(0, maxSurge - surged))] };
 }
 
 /** The one pod of the current template and the one of an older one; undefined when there are more. Pods on their way out don't count. */

@@ -79,7 +79,8 @@ export function concludeDaemonSet(inputs: DaemonSetInputs, { created, existing, 
 
 /** What a DaemonSet says of itself: nodes, not pods, are counted. Pure. */
 export function computeDaemonSetStatus(set: DaemonSet, nodes: readonly Node[], members: readonly Pod[], hash: string, nowMs: number): DaemonSetStatus {
-  const { podsByNode, desired } = podsByNodeOf(set, nodes, members);
+  const { podsByNode, meant } = podsByNodeOf(set, nodes, members);
+  const desired = meant.size;
   let [current, misscheduled, ready, available, updated] = [0, 0, 0, 0, 0];
   for (const node of nodes) {
     const [oldest] = [...(podsByNode.get(node.metadata.name ?? "") ?? [])].sort(compareAge);

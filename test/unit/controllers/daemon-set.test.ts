@@ -85,6 +85,15 @@ describe("a DaemonSet's rollout", () => {
     ["surges at once where the old one is of no use", { maxUnavailable: 0, maxSurge: 1 }, [old("a", "n1", unready), old("b", "n2", unready), old("c", "n3")], ["create on n1", "create on n2", "create on n3"]],
   ])("%s", (_name, rollingUpdate, pods, expected) => expect(words(plan(rolling(rollingUpdate), three, pods))).toEqual(expected));
 
+  test("does not surge onto nodes that are meant no more, and keeps what serves there until enough others do", () => {
+    const surging = rolling({ maxUnavailable: 0, maxSurge: 1 });
+    const shunned = (name: string) => aNode(name, { taints: [{ key: "x", effect: "NoSchedule" }] });
+    const on = [shunned("n1"), aNode("n2")];
+    expect(words(plan(surging, on, [old("a", "n1"), pod("b", "n2", unready)]))).toEqual([]);
+    expect(words(plan(surging, on, [old("a", "n1"), pod("b", "n2")]))).toEqual(["delete a"]);
+    expect(words(plan(surging, on, [old("a", "n1", unready), pod("b", "n2", unready)]))).toEqual(["delete a"]);
+    expect(words(plan(surging, [shunned("n1"), shunned("n2")], [old("a", "n1"), old("b", "n2")]))).toEqual(["delete a", "delete b"]);
+  });
   test("is left to people when told so", () => {
     expect(plan(set({ spec: { updateStrategy: { type: "OnDelete" } } }), three, allOld)).toEqual([]);
   });
