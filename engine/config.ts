@@ -76,7 +76,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "gitAnonymous", flags: "--no-git-anonymous", description: "ask for a token on the loopback as well" },
   { key: "bindAddress", flags: "--bind-address <ip>", description: "address the API listens on; other machines can join only when it is reachable", default: "127.0.0.1" },
   { key: "clusterName", flags: "--cluster-name <name>", description: "name of the cluster, and of its status branch", default: "local", parse: branchSafeName },
-  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },
+  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", get default() { return os.hostname().toLowerCase(); } },
   { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
   { key: "repo", flags: "--repo <url>", description: "follow this remote repository instead of hosting one (https, ssh or a file path)" },
   { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state; of a remote also tag:<name>, semver:<range> or commit:<id>", default: "main", parse: revision },

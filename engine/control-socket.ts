@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import path from "node:path";
 import type { BackupSummary } from "./backup/backup-file.ts";
 import { aborted } from "./lib/abort.ts";
-import { http } from "./lib/late-modules.ts";
+import { nodeJs } from "./lib/late-modules.ts";
 import { describeError, type Logger } from "./lib/log.ts";
 import { service, type Service } from "./lib/service.ts";
 
@@ -18,7 +18,7 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
   const socket = path.join(dataDir, FILE);
   return service("control socket", async (signal) => {
     await rm(socket, { force: true });
-    const server = http.createServer((incoming, outgoing) => {
+    const server = nodeJs.http.createServer((incoming, outgoing) => {
       const answer = (status: number, body: unknown) => void outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       handle(incoming, backup).then(
         (result) => (result === undefined ? answer(404, { error: "there is only POST /backup here" }) : answer(200, result)),
@@ -39,7 +39,7 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
 /** Asks the running server for a backup; undefined when none runs on this data directory. */
 export async function requestBackup(dataDir: string, file: string): Promise<BackupSummary | undefined> {
   const answer = Promise.withResolvers<BackupSummary | undefined>();
-  const outgoing = http.request({ socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } }, (incoming) => {
+  const outgoing = nodeJs.http.request({ socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } }, (incoming) => {
     readBody(incoming).then((text) => {
       const body = JSON.parse(text) as BackupSummary & { readonly error?: string }; // our own server's answer
       if (incoming.statusCode === 200) answer.resolve(body);

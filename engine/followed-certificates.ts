@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
+import { nodeJs } from "./lib/late-modules.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ChangingValue, type Following } from "./lib/changing-value.ts";
 import { sleep, type Clock } from "./lib/clock.ts";
@@ -21,7 +21,7 @@ export interface FollowedCertificate {
 export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
   const read = async (): Promise<KeyPair> => {
     const pair = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
-    createSecureContext({ cert: pair.certificate, key: pair.key }); // throws when they do not belong together, as in the middle of a renewal
+    nodeJs.tls.createSecureContext({ cert: pair.certificate, key: pair.key }); // throws when they do not belong together, as in the middle of a renewal
     return pair;
   };
   const shown = new ChangingValue(

@@ -197,11 +197,9 @@ members
     await resetMembers((command.optsWithGlobals() as { dataDir: string }).dataDir, process.stdout);
   });
 
-try {
-  await program.parseAsync(process.argv);
-} catch (error) {
+program.parseAsync(process.argv).catch((error: unknown) => {
   process.exitCode = explainFailure(error);
-}
+});
 
 function explainFailure(error: unknown): number {
   // commander has printed its own message; help and version end with status 0.

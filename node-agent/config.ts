@@ -49,7 +49,7 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/node-token" },
   { key: "kubeconfig", flags: "--kubeconfig <file>", description: "kubeconfig of a node that has joined already, instead of --server and --token" },
   { key: "dataDir", flags: "--data-dir <dir>", description: "where the agent keeps everything", default: "/var/lib/mainstay/agent" },
-  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", default: os.hostname().toLowerCase() },
+  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", get default() { return os.hostname().toLowerCase(); } },
   { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
   { key: "port", flags: "--port <port>", description: "port of the agent's own endpoint (HTTPS)", default: "10250" },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { installNodePackages, installSystemPackages, projectNode, projectRoot, serverNeeds, testNeeds } from "../engine/cli/setup.mjs";
+import { programArguments, programEnvironment } from "../engine/cli/snapshot/program.mjs";
 
 const say = (line) => process.stderr.write(`test: ${line}\n`);
 const isRoot = process.getuid?.() === 0;
@@ -16,8 +17,8 @@ else {
   say("not root: tests that need containers, network namespaces or packages are skipped, each with its reason");
 }
 
-// The engine is started a hundred times: its code is stripped of its types once.
-const environment = { NODE_COMPILE_CACHE: path.join(projectRoot, "node_modules/.cache/compiled"), ...process.env, PATH: `${path.dirname(projectNode)}:${process.env.PATH}:/usr/sbin:/sbin` };
+programArguments(say); // made once, for the hundred times that it is started
+const environment = { ...programEnvironment, ...process.env, PATH: `${path.dirname(projectNode)}:${process.env.PATH}:/usr/sbin:/sbin` };
 const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-test-"));
 const report = path.join(folder, "report.json");
 const chosen = process.argv.slice(2);

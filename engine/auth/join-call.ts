@@ -1,4 +1,4 @@
-import { request } from "node:https";
+import { nodeJs } from "../lib/late-modules.ts";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
 import { AUTHORITY_PATH } from "./join-paths.ts";
 import { hashOfAuthority } from "./node-token.ts";
@@ -42,7 +42,7 @@ function call(url: string, ca: string | undefined, post?: { readonly proof: Join
   const headers = post === undefined ? {} : { ...bearer, "content-type": "application/json", "content-length": Buffer.byteLength(payload ?? "") };
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: post === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false }, (response) => {
+    const outgoing = nodeJs.https.request(url, { method: post === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       response.on("error", reject);

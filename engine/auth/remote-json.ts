@@ -1,4 +1,4 @@
-import { request } from "node:https";
+import { nodeJs } from "../lib/late-modules.ts";
 
 /** Where a JSON document is, and how to be let in. */
 export interface RemoteJson {
@@ -27,7 +27,7 @@ export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, ke
     const headers = { accept: "application/json", ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     let outgoing;
     try {
-      outgoing = request(url, { method, headers, ca, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
+      outgoing = nodeJs.https.request(url, { method, headers, ca, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
     } catch (error) {
       return fail(error);
     }

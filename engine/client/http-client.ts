@@ -1,5 +1,6 @@
-import { Agent, request } from "node:https";
+import type { Agent } from "node:https";
 import type { IncomingMessage } from "node:http";
+import { nodeJs } from "../lib/late-modules.ts";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
@@ -48,7 +49,7 @@ function openPools(connection: Connection): Pools {
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,
   };
-  return { connection, requests: new Agent({ ...tls, maxSockets: SOCKETS_MAX }), watches: new Agent(tls) };
+  return { connection, requests: new nodeJs.https.Agent({ ...tls, maxSockets: SOCKETS_MAX }), watches: new nodeJs.https.Agent(tls) };
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {
@@ -123,7 +124,7 @@ class Transport {
     // What was asked for once has its own time limit; only a watch would wait for ever for a server that is gone.
     const ends = isWatch === true ? AbortSignal.any([left, ...(signal === undefined ? [] : [signal])]) : signal;
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const outgoing = nodeJs.https.request(
         `${server}${path}`,
         {
           method,

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { nodeJs } from "./late-modules.ts";
 
 /** Holds a directory for this process; the operating system releases it when the process ends, however it ends. */
 export interface DirectoryLock {
@@ -14,7 +14,7 @@ export interface DirectoryLock {
 export function lockDirectory(directory: string): DirectoryLock {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const holderFile = path.join(directory, "lock.pid");
-  const database = new DatabaseSync(path.join(directory, "lock.db"));
+  const database = new nodeJs.sqlite.DatabaseSync(path.join(directory, "lock.db"));
   try {
     database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
   } catch (error) {

@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { nodeJs } from "../lib/late-modules.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import { impersonate } from "../auth/authentication/impersonate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -114,7 +115,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 }
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
-  const front = createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
+  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { nodeJs } from "../lib/late-modules.ts";
 
 const FORMAT = 1;
 /** Where SQLite's locks lie in a file (https://www.sqlite.org/fileformat2.html, "The Lock-Byte Page"). */
@@ -18,7 +19,7 @@ const SqliteCode = { busy: 5, ioError: 10, corrupt: 11, cannotOpen: 14, notAData
 export function openSqliteFile(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path);
+    database = new nodeJs.sqlite.DatabaseSync(path);
     // EXCLUSIVE: the first read takes the lock, and it is held as long as this process lives.
     database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
     const isNew = checkFormat(database, path);

@@ -1,5 +1,5 @@
 import type { Server, ServerResponse } from "node:http";
-import { http } from "../../engine/lib/late-modules.ts";
+import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { closeServer, listen } from "./listen.ts";
 import type { HealthCheck } from "./service-map.ts";
@@ -34,7 +34,7 @@ export class HealthCheckPorts {
   }
 
   async #listen(check: HealthCheck): Promise<void> {
-    const server = http.createServer((_request, response) => this.#answer(check.port, response));
+    const server = nodeJs.http.createServer((_request, response) => this.#answer(check.port, response));
     await listen(server, { host: "0.0.0.0", port: check.port });
     this.#open.set(check.port, { check, server });
   }

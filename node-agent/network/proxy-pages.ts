@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import { http } from "../../engine/lib/late-modules.ts";
+import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { closeServer, listen, type ListenAddress } from "./listen.ts";
@@ -32,7 +32,7 @@ export function createProxyPages(health: () => ProxyHealth, parts: { readonly cl
 /** A port that somebody else has is tried again: rules do not wait for it. */
 async function serve(address: ListenAddress, answer: (path: string) => Page, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const server = http.createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
+    const server = nodeJs.http.createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
     try {
       await listen(server, address);
     } catch (error) {

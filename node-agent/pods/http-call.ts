@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { http } from "../../engine/lib/late-modules.ts";
+import { nodeJs } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
 /** Where and as whom to ask a container. */
@@ -57,7 +56,7 @@ interface Target {
 function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
   const isTls = url.protocol === "https:";
   return new Promise((resolve, reject) => {
-    const outgoing = (isTls ? httpsRequest : http.request)(
+    const outgoing = (isTls ? nodeJs.https.request : nodeJs.http.request)(
       {
         host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port || (isTls ? 443 : 80), path, headers, signal,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.

@@ -1,9 +1,8 @@
-import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
-import { http } from "../../engine/lib/late-modules.ts";
+import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
@@ -44,7 +43,7 @@ const HEADER_BYTES_MAX = 1 << 20;
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
     const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
-    const server = createServer({ ...context(), requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
+    const server = nodeJs.https.createServer({ ...context(), requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       answer(options, request, response, signal).catch((error: unknown) => {
         options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
         if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
@@ -76,7 +75,7 @@ export function createAgentServer(options: AgentServerOptions): Service {
 /** exec, attach and port-forward. Rejects while nothing has been answered. */
 async function upgrade(options: AgentServerOptions, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
   const judgement = await options.access.judge(client.request);
-  if (judgement !== 200) throw new StreamRefusal(judgement, http.STATUS_CODES[judgement] ?? "");
+  if (judgement !== 200) throw new StreamRefusal(judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   const url = parseRequestUrl(client.request.url ?? "/");
   if (url === undefined) throw new StreamRefusal(400, "the request line holds no address");
   const target = await planStreamTarget(options, url);
@@ -84,14 +83,14 @@ async function upgrade(options: AgentServerOptions, client: { readonly request: 
 }
 
 function refuse(socket: Duplex, code: number, text: string): void {
-  socket.end(`HTTP/1.1 ${code} ${http.STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  socket.end(`HTTP/1.1 ${code} ${nodeJs.http.STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
 }
 
 async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
   const url = parseRequestUrl(request.url ?? "/");
   const judgement = await options.access.judge(request);
   if (url === undefined) return plain(response, 400, "the request line holds no address");
-  if (judgement !== 200) return plain(response, judgement, http.STATUS_CODES[judgement] ?? "");
+  if (judgement !== 200) return plain(response, judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "405 method not allowed");
   const page = await answerPage(options, url.pathname.replace(/(.)\/$/, "$1"));
   if (page !== undefined) {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createWebSocketStream, WebSocketServer, type WebSocket } from "ws";
-import { http } from "../../engine/lib/late-modules.ts";
+import type { WebSocket, WebSocketServer } from "ws";
+import { late, loadWebSockets, nodeJs } from "../../engine/lib/late-modules.ts";
 import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
 import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
 
@@ -28,10 +28,12 @@ export interface UpgradeRequest {
   readonly head: Buffer;
 }
 
-const websockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false) });
+const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false) }));
 /** `/` is no character of a protocol's name by the standard, but upstream's has one: it is answered by hand. */
-const tunnels = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
-tunnels.on("headers", (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`));
+const loadTunnels = late(() => {
+  const tunnels = new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
+  return tunnels.on("headers", (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`));
+});
 
 /**
  * Connects a client with a stream of the runtime. SPDY and the older WebSocket protocols are the runtime's own and copied byte by byte;
@@ -44,12 +46,12 @@ export async function connectStream(runtime: StreamingRuntime, target: StreamTar
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
   if (target.do !== "portForward" && offered.includes(V5_PROTOCOL)) {
     const spdy = await openSpdy(url, RUNTIME_PROTOCOL);
-    return bridgeRemoteCommand(await accept(websockets, client, spdy), spdy, target.options);
+    return bridgeRemoteCommand(await accept(loadHandshakes(), client, spdy), spdy, target.options);
   }
   if (target.do === "portForward" && offered.includes(TUNNEL_PROTOCOL)) {
     const spdy = await openSpdy(url, PORT_FORWARD_PROTOCOL);
     delete request.headers["sec-websocket-protocol"];
-    const tunnel = createWebSocketStream(await accept(tunnels, client, spdy));
+    const tunnel = loadWebSockets().createWebSocketStream(await accept(loadTunnels(), client, spdy));
     if (spdy.head.length > 0) tunnel.write(spdy.head);
     return copyBoth(tunnel, spdy.connection);
   }
@@ -104,7 +106,7 @@ type Upgraded = { readonly response: IncomingMessage; readonly socket: Duplex; r
 
 function upgrade(url: URL, method: string, headers: OutgoingHttpHeaders): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
-    const outgoing = http.request(url, { method, headers, agent: false });
+    const outgoing = nodeJs.http.request(url, { method, headers, agent: false });
     outgoing.on("upgrade", (response, socket, head) => resolve({ response, socket, head }));
     outgoing.on("response", (response) => resolve({ response, socket: undefined }));
     outgoing.on("error", (error) => reject(new Error("connect to the runtime's streams", { cause: error })));

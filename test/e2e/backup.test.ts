@@ -2,14 +2,12 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipWithoutEtcd, startEtcd } from "../kit/etcd.ts";
 import { thisMachine as here } from "../kit/hosts.ts";
-import { eventually, kubectl, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { eventually, kubectl, nodeArgs, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
-const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
 
 /** Everything of a cluster in one file, and its way from store to store. */
 describe("a cluster's data", () => {
@@ -21,7 +19,7 @@ describe("a cluster's data", () => {
   let history: string;
   const start = (name: string, ...args: string[]) => startMainstay(here, at(name), ["--no-agent", "--api-port", "0", "--git-port", "0", ...args]);
   const command = (...args: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...nodeArgs, ...args], { encoding: "utf8" });
     return { status, output: stdout + stderr };
   };
   /** What nobody changes while a server starts and stops, with resourceVersions. */

@@ -1,16 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isFresh } from "../../engine/cli/snapshot/program.mjs";
 import { thisMachine } from "../kit/hosts.ts";
-import { eventually, kubectl, requireRoot, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { eventually, kubectl, nodeArgs, requireRoot, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 import { configMapYaml } from "../kit/git.ts";
 
-const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
 const BARE = ["--no-agent", "--api-port", "0", "--git-port", "0"];
 
 let folder: string;
@@ -35,7 +34,7 @@ async function start(args: readonly string[] = []): Promise<Mainstay> {
 
 /** Runs a server until it ends by itself or has printed `until`, and is then told to stop. */
 async function run(args: readonly string[], until?: RegExp): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "server", "--data-dir", dataDir, ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...nodeArgs, "server", "--data-dir", dataDir, ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let isTold = false;
   for (const stream of [child.stdout, child.stderr]) {
@@ -78,6 +77,26 @@ function commit(clone: string, files: Readonly<Record<string, string>>): void {
   git(clone, "commit", "-q", "-m", Object.keys(files).join(", "));
   git(clone, "push", "-q", "origin", "HEAD:main");
 }
+
+describe("the program", () => {
+  it("runs from its snapshot, and asks the machine that it runs on for its name", () => {
+    expect(nodeArgs).toContain("--snapshot-blob");
+    const help = execFileSync(process.execPath, [...nodeArgs, "server", "--help"], { encoding: "utf8" });
+    expect(help.replace(/\s+/g, " ")).toContain(`(default: ${os.hostname().toLowerCase()})`);
+  });
+
+  it("is made anew when a source of it has changed or is gone", () => {
+    const source = path.join(folder, "source.ts");
+    writeFileSync(source, "export {};");
+    const { mtimeMs, size } = statSync(source);
+    writeFileSync(path.join(folder, "inputs.json"), JSON.stringify([[source, mtimeMs, size]]));
+    expect(isFresh(folder)).toBe(true);
+    writeFileSync(source, "export { };");
+    expect(isFresh(folder)).toBe(false);
+    rmSync(source);
+    expect(isFresh(folder)).toBe(false);
+  });
+});
 
 describe("a server that cannot start", () => {
   it("names the port of the API that is taken, and the option", async () => {

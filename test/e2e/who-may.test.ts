@@ -4,15 +4,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
 import { parseNodeToken } from "../../engine/auth/node-token.ts";
 import { formatKubeconfig, readKubeconfig } from "../../engine/client/kubeconfig.ts";
 import { thisMachine } from "../kit/hosts.ts";
-import { kubectl, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { kubectl, nodeArgs, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
-const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
 const BARE = ["--no-agent", "--no-git", "--api-port", "0"];
 
 /** A server of its own process with switches that upstream knows; the parts behind them have tables of their own. */
@@ -105,7 +103,7 @@ describe("the switches of who may", () => {
 
   it("are refused by their name when they cannot be", async () => {
     const run = async (...args: string[]) => {
-      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "server", "--data-dir", file("other"), ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(process.execPath, [...nodeArgs, "server", "--data-dir", file("other"), ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
       let output = "";
       for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
       const [code] = (await once(child, "close")) as [number | null];

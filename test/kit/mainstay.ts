@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { fileURLToPath } from "node:url";
+import { programArguments, programEnvironment } from "../../engine/cli/snapshot/program.mjs";
 import type { Host } from "./hosts.ts";
 
 const run = promisify(execFile);
-const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
-const nodeArgs = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", "--max-semi-space-size=8", "--heap-growing-percent=50", main];
+/** What Node is started with to run the command line as users do; its arguments follow. */
+export const nodeArgs = programArguments((line) => console.log(line));
 
 export interface Mainstay {
   readonly dataDir: string;
@@ -68,7 +68,7 @@ export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) 
 
 async function startProcess(host: Host, dataDir: string, args: readonly string[], kubeconfig: string, ready: RegExp | undefined, timeoutMs: number): Promise<Mainstay> {
   const [enter = "", ...words] = host.enter;
-  const child = spawn(enter, [...words, process.execPath, ...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(enter, [...words, process.execPath, ...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...programEnvironment, ...process.env } });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

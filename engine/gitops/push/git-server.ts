@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import https from "node:https";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { aborted } from "../../lib/abort.ts";
 import type { Following } from "../../lib/changing-value.ts";
-import { http } from "../../lib/late-modules.ts";
+import { nodeJs } from "../../lib/late-modules.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
@@ -69,11 +68,11 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   const children = new Set<ChildProcess>();
   const pushers = new Map<string, GitIdentity>();
   const { certificate } = options;
-  const secure = certificate === undefined ? undefined : https.createServer(tlsOptions(certificate));
+  const secure = certificate === undefined ? undefined : nodeJs.https.createServer(tlsOptions(certificate));
   const app = Fastify({
     bodyLimit: Number.MAX_SAFE_INTEGER, forceCloseConnections: true,
     // A pack takes as long as it takes.
-    serverFactory: (handler) => Object.assign((secure ?? http.createServer()).on("request", handler), { requestTimeout: 0 }),
+    serverFactory: (handler) => Object.assign((secure ?? nodeJs.http.createServer()).on("request", handler), { requestTimeout: 0 }),
   });
   // Packs are streamed to Git; nothing of them is kept here.
   app.removeAllContentTypeParsers();

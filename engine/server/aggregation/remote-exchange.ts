@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import https from "node:https";
+import { nodeJs } from "../../lib/late-modules.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
@@ -16,7 +16,7 @@ export function openRemote({ host, port, path, tls, headers }: ProxyTarget, requ
     const { method, body } = request;
     const own = headers as Record<string, string | string[]>; // lists of names are copied
     const length = body === undefined ? {} : { "content-length": body.length };
-    const outgoing = https.request({ host, port, path, method, agent: false, ...(signal === undefined ? {} : { signal }), ...tls, headers: { ...request.headers, ...length, ...own } }, resolve);
+    const outgoing = nodeJs.https.request({ host, port, path, method, agent: false, ...(signal === undefined ? {} : { signal }), ...tls, headers: { ...request.headers, ...length, ...own } }, resolve);
     outgoing.on("error", reject);
     outgoing.end(body);
   });

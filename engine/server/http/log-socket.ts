@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer, type WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { StatusError } from "../../apimachinery/status-error.ts";
+import { late, loadWebSockets } from "../../lib/late-modules.ts";
 import { planLogs } from "../pod-logs.ts";
 import type { StreamRequest } from "./serve-stream.ts";
 import type { ServeParts } from "./serve.ts";
@@ -39,14 +40,14 @@ export async function serveLogSocket({ server, nodes }: ServeParts, { namespace,
   }
 }
 
-const handshakes = new WebSocketServer({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => [BINARY, BASE64].find((known) => offered.has(known)) ?? false });
+const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => [BINARY, BASE64].find((known) => offered.has(known)) ?? false }));
 
 /** Undefined when the caller did not become a WebSocket; he has been told why. */
 function accept({ method, url, headers }: StreamRequest, { socket, head }: { readonly socket: Duplex; readonly head: Buffer }): Promise<WebSocket | undefined> {
   return new Promise((resolve) => {
     socket.once("close", () => resolve(undefined));
     // Of the request, a handshake reads no more than this.
-    handshakes.handleUpgrade({ method, url, headers } as IncomingMessage, socket, head, resolve);
+    loadHandshakes().handleUpgrade({ method, url, headers } as IncomingMessage, socket, head, resolve);
   });
 }
 

@@ -13,10 +13,11 @@ import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
 import { verbOf, type HttpRequest } from "./http-request.ts";
-import type { LogPlace } from "./log-socket.ts";
+import { serveLogSocket, type LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 import { attributesOf, failureAnswer, requireStream, serve, type ServeParts } from "./serve.ts";
+import { WatchSocket } from "./watch-socket.ts";
 
 /** A request of an authenticated user that is passed on to where its address says. */
 export interface StreamRequest {
@@ -47,9 +48,9 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
 export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
   try {
     const log = await logPlace(parts, request);
-    if (log !== undefined) return await (await import("./log-socket.ts")).serveLogSocket(parts, log, request, caller, transport.signal);
+    if (log !== undefined) return await serveLogSocket(parts, log, request, caller, transport.signal);
     const watch = watchOf(parts, request, transport.signal);
-    if (watch !== undefined) return await serve(parts, watch, new (await import("./watch-socket.ts")).WatchSocket(request, caller), transport.auditId);
+    if (watch !== undefined) return await serve(parts, watch, new WatchSocket(request, caller), transport.auditId);
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     request.audit?.started(101);
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });

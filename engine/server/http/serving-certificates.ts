@@ -1,5 +1,6 @@
 import type { Http2SecureServer } from "node:http2";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { SecureContext } from "node:tls";
+import { nodeJs } from "../../lib/late-modules.ts";
 import { API_SERVER_NAME } from "../../apimachinery/names.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
 import type { Following } from "../../lib/changing-value.ts";
@@ -48,7 +49,7 @@ export class ServingCertificates {
   }
 
   #contextOfOwn(): SecureContext {
-    return createSecureContext(contextOptions(this.#sources.serving.current, this.#sources.ca));
+    return nodeJs.tls.createSecureContext(contextOptions(this.#sources.serving.current, this.#sources.ca));
   }
 }
 

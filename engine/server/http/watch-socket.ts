@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer, type WebSocket } from "ws";
+import type { WebSocket } from "ws";
+import { late, loadWebSockets } from "../../lib/late-modules.ts";
 import { JSON_TYPE } from "./negotiation.ts";
 import type { RawResponse } from "./response.ts";
 import type { StreamRequest } from "./serve-stream.ts";
@@ -12,7 +13,7 @@ const INCOMING_BYTES_MAX = 4096;
 const WAITING_BYTES_MAX = 64 << 10;
 
 /** Browsers fail when none of the protocols that they name is taken; to a watch all are the same. */
-const handshakes = new WebSocketServer({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: ([first]) => first ?? false });
+const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: ([first]) => first ?? false }));
 
 /** A watch over a WebSocket, as browsers open it: a message for each event, of text where it is JSON. Whatever is no watch is answered in HTTP. */
 export class WatchSocket extends EventEmitter implements RawResponse {
@@ -49,7 +50,7 @@ export class WatchSocket extends EventEmitter implements RawResponse {
     this.#isText = headers["content-type"] === JSON_TYPE;
     const { method, url, headers: asked } = this.#request;
     // Of the request, a handshake reads no more than this.
-    handshakes.handleUpgrade({ method, url, headers: asked } as IncomingMessage, this.#socket, this.#head, (messages) => {
+    loadHandshakes().handleUpgrade({ method, url, headers: asked } as IncomingMessage, this.#socket, this.#head, (messages) => {
       this.#messages = messages.on("message", () => {}).on("error", () => messages.terminate());
     });
   }

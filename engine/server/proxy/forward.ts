@@ -1,8 +1,7 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import https from "node:https";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { http } from "../../lib/late-modules.ts";
+import { nodeJs } from "../../lib/late-modules.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { sinkOf } from "../http/http2-response.ts";
 import type { RawResponse } from "../http/response.ts";
@@ -90,7 +89,7 @@ async function connect(target: ProxyTarget, method: string, headers: OutgoingHtt
   if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
   const tls = target.tls !== undefined ? target.tls : target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
   const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, agent: false as const, timeout: CONNECT_TIMEOUT_MS };
-  return target.scheme === "https" ? https.request({ ...common, ...tls }) : http.request(common);
+  return target.scheme === "https" ? nodeJs.https.request({ ...common, ...tls }) : nodeJs.http.request(common);
 }
 
 function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answered> {

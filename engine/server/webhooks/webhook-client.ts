@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import https from "node:https";
+import type { Agent } from "node:https";
 import { isIP, isIPv6 } from "node:net";
+import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -42,7 +43,7 @@ const HTTPS_PORT = 443;
 export class WebhookClient implements WebhookTransport {
   readonly #options: WebhookClientOptions;
   /** By what connections may be shared: the name on the certificate, its authority, and who calls. */
-  readonly #agents = new Map<string, https.Agent>();
+  readonly #agents = new Map<string, Agent>();
 
   constructor(options: WebhookClientOptions) {
     this.#options = options;
@@ -92,7 +93,7 @@ export class WebhookClient implements WebhookTransport {
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const servername = isIP(target.serverName) === 0 ? target.serverName : "";
-        const request = https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
+        const request = nodeJs.https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
         request.on("response", resolve);
         // A connection that was kept may have been closed by the other end just now: that says nothing about the webhook.
         request.on("error", (error) => (request.reusedSocket && !signal.aborted && (error as { readonly code?: unknown }).code === "ECONNRESET" ? attempt().then(resolve, reject) : reject(error)));
@@ -101,7 +102,7 @@ export class WebhookClient implements WebhookTransport {
     return attempt();
   }
 
-  #agentFor({ serverName }: WebhookTarget, { caBundle, user }: WebhookTrust): https.Agent {
+  #agentFor({ serverName }: WebhookTarget, { caBundle, user }: WebhookTrust): Agent {
     const key = `${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
     const known = this.#agents.get(key);
     if (known !== undefined) {
@@ -110,7 +111,7 @@ export class WebhookClient implements WebhookTransport {
       return known;
     }
     const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
-    const agent = new https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
+    const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
     const [oldest] = this.#agents.keys();
     if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
       this.#agents.get(oldest)?.destroy();
