@@ -8,8 +8,6 @@ import type { Logger } from "./lib/log.ts";
 import { service, type Service } from "./lib/service.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
-/** This process's own, but for its snapshot, which is a server's. */
-const nodeFlags = process.execArgv.filter((flag, index, flags) => flag !== "--snapshot-blob" && flags[index - 1] !== "--snapshot-blob");
 const RETRY = { initialMs: 500, maxMs: 30_000 };
 /** An agent that ran this long before it ended is started again at once. */
 const STABLE_MS = 60_000;
@@ -24,7 +22,7 @@ export function createAgentProcess(args: readonly string[], logFile: string, clo
       const startedMs = clock.monotonic();
       const log = openSync(logFile, "a");
       // A group of its own: Ctrl-C reaches only the server, which then ends the agent in order.
-      const child = spawn(process.execPath, [...nodeFlags, main, "agent", ...args], { stdio: ["ignore", log, log, "ipc"], detached: true });
+      const child = spawn(process.execPath, [...agentFlags(), main, "agent", ...args], { stdio: ["ignore", log, log, "ipc"], detached: true });
       const ended = new Promise<number | null>((resolve) => child.once("exit", resolve).once("error", () => resolve(null)));
       const onAbort = () => stop(child);
       signal.addEventListener("abort", onAbort, { once: true });
@@ -36,6 +34,11 @@ export function createAgentProcess(args: readonly string[], logFile: string, clo
       await sleep(clock, backoffMs(RETRY, failures), signal).catch(() => {});
     }
   });
+}
+
+/** What Node was started with for this process, but for its snapshot, which is a server's. */
+function agentFlags(): readonly string[] {
+  return process.execArgv.filter((flag, index, flags) => flag !== "--snapshot-blob" && flags[index - 1] !== "--snapshot-blob");
 }
 
 function stop(child: ChildProcess): void {

@@ -38,6 +38,7 @@ function loadProgram(folder, entry, chunks) {
 
   const admit = forbid({
     "node:crypto": { randomBytes: refuse, randomFillSync: refuse, randomInt: refuse, randomUUID: refuse },
+    "node:process": { cwd: refuse },
     "node:os": { hostname: () => "the-host-of-the-snapshot" }, // Pino asks, for what it is not told to write
   });
   load(entry);
@@ -56,11 +57,14 @@ function forbid(standIns) {
       };
     }
   }
+  const values = ["argv", "execArgv"].map((key) => [key, Object.getOwnPropertyDescriptor(process, key)]);
+  for (const [key] of values) Object.defineProperty(process, key, { get: refuse, configurable: true });
   return () => {
     isForbidden = false;
+    for (const [key, descriptor] of values) Object.defineProperty(process, key, descriptor);
   };
 }
 
 function refuse() {
-  throw new Error("chance is asked for by a module as it is loaded, and would be the same in every process of the snapshot");
+  throw new Error("a module asks, as it is loaded, for what would be the same in every process of the snapshot: chance, arguments or the working directory");
 }
