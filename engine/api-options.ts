@@ -20,6 +20,7 @@ export interface ApiConfig extends AuditConfig {
   readonly tlsPrivateKeyFile: string | undefined;
   readonly certDir: string | undefined;
   readonly storageMediaType: string;
+  readonly strictTransportSecurityDirectives: readonly string[];
 }
 
 export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
@@ -39,12 +40,19 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "tlsPrivateKeyFile", flags: "--tls-private-key-file <file>", description: "its key" },
   { key: "certDir", flags: "--cert-dir <dir>", description: "folder with that certificate and its key, apiserver.crt and apiserver.key, where they are not named" },
   { key: "storageMediaType", flags: "--storage-media-type <type>", description: "how objects are kept; there is one way", default: "application/json", parse: storageMediaType },
+  { key: "strictTransportSecurityDirectives", flags: "--strict-transport-security-directives <directives>", description: "what browsers are told about coming back without TLS, such as max-age=31536000,includeSubDomains,preload; nothing when empty", default: "", parse: transportSecurity, repeats: true },
   ...auditOptions,
 ];
 
 function storageMediaType(text: string): string {
   if (text !== "" && text !== "application/json") throw new Error("must be application/json: objects are kept as JSON");
   return "application/json";
+}
+
+function transportSecurity(text: string): readonly string[] {
+  const directives = list(text);
+  if (!directives.every((directive) => /^(max-age=[^=]+|includeSubDomains|preload)$/.test(directive))) throw new Error("must be some of max-age=SECONDS, includeSubDomains and preload");
+  return directives;
 }
 
 function gates(text: string): Readonly<Record<string, boolean>> {

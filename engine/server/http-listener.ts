@@ -45,6 +45,8 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly requestTimeoutMs?: number;
   /** See ServeParts. */
   readonly minRequestTimeoutSeconds?: number;
+  /** What browsers are told about coming back without TLS; nothing when absent or empty. */
+  readonly transportSecurity?: readonly string[];
   /** What /readyz waits for; true when absent. */
   readonly isStarted?: () => boolean;
 }
@@ -71,6 +73,8 @@ interface Listening {
   readonly options: HttpListenerOptions;
   readonly parts: ServeParts;
   readonly open: OpenRequests;
+  /** Headers of every answer. */
+  readonly always: Readonly<Record<string, string>>;
 }
 
 /** Puts HTTP/2 and HTTP/1.1 over TLS before an API server. It translates; it decides nothing. */
@@ -88,7 +92,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   };
   const open = new OpenRequests();
   const certificates = new ServingCertificates(options);
-  const front = createFront(certificates, { options, parts, open });
+  const front = createFront(certificates, { options, parts, open, always: alwaysSent(options) });
   const connections = new Connections(front);
   front.listen({ host, port: options.port });
   await once(front, "listening").catch((error: unknown) => {
@@ -116,12 +120,12 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
   const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
-  front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse))); // only HTTP/1.1 comes here, see below
+  front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, listening.always))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
   front.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
     stream.on("error", () => {}); // its close is what counts
-    answer(listening, fromHttp2(stream, headers, rawHeaders));
+    answer(listening, fromHttp2(stream, headers, rawHeaders, listening.always));
   });
   front.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
@@ -131,6 +135,10 @@ function createFront(certificates: ServingCertificates, listening: Listening): H
       .finally(() => listening.open.end(work));
   });
   return front;
+}
+
+function alwaysSent({ transportSecurity = [] }: HttpListenerOptions): Readonly<Record<string, string>> {
+  return transportSecurity.length === 0 ? {} : { "strict-transport-security": transportSecurity.join("; ") };
 }
 
 /** Begins to answer a request. Whatever fails is told to the client, or logged when there is nobody left to tell. */

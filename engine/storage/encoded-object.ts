@@ -1,8 +1,16 @@
 import type { EncodedObject } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
 import { assert } from "../lib/assert.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import { parseJson } from "../lib/json.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+
+/**
+ * The same for every store, so that what one of them holds fits into the others: what etcd takes in one request unless it is told otherwise,
+ * less some room for the key, the conditions and, where objects are sealed, the envelope.
+ */
+const STORED_BYTES_MAX = 1_572_864 - 4_096;
 
 const METADATA = Buffer.from('"metadata":{');
 
@@ -13,6 +21,15 @@ const METADATA = Buffer.from('"metadata":{');
 export function encodeForStorage(object: KubeObject): Buffer {
   const { kind, apiVersion, metadata, ...rest } = object;
   return exactBuffer(JSON.stringify({ kind, apiVersion, metadata: { ...metadata, resourceVersion: undefined }, ...rest }));
+}
+
+/** The same of an object that a store is to take. Throws a 413 for one that is too large. */
+export function encodeStorable({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, object: KubeObject): Buffer {
+  const stored = encodeForStorage(object);
+  if (stored.length <= STORED_BYTES_MAX) return stored;
+  const what = `${resource}${group === "" ? "" : `.${group}`} ${JSON.stringify(object.metadata.name ?? "")}`;
+  // The first words are etcd's, by which clients know what has happened.
+  throw new StatusError("RequestEntityTooLarge", `etcdserver: request is too large: ${what} takes ${stored.length} bytes in the store, where no object may take more than ${STORED_BYTES_MAX}`);
 }
 
 /**

@@ -10,7 +10,7 @@ import { sleep, type Clock } from "../lib/clock.ts";
 import { deepFreeze, jsonEqual } from "../lib/freeze.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
-import { encodeForStorage, StoredObject, unstoredObject } from "./encoded-object.ts";
+import { encodeStorable, StoredObject, unstoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
 import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
@@ -290,7 +290,7 @@ export class ObjectStore {
     }
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
-    const value = encodeForStorage(object);
+    const value = encodeStorable(definition, object);
     const result = await this.#commit([{ key, modRevision: 0 }, ...(extra?.conditions ?? [])], [{ do: "put", key, value }, ...(extra?.operations ?? [])]);
     if (result.is === "committed") return new StoredObject<T>(value, result.revision, object);
     if (result.found.has(key)) throw alreadyExists(definition, name);
@@ -327,7 +327,7 @@ export class ObjectStore {
         if (current === undefined) throw notFound(definition, name);
       }
       const seen: StoredObject<T> = current;
-      const outcome = await this.#tryChange(key, seen, change);
+      const outcome = await this.#tryChange(definition, key, seen, change);
       if (outcome.is === "done") return outcome.result;
       if (outcome.is === "raced") {
         current = outcome.found === undefined ? undefined : fromEntry(outcome.found, this.#cache(definition));
@@ -346,7 +346,7 @@ export class ObjectStore {
     throw conflict(definition, name);
   }
 
-  async #tryChange<T extends KubeObject>(key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>): Promise<ChangeOutcome<T>> {
+  async #tryChange<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>): Promise<ChangeOutcome<T>> {
     let decision: Change<T>;
     try {
       decision = await change(current);
@@ -354,7 +354,7 @@ export class ObjectStore {
       return { is: "refused", error };
     }
     if (decision.do === "keep") return { is: "unchanged" };
-    const value = decision.do === "write" ? encodeForStorage(decision.object) : undefined;
+    const value = decision.do === "write" ? encodeStorable(definition, decision.object) : undefined;
     if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current) && !this.#isStale(key)) return { is: "unchanged" };
     const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
     const { conditions = [], operations = [] } = decision.extra ?? {};

@@ -8,7 +8,7 @@ import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 let api: TestListener;
 let session: ClientHttp2Session;
 beforeAll(async () => {
-  api = await startTestListener();
+  api = await startTestListener({ transportSecurity: ["max-age=60", "includeSubDomains"] });
   await createTestNamespace(api.client, "many");
   const { certificate, key } = await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
   session = connect(api.url, { ca: api.pki.ca, cert: certificate, key, maxSendHeaderBlockLength: 1 << 20 });
@@ -113,4 +113,17 @@ test("a server that stops ends its watches at once", async () => {
   await Promise.all([own.stop(), ended]);
   expect(performance.now() - start).toBeLessThan(3_000);
   client.destroy();
+});
+
+test("browsers are told to come back over TLS, by answers of either protocol, failures and watches too", async () => {
+  const told = "max-age=60; includeSubDomains";
+  for (const path of ["/healthz", "/nowhere", `${WATCH}${(await maps().list("many")).resourceVersion}`]) {
+    const stream = session.request({ ":path": path });
+    const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once("response", resolve));
+    expect(headers["strict-transport-security"]).toBe(told);
+    stream.close();
+  }
+  const older = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+  for (const path of ["/healthz", "/nowhere"]) expect((await older.send(path)).headers["strict-transport-security"]).toBe(told);
+  older.close();
 });

@@ -26,6 +26,7 @@ export interface TestListener extends TestApi {
 export interface TestListenerOptions extends TestApiOptions {
   /** After how long watches that ask for no end have one. */
   readonly minRequestTimeoutSeconds?: number;
+  readonly transportSecurity?: readonly string[];
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** PEM of further authorities whose certificates clients may show. */
   readonly clientCa?: string;
@@ -49,6 +50,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     serving: new ChangingValue(await pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] })),
     signer: pki,
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
+    ...(options.transportSecurity === undefined ? {} : { transportSecurity: options.transportSecurity }),
     nodes: createNodeTransport(pki.ca, clientCertificate),
   });
   const url = `https://127.0.0.1:${listener.port}`;

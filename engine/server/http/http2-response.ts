@@ -5,9 +5,11 @@ import type { RawResponse } from "./response.ts";
 /** An HTTP/2 stream as something to answer on. */
 export class Http2Response implements RawResponse {
   readonly #stream: ServerHttp2Stream;
+  readonly #always: Readonly<Record<string, string>>;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, always: Readonly<Record<string, string>>) {
     this.#stream = stream;
+    this.#always = always;
   }
 
   get destroyed(): boolean {
@@ -25,7 +27,7 @@ export class Http2Response implements RawResponse {
   /** Sends the headers at once; nothing when the client has gone away. */
   writeHead(code: number, headers: Record<string, string | string[]>): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
-    this.#stream.respond({ ":status": code, ...headers });
+    this.#stream.respond({ ":status": code, ...this.#always, ...headers });
   }
 
   write(chunk: Buffer): boolean {

@@ -24,14 +24,16 @@ export interface Incoming {
 /** Upstream's bound for a request's body. */
 const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
-export function fromHttp1(request: IncomingMessage, response: ServerResponse): Incoming {
+/** `always` are headers of the answer, whatever it is. */
+export function fromHttp1(request: IncomingMessage, response: ServerResponse, always: Readonly<Record<string, string>>): Incoming {
   const { method = "GET", url = "/", headers, rawHeaders, socket } = request;
+  for (const name in always) response.setHeader(name, always[name] ?? "");
   const hasBody = Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined;
   return { method, url, headers, rawHeaders, connection: connectionOf(socket, () => socket), body: request, hasBody, raw: response };
 }
 
 /** Streams themselves, without Node's imitation of HTTP/1.1 before them: that took a tenth of a read's time. */
-export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers, rawHeaders: readonly string[]): Incoming {
+export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers, rawHeaders: readonly string[], always: Readonly<Record<string, string>>): Incoming {
   const { session } = stream;
   if (headers.expect === "100-continue") stream.additionalHeaders({ ":status": 100 });
   return {
@@ -42,7 +44,7 @@ export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Heade
     connection: connectionOf(session ?? stream, () => session?.socket),
     body: stream,
     hasBody: !stream.endAfterHeaders,
-    raw: new Http2Response(stream),
+    raw: new Http2Response(stream, always),
   };
 }
 

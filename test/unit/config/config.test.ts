@@ -22,6 +22,7 @@ describe("server options", () => {
     ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be an IPv4 range'],
     ["controllers", "job", '--controllers "job": must be names such as job-controller'],
     ["controllers", "ttl-controller", '--controllers "ttl-controller": "ttl-controller" does not exist here'],
+    ["strictTransportSecurityDirectives", "max-age=1,always", '--strict-transport-security-directives "max-age=1,always": must be some of max-age=SECONDS'],
     ["logLevel", "loud", '--log-level "loud": must be one of'],
   ])("refuse a bad %s by its flag's name", (key, value, message) => {
     expect(() => resolveServerConfig({ [key]: value }, {})).toThrow(UsageError);

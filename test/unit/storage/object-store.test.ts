@@ -417,3 +417,12 @@ describe("a store that is not available", () => {
     await expect(failing("unknown").create(configMapResource, configMap("a"))).rejects.toMatchObject({ status: { code: 504, reason: "Timeout" } });
   });
 });
+
+test("an object that etcd would not take is taken by no store", async () => {
+  const tooLarge = { status: { code: 413, reason: "RequestEntityTooLarge", message: expect.stringMatching(/^etcdserver: request is too large: configmaps "big" takes 16\d{5} bytes in the store/) as unknown } };
+  const big = { a: "x".repeat(1_600_000) };
+  await expect(create("big", big)).rejects.toMatchObject(tooLarge);
+  await create("big", { a: "x".repeat(1_500_000) });
+  await expect(write("big", (current) => ({ ...current, data: big }))).rejects.toMatchObject(tooLarge);
+  await remove("big");
+});
