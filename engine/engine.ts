@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { machineAddress } from "../node-agent/config.ts";
@@ -82,7 +81,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
   mkdirSync(serverDir, { recursive: true, mode: 0o700 });
-  const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress(defaultRoute()) : config.bindAddress);
+  const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress() : config.bindAddress);
 
   const choice = chooseStore(config, serverDir);
   const { storage, quorum } = await during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
@@ -142,12 +141,4 @@ async function firstService(client: Client, signal: AbortSignal): Promise<string
   const own = items.find((candidate) => candidate.metadata.labels?.["mainstay.dev/application"] !== undefined && candidate.spec?.clusterIP !== undefined && candidate.spec.clusterIP !== "None");
   const port = own?.spec?.ports?.[0]?.port;
   return own === undefined ? undefined : `${own.spec?.clusterIP}${port === 80 || port === undefined ? "" : `:${port}`}`;
-}
-
-function defaultRoute(): string {
-  try {
-    return execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" });
-  } catch {
-    return "";
-  }
 }

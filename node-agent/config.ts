@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseReserved } from "./resources/reserved.ts";
@@ -101,9 +102,24 @@ export function agentLog(dataDir: string): string {
 }
 
 /** The machine's address towards the world: that of the interface with the default route, else the first that is not loopback. */
-export function machineAddress(defaultRoute: string): string {
-  const device = / dev (\S+)/.exec(defaultRoute)?.[1];
+export function machineAddress(): string {
+  const device = defaultInterface(readRoutes());
   const interfaces = os.networkInterfaces();
   const all = [...(device === undefined ? [] : (interfaces[device] ?? [])), ...Object.values(interfaces).flatMap((list) => list ?? [])];
   return all.find((candidate) => candidate.family === "IPv4" && !candidate.internal)?.address ?? "127.0.0.1";
+}
+
+/** The interface of the cheapest route to everywhere, in the kernel's table of routes (proc(5), /proc/net/route). */
+export function defaultInterface(routes: string): string | undefined {
+  const rows = routes.split("\n").slice(1).map((line) => line.split(/\s+/));
+  const toEverywhere = rows.filter(([, destination, , , , , , mask]) => destination === "00000000" && mask === "00000000");
+  return toEverywhere.sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
+}
+
+function readRoutes(): string {
+  try {
+    return readFileSync("/proc/net/route", "utf8");
+  } catch {
+    return "";
+  }
 }

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Command } from "commander";
@@ -25,7 +24,7 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   // Started by `mainstay server`: without it there is nobody to answer to, and the next one brings its own agent.
   if (process.send !== undefined) process.on("disconnect", () => stop.abort());
-  const nodeIp = config.nodeIp ?? machineAddress(execFileSync("ip", ["route", "show", "default"], { encoding: "utf8" }));
+  const nodeIp = config.nodeIp ?? machineAddress();
   const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp, systemClock.now()));
   const folder = path.dirname(kubeconfig);
   const logger = createLogger(config.logLevel, agentLog(config.dataDir));
