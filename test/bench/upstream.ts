@@ -15,6 +15,7 @@ import { freePorts, startEtcd } from "../kit/etcd.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
 import { cpuSeconds, residentMiB } from "./api.ts";
+import { LightWatchers } from "./light-watchers.ts";
 import { median, poll, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 /**
@@ -86,28 +87,24 @@ async function measure(start: () => Promise<Peer>, { writes, objects, samples: c
   for (let index = 0; index < Math.max(3, count / 4); index++) lists.push(await timed(() => kind.list(NAMESPACE)));
   figures.push({ what: `a list of ${objects}`, value: median(lists), unit: "ms" }, { what: `CPU of the servers, of a list of ${objects}`, value: (cpuMs(peer.pids) - cpuBefore) / lists.length, unit: "ms" });
   figures.push({ what: `memory with ${objects} objects`, value: memory(), unit: "MiB" });
-  await perSecondWatched(client, watchers, count, perSecond);
+  await perSecondWatched(peer.connection, client, watchers, count, perSecond);
   return figures;
 }
 
-/** Every watcher sees every write. */
-async function perSecondWatched(client: Client, watchers: number, writes: number, perSecond: (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
+/** Every watcher sees every write; no writer goes on before all have seen his last one, or the slower server would cut watchers off. */
+async function perSecondWatched(connection: Connection, client: Client, watchers: number, writes: number, perSecond: (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => Promise<void>): Promise<void> {
   const kind = client.for(samples);
   const { resourceVersion } = await kind.list(NAMESPACE, { limit: 1 });
-  let seen = 0;
-  const watching = Array.from({ length: watchers }, async () => {
-    for await (const _ of kind.watch(NAMESPACE, { resourceVersion }, stop.signal)) seen++;
-  });
-  await kind.create(sample("watched"));
-  await poll(async () => seen >= watchers);
-  await perSecond(`writes seen by all of ${watchers} watchers`, writes, 1, async (index) => {
-    const due = seen + watchers;
-    await kind.create(sample(`watched-${index}`));
-    await poll(async () => seen >= due, 1);
-  });
-  stop.abort();
-  await Promise.allSettled(watching);
+  using watching = await LightWatchers.open(connection, `/apis/${samples.group}/${samples.version}/namespaces/${NAMESPACE}/${samples.resource}?watch=1&resourceVersion=${resourceVersion}`, watchers);
+  let written = 0;
+  const write = async (name: string) => {
+    await kind.create(sample(name));
+    const due = ++written * watchers;
+    await poll(async () => watching.seen >= due || watching.cutOff > 0, 1);
+  };
+  await write("watched");
+  for (const writers of [1, 16]) await perSecond(`writes seen by all of ${watchers} watchers, ${writers} at once`, writes * writers, writers, (index) => write(`watched-${writers}-${index}`));
+  if (watching.cutOff > 0) throw new Error(`${watching.cutOff} of ${watchers} watchers were cut off`);
 }
 
 async function defineSamples(client: Client): Promise<void> {
