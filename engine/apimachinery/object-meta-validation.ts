@@ -1,15 +1,14 @@
 import { jsonEqual } from "../lib/freeze.ts";
 import { forbiddenField, invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "./field-error.ts";
-import { dns1035LabelError, dnsLabelError, dnsSubdomainError, labelValueError, pathSegmentNameError, qualifiedNameError } from "./names.ts";
+import { dnsLabelError, dnsSubdomainError, labelValueError, pathSegmentNameError, qualifiedNameError } from "./names.ts";
 import type { ObjectMeta, OwnerReference } from "./object-meta.ts";
 
 /** How a kind's objects may be called; a resource definition's strategy says it. */
-export type NameRule = "dnsLabel" | "dnsSubdomain" | "dns1035Label" | "pathSegment";
+export type NameRule = "dnsLabel" | "dnsSubdomain" | "pathSegment";
 
 const NAME_RULES: Readonly<Record<NameRule, (name: string) => string | undefined>> = {
   dnsLabel: dnsLabelError,
   dnsSubdomain: dnsSubdomainError,
-  dns1035Label: dns1035LabelError,
   pathSegment: pathSegmentNameError,
 };
 

@@ -83,7 +83,7 @@ export interface Strategy<T extends KubeObject> {
   /** PUT without resourceVersion is accepted; true for most built-ins (the default). */
   readonly unconditionalUpdate?: boolean;
   /** Rules for metadata.name; `dnsSubdomain` when absent. */
-  readonly nameRule?: "dnsLabel" | "dnsSubdomain" | "dns1035Label" | "pathSegment";
+  readonly nameRule?: "dnsLabel" | "dnsSubdomain" | "pathSegment";
   /** Defaults that depend on other fields, which a schema cannot state; runs after schema defaults, on every decode. */
   readonly setDefaults?: (object: T) => T;
   /** Clears what clients may not set and fills what the server decides; runs before validation. */

@@ -2,6 +2,7 @@ import { forbiddenField } from "../../apimachinery/field-error.ts";
 import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
+import { withLabelKeySelectors } from "../label-key-selectors.ts";
 import { loadSchema } from "../load-schema.ts";
 import { podContainers } from "../pod-containers.ts";
 import { withPodLevelRequests } from "../pod-level-resources.ts";
@@ -28,7 +29,7 @@ export const podResource = defineResource<Pod>({
     hasGeneration: true,
     // Upstream settles these for pods alone: templates do not say them.
     setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withPodSpecDefaults(pod.spec)) } }),
-    prepareForCreate: (pod) => ({ ...pod, status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
+    prepareForCreate: (pod) => ({ ...withLabelKeySelectors(pod), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: (pod) => validatePodSpec(pod.spec, "spec"),
     validateNew: ({ spec }) => ((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
     validateUpdate: validatePodUpdate,

@@ -15,7 +15,7 @@ export const serviceResource = defineResource<Service>({
   categories: ["all"],
   schema: () => loadSchema("core/v1/service.yaml"),
   strategy: {
-    nameRule: "dns1035Label",
+    nameRule: "dnsLabel",
     createOnUpdate: true,
     setDefaults: (service) => ({ ...service, spec: withDefaults(service.spec ?? {}) }),
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),

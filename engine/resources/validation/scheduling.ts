@@ -98,6 +98,7 @@ function validatePodTerm(term: PodAffinityTerm, path: string): FieldError[] {
     const problem = dnsLabelError(name);
     if (problem !== undefined) errors.push(invalidField(`${path}.namespace`, name, problem));
   }
+  errors.push(...labelKeyErrors(term, path));
   if (term.topologyKey === "") return [...errors, requiredField(`${path}.topologyKey`, "can not be empty")];
   return [...errors, ...keyErrors(term.topologyKey, `${path}.topologyKey`)];
 }
@@ -113,7 +114,29 @@ function validateSpread(constraint: TopologySpreadConstraint, path: string): Fie
     if (constraint.whenUnsatisfiable !== "DoNotSchedule") errors.push(invalidField(`${path}.minDomains`, constraint.minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${constraint.whenUnsatisfiable}`));
   }
   if (constraint.labelSelector !== undefined) errors.push(...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`));
-  return errors;
+  return [...errors, ...labelKeyErrors(constraint, path)];
+}
+
+interface LabelKeys {
+  readonly labelSelector?: LabelSelector;
+  readonly matchLabelKeys?: readonly string[];
+  readonly mismatchLabelKeys?: readonly string[];
+}
+
+/** Keys of labels whose values a pod brings itself. Of a pod, the selector holds an expression for each of them already: a second one would be the user's. */
+function labelKeyErrors({ labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] }: LabelKeys, path: string): FieldError[] {
+  const names = (["matchLabelKeys", "mismatchLabelKeys"] as const).flatMap((list) => {
+    const keys = list === "matchLabelKeys" ? matchLabelKeys : mismatchLabelKeys;
+    if (keys.length > 0 && labelSelector === undefined) return [forbiddenField(`${path}.${list}`, "must not be specified when labelSelector is not set")];
+    return keys.flatMap((key, index) => keyErrors(key, `${path}.${list}[${index}]`));
+  });
+  const selected = [...Object.keys(labelSelector?.matchLabels ?? {}), ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key)];
+  const twice = matchLabelKeys.flatMap((key, index) => {
+    const isTwice = (labelSelector?.matchExpressions ?? []).some((expression) => expression.key === key) && selected.filter((each) => each === key).length > 1;
+    return isTwice ? [invalidField(`${path}[${index}]`, key, "exists in both matchLabelKeys and labelSelector")] : [];
+  });
+  const both = matchLabelKeys.flatMap((key, index) => (mismatchLabelKeys.includes(key) ? [invalidField(`${path}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys")] : []));
+  return [...names, ...twice, ...both];
 }
 
 function keyErrors(key: string, path: string): FieldError[] {

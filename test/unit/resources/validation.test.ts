@@ -188,6 +188,12 @@ describe("a Service", () => {
     expect(problems(() => create(serviceResource, body))).toEqual(expected);
   });
 
+  it("may have a name that begins with a digit", () => {
+    const named = (name: string) => problems(() => create(serviceResource, { metadata: { name, namespace: "shop" }, ...service({}) }));
+    expect(named("1web")).toEqual([]);
+    expect(named("web.1")).toHaveLength(1);
+  });
+
   const allocated = create(serviceResource, service({ type: "NodePort" }));
   const stored: Service = { ...allocated, spec: { ...allocated.spec, clusterIP: "10.96.0.7", clusterIPs: ["10.96.0.7"], ports: [{ port: 80, protocol: "TCP", targetPort: 80, nodePort: 30_080 }] } };
 
