@@ -1,7 +1,7 @@
 import { labelSelectorPredicate, type LabelSelector } from "../apimachinery/selectors.ts";
 import { podContainers } from "../resources/pod-containers.ts";
 import type { Node, Pod } from "../resources/types.ts";
-import { podInfo, type NodeInfo, type PodInfo } from "./node-info.ts";
+import { podInfo, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { filterPlugins, scorePlugins } from "./profile.ts";
 import { FilterCache, schedulePod } from "./schedule-pod.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
@@ -40,7 +40,7 @@ const REASONS_MAX = 8;
  * Where the real scheduler would put pods that do not exist yet: the same filters and scores, on a copy of the cluster in which the
  * leaving pods are gone and each placed pod counts for the next. Pure; the order of `planned` is the order of arrival.
  */
-export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], planned: readonly PlannedPods[], leaving: readonly LeavingPods[] = []): readonly PodForecast[] {
+export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], planned: readonly PlannedPods[], leaving: readonly LeavingPods[] = [], namespaceLabels?: NamespaceLabels): readonly PodForecast[] {
   const snapshot = new ClusterSnapshot();
   for (const node of nodes) snapshot.setNode(node);
   const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
@@ -52,7 +52,7 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
     const wanted = Math.min(group.count, PODS_MAX);
     let reasons: readonly string[] = [];
     for (let index = 0; index < wanted; index++) {
-      const info = podInfo({ ...group.pod, metadata: { ...group.pod.metadata, name: `${group.pod.metadata.name ?? "pod"}-${index}-planned` } });
+      const info: PodInfo = { ...podInfo({ ...group.pod, metadata: { ...group.pod.metadata, name: `${group.pod.metadata.name ?? "pod"}-${index}-planned` } }), namespaceLabels };
       const decision = schedulePod(info, snapshot.nodes(), { filters: filterPlugins, scores: scorePlugins }, start, cache);
       if (decision.is === "unschedulable") {
         reasons = explainNodes(info, snapshot.nodes());

@@ -29,7 +29,12 @@ export interface PodInfo {
   readonly signature: string;
   /** Set while the pod is being scheduled, when it has claims. */
   readonly storage?: PodStorage | undefined;
+  /** Set while the pod is being scheduled: the labels of any namespace, by which affinities choose. */
+  readonly namespaceLabels?: NamespaceLabels | undefined;
 }
+
+/** Undefined for a namespace that is not known. */
+export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>> | undefined;
 
 const DEFAULT_SCORED_MILLI_CPU = 100;
 const DEFAULT_SCORED_MEMORY_BYTES = 200 * 1024 * 1024;

@@ -9,6 +9,7 @@ import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import { service, type Service } from "../lib/service.ts";
+import { namespaceResource } from "../resources/core/namespace.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod } from "../resources/types.ts";
@@ -71,6 +72,7 @@ class Scheduler {
     const { informers } = this.#options;
     const nodes = informers.informer(nodeResource);
     const pods = informers.informer(podResource);
+    const namespaces = informers.informer(namespaceResource);
     const removeHandlers = [
       nodes.addHandler({ add: (node) => this.#nodeChanged(undefined, node), update: (old, node) => this.#nodeChanged(old, node), delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? "") }),
       pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
@@ -78,11 +80,11 @@ class Scheduler {
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
-      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal)]);
+      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), namespaces.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal)]);
       for (;;) {
         const pod = await this.#queue.next(signal);
         if (pod === undefined) break;
-        this.#schedule(this.#volumes.resolve(pod), signal);
+        this.#schedule({ ...this.#volumes.resolve(pod), namespaceLabels: (name) => namespaces.get("", name)?.metadata.labels }, signal);
         while (this.#bindings.size >= BINDINGS_MAX) await Promise.race(this.#bindings);
       }
     } finally {

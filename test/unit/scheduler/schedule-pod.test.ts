@@ -134,6 +134,39 @@ describe("filters", () => {
     expect(place(schedule(pod({ labels, spec }), [nodes[0]!, withPod(nodes[1]!, pod({ labels }))]))).toBe("b");
   });
 
+  it("keeps to pods that all terms select, and starts a group nowhere while there is company for it elsewhere", () => {
+    const term = (topologyKey: string, matchLabels: Record<string, string>) => ({ topologyKey, labelSelector: { matchLabels } });
+    const spec = { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term("zone", { app: "cache" }), term("rack", { tier: "back" })] } } } as Partial<PodSpec>;
+    const labels = { app: "cache", tier: "back" };
+    const a = node("a", { labels: { zone: "z", rack: "1" } });
+    const b = node("b", { labels: { zone: "z", rack: "2" } });
+    const halves = withPod(withPod(a, pod({ labels: { app: "cache" } })), pod({ labels: { tier: "back" } }));
+    expect(place(schedule(pod({ spec }), [halves, b]))).toMatch(/pod affinity/);
+    expect(place(schedule(pod({ spec }), [a, withPod(b, pod({ labels }))]))).toBe("b");
+    expect(place(schedule(pod({ labels, spec }), [halves]))).toBe("a");
+  });
+
+  it("finds the namespaces of affinities by their labels, in both directions", () => {
+    const namespaceLabels = (name: string) => ({ team: name === "default" ? "one" : "two" });
+    const terms = (team: string) => [{ topologyKey: "zone", labelSelector: { matchLabels: { app: "web" } }, namespaceSelector: { matchLabels: { team } } }];
+    const near = (team: string) => ({ ...pod({ spec: { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: terms(team) } } } as Partial<PodSpec> }), namespaceLabels });
+    const labels = { app: "web" };
+    const placeBeside = (of: ReturnType<typeof pod>, there: ReturnType<typeof pod>) => place(schedule(of, [withPod(node("a", { labels: { zone: "z" } }), there)]));
+    expect(placeBeside(near("one"), pod({ labels }))).toBe("a");
+    expect(placeBeside(near("two"), pod({ labels }))).toMatch(/pod affinity/);
+    const shy = (team: string) => pod({ spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: terms(team) } } } as Partial<PodSpec> });
+    expect(placeBeside({ ...pod({ labels }), namespaceLabels }, shy("one"))).toMatch(/existing pods anti-affinity/);
+    expect(placeBeside({ ...pod({ labels }), namespaceLabels }, shy("two"))).toBe("a");
+  });
+
+  it("keeps clear of pods that are on their way out, until they are gone", () => {
+    const labels = { app: "db" };
+    const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: labels } }] } } } as Partial<PodSpec>;
+    const leaving = pod({ labels });
+    const gone = { ...leaving, pod: { ...leaving.pod, metadata: { ...leaving.pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } } };
+    expect(place(schedule(pod({ labels, spec }), [withPod(node("a"), gone)]))).toMatch(/pod anti-affinity/);
+  });
+
   it("says so when there are no nodes, and adds up the reasons of several", () => {
     expect(place(schedule(pod(), []))).toBe("unschedulable: no nodes available to schedule pods");
     const nodes = [node("a", { cpu: "1" }), node("b", { cpu: "1" }), node("c", { spec: { unschedulable: true } })];
