@@ -9,8 +9,8 @@ export interface ConformOptions {
   readonly defaults: boolean;
   /** Leave unknown fields out of the result. They are reported in any case. */
   readonly prune: boolean;
-  /** Leave nulls where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
-  readonly keepsNulls?: boolean;
+  /** Leave nulls everywhere, or where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
+  readonly keepsNulls?: "all" | "refused";
   /** A field of the outermost object in which a required text, number, truth or moment that is missing has its zero value, as in upstream's typed decoding. */
   readonly zeroesWithin?: string;
   /** Prefix of all reported paths. */
@@ -92,7 +92,8 @@ class Pass {
   }
 
   #keepsNull(schema: Schema): boolean {
-    return this.#options.keepsNulls === true && schema.nullable === false && schema.default === undefined;
+    const { keepsNulls } = this.#options;
+    return keepsNulls === "all" || (keepsNulls === "refused" && schema.nullable === false && schema.default === undefined);
   }
 
   #visitObject(schema: Schema, value: unknown): unknown {

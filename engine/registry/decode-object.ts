@@ -58,7 +58,7 @@ export interface Decoded<T extends KubeObject> {
  */
 export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unknown, options: DecodeOptions = {}): Decoded<T> {
   const source = checkKind(kind, body);
-  const conformed = conform(kind.schema, source, { defaults: true, prune: true, keepsNulls: options.keepsNulls === true, ...(kind.content === undefined ? { zeroesWithin: "status" } : {}) });
+  const conformed = conform(kind.schema, source, { defaults: true, prune: true, ...(options.keepsNulls === true ? { keepsNulls: "refused" } : {}), ...(kind.content === undefined ? { zeroesWithin: "status" } : {}) });
   const { value } = conformed;
   const unknown = kind.content === undefined ? conformed.unknown : orderOfCustom(kind.schema, conformed.unknown);
   // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.

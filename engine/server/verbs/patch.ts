@@ -112,7 +112,8 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<Resour
   if (givenKind !== kind.kind || givenVersion !== apiVersion) {
     throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${kind.kind}`);
   }
-  const { value, unknown, errors } = conform(kind.schema, { metadata: {}, ...body }, { defaults: false, prune: false, keepsNulls: true });
+  // A field that is applied as null is the manager's, though it has no value.
+  const { value, unknown, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(body["metadata"]) }, { defaults: false, prune: false, keepsNulls: "all" });
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
   const problems = [...unknown.map((field) => ({ field, message: "field not declared in schema" })), ...typeErrors];
@@ -125,6 +126,15 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<Resour
   if (intent.metadata.name && intent.metadata.name !== request.name) throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
   return placeInNamespace(exchange, withMetadata(intent, { name: request.name }));
 }
+
+/** What identifies an object is nobody's: there a null says nothing. */
+function withoutNulls(metadata: unknown): unknown {
+  if (metadata === undefined || metadata === null) return {};
+  if (typeof metadata !== "object") return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([field, value]) => value !== null || OWNABLE.has(field)));
+}
+
+const OWNABLE: ReadonlySet<string> = new Set(["labels", "annotations", "finalizers", "ownerReferences"]);
 
 function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, current: KubeObject): Wanted {
   const { definition } = exchange;
@@ -188,6 +198,6 @@ function intentOfScale(access: ScaleAccess<KubeObject>, scale: Scale & KubeObjec
   const { replicas } = scale.spec ?? {};
   return ({ apiVersion, kind }) => {
     const bare = { apiVersion, kind, metadata: scale.metadata };
-    return replicas === undefined ? bare : access.withReplicas(bare, replicas);
+    return typeof replicas === "number" ? access.withReplicas(bare, replicas) : bare;
   };
 }

@@ -5,6 +5,7 @@ import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
@@ -13,7 +14,7 @@ import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { ConfigMap, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type { ConfigMap, CronJob, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -273,6 +274,28 @@ describe("patch", () => {
     expect((await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true })).data).toEqual({ k: "2" });
     const again = await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true });
     expect(again.metadata.resourceVersion).toBe((await maps.get("shop", "ssa")).metadata.resourceVersion);
+  });
+
+  test("a field that is applied as null is its manager's, and has its default", async () => {
+    const deployments = api.client.for(deploymentResource);
+    const { spec, ...rest } = deployment("nulls");
+    const intent = { ...rest, metadata: { ...rest.metadata, creationTimestamp: null, uid: null }, spec: { ...spec, replicas: null, paused: null, template: { ...spec?.template, metadata: { ...spec?.template.metadata, creationTimestamp: null } } } } as unknown as Deployment;
+    const made = await deployments.apply(intent, { fieldManager: "m1" });
+    expect([made.spec?.replicas, Object.keys(made.spec ?? {}).includes("paused")]).toEqual([1, false]);
+    const fields = made.metadata.managedFields?.[0]?.fieldsV1 as { readonly "f:metadata"?: object; readonly "f:spec": { readonly "f:template": object } };
+    expect(fields["f:metadata"]).toBeUndefined();
+    expect(fields["f:spec"]).toMatchObject({ "f:replicas": {}, "f:paused": {}, "f:template": { "f:metadata": { "f:creationTimestamp": {} } } });
+    expect((await deployments.apply(intent, { fieldManager: "m1" })).metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+    const other = { ...rest, spec: { replicas: 3 } } as unknown as Deployment;
+    expect((await failure(deployments.apply(other, { fieldManager: "m2" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "m1": .spec.replicas' });
+  });
+
+  test("a status of nothing but a null is owned", async () => {
+    const cronJobs = api.client.for(cronJobResource);
+    const name = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "nightly", namespace: "shop" } };
+    await cronJobs.create({ ...name, spec: { schedule: "0 0 * * *", jobTemplate: { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } } } } });
+    const { metadata } = await cronJobs.apply({ ...name, status: { lastScheduleTime: null } } as unknown as CronJob, { fieldManager: "reporter", subresource: "status" });
+    expect(metadata.managedFields?.find(({ manager }) => manager === "reporter")?.fieldsV1).toEqual({ "f:status": { "f:lastScheduleTime": {} } });
   });
 });
 
