@@ -1,5 +1,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { openGrpcChannel } from "./grpc.ts";
+import { GrpcCode, GrpcError } from "./grpc-error.ts";
+import { frameMessage } from "./grpc-message.ts";
 
 const METHOD = "/grpc.health.v1.Health/Check";
 const STATUS_NAMES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const;
@@ -10,23 +12,23 @@ export type ServingStatus = (typeof STATUS_NAMES)[number];
  * Asks a server for its health by the standard protocol (https://github.com/grpc/grpc/blob/master/doc/health-checking.md): the request's field 1
  * is the service's name, the answer's field 1 the status. Without TLS. Rejects with what the server or the network said.
  */
-export function checkGrpcHealth(host: string, port: number, service: string, timeoutMs: number): Promise<ServingStatus> {
-  const client = new Client(`${host.includes(":") ? `[${host}]` : host}:${port}`, credentials.createInsecure());
-  return new Promise((resolve, reject) => {
-    const deadline = { deadline: Date.now() + timeoutMs };
-    client.makeUnaryRequest(METHOD, encodeRequest, decodeAnswer, service, deadline, (error: ServiceError | null, answer?: ServingStatus) => {
-      client.close();
-      if (error === null) resolve(answer ?? "UNKNOWN");
-      else if (error.code === status.UNIMPLEMENTED) reject(new Error("the server does not implement the gRPC health protocol (grpc.health.v1.Health)"));
-      else reject(new Error(error.code === status.DEADLINE_EXCEEDED ? `no answer within ${timeoutMs / 1000} s` : error.details));
-    });
-  });
+export async function checkGrpcHealth(host: string, port: number, service: string, timeoutMs: number): Promise<ServingStatus> {
+  const channel = openGrpcChannel(`${host.includes(":") ? `[${host}]` : host}:${port}`);
+  try {
+    return decodeAnswer(await channel.unaryBytes(METHOD, frameMessage(encodeRequest(service)), { timeoutMs }));
+  } catch (error) {
+    if (!(error instanceof GrpcError)) throw error;
+    if (error.code === GrpcCode.unimplemented) throw new Error("the server does not implement the gRPC health protocol (grpc.health.v1.Health)");
+    throw new Error(error.code === GrpcCode.deadlineExceeded ? `no answer within ${timeoutMs / 1000} s` : error.details);
+  } finally {
+    channel.close();
+  }
 }
 
-function encodeRequest(service: string): Buffer {
+function encodeRequest(service: string): Uint8Array {
   const writer = new BinaryWriter();
   if (service !== "") writer.tag(1, 2).string(service);
-  return Buffer.from(writer.finish());
+  return writer.finish();
 }
 
 function decodeAnswer(bytes: Buffer): ServingStatus {

@@ -104,7 +104,7 @@ class EtcdStorage implements Storage {
     let answer: TxnResponse;
     try {
       answer = await this.#endpoints.call(
-        (channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs, signal: this.#closing.signal }),
+        (channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs }),
         (error) => {
           const failure = classifyEtcdError(error);
           isLost ||= failure.is === "lost";
@@ -136,7 +136,7 @@ class EtcdStorage implements Storage {
 
   async compact(revision: number): Promise<void> {
     try {
-      await this.#read((channel, timeoutMs) => channel.unary(KV.method.compact, { revision: BigInt(revision) }, { timeoutMs, signal: this.#closing.signal }));
+      await this.#read((channel, timeoutMs) => channel.unary(KV.method.compact, { revision: BigInt(revision) }, { timeoutMs }));
     } catch (error) {
       const { is } = classifyEtcdError(error);
       if (is === "compacted") return;
@@ -153,7 +153,7 @@ class EtcdStorage implements Storage {
 
   async #range(request: MessageInitShape<typeof RangeRequestSchema>): Promise<RangeResponse> {
     try {
-      return await this.#read((channel, timeoutMs) => channel.unary(KV.method.range, request, { timeoutMs, signal: this.#closing.signal }));
+      return await this.#read((channel, timeoutMs) => channel.unary(KV.method.range, request, { timeoutMs }));
     } catch (error) {
       const asked = Number(request.revision ?? 0n);
       const { is } = classifyEtcdError(error);
@@ -190,7 +190,7 @@ class EtcdStorage implements Storage {
     while (isRecognisable && !this.#closing.signal.aborted && this.#clock.monotonic() < deadline) {
       try {
         const request: MessageInitShape<typeof TxnRequestSchema> = { success: operations.map(({ key }) => rangeOf(key)) };
-        const answer = await this.#read((channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs, signal: this.#closing.signal }));
+        const answer = await this.#read((channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs }));
         const revision = revisionWrittenBy(conditions, operations, rangedEntries(answer));
         if (revision !== undefined) return { is: "committed", revision };
         await sleep(this.#clock, SETTLE_PAUSE_MS, this.#closing.signal);

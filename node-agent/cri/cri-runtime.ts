@@ -1,5 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { GrpcCode, grpcCode, openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { Events, TaskEventSchema } from "./events_pb.ts";
 import { ContainerState as CriContainerState, ImageService, PodSandboxState, RuntimeService, type ContainerStatus, type PodSandbox } from "./runtime_pb.ts";
 import { RuntimeLabel, type ContainerState, type Runtime, type SandboxState } from "./runtime.ts";

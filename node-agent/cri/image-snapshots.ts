@@ -1,4 +1,5 @@
-import { GrpcCode, grpcCode, openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
+import { openGrpcChannel } from "../../engine/lib/grpc.ts";
 import { ImageService, RuntimeService } from "./runtime_pb.ts";
 import { Snapshots } from "./snapshots_pb.ts";
 

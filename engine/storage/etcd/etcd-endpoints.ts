@@ -1,6 +1,5 @@
-import { credentials, type ChannelCredentials } from "@grpc/grpc-js";
 import { sleep, type Clock } from "../../lib/clock.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc.ts";
+import { openGrpcChannel, type GrpcChannel, type GrpcTls } from "../../lib/grpc.ts";
 
 /** PEM texts: who to trust, and who we are. */
 export interface EtcdTls {
@@ -80,7 +79,7 @@ export class EtcdEndpoints {
 
   #open(url: string): GrpcChannel {
     const { target, isSecure } = parseEndpoint(url);
-    return openGrpcChannel(target, isSecure ? channelCredentials(this.#tls) : credentials.createInsecure(), MESSAGE_BYTES_MAX);
+    return openGrpcChannel(target, isSecure ? (this.#tls ?? {}) : undefined, MESSAGE_BYTES_MAX);
   }
 }
 
@@ -92,9 +91,4 @@ function parseEndpoint(text: string): { readonly target: string; readonly isSecu
   // 80 and 443 are what the URL class leaves out; they are still what was written.
   const port = url.port !== "" ? url.port : /:\d+\/?$/.test(text) ? (url.protocol === "http:" ? "80" : "443") : "2379";
   return { target: `${url.hostname}:${port}`, isSecure: url.protocol === "https:" };
-}
-
-function channelCredentials(tls: EtcdTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createSsl();
-  return credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.certificate));
 }

@@ -19,9 +19,11 @@ export function prefixRangeEnd(prefix: string): Buffer {
 /** The smallest key there can be; a range needs one. */
 export const FIRST_KEY = Buffer.from([0]);
 
+/** The value is a copy in memory of its own: what is kept for long would keep all that was read with it, or the pool of small buffers. */
 export function toEntry(kv: KeyValue): Entry {
-  const { buffer, byteOffset, byteLength } = kv.value;
-  return { key: keyText(kv), value: Buffer.from(buffer, byteOffset, byteLength), modRevision: Number(kv.modRevision), createRevision: Number(kv.createRevision) };
+  const value = Buffer.allocUnsafeSlow(kv.value.length);
+  value.set(kv.value);
+  return { key: keyText(kv), value, modRevision: Number(kv.modRevision), createRevision: Number(kv.createRevision) };
 }
 
 /** Undefined when etcd no longer knows what was before: the event has been overtaken by a compaction. */

@@ -1,4 +1,4 @@
-import { GrpcCode, grpcCode } from "../../lib/grpc.ts";
+import { GrpcCode, GrpcError, grpcCode } from "../../lib/grpc-error.ts";
 
 /**
  * What a failed call to etcd means for its caller.
@@ -9,14 +9,11 @@ import { GrpcCode, grpcCode } from "../../lib/grpc.ts";
  */
 export type EtcdFailure = { readonly is: "unsent" | "lost" | "compacted" | "future" } | { readonly is: "refused"; readonly why: string; readonly isTooLarge?: true };
 
-/** grpc-js reports a member that it could not connect to, or whose name it could not resolve, in these words. */
-const UNSENT = /^(No connection established|Name resolution failed|Failed to connect|Channel closed|etcdserver: too many requests)/;
-
 /** Texts are those of etcd's api/v3rpc/rpctypes; they are part of its interface, for clients see nothing else. */
 export function classifyEtcdError(error: unknown): EtcdFailure {
   const code = grpcCode(error);
   const text = errorText(error);
-  if (UNSENT.test(text)) return { is: "unsent" };
+  if ((error instanceof GrpcError && error.isUnsent) || text.startsWith("etcdserver: too many requests")) return { is: "unsent" };
   if (text.includes("required revision has been compacted")) return { is: "compacted" };
   if (text.includes("required revision is a future revision")) return { is: "future" };
   if (text.includes("too many operations in txn request")) {
@@ -44,7 +41,6 @@ export function classifyEtcdError(error: unknown): EtcdFailure {
 
 /** What etcd said. */
 export function errorText(error: unknown): string {
-  const details = error instanceof Error ? (error as { details?: unknown }).details : undefined;
-  if (typeof details === "string") return details;
+  if (error instanceof GrpcError) return error.details;
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import type { GrpcChannel } from "../../lib/grpc.ts";
@@ -6,7 +6,7 @@ import { Mailbox } from "../../lib/mailbox.ts";
 import { CompactedError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
 import type { EtcdEndpoints } from "./etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toStorageEvent } from "./etcd-entries.ts";
-import { Watch, WatchRequestSchema, type WatchCreateRequestSchema, type WatchResponse } from "./rpc_pb.ts";
+import { Watch, type WatchCreateRequestSchema, type WatchResponse } from "./rpc_pb.ts";
 
 export interface EtcdWatchOptions {
   readonly endpoints: EtcdEndpoints;
@@ -138,10 +138,6 @@ interface StreamOptions {
 
 function openStream(channel: GrpcChannel, { clock, prefix, startRevision, progressIntervalMs }: StreamOptions): { readonly answers: Mailbox<WatchResponse>; close(): void } {
   const answers = new Mailbox<WatchResponse>(ANSWERS_MAX);
-  const ended = new AbortController();
-  // A member without a leader ends the stream instead of staying silent.
-  const call = channel.duplex(Watch.method.watch, { signal: ended.signal, metadata: { hasleader: "true" } });
-  const send = (requestUnion: MessageInitShape<typeof WatchRequestSchema>["requestUnion"]) => call.write(create(WatchRequestSchema, { requestUnion }));
   const key = prefix === "" ? FIRST_KEY : keyBytes(prefix);
   const request: MessageInitShape<typeof WatchCreateRequestSchema> = { key, rangeEnd: prefixRangeEnd(prefix), startRevision: BigInt(startRevision), prevKv: true, fragment: true };
   const silenceMaxMs = Math.max(SILENCE_MIN_MS, SILENT_INTERVALS_MAX * progressIntervalMs);
@@ -150,22 +146,22 @@ function openStream(channel: GrpcChannel, { clock, prefix, startRevision, progre
   const close = (failure?: unknown) => {
     cancelTick();
     answers.close(failure);
-    ended.abort();
+    call.close();
   };
   const tick = () => {
     cancelTick = clock.after(progressIntervalMs, () => {
       if (clock.monotonic() - heardAt > silenceMaxMs) return close(new Error(`etcd has been silent for ${silenceMaxMs} ms`));
-      send({ case: "progressRequest", value: {} });
+      call.send({ requestUnion: { case: "progressRequest", value: {} } });
       tick();
     });
   };
-  call.on("data", (answer: WatchResponse) => {
+  const message = (answer: WatchResponse) => {
     heardAt = clock.monotonic();
     if (!answers.push(answer)) close();
-  });
-  call.on("error", (error) => close(error));
-  call.on("end", () => close());
-  send({ case: "createRequest", value: request });
+  };
+  // A member without a leader ends the stream instead of staying silent.
+  const call = channel.duplex(Watch.method.watch, { message, end: close }, { metadata: { hasleader: "true" } });
+  call.send({ requestUnion: { case: "createRequest", value: request } });
   tick();
   return { answers, close: () => close() };
 }

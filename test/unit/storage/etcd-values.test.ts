@@ -1,16 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { EtcdEndpoints } from "../../../engine/storage/etcd/etcd-endpoints.ts";
-import { prefixRangeEnd, toStorageEvent } from "../../../engine/storage/etcd/etcd-entries.ts";
+import { prefixRangeEnd, toEntry, toStorageEvent } from "../../../engine/storage/etcd/etcd-entries.ts";
 import { classifyEtcdError } from "../../../engine/storage/etcd/etcd-errors.ts";
-import { Event_EventType, EventSchema } from "../../../engine/storage/etcd/rpc_pb.ts";
+import { Event_EventType, EventSchema, KeyValueSchema } from "../../../engine/storage/etcd/rpc_pb.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
+import { GrpcError } from "../../../engine/lib/grpc-error.ts";
 
-const failure = (code: number, details: string) => Object.assign(new Error(`${code}: ${details}`), { code, details });
+const failure = (code: number, details: string) => new GrpcError(code, details);
 
 describe("a failure of etcd", () => {
   test.each([
-    ["unsent", 14, "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1"],
     ["unsent", 8, "etcdserver: too many requests"],
     ["lost", 14, "Connection dropped"],
     ["lost", 14, "etcdserver: request timed out, possibly due to previous leader failure"],
@@ -34,6 +34,11 @@ describe("a failure of etcd", () => {
     expect(classifyEtcdError(failure(code, details))).toMatchObject({ is: "refused", why: expect.stringContaining(flag) });
   });
 
+  test("of a call that never left is unsent, whatever it is called", () => {
+    expect(classifyEtcdError(new GrpcError(14, "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1", { isUnsent: true }))).toEqual({ is: "unsent" });
+    expect(classifyEtcdError(new GrpcError(4, "Deadline exceeded", { isUnsent: true }))).toEqual({ is: "unsent" });
+  });
+
   test("that is none of etcd's leaves the outcome open", () => {
     expect(classifyEtcdError(new Error("socket hang up"))).toEqual({ is: "lost" });
   });
@@ -46,6 +51,13 @@ test.each([
   ["ÿ", [0xc3, 0xc0]],
 ])("the range of the prefix %j ends right behind its last key", (prefix, end) => {
   expect([...prefixRangeEnd(prefix)]).toEqual(end);
+});
+
+test("an entry keeps nothing alive but itself", () => {
+  const read = Buffer.alloc(64 << 10, "x");
+  const { value } = toEntry(create(KeyValueSchema, { key: Buffer.from("/a"), value: read.subarray(100, 700) }));
+  expect(value.equals(read.subarray(100, 700))).toBe(true);
+  expect(value.buffer.byteLength).toBe(600);
 });
 
 test("an event whose past etcd no longer knows is no event", () => {

@@ -1,0 +1,147 @@
+import type { ClientHttp2Session } from "node:http2";
+import net from "node:net";
+import { GrpcCode, GrpcError } from "./grpc-error.ts";
+
+/** PEM texts: who to trust, and who we are. What is left out is the machine's own trust, and nobody. */
+export interface GrpcTls {
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+export interface GrpcTarget {
+  /** `host:port`, `unix:/path`, or `unix-abstract:name` for a socket without a file. */
+  readonly address: string;
+  /** Without it, the connection is not encrypted. */
+  readonly tls?: GrpcTls | undefined;
+}
+
+const CONNECT_MAX_MS = 10_000;
+/** After a failure, calls fail at once for a while before one tries again. */
+const BACKOFF = { initialMs: 50, maxMs: 200 };
+/** How much may be on its way to us unread, on a stream and in all: long lists should not wait for leave to go on. */
+const WINDOW_BYTES = 4 << 20;
+
+/** The one HTTP/2 session to a server, made when it is first needed and made anew when it is gone. */
+export class GrpcConnection {
+  readonly authority: string;
+  readonly scheme: "http" | "https";
+  readonly #target: GrpcTarget;
+  #session: ClientHttp2Session | undefined;
+  #connecting: Promise<ClientHttp2Session> | undefined;
+  /** How many calls run on each session, those that take no new ones included. */
+  readonly #calls = new Map<ClientHttp2Session, number>();
+  #failure: { readonly error: GrpcError; readonly retryAtMs: number } | undefined;
+  #backoffMs = BACKOFF.initialMs;
+  #isClosed = false;
+
+  constructor(target: GrpcTarget) {
+    this.#target = target;
+    this.authority = target.address.startsWith("unix") ? "localhost" : target.address;
+    this.scheme = target.tls === undefined ? "http" : "https";
+  }
+
+  /** The session, if it is there to be used at once. */
+  get session(): ClientHttp2Session | undefined {
+    return this.#session;
+  }
+
+  /** The session once it is there. Rejects with a GrpcError that says `isUnsent` when the server cannot be reached. */
+  connect(): Promise<ClientHttp2Session> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    if (this.#session !== undefined) return Promise.resolve(this.#session);
+    if (this.#failure !== undefined && performance.now() < this.#failure.retryAtMs) return Promise.reject(this.#failure.error);
+    this.#connecting ??= this.#open().finally(() => (this.#connecting = undefined));
+    return this.#connecting;
+  }
+
+  /** A call begins. It keeps the process alive, an idle connection does not. */
+  began(session: ClientHttp2Session): void {
+    const calls = this.#calls.get(session) ?? 0;
+    if (calls === 0) session.ref();
+    this.#calls.set(session, calls + 1);
+  }
+
+  ended(session: ClientHttp2Session): void {
+    const calls = this.#calls.get(session);
+    if (calls === undefined) return; // the session is gone
+    if (calls === 1) session.unref();
+    this.#calls.set(session, calls - 1);
+  }
+
+  /** No new calls go over this session; those that run on it end as they may. */
+  retire(session: ClientHttp2Session): void {
+    if (this.#session === session) this.#session = undefined;
+  }
+
+  /** Ends all calls. */
+  close(): void {
+    this.#isClosed = true;
+    this.#session = undefined;
+    for (const session of [...this.#calls.keys()]) session.destroy();
+  }
+
+  async #open(): Promise<ClientHttp2Session> {
+    try {
+      const session = await this.#connectSession();
+      session.setLocalWindowSize(WINDOW_BYTES);
+      session.unref();
+      this.#session = session;
+      this.#failure = undefined;
+      this.#backoffMs = BACKOFF.initialMs;
+      return session;
+    } catch (cause) {
+      if (this.#isClosed) throw closedError();
+      const why = cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
+      const error = new GrpcError(GrpcCode.unavailable, `No connection established. Last error: ${why}`, { isUnsent: true, cause });
+      this.#failure = { error, retryAtMs: performance.now() + this.#backoffMs };
+      this.#backoffMs = Math.min(BACKOFF.maxMs, this.#backoffMs * 2);
+      throw error;
+    }
+  }
+
+  /** Resolves when the server has said how it wants to be spoken to: a socket alone may be that of a process which hangs. */
+  #connectSession(): Promise<ClientHttp2Session> {
+    const socket = openSocket(this.#target);
+    const session = process.getBuiltinModule("node:http2").connect(`${this.scheme}://${this.authority}`, {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+      maxSessionMemory: Number.MAX_SAFE_INTEGER, // messages have a bound, and calls have callers
+    });
+    this.#calls.set(session, 0);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${CONNECT_MAX_MS / 1000} s`)), CONNECT_MAX_MS);
+      // An alert of TLS behind the handshake, as the one for a missing certificate, would leave the session waiting for the socket's end.
+      socket.on("error", (error) => {
+        reject(error);
+        socket.destroy();
+      });
+      session.once("remoteSettings", () => {
+        clearTimeout(timer);
+        resolve(session);
+      });
+      session.on("error", reject); // once there is a session, its calls tell what happened to it
+      session.on("goaway", () => this.retire(session));
+      session.on("close", () => {
+        clearTimeout(timer);
+        this.retire(session);
+        this.#calls.delete(session);
+        reject(new Error("the server closed the connection"));
+      });
+    });
+  }
+}
+
+function openSocket({ address, tls }: GrpcTarget): net.Socket {
+  if (address.startsWith("unix")) return net.connect({ path: address.replace(/^unix-abstract:/, "\0").replace(/^unix:/, "") });
+  const { hostname, port } = new URL(`grpc://${address}`);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (tls === undefined) return net.connect({ host, port: Number(port) });
+  const identity = tls.certificate === undefined || tls.key === undefined ? {} : { cert: tls.certificate, key: tls.key };
+  const name = net.isIP(host) === 0 ? { servername: host } : {};
+  return process.getBuiltinModule("node:tls").connect({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
+}
+
+function closedError(): GrpcError {
+  return new GrpcError(GrpcCode.unavailable, "Channel closed", { isUnsent: true });
+}

@@ -1,0 +1,43 @@
+/** The status codes of gRPC (https://grpc.io/docs/guides/status-codes/). */
+export const GrpcCode = {
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  aborted: 10,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
+} as const;
+
+const NAMES = new Map<number, string>(Object.entries(GrpcCode).map(([name, code]) => [code, name.replace(/[A-Z]/g, "_$&").toUpperCase()]));
+
+/** A call that failed: by the server's word, or because its answer cannot come. */
+export class GrpcError extends Error {
+  override readonly name = "GrpcError";
+  readonly code: number;
+  /** What the server said, or what happened on the way. */
+  readonly details: string;
+  /** The request certainly was not worked on: it never left, or the server turned the stream away unread. */
+  readonly isUnsent: boolean;
+
+  constructor(code: number, details: string, { isUnsent = false, cause }: { readonly isUnsent?: boolean; readonly cause?: unknown } = {}) {
+    super(`${code} ${NAMES.get(code) ?? "UNKNOWN"}: ${details}`, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.details = details;
+    this.isUnsent = isUnsent;
+  }
+}
+
+/** The status code of a failed call; undefined for other errors. */
+export function grpcCode(error: unknown): number | undefined {
+  return error instanceof GrpcError ? error.code : undefined;
+}
