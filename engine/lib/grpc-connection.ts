@@ -1,6 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import net from "node:net";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
+import { nodeJs } from "./late-modules.ts";
 
 /** PEM texts: who to trust, and who we are. What is left out is the machine's own trust, and nobody. */
 export interface GrpcTls {
@@ -103,7 +104,7 @@ export class GrpcConnection {
   /** Resolves when the server has said how it wants to be spoken to: a socket alone may be that of a process which hangs. */
   #connectSession(): Promise<ClientHttp2Session> {
     const socket = openSocket(this.#target);
-    const session = process.getBuiltinModule("node:http2").connect(`${this.scheme}://${this.authority}`, {
+    const session = nodeJs.http2.connect(`${this.scheme}://${this.authority}`, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       maxSessionMemory: Number.MAX_SAFE_INTEGER, // messages have a bound, and calls have callers
@@ -139,7 +140,7 @@ function openSocket({ address, tls }: GrpcTarget): net.Socket {
   if (tls === undefined) return net.connect({ host, port: Number(port) });
   const identity = tls.certificate === undefined || tls.key === undefined ? {} : { cert: tls.certificate, key: tls.key };
   const name = net.isIP(host) === 0 ? { servername: host } : {};
-  return process.getBuiltinModule("node:tls").connect({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
+  return nodeJs.tls.connect({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
 }
 
 function closedError(): GrpcError {
