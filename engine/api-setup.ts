@@ -29,6 +29,7 @@ import { createFlowControlKeeper } from "./server/fairness/maintain-flow-control
 import type { HealthCheck } from "./server/health.ts";
 import { openHttpListener } from "./server/http-listener.ts";
 import { createNodeTransport } from "./server/node-proxy.ts";
+import { createTokenTrackingKeeper } from "./server/token-tracking.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 
 export interface ApiParts {
@@ -61,6 +62,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger }: 
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
   const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
+  scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));

@@ -30,12 +30,23 @@ export interface TokenSubject {
   readonly node?: BoundReference;
 }
 
+/** Whoever clears away tokens that nobody uses marks them first: they are refused, and can be had back. */
+const INVALID_LABEL = "kubernetes.io/legacy-token-invalid-since";
+
 /** Looks up whether what a token is bound to is still there. */
 export interface TokenLookup {
   serviceAccount(namespace: string, name: string): Promise<Existing | undefined>;
   pod(namespace: string, name: string): Promise<Existing | undefined>;
-  secret(namespace: string, name: string): Promise<(Existing & { readonly data?: Readonly<Record<string, string>> }) | undefined>;
+  secret(namespace: string, name: string): Promise<LegacyTokenSecret | undefined>;
+  /** Told of each Secret whose token has just been shown. */
+  noteUse?(secret: LegacyTokenSecret): Promise<void>;
   node(name: string): Promise<Existing | undefined>;
+}
+
+/** A Secret as far as the token in it is concerned. */
+export interface LegacyTokenSecret {
+  readonly metadata: Existing["metadata"] & { readonly name?: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 interface Existing {
@@ -181,7 +192,9 @@ export class ServiceAccountTokens {
     if (account?.metadata.uid !== uid || account.metadata.deletionTimestamp !== undefined || secret === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined;
     const kept = Buffer.from(secret.data?.["token"] ?? "", "base64");
     const given = Buffer.from(token);
-    return kept.length === given.length && timingSafeEqual(kept, given) ? verified : undefined;
+    if (kept.length !== given.length || !timingSafeEqual(kept, given)) return undefined;
+    await lookup.noteUse?.(secret);
+    return secret.metadata.labels?.[INVALID_LABEL] ? undefined : verified;
   }
 
   async #isBoundToLiving({ namespace, serviceaccount, pod, secret, node }: TokenSubject, lookup: TokenLookup): Promise<boolean> {

@@ -13,6 +13,8 @@ interface KindName {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
+  /** Group versions under which bodies of the very same form may come as well. */
+  readonly alsoAs?: readonly string[];
 }
 
 /** What decoding needs to know of a kind; subresource bodies such as Binding have no more than this. */
@@ -96,7 +98,7 @@ function checkKind(kind: KindName & { readonly content?: object }, body: unknown
     const from = `${version}.${givenKind}`;
     throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
   }
-  if (givenVersion !== apiVersion) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
+  if (givenVersion !== apiVersion && kind.alsoAs?.includes(givenVersion) !== true) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
   const metadata = source["metadata"];
   return { ...source, kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
 }

@@ -36,7 +36,7 @@ const evictionSchema: Schema = {
   "x-kubernetes-group-version-kind": [{ group: "policy", version: "v1", kind: "Eviction" }],
 };
 
-export const evictionKind: Decodable<Eviction> = { group: "policy", version: "v1", kind: "Eviction", schema: evictionSchema };
+export const evictionKind: Decodable<Eviction> = { group: "policy", version: "v1", kind: "Eviction", alsoAs: ["policy/v1beta1"], schema: evictionSchema };
 
 /** The pod with the note that it is being disrupted, which is written before it is deleted. */
 export function withDisruption(pod: Pod, nowText: string): Pod {

@@ -10,6 +10,7 @@ import { ensureServiceRange } from "./service-range.ts";
 import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
 import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
+import { ensureTokenTracking } from "./token-tracking.ts";
 import { virtualResources } from "./virtual-resources.ts";
 import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
@@ -29,7 +30,7 @@ export interface BootstrapOptions {
   readonly apiPort: number;
   /** How callers prove who they are, for API servers that are called through this one: the data of a ConfigMap. */
   readonly authenticationFacts?: Readonly<Record<string, string>>;
-  /** The clock by which the objects of priority and fairness, and that of the Services' range, are made; without one they are not. */
+  /** The clock by which the objects of priority and fairness, that of the Services' range and that of the use of tokens are made; without one they are not. */
   readonly flowControlClock?: Clock;
   /** Whether a machine is about to run pods; if none is, the class for their volumes waits for the first that joins. Absent means yes. */
   readonly hasMachines?: boolean;
@@ -50,6 +51,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
   if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
   if (options.flowControlClock !== undefined) await ensureServiceRange(client, options.serviceCidr, options.flowControlClock);
+  if (options.flowControlClock !== undefined) await ensureTokenTracking(client, options.flowControlClock);
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
 }
 

@@ -78,6 +78,7 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
     await k(`patch ct two --type merge -p {"spec":{"replicas":3}}`);
     await k("scale crontab two --replicas=5");
     expect(await k("get ct two -o jsonpath={.spec.replicas}/{.spec.extra.any[1]}")).toBe("5/2");
+    expect(await k("get ct two --subresource=scale")).toMatch(/^NAME +DESIRED +AVAILABLE +AGE\ntwo +5 +0 +\d+s\n$/);
     await k(`patch ct two --subresource=status --type merge -p {"status":{"active":4}}`);
     expect(await k("get ct two -o jsonpath={.status.active}/{.metadata.generation}")).toMatch(/^4\/\d+$/);
     const unknown = await raw("apply -f -", TAB.replace("cronSpec:", "wrong: 1, cronSpec:"));

@@ -151,10 +151,10 @@ function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: Res
   return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns } : {}), schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
 }
 
-/** Questions such as access reviews have no rows and no metadata to speak of; upstream shows no Scales of kinds that users define. */
-function canBeShownInForms({ verbs, content }: ResourceDefinition, { subresource }: ResourceInfo): boolean {
+/** Questions such as access reviews have no rows and no metadata to speak of. */
+function canBeShownInForms({ verbs }: ResourceDefinition, { subresource }: ResourceInfo): boolean {
   if (subresource === undefined) return verbs.includes("get") || verbs.includes("list");
-  return subresource === "status" || (subresource === "scale" && content === undefined);
+  return subresource === "status" || subresource === "scale";
 }
 
 function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Answer {
