@@ -101,9 +101,8 @@ export type ApiRequest =
   | (RequestBase & { readonly verb: "deletecollection"; readonly selection: ListOptions; readonly options: DeleteOptions });
 
 /**
- * An object with the bytes that every reader gets. `json` is complete (kind, apiVersion and resourceVersion included);
- * `json.subarray(itemStart)` prefixed with `{` is the form inside a list, without kind and apiVersion.
- * Both are made at most once per (object, revision), on first use after the write.
+ * An object with the bytes that its readers get, complete: kind, apiVersion and resourceVersion included. `object` may be decoded anew for
+ * who asks later: equal, but another tree.
  */
 export interface EncodedObject<T extends KubeObject = KubeObject> {
   readonly object: T;

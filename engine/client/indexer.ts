@@ -5,13 +5,16 @@ export type IndexFunction<T> = (object: T) => readonly string[];
 
 interface Index<T> {
   readonly entriesOf: IndexFunction<T>;
-  readonly keys: Map<string, Set<string>>;
+  /** Most entries hold one object: its key by itself takes a fifth of the memory of a set. */
+  readonly keys: Map<string, string | Set<string>>;
 }
+
+const NAMESPACE_INDEX = "namespace of list";
+const NONE: ReadonlySet<string> = new Set();
 
 /** Objects of one kind by key, with secondary indexes. Objects are shared and frozen, so an update always is another object. */
 export class Indexer<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
-  readonly #namespaces: Index<T> = { entriesOf: (object) => [object.metadata.namespace ?? ""], keys: new Map() };
   readonly #indexes = new Map<string, Index<T>>();
 
   get size(): number {
@@ -24,7 +27,10 @@ export class Indexer<T extends KubeObject> {
 
   /** All objects, or those of one namespace. */
   list(namespace = ""): T[] {
-    return namespace === "" ? [...this.#objects.values()] : this.#resolve(this.#namespaces.keys.get(namespace));
+    if (namespace === "") return [...this.#objects.values()];
+    // Made for the first who asks: of most kinds nobody does.
+    this.addIndex(NAMESPACE_INDEX, (object) => [object.metadata.namespace ?? ""]);
+    return this.byIndex(NAMESPACE_INDEX, namespace);
   }
 
   keys(): string[] {
@@ -48,7 +54,7 @@ export class Indexer<T extends KubeObject> {
     const key = objectKey(object);
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
-    for (const index of this.#all()) {
+    for (const index of this.#indexes.values()) {
       if (old !== undefined) withdraw(index, key, old);
       insert(index, key, object);
     }
@@ -60,18 +66,13 @@ export class Indexer<T extends KubeObject> {
     const old = this.#objects.get(key);
     if (old === undefined) return undefined;
     this.#objects.delete(key);
-    for (const index of this.#all()) withdraw(index, key, old);
+    for (const index of this.#indexes.values()) withdraw(index, key, old);
     return old;
   }
 
-  *#all(): Iterable<Index<T>> {
-    yield this.#namespaces;
-    yield* this.#indexes.values();
-  }
-
-  #resolve(keys: ReadonlySet<string> | undefined): T[] {
+  #resolve(keys: string | ReadonlySet<string> = NONE): T[] {
     const found: T[] = [];
-    for (const key of keys ?? []) {
+    for (const key of typeof keys === "string" ? [keys] : keys) {
       const object = this.#objects.get(key);
       if (object !== undefined) found.push(object);
     }
@@ -82,15 +83,16 @@ export class Indexer<T extends KubeObject> {
 function insert<T>({ entriesOf, keys }: Index<T>, key: string, object: T): void {
   for (const entry of entriesOf(object)) {
     const members = keys.get(entry);
-    if (members === undefined) keys.set(entry, new Set([key]));
-    else members.add(key);
+    if (members === undefined) keys.set(entry, key);
+    else if (typeof members !== "string") members.add(key);
+    else if (members !== key) keys.set(entry, new Set([members, key]));
   }
 }
 
 function withdraw<T>({ entriesOf, keys }: Index<T>, key: string, object: T): void {
   for (const entry of entriesOf(object)) {
     const members = keys.get(entry);
-    members?.delete(key);
-    if (members?.size === 0) keys.delete(entry);
+    if (members === key) keys.delete(entry);
+    else if (typeof members === "object" && members.delete(key) && members.size === 0) keys.delete(entry);
   }
 }

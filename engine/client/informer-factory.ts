@@ -6,13 +6,19 @@ import { Informer, type InformerOptions } from "./informer.ts";
 
 export type Selection = Pick<InformerOptions, "namespace" | "labelSelector" | "fieldSelector">;
 
+interface Running {
+  readonly informer: Informer<KubeObject>;
+  readonly stop: AbortController;
+}
+
 /**
  * One informer per kind and selection, shared by everyone who asks for it. Informers asked for before `run` start with it,
  * later ones at once.
  */
 export class InformerFactory {
   readonly #options: Omit<InformerOptions, keyof Selection>;
-  readonly #informers = new Map<string, { readonly informer: Informer<KubeObject>; readonly stop: AbortController }>();
+  readonly #informers = new Map<string, Running>();
+  readonly #identities = new Map<string, Running>();
   readonly #running = new Set<Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
   #signal: AbortSignal | undefined;
@@ -24,34 +30,51 @@ export class InformerFactory {
 
   informer<T extends KubeObject>(resource: ResourceReference<T>, selection: Selection = {}): Informer<T> {
     const key = keyOf(resource as ResourceReference, selection);
-    let known = this.#informers.get(key);
+    const shared = this.#identities.get(key);
+    // The map's key holds the resource, so this informer was made for T.
+    if (shared?.informer.keepWhole() === true) return shared.informer as unknown as Informer<T>;
+    return this.#known(this.#informers, key, () => new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection })) as unknown as Informer<T>; // as above
+  }
+
+  /**
+   * For readers who look at identities alone (see `InformerContent`): an object that nobody else follows then costs a few hundred bytes. Where
+   * whole objects are followed anyway, or come to be before this runs, it is the same informer. What it gives must never be written back.
+   */
+  identityInformer(resource: ResourceReference): Informer<KubeObject> {
+    const key = keyOf(resource, {});
+    return this.#informers.get(key)?.informer ?? this.#known(this.#identities, key, () => new Informer<KubeObject>(resource, this.#options, "identity"));
+  }
+
+  #known(among: Map<string, Running>, key: string, make: () => Informer<KubeObject>): Informer<KubeObject> {
+    let known = among.get(key);
     if (known === undefined) {
-      known = { informer: new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection }), stop: new AbortController() };
-      this.#informers.set(key, known);
+      known = { informer: make(), stop: new AbortController() };
+      among.set(key, known);
       if (this.#signal !== undefined) this.#start(known, this.#signal);
     }
-    // The map's key holds the resource, so this informer was made for T.
-    return known.informer as unknown as Informer<T>;
+    return known.informer;
   }
 
   /** Ends the informer of a kind that is served no more; who asks for it again gets a new one. */
   release(resource: ResourceReference, selection: Selection = {}): void {
     const key = keyOf(resource, selection);
-    this.#informers.get(key)?.stop.abort();
-    this.#informers.delete(key);
+    for (const among of [this.#informers, this.#identities]) {
+      among.get(key)?.stop.abort();
+      among.delete(key);
+    }
   }
 
   /** Runs all informers until the signal fires; rejects when one breaks. */
   asService(): Service {
     return service("informers", async (signal) => {
       this.#signal = signal;
-      for (const informer of this.#informers.values()) this.#start(informer, signal);
+      for (const informer of [...this.#informers.values(), ...this.#identities.values()]) this.#start(informer, signal);
       await Promise.race([this.#failed.promise, aborted(signal)]);
       await Promise.all(this.#running);
     });
   }
 
-  #start({ informer, stop }: { readonly informer: Informer<KubeObject>; readonly stop: AbortController }, signal: AbortSignal): void {
+  #start({ informer, stop }: Running, signal: AbortSignal): void {
     const running = informer
       .run(AbortSignal.any([signal, stop.signal]))
       .catch((error: unknown) => this.#failed.reject(new Error(`informer of ${informer.resource.resource}`, { cause: error })))

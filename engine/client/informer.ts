@@ -1,3 +1,4 @@
+import { formatApiVersion } from "../apimachinery/group-version.ts";
 import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
 import { abortError } from "../lib/abort.ts";
 import { describeError } from "../lib/log.ts";
@@ -5,7 +6,7 @@ import type { ResourceReference } from "../resources/define-resource.ts";
 import { Indexer, type IndexFunction } from "./indexer.ts";
 import { Reflector, type ReflectorOptions } from "./reflector.ts";
 
-export type InformerOptions = ReflectorOptions;
+export type InformerOptions = Omit<ReflectorOptions, "transform">;
 
 /** Called synchronously, in order, on every change of the local copy. Objects are shared: never mutate them. */
 export interface InformerHandler<T extends KubeObject> {
@@ -13,6 +14,9 @@ export interface InformerHandler<T extends KubeObject> {
   readonly update?: (old: T, object: T) => void;
   readonly delete?: (object: T) => void;
 }
+
+/** What an informer keeps of its objects; `identity` is their names and uids, their owners, and what concerns their end. */
+export type InformerContent = "whole" | "identity";
 
 interface Waiter {
   readonly isDone: () => boolean;
@@ -29,12 +33,22 @@ export class Informer<T extends KubeObject> {
   readonly #indexer = new Indexer<T>();
   readonly #handlers = new Set<InformerHandler<T>>();
   readonly #waiters = new Set<Waiter>();
+  #keeps: InformerContent;
+  #isRunning = false;
   #revision = 0;
   #hasSynced = false;
 
-  constructor(resource: ResourceReference<T>, options: InformerOptions) {
+  constructor(resource: ResourceReference<T>, options: InformerOptions, keeps: InformerContent = "whole") {
     this.resource = resource;
     this.#options = options;
+    this.#keeps = keeps;
+  }
+
+  /** Keeps whole objects from here on; false when it already runs without. */
+  keepWhole(): boolean {
+    if (this.#isRunning) return this.#keeps === "whole";
+    this.#keeps = "whole";
+    return true;
   }
 
   /** Whether the first list is complete. */
@@ -107,7 +121,9 @@ export class Informer<T extends KubeObject> {
 
   /** Lists and watches until the signal fires; outlives every failure of the server. */
   run(signal: AbortSignal): Promise<void> {
-    const reflector = new Reflector(this.resource, this.#options, {
+    this.#isRunning = true;
+    const transform = identityReader(this.resource as ResourceReference) as unknown as (object: T) => T; // who asks for identities reads nothing else
+    const reflector = new Reflector(this.resource, this.#keeps === "whole" ? this.#options : { ...this.#options, transform }, {
       replace: (objects, resourceVersion) => this.#replace(objects, resourceVersion),
       put: (object) => this.#put(object),
       remove: (object) => this.#remove(objectKey(object), object),
@@ -163,4 +179,23 @@ export class Informer<T extends KubeObject> {
       this.#options.logger.error("handler failed", { resource: this.resource.resource, error: describeError(error) });
     }
   }
+}
+
+/** Who an object is, whose it is, and whether it is going: a tenth of most, and what all of a kind have in common only once. */
+function identityReader(resource: ResourceReference): (object: KubeObject) => KubeObject {
+  const { kind } = resource;
+  const apiVersion = formatApiVersion(resource.group, resource.version);
+  return ({ metadata: { name = "", namespace, uid = "", resourceVersion = "", deletionTimestamp, finalizers, ownerReferences } }) => ({
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+  });
 }

@@ -9,7 +9,7 @@ import { randomInteger, type Random } from "../lib/random.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client } from "./client.ts";
 
-export interface ReflectorOptions {
+export interface ReflectorOptions<T extends KubeObject = KubeObject> {
   readonly client: Client;
   readonly clock: Clock;
   readonly random: Random;
@@ -20,6 +20,8 @@ export interface ReflectorOptions {
   readonly fieldSelector?: string;
   /** Asks for the first state as a watch (`sendInitialEvents`) instead of pages of a list; falls back where that is refused. */
   readonly streamsInitialState?: boolean;
+  /** What the sink gets of each object, made as it comes; the object itself when absent. Its name and resourceVersion must stay. */
+  readonly transform?: (object: T) => T;
 }
 
 /** Who keeps what a reflector brings. All calls are synchronous and in the store's order. */
@@ -45,15 +47,17 @@ const SHORT_WATCH_MS = 1_000;
  */
 export class Reflector<T extends KubeObject> {
   readonly #resource: ResourceReference<T>;
-  readonly #options: ReflectorOptions;
+  readonly #options: ReflectorOptions<T>;
   readonly #sink: ReflectorSink<T>;
+  readonly #transform: (object: T) => T;
   #resourceVersion = "";
   #streamsInitialState: boolean;
 
-  constructor(resource: ResourceReference<T>, options: ReflectorOptions, sink: ReflectorSink<T>) {
+  constructor(resource: ResourceReference<T>, options: ReflectorOptions<T>, sink: ReflectorSink<T>) {
     this.#resource = resource;
     this.#options = options;
     this.#sink = sink;
+    this.#transform = options.transform ?? ((object) => object);
     this.#streamsInitialState = options.streamsInitialState === true;
   }
 
@@ -109,11 +113,11 @@ export class Reflector<T extends KubeObject> {
     const selection = { ...this.#selection(), ...limit };
     let page = await client.list(namespace, selection);
     const { resourceVersion } = page;
-    const objects = [...page.items];
+    const objects = page.items.map(this.#transform);
     while (page.continue !== undefined && page.continue !== "") {
       throwIfAborted(signal);
       page = await client.list(namespace, { ...selection, continue: page.continue });
-      objects.push(...page.items);
+      objects.push(...page.items.map(this.#transform));
     }
     throwIfAborted(signal);
     return { objects, resourceVersion };
@@ -126,7 +130,7 @@ export class Reflector<T extends KubeObject> {
     for await (const { type, object } of this.#options.client.for(this.#resource).watch(this.#options.namespace ?? "", options, signal)) {
       const key = `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
       if (type === "DELETED") found.delete(key);
-      else if (type !== "BOOKMARK") found.set(key, object);
+      else if (type !== "BOOKMARK") found.set(key, this.#transform(object));
       else if (object.metadata.annotations?.[INITIAL_EVENTS_END_ANNOTATION] === "true") {
         const resourceVersion = object.metadata.resourceVersion ?? "";
         this.#sink.replace([...found.values()], resourceVersion);
@@ -145,8 +149,8 @@ export class Reflector<T extends KubeObject> {
     for await (const { type, object } of this.#options.client.for(this.#resource).watch(this.#options.namespace ?? "", options, signal)) {
       if (signal.aborted) break;
       events++;
-      if (type === "DELETED") this.#sink.remove(object);
-      else if (type !== "BOOKMARK") this.#sink.put(object);
+      if (type === "DELETED") this.#sink.remove(this.#transform(object));
+      else if (type !== "BOOKMARK") this.#sink.put(this.#transform(object));
       this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
       this.#sink.advance(this.#resourceVersion);
     }

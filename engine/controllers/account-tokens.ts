@@ -35,20 +35,19 @@ export function planTokenSecret({ secret, account, token }: TokenSecretInputs, r
 
 /** Fills Secrets of type service-account-token, and clears away those whose account is gone. */
 export function accountTokenController({ informers, client }: ControllerContext, rootCa: Following<string>, issue: IssueAccountToken): ControllerDefinition<TokenSecretInputs> {
-  const secrets = informers.informer(secretResource);
+  const secrets = informers.informer(secretResource, { fieldSelector: `type=${TYPE}` });
   const accounts = informers.informer(serviceAccountResource);
-  const tokenSecrets = () => secrets.list().filter(({ type }) => type === TYPE);
   return {
     name: "tokens-controller",
     watches: [
-      watch(secrets, ({ type, metadata: { namespace = "", name = "" } }) => (type === TYPE ? [`${namespace}/${name}`] : [])),
-      watch(accounts, (account) => tokenSecrets().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(({ metadata: { namespace = "", name = "" } }) => `${namespace}/${name}`)),
+      watch(secrets, ({ metadata: { namespace = "", name = "" } }) => [`${namespace}/${name}`]),
+      watch(accounts, (account) => secrets.list().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(({ metadata: { namespace = "", name = "" } }) => `${namespace}/${name}`)),
     ],
-    follow: (enqueue, signal) => rootCa.onChange(() => tokenSecrets().forEach(({ metadata: { namespace = "", name = "" } }) => enqueue(`${namespace}/${name}`)), signal),
+    follow: (enqueue, signal) => rootCa.onChange(() => secrets.list().forEach(({ metadata: { namespace = "", name = "" } }) => enqueue(`${namespace}/${name}`)), signal),
     async observe(key) {
       const [namespace = "", name = ""] = key.split("/");
       const secret = secrets.get(namespace, name);
-      if (secret === undefined || secret.type !== TYPE || isBeingDeleted(secret)) return undefined;
+      if (secret === undefined || isBeingDeleted(secret)) return undefined;
       const accountName = accountNameOf(secret) ?? "";
       // The cache may not have the account yet, and what follows from its absence cannot be undone.
       const found = accounts.get(namespace, accountName) ?? (await client.for(serviceAccountResource).get(namespace, accountName).catch(ifMissing));

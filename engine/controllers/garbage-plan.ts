@@ -1,8 +1,7 @@
-import { withoutFinalizer } from "../apimachinery/object-copy.ts";
 import type { KubeObject, OwnerReference } from "../apimachinery/object-meta.ts";
 import type { PropagationPolicy } from "../apimachinery/api-request.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
-import { isBeingDeleted, tell, update, type Action } from "./define-controller.ts";
+import { isBeingDeleted, tell, type Action } from "./define-controller.ts";
 
 const FOREGROUND = "foregroundDeletion";
 const ORPHAN = "orphan";
@@ -10,7 +9,7 @@ const ORPHAN = "orphan";
 /** How often it is looked up whether an owner's kind has come to be known. */
 const UNKNOWN_KIND_MS = 60_000;
 
-/** An object with its kind. */
+/** An object with its kind; only the object's identity is known (see the informer that it is from). */
 export interface Located {
   readonly resource: ResourceReference;
   readonly object: KubeObject;
@@ -59,13 +58,20 @@ export function isForeground(object: KubeObject): boolean {
 /** Dependents lose their owner and stay; then the owner may go. */
 function planOrphaning({ resource, object, dependents }: GarbageInputs): readonly Action[] {
   const releases = dependents.map((dependent): Action => ({ do: "release", ...dependent, ownerUid: object.metadata.uid ?? "" }));
-  return [{ do: "together", actions: releases }, update(resource, withoutFinalizer(object, ORPHAN))];
+  return [{ do: "together", actions: releases }, removeFinalizer(resource, object, ORPHAN)];
 }
 
 /** The owner goes when nothing is left that asks it to wait. Its dependents see by themselves that it waits for them. */
 function planForeground({ resource, object, dependents }: GarbageInputs): readonly Action[] {
   const isBlocking = dependents.some((dependent) => referencesOf(dependent.object, object).some(({ blockOwnerDeletion }) => blockOwnerDeletion === true));
-  return isBlocking ? [] : [update(resource, withoutFinalizer(object, FOREGROUND))];
+  return isBlocking ? [] : [removeFinalizer(resource, object, FOREGROUND)];
+}
+
+/** A patch, for no more is known of the object than its identity; with its version, since it writes the whole list. */
+function removeFinalizer(resource: ResourceReference, object: KubeObject, finalizer: string): Action {
+  const { resourceVersion, finalizers = [] } = object.metadata;
+  const rest = finalizers.filter((name) => name !== finalizer);
+  return { do: "patch", resource, object, type: "merge", patch: { metadata: { resourceVersion, finalizers: rest.length === 0 ? null : rest } } };
 }
 
 function planOwned({ resource, object, owners, dependents }: GarbageInputs): readonly Action[] {

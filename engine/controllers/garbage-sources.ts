@@ -16,12 +16,13 @@ export const OWNER_UID_INDEX = "ownerUid";
 
 export interface Source {
   readonly resource: ResourceReference;
+  /** Of identities. */
   readonly informer: Informer<KubeObject>;
 }
 
 /** An informer with the indexes that the graph of owners consists of. */
 export function indexed(informers: InformerFactory, resource: ResourceReference): Source {
-  const informer = informers.informer(resource);
+  const informer = informers.identityInformer(resource);
   informer.addIndex(UID_INDEX, (object) => [object.metadata.uid ?? ""]);
   informer.addIndex(OWNER_UID_INDEX, (object) => (object.metadata.ownerReferences ?? []).map(({ uid }) => uid));
   return { resource, informer };

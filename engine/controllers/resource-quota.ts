@@ -42,7 +42,7 @@ export function resourceQuotaController({ client, informers, timings }: Controll
   const keysFor = (kind: ResourceDefinition, namespace: string) =>
     quotas.list(namespace).filter(({ spec }) => quotaNamesOf(kind, Object.keys(spec?.hard ?? {})).length > 0).map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`);
   const replenishing = kinds.map((kind): Watch => {
-    const informer: Informer<KubeObject> = informers.informer(kind);
+    const informer: Informer<KubeObject> = mayTakeLess(kind) ? informers.informer(kind) : informers.identityInformer(kind);
     const handler = (enqueue: (key: string) => void): InformerHandler<KubeObject> => {
       const tell = (object: KubeObject) => keysFor(kind, object.metadata.namespace ?? "").forEach(enqueue);
       return { update: (old, object) => takesLess(kind, old, object) && tell(object), delete: tell };
@@ -74,10 +74,15 @@ export function resourceQuotaController({ client, informers, timings }: Controll
   };
 }
 
+/** Whether changes of such objects may give something back; of others it is enough to know when they go. */
+function mayTakeLess({ group, resource }: ResourceDefinition): boolean {
+  return group === "" && (resource === "pods" || resource === "services" || resource === "persistentvolumeclaims");
+}
+
 /** Whether a change gives something back without the object going away. */
-function takesLess({ group, resource }: ResourceDefinition, old: KubeObject, object: KubeObject): boolean {
-  if (group !== "") return false;
+function takesLess(kind: ResourceDefinition, old: KubeObject, object: KubeObject): boolean {
+  if (!mayTakeLess(kind)) return false;
   const specOf = (of: KubeObject) => (of as { readonly spec?: unknown }).spec; // compared only
-  if (resource === "pods") return isPodFinished(object as Parameters<typeof isPodFinished>[0]) !== isPodFinished(old as Parameters<typeof isPodFinished>[0]) || !jsonEqual(specOf(old), specOf(object)); // pods
-  return (resource === "services" || resource === "persistentvolumeclaims") && !jsonEqual(specOf(old), specOf(object));
+  const isFinished = (pod: KubeObject) => isPodFinished(pod as Parameters<typeof isPodFinished>[0]); // asked of pods only
+  return !jsonEqual(specOf(old), specOf(object)) || (kind.resource === "pods" && isFinished(old) !== isFinished(object));
 }

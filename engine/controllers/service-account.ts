@@ -4,6 +4,7 @@ import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { ConfigMap } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
+import { unlessGone } from "./execute-actions.ts";
 import { create, isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
 const ROOT_CA_NAME = "kube-root-ca.crt";
@@ -27,10 +28,10 @@ export function planNamespaceBasics({ namespace, hasAccount, rootCaMap }: Namesp
 }
 
 /** Gives every namespace what pods in it need, and puts it back when it goes. */
-export function serviceAccountController({ informers }: ControllerContext, rootCa: Following<string>): ControllerDefinition<NamespaceBasics> {
+export function serviceAccountController({ client, informers }: ControllerContext, rootCa: Following<string>): ControllerDefinition<NamespaceBasics> {
   const namespaces = informers.informer(namespaceResource);
   const accounts = informers.informer(serviceAccountResource);
-  const maps = informers.informer(configMapResource);
+  const maps = informers.identityInformer(configMapResource);
   return {
     name: "service-account-controller",
     watches: [
@@ -39,10 +40,10 @@ export function serviceAccountController({ informers }: ControllerContext, rootC
       watch(maps, ({ metadata: { name, namespace = "" } }) => (name === ROOT_CA_NAME ? [namespace] : [])),
     ],
     follow: (enqueue, signal) => rootCa.onChange(() => namespaces.list().forEach(({ metadata: { name = "" } }) => enqueue(name)), signal),
-    observe(name) {
+    async observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || isBeingDeleted(namespace)) return undefined;
-      return { namespace: name, hasAccount: accounts.get(name, ACCOUNT_NAME) !== undefined, rootCaMap: maps.get(name, ROOT_CA_NAME) };
+      return { namespace: name, hasAccount: accounts.get(name, ACCOUNT_NAME) !== undefined, rootCaMap: await unlessGone(client.for(configMapResource).get(name, ROOT_CA_NAME)) };
     },
     plan: (inputs) => planNamespaceBasics(inputs, rootCa.current),
   };

@@ -16,14 +16,14 @@ export function planTokenExpiry(secret: Secret, nowMs: number): readonly Action[
 }
 
 export function tokenCleaner({ informers }: ControllerContext): ControllerDefinition<Secret> {
-  const secrets = informers.informer(secretResource);
+  const secrets = informers.informer(secretResource, { namespace: NAMESPACE, fieldSelector: `type=${TYPE}` });
   return {
     name: "token-cleaner",
     workers: 1,
-    watches: [watch(secrets, ({ type, metadata: { namespace, name = "" } }) => (namespace === NAMESPACE && type === TYPE ? [name] : []))],
+    watches: [watch(secrets, ({ metadata: { name = "" } }) => [name])],
     observe(name) {
       const secret = secrets.get(NAMESPACE, name);
-      return secret === undefined || secret.type !== TYPE || isBeingDeleted(secret) ? undefined : secret;
+      return secret === undefined || isBeingDeleted(secret) ? undefined : secret;
     },
     plan: planTokenExpiry,
   };

@@ -46,7 +46,7 @@ export interface ContentRules<T extends KubeObject> {
   readonly validate: (object: T, old: T | undefined, isStatus: boolean) => readonly FieldError[];
 }
 
-/** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing. */
+/** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing; names and labels are the same in both. */
 export interface StoredForm<T extends KubeObject> {
   readonly definition: ResourceDefinition;
   readonly fromStored: (stored: KubeObject) => T;

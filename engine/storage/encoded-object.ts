@@ -1,9 +1,11 @@
+import { isAscii } from "node:buffer";
 import type { EncodedObject } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { assert } from "../lib/assert.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import { parseJson } from "../lib/json.ts";
+import { RecentValues } from "../lib/recent-values.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
 /**
@@ -12,7 +14,7 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
  */
 const STORED_BYTES_MAX = 1_572_864 - 4_096;
 
-const METADATA = Buffer.from('"metadata":{');
+const METADATA = '"metadata":{';
 
 /**
  * The stored bytes of an object: JSON with kind, apiVersion and metadata first, and without resourceVersion,
@@ -33,29 +35,36 @@ export function encodeStorable({ group, resource }: Pick<ResourceDefinition, "gr
 }
 
 /**
- * An object read from the store, or just written to it. Serving it costs no serialisation: its stored bytes are copied into the
- * answer, and the resourceVersion between them. The bytes are kept once; what was put together for one reader is not kept for the next.
+ * An object read from the store, or just written to it. It is kept as its stored bytes alone, once for all its readers: serving it costs
+ * no serialisation, for they are copied into the answer, and the resourceVersion between them. The tree is decoded when somebody looks
+ * at it, and is the same one for all who look as long as one of them keeps it; nobody may count on its identity beyond that.
  */
 export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
-  readonly object: T;
   readonly revision: number;
-  readonly #stored: Buffer;
+  /** For selections, which look at all objects of a kind. */
+  readonly labels: KubeObject["metadata"]["labels"];
+  /** The bytes, each as one character: a string is half the weight of a small buffer, which drags a memory block of its own along. */
+  readonly #stored: string;
   /** Where the resourceVersion belongs. */
   readonly #versionAt: number;
+  #tree: WeakRef<T> | undefined;
   #later: StoredObject<T> | undefined;
 
-  constructor(stored: Buffer, revision: number, parsed?: T) {
-    this.#stored = stored;
-    this.#versionAt = stored.indexOf(METADATA) + METADATA.length;
+  constructor(stored: Buffer | string, revision: number, content?: T) {
+    this.#stored = typeof stored === "string" ? stored : stored.toString("latin1");
+    this.#versionAt = this.#stored.indexOf(METADATA) + METADATA.length;
     assert(this.#versionAt >= METADATA.length, "stored objects have metadata");
     this.revision = revision;
-    const object = parsed ?? (parseJson(stored.toString("utf8")) as T); // only encodeForStorage writes what is read here
-    this.object = deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
+    this.labels = this.#remember(content ?? this.#parse(stored)).metadata.labels;
+  }
+
+  get object(): T {
+    return this.#tree?.deref() ?? this.#remember(this.#parse(this.#stored));
   }
 
   /** The size of the stored form, for bounds on what waits and what is remembered. */
   get byteLength(): number {
-    return this.#stored.byteLength;
+    return this.#stored.length;
   }
 
   json(): Buffer {
@@ -70,7 +79,8 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
 
   /** Writes what `json` gives into a list that has room for it; returns where it ends. */
   writeJson(list: Buffer, offset: number): number {
-    return this.#write(list, offset, 0, this.#version());
+    const end = offset + list.write(this.#stored.slice(0, this.#versionAt), offset, "latin1");
+    return this.#writeVersioned(list, end);
   }
 
   itemJson(): Buffer {
@@ -80,18 +90,18 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   }
 
   get itemLength(): number {
-    return 1 + this.#stored.length - this.#itemStart + this.#version().length;
+    return 1 + METADATA.length + this.#version().length + this.#stored.length - this.#versionAt;
   }
 
-  /** Writes what `itemJson` gives into a list that has room for it; returns where it ends. */
+  /** Writes what `itemJson` gives into a list that has room for it; returns where it ends. Items of lists begin with their metadata. */
   writeItem(list: Buffer, offset: number): number {
-    list[offset] = OPENING_BRACE;
-    return this.#write(list, offset + 1, this.#itemStart, this.#version());
+    const end = offset + list.write(`{${METADATA}`, offset, "latin1");
+    return this.#writeVersioned(list, end);
   }
 
   /** Whether these are the bytes that are stored. */
   isStoredAs(bytes: Buffer): boolean {
-    return this.#stored.equals(bytes);
+    return bytes.length === this.#stored.length && bytes.toString("latin1") === this.#stored;
   }
 
   /** The same content under another revision, as a deletion shows an object's last state; the same one for all who ask. */
@@ -101,44 +111,34 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
     return this.#later;
   }
 
-  /** Items of lists begin with their metadata. */
-  get #itemStart(): number {
-    return this.#versionAt - METADATA.length;
-  }
-
   #version(): string {
-    return `"resourceVersion":"${this.revision}"${this.#stored[this.#versionAt] === CLOSING_BRACE ? "" : ","}`;
+    return `"resourceVersion":"${this.revision}"${this.#stored[this.#versionAt] === "}" ? "" : ","}`;
   }
 
-  #write(target: Buffer, offset: number, from: number, version: string): number {
-    let end = offset + this.#stored.copy(target, offset, from, this.#versionAt);
-    end += target.write(version, end, "latin1");
-    return end + this.#stored.copy(target, end, this.#versionAt);
+  #writeVersioned(target: Buffer, offset: number): number {
+    const end = offset + target.write(this.#version(), offset, "latin1");
+    return end + target.write(this.#stored.slice(this.#versionAt), end, "latin1");
+  }
+
+  #parse(bytes: Buffer | string): T {
+    const isText = typeof bytes === "string" ? !BEYOND_ASCII.test(bytes) : isAscii(bytes);
+    const text = isText ? this.#stored : Buffer.from(this.#stored, "latin1").toString("utf8");
+    return parseJson(text) as T; // only encodeForStorage writes what is read here
+  }
+
+  #remember(content: T): T {
+    const tree = deepFreeze({ ...content, metadata: { ...content.metadata, resourceVersion: String(this.revision) } });
+    this.#tree = new WeakRef(tree);
+    recentTrees.keep(tree, this.#stored.length);
+    return tree;
   }
 }
 
-/** The items of a list, separated by commas, between what comes before and after them; without kind and apiVersion unless `typed`. */
-export function joinItems(head: string, items: readonly EncodedObject[], tail: string, typed = false): Buffer {
-  // Items that are not in the store are made once and kept for the second pass.
-  const made = new Map<EncodedObject, Buffer>();
-  let length = Buffer.byteLength(head) + Math.max(0, items.length - 1) + Buffer.byteLength(tail);
-  for (const item of items) {
-    if (item instanceof StoredObject) length += typed ? item.jsonLength : item.itemLength;
-    else {
-      const json = typed ? item.json() : item.itemJson();
-      made.set(item, json);
-      length += json.length;
-    }
-  }
-  const list = Buffer.allocUnsafeSlow(length);
-  let offset = list.write(head);
-  for (const [index, item] of items.entries()) {
-    if (index > 0) list[offset++] = COMMA;
-    offset = item instanceof StoredObject ? (typed ? item.writeJson(list, offset) : item.writeItem(list, offset)) : offset + (made.get(item)?.copy(list, offset) ?? 0);
-  }
-  list.write(tail, offset);
-  return list;
-}
+/** Trees of so many stored bytes are kept for those who look next, and up to as many more that were decoded before them. */
+const RECENT_BYTES = 512 << 10;
+const recentTrees = new RecentValues(RECENT_BYTES);
+
+const BEYOND_ASCII = /[\x80-\xff]/;
 
 /** An object that is not in the store: the outcome of a dry run, a Scale, a review. Encoded on use. */
 export function unstoredObject<T extends KubeObject>(object: T): EncodedObject<T> {
@@ -153,9 +153,6 @@ export function unstoredObject<T extends KubeObject>(object: T): EncodedObject<T
   };
 }
 
-const OPENING_BRACE = "{".charCodeAt(0);
-const CLOSING_BRACE = "}".charCodeAt(0);
-const COMMA = ",".charCodeAt(0);
 
 /** These buffers live as long as their object: one cut from Node's shared pool would keep all of the pool alive. */
 function exactBuffer(text: string): Buffer {

@@ -3,7 +3,7 @@ import { encodeContinueToken } from "../apimachinery/continue-token.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StoredObject } from "./encoded-object.ts";
 import { namespacePrefix, objectStorageKey } from "./keys.ts";
-import type { Selection } from "./selection.ts";
+import { selects, type Selection } from "./selection.ts";
 import type { Entry, Storage } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
 import type { StoreTransaction } from "./transaction.ts";
@@ -98,7 +98,7 @@ class Page<T extends KubeObject> {
   /** Takes the object if it is selected; true when that filled the page. */
   add(object: StoredObject<T>): boolean {
     const { selection, limit } = this.#request;
-    if (!selection.isEmpty && !selection.matches(object.object)) return false;
+    if (!selection.isEmpty && !selects(selection, object)) return false;
     this.#items.push(object);
     return limit > 0 && this.#items.length === limit;
   }

@@ -16,7 +16,7 @@ import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
 import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
-import { compileSelection, type Selection } from "./selection.ts";
+import { compileSelection, EVERYTHING, type Selection } from "./selection.ts";
 import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
 import { isStagedRevision, StoreTransaction, withTransactions, type TransactionalStorage } from "./transaction.ts";
@@ -158,8 +158,7 @@ export class ObjectStore {
   /** Only conversion tells what is selected: with a selection everything is read, and the limit is left to the reader's patience. */
   async #listConverted<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
     const { limit, ...unlimited } = options;
-    const everything = { isEmpty: true, equals: new Map<string, string>(), matches: () => true };
-    const list = await this.#list(form.definition, namespace, selection.isEmpty && limit !== undefined ? options : unlimited, everything);
+    const list = await this.#list(form.definition, namespace, selection.isEmpty && limit !== undefined ? options : unlimited, EVERYTHING);
     const items = await viewsOf(definition, form, list.items);
     return { ...list, items: selection.isEmpty ? items : items.filter(({ object }) => selection.matches(object)) };
   }
@@ -189,8 +188,7 @@ export class ObjectStore {
     await this.#freshness.freshen(options.resourceVersion);
     const { storedAs } = definition;
     if (storedAs?.later !== undefined) {
-      const all = { isEmpty: true, equals: new Map<string, string>(), matches: () => true };
-      return convertedStream(definition, storedAs, openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: all, clock: this.#clock, signal, revision: () => this.revision() }), selection);
+      return convertedStream(definition, storedAs, openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: EVERYTHING, clock: this.#clock, signal, revision: () => this.revision() }), selection);
     }
     if (storedAs !== undefined) {
       const inner = openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });

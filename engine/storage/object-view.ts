@@ -3,45 +3,65 @@ import { objectKey, type KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { eventsOf, streamOf } from "../apimachinery/watch-stream.ts";
 import { deepFreeze } from "../lib/freeze.ts";
+import { RecentMap } from "../lib/recent-map.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
 import { unstoredObject } from "./encoded-object.ts";
 import type { Selection } from "./selection.ts";
 
-/** Objects as a second address shows them, made once for each stored state and kind. */
-const views = new WeakMap<EncodedObject, Map<ResourceDefinition, EncodedObject>>();
+/** The kind whose address shows an object just as it is stored: of most custom objects that of the version they are stored in. */
+const shownAsStored = new WeakMap<EncodedObject, ResourceDefinition>();
+
+/** Other views, by kind: a watch event or an object that many ask for is made once for all of them. */
+const VIEWS_MAX = 2_048;
+const views = new RecentMap<EncodedObject, Map<ResourceDefinition, EncodedObject>>(VIEWS_MAX);
 
 /** What is stored, as it is served at the address of `definition`. */
 export function viewOf<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: EncodedObject): EncodedObject<T> {
-  const key = definition as unknown as ResourceDefinition; // only its identity counts
-  let known = views.get(stored);
-  if (known === undefined) views.set(stored, (known = new Map()));
-  let view = known.get(key);
-  if (view === undefined) known.set(key, (view = shown(form.fromStored(stored.object), stored)));
-  return view as EncodedObject<T>; // put there for this very definition
+  return knownView(definition, stored) ?? remember(definition, form.fromStored(stored.object), stored);
 }
 
 /** The same for several, also where the way to them takes time; all that are not known yet go it together. */
 export async function viewsOf<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: readonly EncodedObject[]): Promise<readonly EncodedObject<T>[]> {
   const { later } = form;
   if (later === undefined) return stored.map((object) => viewOf(definition, form, object));
+  const found = stored.map((object) => knownView(definition, object));
+  const sources = stored.filter((_, index) => found[index] === undefined);
+  if (sources.length === 0) return found as EncodedObject<T>[]; // none of them is undefined
+  const trees = sources.map(({ object }) => object);
+  const made = await later.fromStored(trees);
+  let next = 0;
+  return stored.map((object, index) => found[index] ?? remember(definition, made[next] ?? (trees[next] as unknown as T), object, trees[next++])); // the way gives one for each
+}
+
+function knownView<T extends KubeObject>(definition: ResourceDefinition<T>, stored: EncodedObject): EncodedObject<T> | undefined {
   const key = definition as unknown as ResourceDefinition; // only its identity counts
-  const unknown = stored.filter((object) => views.get(object)?.has(key) !== true);
-  const made = unknown.length === 0 ? [] : await later.fromStored(unknown.map(({ object }) => object));
-  for (const [index, source] of unknown.entries()) {
-    const known = views.get(source) ?? new Map<ResourceDefinition, EncodedObject>();
-    views.set(source, known.set(key, shown(made[index] ?? (source.object as T), source))); // the way gives one for each
+  return (shownAsStored.get(stored) === key ? stored : views.get(stored)?.get(key)) as EncodedObject<T> | undefined; // put there for this very definition
+}
+
+/** `tree` is what the view was made from. */
+function remember<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, stored: EncodedObject, tree = stored.object): EncodedObject<T> {
+  const key = definition as unknown as ResourceDefinition; // as above
+  if ((object as KubeObject) === tree) {
+    shownAsStored.set(stored, key);
+    return stored as EncodedObject<T>; // what is served is what is stored
   }
-  return stored.map((object) => (views.get(object)?.get(key) ?? object) as EncodedObject<T>); // just put there
+  const view = unstoredObject(deepFreeze(object));
+  const known = views.get(stored);
+  if (known === undefined) views.set(stored, new Map([[key, view]]));
+  else known.set(key, view);
+  return view;
 }
 
-function shown<T extends KubeObject>(object: T, stored: EncodedObject): EncodedObject {
-  return (object as KubeObject) === stored.object ? stored : unstoredObject(deepFreeze(object));
-}
-
-/** A selection of what is served, as one of what is stored. Names mean the same in both; other fields have no index. */
-export function storedSelection<T extends KubeObject>({ fromStored }: StoredForm<T>, selection: Selection<T>): Selection<KubeObject> {
-  const name = selection.equals.get("metadata.name");
-  return { isEmpty: selection.isEmpty, equals: new Map(name === undefined ? [] : [["metadata.name", name]]), matches: (stored) => selection.matches(fromStored(stored)) };
+/** A selection of what is served, as one of what is stored. Names and labels mean the same in both; other fields have no index. */
+export function storedSelection<T extends KubeObject>({ fromStored }: StoredForm<T>, { isEmpty, equals, matches, matchesLabels, matchesFields }: Selection<T>): Selection<KubeObject> {
+  const name = equals.get("metadata.name");
+  return {
+    isEmpty,
+    equals: new Map(name === undefined ? [] : [["metadata.name", name]]),
+    matches: (stored) => matches(fromStored(stored)),
+    matchesLabels,
+    matchesFields: matchesFields && ((stored) => matchesFields(fromStored(stored))),
+  };
 }
 
 /** A watch of what is stored, as one of what is served. */

@@ -7,8 +7,8 @@ import type { Clock } from "../lib/clock.ts";
 import { Mailbox } from "../lib/mailbox.ts";
 import { StoredObject } from "./encoded-object.ts";
 import { namespacePrefix } from "./keys.ts";
-import type { Selection } from "./selection.ts";
-import { eventFor, type CachedChange, type WatchCache } from "./watch-cache.ts";
+import { selects, type Selection } from "./selection.ts";
+import { eventFor, ObjectEvent, type CachedChange, type WatchCache } from "./watch-cache.ts";
 
 /** A watcher that is this far behind is ended, so that neither memory nor anybody else waits for it; it watches on from what it saw. */
 const EVENTS_MAX = 50_000;
@@ -35,7 +35,7 @@ export interface WatchRequest<T extends KubeObject> {
  */
 export function openWatch<T extends KubeObject>(request: WatchRequest<T>): WatchStream<T> {
   const { cache, namespace, options, selection, clock, signal, revision } = request;
-  const isSelected = (object: T) => (namespace === "" || object.metadata.namespace === namespace) && selection.matches(object);
+  const isSelected = (stored: StoredObject<T>) => (namespace === "" || stored.object.metadata.namespace === namespace) && (selection.isEmpty || selects(selection, stored));
   const asked = parseResourceVersion(options.resourceVersion) ?? 0;
   const withInitialEvents = options.sendInitialEvents === true || (asked === 0 && options.sendInitialEvents !== false);
   const initial = withInitialEvents ? selectInitial(request, isSelected) : [];
@@ -116,7 +116,7 @@ class WatchQueue<T extends KubeObject> {
   }
 }
 
-function push<T extends KubeObject>(queue: WatchQueue<T>, change: CachedChange<T>, isSelected: (object: T) => boolean): boolean {
+function push<T extends KubeObject>(queue: WatchQueue<T>, change: CachedChange<T>, isSelected: (stored: StoredObject<T>) => boolean): boolean {
   const event = eventFor(change, isSelected);
   return event === undefined || queue.push(event);
 }
@@ -126,10 +126,10 @@ function sizeOf<T extends KubeObject>(event: EncodedWatchEvent<T>): number {
 }
 
 /** Oldest change first, so that a reader that is cut off can go on from the last one it saw. */
-function selectInitial<T extends KubeObject>({ cache, namespace, selection }: WatchRequest<T>, isSelected: (object: T) => boolean): StoredObject<T>[] {
+function selectInitial<T extends KubeObject>({ cache, namespace, selection }: WatchRequest<T>, isSelected: (stored: StoredObject<T>) => boolean): StoredObject<T>[] {
   const field = cache.indexedField(selection.equals);
   const candidates = field === undefined ? cache.range(namespacePrefix(cache.definition, namespace)) : cache.withField(field.name, field.value);
-  return candidates.filter(({ object }) => isSelected(object)).sort((a, b) => a.revision - b.revision);
+  return candidates.filter(isSelected).sort((a, b) => a.revision - b.revision);
 }
 
 /** The initial events are made one by one as they are read: there may be more of them than may wait. */
@@ -142,7 +142,7 @@ function stream<T extends KubeObject>(initial: readonly StoredObject<T>[], queue
       if (encoded === undefined) return queue.take();
       // What has been told may be forgotten, however long the watch goes on.
       if (++next === left.length) [left, next] = [[], 0];
-      return { type: "ADDED", object: encoded.object, encoded };
+      return new ObjectEvent("ADDED", encoded);
     },
     get isEnded() {
       return left.length === 0 && queue.isEnded;

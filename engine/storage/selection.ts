@@ -1,24 +1,33 @@
 import type { ListOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { parseFieldSelector, parseLabelSelector } from "../apimachinery/selectors.ts";
+import { parseFieldSelector, parseLabelSelector, type LabelPredicate } from "../apimachinery/selectors.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
+import type { StoredObject } from "./encoded-object.ts";
 
 export interface Selection<T extends KubeObject> {
   readonly isEmpty: boolean;
   readonly matches: (object: T) => boolean;
+  /** The part of `matches` that needs no more of an object than its labels. */
+  readonly matchesLabels: LabelPredicate;
+  /** The rest of it; undefined when labels are all that is asked for. */
+  readonly matchesFields: ((object: T) => boolean) | undefined;
   /** The fields that must have one value, which an index can find; `matches` tests them too. */
   readonly equals: ReadonlyMap<string, string>;
+}
+
+export const EVERYTHING: Selection<KubeObject> = { isEmpty: true, equals: new Map(), matches: () => true, matchesLabels: () => true, matchesFields: undefined };
+
+/** Whether a stored object is selected; its tree is only decoded when fields are asked for. */
+export function selects<T extends KubeObject>({ matchesLabels, matchesFields }: Selection<T>, stored: StoredObject<T>): boolean {
+  return matchesLabels(stored.labels) && (matchesFields === undefined || matchesFields(stored.object));
 }
 
 /** A request's label and field selectors as one predicate. Fields that the kind does not select by are a 400 that lists those it does. */
 export function compileSelection<T extends KubeObject>(definition: ResourceDefinition<T>, options: ListOptions & { readonly name?: string }): Selection<T> {
   const tests: ((object: T) => boolean)[] = [];
   const equals = new Map<string, string>();
-  if (options.labelSelector) {
-    const matches = parseLabelSelector(options.labelSelector);
-    tests.push((object) => matches(object.metadata.labels));
-  }
+  const matchesLabels = options.labelSelector ? parseLabelSelector(options.labelSelector) : () => true;
   if (options.fieldSelector) {
     for (const { field, operator, value } of parseFieldSelector(options.fieldSelector)) {
       const read = fieldReader(definition, field);
@@ -30,7 +39,9 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
     tests.push((object) => object.metadata.name === options.name);
     equals.set("metadata.name", options.name);
   }
-  return { isEmpty: tests.length === 0, equals, matches: (object) => tests.every((test) => test(object)) };
+  const matchesFields = tests.length === 0 ? undefined : (object: T) => tests.every((test) => test(object));
+  const matches = (object: T) => matchesLabels(object.metadata.labels) && (matchesFields === undefined || matchesFields(object));
+  return { isEmpty: matchesFields === undefined && !options.labelSelector, equals, matches, matchesLabels, matchesFields };
 }
 
 function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, field: string): (object: T) => string {

@@ -11,20 +11,23 @@ interface Chunk<T extends KubeObject> {
 const CHUNK_MAX = 512;
 
 /**
- * Objects by key, always in key order: a list is a few slices, a page begins with two binary searches,
- * and one change costs the same two and a move of a little memory instead of a sort.
+ * Objects by key, always in key order: a list is a few slices, a page or a get begins with two binary searches,
+ * and one change costs the same two and a move of a little memory instead of a sort. A map beside it would weigh more than both arrays.
  */
 export class SortedObjects<T extends KubeObject> {
-  readonly #byKey = new Map<string, StoredObject<T>>();
   /** In key order; none is empty. */
   #chunks: Chunk<T>[] = [];
+  #size = 0;
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#size;
   }
 
   get(key: string): StoredObject<T> | undefined {
-    return this.#byKey.get(key);
+    const chunk = this.#chunks[this.#chunkOf(key)];
+    if (chunk === undefined) return undefined;
+    const at = lowerBound(chunk.keys, key);
+    return chunk.keys[at] === key ? chunk.objects[at] : undefined;
   }
 
   /** Keys that start with the prefix, which ends with a slash, and come after `afterKey`. */
@@ -42,42 +45,44 @@ export class SortedObjects<T extends KubeObject> {
 
   /** Returns what was there before. */
   put(key: string, object: StoredObject<T>): StoredObject<T> | undefined {
-    const previous = this.#byKey.get(key);
-    this.#byKey.set(key, object);
     const index = Math.max(0, this.#chunkOf(key));
     const chunk = this.#chunks[index];
     if (chunk === undefined) {
       this.#chunks.push({ keys: [key], objects: [object] });
-      return previous;
+      this.#size++;
+      return undefined;
     }
     const at = lowerBound(chunk.keys, key);
-    if (previous !== undefined) chunk.objects[at] = object;
-    else {
-      chunk.keys.splice(at, 0, key);
-      chunk.objects.splice(at, 0, object);
-      if (chunk.keys.length >= CHUNK_MAX) this.#divide(index, chunk);
+    if (chunk.keys[at] === key) {
+      const previous = chunk.objects[at];
+      chunk.objects[at] = object;
+      return previous;
     }
-    return previous;
+    chunk.keys.splice(at, 0, key);
+    chunk.objects.splice(at, 0, object);
+    this.#size++;
+    if (chunk.keys.length >= CHUNK_MAX) this.#divide(index, chunk);
+    return undefined;
   }
 
   /** Returns what was there before. */
   delete(key: string): StoredObject<T> | undefined {
-    const previous = this.#byKey.get(key);
-    if (previous === undefined) return undefined;
-    this.#byKey.delete(key);
     const index = this.#chunkOf(key);
-    const { keys, objects } = this.#chunks[index]!; // it holds the key
+    const chunk = this.#chunks[index];
+    if (chunk === undefined) return undefined;
+    const { keys, objects } = chunk;
     const at = lowerBound(keys, key);
+    if (keys[at] !== key) return undefined;
     keys.splice(at, 1);
-    objects.splice(at, 1);
+    const [previous] = objects.splice(at, 1);
+    this.#size--;
     if (keys.length === 0) this.#chunks.splice(index, 1);
     return previous;
   }
 
   replace(entries: readonly (readonly [string, StoredObject<T>])[]): void {
     const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#byKey.clear();
-    for (const [key, object] of sorted) this.#byKey.set(key, object);
+    this.#size = sorted.length;
     this.#chunks = [];
     for (let start = 0; start < sorted.length; start += CHUNK_MAX / 2) {
       const part = sorted.slice(start, start + CHUNK_MAX / 2);

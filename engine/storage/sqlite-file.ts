@@ -9,6 +9,9 @@ const LOCK_BYTES_START = 0x40000000;
 const CHECKPOINT_PAGES = 4_000;
 const LOG_BYTES_KEPT = 32 << 20;
 
+/** Pages that SQLite keeps beside the system, which keeps them anyway: enough for the upper levels of its trees and what was written last. */
+const CACHE_KIB = 4_096;
+
 /** Primary result codes (https://www.sqlite.org/rescode.html). */
 const SqliteCode = { busy: 5, ioError: 10, corrupt: 11, cannotOpen: 14, notADatabase: 26 } as const;
 
@@ -26,7 +29,7 @@ export function openSqliteFile(path: string): DatabaseSync {
     // Must come before the file has its first page, or it does nothing.
     if (isNew) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     // WAL with FULL syncs the log before each commit returns.
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
     // `previous` is the revision of the version that this one replaced, 0 if it replaced none.
     database.exec(`
       BEGIN IMMEDIATE;

@@ -26,14 +26,15 @@ export interface Subscriber<T extends KubeObject> {
   reset(): void;
 }
 
-/** Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to twice as much is kept between two cleanings. */
+/** Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to a quarter more is kept between two cleanings. */
 const HISTORY_MAX = 4_096;
 const HISTORY_BYTES_MAX = 16 << 20;
+const SLACK = 1.25;
 
 /** Fields by which so many ask for so few that scanning would cost too much: every node agent follows its own pods. */
 const INDEXED_FIELDS: Readonly<Record<string, readonly string[]>> = { "/pods": ["spec.nodeName"] };
 
-/** All objects of one kind, decoded once, in key order; the recent changes; and who wants to hear of new ones. */
+/** All objects of one kind, in key order; the recent changes; and who wants to hear of new ones. */
 export class WatchCache<T extends KubeObject = KubeObject> {
   readonly definition: ResourceDefinition<T>;
   readonly prefix: string;
@@ -170,7 +171,7 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     this.#lastChange = change.revision;
     this.#history.push(change);
     this.#historyBytes += change.current.byteLength;
-    if (this.#history.length > HISTORY_MAX * 2 || this.#historyBytes > HISTORY_BYTES_MAX * 2) this.#forgetOldest();
+    if (this.#history.length > HISTORY_MAX * SLACK || this.#historyBytes > HISTORY_BYTES_MAX * SLACK) this.#forgetOldest();
     for (const topic of this.#topics(change)) for (const subscriber of this.#subscribers.get(topic) ?? []) subscriber.changed(change);
   }
 
@@ -194,16 +195,30 @@ export class WatchCache<T extends KubeObject = KubeObject> {
   }
 }
 
+/** A watch event whose object is decoded only for those who look at it: most send its bytes. */
+export class ObjectEvent<T extends KubeObject> {
+  readonly type: CachedChange["type"];
+  readonly encoded: StoredObject<T>;
+
+  constructor(type: CachedChange["type"], encoded: StoredObject<T>) {
+    this.type = type;
+    this.encoded = encoded;
+  }
+
+  get object(): T {
+    return this.encoded.object;
+  }
+}
+
 /** What a watcher with a selection sees of a change: objects entering it are added, those leaving it deleted. */
-export function eventFor<T extends KubeObject>(change: CachedChange<T>, matches: (object: T) => boolean): EncodedWatchEvent<T> | undefined {
+export function eventFor<T extends KubeObject>(change: CachedChange<T>, isSelected: (object: StoredObject<T>) => boolean): EncodedWatchEvent<T> | undefined {
   const { current, previous } = change;
-  const was = previous !== undefined && matches(previous.object);
-  const is = change.type !== "DELETED" && matches(current.object);
-  if (is) return { type: was ? "MODIFIED" : "ADDED", object: current.object, encoded: current };
+  const was = previous !== undefined && isSelected(previous);
+  const is = change.type !== "DELETED" && isSelected(current);
+  if (is) return new ObjectEvent(was ? "MODIFIED" : "ADDED", current);
   if (!was || previous === undefined) return undefined;
   // The last state that matched, under the revision of the change that ended it.
-  const last = previous.at(change.revision);
-  return { type: "DELETED", object: last.object, encoded: last };
+  return new ObjectEvent("DELETED", previous.at(change.revision));
 }
 
 function namespaceTopic(namespace: string): string {

@@ -1,4 +1,5 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { rawClient } from "../kit/raw-https.ts";
@@ -65,6 +66,31 @@ test("a watcher that does not read holds up nobody", async () => {
   await until(() => names.length === 100);
   stuck.close();
   other.destroy();
+});
+
+test("a list of many pieces comes whole and as long as it said, in both protocols and compressed; who stops reading keeps nobody waiting", async () => {
+  await createTestNamespace(api.client, "long");
+  for (let index = 0; index < 30; index++) await maps().create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `m-${index}`, namespace: "long" }, data: { a: "é".repeat(10_000 + index) } });
+  const path = "/api/v1/namespaces/long/configmaps";
+  const expected = (await maps().list("long")).items.map(({ metadata, data }) => ({ metadata, data }));
+  const client = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+  const plain = await client.send(path);
+  const itemsOf = (text: string) => (JSON.parse(text) as { items: unknown[] }).items;
+  expect(itemsOf(plain.text)).toEqual(expected);
+  expect(plain.headers["content-length"]).toBe(String(plain.body.length));
+  const packed = await client.send(path, { headers: { "accept-encoding": "gzip" } });
+  expect(packed.headers["content-encoding"]).toBe("gzip");
+  expect(itemsOf(gunzipSync(packed.body).toString())).toEqual(expected);
+  expect((await client.send(path, { method: "HEAD" })).body.length).toBe(0);
+  client.close();
+  const stuck = session.request({ ":path": path });
+  await new Promise((resolve) => stuck.once("response", resolve));
+  stuck.pause();
+  const stream = session.request({ ":path": path });
+  let text = "";
+  for await (const chunk of stream.setEncoding("utf8")) text += chunk as string;
+  expect(itemsOf(text)).toEqual(expected);
+  stuck.close();
 });
 
 test("addresses may be long, in both protocols: an exec has its whole command there", async () => {

@@ -8,10 +8,11 @@ import { partialObjectMetadata, partialObjectMetadataList, tableOf, type Include
 import { formatYaml } from "../../apimachinery/yaml.ts";
 import { ageColumn, nameColumn } from "../../resources/columns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
-import { joinItems } from "../../storage/encoded-object.ts";
+import { joinItems, type PiecewiseBytes } from "../../storage/list-json.ts";
 import type { KindSchemas } from "../kind-schemas.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, type Representation } from "./negotiation.ts";
 import { parseJson } from "../../lib/json.ts";
+import { RecentMap } from "../../lib/recent-map.ts";
 
 export interface EncodeContext {
   readonly definition: ResourceDefinition;
@@ -42,7 +43,7 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
 }
 
-export function encodeList(list: ObjectList, context: EncodeContext): Buffer {
+export function encodeList(list: ObjectList, context: EncodeContext): Buffer | PiecewiseBytes {
   const { definition, representation, schemas, includeObject, now } = context;
   const { metaVersion = META_VERSION } = representation;
   const metadata: ListMetadata = {
@@ -75,17 +76,19 @@ export function encodeStatus(status: Status, representation: Representation, sch
   return representation.encoding === "protobuf" ? protobufOf(shown as unknown as KubeObject, schemas) : toText(shown, representation);
 }
 
-const rawCache = new WeakMap<EncodedObject, Buffer>();
+/** Enough that typed clients which list a kind of some thousand small objects at about the same time pay once. */
+const RAW_BYTES = 4 << 20;
+const recentRaw = new RecentMap<EncodedObject, Buffer>(RAW_BYTES);
 
-/** The bare message of an object; like its JSON it is made once for all readers. */
+/** The bare message of an object, which is not made again for who asks soon after. */
 function rawProtobuf(encoded: EncodedObject, schemas: KindSchemas): Buffer {
-  let raw = rawCache.get(encoded);
+  let raw = recentRaw.get(encoded);
   if (raw === undefined) {
     const { apiVersion, kind } = encoded.object;
     const schema = schemas.find(apiVersion, kind);
     if (schema === undefined) throw new Error(`no schema for ${apiVersion} ${kind}`);
     raw = encodeProtobuf(schema, encoded.object);
-    rawCache.set(encoded, raw);
+    recentRaw.set(encoded, raw, raw.length);
   }
   return raw;
 }
@@ -106,8 +109,8 @@ export function columnsOf(definition: ResourceDefinition): readonly TableColumn<
   return definition.columns.length > 0 ? definition.columns : [nameColumn, ageColumn];
 }
 
-function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[], isTyped: boolean): Buffer {
-  return joinItems(`{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, items, "]}\n", isTyped);
+function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[], isTyped: boolean): Buffer | PiecewiseBytes {
+  return joinItems({ head: `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, tail: "]}\n", items, isTyped });
 }
 
 function toText(value: unknown, { encoding }: Representation): Buffer {

@@ -1,5 +1,7 @@
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { createGzip } from "node:zlib";
+import type { PiecewiseBytes } from "../../storage/list-json.ts";
 import { JSON_TYPE } from "./negotiation.ts";
 
 /** What a response is written to: node's, of either version of the protocol. */
@@ -21,21 +23,20 @@ export interface RawResponse {
 
 /** Answers above this size are compressed for clients that can read it, as upstream does. */
 const GZIP_BYTES_MIN = 128 * 1024;
-const compress = promisify(gzip);
 
 export interface Answer {
   readonly code: number;
   readonly contentType: string;
-  readonly body: Buffer;
+  readonly body: Buffer | PiecewiseBytes;
   readonly warnings?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Writes a complete answer. */
 export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly isPretty?: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
-  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) ? indented(answer.body) : answer.body;
+  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) ? indented(wholeOf(answer.body)) : answer.body;
   const isCompressed = plain.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
-  const body = isCompressed ? await compress(plain, { level: 1 }) : plain;
+  const body = isCompressed ? await compress(plain) : plain;
   if (raw.destroyed) return;
   raw.writeHead(answer.code, {
     "audit-id": request.auditId,
@@ -47,7 +48,37 @@ export async function writeAnswer(raw: RawResponse, answer: Answer, request: { r
     ...request.headers,
     ...answer.headers,
   });
-  raw.end(request.isHead || answer.code === 304 ? undefined : body);
+  if (request.isHead || answer.code === 304) raw.end();
+  else if (Buffer.isBuffer(body)) raw.end(body);
+  else await writePieces(raw, body);
+}
+
+/** A piece is made when the client has taken those before it, so that a long list is never in memory as a whole. */
+async function writePieces(raw: RawResponse, pieces: PiecewiseBytes): Promise<void> {
+  for (const piece of pieces) {
+    if (raw.destroyed) return;
+    if (!raw.write(piece) && !raw.destroyed) await drained(raw);
+  }
+  raw.end();
+}
+
+/** Resolves when there is room again, or nobody left to write to. */
+function drained(raw: RawResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ["drain", "close"]) raw.off(event, done);
+      resolve();
+    };
+    for (const event of ["drain", "close"]) raw.on(event, done);
+  });
+}
+
+function wholeOf(body: Buffer | PiecewiseBytes): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.concat([...body], body.length);
+}
+
+async function compress(body: Buffer | PiecewiseBytes): Promise<Buffer> {
+  return buffer(Readable.from(Buffer.isBuffer(body) ? [body] : body).pipe(createGzip({ level: 1 })));
 }
 
 function indented(json: Buffer): Buffer {

@@ -71,6 +71,8 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const limitMs = deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
     const work = info === undefined ? pathAnswer(parts, { ...http, notes }) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
+    // The work is done: a client that is slow to read keeps nobody from his turn.
+    ticket.leave();
     if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
@@ -89,7 +91,7 @@ interface Transport {
 }
 
 /** A failure as a Status, in the encoding that the client prefers. */
-export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown, audit?: AuditRecord): Answer {
+export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown, audit?: AuditRecord): Answer & { readonly body: Buffer } {
   if (!(error instanceof StatusError)) server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
   const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
   audit?.failed(status);

@@ -5,6 +5,8 @@ import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
+import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import type { ConfigMap } from "../../../engine/resources/types.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
@@ -172,4 +174,23 @@ test("the factory shares one informer per kind and selection, and starts late on
   const late = factory.informer(configMapResource, { labelSelector: "of=test" });
   await clock.settle();
   expect(late.hasSynced).toBe(true);
+});
+
+test("who needs identities alone shares the informer of whole objects where there is one, and else keeps nothing more", async () => {
+  const factory = new InformerFactory({ client: line.client, clock, random: seededRandom(2), logger: silentLogger });
+  const early = factory.identityInformer(configMapResource);
+  expect(factory.informer(configMapResource)).toBe(early);
+  const identities = factory.identityInformer(secretResource as unknown as ResourceReference); // its objects are read as KubeObject
+  ended.push(factory.asService().run(running.signal));
+  await maps().create(map("a", "x"));
+  const owner = { apiVersion: "v1", kind: "ConfigMap", name: "a", uid: (await maps().get("default", "a")).metadata.uid ?? "" };
+  const secret = await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default", labels: { of: "test" }, finalizers: ["a.io/b"], ownerReferences: [owner] }, stringData: { key: "value" } });
+  await clock.settle();
+  expect(factory.informer(configMapResource).get("default", "a")?.data).toEqual({ value: "x" });
+  const { uid = "", resourceVersion = "" } = secret.metadata;
+  expect(identities.get("default", "s")).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default", uid, resourceVersion, finalizers: ["a.io/b"], ownerReferences: [owner] } });
+  const whole = factory.informer(secretResource);
+  await clock.settle();
+  expect(whole.get("default", "s")?.data).toEqual({ key: "dmFsdWU=" });
+  expect(identities.list("default")).toHaveLength(1);
 });

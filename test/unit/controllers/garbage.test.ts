@@ -38,14 +38,14 @@ test.each<[string, KubeObject, Omit<OwnerState, "reference">[], KubeObject[], st
 test("an owner in the foreground waits for dependents that block it, and for no others", () => {
   const owner = map("a", { deleted: true, finalizers: ["foregroundDeletion"] });
   expect(plan(owner, [], [map("child", { owners: [ref("a", true)] })])).toEqual([]);
-  expect(plan(owner, [], [map("child", { owners: [ref("a", false)] })])).toMatchObject([{ do: "update", object: { metadata: { name: "a" } } }]);
+  expect(plan(owner, [], [map("child", { owners: [ref("a", false)] })])).toMatchObject([{ do: "patch", type: "merge", object: { metadata: { name: "a" } }, patch: { metadata: { finalizers: null } } }]);
 });
 
 test("an owner that orphans releases its dependents, then goes", () => {
   const owner = map("a", { deleted: true, finalizers: ["orphan", "other"] });
   const [releases, finalize] = plan(owner, [], [map("x", { owners: [ref("a")] }), map("y", { owners: [ref("a")] })]);
   expect(releases).toMatchObject({ do: "together", actions: [{ do: "release", ownerUid: "uid-a" }, { do: "release", ownerUid: "uid-a" }] });
-  expect(finalize).toMatchObject({ do: "update", object: { metadata: { finalizers: ["other"] } } });
+  expect(finalize).toMatchObject({ do: "patch", type: "merge", patch: { metadata: { finalizers: ["other"] } } });
 });
 
 test("two that own each other do not wait for each other for ever", () => {
