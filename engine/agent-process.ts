@@ -36,9 +36,9 @@ export function createAgentProcess(args: readonly string[], logFile: string, clo
   });
 }
 
-/** What Node was started with for this process, but for its snapshot, which is a server's. */
+/** What Node was started with for this process; the agent's snapshot lies beside the server's (cli/snapshot/README.md). */
 function agentFlags(): readonly string[] {
-  return process.execArgv.filter((flag, index, flags) => flag !== "--snapshot-blob" && flags[index - 1] !== "--snapshot-blob");
+  return process.execArgv.map((flag) => flag.replace(/\bserver\.blob$/, "agent.blob"));
 }
 
 function stop(child: ChildProcess): void {

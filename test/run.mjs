@@ -17,7 +17,7 @@ else {
   say("not root: tests that need containers, network namespaces or packages are skipped, each with its reason");
 }
 
-programArguments(say); // made once, for the hundred times that it is started
+programArguments("server", say); // made once, for the hundred times that it is started
 const environment = { ...programEnvironment, ...process.env, PATH: `${path.dirname(projectNode)}:${process.env.PATH}:/usr/sbin:/sbin` };
 const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-test-"));
 const report = path.join(folder, "report.json");

@@ -13,7 +13,7 @@ const say = (line) => process.stderr.write(`mainstay: ${line}\n`);
 installNodePackages({ allowed, say });
 if (!asksForHelp) installSystemPackages(needsOf(args), { allowed, say });
 
-const nodeArguments = args[0] === "--script" ? [...scriptArguments(args[1]), ...args.slice(2)] : [...programArguments(say), ...args.filter((arg) => arg !== "--no-install")];
+const nodeArguments = args[0] === "--script" ? [...scriptArguments(args[1]), ...args.slice(2)] : [...programArguments(args[0], say), ...args.filter((arg) => arg !== "--no-install")];
 const child = spawn(projectNode, nodeArguments, { stdio: "inherit", env: { ...programEnvironment, ...process.env } });
 // A terminal sends Ctrl-C to the whole process group, so the child has it already; a supervisor's TERM comes only here.
 process.on("SIGINT", () => {});

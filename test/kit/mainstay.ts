@@ -8,7 +8,8 @@ import type { Host } from "./hosts.ts";
 
 const run = promisify(execFile);
 /** What Node is started with to run the command line as users do; its arguments follow. */
-export const nodeArgs = programArguments((line) => console.log(line));
+export const nodeArgs = programArguments("server", (line) => console.log(line));
+const agentNodeArgs = programArguments("agent", (line) => console.log(line));
 
 export interface Mainstay {
   readonly dataDir: string;
@@ -68,7 +69,7 @@ export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) 
 
 async function startProcess(host: Host, dataDir: string, args: readonly string[], kubeconfig: string, ready: RegExp | undefined, timeoutMs: number): Promise<Mainstay> {
   const [enter = "", ...words] = host.enter;
-  const child = spawn(enter, [...words, process.execPath, ...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...programEnvironment, ...process.env } });
+  const child = spawn(enter, [...words, process.execPath, ...(args[0] === "agent" ? agentNodeArgs : nodeArgs), ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...programEnvironment, ...process.env } });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

@@ -7,7 +7,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 import { projectRoot } from "../setup.mjs";
 
-const ENTRY = "snapshot-main";
+/** A snapshot is made of each. */
+const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
 /** What runs in threads of its own, each loaded from a file of its own. */
 const THREADS = { "sqlite-worker": "engine/storage/sqlite-worker.ts" };
 /** The entry that stands for a late library. */
@@ -19,13 +20,13 @@ const FORM = { format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[na
 const folder = path.resolve(process.argv[2]);
 const chunks = await bundle();
 for (const { fileName, code } of chunks) writeFileSync(path.join(folder, fileName), code);
-takeSnapshot();
+for (const name of Object.keys(PROGRAMS)) takeSnapshot(name);
 writeFileSync(path.join(folder, "inputs.json"), JSON.stringify(inputs()));
 
-/** All chunks of the program: the entry with what it needs at once, what is imported later, and a bundle for each late library. */
+/** All chunks: of the programs, of what they import later, of threads, and a bundle for each late library. */
 async function bundle() {
   const libraries = new Map();
-  const program = await generate({ [ENTRY]: "engine/cli/snapshot/snapshot-main.ts", ...THREADS }, { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] });
+  const program = await generate({ ...PROGRAMS, ...THREADS }, { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] });
   const late = await Promise.all([...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })));
   return [program, ...late].flat();
 }
@@ -64,19 +65,19 @@ function asciiOf(code) {
   return code.replace(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function takeSnapshot() {
-  const script = path.join(folder, "snapshot.cjs");
-  writeFileSync(script, snapshotScript());
+function takeSnapshot(name) {
+  const script = path.join(folder, `${name}-snapshot.cjs`);
+  writeFileSync(script, snapshotScript(`${name}.cjs`));
   // Nothing of this environment is to be found in the snapshot.
-  const { status, stderr } = spawnSync(process.execPath, ["--no-warnings", "--snapshot-blob", path.join(folder, "program.blob"), "--build-snapshot", script], { env: {}, encoding: "utf8" });
-  if (status !== 0) throw new Error(`node --build-snapshot failed:\n${stderr}`);
+  const { status, stderr } = spawnSync(process.execPath, ["--no-warnings", "--snapshot-blob", path.join(folder, `${name}.blob`), "--build-snapshot", script], { env: {}, encoding: "utf8" });
+  if (status !== 0) throw new Error(`node --build-snapshot failed for the ${name}:\n${stderr}`);
 }
 
 /** One script, as a snapshot's has to be: the chunks that the entry needs at once, as modules of a small loader (snapshot-loader.cjs). */
-function snapshotScript() {
+function snapshotScript(entry) {
   const loader = readFileSync(fileURLToPath(new URL("./snapshot-loader.cjs", import.meta.url)), "utf8");
-  const modules = atOnce(`${ENTRY}.cjs`).map(({ fileName, code }) => `${JSON.stringify(fileName)}: function (exports, require, module) {${code}\n}`);
-  return `${loader}\nloadProgram(${JSON.stringify(folder)}, ${JSON.stringify(`${ENTRY}.cjs`)}, {\n${modules.join(",\n")}\n});\n`;
+  const modules = atOnce(entry).map(({ fileName, code }) => `${JSON.stringify(fileName)}: function (exports, require, module) {${code}\n}`);
+  return `${loader}\nloadProgram(${JSON.stringify(folder)}, ${JSON.stringify(entry)}, {\n${modules.join(",\n")}\n});\n`;
 }
 
 /** A chunk and those that it imports, and they. */

@@ -19,12 +19,13 @@ const BUILD_MAX_MS = 600_000;
 const nodeFlags = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", "--max-semi-space-size=8", "--heap-growing-percent=50"];
 
 /**
- * What Node is started with to run the program; its own arguments follow.
+ * What Node is started with to run a command; its name and arguments follow.
+ * @param {string | undefined} command
  * @param {(line: string) => void} say
  */
-export function programArguments(say) {
-  const blob = freshSnapshot(say);
-  return [...nodeFlags, ...(blob === undefined ? [] : ["--snapshot-blob", blob]), path.join(projectRoot, "engine/main.ts")];
+export function programArguments(command, say) {
+  const folder = freshSnapshot(say);
+  return [...nodeFlags, ...(folder === undefined ? [] : ["--snapshot-blob", path.join(folder, command === "agent" ? "agent.blob" : "server.blob")]), path.join(projectRoot, "engine/main.ts")];
 }
 
 /** For scripts that are run from their sources. */
@@ -34,9 +35,9 @@ export function scriptArguments(script) {
 
 function freshSnapshot(say) {
   const current = currentFolder();
-  if (current !== undefined && isFresh(current)) return path.join(current, "program.blob");
+  if (current !== undefined && isFresh(current)) return current;
   try {
-    return path.join(makeSnapshot(say), "program.blob");
+    return makeSnapshot(say);
   } catch (error) {
     say(`the program runs from its sources, slower to start, for no snapshot of it could be made: ${error.message}`);
     return undefined;

@@ -1,0 +1,5 @@
+import { startupSnapshot } from "node:v8";
+import "../../../node-agent/main.ts";
+
+/** The same for the node agent, which a server runs as a process of its own. */
+startupSnapshot.setDeserializeMainFunction(() => void import("../../main.ts"));
