@@ -17,7 +17,7 @@ export interface StorageLocation {
 export async function openStorage({ dataDir, endpoint, caFile, certFile, keyFile }: StorageLocation): Promise<Storage> {
   if (endpoint === undefined) return openSqliteStorage(path.join(dataDir, "state.db"));
   const endpoints = endpoint.split(",").map((url) => url.trim()).filter((url) => url !== "");
-  const { openEtcdStorage } = await import("./etcd-storage.ts"); // which takes gRPC along
+  const { openEtcdStorage } = await import("./etcd-storage.ts"); // which takes protobuf along
   return openEtcdStorage(endpoints, await readTls(caFile, certFile, keyFile));
 }
 

@@ -15,8 +15,7 @@ const BUILD_MAX_MS = 600_000;
 
 // A smaller nursery than Node's, and a heap that is swept before it has doubled: together less than two thirds of the memory after much
 // work, for about a twentieth of the time (npm run bench -- api).
-// DEP0123: gRPC names the server by its address where that is an IP; harmless, and not ours to change.
-const nodeFlags = ["--disable-warning=ExperimentalWarning", "--disable-warning=DEP0123", "--max-semi-space-size=8", "--heap-growing-percent=50"];
+const nodeFlags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--heap-growing-percent=50"];
 
 /**
  * What Node is started with to run a command; its name and arguments follow.
