@@ -129,6 +129,8 @@ export function planStaleDisruption(pod: Pod, nowMs: number): readonly Action[] 
   if (condition?.status !== "True" || condition.reason === "TerminationByKubelet" || isBeingDeleted(pod) || isPodFinished(pod)) return [];
   const leftMs = Date.parse(condition.lastTransitionTime ?? "") + STALE_DISRUPTION_MS - nowMs;
   if (leftMs > 0) return [{ do: "wait", forMs: leftMs }];
-  const conditions = [{ type: "DisruptionTarget", status: "False", reason: "", message: "", lastTransitionTime: formatTime(nowMs) }];
+  const { generation } = pod.metadata;
+  const seen = generation === undefined ? {} : { observedGeneration: generation };
+  const conditions = [{ type: "DisruptionTarget", status: "False", ...seen, reason: "", message: "", lastTransitionTime: formatTime(nowMs) }];
   return [{ do: "patch", resource: podResource, object: pod, patch: { status: { conditions } }, subresource: "status" }];
 }

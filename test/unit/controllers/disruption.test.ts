@@ -81,8 +81,8 @@ describe("an eviction", () => {
 });
 
 test("a note that a pod is disrupted is taken back when it lives on, unless its node said it", () => {
-  const marked = (reason: string): Pod => ({ ...pod("a"), status: { phase: "Running", conditions: [{ type: "DisruptionTarget", status: "True", reason, lastTransitionTime: at(0) }] } });
+  const marked = (reason: string): Pod => ({ ...pod("a"), metadata: { ...pod("a").metadata, generation: 3 }, status: { phase: "Running", conditions: [{ type: "DisruptionTarget", status: "True", reason, lastTransitionTime: at(0) }] } });
   expect(planStaleDisruption(marked("EvictionByEvictionAPI"), NOW)).toEqual([{ do: "wait", forMs: 60_000 }]);
-  expect(planStaleDisruption(marked("EvictionByEvictionAPI"), START + 120_000)).toMatchObject([{ do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", status: "False" }] } }, subresource: "status" }]);
+  expect(planStaleDisruption(marked("EvictionByEvictionAPI"), START + 120_000)).toMatchObject([{ do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", status: "False", observedGeneration: 3 }] } }, subresource: "status" }]);
   expect(planStaleDisruption(marked("TerminationByKubelet"), START + 999_000)).toEqual([]);
 });
