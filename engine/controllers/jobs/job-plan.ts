@@ -1,20 +1,18 @@
-import { isConditionTrue } from "../../apimachinery/conditions.ts";
-import { hasIndex } from "../../resources/batch/index-set.ts";
 import { JOB_TRACKING_FINALIZER } from "../../resources/batch/job-labels.ts";
 import { jobResource } from "../../resources/batch/job.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { Job, Pod } from "../../resources/types.ts";
 import { isBeingDeleted, tell, type Action } from "../define-controller.ts";
-import { judgeFailure } from "./job-failure-policy.ts";
-import { hasFinalizer, indexOf, isFailed, isIndexed } from "./job-pods.ts";
+import { chooseAccountedFor, chooseLeftOver } from "./job-counting.ts";
+import { hasFinalizer } from "./job-pods.ts";
 import { planJobScale } from "./job-scale.ts";
 import { finishedCondition } from "./job-state.ts";
-import { computeVerdict, deadlineMs, type Verdict } from "./job-verdict.ts";
-import { knownIndexes, viewJob, type JobInputs, type JobView } from "./job-view.ts";
+import { computeVerdict, deadlineMs } from "./job-verdict.ts";
+import { viewJob, type JobInputs } from "./job-view.ts";
 
 /**
  * What a Job does about its pods: claims them, lets go those that it has counted, and makes or removes some; all of them go when it is
- * over. The status follows in `concludeJob`. Pure.
+ * over and its status says so. The status follows in `concludeJob`. Pure.
  */
 export function planJob(inputs: JobInputs, nowMs: number): readonly Action[] {
   const { job } = inputs;
@@ -23,8 +21,9 @@ export function planJob(inputs: JobInputs, nowMs: number): readonly Action[] {
   if (isBeingDeleted(job) || finishedCondition(job) !== undefined) return together(view.members.filter(hasFinalizer).map(letGo));
   const verdict = computeVerdict(job, view, nowMs);
   const claims = [...view.adopted.flatMap((pod) => adopt(job, pod)), ...view.released.flatMap((pod) => release(job, pod))];
-  const counted = together(view.members.filter((pod) => hasFinalizer(pod) && isAccountedFor(job, view, verdict, pod)).map(letGo));
-  if (verdict !== undefined) return [...claims, ...counted, ...together(view.active.map((pod) => remove(job, pod)))];
+  const accountedFor = chooseAccountedFor(job, view, verdict);
+  const counted = together(accountedFor.map(letGo));
+  if (verdict !== undefined) return [...claims, ...counted, ...together(chooseLeftOver(job, view, verdict, accountedFor).map((pod) => remove(job, pod)))];
   const scale = planJobScale(job, view, nowMs);
   const deadline = deadlineMs(job, nowMs);
   return [
@@ -36,20 +35,6 @@ export function planJob(inputs: JobInputs, nowMs: number): readonly Action[] {
     ...together(scale.remove.map((pod) => ({ do: "inOrder", actions: [...(hasFinalizer(pod) ? [letGo(pod)] : []), remove(job, pod)] }))),
     ...(scale.add.length === 0 ? [] : [{ do: "createMany", resource: podResource, objects: scale.add } as const]),
   ];
-}
-
-/** Whether the status as it is stored has taken note of the pod, or never will: then its finalizer has done its work. */
-function isAccountedFor(job: Job, view: JobView, verdict: Verdict | undefined, pod: Pod): boolean {
-  const uid = pod.metadata.uid ?? "";
-  if (view.pending.succeeded.includes(uid) || view.pending.failed.includes(uid)) return true;
-  const isSettled = verdict !== undefined && isConditionTrue(job.status?.conditions, verdict.type);
-  const hasEnded = pod.status?.phase === "Succeeded" || isFailed(job, pod);
-  if (!hasEnded) return isSettled && verdict.type === "SuccessCriteriaMet";
-  const index = isIndexed(job) ? indexOf(job, pod) : 0;
-  if (index === undefined) return true;
-  if (pod.status?.phase === "Succeeded") return isIndexed(job) && hasIndex(knownIndexes(job, "completedIndexes"), index);
-  const isNeeded = !isSettled && view.lastFailed.get(index)?.metadata.uid === uid;
-  return !isNeeded && !judgeFailure(job, pod).counts;
 }
 
 function adopt(job: Job, object: Pod): readonly Action[] {

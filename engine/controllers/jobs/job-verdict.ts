@@ -14,7 +14,7 @@ export interface Verdict {
 
 /** The verdict that stands, or the one that falls now, in upstream's order; undefined while the Job goes on. Pure. */
 export function computeVerdict(job: Job, view: JobView, nowMs: number): Verdict | undefined {
-  for (const type of ["FailureTarget", "SuccessCriteriaMet"] as const) {
+  for (const type of ["SuccessCriteriaMet", "FailureTarget"] as const) {
     const known = findCondition(job.status?.conditions, type);
     if (known?.status === "True") return { type, reason: known.reason ?? "", message: known.message ?? "" };
   }

@@ -26,8 +26,8 @@ export interface JobView {
   readonly active: readonly Pod[];
   /** Leaving, and not ended yet. */
   readonly terminating: readonly Pod[];
-  /** Pods that have ended, still have the finalizer and are in no list of the status. */
-  readonly uncounted: { readonly succeeded: readonly Pod[]; readonly failed: readonly Pod[] };
+  /** Pods that have the finalizer and are in no list of the status; of an indexed Job, those with a proper index. */
+  readonly unlisted: readonly Pod[];
   /** Counts of pods whose finalizers are gone. */
   readonly counted: { readonly succeeded: number; readonly failed: number };
   /** Uids in the status whose pods still have their finalizer. */
@@ -48,9 +48,9 @@ export function viewJob({ job, pods }: JobInputs): JobView {
   const split = (uids: readonly string[] = []) => ({ pending: uids.filter((uid) => held.has(uid)), gone: uids.filter((uid) => !held.has(uid)).length });
   const [listedSucceeded, listedFailed] = [split(lists?.succeeded), split(lists?.failed)];
   const listed = new Set([...(lists?.succeeded ?? []), ...(lists?.failed ?? [])]);
-  const fresh = members.filter((pod) => hasFinalizer(pod) && !listed.has(pod.metadata.uid ?? "") && (!isIndexed(job) || indexOf(job, pod) !== undefined));
-  const newSucceeded = fresh.filter((pod) => pod.status?.phase === "Succeeded");
-  const newFailed = fresh.filter((pod) => isFailed(job, pod) && judgeFailure(job, pod).counts);
+  const unlisted = members.filter((pod) => hasFinalizer(pod) && !listed.has(pod.metadata.uid ?? "") && (!isIndexed(job) || indexOf(job, pod) !== undefined));
+  const newSucceeded = unlisted.filter((pod) => pod.status?.phase === "Succeeded");
+  const newFailed = unlisted.filter((pod) => isFailed(job, pod) && judgeFailure(job, pod).counts);
   const succeededIndexes = computeSucceededIndexes(job, members);
   const failedIndexes = computeFailedIndexes(job, members);
   return {
@@ -59,7 +59,7 @@ export function viewJob({ job, pods }: JobInputs): JobView {
     released,
     active,
     terminating: members.filter(isPodTerminating),
-    uncounted: { succeeded: newSucceeded, failed: newFailed },
+    unlisted,
     counted: { succeeded: succeeded + listedSucceeded.gone, failed: failed + listedFailed.gone },
     pending: { succeeded: listedSucceeded.pending, failed: listedFailed.pending },
     succeeded: isIndexed(job) ? indexCount(succeededIndexes) : succeeded + (lists?.succeeded ?? []).length + newSucceeded.length,

@@ -69,6 +69,20 @@ test("an indexed Job does each index, and one that fails for good fails alone", 
   expect(plane.warnings).toEqual([]);
 });
 
+test.each<[string, Partial<Job["spec"]>, number, Job["status"]]>([
+  ["succeeds by its policy has not failed where its other pods ran", { successPolicy: { rules: [{ succeededIndexes: "1" }] } }, 0, { succeeded: 1, completedIndexes: "1", failedIndexes: "" }],
+  ["fails counts its other pods as failed, but not their indexes", { maxFailedIndexes: 0 }, 1, { failed: 3, failedIndexes: "1" }],
+])("an indexed Job that %s", async (_name, spec, exitCode, expected) => {
+  plane.kubelets.exitCode = (pod) => (indexOf(pod) === "1" ? exitCode : undefined);
+  await create({ completionMode: "Indexed", completions: 3, parallelism: 3, backoffLimitPerIndex: 0, ...spec });
+  await plane.clock.advance(60_000);
+  const { status } = await job();
+  expect(status).toMatchObject({ ...expected, ready: 0, terminating: 0, uncountedTerminatedPods: {} });
+  if (expected?.failed === undefined) expect(status).not.toHaveProperty("failed");
+  expect((await pods()).map(indexOf)).toEqual(["1"]);
+  expect(plane.warnings).toEqual([]);
+});
+
 test("a Job is suspended and resumed without a failure, and ends by its deadline", async () => {
   await create({ suspend: true, activeDeadlineSeconds: 30, parallelism: 2, completions: 2 });
   await plane.clock.advance(2_000);

@@ -38,7 +38,7 @@ const words = (actions: readonly Action[]): string[] =>
     return action.do === "event" || !("object" in action) ? [] : [`${action.do === "patch" ? ("$deleteFromPrimitiveList/finalizers" in (action.patch["metadata"] as object) ? "free" : "hold") : action.do} ${action.object.metadata.name}`];
   });
 const plan = (owner: Job, pods: readonly Pod[], nowMs = NOW) => words(planJob({ job: owner, pods }, nowMs));
-const status = (owner: Job, pods: readonly Pod[], nowMs = NOW) => computeJobStatus({ job: owner, pods }, 0, nowMs);
+const status = (owner: Job, pods: readonly Pod[], nowMs = NOW) => computeJobStatus({ job: owner, pods }, { created: [], failure: undefined }, nowMs);
 const conditions = ({ conditions: all = [] }: JobStatus) => all.map(({ type, status: is, reason }) => `${type}=${is} ${reason}`);
 const indexed = (completions: number, spec: Partial<Job["spec"]> = {}) => ({ completionMode: "Indexed", completions, parallelism: completions, ...spec });
 
@@ -131,15 +131,43 @@ describe("a Job is over", () => {
     ["at once when there is nothing to do", job({ completions: 0 }), [], ["SuccessCriteriaMet=True CompletionsReached", "Complete=True CompletionsReached"]],
   ])("%s", (_name, owner, pods, expected) => expect(conditions(status(owner, pods))).toEqual(expected));
 
-  test("and takes its other pods with it; when it failed, so did they", () => {
-    const owner = job({ activeDeadlineSeconds: 60 });
-    expect(plan(owner, [pod("a")])).toEqual(["delete a"]);
-    expect(status(owner, [pod("a")]).uncountedTerminatedPods).toEqual({ failed: ["uid-a"] });
+  const settled = (owner: Job, pods: readonly Pod[]): Job => ({ ...owner, status: status(owner, pods) });
+  test("and says so before it takes its other pods with it; when it failed, so did they, but not their indexes", () => {
+    const owner = job(indexed(3, { backoffLimitPerIndex: 0, maxFailedIndexes: 0 }));
+    const pods = [failed("a", { index: 0 }), pod("b", { index: 1, readyAt: 1 }), pod("c", { index: 2, deletedAt: 1 })];
+    expect(plan(owner, pods)).toEqual([]);
+    const told = settled(owner, pods);
+    expect(told.status).toMatchObject({ active: 1, ready: 1, terminating: 1, failedIndexes: "0,2", uncountedTerminatedPods: { failed: ["uid-a", "uid-b", "uid-c"] } });
+    expect(plan(told, pods)).toEqual(["free a", "free b", "free c", "delete b"]);
+    const gone = status(told, pods);
+    expect(gone).toMatchObject({ ready: 0, terminating: 2, failedIndexes: "0,2" });
+    expect(gone).not.toHaveProperty("active");
+    expect(status({ ...told, status: gone }, [failed("a", { index: 0, isCounted: true }), pod("b", { index: 1, isCounted: true, deletedAt: 2 })])).toMatchObject({ failed: 3, terminating: 1, failedIndexes: "0,2", uncountedTerminatedPods: {} });
   });
-  test("and takes its other pods with it; when it succeeded, nobody counts them", () => {
-    const met = job(indexed(2, { successPolicy: { rules: [{ succeededCount: 1 }] } }), { status: { completedIndexes: "0", conditions: [{ type: "SuccessCriteriaMet", status: "True", reason: "SuccessPolicy", message: "" }] } });
-    expect(plan(met, [pod("b", { index: 1 })])).toEqual(["free b", "delete b"]);
-    expect(status(met, [pod("b", { index: 1 })]).uncountedTerminatedPods).toEqual({});
+  test("and says so before it takes its other pods with it; when it succeeded, nobody counts them", () => {
+    const owner = job(indexed(3, { backoffLimitPerIndex: 0, successPolicy: { rules: [{ succeededCount: 1 }] } }));
+    const pods = [done("a", { index: 0 }), pod("b", { index: 1 }), failed("c", { index: 2 })];
+    expect(plan(owner, pods)).toEqual([]);
+    const told = settled(owner, pods);
+    expect(told.status).toMatchObject({ active: 1, terminating: 0, failedIndexes: "2", uncountedTerminatedPods: { failed: ["uid-c"] } });
+    expect(plan(told, pods)).toEqual(["free a", "free b", "free c", "delete b"]);
+    const gone = status(told, [done("a", { index: 0, isCounted: true }), pod("b", { index: 1, isCounted: true, deletedAt: 2 }), failed("c", { index: 2, isCounted: true })]);
+    expect(gone).toMatchObject({ succeeded: 1, failed: 1, terminating: 1, completedIndexes: "0", failedIndexes: "2", uncountedTerminatedPods: {} });
+    expect(conditions(gone)).toEqual(["SuccessCriteriaMet=True SuccessPolicy"]);
+  });
+  test("and counts no pod that its policy ignores, nor one of no index, but lets them go", () => {
+    const owner = job(indexed(2, { activeDeadlineSeconds: 60, podReplacementPolicy: "Failed", podFailurePolicy: { rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget" }] }] } }));
+    const pods = [pod("a", { index: 0, conditions: [{ type: "DisruptionTarget", status: "True" }] }), pod("b", { index: 9 }), pod("c", { index: 1 })];
+    const told = settled(owner, pods);
+    expect(told.status?.uncountedTerminatedPods).toEqual({ failed: ["uid-c"] });
+    expect(plan(told, pods)).toEqual(["free a", "free b", "free c", "delete a", "delete b", "delete c"]);
+  });
+  test("and takes only as many pods with it at a time as it can take note of", () => {
+    const pods = Array.from({ length: 501 }, (_each, index) => pod(`p${index}`));
+    const told = settled(job({ activeDeadlineSeconds: 60, parallelism: 501, completions: 501 }), pods);
+    expect(told.status?.uncountedTerminatedPods?.failed).toHaveLength(500);
+    expect(plan(told, pods)).toHaveLength(1_000);
+    expect(status(told, pods)).toMatchObject({ active: 1, terminating: 500 });
   });
   test("says why, and tells it", () => {
     const owner = job(codes("In", [42], "FailJob"));
@@ -155,6 +183,11 @@ describe("a Job that is suspended", () => {
     const next = status(paused(), []);
     expect(next).not.toHaveProperty("startTime");
     expect(conditions(next)).toEqual(["Suspended=True JobSuspended"]);
+  });
+  test("counts the pods that it takes away as leaving, and forgets when it began", () => {
+    const next = status(paused({ parallelism: 2 }, { startTime: at(0), active: 2 }), [pod("a", { readyAt: 1 }), pod("b")]);
+    expect(next).toMatchObject({ ready: 0, terminating: 2, uncountedTerminatedPods: {} });
+    for (const field of ["active", "failed", "startTime"]) expect(next).not.toHaveProperty(field);
   });
   test("begins anew when it is resumed, so that its deadline counts from then", () => {
     const before = { startTime: at(0), conditions: [{ type: "Suspended", status: "True", lastTransitionTime: at(1) }] };
