@@ -1,5 +1,4 @@
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
 import type { KeyUsageFlags } from "@peculiar/x509";
 import { alternativeNames, isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
 import { loadX509, nodeJs } from "../lib/late-modules.ts";
@@ -135,9 +134,9 @@ export function readCertificate(pem: string): { readonly commonName: string; rea
 }
 
 /** Whether a server may show the certificate at every one of these names and addresses. */
-export function isFor(pem: string, names: readonly string[]): boolean {
+export function isFor(pem: string, { dnsNames = [], ipAddresses = [] }: Pick<CertificateRequest, "dnsNames" | "ipAddresses">): boolean {
   const certificate = new X509Certificate(pem);
-  return names.every((name) => (isIP(name) === 0 ? certificate.checkHost(name, { subject: "never", wildcards: false }) : certificate.checkIP(name)) !== undefined);
+  return dnsNames.every((name) => certificate.checkHost(name, { subject: "never", wildcards: false }) !== undefined) && ipAddresses.every((address) => certificate.checkIP(address) !== undefined);
 }
 
 /** Whether the authority has signed the certificate. */

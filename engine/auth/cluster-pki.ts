@@ -124,7 +124,7 @@ export class ClusterPki {
     const nowMs = this.#clock.now();
     const { commonName, notBeforeMs, notAfterMs } = readCertificate(pem);
     const lasts = notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE && notBeforeMs <= nowMs;
-    return lasts && commonName === request.commonName && isFor(pem, [...(request.dnsNames ?? []), ...(request.ipAddresses ?? [])]) && isSignedBy(this.#authority, pem);
+    return lasts && commonName === request.commonName && isFor(pem, request) && isSignedBy(this.#authority, pem);
   }
 }
 

@@ -266,7 +266,7 @@ describe("a machine", () => {
       const file = await joinCluster(config("one", token), "192.0.2.9", now);
       const first = readKubeconfig(file);
       expect(readCertificate(first.certificate ?? "").commonName).toBe("system:node:m1");
-      expect(isFor(await read("one", "serving.crt"), ["m1", "192.0.2.9"])).toBe(true);
+      expect(isFor(await read("one", "serving.crt"), { dnsNames: ["m1"], ipAddresses: ["192.0.2.9"] })).toBe(true);
       await expect(joinCluster(config("two", token), "192.0.2.10", now)).rejects.toThrow('the name "m1" belongs to another machine');
       await joinCluster(config("one", token), "192.0.2.9", now);
       expect(readKubeconfig(file)).toEqual(first);

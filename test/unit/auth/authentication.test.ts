@@ -45,7 +45,7 @@ describe("the cluster's certificates", () => {
     const first = await pki.certificate("server", names);
     const more = await pki.certificate("server", { ...names, ipAddresses: ["127.0.0.1", "10.0.0.5"] });
     expect(more.certificate).not.toBe(first.certificate);
-    expect(isFor(more.certificate, ["localhost", "127.0.0.1", "10.0.0.5"])).toBe(true);
+    expect(isFor(more.certificate, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1", "10.0.0.5"] })).toBe(true);
     nowMs += 300 * 86_400_000;
     const renewed = await pki.certificate("server", { ...names, ipAddresses: ["127.0.0.1", "10.0.0.5"] });
     expect(renewed.certificate).not.toBe(more.certificate);
@@ -63,8 +63,8 @@ describe("the cluster's certificates", () => {
     const nodePassword = "0123456789abcdef";
     const answer = await joinNode(joiner, { nodeName: "n2", csr: request, nodePassword, servingCsr, addresses: ["10.0.0.7"] }, pki, names);
     expect(readCertificate(answer.certificate)).toMatchObject({ commonName: "system:node:n2" });
-    expect(isFor(answer.certificate, ["n2"])).toBe(false);
-    expect(isFor(answer.servingCertificate ?? "", ["n2", "10.0.0.7"])).toBe(true);
+    expect(isFor(answer.certificate, { dnsNames: ["n2"] })).toBe(false);
+    expect(isFor(answer.servingCertificate ?? "", { dnsNames: ["n2"], ipAddresses: ["10.0.0.7"] })).toBe(true);
     expect(isSignedBy({ certificate: pki.ca, key: "" }, answer.certificate)).toBe(true);
     const node = { username: "system:node:n2", groups: ["system:nodes", "system:authenticated"] };
     expect((await joinNode(node, { nodeName: "n2", csr: request }, pki, names)).servingCertificate).toBeUndefined();
