@@ -149,8 +149,14 @@ class Scheduler {
     // A pod that was deleted meanwhile is assumed no more.
     if (isReady && this.#snapshot.isAssumed(pod.key)) return this.#track(this.#bind(pod, nodeName));
     if (!this.#snapshot.isAssumed(pod.key)) return;
-    this.#snapshot.forget(pod.key);
+    this.#takeBack(pod);
     this.#queue.giveBack(pod, new Set());
+  }
+
+  /** The pod does not go where it was thought to be: others may, that found no room beside it. */
+  #takeBack(pod: PodInfo): void {
+    const left = this.#snapshot.forget(pod.key);
+    if (left !== undefined) this.#wake({ is: "pod-removed", ...left });
   }
 
   async #bind(pod: PodInfo, nodeName: string): Promise<void> {
@@ -164,7 +170,7 @@ class Scheduler {
       } as Parameters<ReturnType<Client["for"]>["createSubresource"]>[3]); // a Binding, which no kind of the catalog types
       this.#options.events.record(pod.pod, { type: "Normal", reason: "Scheduled", action: "Binding", message: `Successfully assigned ${namespace}/${name} to ${nodeName}` });
     } catch (error) {
-      this.#snapshot.forget(pod.key);
+      this.#takeBack(pod);
       // Gone, replaced, or bound by someone else: its own watch event says what is true now.
       if (hasReason(error, "NotFound", "Conflict")) return;
       this.#options.logger.warn("binding failed, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });

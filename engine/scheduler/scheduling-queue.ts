@@ -1,13 +1,19 @@
 import type { Clock } from "../lib/clock.ts";
 import type { PodInfo } from "./node-info.ts";
+import { priorityOf } from "./nominations.ts";
 
 interface QueuedPod {
   readonly pod: PodInfo;
   readonly addedAtMs: number;
-  attempts: number;
-  /** Filters that rejected it last; empty for failures of binding, which any event may mend. */
-  rejectedBy: ReadonlySet<string>;
-  readyAtMs: number;
+  /** Filters that rejected it last; empty for failures of binding, which only time may mend. */
+  readonly rejectedBy: ReadonlySet<string>;
+  readonly readyAtMs: number;
+}
+
+/** How often a pod was rejected, and how often in a row it failed for other reasons since. */
+interface Failures {
+  readonly rejections: number;
+  readonly errors: number;
 }
 
 export interface QueueOptions {
@@ -19,9 +25,18 @@ export interface QueueOptions {
 
 export const DEFAULT_QUEUE_OPTIONS: QueueOptions = { initialBackoffMs: 1_000, maxBackoffMs: 10_000, unschedulableMaxMs: 300_000 };
 
+/** Backoffs that end within the same span of this length end together, as far as their order goes; upstream's. */
+const BACKOFF_WINDOW_MS = 1_000;
 /**
- * Pods waiting for a node: active (highest priority first, then oldest), backing off after a failure,
- * or unschedulable until an event that may help. One consumer calls `next`.
+ * Pods tried before their backoff is over, in any one second. Upstream has no such bound, but a thread to itself: here one event that
+ * wakes thousands must not keep the API from its work. Those beyond it wait for the end of their backoff.
+ */
+const EARLY_MAX = 100;
+
+/**
+ * Pods waiting for a node: active (highest priority first, then oldest), backing off after a failure, or unschedulable until an event
+ * that may help. While no pod is active, those that were woken are tried although their backoff is not over: otherwise whoever comes
+ * last would find the way free. Failures of binding always wait. One consumer calls `next`.
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
@@ -29,8 +44,9 @@ export class SchedulingQueue {
   readonly #active = new Map<string, QueuedPod>();
   readonly #backoff = new Map<string, QueuedPod>();
   readonly #unschedulable = new Map<string, { entry: QueuedPod; sinceMs: number }>();
-  /** Attempts outlive a pod's stay in the queue, so that its backoff grows. Removed with the pod. */
-  readonly #attempts = new Map<string, number>();
+  /** These outlive a pod's stay in the queue, so that its backoff grows. Removed with the pod. */
+  readonly #failures = new Map<string, Failures>();
+  #early = { second: 0, count: 0 };
   #wake: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -54,7 +70,7 @@ export class SchedulingQueue {
     const known = this.#active.get(key) ?? this.#unschedulable.get(key)?.entry;
     this.#unschedulable.delete(key);
     const now = this.#clock.now();
-    this.#active.set(key, { pod, addedAtMs: known?.addedAtMs ?? now, attempts: this.#attempts.get(key) ?? 0, rejectedBy: new Set(), readyAtMs: now });
+    this.#active.set(key, { pod, addedAtMs: known?.addedAtMs ?? now, rejectedBy: new Set(), readyAtMs: now });
     this.#signal();
   }
 
@@ -62,22 +78,24 @@ export class SchedulingQueue {
     this.#active.delete(key);
     this.#backoff.delete(key);
     this.#unschedulable.delete(key);
-    this.#attempts.delete(key);
+    this.#failures.delete(key);
   }
 
   /** Puts a pod back after a failed try. `rejectedBy` says which filters' events may help; empty retries after the backoff. */
   giveBack(pod: PodInfo, rejectedBy: ReadonlySet<string>): void {
-    const attempts = (this.#attempts.get(pod.key) ?? 0) + 1;
-    this.#attempts.set(pod.key, attempts);
+    const { rejections, errors } = this.#failures.get(pod.key) ?? { rejections: 0, errors: 0 };
+    const failures = rejectedBy.size > 0 ? { rejections: rejections + 1, errors: 0 } : { rejections, errors: errors + 1 };
+    this.#failures.set(pod.key, failures);
     const now = this.#clock.now();
-    const delay = Math.min(this.#options.maxBackoffMs, this.#options.initialBackoffMs * 2 ** Math.min(attempts - 1, 20));
-    const entry: QueuedPod = { pod, addedAtMs: now, attempts, rejectedBy, readyAtMs: now + delay };
+    const doublings = Math.min((failures.errors || failures.rejections) - 1, 20);
+    const delay = Math.min(this.#options.maxBackoffMs, this.#options.initialBackoffMs * 2 ** doublings);
+    const entry: QueuedPod = { pod, addedAtMs: now, rejectedBy, readyAtMs: now + delay };
     if (rejectedBy.size > 0) this.#unschedulable.set(pod.key, { entry, sinceMs: now });
     else this.#backoff.set(pod.key, entry);
     this.#armTimer();
   }
 
-  /** Wakes the unschedulable pods for which `mayHelp` says so; they wait for the rest of their backoff. */
+  /** Wakes the unschedulable pods for which `mayHelp` says so; while others are active, they wait for the rest of their backoff. */
   wakeAll(mayHelp: (pod: PodInfo, rejectedBy: ReadonlySet<string>) => boolean): void {
     for (const [key, { entry }] of this.#unschedulable) {
       if (!mayHelp(entry.pod, entry.rejectedBy)) continue;
@@ -91,9 +109,10 @@ export class SchedulingQueue {
   async next(signal: AbortSignal): Promise<PodInfo | undefined> {
     for (;;) {
       if (signal.aborted) return undefined;
-      const first = this.#first();
+      const first = firstOf(this.#active.values(), comesBefore) ?? this.#takeEarly();
       if (first !== undefined) {
         this.#active.delete(first.pod.key);
+        this.#backoff.delete(first.pod.key);
         return first.pod;
       }
       await new Promise<void>((resolve) => {
@@ -111,12 +130,14 @@ export class SchedulingQueue {
     this.#cancelTimer?.();
   }
 
-  #first(): QueuedPod | undefined {
-    let best: QueuedPod | undefined;
-    for (const entry of this.#active.values()) {
-      if (best === undefined || priority(entry) > priority(best) || (priority(entry) === priority(best) && entry.addedAtMs < best.addedAtMs)) best = entry;
-    }
-    return best;
+  /** The pod whose backoff ends first, of those that were woken. */
+  #takeEarly(): QueuedPod | undefined {
+    const second = Math.floor(this.#clock.monotonic() / 1000);
+    const count = this.#early.second === second ? this.#early.count : 0;
+    if (count >= EARLY_MAX) return undefined;
+    const woken = firstOf([...this.#backoff.values()].filter(({ rejectedBy }) => rejectedBy.size > 0), endsBefore);
+    if (woken !== undefined) this.#early = { second, count: count + 1 };
+    return woken;
   }
 
   /** Moves what has waited long enough to the active pods. */
@@ -133,7 +154,7 @@ export class SchedulingQueue {
       this.#active.set(key, entry);
     }
     this.#armTimer();
-    if (this.#active.size > 0) this.#signal();
+    if (this.#active.size + this.#backoff.size > 0) this.#signal();
   }
 
   #armTimer(): void {
@@ -152,6 +173,18 @@ export class SchedulingQueue {
   }
 }
 
-function priority(entry: QueuedPod): number {
-  return entry.pod.pod.spec.priority ?? 0;
+function firstOf(entries: Iterable<QueuedPod>, isBefore: (one: QueuedPod, other: QueuedPod) => boolean): QueuedPod | undefined {
+  let first: QueuedPod | undefined;
+  for (const entry of entries) if (first === undefined || isBefore(entry, first)) first = entry;
+  return first;
+}
+
+function comesBefore(one: QueuedPod, other: QueuedPod): boolean {
+  const more = priorityOf(one.pod) - priorityOf(other.pod);
+  return more > 0 || (more === 0 && one.addedAtMs < other.addedAtMs);
+}
+
+function endsBefore(one: QueuedPod, other: QueuedPod): boolean {
+  const later = Math.floor(one.readyAtMs / BACKOFF_WINDOW_MS) - Math.floor(other.readyAtMs / BACKOFF_WINDOW_MS);
+  return later < 0 || (later === 0 && comesBefore(one, other));
 }

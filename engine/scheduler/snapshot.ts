@@ -60,9 +60,9 @@ export class ClusterSnapshot {
     this.#place(pod, nodeName, true);
   }
 
-  /** Takes an assumption back, unless a watch has confirmed it meanwhile. */
-  forget(key: string): void {
-    if (this.#placements.get(key)?.isAssumed === true) this.removePod(key);
+  /** Takes an assumption back, unless a watch has confirmed it meanwhile: then, and when there was none, there is nothing to tell of. */
+  forget(key: string): ReturnType<ClusterSnapshot["removePod"]> {
+    return this.isAssumed(key) ? this.removePod(key) : undefined;
   }
 
   isAssumed(key: string): boolean {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
+import type { Client } from "../../../engine/client/client.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { formatTime } from "../../../engine/lib/clock.ts";
@@ -16,13 +17,29 @@ import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 let plane: ControlPlane;
 let stopScheduler: () => Promise<void>;
 const warnings: string[] = [];
+/** Runs before a pod is bound, and may refuse it. */
+let beforeBinding: (name: string) => Promise<void>;
+const withBindings = (client: Client): Client => ({
+  ...client,
+  for(resource) {
+    const access = client.for(resource);
+    return {
+      ...access,
+      async createSubresource(namespace, name, subresource, body) {
+        await beforeBinding(name);
+        return access.createSubresource(namespace, name, subresource, body);
+      },
+    };
+  },
+});
 
 /** The real scheduler with its own rights; nobody runs the pods, so the test says when they are gone. */
 beforeEach(async () => {
   warnings.length = 0;
+  beforeBinding = async () => {};
   plane = await startControlPlane();
   const { clock, api, client: admin } = plane;
-  const client = api.as(SCHEDULER_USER, [], "kube-scheduler");
+  const client = withBindings(api.as(SCHEDULER_USER, [], "kube-scheduler"));
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`) };
   const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
   const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
@@ -84,4 +101,26 @@ test("room that is no longer needed is given to those who wait", async () => {
   await isGone("a");
   await plane.clock.advance(15_000);
   expect((await get("late")).spec.nodeName).toBe("n1");
+});
+
+test("pods that come with their node, before anybody could run there, get it in the order they came", async () => {
+  const spec = { nodeSelector: { pool: "new" }, containers: [{ name: "c", image: "i" }] };
+  const time = formatTime(plane.clock.now());
+  const conditions = [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }];
+  await plane.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n2", labels: { pool: "new" } }, status: { conditions, capacity: { pods: "1" }, allocatable: { pods: "1" } } });
+  for (const name of ["first", "second"]) await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec });
+  await plane.clock.advance(5_000);
+  expect([(await get("first")).spec.nodeName, (await get("second")).spec.nodeName]).toEqual(["n2", undefined]);
+});
+
+test("a pod that could not be bound leaves its room to those who wait", async () => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  beforeBinding = (name) => (name === "a" ? promise : Promise.resolve());
+  await make("a", "low", "1");
+  await make("b", "low", "1");
+  expect((await get("b")).status?.conditions).toContainEqual(expect.objectContaining({ type: "PodScheduled", status: "False", reason: "Unschedulable" }));
+  reject(new Error("the API does not answer"));
+  await plane.clock.advance(5_000);
+  expect([(await get("a")).spec.nodeName, (await get("b")).spec.nodeName]).toEqual([undefined, "n1"]);
+  expect(warnings.splice(0)).toEqual([expect.stringContaining("binding failed, will retry")]);
 });
