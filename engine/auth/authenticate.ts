@@ -1,4 +1,5 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
+import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import { unauthorized } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Secret } from "../resources/types.ts";
@@ -20,6 +21,8 @@ export interface Credentials {
   readonly headers?: Headers;
   /** Where the request goes; anonymous requests may be limited to some paths. */
   readonly path?: string;
+  /** Takes what is to be said of them. */
+  readonly notes?: RequestNotes;
 }
 
 /** A certificate as it was shown; whether it means anything is for the authenticator to say. */
@@ -97,7 +100,7 @@ export class Authenticator {
     }
   }
 
-  async #authenticate({ certificate, bearer, headers = {}, path }: Credentials): Promise<UserInfo> {
+  async #authenticate({ certificate, bearer, headers = {}, path, notes }: Credentials): Promise<UserInfo> {
     const { frontProxy, clientAuthority, clock, anonymous, tokens } = this.#parts;
     if (certificate !== undefined) {
       const proxied = frontProxy && userOfProxy(frontProxy, certificate, headers, clock.now());
@@ -110,15 +113,15 @@ export class Authenticator {
       if (path === AUTHORITY_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
       throw unauthorized();
     }
-    const found = await this.authenticateToken(bearer, tokens.audiences);
+    const found = await this.authenticateToken(bearer, tokens.audiences, notes);
     if (found === undefined) throw unauthorized();
     return found.user;
   }
 
   /** Whose token it is, when it is for one of the audiences; undefined when nobody knows it. */
-  async authenticateToken(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined> {
+  async authenticateToken(token: string, audiences: readonly string[], notes?: RequestNotes): Promise<AuthenticatedToken | undefined> {
     const { tokens, lookup } = this.#parts;
-    const verified = await tokens.verify(token, audiences, lookup);
+    const verified = await tokens.verify(token, audiences, lookup, notes);
     if (verified !== undefined) return verified;
     // Tokens that name no audience are for this server.
     const ours = audiences.filter((audience) => tokens.audiences.includes(audience));

@@ -1,9 +1,11 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, timingSafeEqual, type KeyObject } from "node:crypto";
 import type { JWTPayload } from "jose";
 import type { UserInfo } from "../apimachinery/api-request.ts";
+import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { loadJose } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
+import { INVALID_SINCE_LABEL } from "../resources/core/token-secrets.ts";
 import { AUTHENTICATED_GROUP, serviceAccountGroups, serviceAccountUsername } from "./known-users.ts";
 
 /** Who issues tokens unless told otherwise. */
@@ -11,6 +13,8 @@ export const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 /** The issuer in tokens of Secrets: they are as old as service accounts and have no end. */
 const LEGACY_ISSUER = "kubernetes/serviceaccount";
+/** What the audit log says of them begins so. */
+const NOTE_PREFIX = "authentication.k8s.io/legacy-token-";
 /** A token stays good this long after its pod was deleted, so that the pod can finish. */
 const DELETED_LEEWAY_MS = 60_000;
 /** Signatures that were found good; checking one costs more than the rest of most requests. */
@@ -30,12 +34,9 @@ export interface TokenSubject {
   readonly node?: BoundReference;
 }
 
-/** Whoever clears away tokens that nobody uses marks them first: they are refused, and can be had back. */
-const INVALID_LABEL = "kubernetes.io/legacy-token-invalid-since";
-
 /** Looks up whether what a token is bound to is still there. */
 export interface TokenLookup {
-  serviceAccount(namespace: string, name: string): Promise<Existing | undefined>;
+  serviceAccount(namespace: string, name: string): Promise<(Existing & { readonly secrets?: readonly { readonly name?: string }[] }) | undefined>;
   pod(namespace: string, name: string): Promise<Existing | undefined>;
   secret(namespace: string, name: string): Promise<LegacyTokenSecret | undefined>;
   /** Told of each Secret whose token has just been shown. */
@@ -132,13 +133,16 @@ export class ServiceAccountTokens {
       .sign(this.#signingKey);
   }
 
-  /** Whose token it is and for which of the audiences; undefined when it is not ours, not valid any more, or bound to what is gone. */
-  async verify(token: string, audiences: readonly string[], lookup: TokenLookup): Promise<VerifiedToken | undefined> {
+  /**
+   * Whose token it is and for which of the audiences; undefined when it is not ours, not valid any more, or bound to what is gone. Of a
+   * token without an end the notes tell, whether it is good or not.
+   */
+  async verify(token: string, audiences: readonly string[], lookup: TokenLookup, notes?: RequestNotes): Promise<VerifiedToken | undefined> {
     const issuer = issuerOf(token);
     if (issuer === undefined || (issuer !== LEGACY_ISSUER && !this.issuers.includes(issuer))) return undefined;
     const payload = await this.#payloadOf(token);
     if (payload === undefined) return undefined;
-    if (issuer === LEGACY_ISSUER) return this.#verifyLegacy(token, payload, audiences, lookup);
+    if (issuer === LEGACY_ISSUER) return this.#verifyLegacy(token, payload, audiences, lookup, notes);
     const given = payload.aud === undefined ? [] : [payload.aud].flat();
     const accepted = audiences.filter((audience) => given.includes(audience));
     const subject = payload["kubernetes.io"] as TokenSubject | undefined; // our own signature vouches for its shape
@@ -180,7 +184,7 @@ export class ServiceAccountTokens {
     return (exp === undefined || exp > now) && (nbf === undefined || nbf <= now);
   }
 
-  async #verifyLegacy(token: string, payload: JWTPayload, audiences: readonly string[], lookup: TokenLookup): Promise<VerifiedToken | undefined> {
+  async #verifyLegacy(token: string, payload: JWTPayload, audiences: readonly string[], lookup: TokenLookup, notes: RequestNotes | undefined): Promise<VerifiedToken | undefined> {
     const claim = (name: string) => String(payload[`kubernetes.io/serviceaccount/${name}`] ?? "");
     const [namespace, secretName, name, uid] = ["namespace", "secret.name", "service-account.name", "service-account.uid"].map(claim);
     if (!namespace || !secretName || !name || !uid || payload.sub !== serviceAccountUsername(namespace, name)) return undefined;
@@ -194,7 +198,12 @@ export class ServiceAccountTokens {
     const given = Buffer.from(token);
     if (kept.length !== given.length || !timingSafeEqual(kept, given)) return undefined;
     await lookup.noteUse?.(secret);
-    return secret.metadata.labels?.[INVALID_LABEL] ? undefined : verified;
+    const isInvalid = Boolean(secret.metadata.labels?.[INVALID_SINCE_LABEL]);
+    const isMadeForAll = account.secrets?.some((reference) => reference.name === secretName) === true;
+    if (isInvalid) notes?.annotate(`${NOTE_PREFIX}invalidated`, `${secretName}/${namespace}`);
+    else notes?.annotate(`${NOTE_PREFIX}${isMadeForAll ? "autogenerated" : "manual"}-secret`, secretName);
+    if (isMadeForAll && !isInvalid) notes?.warn("Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.");
+    return isInvalid ? undefined : verified;
   }
 
   async #isBoundToLiving({ namespace, serviceaccount, pod, secret, node }: TokenSubject, lookup: TokenLookup): Promise<boolean> {

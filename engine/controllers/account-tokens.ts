@@ -2,13 +2,10 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
+import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION } from "../resources/core/token-secrets.ts";
 import type { Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
-
-const TYPE = "kubernetes.io/service-account-token";
-const NAME_ANNOTATION = "kubernetes.io/service-account.name";
-const UID_ANNOTATION = "kubernetes.io/service-account.uid";
 
 /** Makes the token of a Secret; it is good as long as the Secret holds it. */
 export type IssueAccountToken = (namespace: string, account: { readonly name: string; readonly uid: string }, secretName: string) => Promise<string>;
@@ -27,15 +24,15 @@ export function planTokenSecret({ secret, account, token }: TokenSecretInputs, r
   if (account === undefined) return uid === undefined ? [] : [{ do: "delete", resource: secretResource, object: secret, ifUnchanged: true }];
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const wanted = { "ca.crt": base64(rootCa), namespace: base64(namespace), ...(token === undefined ? {} : { token: base64(token) }) };
-  const isRight = Object.entries(wanted).every(([key, value]) => secret.data?.[key] === value) && secret.metadata.annotations?.[UID_ANNOTATION] === account.metadata.uid;
+  const isRight = Object.entries(wanted).every(([key, value]) => secret.data?.[key] === value) && secret.metadata.annotations?.[ACCOUNT_UID_ANNOTATION] === account.metadata.uid;
   if (isRight) return [];
-  const annotations = { ...secret.metadata.annotations, [UID_ANNOTATION]: account.metadata.uid ?? "" };
+  const annotations = { ...secret.metadata.annotations, [ACCOUNT_UID_ANNOTATION]: account.metadata.uid ?? "" };
   return [update(secretResource, { ...secret, metadata: { ...secret.metadata, annotations }, data: { ...secret.data, ...wanted } })];
 }
 
 /** Fills Secrets of type service-account-token, and clears away those whose account is gone. */
 export function accountTokenController({ informers, client }: ControllerContext, rootCa: Following<string>, issue: IssueAccountToken): ControllerDefinition<TokenSecretInputs> {
-  const secrets = informers.informer(secretResource, { fieldSelector: `type=${TYPE}` });
+  const secrets = informers.informer(secretResource, { fieldSelector: `type=${ACCOUNT_TOKEN_TYPE}` });
   const accounts = informers.informer(serviceAccountResource);
   return {
     name: "tokens-controller",
@@ -51,7 +48,7 @@ export function accountTokenController({ informers, client }: ControllerContext,
       const accountName = accountNameOf(secret) ?? "";
       // The cache may not have the account yet, and what follows from its absence cannot be undone.
       const found = accounts.get(namespace, accountName) ?? (await client.for(serviceAccountResource).get(namespace, accountName).catch(ifMissing));
-      const filledFor = secret.metadata.annotations?.[UID_ANNOTATION];
+      const filledFor = secret.metadata.annotations?.[ACCOUNT_UID_ANNOTATION];
       const account = found !== undefined && (filledFor === undefined || filledFor === "" || filledFor === found.metadata.uid) ? found : undefined;
       const needsToken = account !== undefined && !secret.data?.["token"];
       return { secret, account, token: needsToken ? await issue(namespace, { name: accountName, uid: account.metadata.uid ?? "" }, name) : undefined };
@@ -66,5 +63,5 @@ function ifMissing(error: unknown): undefined {
 }
 
 function accountNameOf({ metadata }: Secret): string | undefined {
-  return metadata.annotations?.[NAME_ANNOTATION];
+  return metadata.annotations?.[ACCOUNT_NAME_ANNOTATION];
 }

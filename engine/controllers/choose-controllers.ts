@@ -15,6 +15,7 @@ export const CONTROLLER_NAMES = [
   "garbage-collector-controller",
   "horizontal-pod-autoscaler-controller",
   "job-controller",
+  "legacy-serviceaccount-token-cleaner-controller",
   "namespace-controller",
   "node-ipam-controller",
   "node-lifecycle-controller",
@@ -51,7 +52,7 @@ export const USUAL_CONTROLLERS: ControllerChoice = new Set(CONTROLLER_NAMES.filt
 /** Names that upstream knows and that mean nothing here: there is no such work, or another part does it. They may be switched off. */
 const ABSENT: readonly string[] = [
   "bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
-  "legacy-serviceaccount-token-cleaner-controller", "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-expander-controller",
+  "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-expander-controller",
   "podcertificaterequest-cleaner-controller", "resourceclaim-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller",
   "storage-version-migrator-controller", "storageversion-garbage-collector-controller", "ttl-controller", "volumeattributesclass-protection-controller",
 ];

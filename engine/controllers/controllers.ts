@@ -36,6 +36,7 @@ import { resourceQuotaController } from "./resource-quota.ts";
 import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { unusedTokenCleaner } from "./unused-tokens.ts";
 import { ephemeralVolumeController } from "./volumes/ephemeral-volumes.ts";
 import { claimController, volumeController } from "./volumes/volume-binding.ts";
 import { claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
@@ -81,6 +82,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "garbage-collector-controller": () => [run(garbageCollector(context, remoteKinds))],
     "horizontal-pod-autoscaler-controller": () => [run(autoscalerController(context))],
     "job-controller": () => [run(jobController(context)), run(jobOrphanController(context))],
+    "legacy-serviceaccount-token-cleaner-controller": () => [run(unusedTokenCleaner(context))],
     "namespace-controller": () => [run(namespaceController(context))],
     "node-ipam-controller": () => (clusterCidr === undefined ? [] : [run(nodeIpamController(context, clusterCidr))]),
     "node-lifecycle-controller": () => [run(nodeHealthController(context)), run(nodeTaintController(context))],

@@ -27,6 +27,10 @@ export interface ControllerTimings {
   readonly namespacePeriodMs: number;
   /** How often an autoscaler looks at its figures. */
   readonly autoscalerPeriodMs: number;
+  /** How often tokens are looked for that nobody uses. */
+  readonly unusedTokenPeriodMs: number;
+  /** A token in a Secret that was made for every account is refused when nobody has used it for this long, and goes after as long again. */
+  readonly unusedTokenMs: number;
   /** How often each quota is counted although nothing seems to have changed. */
   readonly quotaResyncMs: number;
   /** The same for quotas that count custom kinds. */
@@ -48,6 +52,8 @@ export const DEFAULT_TIMINGS: ControllerTimings = {
   terminatedPodsMax: 12_500,
   namespacePeriodMs: 1_000,
   autoscalerPeriodMs: 15_000,
+  unusedTokenPeriodMs: 24 * 3_600_000,
+  unusedTokenMs: 365 * 24 * 3_600_000,
   quotaResyncMs: 5 * 60_000,
   customQuotaResyncMs: 10_000,
 };

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { nodeJs } from "../lib/late-modules.ts";
+import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import { impersonate } from "../auth/authentication/impersonate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -174,22 +175,23 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
   }
   const auditId = auditIdOf(incoming, options);
   const { remoteAddress } = connection;
-  const arrival = { method, url: address, headers, remoteAddress, auditId };
+  const notes = new RequestNotes();
+  const arrival = { method, url: address, headers, remoteAddress, auditId, notes };
   let audit: AuditRecord | undefined;
   let caller: UserInfo | undefined;
   try {
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
-    caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname });
+    caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
     const user = await impersonate(caller, shown, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller, user });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
     if (proxied !== undefined) return await serveProxy(parts, { method, url: address, headers, user, audit, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
-    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, audit }, raw, auditId);
+    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, notes, audit }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
-    await writeAnswer(raw, failureAnswer(parts, { headers, path: address }, error, audit), { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+    await writeAnswer(raw, { ...failureAnswer(parts, { headers, path: address }, error, audit), warnings: notes.warnings }, { auditId, acceptEncoding: "", isHead: method === "HEAD" });
   } finally {
     audit?.complete();
   }
@@ -208,11 +210,12 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
   const url = raw.url ?? "/";
   const { authenticator, authorizer, random, auditor } = options.server.parts;
   const connection = connectionOf(raw.socket, () => raw.socket);
-  const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: connection.remoteAddress, auditId: random.uuid() };
+  const notes = new RequestNotes();
+  const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: connection.remoteAddress, auditId: random.uuid(), notes };
   let audit: AuditRecord | undefined;
   try {
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
-    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: requestTarget(url).pathname });
+    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: requestTarget(url).pathname, notes });
     const user = await impersonate(proven, shown, authorizer);
     audit = beginRecord(auditor, { ...arrival, caller: proven, user });
     await auditor?.requireStored(audit);

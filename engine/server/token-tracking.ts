@@ -9,13 +9,10 @@ import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { secretResource } from "../resources/core/secret.ts";
+import { LAST_USED_LABEL, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 
-const NAMESPACE = "kube-system";
-const NAME = "kube-apiserver-legacy-service-account-token-tracking";
-const SINCE = "since";
-/** The day, in UTC, on which a token that a Secret holds was used last. */
-const LAST_USED_LABEL = "kubernetes.io/legacy-token-last-used";
+const { namespace: NAMESPACE, name: NAME, key: SINCE } = TOKEN_TRACKING;
 /** Who takes the ConfigMap away gets it back, but not at once: that could be another server, which does not track. Upstream's time. */
 const REPEAT_MS = 30 * 60_000;
 

@@ -82,10 +82,10 @@ function userStatus({ username, uid, groups, extra }: UserInfo): object {
   return { username, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) };
 }
 
-async function reviewToken({ parts }: Exchange<RequestOf<"create">>, { spec }: TokenReview): Promise<object> {
+async function reviewToken({ parts, notes }: Exchange<RequestOf<"create">>, { spec }: TokenReview): Promise<object> {
   if (spec.token === "") throw badRequest("token is required for TokenReview in authentication");
   const audiences = (spec.audiences ?? []).length === 0 ? parts.tokens.audiences : (spec.audiences ?? []);
-  const verified = await parts.authenticator.authenticateToken(spec.token, audiences);
+  const verified = await parts.authenticator.authenticateToken(spec.token, audiences, notes);
   if (verified === undefined) return { authenticated: false, user: {}, error: "[invalid bearer token]" };
   return { authenticated: true, user: userStatus(verified.user), audiences: verified.audiences };
 }

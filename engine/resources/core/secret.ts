@@ -4,6 +4,7 @@ import { validateData, validateImmutable } from "../data-validation.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { Secret } from "../types.ts";
+import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE } from "./token-secrets.ts";
 
 export const secretResource = defineResource<Secret>({
   group: "",
@@ -44,8 +45,8 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] {
-  if (type === "kubernetes.io/service-account-token") {
-    return metadata.annotations?.["kubernetes.io/service-account.name"] ? [] : [requiredField("metadata.annotations[kubernetes.io/service-account.name]")];
+  if (type === ACCOUNT_TOKEN_TYPE) {
+    return metadata.annotations?.[ACCOUNT_NAME_ANNOTATION] ? [] : [requiredField(`metadata.annotations[${ACCOUNT_NAME_ANNOTATION}]`)];
   }
   if (type === "kubernetes.io/basic-auth") {
     return data["username"] === undefined && data["password"] === undefined ? [requiredField("data[username]"), requiredField("data[password]")] : [];

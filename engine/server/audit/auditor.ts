@@ -1,5 +1,5 @@
 import type { ApiRequest, ApiResult, UserInfo } from "../../apimachinery/api-request.ts";
-import { RequestNotes } from "../../apimachinery/request-notes.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { internalError, type Status } from "../../apimachinery/status-error.ts";
 import { formatMicroTime, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
@@ -34,6 +34,8 @@ export interface AuditBeginning extends AuditedRequest {
   readonly impersonated?: UserInfo;
   /** A watch, a log, a proxy: its answer begins long before it ends. */
   readonly isLongRunning: boolean;
+  /** What was remarked before, and will be until the request is answered. */
+  readonly notes: RequestNotes;
 }
 
 export interface AuditorOptions {
@@ -94,7 +96,7 @@ export class Auditor {
 
 /** The record of one request while it is answered. */
 export class AuditRecord {
-  readonly notes = new RequestNotes();
+  readonly notes: RequestNotes;
   readonly #beginning: AuditBeginning;
   readonly #decision: AuditDecision;
   readonly #clock: Clock;
@@ -109,6 +111,7 @@ export class AuditRecord {
 
   constructor(beginning: AuditBeginning, decision: AuditDecision, clock: Clock, emit: (event: AuditEvent) => Promise<boolean> | undefined) {
     this.#beginning = beginning;
+    this.notes = beginning.notes;
     this.#decision = decision;
     this.#clock = clock;
     this.#emit = emit;

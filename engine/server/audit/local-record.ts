@@ -1,4 +1,5 @@
 import type { ApiRequest } from "../../apimachinery/api-request.ts";
+import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import type { Random } from "../../lib/random.ts";
 import type { AuditRecord, Auditor } from "./auditor.ts";
 
@@ -20,5 +21,6 @@ export function beginLocalRecord(auditor: Auditor | undefined, request: ApiReque
     sourceIps: ["127.0.0.1"],
     userAgent,
     isLongRunning: verb === "watch",
+    notes: request.notes ?? new RequestNotes(),
   });
 }

@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { parseRequestTarget } from "../../lib/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
 import { verbOf } from "./http-request.ts";
@@ -13,6 +14,8 @@ export interface Arrival {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly remoteAddress: string | undefined;
   readonly auditId: string;
+  /** What was remarked before, and will be until it is answered. */
+  readonly notes: RequestNotes;
   /** Who is connected, and whom he acts as: the same, unless he impersonates somebody. Undefined for who could not prove who he is. */
   readonly caller: UserInfo | undefined;
   readonly user: UserInfo | undefined;
@@ -37,6 +40,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
     sourceIps: sourceAddresses(arrival),
     userAgent: typeof userAgent === "string" ? userAgent : "",
     isLongRunning: isLongRunning(info, searchParams),
+    notes: arrival.notes,
   });
 }
 

@@ -51,7 +51,7 @@ type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
   const transport = { auditId, acceptEncoding: header(http, "accept-encoding") ?? "", isHead: http.method === "HEAD", isPretty: isPretty(http) };
-  const notes = http.audit?.notes ?? new RequestNotes();
+  const notes = http.notes ?? http.audit?.notes ?? new RequestNotes();
   let ticket: Ticket | undefined;
   try {
     const parsed = parseRequestPath(http.path);
@@ -64,7 +64,7 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
       // Another server does the work: what it costs here ends now, however long it takes there.
       ticket.leave();
       const passed = await serveRemote(parts, { ...http, notes }, remote, parsed, { raw, auditId });
-      if (passed !== undefined) await writeAnswer(raw, passed, transport);
+      if (passed !== undefined) await writeAnswer(raw, withWarnings(passed, notes), transport);
       return;
     }
     // Before the work begins: a limit that cannot be read would leave it without anybody who hears of its failure, which ends the process.
@@ -73,7 +73,7 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
     // The work is done: a client that is slow to read keeps nobody from his turn.
     ticket.leave();
-    if (answer !== undefined) await writeAnswer(raw, answer, { ...transport, headers: ticket.headers });
+    if (answer !== undefined) await writeAnswer(raw, withWarnings(answer, notes), { ...transport, headers: ticket.headers });
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
     const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error, http.audit), warnings: notes.warnings };
@@ -81,6 +81,11 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
   } finally {
     ticket?.leave();
   }
+}
+
+/** Whoever called is told what was remarked of the call as a whole, whatever it was about. */
+function withWarnings(answer: Answer, { warnings }: RequestNotes): Answer {
+  return warnings.length === 0 ? answer : { ...answer, warnings: [...new Set([...(answer.warnings ?? []), ...warnings])] };
 }
 
 /** Where an answer goes that is written as it comes. */

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { createSigningRequest, readCertificate } from "../../../engine/auth/certificates.ts";
 import type { Client } from "../../../engine/client/client.ts";
 import { certificateSigningRequestResource } from "../../../engine/resources/certificates/certificate-signing-request.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import { clusterRoleBindingResource } from "../../../engine/resources/rbac/cluster-role-binding.ts";
@@ -28,6 +29,8 @@ const grant = async (name: string, rules: readonly PolicyRule[], user: string) =
   await plane.client.for(roleBindingResource).create(roleBinding(name, name, user));
 };
 const failure = async (work: Promise<unknown>): Promise<string> => work.then(() => "nothing failed", (error: unknown) => (error as Error).message);
+
+const HOUR_MS = 3_600_000;
 
 /** How long a machine with much else to do may take for it. */
 const SIGNING_MS_MAX = 15_000;
@@ -216,6 +219,23 @@ describe("secrets with tokens", () => {
     await plane.clock.settle();
     expect((await plane.client.for(secretResource).list("default")).items).toEqual([]);
     await expect(authenticator.authenticate({ bearer })).rejects.toMatchObject({ reason: "Unauthorized" });
+  });
+
+  test("that were made for every account are marked when nobody uses them, then refused, and gone after as long again", async () => {
+    // Days are what counts, and an evening has the end of one.
+    await using evening = await startControlPlane({ unusedTokenMs: HOUR_MS, unusedTokenPeriodMs: HOUR_MS / 2 }, { startMs: Date.UTC(2030, 0, 1, 21) });
+    const [secrets, accounts, maps] = [evening.client.for(secretResource), evening.client.for(serviceAccountResource), evening.client.for(configMapResource)];
+    await maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "kube-apiserver-legacy-service-account-token-tracking", namespace: "kube-system" }, data: { since: "2029-12-01" } });
+    await accounts.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "robot", namespace: "default" }, secrets: [{ name: "made" }] });
+    for (const name of ["made", "asked"]) await secrets.create(secret(name, "kubernetes.io/service-account-token", "default", { annotations: { "kubernetes.io/service-account.name": "robot" } }));
+    const tokens = async () => (await secrets.list("default")).items.map(({ metadata: { name, labels = {} } }) => `${name} ${labels["kubernetes.io/legacy-token-invalid-since"] ?? ""}`.trim()).sort();
+    await evening.clock.advance(HOUR_MS / 2);
+    expect(await tokens()).toEqual(["asked", "made"]);
+    await evening.clock.advance(2 * HOUR_MS);
+    expect(await tokens()).toEqual(["asked", "made 2030-01-01"]);
+    await evening.clock.advance(3 * HOUR_MS);
+    expect(await tokens()).toEqual(["asked"]);
+    expect(evening.warnings).toEqual([]);
   });
 
   test("for machines that join let them in until their time is over, and then go", async () => {

@@ -1,5 +1,5 @@
-import { podContainers } from "../resources/pod-containers.ts";
-import type { PodSpec, Volume } from "../resources/types.ts";
+import { podContainers } from "./pod-containers.ts";
+import type { PodSpec, Volume } from "./types.ts";
 
 export type ReferencedResource = "configmaps" | "secrets" | "serviceaccounts";
 
