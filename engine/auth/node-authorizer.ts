@@ -1,10 +1,10 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { claimNames, references, type ReferencedResource } from "../resources/pod-references.ts";
 import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
 import type { Pod } from "../resources/types.ts";
 import { NO_OPINION, type AuthorizationAttributes, type AuthorizationMode, type Decision } from "./authorize.ts";
 import { componentRoles } from "./default-roles/component-roles.ts";
 import { nodeNameOf } from "./known-users.ts";
-import { claimNames, references, type ReferencedResource } from "../resources/pod-references.ts";
 import { ruleAllows } from "./policy-rules.ts";
 
 /** What the server's cache knows of what a node is connected with. */
