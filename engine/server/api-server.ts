@@ -213,7 +213,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     }, new AdmissionMetrics(options.metrics, clock)),
     addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), random, clock),
     tokens,
-    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store, clock, logger), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
+    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store, clock, logger, options.metrics), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
     order: requestOrder(options),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.healthChecks === undefined ? {} : { healthChecks: options.healthChecks }),

@@ -62,4 +62,7 @@ test("a Secret tells on which day its token was used, and one that is marked as 
   await api.store.caughtUp();
   await expect(user()).rejects.toMatchObject({ reason: "Unauthorized" });
   expect((await state()).day).toBe("2030-01-02");
+  const counted = api.server.metrics.render().split("\n");
+  expect(counted).toContain("serviceaccount_legacy_manual_token_uses_total 2");
+  expect(counted).toContain("serviceaccount_invalid_legacy_auto_token_uses_total 1");
 });
