@@ -22,6 +22,7 @@ import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { createLogBounds } from "./lib/bounded-log.ts";
 import { ChangingValue, type Following } from "./lib/changing-value.ts";
+import { createIdleCollection } from "./lib/idle-collection.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
@@ -96,7 +97,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock));
+  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);

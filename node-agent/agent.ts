@@ -9,6 +9,7 @@ import { InformerFactory } from "../engine/client/informer-factory.ts";
 import { createLogBounds } from "../engine/lib/bounded-log.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
+import { createIdleCollection } from "../engine/lib/idle-collection.ts";
 import type { Logger } from "../engine/lib/log.ts";
 import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
@@ -135,6 +136,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const all: Service[] = [
     ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
     ...parts.services,
+    createIdleCollection(clock),
     informers.asService(),
     createNodeReporter({
       client,

@@ -9,7 +9,7 @@ import { projectRoot } from "../setup.mjs";
 
 /** A snapshot is made of each. */
 const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
-/** What runs in threads of its own, each loaded from a file of its own. */
+/** What runs in threads of its own, each from one file: nothing but its own modules may be loaded there (README.md). */
 const THREADS = { "sqlite-worker": "engine/storage/sqlite-worker.ts" };
 /** The entry that stands for a late library. */
 const LIBRARY = "\0library";
@@ -23,12 +23,14 @@ for (const { fileName, code } of chunks) writeFileSync(path.join(folder, fileNam
 for (const name of Object.keys(PROGRAMS)) takeSnapshot(name);
 writeFileSync(path.join(folder, "inputs.json"), JSON.stringify(inputs()));
 
-/** All chunks: of the programs, of what they import later, of threads, and a bundle for each late library. */
+/** All chunks: of the programs and of what they import later, and a bundle for each thread and each late library. */
 async function bundle() {
   const libraries = new Map();
-  const program = await generate({ ...PROGRAMS, ...THREADS }, { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] });
+  const options = { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] };
+  const program = await generate(PROGRAMS, options);
+  const threads = await Promise.all(Object.entries(THREADS).map(([name, file]) => generate({ [name]: file }, options, { codeSplitting: false })));
   const late = await Promise.all([...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })));
-  return [program, ...late].flat();
+  return [program, ...threads, ...late].flat();
 }
 
 async function generate(input, options, form = {}) {

@@ -1,0 +1,46 @@
+import { sleep, type Clock } from "./clock.ts";
+import { service, type Service } from "./service.ts";
+
+/** The process, as far as its memory goes. */
+export interface HeapHost {
+  /** Processor time of all its threads so far. */
+  cpuMs(): number;
+  /** What V8 has taken from the machine for the heap, in use or not. */
+  heapBytes(): number;
+  /** Collects all garbage now, in one go, and gives back what is free. */
+  collect(): void;
+}
+
+const CHECK_MS = 5_000;
+/** More of one processor than this, and there is work that must not wait. */
+const IDLE_SHARE_MAX = 0.1;
+/** Less than this is not worth the pause, a few hundredths of a second. */
+const GROWTH_BYTES_MIN = 4 << 20;
+
+/**
+ * Gives memory back once there is nothing to do. V8 by itself keeps what a burst of work has left, a start above all: it looks when memory is
+ * asked for, and an idle process asks for none.
+ */
+export function createIdleCollection(clock: Clock, host: HeapHost | undefined = ownHeap()): Service {
+  return service("idle collection", async (signal) => {
+    let collectedBytes = 0;
+    for (;;) {
+      const cpuBefore = host?.cpuMs() ?? 0;
+      await sleep(clock, CHECK_MS, signal);
+      if (host === undefined || host.cpuMs() - cpuBefore > CHECK_MS * IDLE_SHARE_MAX || host.heapBytes() - collectedBytes < GROWTH_BYTES_MIN) continue;
+      host.collect();
+      collectedBytes = host.heapBytes();
+    }
+  });
+}
+
+/** Undefined without Node's `--expose-gc`, with which users run the program. */
+function ownHeap(): HeapHost | undefined {
+  const { gc } = globalThis;
+  if (gc === undefined) return undefined;
+  const cpuMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
+  return { cpuMs, heapBytes: () => process.memoryUsage().heapTotal, collect: () => void gc({ type: "major", execution: "sync", flavor: "last-resort" }) };
+}
