@@ -1,6 +1,6 @@
 // How the program is run: as a snapshot of itself, made anew when its sources have changed. Plain JavaScript for Node 18 upward.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { projectNode, projectRoot } from "../setup.mjs";
@@ -76,6 +76,7 @@ function makeSnapshot(say) {
     rmSync(folder, { recursive: true, force: true });
     throw error ?? new Error(stderr.trim());
   }
+  chmodSync(folder, 0o755); // for whoever may run the program, as the sources are
   writeFileSync(`${pointer}.${process.pid}`, path.basename(folder));
   renameSync(`${pointer}.${process.pid}`, pointer);
   removeOthers(folder);
