@@ -85,7 +85,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const parts: ServeParts = {
     server,
     schemas: new KindSchemas(server.parts.resources),
-    watchTurns: new WatchTurns(),
+    watchTurns: new WatchTurns(clock),
     paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),

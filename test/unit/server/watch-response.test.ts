@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { EncodedWatchEvent, WatchStream } from "../../../engine/apimachinery/api-request.ts";
-import type { Clock } from "../../../engine/lib/clock.ts";
+import { systemClock, type Clock } from "../../../engine/lib/clock.ts";
 import { Mailbox } from "../../../engine/lib/mailbox.ts";
 import type { RawResponse } from "../../../engine/server/http/response.ts";
 import { frameOf } from "../../../engine/server/http/watch-frames.ts";
@@ -44,7 +44,7 @@ class Reader implements RawResponse {
   }
 }
 
-function setUp({ isChunked = false, turns = new WatchTurns() } = {}) {
+function setUp({ isChunked = false, turns = new WatchTurns(systemClock) } = {}) {
   const events = new Mailbox<EncodedWatchEvent>(100);
   let isClosed = false;
   const stream: WatchStream = {
@@ -142,7 +142,7 @@ test("over HTTP/1.1 a frame is written as a whole chunk, and Node ends the answe
 });
 
 test("many watchers are written to in the order in which they came, a bounded number of them in a turn", async () => {
-  const turns = new WatchTurns();
+  const turns = new WatchTurns(systemClock);
   const called: number[] = [];
   for (let index = 0; index < 300; index++) turns.add(() => called.push(index));
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -152,6 +152,35 @@ test("many watchers are written to in the order in which they came, a bounded nu
   expect(inOne).toBeLessThan(300);
   while (called.length < 300) await settle();
   expect(called).toEqual(Array.from({ length: 300 }, (_, index) => index));
+});
+
+test("where events come while many watchers are written to, the next round begins a moment later, and of few never", async () => {
+  const delays: (() => void)[] = [];
+  const turns = new WatchTurns({ ...systemClock, after: (_delayMs, callback) => (delays.push(callback), () => {}) });
+  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+  let written = 0;
+  const tell = (watchers: number) => {
+    for (let index = 0; index < watchers; index++) turns.add(() => written++);
+  };
+  const untilWritten = async (count: number) => {
+    while (written < count) await settle();
+  };
+  tell(300);
+  await untilWritten(300);
+  tell(300);
+  await settle();
+  tell(300); // the second event, while the first is being told
+  await untilWritten(900);
+  expect(delays).toHaveLength(0);
+  tell(300);
+  await settle();
+  await settle();
+  expect([written, delays.length]).toEqual([900, 1]);
+  delays[0]?.();
+  await untilWritten(1200);
+  tell(3);
+  await untilWritten(1203);
+  expect(delays).toHaveLength(1);
 });
 
 test("a watch that fails breaks its answer off", async () => {
