@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseAdmissionConfiguration, USUAL_SETTINGS, type AdmissionSettings } from "./admission/admission-configuration.ts";
+import { inFile, parseAdmissionConfiguration, USUAL_SETTINGS, type AdmissionSettings } from "./admission/admission-configuration.ts";
 import type { ApiConfig } from "./api-options.ts";
 import { readKubeconfigUsers, type KubeconfigUsers } from "./client/kubeconfig.ts";
 import { UsageError } from "./config.ts";
@@ -24,9 +24,5 @@ export function setUpAdmission({ admissionControlConfigFile: file }: Pick<ApiCon
 }
 
 function usersIn(file: string): KubeconfigUsers {
-  try {
-    return readKubeconfigUsers(file);
-  } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+  return inFile(file, () => readKubeconfigUsers(file));
 }

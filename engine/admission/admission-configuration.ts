@@ -62,7 +62,7 @@ export function parseAdmissionConfiguration(text: string, readFile: (path: strin
 }
 
 /** What is wrong in another file is told with its name. */
-function inFile<T>(path: string, read: () => T): T {
+export function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -119,14 +119,13 @@ const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
 function scopeRequirement(fields: ConfigFields): ScopedResourceSelectorRequirement {
   fields.refuseOthers(["scopeName", "operator", "values"]);
-  fields.required("operator");
-  const operator = fields.parsed("operator", (text) => {
+  const operator = fields.requiredParsed("operator", (text) => {
     const found = OPERATORS.find((one) => one === text);
     if (found === undefined) throw new Error(`must be one of ${OPERATORS.join(", ")}`);
     return found;
   });
   const values = fields.texts("values");
-  return { scopeName: fields.required("scopeName"), operator: operator ?? "Exists", ...(values.length === 0 ? {} : { values }) };
+  return { scopeName: fields.required("scopeName"), operator, ...(values.length === 0 ? {} : { values }) };
 }
 
 function kubeconfigOf(fields: ConfigFields): string {

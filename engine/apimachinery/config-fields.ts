@@ -35,7 +35,12 @@ export class ConfigFields {
   /** What the field's text means; undefined where it has none. What `parse` throws is told with the place. */
   parsed<T>(name: string, parse: (text: string) => T): T | undefined {
     const text = this.text(name);
-    if (text === undefined || text === "") return undefined;
+    return text === undefined || text === "" ? undefined : this.requiredParsed(name, parse);
+  }
+
+  /** The same of a field that must be set. */
+  requiredParsed<T>(name: string, parse: (text: string) => T): T {
+    const text = this.required(name);
     try {
       return parse(text);
     } catch (error) {

@@ -90,14 +90,11 @@ function checkEmailIsVerified(mappings: ConfigFields, claimRules: readonly Confi
 
 /** An expression, compiled; a fault in it is told with its place in the file. */
 function compiled(fields: ConfigFields, name: string, compile: (source: string) => CelProgram): CelProgram {
-  fields.required(name);
-  const program = fields.parsed(name, (source) => {
+  return fields.requiredParsed(name, (source) => {
     try {
       return compile(source);
     } catch (error) {
       throw error instanceof CelCompileError ? new Error(`compilation failed: ${error.message}`, { cause: error }) : error;
     }
   });
-  if (program === undefined) throw new Error(`invariant broken: ${fields.path}.${name} is required`);
-  return program;
 }
