@@ -1,4 +1,4 @@
-import { hasReason } from "../apimachinery/status-error.ts";
+import { objectKey } from "../apimachinery/object-meta.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
@@ -6,6 +6,7 @@ import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION } f
 import type { Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
+import { unlessGone } from "./execute-actions.ts";
 
 /** Makes the token of a Secret; it is good as long as the Secret holds it. */
 export type IssueAccountToken = (namespace: string, account: { readonly name: string; readonly uid: string }, secretName: string) => Promise<string>;
@@ -37,17 +38,17 @@ export function accountTokenController({ informers, client }: ControllerContext,
   return {
     name: "tokens-controller",
     watches: [
-      watch(secrets, ({ metadata: { namespace = "", name = "" } }) => [`${namespace}/${name}`]),
-      watch(accounts, (account) => secrets.list().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(({ metadata: { namespace = "", name = "" } }) => `${namespace}/${name}`)),
+      watch(secrets, (secret) => [objectKey(secret)]),
+      watch(accounts, (account) => secrets.list().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(objectKey)),
     ],
-    follow: (enqueue, signal) => rootCa.onChange(() => secrets.list().forEach(({ metadata: { namespace = "", name = "" } }) => enqueue(`${namespace}/${name}`)), signal),
+    follow: (enqueue, signal) => rootCa.onChange(() => secrets.list().forEach((secret) => enqueue(objectKey(secret))), signal),
     async observe(key) {
       const [namespace = "", name = ""] = key.split("/");
       const secret = secrets.get(namespace, name);
       if (secret === undefined || isBeingDeleted(secret)) return undefined;
       const accountName = accountNameOf(secret) ?? "";
       // The cache may not have the account yet, and what follows from its absence cannot be undone.
-      const found = accounts.get(namespace, accountName) ?? (await client.for(serviceAccountResource).get(namespace, accountName).catch(ifMissing));
+      const found = accounts.get(namespace, accountName) ?? (await unlessGone(client.for(serviceAccountResource).get(namespace, accountName)));
       const filledFor = secret.metadata.annotations?.[ACCOUNT_UID_ANNOTATION];
       const account = found !== undefined && (filledFor === undefined || filledFor === "" || filledFor === found.metadata.uid) ? found : undefined;
       const needsToken = account !== undefined && !secret.data?.["token"];
@@ -55,11 +56,6 @@ export function accountTokenController({ informers, client }: ControllerContext,
     },
     plan: (inputs) => planTokenSecret(inputs, rootCa.current),
   };
-}
-
-/** Only that it does not exist says so; any other failure is one. */
-function ifMissing(error: unknown): undefined {
-  if (!hasReason(error, "NotFound")) throw error;
 }
 
 function accountNameOf({ metadata }: Secret): string | undefined {

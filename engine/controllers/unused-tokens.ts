@@ -1,9 +1,8 @@
-import { formatTime } from "../lib/clock.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
-import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION, INVALID_SINCE_LABEL, LAST_USED_LABEL, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
+import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION, DAY, dayOf, INVALID_SINCE_LABEL, LAST_USED_LABEL, listsSecret, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
 import { references } from "../resources/pod-references.ts";
 import type { Pod, Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
@@ -65,19 +64,15 @@ export function unusedTokenCleaner({ informers, client, timings }: ControllerCon
 function isMadeForEveryAccount({ metadata: { namespace, name, annotations = {} } }: Secret, accounts: readonly ServiceAccount[]): boolean {
   const uid = annotations[ACCOUNT_UID_ANNOTATION];
   const account = accounts.find((each) => each.metadata.namespace === namespace && each.metadata.name === annotations[ACCOUNT_NAME_ANNOTATION]);
-  return account !== undefined && (!uid || uid === account.metadata.uid) && (account.secrets ?? []).some((reference) => reference.name === name);
+  return account !== undefined && (!uid || uid === account.metadata.uid) && listsSecret(account, name);
 }
 
 function isInUse({ metadata: { namespace, name = "" } }: Secret, pods: readonly Pod[]): boolean {
   return pods.some((pod) => pod.metadata.namespace === namespace && references(pod.spec, "secrets", name));
 }
 
-function dayOf(epochMs: number): string {
-  return formatTime(epochMs).slice(0, "2026-01-31".length);
-}
-
 /** Undefined for what is no day. */
 function dayMs(day: string | undefined): number | undefined {
-  const ms = day !== undefined && /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(day) : Number.NaN;
+  const ms = day !== undefined && DAY.test(day) ? Date.parse(day) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -21,7 +21,10 @@ export function tokenLookup(store: ObjectStore, clock: Clock, logger: Logger, me
     serviceAccount: (namespace, name) => find(serviceAccountResource, namespace, name),
     pod: (namespace, name) => find(podResource, namespace, name),
     secret: (namespace, name) => find(secretResource, namespace, name),
-    noteUse: (secret, use) => (count[use](), noteTokenUse(store, secret, clock, logger)),
+    noteUse(secret, use) {
+      count[use]();
+      return noteTokenUse(store, secret, clock, logger);
+    },
     secretObject: (namespace, name) => find(secretResource, namespace, name),
     node: (name) => find(nodeResource, "", name),
   };

@@ -4,12 +4,12 @@ import { API_SERVER_USER } from "../auth/known-users.ts";
 import type { LegacyTokenSecret } from "../auth/service-account-token.ts";
 import type { Client } from "../client/client.ts";
 import { createLocalClient } from "../client/local-client.ts";
-import { formatTime, sleep, type Clock } from "../lib/clock.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { secretResource } from "../resources/core/secret.ts";
-import { LAST_USED_LABEL, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
+import { DAY, dayOf, LAST_USED_LABEL, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 
 const { namespace: NAMESPACE, name: NAME, key: SINCE } = TOKEN_TRACKING;
@@ -23,7 +23,7 @@ export async function ensureTokenTracking(client: Client, clock: Clock): Promise
   const found = await maps.get(NAMESPACE, NAME).catch((error: unknown) => {
     if (!hasReason(error, "NotFound")) throw error;
   });
-  if (found !== undefined && /^\d{4}-\d\d-\d\d$/.test(found.data?.[SINCE] ?? "")) return;
+  if (found !== undefined && DAY.test(found.data?.[SINCE] ?? "")) return;
   const written = found === undefined ? maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: NAME, namespace: NAMESPACE }, data }) : maps.patch(NAMESPACE, NAME, "merge", { data });
   await written.catch((error: unknown) => {
     // Another server was first.
@@ -56,8 +56,4 @@ export async function noteTokenUse(store: ObjectStore, { metadata: { namespace =
   } catch (error) {
     logger.warn("the use of a token is not noted", { secret: `${namespace}/${name}`, error: describeError(error) });
   }
-}
-
-function dayOf(epochMs: number): string {
-  return formatTime(epochMs).slice(0, "2026-01-31".length);
 }
