@@ -2,6 +2,7 @@ import type { Verb } from "../apimachinery/api-request.ts";
 import type { FieldError } from "../apimachinery/field-error.ts";
 import type { GroupVersionResource } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import type { NameRule } from "../apimachinery/object-meta-validation.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 
 /** What a client needs to address a kind. The type parameter ties the object's type to its name. */
@@ -83,7 +84,7 @@ export interface Strategy<T extends KubeObject> {
   /** PUT without resourceVersion is accepted; true for most built-ins (the default). */
   readonly unconditionalUpdate?: boolean;
   /** Rules for metadata.name; `dnsSubdomain` when absent. */
-  readonly nameRule?: "dnsLabel" | "dnsSubdomain" | "pathSegment";
+  readonly nameRule?: NameRule;
   /** Defaults that depend on other fields, which a schema cannot state; runs after schema defaults, on every decode. */
   readonly setDefaults?: (object: T) => T;
   /** Clears what clients may not set and fills what the server decides; runs before validation. */

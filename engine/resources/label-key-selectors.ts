@@ -19,7 +19,8 @@ export function withLabelKeySelectors(pod: Pod): Pod {
   };
 }
 
-interface LabelKeys {
+/** What affinity terms and spreads have in common. */
+export interface LabelKeys {
   readonly labelSelector?: LabelSelector;
   readonly matchLabelKeys?: readonly string[];
   readonly mismatchLabelKeys?: readonly string[];

@@ -5,7 +5,7 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import { assert } from "../lib/assert.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import { parseJson } from "../lib/json.ts";
-import { RecentValues } from "../lib/recent-values.ts";
+import { RecentMap } from "../lib/recent-map.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
 /**
@@ -129,14 +129,14 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   #remember(content: T): T {
     const tree = deepFreeze({ ...content, metadata: { ...content.metadata, resourceVersion: String(this.revision) } });
     this.#tree = new WeakRef(tree);
-    recentTrees.keep(tree, this.#stored.length);
+    recentTrees.set(tree, true, this.#stored.length);
     return tree;
   }
 }
 
 /** Trees of so many stored bytes are kept for those who look next, and up to as many more that were decoded before them. */
 const RECENT_BYTES = 512 << 10;
-const recentTrees = new RecentValues(RECENT_BYTES);
+const recentTrees = new RecentMap<KubeObject, true>(RECENT_BYTES);
 
 const BEYOND_ASCII = /[\x80-\xff]/;
 
@@ -152,7 +152,6 @@ export function unstoredObject<T extends KubeObject>(object: T): EncodedObject<T
     },
   };
 }
-
 
 /** These buffers live as long as their object: one cut from Node's shared pool would keep all of the pool alive. */
 function exactBuffer(text: string): Buffer {

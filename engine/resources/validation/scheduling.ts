@@ -1,6 +1,7 @@
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import type { LabelKeys } from "../label-key-selectors.ts";
 import type { Affinity, LabelSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint } from "../types.ts";
 
 /** Everything in a pod's spec that says where it may run. */
@@ -115,12 +116,6 @@ function validateSpread(constraint: TopologySpreadConstraint, path: string): Fie
   }
   if (constraint.labelSelector !== undefined) errors.push(...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`));
   return [...errors, ...labelKeyErrors(constraint, path)];
-}
-
-interface LabelKeys {
-  readonly labelSelector?: LabelSelector;
-  readonly matchLabelKeys?: readonly string[];
-  readonly mismatchLabelKeys?: readonly string[];
 }
 
 /** Keys of labels whose values a pod brings itself. Of a pod, the selector holds an expression for each of them already: a second one would be the user's. */
