@@ -122,8 +122,8 @@ export class Informer<T extends KubeObject> {
   /** Lists and watches until the signal fires; outlives every failure of the server. */
   run(signal: AbortSignal): Promise<void> {
     this.#isRunning = true;
-    const transform = identityReader(this.resource as ResourceReference) as unknown as (object: T) => T; // who asks for identities reads nothing else
-    const reflector = new Reflector(this.resource, this.#keeps === "whole" ? this.#options : { ...this.#options, transform }, {
+    const identities = () => ({ ...this.#options, transform: identityReader(this.resource as ResourceReference) as unknown as (object: T) => T }); // who asks for these reads nothing else
+    const reflector = new Reflector(this.resource, this.#keeps === "whole" ? this.#options : identities(), {
       replace: (objects, resourceVersion) => this.#replace(objects, resourceVersion),
       put: (object) => this.#put(object),
       remove: (object) => this.#remove(objectKey(object), object),

@@ -1,3 +1,4 @@
+import { aborted } from "./abort.ts";
 import { sleep, type Clock } from "./clock.ts";
 import { service, type Service } from "./service.ts";
 
@@ -23,11 +24,12 @@ const GROWTH_BYTES_MIN = 4 << 20;
  */
 export function createIdleCollection(clock: Clock, host: HeapHost | undefined = ownHeap()): Service {
   return service("idle collection", async (signal) => {
+    if (host === undefined) return aborted(signal);
     let collectedBytes = 0;
     for (;;) {
-      const cpuBefore = host?.cpuMs() ?? 0;
+      const cpuBefore = host.cpuMs();
       await sleep(clock, CHECK_MS, signal);
-      if (host === undefined || host.cpuMs() - cpuBefore > CHECK_MS * IDLE_SHARE_MAX || host.heapBytes() - collectedBytes < GROWTH_BYTES_MIN) continue;
+      if (host.cpuMs() - cpuBefore > CHECK_MS * IDLE_SHARE_MAX || host.heapBytes() - collectedBytes < GROWTH_BYTES_MIN) continue;
       host.collect();
       collectedBytes = host.heapBytes();
     }

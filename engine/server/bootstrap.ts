@@ -49,9 +49,12 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
   if (options.hasMachines !== false) await ensureStorageClass(client);
   if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
-  if (options.flowControlClock !== undefined) await ensureFlowControl(client, options.flowControlClock);
-  if (options.flowControlClock !== undefined) await ensureServiceRange(client, options.serviceCidr, options.flowControlClock);
-  if (options.flowControlClock !== undefined) await ensureTokenTracking(client, options.flowControlClock);
+  const { flowControlClock: clock } = options;
+  if (clock !== undefined) {
+    await ensureFlowControl(client, clock);
+    await ensureServiceRange(client, options.serviceCidr, clock);
+    await ensureTokenTracking(client, clock);
+  }
   await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
 }
 

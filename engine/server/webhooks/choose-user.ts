@@ -1,6 +1,6 @@
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 
-const HTTPS_PORT = 443;
+export const HTTPS_PORT = 443;
 
 /**
  * As whom a webhook is called, as upstream reads a kubeconfig for it: users are named after webhooks (`hook.shop.svc:8443`, `*.shop.svc:8443`, both

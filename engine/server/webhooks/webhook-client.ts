@@ -6,7 +6,7 @@ import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { chooseUser } from "./choose-user.ts";
+import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
 import { describeCallError } from "./call-error.ts";
 import { parseJson } from "../../lib/json.ts";
 
@@ -37,7 +37,6 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Webhooks whose connections are kept alive. */
 const AGENTS_MAX = 64;
 const IDLE_MS = 90_000;
-const HTTPS_PORT = 443;
 
 /** Asks webhooks; connections to each are kept for the next request. Call `close` at the end. */
 export class WebhookClient implements WebhookTransport {
