@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { NEVER } from "../engine/lib/abort.ts";
@@ -8,8 +8,11 @@ import { describeError, silentLogger } from "../engine/lib/log.ts";
 import { cgroupRoot } from "./agent.ts";
 import { startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
+import { readDnsAddresses } from "./network/dns-addresses.ts";
 import { resetNetwork } from "./network/network.ts";
 import { removeAgentCgroups } from "./pods/cgroups.ts";
+import { mountsBelow, readMounts } from "./volumes/mounts.ts";
 
 const run = promisify(execFile);
 
@@ -17,7 +20,7 @@ const run = promisify(execFile);
  * Removes everything an agent with this data directory ever made on the machine: pods, the containerd of ours and its shims, mounts,
  * network namespaces, rules, routes, cgroups, and at last the directory. Safe to repeat; goes on after failures and reports them.
  */
-export async function resetAgent(dataDir: string, clusterDns: string, say: (line: string) => void): Promise<void> {
+export async function resetAgent(dataDir: string, say: (line: string) => void): Promise<void> {
   const attempt = async (what: string, work: () => Promise<void> | void) => {
     try {
       await work();
@@ -27,10 +30,21 @@ export async function resetAgent(dataDir: string, clusterDns: string, say: (line
   };
   if (existsSync(path.join(dataDir, "containerd", "config.toml"))) await attempt("removing pods", () => removePods(dataDir, say));
   await attempt("ending processes", () => endProcesses(dataDir));
-  await attempt("removing network rules", () => resetNetwork(clusterDns));
-  await attempt("unmounting", () => unmountBelow(dataDir));
+  await attempt("removing network rules", () => resetNetwork(readDnsAddresses(dataDir)));
+  const rootDir = readRootDir(dataDir);
+  // The root directory is a mount of ours; a data directory that is one is somebody else's.
+  const isOurs = (place: string) => place === rootDir || place.startsWith(`${rootDir ?? dataDir}/`) || place.startsWith(`${dataDir}/`);
+  await attempt("unmounting", () => unmountAll(isOurs));
   await attempt("removing cgroups", () => removeAgentCgroups(cgroupRoot(dataDir)));
+  if (rootDir !== undefined) await attempt(`removing ${rootDir}`, () => removeRootDir(rootDir));
   await attempt(`removing ${dataDir}`, () => rmSync(dataDir, { recursive: true, force: true }));
+}
+
+/** Drivers may keep files of their own beside ours; those are left. */
+function removeRootDir(rootDir: string): void {
+  if (mountsBelow(rootDir).length > 0) throw new Error("something is still mounted in it, which would be deleted too");
+  for (const folder of ROOT_FOLDERS) rmSync(path.join(rootDir, folder), { recursive: true, force: true });
+  if (existsSync(rootDir) && readdirSync(rootDir).length === 0) rmdirSync(rootDir);
 }
 
 /** The runtime's own way, so that addresses and network namespaces are given back. */
@@ -67,10 +81,13 @@ async function endProcesses(dataDir: string): Promise<void> {
   await sleep(systemClock, 200, NEVER);
 }
 
-async function unmountBelow(dataDir: string): Promise<void> {
+/** In rounds, for one mount may hide another in the same place. */
+async function unmountAll(isOurs: (place: string) => boolean): Promise<void> {
+  let failure: unknown;
   for (let round = 0; round < 3; round++) {
-    const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? "").filter((place) => place.startsWith(`${dataDir}/`));
-    if (mounts.length === 0) return;
-    for (const place of mounts.sort((a, b) => b.length - a.length)) await run("umount", [place]).catch(() => run("umount", ["-l", place]));
+    const places = readMounts().map(({ place }) => place).filter(isOurs);
+    if (places.length === 0) return;
+    for (const place of places.sort((a, b) => b.length - a.length)) await run("umount", [place]).catch(() => run("umount", ["-l", place])).catch((error: unknown) => (failure = error));
   }
+  if (readMounts().some(({ place }) => isOurs(place))) throw failure;
 }

@@ -1,5 +1,7 @@
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { compareQuantities } from "../apimachinery/quantity.ts";
+import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import type { Client } from "../client/client.ts";
 import { persistentVolumeClaimResource } from "../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../resources/core/persistent-volume.ts";
@@ -18,12 +20,12 @@ export type VolumeChoice =
 export function chooseVolumes(delayed: readonly DelayedClaim[], node: Node): readonly VolumeChoice[] | undefined {
   const choices: VolumeChoice[] = [];
   const taken = new Set<PersistentVolume>();
-  for (const { claim, storageClass, candidates } of delayed) {
+  for (const { claim, storageClass, candidates, capacities } of delayed) {
     const volume = chooseVolume(claim, candidates.filter((candidate) => !taken.has(candidate)), node);
     if (volume !== undefined) {
       taken.add(volume);
       choices.push({ do: "take", claim, volume });
-    } else if (canProvision(claim, storageClass, node)) choices.push({ do: "provision", claim });
+    } else if (canProvision(claim, storageClass, node) && hasRoom(claim, capacities, node)) choices.push({ do: "provision", claim });
     else return undefined;
   }
   return choices;
@@ -35,6 +37,16 @@ function canProvision(claim: PersistentVolumeClaim, { provisioner, allowedTopolo
   if (provisioner === "kubernetes.io/no-provisioner") return false;
   const terms = allowedTopologies.map((term): NodeSelectorTerm => ({ matchExpressions: (term.matchLabelExpressions ?? []).map(({ key, values }) => ({ key, operator: "In", values })) }));
   return terms.length === 0 || terms.some((term) => matchesTerm(term, node));
+}
+
+/** Whether one of the places that the node reaches has room for the whole volume. A driver that does not tell has room everywhere. */
+function hasRoom({ spec }: PersistentVolumeClaim, capacities: DelayedClaim["capacities"], node: Node): boolean {
+  const wanted = spec?.resources?.requests?.["storage"];
+  if (capacities === undefined || wanted === undefined) return true;
+  return capacities.some(({ capacity, maximumVolumeSize, nodeTopology }) => {
+    const limit = maximumVolumeSize ?? capacity;
+    return limit !== undefined && nodeTopology !== undefined && compareQuantities(limit, wanted) >= 0 && labelSelectorPredicate(nodeTopology)(node.metadata.labels ?? {});
+  });
 }
 
 /** Writes the choices down; the volume binder does the rest. A choice that was overtaken fails with Conflict. */

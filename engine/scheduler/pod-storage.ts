@@ -2,7 +2,7 @@ import { controllerOf } from "../apimachinery/object-meta.ts";
 import { claimClassName } from "../resources/core/persistent-volume-claim.ts";
 import { podClaims } from "../resources/pod-claims.ts";
 import { isBindCompleted } from "../resources/storage/volume-matching.ts";
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "../resources/types.ts";
+import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from "../resources/types.ts";
 
 /** What is known of volumes, from caches. */
 export interface StorageFacts {
@@ -11,6 +11,9 @@ export interface StorageFacts {
   volumesOfClass(className: string): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
   csiNode(name: string): CSINode | undefined;
+  csiDriver(name: string): CSIDriver | undefined;
+  /** What drivers say of the room for new volumes of a class. */
+  capacitiesOfClass(className: string): readonly CSIStorageCapacity[];
 }
 
 /** A claim that gets its volume when its first pod gets its node. */
@@ -18,6 +21,8 @@ export interface DelayedClaim {
   readonly claim: PersistentVolumeClaim;
   readonly storageClass: StorageClass;
   readonly candidates: readonly PersistentVolume[];
+  /** Where a new volume has room; undefined when its driver does not tell. */
+  readonly capacities: readonly CSIStorageCapacity[] | undefined;
 }
 
 /** What a pod's claims mean for where it can go. */
@@ -55,7 +60,8 @@ export function resolvePodStorage(pod: Pod, facts: StorageFacts): PodStorage | u
     const className = claimClassName(claim);
     const storageClass = className === "" ? undefined : facts.storageClass(className);
     if (claim.spec?.volumeName || storageClass?.volumeBindingMode !== "WaitForFirstConsumer") return stuck("pod has unbound immediate PersistentVolumeClaims");
-    delayed.push({ claim, storageClass, candidates: facts.volumesOfClass(className) });
+    const tells = facts.csiDriver(storageClass.provisioner)?.spec.storageCapacity === true;
+    delayed.push({ claim, storageClass, candidates: facts.volumesOfClass(className), capacities: tells ? facts.capacitiesOfClass(className) : undefined });
   }
   return { problem: undefined, bound, delayed, exclusive, facts };
 }

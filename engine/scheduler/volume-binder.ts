@@ -5,7 +5,9 @@ import type { InformerFactory } from "../client/informer-factory.ts";
 import type { Clock } from "../lib/clock.ts";
 import { persistentVolumeClaimResource } from "../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource, volumeClassName } from "../resources/core/persistent-volume.ts";
+import { csiDriverResource } from "../resources/storage/csi-driver.ts";
 import { csiNodeResource } from "../resources/storage/csi-node.ts";
+import { csiStorageCapacityResource } from "../resources/storage/csi-storage-capacity.ts";
 import { SELECTED_NODE_ANNOTATION } from "../resources/storage/local-path.ts";
 import { storageClassResource } from "../resources/storage/storage-class.ts";
 import { isBindCompleted } from "../resources/storage/volume-matching.ts";
@@ -26,6 +28,9 @@ export class VolumeBinder {
   readonly #volumes;
   readonly #classes;
   readonly #csiNodes;
+  readonly #csiDrivers;
+  readonly #capacities;
+  readonly #informers;
   readonly #facts: StorageFacts;
 
   constructor(client: Client, informers: InformerFactory, clock: Clock) {
@@ -35,6 +40,10 @@ export class VolumeBinder {
     this.#volumes = informers.informer(persistentVolumeResource);
     this.#classes = informers.informer(storageClassResource);
     this.#csiNodes = informers.informer(csiNodeResource);
+    this.#csiDrivers = informers.informer(csiDriverResource);
+    this.#capacities = informers.informer(csiStorageCapacityResource);
+    this.#informers = [this.#claims, this.#volumes, this.#classes, this.#csiNodes, this.#csiDrivers, this.#capacities];
+    this.#capacities.addIndex(CLASS_INDEX, ({ storageClassName }) => [storageClassName]);
     this.#volumes.addIndex(CLASS_INDEX, (volume) => [volumeClassName(volume)]);
     this.#facts = {
       claim: (namespace, name) => this.#claims.get(namespace, name),
@@ -42,17 +51,19 @@ export class VolumeBinder {
       volumesOfClass: (className) => this.#volumes.byIndex(CLASS_INDEX, className),
       storageClass: (name) => this.#classes.get("", name),
       csiNode: (name) => this.#csiNodes.get("", name),
+      csiDriver: (name) => this.#csiDrivers.get("", name),
+      capacitiesOfClass: (className) => this.#capacities.byIndex(CLASS_INDEX, className),
     };
   }
 
   async waitForSync(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#claims, this.#volumes, this.#classes, this.#csiNodes].map((informer) => informer.waitForSync(signal)));
+    await Promise.all(this.#informers.map((informer) => informer.waitForSync(signal)));
   }
 
   /** Calls back when a claim, a volume or a class has changed. Gives the function that ends it. */
   onChange(changed: () => void): () => void {
     const handler = { add: changed, update: changed, delete: changed };
-    const undo = [this.#claims.addHandler(handler), this.#volumes.addHandler(handler), this.#classes.addHandler(handler), this.#csiNodes.addHandler(handler)];
+    const undo = this.#informers.map((informer) => informer.addHandler(handler));
     return () => undo.forEach((remove) => remove());
   }
 

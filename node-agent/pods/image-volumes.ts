@@ -1,7 +1,7 @@
 import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
-import { VOLUMES } from "../volumes/volumes.ts";
+import { volumeFolder } from "../volumes/volume-plugin.ts";
 import { ensureImage, normaliseImage } from "./ensure-image.ts";
 import type { PodContext } from "./pod-context.ts";
 import { StartError } from "./start-error.ts";
@@ -19,7 +19,7 @@ export async function withImageVolumes(context: PodContext, pod: Pod, container:
     imageVolumesRequested.add();
     if (!image.reference) throw new StartError("InvalidImageName", `volume "${name}" names no image`);
     const { name: reference } = await ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy });
-    const place = path.join(context.podsDir, uid, VOLUMES, name);
+    const place = volumeFolder(path.join(context.podsDir, uid), "image", name);
     try {
       await context.images.mount(reference, uid, name, place);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
+import type { DriverVolumes } from "../volumes/volume-plugin.ts";
 import { unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { qosFolder } from "./pod-cgroup.ts";
@@ -13,21 +14,24 @@ export interface OrphanPlaces {
 
 /**
  * Removes what a dead agent left of pods that neither the API nor the runtime knows any more: volumes, logs, cgroups. Persistent volumes are
- * not among them. What cannot be removed is told of and left to the next start.
+ * not among them. Gives the pods of which something could not be removed, such as a volume whose driver is not there yet.
  */
-export async function sweepOrphans({ podsDir, logsDir, cgroupRoot }: OrphanPlaces, known: ReadonlySet<string>, logger: Logger): Promise<void> {
+export async function sweepOrphans({ podsDir, logsDir, cgroupRoot }: OrphanPlaces, known: ReadonlySet<string>, drivers: DriverVolumes, logger: Logger): Promise<readonly string[]> {
+  const left: string[] = [];
   const orphans = new Set(namesIn(podsDir).filter((uid) => !known.has(uid)));
   const logs = namesIn(logsDir).filter((name) => !known.has(uidOfLogs(name)));
   for (const uid of orphans) {
     try {
-      await unmountVolumes(path.join(podsDir, uid));
+      await unmountVolumes(path.join(podsDir, uid), drivers);
       for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(cgroupRoot, qos)}/pod${uid}`);
       logger.info("removed what was left of a pod", { uid });
     } catch (error) {
-      logger.warn("what is left of a pod could not be removed", { uid, error: describeError(error) });
+      left.push(uid);
+      logger.warn("what is left of a pod could not be removed, will retry", { uid, error: describeError(error) });
     }
   }
   for (const name of logs) rmSync(path.join(logsDir, name), { recursive: true, force: true });
+  return left;
 }
 
 /** Folders of logs are named `<namespace>_<pod>_<uid>`. */

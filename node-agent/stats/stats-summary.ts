@@ -1,6 +1,7 @@
 import { formatTime } from "../../engine/lib/clock.ts";
 import type { Usage, NodeUsage } from "./read-usage.ts";
 import type { PodUsage, UsageSample } from "./usage-sampler.ts";
+import type { VolumeFigures, VolumeReading } from "./volume-stats.ts";
 
 /** Processor time, in upstream's shape. The rate is left out while there is nothing to compare with. */
 export interface CpuStats {
@@ -23,10 +24,13 @@ interface Stats {
   readonly memory: MemoryStats;
 }
 
-/** What `/stats/summary` answers: upstream's form (stats/v1alpha1), with processors and memory. */
+/** Room in a pod's volume. */
+export type VolumeStats = VolumeFigures & { readonly time: string; readonly name: string; readonly pvcRef?: { readonly name: string; readonly namespace: string } };
+
+/** What `/stats/summary` answers: upstream's form (stats/v1alpha1), with processors, memory and volumes. */
 export interface StatsSummary {
   readonly node: Stats & { readonly nodeName: string };
-  readonly pods: readonly (Stats & { readonly podRef: { readonly name: string; readonly namespace: string; readonly uid: string }; readonly containers: readonly (Stats & { readonly name: string })[] })[];
+  readonly pods: readonly (Stats & { readonly podRef: { readonly name: string; readonly namespace: string; readonly uid: string }; readonly containers: readonly (Stats & { readonly name: string })[]; readonly volume?: readonly VolumeStats[] })[];
   /** Over which time the rates were taken; absent without any. An addition of ours. */
   readonly windowSeconds?: number;
 }
@@ -35,7 +39,8 @@ export interface StatsSummary {
 const RATE_MS_MIN = 1_000;
 
 /** Rates and totals from two looks. Pure. Containers that began after the earlier look are rated from their beginning. */
-export function computeSummary(nodeName: string, bootMs: number, current: UsageSample, before: UsageSample | undefined): StatsSummary {
+export function computeSummary(nodeName: string, bootMs: number, current: UsageSample, before: UsageSample | undefined, volumes: readonly VolumeReading[] = []): StatsSummary {
+  const volumesOfPods = Map.groupBy(volumes, ({ podUid }) => podUid);
   const time = formatTime(current.atMs);
   const stats = (usage: Usage | NodeUsage, earlier: Usage | undefined, startTime: string, sinceMs = before?.atMs): Stats => ({
     startTime,
@@ -60,6 +65,7 @@ export function computeSummary(nodeName: string, bootMs: number, current: UsageS
         podRef: { name, namespace, uid },
         ...stats(usage, old?.usage, startedAt),
         containers: containers.map((container) => ({ name: container.name, ...containerStats(container, old) })),
+        ...(volumesOfPods.has(uid) ? { volume: (volumesOfPods.get(uid) ?? []).map(({ podUid: _uid, figures, ...volume }) => ({ time, ...figures, ...volume })) } : {}),
       };
     }),
     ...(before === undefined ? {} : { windowSeconds: (current.atMs - before.atMs) / 1000 }),

@@ -1,22 +1,24 @@
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { controllerOf } from "../../engine/apimachinery/object-meta.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import { isLocalPathVolume, LOCAL_PATH_NODE_LABEL } from "../../engine/resources/storage/local-path.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
+import { persistentCsiVolume } from "../csi/volume-request.ts";
 import { mountDevice } from "./device-volume.ts";
 import { provideHostPath } from "./host-path-volume.ts";
 import { mountNfs } from "./nfs-volume.ts";
-import { giveToGroup } from "./ownership.ts";
-import { MountError, type VolumeSources } from "./volume-plugin.ts";
+import { giveToGroupOnce } from "./ownership.ts";
+import { MountError, volumeFolder, type VolumeSources } from "./volume-plugin.ts";
 
 /** The volume behind a claim. Folders of this node are made when they are first needed. */
-export async function mountClaim(pod: Pod, volume: Volume, folder: string, sources: VolumeSources): Promise<string> {
-  const persistent = await volumeOf(pod, volume, sources);
+export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
+  const { claim, persistent, readOnly } = await volumeOf(pod, volume, sources);
   const { spec = {} } = persistent;
+  if (spec.csi !== undefined) return sources.csi.mount(pod, volume.name, persistentCsiVolume(persistent, readOnly), podDir, { claim, persistent });
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
-  if (spec.nfs !== undefined) return mountNfs(spec.nfs, folder, spec.mountOptions);
+  if (spec.nfs !== undefined) return mountNfs(spec.nfs, volumeFolder(podDir, "nfs", persistent.metadata.name ?? ""), spec.mountOptions);
   if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
   if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
@@ -26,20 +28,12 @@ export async function mountClaim(pod: Pod, volume: Volume, folder: string, sourc
     return spec.local.path;
   }
   if (!stat.isDirectory() && !stat.isBlockDevice()) throw new MountError(`path "${spec.local.path}" is neither a folder nor a block device`);
-  const place = stat.isDirectory() ? spec.local.path : await mountDevice(spec.local.path, folder, spec.local.fsType, spec.mountOptions);
-  await giveOnce(place, pod, path.join(path.dirname(path.dirname(folder)), "given", volume.name));
+  const place = stat.isDirectory() ? spec.local.path : await mountDevice(spec.local.path, volumeFolder(podDir, "local-volume", persistent.metadata.name ?? ""), spec.local.fsType, spec.mountOptions);
+  await giveToGroupOnce(place, pod, podDir, volume.name);
   return place;
 }
 
-/** Once for each pod: what its containers do with their files from then on is theirs, also when the agent starts anew. */
-async function giveOnce(place: string, pod: Pod, mark: string): Promise<void> {
-  if (existsSync(mark)) return;
-  await giveToGroup(place, pod);
-  mkdirSync(path.dirname(mark), { recursive: true, mode: 0o750 });
-  writeFileSync(mark, "");
-}
-
-async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<PersistentVolume> {
+async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<{ readonly claim: PersistentVolumeClaim; readonly persistent: PersistentVolume; readonly readOnly: boolean }> {
   const namespace = pod.metadata.namespace ?? "";
   const use = podClaims(pod).find((candidate) => candidate.volume.name === volume.name);
   const claimName = use?.claimName ?? "";
@@ -49,7 +43,7 @@ async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promi
   if (name === undefined) throw new MountError(`PVC ${namespace}/${claimName} is not bound`);
   const persistent = await orMountError(sources.persistentVolume(name), `persistentvolume "${name}" not found`);
   if (persistent.spec?.claimRef?.uid !== claim.metadata.uid) throw new MountError(`persistentvolume "${name}" is not bound to PVC ${namespace}/${claimName}`);
-  return persistent;
+  return { claim, persistent, readOnly: use?.readOnly === true };
 }
 
 function boundVolume({ spec, status }: PersistentVolumeClaim): string | undefined {

@@ -7,12 +7,13 @@ import { podLimits } from "../../engine/resources/pod-requests.ts";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
 import { shareMounts } from "./mounts.ts";
 import { giveToGroup } from "./ownership.ts";
-import { MountError } from "./volume-plugin.ts";
+import { MountError, volumeFolder } from "./volume-plugin.ts";
 
 const run = promisify(execFile);
 
 /** An empty folder that lives as long as the pod: on the disk, in memory, or in huge pages. */
-export async function mountEmptyDir(pod: Pod, volume: Volume, folder: string): Promise<string> {
+export async function mountEmptyDir(pod: Pod, volume: Volume, podDir: string): Promise<string> {
+  const folder = volumeFolder(podDir, "empty-dir", volume.name);
   if (!existsSync(folder)) await provide(pod, volume, folder);
   if (isPropagated(pod, volume.name)) await shareMounts(folder);
   return folder;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -30,12 +30,29 @@ export function parseMounts(text: string): readonly Mount[] {
   });
 }
 
-/** Makes a folder a shared mount of its own, unless it is one: what containers mount in it can then be seen by others. */
+/** Makes a folder a shared mount of its own, unless it lies in one: what containers mount in it can then be seen by others. What is mounted in it stays so. */
 export async function shareMounts(folder: string): Promise<void> {
-  const own = readMounts().findLast(({ place }) => place === folder);
-  if (own?.isShared === true) return;
-  if (own === undefined) await run("mount", ["--bind", folder, folder]);
+  const around = mountAround(readMounts(), folder);
+  if (around?.isShared === true) return;
+  if (around?.place !== folder) await mountOnItself(folder);
   await run("mount", ["--make-shared", folder]);
+}
+
+async function mountOnItself(folder: string): Promise<void> {
+  const inner = mountsBelow(folder);
+  if (inner.length === 0) return void (await run("mount", ["--bind", folder, folder]));
+  // A mount on top would hide them where nobody can unmount them; so they move into it, elsewhere.
+  const aside = mkdtempSync(`${folder}.`);
+  await run("mount", ["--rbind", folder, aside]);
+  for (const place of inner) await run("umount", ["-l", place]);
+  await run("mount", ["--move", aside, folder]);
+  rmdirSync(aside);
+}
+
+/** The mount that a path lies in. Pure. */
+export function mountAround(mounts: readonly Mount[], place: string): Mount | undefined {
+  // Of two in one place, the later hides the earlier.
+  return mounts.filter((mount) => mount.place === "/" || mount.place === place || place.startsWith(`${mount.place}/`)).reduce<Mount | undefined>((nearest, mount) => (nearest === undefined || mount.place.length >= nearest.place.length ? mount : nearest), undefined);
 }
 
 export function isMountPoint(place: string): boolean {

@@ -3,15 +3,15 @@ import { existsSync, mkdirSync } from "node:fs";
 import { promisify } from "node:util";
 import type { NFSVolumeSource, Pod, Volume } from "../../engine/resources/types.ts";
 import { isMountPoint } from "./mounts.ts";
-import { MountError } from "./volume-plugin.ts";
+import { MountError, volumeFolder } from "./volume-plugin.ts";
 
 const run = promisify(execFile);
 const PROGRAMS = ["/sbin/mount.nfs", "/usr/sbin/mount.nfs"];
 /** A server that does not answer holds up no more than its own pods. */
 const MOUNT_MS = 120_000;
 
-export async function mountNfsVolume(_pod: Pod, volume: Volume, folder: string): Promise<string> {
-  return mountNfs(volume.nfs ?? { server: "", path: "" }, folder);
+export async function mountNfsVolume(_pod: Pod, volume: Volume, podDir: string): Promise<string> {
+  return mountNfs(volume.nfs ?? { server: "", path: "" }, volumeFolder(podDir, "nfs", volume.name));
 }
 
 /** A folder of an NFS server, mounted for one pod by the node's own mount.nfs. Who may do what in it is the server's business. */

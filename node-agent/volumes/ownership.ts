@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { chmod, lchown, lstat, opendir, realpath } from "node:fs/promises";
 import path from "node:path";
 import type { Pod } from "../../engine/resources/types.ts";
@@ -16,6 +17,15 @@ export async function giveToGroup(folder: string, pod: Pod): Promise<void> {
   if (fsGroupChangePolicy === "OnRootMismatch" && top.gid === fsGroup && (top.mode & 0o2070) === 0o2070) return;
   await giveAll(root, fsGroup);
   await give(root, fsGroup);
+}
+
+/** Once for each pod: what its containers do with their files from then on is theirs, also when the agent starts anew. */
+export async function giveToGroupOnce(place: string, pod: Pod, podDir: string, volumeName: string): Promise<void> {
+  const mark = path.join(podDir, "given", volumeName);
+  if (existsSync(mark)) return;
+  await giveToGroup(place, pod);
+  mkdirSync(path.dirname(mark), { recursive: true, mode: 0o750 });
+  writeFileSync(mark, "");
 }
 
 async function giveAll(folder: string, group: number): Promise<void> {

@@ -6,7 +6,7 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
 import { podField, resourceField } from "../pods/pod-environment.ts";
 import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
-import { MountError, type VolumeSources } from "./volume-plugin.ts";
+import { MountError, volumeFolder, type VolumeKind, type VolumeSources } from "./volume-plugin.ts";
 import { readOptional } from "../pods/optional-object.ts";
 
 const run = promisify(execFile);
@@ -14,7 +14,8 @@ const run = promisify(execFile);
 const TOKEN_RENEW_SHARE = 0.8;
 
 /** ConfigMaps, Secrets, the downward API, tokens, and mixtures of them: files made from the API, switched all at once. */
-export async function mountProjected(pod: Pod, volume: Volume, folder: string, sources: VolumeSources): Promise<string> {
+export async function mountProjected(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
+  const folder = volumeFolder(podDir, kindOf(volume), volume.name);
   const mode = volume.configMap?.defaultMode ?? volume.secret?.defaultMode ?? volume.downwardAPI?.defaultMode ?? volume.projected?.defaultMode ?? 0o644;
   const parts: readonly VolumeProjection[] = volume.projected?.sources ?? [
     {
@@ -33,6 +34,10 @@ export async function mountProjected(pod: Pod, volume: Volume, folder: string, s
   for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, readableByGroup(pod, file));
   writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
   return folder;
+}
+
+function kindOf({ configMap, secret, downwardAPI }: Volume): VolumeKind {
+  return configMap !== undefined ? "configmap" : secret !== undefined ? "secret" : downwardAPI !== undefined ? "downward-api" : "projected";
 }
 
 /** The group can read what is given to it, however few rights were asked for. */

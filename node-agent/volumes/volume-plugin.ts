@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
+import type { CsiVolume } from "../csi/volume-request.ts";
 import type { EnvironmentSources } from "../pods/pod-environment.ts";
 
 export interface VolumeSources extends EnvironmentSources {
@@ -11,6 +14,16 @@ export interface VolumeSources extends EnvironmentSources {
   readonly volumesDir: string;
   readonly nodeName: string;
   readonly nowMs: () => number;
+  readonly csi: DriverVolumes;
+}
+
+/** Volumes of CSI drivers, of which the folder `csi` is made. */
+export interface DriverVolumes {
+  mount(pod: Pod, volumeName: string, volume: CsiVolume, podDir: string, claimed?: { readonly claim: PersistentVolumeClaim; readonly persistent: PersistentVolume }): Promise<string>;
+  /** Whether a pod's volume is mounted again from time to time. */
+  follows(pod: Pod, volumeName: string): boolean;
+  /** Takes away all that a pod has of drivers. Rejects when something of it stays. */
+  unmountPod(podDir: string): Promise<void>;
 }
 
 /** A volume cannot be provided now; the pod waits, and it is tried again. */
@@ -19,4 +32,17 @@ export class MountError extends Error {
 }
 
 /** How one kind of volume is provided: gives the folder or file on the machine. Called again to bring changed content in. */
-export type VolumePlugin = (pod: Pod, volume: Volume, folder: string, sources: VolumeSources) => Promise<string>;
+export type VolumePlugin = (pod: Pod, volume: Volume, podDir: string, sources: VolumeSources) => Promise<string>;
+
+/** Folders of a pod: its volumes, and the parts of volumes that its containers have mounted. */
+export const VOLUMES = "volumes";
+export const SUB_PATHS = "sub-paths";
+
+/** kubelet's words for the kinds of volumes that have a folder in the pod's. */
+export type VolumeKind = "configmap" | "secret" | "downward-api" | "projected" | "empty-dir" | "nfs" | "local-volume" | "csi" | "image";
+
+/** Where a pod's volume is, as kubelet has it: tools that back up or measure volumes look there. `name` is that of the persistent volume, if it is one. */
+export function volumeFolder(podDir: string, kind: VolumeKind, name: string): string {
+  const withoutKind = path.join(podDir, VOLUMES, name); // where pods have it that are older than this layout
+  return existsSync(withoutKind) ? withoutKind : path.join(podDir, VOLUMES, `kubernetes.io~${kind}`, name);
+}

@@ -3,13 +3,14 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
+import { ephemeralCsiVolume } from "../csi/volume-request.ts";
 import { mountClaim } from "./claim-volume.ts";
 import { mountEmptyDir } from "./empty-dir-volume.ts";
 import { mountHostPath } from "./host-path-volume.ts";
 import { mountsBelow } from "./mounts.ts";
 import { mountNfsVolume } from "./nfs-volume.ts";
 import { mountProjected } from "./projected-volume.ts";
-import { MountError, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
+import { MountError, SUB_PATHS, VOLUMES, type DriverVolumes, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
 
 const run = promisify(execFile);
 
@@ -22,15 +23,12 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
   { field: "emptyDir", mount: mountEmptyDir },
   { field: "hostPath", mount: mountHostPath },
   { field: "nfs", mount: mountNfsVolume },
+  { field: "csi", mount: (pod, volume, podDir, { csi }) => csi.mount(pod, volume.name, ephemeralCsiVolume(pod, volume), podDir) },
   { field: "persistentVolumeClaim", mount: mountClaim },
   { field: "ephemeral", mount: mountClaim },
 ];
 
 const UMOUNT_MS = 30_000;
-
-/** Folders of a pod: its volumes, and the parts of volumes that its containers have mounted. */
-export const VOLUMES = "volumes";
-export const SUB_PATHS = "sub-paths";
 
 /**
  * Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. What this
@@ -41,21 +39,21 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
   for (const volume of pod.spec.volumes ?? []) {
     // An image is its container's business: see pods/image-volumes.ts.
     if (volume.image !== undefined) continue;
-    const known = isLive(volume) ? undefined : before.get(volume.name);
+    const known = isLive(volume) || sources.csi.follows(pod, volume.name) ? undefined : before.get(volume.name);
     if (known !== undefined) {
       places.set(volume.name, known);
       continue;
     }
     const plugin = plugins.find(({ field }) => volume[field] !== undefined);
     if (plugin === undefined) throw new MountError(`volume "${volume.name}": volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
-    places.set(volume.name, await plugin.mount(pod, volume, path.join(podDir, VOLUMES, volume.name), sources));
+    places.set(volume.name, await plugin.mount(pod, volume, podDir, sources));
   }
   return places;
 }
 
 /** Whether a pod has volumes whose content follows objects of the API or has to be renewed. */
-export function hasLiveVolumes(pod: Pod): boolean {
-  return (pod.spec.volumes ?? []).some(isLive);
+export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes): boolean {
+  return (pod.spec.volumes ?? []).some((volume) => isLive(volume) || drivers.follows(pod, volume.name));
 }
 
 function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean {
@@ -66,15 +64,22 @@ function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean 
  * Takes all volumes of a pod away: what is mounted is unmounted, the rest is deleted. Host paths and persistent volumes are left alone.
  * Rejects before anything is deleted when something stays mounted, for behind a mount may be another's data.
  */
-export async function unmountVolumes(podDir: string): Promise<void> {
-  await unmountBelow(podDir);
+export async function unmountVolumes(podDir: string, drivers: DriverVolumes): Promise<void> {
+  await unmountAll(podDir, drivers);
   rmSync(podDir, { recursive: true, force: true });
 }
 
 /** The same for a pod that is over and still shown: its volumes go, what is known of its containers stays. */
-export async function releaseVolumes(podDir: string): Promise<void> {
-  await unmountBelow(podDir);
+export async function releaseVolumes(podDir: string, drivers: DriverVolumes): Promise<void> {
+  await unmountAll(podDir, drivers);
   for (const part of [VOLUMES, SUB_PATHS]) rmSync(path.join(podDir, part), { recursive: true, force: true });
+}
+
+async function unmountAll(podDir: string, drivers: DriverVolumes): Promise<void> {
+  // What is mounted a second time keeps a driver from taking it away.
+  await unmountBelow(path.join(podDir, SUB_PATHS));
+  await drivers.unmountPod(podDir);
+  await unmountBelow(podDir);
 }
 
 async function unmountBelow(podDir: string): Promise<void> {

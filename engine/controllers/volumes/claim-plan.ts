@@ -109,11 +109,12 @@ function bind(volume: Volume, claim: Claim): readonly Action[] {
   return [...actions, ...boundStatus(volume, claim)];
 }
 
-/** The claim's status shows its volume's modes and, from when they met or the volume grew, its size. */
-function boundStatus({ spec }: Volume, claim: Claim): readonly Action[] {
+/** The claim's status shows its volume's modes and, from when they met, its size; who makes the volume grow says when it has. Folders have grown by saying so. */
+function boundStatus(volume: Volume, claim: Claim): readonly Action[] {
+  const { spec } = volume;
   const attributesClass = spec?.volumeAttributesClassName;
   const size = spec?.capacity?.["storage"];
-  const isNew = claim.status?.phase !== "Bound" || (size !== undefined && compareQuantities(size, claim.status.capacity?.["storage"] ?? "0") > 0);
+  const isNew = claim.status?.phase !== "Bound" || (size !== undefined && isLocalPathVolume(volume) && compareQuantities(size, claim.status.capacity?.["storage"] ?? "0") > 0);
   const status: PersistentVolumeClaimStatus = {
     ...claim.status,
     phase: "Bound",

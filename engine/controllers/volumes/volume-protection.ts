@@ -5,8 +5,9 @@ import { persistentVolumeResource } from "../../resources/core/persistent-volume
 import { podResource } from "../../resources/core/pod.ts";
 import type { ResourceReference } from "../../resources/define-resource.ts";
 import { podClaims } from "../../resources/pod-claims.ts";
-import { CLAIM_PROTECTION, VOLUME_PROTECTION } from "../../resources/storage/protection.ts";
-import type { Pod } from "../../resources/types.ts";
+import { ATTRIBUTES_CLASS_PROTECTION, CLAIM_PROTECTION, VOLUME_PROTECTION } from "../../resources/storage/protection.ts";
+import { volumeAttributesClassResource } from "../../resources/storage/volume-attributes-class.ts";
+import type { PersistentVolumeClaim, Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "../define-controller.ts";
 import { isPodFinished } from "../pods.ts";
@@ -59,5 +60,32 @@ export function volumeProtectionController({ informers }: ControllerContext): Co
       return object === undefined ? undefined : { object: object as KubeObject, isInUse: object.status?.phase === "Bound" }; // stored, so it has its names
     },
     plan: (inputs) => planProtection(persistentVolumeResource, VOLUME_PROTECTION, inputs),
+  };
+}
+
+const ATTRIBUTES_INDEX = "attributesClass";
+
+/** The attributes of a volume can be looked up as long as it has them, or is about to. */
+export function attributesClassProtectionController({ informers }: ControllerContext): ControllerDefinition<ProtectionInputs> {
+  const classes = informers.informer(volumeAttributesClassResource);
+  const claims = informers.informer(persistentVolumeClaimResource);
+  const volumes = informers.informer(persistentVolumeResource);
+  const named = (name: string | undefined) => (name ? [name] : []);
+  const ofClaim = ({ spec, status }: PersistentVolumeClaim) => [...new Set([...named(spec?.volumeAttributesClassName), ...named(status?.currentVolumeAttributesClassName), ...named(status?.modifyVolumeStatus?.targetVolumeAttributesClassName)])];
+  claims.addIndex(ATTRIBUTES_INDEX, ofClaim);
+  volumes.addIndex(ATTRIBUTES_INDEX, ({ spec }) => named(spec?.volumeAttributesClassName));
+  return {
+    name: "attributes-class-protection",
+    watches: [
+      watch(classes, ({ metadata }) => [metadata.name ?? ""], (_old, found) => found !== undefined),
+      watch(claims, ofClaim),
+      watch(volumes, ({ spec }) => named(spec?.volumeAttributesClassName)),
+    ],
+    observe(name) {
+      const object = classes.get("", name);
+      const isInUse = claims.byIndex(ATTRIBUTES_INDEX, name).length > 0 || volumes.byIndex(ATTRIBUTES_INDEX, name).length > 0;
+      return object === undefined ? undefined : { object: object as KubeObject, isInUse }; // stored, so it has its names
+    },
+    plan: (inputs) => planProtection(volumeAttributesClassResource, ATTRIBUTES_CLASS_PROTECTION, inputs),
   };
 }

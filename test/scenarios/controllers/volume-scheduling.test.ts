@@ -1,20 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { EventRecorder } from "../../../engine/client/event-recorder.ts";
-import { InformerFactory } from "../../../engine/client/informer-factory.ts";
-import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
-import { formatTime } from "../../../engine/lib/clock.ts";
-import { silentLogger } from "../../../engine/lib/log.ts";
-import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
-import { seededRandom } from "../../../engine/lib/random.ts";
-import { runServices } from "../../../engine/lib/service.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import type { PersistentVolumeClaim, Pod } from "../../../engine/resources/types.ts";
-import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+import { readyNode, startScheduler } from "./running-scheduler.ts";
 
 let plane: ControlPlane;
 let stopScheduler: () => Promise<void>;
@@ -22,20 +14,9 @@ let stopScheduler: () => Promise<void>;
 /** The real scheduler beside the real controllers, with its own rights; nodes are there by name only. */
 beforeEach(async () => {
   plane = await startControlPlane();
-  const { clock, api } = plane;
-  const client = api.as(SCHEDULER_USER, [], "kube-scheduler");
-  const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger: silentLogger });
-  const events = new EventRecorder({ client, clock, random: seededRandom(4), logger: silentLogger, component: "default-scheduler" });
-  const running = new AbortController();
-  const ended = runServices([createScheduler({ client, informers, events, clock, logger: silentLogger, metrics: new MetricsRegistry() }), informers.asService()], running.signal);
-  stopScheduler = async () => {
-    running.abort();
-    await ended;
-  };
-  for (const name of ["n1", "n2"]) {
-    const time = formatTime(clock.now());
-    await plane.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name }, annotations: { "mainstay.dev/volumes-folder": `/data/${name}` } }, status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }], capacity: { pods: "110", cpu: "1" }, allocatable: { pods: "110", cpu: "1" } } });
-  }
+  const { clock } = plane;
+  stopScheduler = startScheduler(plane);
+  for (const name of ["n1", "n2"]) await plane.client.for(nodeResource).create(readyNode(plane, { name, labels: { "kubernetes.io/hostname": name }, annotations: { "mainstay.dev/volumes-folder": `/data/${name}` } }, "1"));
   await clock.settle();
 });
 afterEach(async () => {

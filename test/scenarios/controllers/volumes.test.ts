@@ -4,6 +4,7 @@ import { persistentVolumeClaimResource } from "../../../engine/resources/core/pe
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
+import { volumeAttributesClassResource } from "../../../engine/resources/storage/volume-attributes-class.ts";
 import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 
@@ -208,4 +209,16 @@ test("a pod's own volume gets a claim that goes with it, and never another's", a
   await plane.client.for(podResource).delete("default", "a", { gracePeriodSeconds: 0 });
   await plane.clock.settle();
   await expect(claims().get("default", "a-scratch")).rejects.toThrow("not found");
+});
+
+test("the attributes of a volume stay as long as a claim has them", async () => {
+  const classes = () => plane.client.for(volumeAttributesClassResource);
+  await classes().create({ apiVersion: "storage.k8s.io/v1", kind: "VolumeAttributesClass", metadata: { name: "gold" }, driverName: "disks.example.com", parameters: { iops: "9000" } });
+  await make(claim("c", { volumeAttributesClassName: "gold" }));
+  expect((await classes().get("", "gold")).metadata.finalizers).toEqual(["kubernetes.io/vac-protection"]);
+  await classes().delete("", "gold");
+  await plane.clock.settle();
+  expect((await classes().get("", "gold")).metadata.deletionTimestamp).toBeDefined();
+  await remove("c");
+  expect((await classes().list("")).items).toEqual([]);
 });

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { sweepOrphans } from "../../../node-agent/pods/sweep-orphans.ts";
+import type { DriverVolumes } from "../../../node-agent/volumes/volume-plugin.ts";
 import { deleteFolder } from "../../../node-agent/volumes/local-volumes.ts";
 
 const inFolder = async (work: (folder: string) => Promise<void>) => {
@@ -15,6 +16,8 @@ const inFolder = async (work: (folder: string) => Promise<void>) => {
   }
 };
 
+const noDrivers: DriverVolumes = { mount: async () => "", follows: () => false, unmountPod: async () => {} };
+
 test("what a dead agent left of pods that nobody knows any more goes, and nothing else", async () => {
   await inFolder(async (folder) => {
     const [podsDir, logsDir] = [path.join(folder, "pods"), path.join(folder, "logs")];
@@ -22,9 +25,19 @@ test("what a dead agent left of pods that nobody knows any more goes, and nothin
       mkdirSync(path.join(podsDir, uid, "volumes", "cache"), { recursive: true });
       mkdirSync(path.join(logsDir, `shop_web-7_${uid}`), { recursive: true });
     }
-    await sweepOrphans({ podsDir, logsDir, cgroupRoot: "/mainstay/none" }, new Set(["alive"]), silentLogger);
+    await sweepOrphans({ podsDir, logsDir, cgroupRoot: "/mainstay/none" }, new Set(["alive"]), noDrivers, silentLogger);
     expect([readdirSync(podsDir), readdirSync(logsDir)]).toEqual([["alive"], ["shop_web-7_alive"]]);
-    await sweepOrphans({ podsDir: path.join(folder, "absent"), logsDir: path.join(folder, "absent"), cgroupRoot: "/mainstay/none" }, new Set(), silentLogger);
+    await sweepOrphans({ podsDir: path.join(folder, "absent"), logsDir: path.join(folder, "absent"), cgroupRoot: "/mainstay/none" }, new Set(), noDrivers, silentLogger);
+  });
+});
+
+test("a pod whose volume cannot be taken away yet keeps its folder, and is named", async () => {
+  await inFolder(async (folder) => {
+    const [podsDir, logsDir] = [path.join(folder, "pods"), path.join(folder, "logs")];
+    mkdirSync(path.join(podsDir, "dead"), { recursive: true });
+    const unmountPod = () => Promise.reject(new Error("driver name disks.example not found in the list of registered CSI drivers"));
+    expect(await sweepOrphans({ podsDir, logsDir, cgroupRoot: "/mainstay/none" }, new Set(), { ...noDrivers, unmountPod }, silentLogger)).toEqual(["dead"]);
+    expect(readdirSync(podsDir)).toEqual(["dead"]);
   });
 });
 

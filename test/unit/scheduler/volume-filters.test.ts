@@ -4,7 +4,7 @@ import { nodeInfo, podInfo, withPod, type NodeInfo } from "../../../engine/sched
 import { resolvePodStorage, type StorageFacts } from "../../../engine/scheduler/pod-storage.ts";
 import { filterPlugins } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, schedulePod } from "../../../engine/scheduler/schedule-pod.ts";
-import type { CSINode, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, StorageClass } from "../../../engine/resources/types.ts";
+import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, StorageClass } from "../../../engine/resources/types.ts";
 
 const node = (name: string, labels: Record<string, string> = {}): NodeInfo => nodeInfo({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name, ...labels } }, status: { allocatable: { cpu: "4", pods: "110" } } });
 const on = (...hosts: string[]): Partial<PersistentVolumeSpec> => ({ nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: hosts }] }] } } });
@@ -19,13 +19,17 @@ interface World {
   readonly volumes?: readonly PersistentVolume[];
   readonly classes?: readonly StorageClass[];
   readonly csiNodes?: readonly CSINode[];
+  readonly drivers?: readonly CSIDriver[];
+  readonly capacities?: readonly CSIStorageCapacity[];
 }
-const factsOf = ({ claims = [], volumes = [], classes = [storageClass("slow")], csiNodes = [] }: World): StorageFacts => ({
+const factsOf = ({ claims = [], volumes = [], classes = [storageClass("slow")], csiNodes = [], drivers = [], capacities = [] }: World): StorageFacts => ({
   claim: (namespace, name) => claims.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace),
   volume: (name) => volumes.find(({ metadata }) => metadata.name === name),
   volumesOfClass: (className) => volumes.filter(({ spec }) => spec?.storageClassName === className),
   storageClass: (name) => classes.find(({ metadata }) => metadata.name === name),
   csiNode: (name) => csiNodes.find(({ metadata }) => metadata.name === name),
+  csiDriver: (name) => drivers.find(({ metadata }) => metadata.name === name),
+  capacitiesOfClass: (className) => capacities.filter(({ storageClassName }) => storageClassName === className),
 });
 const place = (judged: Pod, world: World, ...nodes: readonly NodeInfo[]) => {
   const decision = schedulePod({ ...podInfo(judged), storage: resolvePodStorage(judged, factsOf(world)) }, nodes, { filters: filterPlugins, scores: [] }, 0, new FilterCache());
@@ -84,11 +88,30 @@ describe("a pod goes", () => {
     const full = withPod(node("n1"), podInfo(pod("other", "a")));
     expect(place(pod("p", "b"), world, full)).toBe("0/1 nodes are available: 1 node(s) exceed max volume count.");
     expect([place(pod("p", "a"), world, full), place(pod("p", "b"), world, full, node("n2"))]).toEqual(["n1", "n2"]);
+    // One that is still to be made counts, too.
+    expect(place(pod("p", "new"), { ...world, claims: [...(world.claims ?? []), claim("new")], classes: [storageClass("slow", { provisioner: "d" })] }, full, node("n2"))).toBe("n2");
+  });
+
+  test("where its driver is, if the driver wants that", () => {
+    const driver = (spec: CSIDriver["spec"]): CSIDriver => ({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "d" }, spec });
+    const world = (spec: CSIDriver["spec"]): World => ({ claims: [claim("c")], classes: [storageClass("slow", { provisioner: "d" })], drivers: [driver(spec)], csiNodes: [{ apiVersion: "storage.k8s.io/v1", kind: "CSINode", metadata: { name: "n2" }, spec: { drivers: [{ name: "d", nodeID: "n2" }] } }] });
+    expect([place(pod("p", "c"), world({ preventPodSchedulingIfMissing: true }), node("n1"), node("n2")), place(pod("p", "c"), world({}), node("n1"))]).toEqual(["n2", "n1"]);
+    expect(place(pod("p", "c"), world({ preventPodSchedulingIfMissing: true }), node("n1"))).toBe("0/1 nodes are available: 1 d CSI driver is not installed on the node.");
+  });
+
+  test("where a new volume has room, as far as its driver tells", () => {
+    const capacity = (host: string, size: object): CSIStorageCapacity => ({ apiVersion: "storage.k8s.io/v1", kind: "CSIStorageCapacity", metadata: { name: host, namespace: "d" }, storageClassName: "slow", nodeTopology: { matchLabels: { "kubernetes.io/hostname": host } }, ...size });
+    const drivers = (storageCapacity: boolean): CSIDriver[] => [{ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "p" }, spec: { storageCapacity } }];
+    const capacities = [capacity("n1", { capacity: "500Mi" }), capacity("n2", { capacity: "5Gi", maximumVolumeSize: "1Gi" }), capacity("n3", { capacity: "5Gi", maximumVolumeSize: "1Mi" })];
+    const world = { claims: [claim("c")], capacities, drivers: drivers(true) };
+    expect(place(pod("p", "c"), world, node("n1"), node("n2"), node("n3"))).toBe("n2");
+    expect(place(pod("p", "c"), world, node("n1"), node("n3"), node("n4"))).toBe("0/3 nodes are available: 3 node(s) did not have enough free storage.");
+    expect(place(pod("p", "c"), { ...world, drivers: drivers(false) }, node("n4"))).toBe("n4");
   });
 });
 
 test("a claim takes the smallest volume that the node reaches, else a new one", () => {
-  const delayed = (name: string, ...candidates: PersistentVolume[]) => ({ claim: claim(name), storageClass: storageClass("slow"), candidates });
+  const delayed = (name: string, ...candidates: PersistentVolume[]) => ({ claim: claim(name), storageClass: storageClass("slow"), candidates, capacities: undefined });
   const big = volume("big", { capacity: { storage: "9Gi" } });
   const far = volume("far", on("n2"));
   const says = (choices: ReturnType<typeof chooseVolumes>) => choices?.map((choice) => (choice.do === "take" ? choice.volume.metadata.name : choice.do));

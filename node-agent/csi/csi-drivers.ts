@@ -1,0 +1,142 @@
+import type { Client } from "../../engine/client/client.ts";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { Bell } from "../../engine/lib/bell.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import { nodeResource } from "../../engine/resources/core/node.ts";
+import { csiDriverResource } from "../../engine/resources/storage/csi-driver.ts";
+import type { CSIDriver as CsiDriverObject } from "../../engine/resources/types.ts";
+import type { PluginHandler, PluginInfo } from "../plugins/plugin-handler.ts";
+import { MountError } from "../volumes/volume-plugin.ts";
+import { openCsiDriver, type CsiDriver } from "./csi-driver.ts";
+import { ensureCsiNode, writeDriver, type DriverNodeInfo } from "./driver-registration.ts";
+
+export interface CsiDriversOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeName: string;
+}
+
+const RETRY_MS = 2_000;
+/** How often drivers are looked through for those whose room on the node changes by itself. */
+const LOOK_MS = 10_000;
+
+interface Registered {
+  readonly driver: CsiDriver;
+  readonly endpoint: string;
+  /** When it was last asked what the node holds. */
+  askedAtMs: number;
+}
+
+/** The CSI drivers of this machine: taken up when they register, and told of in the node's CSINode. */
+export class CsiDrivers implements PluginHandler {
+  readonly type = "CSIPlugin";
+  readonly #options: CsiDriversOptions;
+  readonly #drivers = new Map<string, Registered>();
+  /** Gone, and perhaps still in the CSINode. */
+  readonly #gone = new Set<string>();
+  readonly #bell: Bell;
+  readonly #ended = new AbortController();
+  #hasCsiNode = false;
+
+  constructor(options: CsiDriversOptions) {
+    this.#options = options;
+    this.#bell = new Bell(options.clock, { isRung: true });
+  }
+
+  /** Throws a MountError when no such driver is registered here (yet). */
+  get(name: string): CsiDriver {
+    const registered = this.#drivers.get(name);
+    if (registered === undefined) throw new MountError(`driver name ${name} not found in the list of registered CSI drivers`);
+    return registered.driver;
+  }
+
+  /** What the cluster knows of a driver; nothing when it has no CSIDriver object, which it need not have. */
+  async describe(name: string): Promise<CsiDriverObject["spec"] | undefined> {
+    try {
+      return (await this.#options.client.for(csiDriverResource).get("", name)).spec;
+    } catch (error) {
+      if (hasReason(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+
+  validate({ name, endpoint, versions }: PluginInfo): void {
+    if (!versions.some((version) => /^v?1\.\d+/.test(version))) throw new Error(`none of the versions ${versions.join(", ")} of CSI driver ${name} is supported; 1.x is`);
+    const known = this.#drivers.get(name);
+    if (known !== undefined && known.endpoint !== endpoint) throw new Error(`another CSI driver with the name ${name} is already registered`);
+  }
+
+  async register({ name, endpoint }: PluginInfo): Promise<void> {
+    const { client, clock, nodeName } = this.#options;
+    this.#drivers.get(name)?.driver.close();
+    const driver = openCsiDriver(name, endpoint, this.#ended.signal);
+    try {
+      await writeDriver(client, nodeName, name, await nodeInfo(driver));
+    } catch (error) {
+      driver.close();
+      this.#drivers.delete(name);
+      throw error;
+    }
+    this.#gone.delete(name);
+    this.#drivers.set(name, { driver, endpoint, askedAtMs: clock.monotonic() });
+  }
+
+  deregister({ name }: PluginInfo): void {
+    this.#drivers.get(name)?.driver.close();
+    this.#drivers.delete(name);
+    this.#gone.add(name);
+    this.#bell.ring();
+  }
+
+  /** Keeps the CSINode true: makes it, takes drivers out of it that went, and asks those again that said so how many volumes fit. */
+  asService(): Service {
+    return service("csi-drivers", async (signal) => {
+      try {
+        while (!signal.aborted) {
+          this.#bell.take();
+          const isDone = await this.#update();
+          await this.#bell.wait(isDone ? (this.#drivers.size === 0 ? Infinity : LOOK_MS) : RETRY_MS, signal);
+        }
+      } finally {
+        this.#ended.abort();
+        for (const { driver } of this.#drivers.values()) driver.close();
+      }
+    });
+  }
+
+  async #update(): Promise<boolean> {
+    const { client, logger, nodeName } = this.#options;
+    try {
+      if (!this.#hasCsiNode) await ensureCsiNode(client, await client.for(nodeResource).get("", nodeName));
+      this.#hasCsiNode = true;
+      for (const name of this.#gone) {
+        if (!this.#drivers.has(name)) await writeDriver(client, nodeName, name, undefined);
+        this.#gone.delete(name);
+      }
+      for (const [name, registered] of this.#drivers) await this.#refresh(name, registered);
+      return true;
+    } catch (error) {
+      // At its first start, the node does not exist yet.
+      if (!hasReason(error, "NotFound")) logger.warn("CSINode not written, will retry", { node: nodeName, error: describeError(error) });
+      return false;
+    }
+  }
+
+  /** How much fits on the node may change without the driver's being registered anew, if it says so. */
+  async #refresh(name: string, registered: Registered): Promise<void> {
+    const { client, clock, nodeName } = this.#options;
+    const periodMs = ((await this.describe(name))?.nodeAllocatableUpdatePeriodSeconds ?? 0) * 1000;
+    if (periodMs === 0 || clock.monotonic() - registered.askedAtMs < periodMs) return;
+    registered.askedAtMs = clock.monotonic();
+    await writeDriver(client, nodeName, name, await nodeInfo(registered.driver));
+  }
+}
+
+async function nodeInfo(driver: CsiDriver): Promise<DriverNodeInfo> {
+  const { nodeId, maxVolumesPerNode, accessibleTopology } = await driver.info();
+  if (nodeId === "") throw new Error(`CSI driver ${driver.name} gave the node no ID`);
+  return { nodeId, volumesMax: Number(maxVolumesPerNode), topology: accessibleTopology?.segments ?? {} };
+}

@@ -1,0 +1,119 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../engine/lib/clock.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import type { PluginHandler } from "../../../node-agent/plugins/plugin-handler.ts";
+import { createPluginRegistry, findSockets } from "../../../node-agent/plugins/plugin-registry.ts";
+import { planRegistrations, type KnownSocket } from "../../../node-agent/plugins/plan-registrations.ts";
+import { Registration } from "../../../node-agent/plugins/registration_pb.ts";
+import { serveGrpc, served } from "../../kit/grpc-server.ts";
+
+const known = (path: string, identity: string, state: KnownSocket["state"]): KnownSocket => ({ path, identity, state });
+
+describe("what is done about the registry's sockets", () => {
+  test("a new one is registered, one that is being asked or registered is left alone", () => {
+    const found = [{ path: "/a", identity: "1" }, { path: "/b", identity: "2" }, { path: "/c", identity: "3" }];
+    const plan = planRegistrations(found, [known("/b", "2", { is: "registered" }), known("/c", "3", { is: "registering" })], 0);
+    expect(plan).toEqual([{ do: "register", socket: found[0] }]);
+  });
+
+  test("one that went is forgotten, and one in another's place is registered after that one is forgotten", () => {
+    const gone = known("/a", "1", { is: "registered" });
+    const replaced = known("/b", "2", { is: "registered" });
+    expect(planRegistrations([{ path: "/b", identity: "9" }], [gone, replaced], 0)).toEqual([
+      { do: "forget", socket: gone },
+      { do: "forget", socket: replaced },
+      { do: "register", socket: { path: "/b", identity: "9" } },
+    ]);
+  });
+
+  test("one that was refused is asked again when its time has come, at once when it was replaced", () => {
+    const refused = known("/a", "1", { is: "refused", retryAtMs: 1000 });
+    expect(planRegistrations([{ path: "/a", identity: "1" }], [refused], 999)).toEqual([{ do: "wait", untilMs: 1000 }]);
+    expect(planRegistrations([{ path: "/a", identity: "1" }], [refused], 1000)).toEqual([{ do: "register", socket: { path: "/a", identity: "1" } }]);
+    expect(planRegistrations([{ path: "/a", identity: "2" }], [refused], 0).map((action) => action.do)).toEqual(["forget", "register"]);
+  });
+
+  test("one that goes while it is asked is forgotten when it has answered", () => {
+    expect(planRegistrations([], [known("/a", "1", { is: "registering" })], 0)).toEqual([]);
+    expect(planRegistrations([], [known("/a", "1", { is: "refused", retryAtMs: 1000 })], 0).map((action) => action.do)).toEqual(["forget"]);
+  });
+});
+
+describe("the registry", () => {
+  test("takes a plugin when its socket comes, anew when another takes its place, and lets it go with its socket", async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "registry-"));
+    const heard: string[] = [];
+    const told: string[] = [];
+    const handler: PluginHandler = {
+      type: "CSIPlugin",
+      validate: ({ versions }) => {
+        if (!versions.includes("1.0.0")) throw new Error("too new");
+      },
+      register: async ({ name, endpoint }) => void heard.push(`register ${name} ${endpoint}`),
+      deregister: ({ name }) => void heard.push(`deregister ${name}`),
+    };
+    const plugin = (name: string, info: { readonly endpoint?: string; readonly versions?: readonly string[]; readonly type?: string } = {}) => {
+      const { endpoint = "", versions = ["1.0.0"], type = "CSIPlugin" } = info;
+      return serveGrpc(
+        path.join(folder, name),
+        served(Registration, {
+          getInfo: () => ({ type, name, endpoint, supportedVersions: [...versions] }),
+          notifyRegistrationStatus: ({ pluginRegistered, error }) => {
+            told.push(`${name}: ${pluginRegistered ? "registered" : error}`);
+            return {};
+          },
+        }),
+      );
+    };
+    const stop = new AbortController();
+    const running = createPluginRegistry({ folder: folder, handlers: [handler], clock: systemClock, logger: silentLogger }).run(stop.signal);
+    try {
+      const end = await plugin("disks", { endpoint: "/csi/disks.sock" });
+      await expect.poll(() => told).toEqual(["disks: registered"]);
+      end();
+      await expect.poll(() => heard).toEqual(["register disks /csi/disks.sock", "deregister disks"]);
+      const again = await plugin("disks");
+      await expect.poll(() => told).toEqual(["disks: registered", "disks: registered"]);
+      expect(heard.at(-1)).toBe(`register disks ${path.join(folder, "disks")}`);
+      told.splice(0);
+      const others = [await plugin("new", { versions: ["9.0.0"] }), await plugin("odd", { type: "Toaster" })];
+      await expect.poll(() => [...new Set(told)].sort()).toEqual(["new: plugin registration failed with err: too new", `odd: plugin registration failed with err: no handler registered for plugin type: Toaster at socket ${path.join(folder, "odd")}`]);
+      for (const close of [again, ...others]) close();
+    } finally {
+      stop.abort();
+      await running;
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the registry's folder", () => {
+  let folder: string;
+  const servers: net.Server[] = [];
+  const listen = (name: string) => new Promise<void>((resolve) => servers.push(net.createServer().listen(path.join(folder, name), resolve)));
+  beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), "registry-"))));
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("shows sockets, also those in folders, and neither files nor what is still being made", async () => {
+    mkdirSync(path.join(folder, "deep"));
+    writeFileSync(path.join(folder, "file"), "");
+    for (const name of ["one.sock", "deep/two.sock", ".new.sock"]) await listen(name);
+    expect(findSockets(folder).map(({ path: place }) => path.relative(folder, place)).sort()).toEqual(["deep/two.sock", "one.sock"]);
+  });
+
+  test("tells a socket from the one whose place it took", async () => {
+    await listen("one.sock");
+    await listen("other.sock");
+    const before = findSockets(folder).find(({ path: place }) => place.endsWith("one.sock"));
+    renameSync(path.join(folder, "other.sock"), path.join(folder, "one.sock"));
+    expect(findSockets(folder)).toHaveLength(1);
+    expect(findSockets(folder)[0]?.identity).not.toBe(before?.identity);
+  });
+});
