@@ -1,6 +1,7 @@
 import { hostPortsOf, type HostPort } from "../resources/host-ports.ts";
 import { amounts, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
 import type { Node, Pod } from "../resources/types.ts";
+import type { PodDevices } from "./devices/pod-devices.ts";
 import type { PodStorage } from "./pod-storage.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface PodInfo {
   readonly signature: string;
   /** Set while the pod is being scheduled, when it has claims. */
   readonly storage?: PodStorage | undefined;
+  /** Set while the pod is being scheduled, when it wants devices. */
+  readonly devices?: PodDevices | undefined;
   /** Set while the pod is being scheduled: the labels of any namespace, by which affinities choose. */
   readonly namespaceLabels?: NamespaceLabels | undefined;
 }

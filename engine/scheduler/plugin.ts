@@ -1,3 +1,4 @@
+import type { ResourceClaim } from "../resources/types.ts";
 import type { NodeInfo, PodInfo } from "./node-info.ts";
 
 /** What happened in the cluster, as far as it may make an unschedulable pod fit. */
@@ -6,7 +7,16 @@ export type ClusterEvent =
   | { readonly is: "pod-removed"; readonly pod: PodInfo; readonly nodeName: string }
   | { readonly is: "pod-placed" | "pod-relabelled"; readonly pod: PodInfo; readonly nodeName: string }
   /** A claim, a volume or a class. */
-  | { readonly is: "storage-changed" };
+  | { readonly is: "storage-changed" }
+  | { readonly is: "claim-changed"; readonly old: ResourceClaim | undefined; readonly claim: ResourceClaim }
+  /** What drivers offer. */
+  | { readonly is: "devices-changed" }
+  | { readonly is: "device-classes-changed" };
+
+/** Whether it is about nodes or the pods on them, by which affinities and spreads decide. */
+export function isOfNodes(event: ClusterEvent): boolean {
+  return "node" in event || "pod" in event;
+}
 
 /** Why a pod cannot go to a node, in the words `kubectl describe pod` shows: `Insufficient cpu`. */
 export type Unfit = readonly string[];

@@ -1,5 +1,6 @@
 import { nodeInfo, withoutPod, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { priorityOf } from "./nominations.ts";
+import { DYNAMIC_RESOURCES } from "./plugins/dynamic-resources.ts";
 import { explainUnfit, type Profile, type Rejection } from "./schedule-pod.ts";
 
 const NOT_HELPFUL = "Preemption is not helpful for scheduling";
@@ -34,6 +35,8 @@ export function explainPreemption(pod: PodInfo, nodes: readonly NodeInfo[], refu
 }
 
 function isUnchangeable(pod: PodInfo, { node }: NodeInfo, rejection: Rejection, profile: Profile): boolean {
+  // No pod that goes gives its devices to another at once.
+  if (rejection.by === DYNAMIC_RESOURCES) return true;
   let known = isFinal.get(rejection);
   if (known === undefined) isFinal.set(rejection, (known = rejection.reasons.some((reason) => UNCHANGEABLE.test(reason)) || localRefusal(pod, nodeInfo(node), profile) !== undefined));
   return known;

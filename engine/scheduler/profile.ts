@@ -1,4 +1,5 @@
 import type { FilterPlugin, ScorePlugin } from "./plugin.ts";
+import { dynamicResources, dynamicResourcesScore } from "./plugins/dynamic-resources.ts";
 import { imageLocality } from "./plugins/image-locality.ts";
 import { interPodAffinity, interPodAffinityScore } from "./plugins/inter-pod-affinity.ts";
 import { nodeAffinity, nodeAffinityScore } from "./plugins/node-affinity.ts";
@@ -30,6 +31,7 @@ export const filterPlugins: readonly FilterPlugin[] = [
   volumeZone as FilterPlugin,
   podTopologySpread as FilterPlugin, // its state is made and read by the plugin alone
   interPodAffinity as FilterPlugin,
+  dynamicResources as FilterPlugin,
 ];
 
 /** What it prefers; each score is 0–100 and counts by its weight. */
@@ -41,4 +43,5 @@ export const scorePlugins: readonly ScorePlugin[] = [
   imageLocality,
   podTopologySpreadScore,
   interPodAffinityScore,
+  dynamicResourcesScore,
 ];

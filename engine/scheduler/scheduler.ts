@@ -8,14 +8,18 @@ import type { InformerFactory } from "../client/informer-factory.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod } from "../resources/types.ts";
-import { podInfo, type NodeInfo, type PodInfo } from "./node-info.ts";
+import { DeviceBinder } from "./devices/device-binder.ts";
+import type { NodeDevices } from "./devices/pod-devices.ts";
+import { podInfo, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { Nominations, priorityOf } from "./nominations.ts";
 import type { ClusterEvent } from "./plugin.ts";
+import { DYNAMIC_RESOURCES } from "./plugins/dynamic-resources.ts";
 import { explainPreemption, type RefusedNode } from "./preemption-message.ts";
 import { choosePreemption, isRoomBeingMade } from "./preemption.ts";
 import { Preemptor } from "./preemptor.ts";
@@ -30,6 +34,7 @@ export interface SchedulerOptions {
   readonly informers: InformerFactory;
   readonly events: EventRecorder;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
   readonly queue?: QueueOptions;
@@ -52,18 +57,20 @@ class Scheduler {
   readonly #profile: Profile = { filters: filterPlugins, scores: scorePlugins };
   readonly #cache = new FilterCache();
   readonly #latency: Histogram;
-  readonly #bindings = new Set<Promise<void>>();
+  readonly #bindings = new Set<Promise<unknown>>();
   readonly #nominations = new Nominations();
   readonly #preemptor: Preemptor;
   readonly #volumes: VolumeBinder;
-  /** Pods whose volumes are being made; they hold up nobody else. */
-  readonly #volumeWaits = new Set<Promise<void>>();
+  readonly #devices: DeviceBinder;
+  /** Pods whose volumes are being made, or whose devices are written down; they hold up nobody else. */
+  readonly #preparations = new Set<Promise<void>>();
   #start = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#preemptor = new Preemptor(options);
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
+    this.#devices = new DeviceBinder(options);
     this.#queue = new SchedulingQueue(options.clock, options.queue ?? DEFAULT_QUEUE_OPTIONS);
     this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
   }
@@ -77,40 +84,56 @@ class Scheduler {
       nodes.addHandler({ add: (node) => this.#nodeChanged(undefined, node), update: (old, node) => this.#nodeChanged(old, node), delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? "") }),
       pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
       this.#volumes.onChange(() => this.#wake({ is: "storage-changed" })),
+      this.#devices.onChange((event) => this.#wake(event)),
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
-      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), namespaces.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal)]);
+      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), namespaces.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal), this.#devices.waitForSync(signal)]);
       for (;;) {
         const pod = await this.#queue.next(signal);
         if (pod === undefined) break;
-        this.#schedule({ ...this.#volumes.resolve(pod), namespaceLabels: (name) => namespaces.get("", name)?.metadata.labels }, signal);
+        this.#schedule(pod, (name) => namespaces.get("", name)?.metadata.labels, signal);
         while (this.#bindings.size >= BINDINGS_MAX) await Promise.race(this.#bindings);
       }
     } finally {
       for (const remove of removeHandlers) remove();
       this.#queue.close();
-      await Promise.all([...this.#volumeWaits, ...this.#bindings]);
+      await Promise.all([...this.#preparations, ...this.#bindings]);
     }
   }
 
-  #schedule(pod: PodInfo, signal: AbortSignal): void {
+  /** What claims mean is looked up for the decision alone; the queue and the snapshot keep none of it. */
+  #schedule(queued: PodInfo, namespaceLabels: NamespaceLabels, signal: AbortSignal): void {
+    const pod = this.#resolve(queued, namespaceLabels);
+    if (pod.devices?.isAwaited === true) return this.#queue.giveBack(queued, new Set([DYNAMIC_RESOURCES]));
     const startedMs = this.#options.clock.monotonic();
     const decision = this.#decide(pod);
     this.#latency.observe((this.#options.clock.monotonic() - startedMs) / 1000);
     if (decision.is === "unschedulable") {
       // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
-      this.#queue.giveBack(pod, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
+      this.#queue.giveBack(queued, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
       const { nominatedNode, explanation } = this.#preempt(pod, decision.refused);
       this.#track(this.#reportUnschedulable(pod, `${decision.message}${explanation}`, nominatedNode));
+      if (pod.devices !== undefined && decision.rejectedBy.has(DYNAMIC_RESOURCES)) this.#track(this.#attempt(pod, "devices not released", this.#devices.releaseIdle(pod.pod, pod.devices)));
       return;
     }
     this.#start = decision.nextStart;
-    this.#snapshot.assume(pod, decision.nodeName);
+    const { nodeName } = decision;
+    this.#snapshot.assume(queued, nodeName);
     this.#nominations.remove(pod.key);
-    if (!this.#volumes.isNeeded(pod)) return this.#track(this.#bind(pod, decision.nodeName));
-    const waiting = this.#bindWithVolumes(pod, decision.nodeName, signal).finally(() => this.#volumeWaits.delete(waiting));
-    this.#volumeWaits.add(waiting);
+    const node = this.#snapshot.node(nodeName);
+    const chosen = node === undefined ? undefined : pod.devices?.on(node);
+    const hasDevices = this.#devices.reserve(pod.devices, chosen);
+    if (!hasDevices && !this.#volumes.isNeeded(pod)) return this.#track(this.#bind(queued, nodeName));
+    const preparing = this.#prepareAndBind(queued, pod, nodeName, chosen, signal).finally(() => this.#preparations.delete(preparing));
+    this.#preparations.add(preparing);
+  }
+
+  #resolve(queued: PodInfo, namespaceLabels: NamespaceLabels): PodInfo {
+    const devices = this.#devices.resolve(queued);
+    const pod = { ...this.#volumes.resolve(queued), namespaceLabels };
+    // Whether a resource must be the node's own is no longer told by the pod alone.
+    return devices === undefined ? pod : { ...pod, devices, signature: `${pod.signature}${[...devices.extended.keys()].join()}` };
   }
 
   /** Where room was made for the pod, it goes if it fits there now. */
@@ -138,19 +161,26 @@ class Scheduler {
     return { nominatedNode: found.nodeName, explanation: "" };
   }
 
-  /** Volumes first: a pod that has a node must find them there. */
-  async #bindWithVolumes(pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void> {
+  /** Volumes and devices first: a pod that has a node must find them there. */
+  async #prepareAndBind(queued: PodInfo, pod: PodInfo, nodeName: string, chosen: NodeDevices | undefined, signal: AbortSignal): Promise<void> {
     const node = this.#snapshot.node(nodeName)?.node;
-    const isReady = node !== undefined && (await this.#volumes.bind(pod, node, signal).catch((error: unknown) => {
-      this.#options.logger.warn("volumes not bound, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
+    const isReady = node !== undefined && (await this.#prepare(pod, node, chosen, signal).catch((error: unknown) => {
+      this.#options.logger.warn("volumes or devices not bound, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
       return false;
     }));
     if (signal.aborted) return;
     // A pod that was deleted meanwhile is assumed no more.
-    if (isReady && this.#snapshot.isAssumed(pod.key)) return this.#track(this.#bind(pod, nodeName));
-    if (!this.#snapshot.isAssumed(pod.key)) return;
+    const isAssumed = this.#snapshot.isAssumed(pod.key);
+    if (isReady && isAssumed && (await this.#bind(queued, nodeName))) return;
+    if (pod.devices !== undefined) await this.#attempt(pod, "devices not given back", this.#devices.unreserve(pod.pod, pod.devices, chosen));
+    if (isReady || !isAssumed) return;
     this.#takeBack(pod);
-    this.#queue.giveBack(pod, new Set());
+    this.#queue.giveBack(queued, new Set());
+  }
+
+  async #prepare(pod: PodInfo, node: Node, chosen: NodeDevices | undefined, signal: AbortSignal): Promise<boolean> {
+    if (this.#volumes.isNeeded(pod) && !(await this.#volumes.bind(pod, node, signal))) return false;
+    return pod.devices === undefined || chosen?.is !== "available" || this.#devices.bind(pod.pod, pod.devices, chosen, signal);
   }
 
   /** The pod does not go where it was thought to be: others may, that found no room beside it. */
@@ -159,7 +189,8 @@ class Scheduler {
     if (left !== undefined) this.#wake({ is: "pod-removed", ...left });
   }
 
-  async #bind(pod: PodInfo, nodeName: string): Promise<void> {
+  /** Binds the pod; when that fails, it is taken back and tried again. Whether it went well. */
+  async #bind(pod: PodInfo, nodeName: string): Promise<boolean> {
     const { name = "", namespace = "", uid } = pod.pod.metadata;
     try {
       await this.#options.client.for(podResource).createSubresource(namespace, name, "binding", {
@@ -169,13 +200,20 @@ class Scheduler {
         target: { apiVersion: "v1", kind: "Node", name: nodeName },
       } as Parameters<ReturnType<Client["for"]>["createSubresource"]>[3]); // a Binding, which no kind of the catalog types
       this.#options.events.record(pod.pod, { type: "Normal", reason: "Scheduled", action: "Binding", message: `Successfully assigned ${namespace}/${name} to ${nodeName}` });
+      return true;
     } catch (error) {
       this.#takeBack(pod);
       // Gone, replaced, or bound by someone else: its own watch event says what is true now.
-      if (hasReason(error, "NotFound", "Conflict")) return;
+      if (hasReason(error, "NotFound", "Conflict")) return false;
       this.#options.logger.warn("binding failed, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
       this.#queue.giveBack(pod, new Set());
+      return false;
     }
+  }
+
+  /** The pod is tried again in any case. */
+  async #attempt(pod: PodInfo, failure: string, work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => this.#options.logger.warn(failure, { pod: pod.key, error: describeError(error) }));
   }
 
   async #reportUnschedulable({ pod }: PodInfo, message: string, nominatedNodeName: string | undefined): Promise<void> {
@@ -219,7 +257,7 @@ class Scheduler {
     // Known from before a restart; later ones are our own.
     if (old === undefined && pod.status?.nominatedNodeName) this.#nominations.set(info, pod.status.nominatedNodeName);
     // Our own condition on the pod comes back as a status change; only what decisions are made of brings a pod back to the queue.
-    const isSame = old !== undefined && jsonEqual(old.spec, pod.spec) && jsonEqual(old.metadata.labels, pod.metadata.labels);
+    const isSame = old !== undefined && jsonEqual(old.spec, pod.spec) && jsonEqual(old.metadata.labels, pod.metadata.labels) && jsonEqual(old.status?.resourceClaimStatuses, pod.status?.resourceClaimStatuses);
     if (!isSame && !this.#snapshot.isAssumed(info.key)) this.#queue.add(info);
   }
 
@@ -245,7 +283,7 @@ class Scheduler {
     this.#queue.wakeAll((pod, rejectedBy) => this.#profile.filters.some((filter) => rejectedBy.has(filter.name) && filter.wokenBy(event, pod)));
   }
 
-  #track(work: Promise<void>): void {
+  #track(work: Promise<unknown>): void {
     this.#bindings.add(work);
     void work.finally(() => this.#bindings.delete(work));
   }

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { adoptOrStart, keepProgram, type KeptProgram, type Program } from "../../engine/lib/kept-process.ts";
 import type { Logger } from "../../engine/lib/log.ts";
+import { CDI_FOLDERS } from "../devices/cdi-edits.ts";
 import { openCriRuntime } from "./cri-runtime.ts";
 
 export const PAUSE_IMAGE = "mainstay.local/pause:1";
@@ -100,6 +101,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   netns_mounts_under_state_dir = true
   disable_apparmor = true
   restrict_oom_score_adj = true
+  enable_cdi = true
+  cdi_spec_dirs = [${CDI_FOLDERS.map((folder) => `"${folder}"`).join(", ")}]
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
     default_runtime_name = "${runtime.name}"

@@ -84,10 +84,10 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
 }
 
 async function sandboxState(channel: GrpcChannel, item: PodSandbox): Promise<SandboxState> {
-  const ip = await channel
+  const ips = await channel
     .unary(RuntimeService.method.podSandboxStatus, { podSandboxId: item.id }, { timeoutMs: CALL_MS })
-    .then(({ status }) => status?.network?.ip ?? "")
-    .catch(ignoreGone(""));
+    .then(({ status }) => [status?.network?.ip ?? "", ...(status?.network?.additionalIps ?? []).map(({ ip }) => ip)].filter((ip) => ip !== ""))
+    .catch(ignoreGone<readonly string[]>([]));
   return {
     id: item.id,
     uid: item.metadata?.uid ?? "",
@@ -95,7 +95,7 @@ async function sandboxState(channel: GrpcChannel, item: PodSandbox): Promise<San
     namespace: item.metadata?.namespace ?? "",
     attempt: item.metadata?.attempt ?? 0,
     isReady: item.state === PodSandboxState.SANDBOX_READY,
-    ip,
+    ips,
     createdAtMs: milliseconds(item.createdAt),
   };
 }

@@ -14,8 +14,8 @@ export interface SandboxState {
   readonly namespace: string;
   readonly attempt: number;
   readonly isReady: boolean;
-  /** Empty for pods on the host's network. */
-  readonly ip: string;
+  /** The addresses that the network gave it, in its order; none for pods on the host's network. */
+  readonly ips: readonly string[];
   readonly createdAtMs: number;
 }
 

@@ -1,20 +1,25 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
-import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceToleration, ExactDeviceRequest } from "../types.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceTaint, DeviceToleration, ExactDeviceRequest } from "../types.ts";
 import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { selectorProblem } from "./device-selector.ts";
 
 export const LIST_MAX = 32;
 const EXPRESSION_BYTES_MAX = 10 * 1024;
 const PARAMETER_BYTES_MAX = 10 * 1024;
 const ALTERNATIVES_MAX = 8;
 const TOLERATIONS_MAX = 16;
+const ID_MAX = 32;
+const POOL_NAME_MAX = 253;
+const BINDING_CONDITIONS_MAX = 4;
+const TAINT_EFFECTS = ["NoExecute", "NoSchedule", "None"];
 const ALLOCATION_MODES = ["All", "ExactCount"];
 
 /** Rules for a wish for devices, in a claim or in a template. */
 export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string): FieldError[] {
   if (claim === undefined) return [];
   const { requests = [], constraints = [], config = [] } = claim;
-  const names = new Set(requests.flatMap((request) => [request.name, ...(request.firstAvailable ?? []).map((sub) => `${request.name}/${sub.name}`)]));
+  const names = requestNames(claim);
   const errors = [...countErrors(requests, LIST_MAX, `${at}.requests`), ...countErrors(constraints, LIST_MAX, `${at}.constraints`), ...countErrors(config, LIST_MAX, `${at}.config`)];
   errors.push(...uniqueNames(requests, `${at}.requests`));
   for (const [index, request] of requests.entries()) {
@@ -29,11 +34,72 @@ export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string):
   for (const [index, constraint] of constraints.entries()) {
     const path = `${at}.constraints[${index}]`;
     errors.push(...referenceErrors(constraint.requests ?? [], names, `${path}.requests`));
-    if (constraint.matchAttribute === undefined && constraint.distinctAttribute === undefined) errors.push(requiredField(`${path}.matchAttribute`));
-    if (constraint.matchAttribute !== undefined && !constraint.matchAttribute.includes("/")) errors.push(invalidField(`${path}.matchAttribute`, constraint.matchAttribute, "must include a domain"));
+    const { matchAttribute, distinctAttribute } = constraint;
+    if (matchAttribute !== undefined) errors.push(...fullNameErrors(matchAttribute, `${path}.matchAttribute`));
+    else if (distinctAttribute !== undefined) errors.push(...fullNameErrors(distinctAttribute, `${path}.distinctAttribute`));
+    else errors.push(requiredField(path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'));
   }
   for (const [index, entry] of config.entries()) errors.push(...configErrors(entry, names, `${at}.config[${index}]`));
   return errors;
+}
+
+/** Names by which results and other parts of a claim may refer to its requests: also to one alternative, as `request/alternative`. */
+export function requestNames({ requests = [] }: DeviceClaim): ReadonlySet<string> {
+  return new Set(requests.flatMap((request) => [request.name, ...(request.firstAvailable ?? []).map((sub) => `${request.name}/${sub.name}`)]));
+}
+
+/** A name of an attribute or a capacity: one that C allows, after a domain of at most 63 letters or without one. */
+export function factNameErrors(name: string, at: string): FieldError[] {
+  const [first = "", second, ...more] = name.split("/");
+  if (more.length > 0) return [invalidField(at, name, "must be a name, or a domain and a name separated by a slash")];
+  if (second === undefined) return idErrors(first, at);
+  return [...(first === "" ? [invalidField(at, "", "the domain must not be empty")] : driverNameErrors(first, at)), ...(second === "" ? [invalidField(at, "", "the name must not be empty")] : idErrors(second, at))];
+}
+
+function fullNameErrors(name: string, at: string): FieldError[] {
+  return [...factNameErrors(name, at), ...(name.includes("/") ? [] : [invalidField(at, name, "a fully qualified name must be a domain and a name separated by a slash")])];
+}
+
+function idErrors(id: string, at: string): FieldError[] {
+  return [
+    ...(id.length > ID_MAX ? [tooLong(at, ID_MAX)] : []),
+    ...(/^[A-Za-z_][A-Za-z0-9_]*$/.test(id) ? [] : [invalidField(at, id, "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')")]),
+  ];
+}
+
+/** The name of a pool: parts that could be names of domains, between slashes. */
+export function poolNameErrors(name: string, at: string): FieldError[] {
+  if (name === "") return [requiredField(at)];
+  return [
+    ...(name.length > POOL_NAME_MAX ? [tooLong(at, POOL_NAME_MAX)] : []),
+    ...name.split("/").flatMap((part) => {
+      const problem = dnsSubdomainError(part);
+      return problem === undefined ? [] : [invalidField(at, name, problem)];
+    }),
+  ];
+}
+
+export function deviceNameErrors(name: string, at: string): FieldError[] {
+  const problem = name === "" ? undefined : dnsLabelError(name);
+  return name === "" ? [requiredField(at)] : problem === undefined ? [] : [invalidField(at, name, problem)];
+}
+
+/** Conditions to wait for, and those that mean failure: both or neither, none twice. */
+export function bindingErrors(conditions: readonly string[] | undefined, failures: readonly string[] | undefined, at: string): FieldError[] {
+  const [wanted, bad] = [conditions ?? [], failures ?? []];
+  const named = (list: readonly string[], path: string) => list.flatMap((name, index): FieldError[] => {
+    const problem = qualifiedNameError(name);
+    return [...(problem === undefined ? [] : [invalidField(path, name, problem)]), ...(list.indexOf(name) < index ? [duplicateField(`${path}[${index}]`, name)] : [])];
+  });
+  return [
+    ...countErrors(wanted, BINDING_CONDITIONS_MAX, `${at}.bindingConditions`),
+    ...countErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`),
+    ...named(wanted, `${at}.bindingConditions`),
+    ...named(bad, `${at}.bindingFailureConditions`),
+    ...bad.flatMap((name, index) => (wanted.includes(name) ? [invalidField(`${at}.bindingFailureConditions[${index}]`, name, "bindingFailureConditions must not overlap with bindingConditions")] : [])),
+    ...(wanted.length === 0 && bad.length > 0 ? [invalidField(`${at}.bindingConditions`, wanted, "bindingConditions are required to use bindingFailureConditions")] : []),
+    ...(bad.length === 0 && wanted.length > 0 ? [invalidField(`${at}.bindingFailureConditions`, bad, "bindingFailureConditions are required to use bindingConditions")] : []),
+  ];
 }
 
 export function selectorErrors(selectors: readonly DeviceSelector[], at: string): FieldError[] {
@@ -42,8 +108,10 @@ export function selectorErrors(selectors: readonly DeviceSelector[], at: string)
     ...selectors.flatMap(({ cel }, index) => {
       const path = `${at}[${index}].cel`;
       if (cel === undefined) return [requiredField(path)];
-      if (cel.expression === "") return [requiredField(`${path}.expression`)];
-      return Buffer.byteLength(cel.expression) > EXPRESSION_BYTES_MAX ? [tooLong(`${path}.expression`, EXPRESSION_BYTES_MAX)] : [];
+      if (Buffer.byteLength(cel.expression) > EXPRESSION_BYTES_MAX) return [tooLong(`${path}.expression`, EXPRESSION_BYTES_MAX)];
+      const problem = selectorProblem(cel.expression);
+      if (problem === undefined) return [];
+      return [problem.is === "invalid" ? invalidField(`${path}.expression`, cel.expression, problem.why) : forbiddenField(`${path}.expression`, problem.why)];
     }),
   ];
 }
@@ -57,7 +125,7 @@ export function configurationErrors({ opaque }: DeviceClassConfiguration, at: st
 }
 
 export function countErrors(list: readonly unknown[], max: number, at: string): FieldError[] {
-  return list.length > max ? [{ type: "FieldValueTooMany", field: at, message: `Too many: ${list.length}: must have at most ${max} items` }] : [];
+  return list.length > max ? [tooMany(at, list.length, max)] : [];
 }
 
 export function uniqueNames(items: readonly { readonly name: string }[], at: string): FieldError[] {
@@ -76,7 +144,7 @@ function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string
   return [...referenceErrors(entry.requests ?? [], names, `${at}.requests`), ...configurationErrors(entry, at)];
 }
 
-function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
+export function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
   return references.flatMap((name, index) => (names.has(name) ? [] : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")]));
 }
 
@@ -96,15 +164,27 @@ function wishErrors(wish: ExactDeviceRequest, at: string): FieldError[] {
 }
 
 function tolerationErrors({ key = "", operator = "Equal", value = "", effect = "" }: DeviceToleration, at: string): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = labelErrors(key, operator === "Equal" ? value : "", at);
   if (key === "" && operator === "Equal") errors.push(requiredField(`${at}.key`));
   if (operator === "Exists" && value !== "") errors.push(invalidField(`${at}.value`, value, "must be empty for operator `Exists`"));
-  if (effect !== "" && effect !== "NoExecute" && effect !== "NoSchedule") errors.push(unsupportedValue(`${at}.effect`, effect, ["NoExecute", "NoSchedule"]));
+  if (effect !== "" && !TAINT_EFFECTS.includes(effect)) errors.push(unsupportedValue(`${at}.effect`, effect, TAINT_EFFECTS));
   return errors;
+}
+
+export function taintErrors({ key, value = "", effect }: DeviceTaint, at: string): FieldError[] {
+  const errors = [...(key === "" ? [requiredField(`${at}.key`)] : []), ...labelErrors(key, value, at)];
+  if (effect === "") errors.push(requiredField(`${at}.effect`));
+  else if (!TAINT_EFFECTS.includes(effect)) errors.push(unsupportedValue(`${at}.effect`, effect, TAINT_EFFECTS));
+  return errors;
+}
+
+function labelErrors(key: string, value: string, at: string): FieldError[] {
+  const [badKey, badValue] = [key === "" ? undefined : qualifiedNameError(key), labelValueError(value)];
+  return [...(badKey === undefined ? [] : [invalidField(`${at}.key`, key, badKey)]), ...(badValue === undefined ? [] : [invalidField(`${at}.value`, value, badValue)])];
 }
 
 /** Exactly one of several ways to say where devices can be used. */
 export function exactlyOne(given: readonly string[], choices: string, at: string): FieldError[] {
   if (given.length === 0) return [requiredField(at, `exactly one of ${choices} is required`)];
-  return given.length === 1 ? [] : [forbiddenField(at, `exactly one of ${choices} is required, but multiple fields are set`)];
+  return given.length === 1 ? [] : [invalidField(at, `{${given.map((field) => `\`${field}\``).join(", ")}}`, `exactly one of ${choices} is required, but multiple fields are set`)];
 }

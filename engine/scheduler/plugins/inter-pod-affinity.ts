@@ -1,7 +1,7 @@
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
-import type { FilterPlugin, ScorePlugin } from "../plugin.ts";
+import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 interface State {
   readonly affinity: readonly PodAffinityTerm[];
@@ -47,7 +47,7 @@ export const interPodAffinity: FilterPlugin<State> = {
     }
     return undefined;
   },
-  wokenBy: (event) => event.is !== "storage-changed",
+  wokenBy: isOfNodes,
 };
 
 /** Preferred terms of the incoming pod, and of the pods already there towards it. */

@@ -10,11 +10,13 @@ export const nodeResourcesFit: FilterPlugin = {
     const short: string[] = [];
     if (node.pods.length + 1 > (node.allocatable["pods"] ?? DEFAULT_PODS_PER_NODE)) short.push("Too many pods");
     for (const [name, amount] of Object.entries(pod.requests)) {
+      // Where the node offers none, devices of a class may stand behind it.
+      if (pod.devices?.extended.has(name) === true && (node.allocatable[name] ?? 0) === 0) continue;
       if (amount > 0 && amount > (node.allocatable[name] ?? 0) - (node.requested[name] ?? 0)) short.push(`Insufficient ${name}`);
     }
     return short.length === 0 ? undefined : short;
   },
-  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "pod-removed",
+  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "pod-removed" || event.is === "device-classes-changed",
 };
 
 /** Prefers nodes that keep the largest share of cpu and memory free once the pod is there. */

@@ -4,7 +4,7 @@ import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/
 import { tolerates } from "../../resources/node-selection.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
-import type { FilterPlugin, ScorePlugin } from "../plugin.ts";
+import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 interface Spread {
   readonly constraint: TopologySpreadConstraint;
@@ -28,7 +28,7 @@ export const podTopologySpread: FilterPlugin<readonly Spread[]> = {
     }
     return undefined;
   },
-  wokenBy: (event, pod) => hardConstraints(pod).length > 0 || event.is === "node-added",
+  wokenBy: (event, pod) => event.is === "node-added" || (isOfNodes(event) && hardConstraints(pod).length > 0),
 };
 
 /** Soft spread constraints; a pod without any is spread over hosts and zones among the pods of its own kind. */

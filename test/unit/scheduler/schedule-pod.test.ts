@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { nodeInfo, podInfo, withPod, withoutPod, type NodeInfo } from "../../../engine/scheduler/node-info.ts";
+import type { ClusterEvent } from "../../../engine/scheduler/plugin.ts";
 import { filterPlugins, scorePlugins } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, sampleSize, schedulePod, type Decision } from "../../../engine/scheduler/schedule-pod.ts";
-import type { Node, Pod, PodSpec } from "../../../engine/resources/types.ts";
+import type { Node, Pod, PodSpec, ResourceClaim } from "../../../engine/resources/types.ts";
 
 const profile = { filters: filterPlugins, scores: scorePlugins };
 
@@ -171,6 +172,18 @@ describe("filters", () => {
     expect(place(schedule(pod(), []))).toBe("unschedulable: no nodes available to schedule pods");
     const nodes = [node("a", { cpu: "1" }), node("b", { cpu: "1" }), node("c", { spec: { unschedulable: true } })];
     expect(place(schedule(pod({ cpu: "2" }), nodes))).toBe("unschedulable: 0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.");
+  });
+});
+
+describe("pods that wait for room", () => {
+  const spread = pod({ spec: { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }] } });
+  const wakers = (event: ClusterEvent) => filterPlugins.filter((filter) => filter.wokenBy(event, spread)).map(({ name }) => name);
+
+  it("are woken by news of devices only where devices or their classes matter", () => {
+    const claim: ResourceClaim = { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: {}, spec: {} };
+    expect(wakers({ is: "claim-changed", old: { ...claim, status: { allocation: {} } }, claim })).toEqual(["DynamicResources"]);
+    expect(wakers({ is: "device-classes-changed" })).toEqual(["NodeResourcesFit", "DynamicResources"]);
+    expect(wakers({ is: "devices-changed" })).toEqual(["DynamicResources"]);
   });
 });
 

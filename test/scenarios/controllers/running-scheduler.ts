@@ -1,0 +1,47 @@
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
+import type { Client } from "../../../engine/client/client.ts";
+import { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { InformerFactory } from "../../../engine/client/informer-factory.ts";
+import { formatTime } from "../../../engine/lib/clock.ts";
+import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import type { Node } from "../../../engine/resources/types.ts";
+import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
+import type { ControlPlane } from "./control-plane.ts";
+
+export interface SchedulerSettings {
+  /** Stands between the scheduler and the API. */
+  readonly seenThrough?: (client: Client) => Client;
+  readonly logger?: Logger;
+}
+
+/** The real scheduler beside the plane's controllers, with its own rights. Gives the function that stops it. */
+export function startScheduler({ api, clock }: ControlPlane, { seenThrough = (client) => client, logger = silentLogger }: SchedulerSettings = {}): () => Promise<void> {
+  const client = seenThrough(api.as(SCHEDULER_USER, [], "kube-scheduler"));
+  const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
+  const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
+  const running = new AbortController();
+  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics: new MetricsRegistry() }), informers.asService()], running.signal);
+  return async () => {
+    running.abort();
+    await ended;
+  };
+}
+
+/** A node that is there by name only, and ready from the plane's present on. */
+export function readyNode({ clock }: ControlPlane, metadata: KubeObject["metadata"], cpu: string): Node & KubeObject {
+  const time = formatTime(clock.now());
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata,
+    status: {
+      conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }],
+      capacity: { pods: "110", cpu },
+      allocatable: { pods: "110", cpu },
+    },
+  };
+}
