@@ -1,9 +1,11 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { newControllerRef } from "../apimachinery/owner-references.ts";
 import { jsonEqual } from "../lib/freeze.ts";
+import type { IpFamily } from "../lib/ip-address.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointPort, EndpointSlice, Pod, Service } from "../resources/types.ts";
 import { create, tell, update, type Action } from "./define-controller.ts";
+import { podAddress, serviceFamilies } from "./families.ts";
 import { isPodFinished } from "./pods.ts";
 import { computeHints, wantsZoneBalance, type Hinted, type ZoneCapacity } from "./topology-hints.ts";
 
@@ -38,26 +40,37 @@ interface Draft {
 /**
  * The writes that bring a Service's slices to its pods, as few as possible: an endpoint stays in the slice it is in, new ones go first
  * into slices that change anyway, then into one with room for the rest, and a slice is made only when none has. A slice that would go
- * is turned into one that would come. Pure.
+ * is turned into one that would come. Each family of the Service has slices of its own; those of a family that it lost go. Pure.
  */
-export function planEndpointSlices({ service, pods, slices, zoneOfNode, zoneCapacity }: EndpointSliceInputs): readonly Action[] {
-  const endpointsOf = new Map(pods.flatMap((pod): [Pod, Endpoint][] => toEntry(pod, endpointOf(service, pod, zoneOfNode))));
+export function planEndpointSlices(inputs: EndpointSliceInputs): readonly Action[] {
+  const families = serviceFamilies(inputs.service);
+  const lost = inputs.slices.filter(({ addressType }) => !families.some((family) => family === addressType));
+  return [...families.flatMap((family) => planFamily(inputs, family)), ...lost.map(deletion)];
+}
+
+function planFamily({ service, pods, slices: all, zoneOfNode, zoneCapacity }: EndpointSliceInputs, family: IpFamily): readonly Action[] {
+  const slices = all.filter(({ addressType }) => addressType === family);
+  const endpointsOf = new Map(pods.flatMap((pod): [Pod, Endpoint][] => toEntry(pod, endpointOf(service, pod, family, zoneOfNode))));
   const hintsNow = new Map(slices.flatMap((slice) => (slice.endpoints ?? []).map((endpoint) => [identityOf(endpoint), endpoint.hints?.forZones?.[0]?.name])));
   const hinted = computeHints(service, [...endpointsOf.values()], zoneCapacity, (endpoint) => hintsNow.get(identityOf(endpoint)));
   const hintedPods = [...endpointsOf.keys()].map((pod, index) => [pod, hinted.endpoints[index]] as const);
-  const drafts = [...groupByPorts(service, hintedPods).values()].flatMap(({ ports, endpoints }) => draftSlices(service, ports, endpoints, slices));
+  const drafts = [...groupByPorts(service, hintedPods).values()].flatMap(({ ports, endpoints }) => draftSlices(service, family, ports, endpoints, slices));
   const kept = new Set(drafts.flatMap(({ slice }) => (slice === undefined ? [] : [slice])));
   const surplus = slices.filter((slice) => !kept.has(slice));
   // A Service without endpoints keeps one empty slice, so that its readers can tell "none" from "not known yet".
   if (drafts.length === 0) drafts.push({ slice: surplus.shift(), ports: [], endpoints: [] });
   const writes = drafts.flatMap((draft): Action[] => {
-    const base = draft.slice ?? (surplus[0]?.addressType === "IPv4" ? surplus.shift() : undefined);
-    const next = render(service, base, draft);
+    const base = draft.slice ?? surplus.shift();
+    const next = render(service, family, base, draft);
     if (base === undefined) return [create(endpointSliceResource, next)];
     return jsonEqual(next, base) ? [] : [update(endpointSliceResource, next)];
   });
-  const actions = [...writes, ...surplus.map((slice): Action => ({ do: "delete", resource: endpointSliceResource, object: slice }))];
+  const actions = [...writes, ...surplus.map(deletion)];
   return actions.length === 0 || !wantsZoneBalance(service) ? actions : [...actions, ...tellOfHints(service, hinted, [...hintsNow.values()].some((zone) => zone !== undefined))];
+}
+
+function deletion(slice: EndpointSlice): Action {
+  return { do: "delete", resource: endpointSliceResource, object: slice };
 }
 
 /** Says when hints begin, and with whatever is written while they are missing, why. */
@@ -90,10 +103,10 @@ function groupByPorts(service: Service, hinted: readonly (readonly [Pod, Endpoin
   return groups;
 }
 
-function draftSlices(service: Service, ports: readonly EndpointPort[], endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Draft[] {
+function draftSlices(service: Service, family: IpFamily, ports: readonly EndpointPort[], endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Draft[] {
   const wanted = new Map(endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
   const drafts = slices
-    .filter((slice) => slice.addressType === "IPv4" && jsonEqual(slice.ports ?? [], ports))
+    .filter((slice) => jsonEqual(slice.ports ?? [], ports))
     .map((slice) => ({ slice, ports, endpoints: claim(slice, wanted) }))
     // One that would be empty is not kept: it may go, or become another.
     .filter((draft) => draft.endpoints.length > 0);
@@ -104,7 +117,7 @@ function draftSlices(service: Service, ports: readonly EndpointPort[], endpoints
       wanted.delete(key);
     }
   };
-  for (const draft of drafts) if (!jsonEqual(render(service, draft.slice, draft), draft.slice)) fill(draft);
+  for (const draft of drafts) if (!jsonEqual(render(service, family, draft.slice, draft), draft.slice)) fill(draft);
   const roomiest = drafts.filter(({ endpoints: held }) => held.length + wanted.size <= ENDPOINTS_PER_SLICE_MAX).sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
   if (wanted.size > 0 && roomiest !== undefined) fill(roomiest);
   const rest = [...wanted.values()];
@@ -123,9 +136,9 @@ function claim(slice: EndpointSlice, wanted: Map<string, Endpoint>): Endpoint[] 
   });
 }
 
-function endpointOf(service: Service, pod: Pod, zoneOfNode: ReadonlyMap<string, string>): Endpoint | undefined {
-  const ip = pod.status?.podIP;
-  if (!ip || isPodFinished(pod)) return undefined;
+function endpointOf(service: Service, pod: Pod, family: IpFamily, zoneOfNode: ReadonlyMap<string, string>): Endpoint | undefined {
+  const ip = podAddress(pod, family);
+  if (ip === undefined || isPodFinished(pod)) return undefined;
   const serving = isConditionTrue(pod.status?.conditions, "Ready");
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const { nodeName, hostname, subdomain } = pod.spec;
@@ -161,7 +174,7 @@ function identityOf(endpoint: Endpoint): string {
   return `${endpoint.targetRef?.uid ?? ""}/${endpoint.addresses[0] ?? ""}`;
 }
 
-function render(service: Service, base: EndpointSlice | undefined, { ports, endpoints }: Draft): EndpointSlice {
+function render(service: Service, family: IpFamily, base: EndpointSlice | undefined, { ports, endpoints }: Draft): EndpointSlice {
   const { name = "", namespace = "" } = service.metadata;
   const labels = labelsFor(service);
   if (base !== undefined) return { ...base, metadata: { ...base.metadata, labels }, endpoints, ports };
@@ -169,7 +182,7 @@ function render(service: Service, base: EndpointSlice | undefined, { ports, endp
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { generateName: `${name}-`, namespace, labels, ownerReferences: [newControllerRef(service)] },
-    addressType: "IPv4",
+    addressType: family,
     endpoints,
     ports,
   };

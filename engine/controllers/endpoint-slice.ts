@@ -50,7 +50,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
 /** Most changes of pods are none of their endpoints. */
 export function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): boolean {
   if (old === undefined || pod === undefined) return true;
-  const facts = ({ metadata, spec, status }: Pod) => [metadata.labels, metadata.deletionTimestamp, spec.nodeName, spec.hostname, spec.subdomain, status?.podIP, isConditionTrue(status?.conditions, "Ready")];
+  const facts = ({ metadata, spec, status }: Pod) => [metadata.labels, metadata.deletionTimestamp, spec.nodeName, spec.hostname, spec.subdomain, status?.podIPs, isConditionTrue(status?.conditions, "Ready")];
   return isPodFinished(old) !== isPodFinished(pod) || !jsonEqual(facts(old), facts(pod));
 }
 

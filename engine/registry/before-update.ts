@@ -9,12 +9,13 @@ import { validateUpdate } from "./validate-object.ts";
 
 /**
  * Whether the writer's object may replace the current one at all: the same name, the same uid and, when it names one, the
- * resourceVersion it was made from. Throws 400 or 409.
+ * resourceVersion it was made from. A patch that changes the uid is a wrong patch: it was not made for another object. Throws 400, 409 or 422.
  */
-export function checkUpdatePreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, name: string, object: T, old: T): void {
+export function checkUpdatePreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, name: string, object: T, old: T, isPatch = false): void {
   const { metadata } = object;
   if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   if (metadata.uid && metadata.uid !== old.metadata.uid) {
+    if (isPatch) throw invalid(definition.group, definition.kind, name, [invalidField("metadata.uid", metadata.uid, "field is immutable")]);
     // Upstream's text names its own key; clients show it, so it is the same here.
     const key = ["/registry", definition.resource, ...(old.metadata.namespace ? [old.metadata.namespace] : []), name].join("/");
     throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);

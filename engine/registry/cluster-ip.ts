@@ -2,6 +2,7 @@ import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { objectKey } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { IpFamily } from "../lib/ip-address.ts";
 import { randomInteger, type Random } from "../lib/random.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { ipAddressResource } from "../resources/networking/ip-address.ts";
@@ -10,9 +11,11 @@ import { resourcePrefix } from "../storage/keys.ts";
 import type { ExtraWrites } from "../storage/object-store.ts";
 import type { Condition, Operation, Storage } from "../storage/storage.ts";
 import { ipAddressClaim, ipAddressKey } from "./ip-address-claim.ts";
-import { formatIp, isAssignable, type IpRange } from "./ip-range.ts";
+import { findFreeAddress, guessAddress } from "./free-address.ts";
+import type { IpRange } from "./ip-range.ts";
+import type { PortRange } from "./port-range.ts";
 import {
-  claimsOf, hasSameClaims, needsClusterIp, needsHealthCheckPort, needsNodePorts, NODE_PORT_FIRST, NODE_PORT_LAST,
+  claimsOf, hasSameClaims, missingFamilies, needsHealthCheckPort, needsNodePorts,
   serviceNumberErrors, settleService, withAllocation, type ServiceClaims,
 } from "./service-plan.ts";
 
@@ -31,24 +34,34 @@ export interface AllocatedService {
   readonly extra?: ExtraWrites;
 }
 
+export interface ServiceRanges {
+  /** The families that Services may have here; the first is that of Services which do not say. */
+  readonly families: readonly IpFamily[];
+  /** The ranges that addresses may be given from now, in the order in which they are used up. */
+  current(): readonly IpRange[];
+}
+
 /** Gives Services their cluster addresses and node ports. */
 export class ServiceAddresses {
   readonly #storage: Storage;
-  readonly #ranges: () => readonly IpRange[];
+  readonly #ranges: ServiceRanges;
+  readonly #nodePorts: PortRange;
   readonly #random: Random;
   readonly #clock: Clock;
 
-  /** `ranges` are those that addresses may be given from now, in the order in which they are used up. */
-  constructor(storage: Storage, ranges: () => readonly IpRange[], random: Random, clock: Clock) {
+  constructor(storage: Storage, ranges: ServiceRanges, nodePorts: PortRange, random: Random, clock: Clock) {
     this.#storage = storage;
     this.#ranges = ranges;
+    this.#nodePorts = nodePorts;
     this.#random = random;
     this.#clock = clock;
   }
 
-  /** Carries numbers over from the old state and drops those the type has no use for; allocates nothing. */
+  /** Carries numbers over from the old state and chooses the families; allocates nothing. Throws a 422 for what cannot be had here. */
   settle(service: Service, old: Service | undefined): Service {
-    return settleService(service, old);
+    const settled = settleService(service, old, this.#ranges.families);
+    if (settled.is === "refused") throw invalid("", serviceResource.kind, service.metadata.name ?? "", settled.errors);
+    return settled.service;
   }
 
   /**
@@ -56,15 +69,16 @@ export class ServiceAddresses {
    * `tries` counts the commits that failed because a guess was taken. Throws a 422 for a number that was asked for and cannot be had.
    */
   async allocate(service: Service, old: Service | undefined, tries: number): Promise<AllocatedService> {
-    const errors = serviceNumberErrors(service, old, this.#ranges());
+    const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts);
     if (errors.length > 0) throw invalid("", "Service", service.metadata.name ?? "", errors);
     const before = claimsOf(old);
     await this.#refuseTaken(service, before);
     const spec = service.spec ?? {};
-    const address = needsClusterIp(spec) && !spec.clusterIP ? await this.#freeAddress(tries) : undefined;
+    const addresses: string[] = [];
+    for (const family of missingFamilies(service)) addresses.push(await this.#freeAddress(family, service.metadata.name ?? "", tries));
     const missing = needsNodePorts(spec) ? (spec.ports ?? []).filter((port) => !port.nodePort).length : 0;
     const ports = await this.#freePorts(missing + (needsHealthCheckPort(spec) && !spec.healthCheckNodePort ? 1 : 0), claimsOf(service).nodePorts, tries);
-    const allocated = withAllocation(service, address, ports);
+    const allocated = withAllocation(service, addresses, ports);
     const after = claimsOf(allocated);
     return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: this.#claimWrites(before, after, allocated) };
   }
@@ -81,7 +95,7 @@ export class ServiceAddresses {
     };
     for (const address of claimsOf(service).addresses) {
       if (before.addresses.includes(address) || !((await this.#storage.get(ADDRESS_CLAIMS + address)) ?? (await this.#storage.get(ipAddressKey(address))))) continue;
-      refuse("spec.clusterIPs", [address], `failed to allocate IP ${address}: provided IP is already allocated`);
+      refuse("spec.clusterIPs", service.spec?.clusterIPs ?? [address], `failed to allocate IP ${address}: provided IP is already allocated`);
     }
     for (const [index, { nodePort }] of (service.spec?.ports ?? []).entries()) {
       if (!nodePort || before.nodePorts.includes(nodePort) || (await this.#storage.get(PORT_CLAIMS + nodePort)) === undefined) continue;
@@ -89,35 +103,24 @@ export class ServiceAddresses {
     }
   }
 
-  async #freeAddress(tries: number): Promise<string> {
-    const ranges = this.#ranges();
-    if (tries < GUESSES && ranges[0] !== undefined) return this.#guess(ranges[0]);
+  async #freeAddress(family: IpFamily, name: string, tries: number): Promise<string> {
+    const ranges = this.#ranges.current().filter((range) => range.family === family);
+    if (tries < GUESSES && ranges[0] !== undefined && ranges[0].first <= ranges[0].last) return guessAddress(ranges[0], this.#random);
     const taken = new Set([...(await this.#taken(ADDRESS_CLAIMS)), ...(await this.#taken(resourcePrefix(ipAddressResource)))]);
-    for (const range of ranges) {
-      const start = randomInteger(this.#random, range.size);
-      for (let step = 0; step < range.size; step++) {
-        const value = range.base + ((start + step) % range.size);
-        if (isAssignable(range, value) && !taken.has(formatIp(value))) return formatIp(value);
-      }
-    }
-    throw internalError("failed to allocate a serviceIP: range is full");
-  }
-
-  /** The lowest part is left for people to choose from, as upstream does: the first 16 to 256 addresses. */
-  #guess({ base, size }: IpRange): string {
-    const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
-    const first = size > reserved * 2 ? base + reserved : base + 1;
-    return formatIp(first + randomInteger(this.#random, Math.max(1, base + size - 1 - first)));
+    const free = findFreeAddress(ranges, taken, this.#random);
+    if (free === undefined) throw internalError(`failed to allocate a serviceIP for Service ${JSON.stringify(name)}: range is full`);
+    return free;
   }
 
   async #freePorts(count: number, own: readonly number[], tries: number): Promise<readonly number[]> {
     if (count === 0) return [];
-    const size = NODE_PORT_LAST - NODE_PORT_FIRST + 1;
+    const { first, last } = this.#nodePorts;
+    const size = last - first + 1;
     const taken = tries < GUESSES ? new Set<string>() : await this.#taken(PORT_CLAIMS);
     const start = randomInteger(this.#random, size);
     const ports: number[] = [];
     for (let step = 0; step < size && ports.length < count; step++) {
-      const port = NODE_PORT_FIRST + ((start + step) % size);
+      const port = first + ((start + step) % size);
       if (!taken.has(String(port)) && !own.includes(port)) ports.push(port);
     }
     if (ports.length < count) throw internalError("failed to allocate a nodePort: range is full");

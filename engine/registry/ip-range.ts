@@ -1,37 +1,66 @@
-/** IPv4 addresses as numbers: what address claims and certificates need, no more. */
+import { ADDRESS_BITS, formatAddress, formatCidr, parseAddress, parseCidr, parsePair, type IpFamily } from "../lib/ip-address.ts";
 
-/** `10.43.0.0/16` as its first address and size. Throws an Error for anything else. */
+/** A block that Services get their addresses from. */
 export interface IpRange {
+  /** Canonical. */
   readonly text: string;
-  readonly base: number;
-  readonly size: number;
+  readonly family: IpFamily;
+  /** The first and last address that may be given: not the network's own, nor the broadcast address of IPv4. None when the first is behind the last. */
+  readonly first: bigint;
+  readonly last: bigint;
+  /** What is before it is left for people to choose from, until nothing else is free. */
+  readonly dynamicFrom: bigint;
 }
 
+/** Upstream's bound for IPv6: what is larger is no longer counted in 64 bits. */
+const IPV6_PREFIX_MIN = 64;
+/** Upstream's band: a sixteenth of the range, within these. */
+const STATIC_MIN = 16n;
+const STATIC_MAX = 256n;
+const RANGE = "a range of addresses such as 10.43.0.0/16 or fd00:10:43::/112";
+
+/** Throws an Error for what is no range, and for one that is too large. */
 export function parseIpRange(text: string): IpRange {
-  const [address = "", bits = ""] = text.split("/");
-  const prefix = Number(bits);
-  const base = parseIp(address);
-  if (base === undefined || !/^\d{1,2}$/.test(bits) || prefix > 32) throw new Error(`${JSON.stringify(text)} is not an IPv4 range such as 10.43.0.0/16`);
-  const size = 2 ** (32 - prefix);
-  return { text, base: base - (base % size), size };
+  const range = rangeOf(text);
+  if (range === undefined) throw new Error(`must be ${RANGE}`);
+  return range;
 }
 
-export function parseIp(text: string): number | undefined {
-  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
-  if (parts === undefined || parts.some((part) => part > 255)) return undefined;
-  return parts.reduce((value, part) => value * 256 + part, 0);
+/** One range, or two of different families with a comma between them; the first family is the usual one. Throws an Error for anything else. */
+export function parseServiceRanges(text: string): readonly [IpRange, ...IpRange[]] {
+  return parsePair(text, rangeOf, RANGE);
 }
 
-export function formatIp(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
+function rangeOf(text: string): IpRange | undefined {
+  const cidr = parseCidr(text);
+  if (cidr === undefined) return undefined;
+  const { family, network, prefix } = cidr;
+  if (family === "IPv6" && prefix < IPV6_PREFIX_MIN) throw new Error(`${text} is too large: the shortest prefix of a range for Services is /${IPV6_PREFIX_MIN}`);
+  const size = 1n << BigInt(ADDRESS_BITS[family] - prefix);
+  const first = network + 1n;
+  return { text: formatCidr(cidr), family, first, last: network + size - (family === "IPv4" ? 2n : 1n), dynamicFrom: first + staticCount(size) };
 }
 
-/** Whether the address may be given to a Service: in the range, but neither its first (the network) nor its last (the broadcast) one. */
-export function isAssignable({ base, size }: IpRange, value: number): boolean {
-  return value > base && value < base + size - 1;
+function staticCount(size: bigint): bigint {
+  if (size <= STATIC_MIN) return 0n;
+  const share = size / 16n;
+  return share < STATIC_MIN ? STATIC_MIN : share > STATIC_MAX ? STATIC_MAX : share;
 }
 
-/** The first assignable address: that of the `kubernetes` Service. */
-export function firstAddress(range: IpRange): string {
-  return formatIp(range.base + 1);
+/** Whether an address lies in the block at all, and whether it may be given from it. */
+export function placeInRange({ family, first, last }: IpRange, text: string): "outside" | "reserved" | "assignable" {
+  const address = parseAddress(text);
+  if (address === undefined || address.family !== family) return "outside";
+  if (address.value >= first && address.value <= last) return "assignable";
+  return address.value === first - 1n || (family === "IPv4" && address.value === last + 1n) ? "reserved" : "outside";
+}
+
+/** The first address that may be given: that of the `kubernetes` Service in the cluster's first range. */
+export function firstAddress({ family, first }: IpRange): string {
+  return formatAddress(family, first);
+}
+
+/** Upstream's convention for the address of the cluster's name service: the tenth of the range. */
+export function dnsAddress({ family, first }: IpRange): string {
+  return formatAddress(family, first + 9n);
 }

@@ -2,29 +2,32 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { promisify } from "node:util";
+import { hostAndPort, type IpFamily } from "../../engine/lib/ip-address.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { parseFlows, type FlowGroup } from "./stale-flows.ts";
 
 const run = promisify(execFile);
 
+const FAMILY: Readonly<Record<IpFamily, string>> = { IPv4: "ipv4", IPv6: "ipv6" };
+
 /** The kernel's table of the largest machines takes this much to print. */
 const TABLE_BYTES_MAX = 512 << 20;
 
-/** The UDP flows that the kernel knows. */
-export async function listUdpFlows(): Promise<readonly FlowGroup[]> {
-  const { stdout } = await run("conntrack", ["-L", "-p", "udp"], { maxBuffer: TABLE_BYTES_MAX });
+/** The UDP flows of a family that the kernel knows. */
+export async function listUdpFlows(family: IpFamily): Promise<readonly FlowGroup[]> {
+  const { stdout } = await run("conntrack", ["-L", "-f", FAMILY[family], "-p", "udp"], { maxBuffer: TABLE_BYTES_MAX });
   return parseFlows(stdout);
 }
 
 /** Makes the kernel decide anew about these flows. Those that ended meanwhile are no failure. */
-export async function forgetUdpFlows(groups: readonly FlowGroup[]): Promise<void> {
+export async function forgetUdpFlows(family: IpFamily, groups: readonly FlowGroup[]): Promise<void> {
   for (const { to, toPort, from, fromPort } of groups) {
     try {
-      await run("conntrack", ["-D", "-p", "udp", "--orig-dst", to, "--dport", String(toPort), "--reply-src", from, "--reply-port-src", String(fromPort)], { maxBuffer: TABLE_BYTES_MAX });
+      await run("conntrack", ["-D", "-f", FAMILY[family], "-p", "udp", "--orig-dst", to, "--dport", String(toPort), "--reply-src", from, "--reply-port-src", String(fromPort)], { maxBuffer: TABLE_BYTES_MAX });
     } catch (error) {
       const said = (error as { stderr?: unknown }).stderr;
       if (typeof said === "string" && said.includes("0 flow entries")) continue;
-      throw new Error(`forget UDP flows to ${to}:${toPort}`, { cause: error });
+      throw new Error(`forget UDP flows to ${hostAndPort(to, toPort)}`, { cause: error });
     }
   }
 }

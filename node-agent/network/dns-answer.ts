@@ -1,4 +1,5 @@
 import type { Answer, Packet, Question } from "dns-packet";
+import { familyOf } from "../../engine/lib/ip-address.ts";
 import { podAddress, type DnsRecords } from "./dns-records.ts";
 
 /** Answers may be cached this long: short, because Services come and go. */
@@ -7,6 +8,8 @@ const NEGATIVE_TTL_SECONDS = 5;
 const RCODE_NAME_ERROR = 3;
 /** Aliases that are followed, one to the next, before an answer is left as it is. */
 const ALIASES_MAX = 8;
+/** The family that a question for addresses is about. */
+const ADDRESS_FAMILY = { A: "IPv4", AAAA: "IPv6" } as const;
 
 export type DnsDecision =
   | { readonly do: "answer"; readonly answers: readonly Answer[]; readonly authorities: readonly Answer[]; readonly rcode: number }
@@ -40,13 +43,15 @@ function answerName(question: Question, records: DnsRecords, domain: string, tur
   const addresses = records.addresses.get(name) ?? (pod === undefined ? undefined : [pod]);
   const targets = records.services.get(name);
   if (addresses === undefined && targets === undefined) return missing(name, records, domain);
-  if (question.type === "A" && addresses !== undefined) {
-    return found(rotate(addresses, turn).map((data) => ({ type: "A", name: question.name, ttl: TTL_SECONDS, data })));
+  const { type } = question;
+  const ofType = type === "A" || type === "AAAA" ? (addresses ?? []).filter((address) => familyOf(address) === ADDRESS_FAMILY[type]) : [];
+  if ((type === "A" || type === "AAAA") && ofType.length > 0) {
+    return found(rotate(ofType, turn).map((data) => ({ type, name: question.name, ttl: TTL_SECONDS, data })));
   }
   if (question.type === "SRV" && targets !== undefined) {
     return found(targets.map(({ port, target }) => ({ type: "SRV", name: question.name, ttl: TTL_SECONDS, data: { port, target, priority: 0, weight: Math.max(1, Math.floor(100 / targets.length)) } })));
   }
-  // The name exists, but not with this type (an AAAA question, most often): an empty answer, never a name error.
+  // The name exists, but not with this type (an address of the other family, most often): an empty answer, never a name error.
   return { do: "answer", answers: [], authorities: [authority(domain)], rcode: 0 };
 }
 

@@ -1,3 +1,4 @@
+import { canonicalAddress, familyOf, parseAddress } from "../../engine/lib/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 
 /** What a name has to answer; names are lower-case, absolute, without the final dot. */
@@ -5,7 +6,7 @@ export interface DnsRecords {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   readonly services: ReadonlyMap<string, readonly SrvTarget[]>;
   readonly aliases: ReadonlyMap<string, string>;
-  /** `4.3.2.1.in-addr.arpa` → name. */
+  /** `4.3.2.1.in-addr.arpa`, and of IPv6 the digits under `ip6.arpa` → name. */
   readonly pointers: ReadonlyMap<string, string>;
 }
 
@@ -32,15 +33,18 @@ export function computeDnsRecords(services: readonly Service[], slices: readonly
   return records;
 }
 
-/** The name under which an IPv4 address is looked up backwards. */
+/** The name under which an address is looked up backwards. */
 export function reverseName(ip: string): string {
-  return `${ip.split(".").reverse().join(".")}.in-addr.arpa`;
+  const address = familyOf(ip) === "IPv6" ? parseAddress(ip) : undefined;
+  if (address === undefined) return `${ip.split(".").reverse().join(".")}.in-addr.arpa`;
+  return `${[...address.value.toString(16).padStart(32, "0")].reverse().join(".")}.ip6.arpa`;
 }
 
-/** `10-42-0-7.shop.pod.<domain>` answers 10.42.0.7 without a look at any pod, as upstream's "insecure" mode does. */
+/** `10-42-0-7.shop.pod.<domain>` answers 10.42.0.7, and `fd00--7` fd00::7, without a look at any pod, as upstream's "insecure" mode does. */
 export function podAddress(name: string, domain: string): string | undefined {
-  const match = /^(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.[a-z0-9-]+\.pod\.(.+)$/.exec(name);
-  return match !== null && match[5] === domain && match.slice(1, 5).every((part) => Number(part) <= 255) ? match.slice(1, 5).join(".") : undefined;
+  const [, digits = "", within] = /^([0-9a-f-]+)\.[a-z0-9-]+\.pod\.(.+)$/.exec(name) ?? [];
+  if (within !== domain) return undefined;
+  return [digits.replaceAll("-", "."), digits.replaceAll("-", ":")].find((text) => familyOf(text) !== undefined);
 }
 
 interface MutableRecords {
@@ -50,7 +54,7 @@ interface MutableRecords {
 }
 
 function addClusterIp(records: MutableRecords, service: Service, host: string): void {
-  const ips = (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? ""]).filter((ip) => ip.includes("."));
+  const ips = (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? ""]).filter((ip) => familyOf(ip) !== undefined).map(canonicalAddress);
   if (ips.length === 0) return;
   records.addresses.set(host, ips);
   for (const ip of ips) records.pointers.set(reverseName(ip), host);
@@ -61,11 +65,11 @@ function addHeadless(records: MutableRecords, service: Service, host: string, sl
   const publishUnready = service.spec?.publishNotReadyAddresses === true;
   const all = new Set<string>();
   for (const slice of slices) {
-    if (slice.addressType !== "IPv4") continue;
+    if (slice.addressType !== "IPv4" && slice.addressType !== "IPv6") continue;
     for (const endpoint of slice.endpoints ?? []) {
       if (endpoint.conditions?.ready === false && !publishUnready) continue;
       for (const ip of endpoint.addresses) {
-        const name = `${(endpoint.hostname ?? ip.replaceAll(".", "-")).toLowerCase()}.${host}`;
+        const name = `${(endpoint.hostname ?? ip.replaceAll(/[.:]/g, "-")).toLowerCase()}.${host}`;
         all.add(ip);
         push(records.addresses, name, ip);
         records.pointers.set(reverseName(ip), name);

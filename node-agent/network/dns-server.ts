@@ -3,6 +3,7 @@ import { createServer, createConnection, type Server, type Socket as TcpSocket }
 import packet, { type Answer, type Packet } from "dns-packet";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
+import { canonicalAddress, familyOf, hostAndPort } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { answerPacket, decideAnswer, type DnsDecision } from "./dns-answer.ts";
 import type { DnsRecords } from "./dns-records.ts";
@@ -11,7 +12,7 @@ export interface DnsServerOptions {
   readonly address: string;
   readonly port: number;
   readonly domain: string;
-  /** Resolvers for names outside of the cluster, each `ip` or `ip:port`; tried in turn. */
+  /** Resolvers for names outside of the cluster, each `ip`, `ip:port` or `[ip]:port`; tried in turn. */
   readonly upstreams: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,7 +42,7 @@ export class DnsServer {
 
   /** Listens until the signal fires. Rejects when the address cannot be used. */
   async run(signal: AbortSignal): Promise<void> {
-    const udp = createSocket("udp4");
+    const udp = createSocket(socketType(this.#options.address));
     const tcp = createServer((socket) => this.#serveTcp(socket));
     const open = new Set<TcpSocket>();
     tcp.on("connection", (socket) => {
@@ -126,9 +127,9 @@ function failure(query: Packet): Buffer {
 
 /** One question to one resolver; undefined when it does not answer in time. */
 function askUpstream(upstream: string, raw: Buffer, transport: "udp" | "tcp", clock: Clock): Promise<Buffer | undefined> {
-  const [host = upstream, port = "53"] = upstream.split(":");
+  const { host, port } = parseUpstream(upstream);
   return new Promise((resolve) => {
-    const socket = transport === "udp" ? createSocket("udp4") : createConnection(Number(port), host);
+    const socket = transport === "udp" ? createSocket(socketType(host)) : createConnection(port, host);
     const cancel = clock.after(UPSTREAM_TIMEOUT_MS, () => finish(undefined));
     let isDone = false;
     const finish = (answer: Buffer | undefined) => {
@@ -150,16 +151,26 @@ function askUpstream(upstream: string, raw: Buffer, transport: "udp" | "tcp", cl
     } else {
       // Only the resolver's answer to this very question counts; the port is fresh, and the id is the client's.
       socket.on("message", (message, from) => {
-        if (from.address === host && message.length >= 2 && message.readUInt16BE(0) === raw.readUInt16BE(0)) finish(message);
+        if (canonicalAddress(from.address) === canonicalAddress(host) && message.length >= 2 && message.readUInt16BE(0) === raw.readUInt16BE(0)) finish(message);
       });
-      socket.send(raw, Number(port), host, (error) => error && finish(undefined));
+      socket.send(raw, port, host, (error) => error && finish(undefined));
     }
   });
 }
 
+/** An address of IPv6 has brackets where there is a port behind it. */
+function parseUpstream(text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, port = "53"] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  return { host: bracketed ?? plain ?? text, port: Number(port) };
+}
+
+function socketType(address: string): "udp4" | "udp6" {
+  return familyOf(address) === "IPv6" ? "udp6" : "udp4";
+}
+
 function listen(udp: Socket, tcp: Server, { address, port }: DnsServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: Error) => reject(new Error(`serve DNS on ${address}:${port}`, { cause: error }));
+    const refuse = (error: Error) => reject(new Error(`serve DNS on ${hostAndPort(address, port)}`, { cause: error }));
     udp.once("error", refuse);
     tcp.once("error", refuse);
     udp.bind(port, address, () => tcp.listen(port, address, () => resolve()));

@@ -10,11 +10,14 @@ import type { HealthCheck } from "./service-map.ts";
  */
 export class HealthCheckPorts {
   readonly #isProxyHealthy: () => boolean;
+  readonly #host: string;
   readonly #logger: Logger;
   readonly #open = new Map<number, { check: HealthCheck; readonly server: Server }>();
 
-  constructor(isProxyHealthy: () => boolean, logger: Logger) {
+  /** `host` stands for all addresses of the machine. */
+  constructor(isProxyHealthy: () => boolean, host: string, logger: Logger) {
     this.#isProxyHealthy = isProxyHealthy;
+    this.#host = host;
     this.#logger = logger;
   }
 
@@ -35,7 +38,7 @@ export class HealthCheckPorts {
 
   async #listen(check: HealthCheck): Promise<void> {
     const server = nodeJs.http.createServer((_request, response) => this.#answer(check.port, response));
-    await listen(server, { host: "0.0.0.0", port: check.port });
+    await listen(server, { host: this.#host, port: check.port });
     this.#open.set(check.port, { check, server });
   }
 

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { hostAndPort, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Endpoint } from "./choose-endpoints.ts";
+import { singleBlock } from "./families.ts";
 import type { ServicePort } from "./service-map.ts";
 
 /** The rules of our own chains, by table and chain; every other chain of the machine is none of our business. */
@@ -8,7 +10,9 @@ export interface ChainTable {
   readonly filter: ReadonlyMap<string, readonly string[]>;
 }
 
+/** What one family's rules need to know of addresses. */
 export interface NetworkRanges {
+  readonly family: IpFamily;
   /** Addresses of all pods of the cluster. */
   readonly clusterCidr: string;
   /** Addresses of this node's pods; undefined until the node has its range. */
@@ -20,6 +24,15 @@ export const CHAIN_PREFIXES = ["MAINSTAY-", "MS-"] as const;
 
 /** Packets that must leave with this machine's address; the bit kube-proxy uses, so other tools recognise it. */
 const MASQUERADE_MARK = "0x4000";
+
+/**
+ * Node ports on 127.0.0.1 need route_localnet; the firewall keeps other machines from using it to reach our loopback. IPv6 has nothing
+ * like it: ::1 is not rewritten to other machines' addresses, so node ports leave it alone.
+ */
+const LOOPBACK: Readonly<Record<IpFamily, { readonly nodePorts: string; readonly firewall: string[] }>> = {
+  IPv4: { nodePorts: "", firewall: ["! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"] },
+  IPv6: { nodePorts: "! -d ::1/128 ", firewall: [] },
+};
 
 /** Where the machine's own chains enter ours. Kept in place by the executor, not part of the ChainTable. */
 export const JUMPS: readonly { readonly table: "nat" | "filter"; readonly from: string; readonly rule: string }[] = [
@@ -34,7 +47,7 @@ export const JUMPS: readonly { readonly table: "nat" | "filter"; readonly from: 
 ];
 
 /**
- * The packet rules of a cluster's Services, in the shape kube-proxy gave them: chains per service port that pick an endpoint by
+ * The packet rules of a cluster's Services for one family, in the shape kube-proxy gave them: chains per service port that pick an endpoint by
  * probability, one chain per endpoint that rewrites the destination. Pure; equal input gives equal text.
  */
 export function computeChains(ports: readonly ServicePort[], ranges: NetworkRanges): ChainTable {
@@ -42,19 +55,20 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
   const filter = new Map<string, string[]>();
   const services: string[] = [];
   const nodePorts: string[] = [];
+  const only = (ip: string) => singleBlock(ip, ranges.family);
   const refusals: string[] = [];
   for (const port of ports) {
-    refusals.push(...refusalRules(port));
+    refusals.push(...refusalRules(port, ranges.family));
     if (!port.hasEndpoints) continue;
     const external = chainName("EXT", port.id);
     const internal = internalChain(port);
-    if (internal !== undefined) for (const ip of port.clusterIps) services.push(`${comment(port, "cluster address")} -d ${ip}/32 ${match(port, port.port)} -j ${internal}`);
-    for (const ip of port.externalIps) services.push(`${comment(port, "external address")} -d ${ip}/32 ${match(port, port.port)} -j ${external}`);
-    for (const ip of port.balancerIps) services.push(`${comment(port, "load balancer")} -d ${ip}/32 ${match(port, port.port)} -j ${port.sourceRanges.length > 0 ? chainName("FW", port.id) : external}`);
+    if (internal !== undefined) for (const ip of port.clusterIps) services.push(`${comment(port, "cluster address")} -d ${only(ip)} ${match(port, port.port)} -j ${internal}`);
+    for (const ip of port.externalIps) services.push(`${comment(port, "external address")} -d ${only(ip)} ${match(port, port.port)} -j ${external}`);
+    for (const ip of port.balancerIps) services.push(`${comment(port, "load balancer")} -d ${only(ip)} ${match(port, port.port)} -j ${port.sourceRanges.length > 0 ? chainName("FW", port.id) : external}`);
     if (port.nodePort > 0) nodePorts.push(`${comment(port, "node port")} ${match(port, port.nodePort)} -j ${external}`);
     addServiceChains(nat, port, ranges);
   }
-  nat.set("MAINSTAY-SERVICES", [...services, "-m addrtype --dst-type LOCAL -j MAINSTAY-NODEPORTS"]);
+  nat.set("MAINSTAY-SERVICES", [...services, `${LOOPBACK[ranges.family].nodePorts}-m addrtype --dst-type LOCAL -j MAINSTAY-NODEPORTS`]);
   nat.set("MAINSTAY-NODEPORTS", nodePorts);
   nat.set("MAINSTAY-MARK-MASQ", [`-j MARK --or-mark ${MASQUERADE_MARK}`]);
   nat.set("MAINSTAY-POSTROUTING", postroutingRules(ranges));
@@ -68,8 +82,7 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
     `-s ${ranges.clusterCidr} -j ACCEPT`,
     `-d ${ranges.clusterCidr} -j ACCEPT`,
   ]);
-  // Node ports on 127.0.0.1 need route_localnet; this keeps other machines from using it to reach our loopback.
-  filter.set("MAINSTAY-FIREWALL", ["! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"]);
+  filter.set("MAINSTAY-FIREWALL", LOOPBACK[ranges.family].firewall);
   return { nat, filter };
 }
 
@@ -106,13 +119,13 @@ function addServiceChains(nat: Map<string, string[]>, port: ServicePort, ranges:
   const cluster = chainName("SVC", port.id);
   const local = chainName("SVL", port.id);
   const internal = internalChain(port);
-  const fromOutside = port.clusterIps.map((ip) => `! -s ${ranges.clusterCidr} -d ${ip}/32 ${match(port, port.port)} -j MAINSTAY-MARK-MASQ`);
+  const fromOutside = port.clusterIps.map((ip) => `! -s ${ranges.clusterCidr} -d ${singleBlock(ip, ranges.family)} ${match(port, port.port)} -j MAINSTAY-MARK-MASQ`);
   const entry = (chain: string) => (chain === internal ? fromOutside : []);
   if (port.clusterEndpoints.length > 0) nat.set(cluster, [...entry(cluster), ...balance(port, port.clusterEndpoints)]);
   if (port.localEndpoints.length > 0) nat.set(local, [...entry(local), ...balance(port, port.localEndpoints)]);
   if (port.nodePort > 0 || port.externalIps.length > 0 || port.balancerIps.length > 0) nat.set(chainName("EXT", port.id), externalRules(port, ranges));
   if (port.balancerIps.length > 0 && port.sourceRanges.length > 0) nat.set(chainName("FW", port.id), sourceRangeRules(port));
-  for (const endpoint of [...port.clusterEndpoints, ...port.localEndpoints]) nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint));
+  for (const endpoint of [...port.clusterEndpoints, ...port.localEndpoints]) nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint, ranges.family));
 }
 
 /** Where traffic to the cluster address goes; undefined when a Local policy finds nothing here. */
@@ -151,12 +164,12 @@ function balance(port: ServicePort, endpoints: readonly Endpoint[]): string[] {
   return [...sticky, ...random];
 }
 
-function endpointRules(port: ServicePort, endpoint: Endpoint): string[] {
+function endpointRules(port: ServicePort, endpoint: Endpoint, family: IpFamily): string[] {
   return [
     // A pod that reaches itself through its Service must see another source address, or the answer would not come back through us.
-    `-s ${endpoint.ip}/32 -j MAINSTAY-MARK-MASQ`,
+    `-s ${singleBlock(endpoint.ip, family)} -j MAINSTAY-MARK-MASQ`,
     ...(port.affinitySeconds === undefined ? [] : [`-m recent --name ${endpointChain(port, endpoint)} --set --rsource`]),
-    `-p ${port.protocol} -j DNAT --to-destination ${endpoint.ip}:${endpoint.port}`,
+    `-p ${port.protocol} -j DNAT --to-destination ${hostAndPort(endpoint.ip, endpoint.port)}`,
   ];
 }
 
@@ -168,8 +181,8 @@ function endpointChain(port: ServicePort, endpoint: Endpoint): string {
  * What becomes of traffic that no chain above takes. Without any endpoint in the cluster it is refused at once; with a Local policy and
  * no endpoint here it is dropped, so that a load balancer tries another node. Traffic that was rewritten comes by with its new destination.
  */
-function refusalRules(port: ServicePort): string[] {
-  const to = (ips: readonly string[], why: string, verdict: string) => ips.map((ip) => `${comment(port, why)} -d ${ip}/32 ${match(port, port.port)} -j ${verdict}`);
+function refusalRules(port: ServicePort, family: IpFamily): string[] {
+  const to = (ips: readonly string[], why: string, verdict: string) => ips.map((ip) => `${comment(port, why)} -d ${singleBlock(ip, family)} ${match(port, port.port)} -j ${verdict}`);
   const outside = [...port.externalIps, ...port.balancerIps];
   const onNodePort = (why: string, verdict: string) => (port.nodePort > 0 ? [`${comment(port, why)} -m addrtype --dst-type LOCAL ${match(port, port.nodePort)} -j ${verdict}`] : []);
   if (!port.hasEndpoints) return [...to([...port.clusterIps, ...outside], "has no endpoints", "REJECT"), ...onNodePort("has no endpoints", "REJECT")];

@@ -1,23 +1,29 @@
 import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { promisify } from "node:util";
+import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import { CHAIN_PREFIXES, JUMPS } from "./iptables-rules.ts";
 import { POLICY_JUMPS } from "./policy-rules.ts";
 
 const run = promisify(execFile);
 
+/** The programs of each family. */
+const PROGRAM: Readonly<Record<IpFamily, string>> = { IPv4: "iptables", IPv6: "ip6tables" };
+
 /** Seconds to wait for another program that holds the iptables lock. */
 const LOCK_SECONDS = "5";
 
-/** Applies one `iptables-restore` input; each of its tables changes atomically. Throws with iptables' own words and the offending line. */
-export async function restoreRules(text: string): Promise<void> {
-  const child = spawn("iptables-restore", ["--noflush", "-w", LOCK_SECONDS], { stdio: ["pipe", "ignore", "pipe"] });
+/** Applies one `iptables-restore` input to a family's rules; each of its tables changes atomically. Throws with iptables' own words and the offending line. */
+export async function restoreRules(family: IpFamily, text: string): Promise<void> {
+  const program = `${PROGRAM[family]}-restore`;
+  const child = spawn(program, ["--noflush", "-w", LOCK_SECONDS], { stdio: ["pipe", "ignore", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (complaint += chunk));
   const ended = new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
   child.stdin.on("error", () => {}); // a child that died early reports through its exit status
   child.stdin.end(text);
   const status = await ended;
-  if (status !== 0) throw new Error(`iptables-restore failed (${status}): ${complaint.trim()}${offendingLine(complaint, text)}`);
+  if (status !== 0) throw new Error(`${program} failed (${status}): ${complaint.trim()}${offendingLine(complaint, text)}`);
 }
 
 type Table = "nat" | "filter" | "mangle";
@@ -29,42 +35,55 @@ interface Jump {
 }
 
 /** Puts the jumps from the machine's chains into ours in place; says whether any had been missing. */
-export async function ensureJumps(jumps: readonly Jump[] = JUMPS): Promise<boolean> {
+export async function ensureJumps(family: IpFamily, jumps: readonly Jump[] = JUMPS): Promise<boolean> {
   let wasMissing = false;
   for (const { table, from, rule } of jumps) {
     const words = rule.split(" ");
     try {
-      await run("iptables", ["-w", LOCK_SECONDS, "-t", table, "-C", from, ...words]);
+      await run(PROGRAM[family], ["-w", LOCK_SECONDS, "-t", table, "-C", from, ...words]);
     } catch {
       wasMissing = true;
-      await run("iptables", ["-w", LOCK_SECONDS, "-t", table, "-I", from, "1", ...words]);
+      await run(PROGRAM[family], ["-w", LOCK_SECONDS, "-t", table, "-I", from, "1", ...words]);
     }
   }
   return wasMissing;
 }
 
+/** The same for several families; whether any of them was missing one. */
+export async function restoreJumps(families: readonly IpFamily[], jumps: readonly Jump[] = JUMPS): Promise<boolean> {
+  let wasMissing = false;
+  for (const family of families) if (await ensureJumps(family, jumps)) wasMissing = true;
+  return wasMissing;
+}
+
 /** The chains of ours that exist in a table, whoever left them. */
-export async function listOwnChains(table: Table): Promise<string[]> {
-  const { stdout } = await run("iptables-save", ["-t", table], { maxBuffer: 256 << 20 });
+export async function listOwnChains(family: IpFamily, table: Table): Promise<string[]> {
+  const { stdout } = await run(`${PROGRAM[family]}-save`, ["-t", table], { maxBuffer: 256 << 20 });
   return [...stdout.matchAll(/^:(\S+) /gm)].map((found) => found[1] ?? "").filter((chain) => CHAIN_PREFIXES.some((prefix) => chain.startsWith(prefix)));
 }
 
 /** Takes everything of ours out of the machine's rules. Safe to repeat. */
 export async function removeAllRules(): Promise<void> {
+  await removeRules("IPv4");
+  // A kernel without IPv6 has no such tables, and so nothing of ours in them.
+  if (existsSync("/proc/net/if_inet6")) await removeRules("IPv6");
+}
+
+async function removeRules(family: IpFamily): Promise<void> {
   for (const { table, from, rule } of [...JUMPS, ...POLICY_JUMPS]) {
     // The same jump may be there more than once after crashes of older versions.
     for (let tries = 0; tries < 8; tries++) {
       try {
-        await run("iptables", ["-w", LOCK_SECONDS, "-t", table, "-D", from, ...rule.split(" ")]);
+        await run(PROGRAM[family], ["-w", LOCK_SECONDS, "-t", table, "-D", from, ...rule.split(" ")]);
       } catch {
         break;
       }
     }
   }
   for (const table of ["nat", "filter", "mangle"] as const) {
-    const chains = await listOwnChains(table);
+    const chains = await listOwnChains(family, table);
     if (chains.length === 0) continue;
-    await restoreRules([`*${table}`, ...chains.map((chain) => `:${chain} - [0:0]`), ...chains.map((chain) => `-X ${chain}`), "COMMIT", ""].join("\n"));
+    await restoreRules(family, [`*${table}`, ...chains.map((chain) => `:${chain} - [0:0]`), ...chains.map((chain) => `-X ${chain}`), "COMMIT", ""].join("\n"));
   }
 }
 

@@ -3,13 +3,15 @@ import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
+import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { podAddressResource } from "../../engine/resources/mainstay/pod-address.ts";
 import { networkPolicyResource } from "../../engine/resources/networking/network-policy.ts";
 import type { Namespace, NetworkPolicy, PodAddress } from "../../engine/resources/types.ts";
-import { ensureJumps, listOwnChains, restoreRules } from "./iptables.ts";
+import { familiesIn, type FamilyRanges } from "./families.ts";
+import { ensureJumps, listOwnChains, restoreJumps, restoreRules } from "./iptables.ts";
 import { planTable } from "./iptables-rules.ts";
 import { RuleKeeper } from "./keep-rules.ts";
 import { computePolicyChains, POLICY_JUMPS } from "./policy-rules.ts";
@@ -17,6 +19,8 @@ import { computePolicyChains, POLICY_JUMPS } from "./policy-rules.ts";
 export interface PolicyEnforcerOptions {
   readonly informers: InformerFactory;
   readonly nodeName: string;
+  /** The families that pods have. */
+  readonly clusterCidrs: FamilyRanges;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,12 +42,15 @@ class PolicyEnforcer {
   readonly #keeper: RuleKeeper;
   readonly #cleanups: (() => void)[] = [];
   #world: World | undefined;
-  #applied: ReadonlyMap<string, readonly string[]> | undefined;
+  readonly #families: readonly IpFamily[];
+  /** The chains of each family as they were written last. */
+  readonly #applied = new Map<IpFamily, ReadonlyMap<string, readonly string[]>>();
 
   constructor(options: PolicyEnforcerOptions) {
     this.#options = options;
+    this.#families = familiesIn(options.clusterCidrs);
     this.#policies = options.informers.informer(networkPolicyResource);
-    const rules = { name: "network policy rules", sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal), forget: () => void (this.#applied = undefined), restoreJumps: () => ensureJumps(POLICY_JUMPS) };
+    const rules = { name: "network policy rules", sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal), forget: () => this.#applied.clear(), restoreJumps: () => restoreJumps(this.#families, POLICY_JUMPS) };
     this.#keeper = new RuleKeeper(rules, options);
   }
 
@@ -59,15 +66,17 @@ class PolicyEnforcer {
   async #sync(policies: readonly NetworkPolicy[], signal: AbortSignal): Promise<void> {
     const { nodeName, logger } = this.#options;
     const { pods, namespaces } = policies.length === 0 ? NOBODY : await this.#look(signal);
-    const desired = computePolicyChains({ policies, pods, namespaces, nodeName });
-    const previous = this.#applied ?? new Map((await listOwnChains("mangle")).map((chain) => [chain, undefined]));
-    const text = planTable("mangle", previous, desired);
-    if (text !== "") {
-      await restoreRules(text);
-      logger.debug("network policies applied", { policies: policies.length, bytes: text.length });
+    for (const family of this.#families) {
+      const desired = computePolicyChains({ family, policies, pods, namespaces, nodeName });
+      const applied = this.#applied.get(family);
+      const text = planTable("mangle", applied ?? new Map((await listOwnChains(family, "mangle")).map((chain) => [chain, undefined])), desired);
+      if (text !== "") {
+        await restoreRules(family, text);
+        logger.debug("network policies applied", { family, policies: policies.length, bytes: text.length });
+      }
+      if (applied === undefined) await ensureJumps(family, POLICY_JUMPS);
+      this.#applied.set(family, desired);
     }
-    if (this.#applied === undefined) await ensureJumps(POLICY_JUMPS);
-    this.#applied = desired;
   }
 
   /** Other nodes' pods are followed only once there is a policy that may ask for them. */
@@ -89,7 +98,7 @@ class PolicyEnforcer {
 
 /** Most changes of a pod change nothing here. */
 function isSamePlace(old: PodAddress, now: PodAddress): boolean {
-  return old.address === now.address && old.nodeName === now.nodeName && jsonEqual(old.metadata.labels, now.metadata.labels) && jsonEqual(old.ports, now.ports);
+  return jsonEqual(old.addresses, now.addresses) && old.nodeName === now.nodeName && jsonEqual(old.metadata.labels, now.metadata.labels) && jsonEqual(old.ports, now.ports);
 }
 
 const NOBODY = { pods: [], namespaces: [] };

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { labelSelectorPredicate } from "../../engine/apimachinery/selectors.ts";
+import { familyOf, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Namespace, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, PodAddress } from "../../engine/resources/types.ts";
+import { singleBlock } from "./families.ts";
 
 /**
  * Policies live in the table mangle, where nobody else's verdict comes before theirs and where marks are made: packets that are
@@ -15,6 +17,8 @@ const ALLOW = `-j MARK --set-xmark ${ALLOWED}/${ALLOWED}`;
 const FORGET = `-j MARK --set-xmark 0x0/${ALLOWED}`;
 
 export interface PolicyInput {
+  /** Whose packets: each family has chains of its own, in which only its addresses stand. */
+  readonly family: IpFamily;
   readonly policies: readonly NetworkPolicy[];
   readonly pods: readonly PodAddress[];
   readonly namespaces: readonly Namespace[];
@@ -30,11 +34,12 @@ interface Rule {
 }
 
 interface Located extends PodAddress {
-  readonly address: string;
+  /** Its address of the family, as a block of its own. */
+  readonly block: string;
 }
 
 /**
- * The chains that enforce the cluster's NetworkPolicies for the pods of one node: for each isolated pod and direction a chain that asks
+ * The chains that enforce the cluster's NetworkPolicies for the pods of one node, in the packets of one family: for each isolated pod and direction a chain that asks
  * the policies which chose it, and drops what none of them allows. A policy's chains are shared by all of its pods. Pure; equal input
  * gives equal text. Connections that were let in go on, answers included, and a pod always reaches itself.
  */
@@ -53,8 +58,8 @@ export function computePolicyChains(input: PolicyInput): ReadonlyMap<string, rea
     const [own, other] = direction === "Ingress" ? (["-d", "-s"] as const) : (["-s", "-d"] as const);
     for (const [pod, policies] of [...isolated].sort(([a], [b]) => byName(a, b))) {
       const chain = chainName(direction === "Ingress" ? "PI" : "PE", keyOf(pod));
-      chains.set(chain, [`${other} ${pod.address}/32 -j RETURN`, FORGET, ...policies.map((name) => `-j ${name}`), `-m mark ! --mark ${ALLOWED}/${ALLOWED} -j DROP`, FORGET]);
-      entry.push(`${own} ${pod.address}/32 -j ${chain}`);
+      chains.set(chain, [`${other} ${pod.block} -j RETURN`, FORGET, ...policies.map((name) => `-j ${name}`), `-m mark ! --mark ${ALLOWED}/${ALLOWED} -j DROP`, FORGET]);
+      entry.push(`${own} ${pod.block} -j ${chain}`);
     }
   }
   chains.set(POLICY_CHAIN, entry);
@@ -81,13 +86,13 @@ function addPolicy(chains: Map<string, readonly string[]>, world: World, policy:
 function addPeers(chains: Map<string, readonly string[]>, world: World, policy: NetworkPolicy, peers: readonly NetworkPolicyPeer[], id: string, side: "-s" | "-d"): string {
   const chain = chainName("NP", id);
   const lines = peers.flatMap((peer, index) => {
-    if (peer.ipBlock === undefined) return world.peers(policy, peer).map(({ address }) => `${side} ${address}/32 ${ALLOW}`);
+    if (peer.ipBlock === undefined) return world.peers(policy, peer).map(({ block }) => `${side} ${block} ${ALLOW}`);
     const { cidr, except = [] } = peer.ipBlock;
-    if (!isIpv4Block(cidr)) return [];
+    if (familyOf(cidr) !== world.family) return [];
     if (except.length === 0) return [`${side} ${cidr} ${ALLOW}`];
     // Holes end only this block: another peer of the same rule may still allow what is in them.
     const block = chainName("NB", `${id} ${index}`);
-    chains.set(block, [...except.filter(isIpv4Block).map((hole) => `${side} ${hole} -j RETURN`), ALLOW]);
+    chains.set(block, [...except.filter((hole) => familyOf(hole) === world.family).map((hole) => `${side} ${hole} -j RETURN`), ALLOW]);
     return [`${side} ${cidr} -j ${block}`];
   });
   chains.set(chain, [...new Set(lines)]);
@@ -102,20 +107,22 @@ function portLines(port: NetworkPolicyPort, direction: Direction, chosen: readon
   if (typeof port.port === "number") return [`${match} ${port.endPort === undefined ? port.port : `${port.port}:${port.endPort}`} ${target}`];
   const holders = direction === "Ingress" ? chosen : peers.length === 0 ? world.all : peers.flatMap((peer) => (peer.ipBlock === undefined ? world.peers(policy, peer) : []));
   const lines = holders.flatMap((pod) =>
-    (pod.ports ?? []).filter((candidate) => candidate.name === port.port && candidate.protocol === (port.protocol ?? "TCP")).map((found) => `-d ${pod.address}/32 ${match} ${found.port} ${target}`),
+    (pod.ports ?? []).filter((candidate) => candidate.name === port.port && candidate.protocol === (port.protocol ?? "TCP")).map((found) => `-d ${pod.block} ${match} ${found.port} ${target}`),
   );
   return [...new Set(lines)];
 }
 
-/** Pods by what policies choose them by. */
+/** Pods with an address of a family, by what policies choose them by. */
 class World {
+  readonly family: IpFamily;
   readonly all: readonly Located[];
   readonly #byNamespace = new Map<string, Located[]>();
   readonly #namespaces: readonly Namespace[];
   readonly #nodeName: string;
 
-  constructor({ pods, namespaces, nodeName }: PolicyInput) {
-    this.all = pods.filter((pod): pod is Located => pod.address !== undefined && /^[\d.]+$/.test(pod.address)).sort(byName);
+  constructor({ family, pods, namespaces, nodeName }: PolicyInput) {
+    this.family = family;
+    this.all = pods.flatMap((pod) => locate(pod, family)).sort(byName);
     this.#namespaces = namespaces;
     this.#nodeName = nodeName;
     for (const pod of this.all) {
@@ -140,6 +147,11 @@ class World {
   }
 }
 
+function locate(pod: PodAddress, family: IpFamily): readonly Located[] {
+  const address = pod.addresses?.find((candidate) => familyOf(candidate) === family);
+  return address === undefined ? [] : [{ ...pod, block: singleBlock(address, family) }];
+}
+
 /** PI, PE: what comes to a pod, and goes from it; NI, NE: the same of a policy; NP: a rule's other ends; NB: a block with holes. */
 function chainName(role: "PI" | "PE" | "NI" | "NE" | "NP" | "NB", subject: string): string {
   return `MS-${role}-${createHash("sha256").update(subject).digest("hex").slice(0, 16).toUpperCase()}`;
@@ -153,8 +165,4 @@ function keyOf({ metadata }: Named): string {
 
 function byName(a: Named, b: Named): number {
   return keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0;
-}
-
-function isIpv4Block(cidr: string): boolean {
-  return /^[\d.]+\/\d+$/.test(cidr);
 }

@@ -17,14 +17,14 @@ export interface ProxyHealth {
 }
 
 /** Where load balancers of the outside ask whether a node takes traffic, and where tools ask for the proxy's mode: kube-proxy's ports. */
-const HEALTH: ListenAddress = { host: "0.0.0.0", port: 10_256 };
+const HEALTH_PORT = 10_256;
 const STATUS: ListenAddress = { host: "127.0.0.1", port: 10_249 };
 const RETRY_MS = 30_000;
 
-/** `/healthz` and `/livez` for load balancers, `/proxyMode` for tools on the machine. */
-export function createProxyPages(health: () => ProxyHealth, parts: { readonly clock: Clock; readonly logger: Logger }): readonly Service[] {
+/** `/healthz` and `/livez` for load balancers at `host`, which stands for all addresses of the machine; `/proxyMode` for tools on the machine. */
+export function createProxyPages(health: () => ProxyHealth, parts: { readonly host: string; readonly clock: Clock; readonly logger: Logger }): readonly Service[] {
   return [
-    service("proxy-health", (signal) => serve(HEALTH, (path) => healthPage(path, health(), parts.clock.now()), parts, signal)),
+    service("proxy-health", (signal) => serve({ host: parts.host, port: HEALTH_PORT }, (path) => healthPage(path, health(), parts.clock.now()), parts, signal)),
     service("proxy-status", (signal) => serve(STATUS, (path) => statusPage(path, health()), parts, signal)),
   ];
 }

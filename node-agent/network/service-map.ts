@@ -1,3 +1,4 @@
+import { canonicalAddress, familyOf, parseBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { chooseEndpoints, type ChosenEndpoints, type KnownEndpoint } from "./choose-endpoints.ts";
 
@@ -40,29 +41,30 @@ export interface ProxyPlace {
   readonly zone: string | undefined;
 }
 
-/** Sorted by id, so that equal clusters give equal rules. Pure. */
-export function computeServicePorts(services: readonly Service[], slices: readonly EndpointSlice[], place: ProxyPlace): ServicePort[] {
-  const slicesOf = slicesByService(slices);
+/** What there is to do in one family's packets: Services that have an address of it, with the endpoints of it. Sorted by id, so that equal clusters give equal rules. Pure. */
+export function computeServicePorts(services: readonly Service[], slices: readonly EndpointSlice[], place: ProxyPlace, family: IpFamily): ServicePort[] {
+  const slicesOf = slicesByService(slices.filter(({ addressType }) => addressType === family));
   return services
     .filter(isProxied)
-    .flatMap((service) => portsOf(service, slicesOf.get(keyOf(service)) ?? [], place))
+    .flatMap((service) => portsOf(service, slicesOf.get(keyOf(service)) ?? [], place, family))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** What to answer on the health check ports of Services. Pure. */
+/** What to answer on the health check ports of Services, which count the endpoints of a Service's first family. Pure. */
 export function computeHealthChecks(services: readonly Service[], slices: readonly EndpointSlice[], nodeName: string): HealthCheck[] {
+  const asked = services.filter((service) => isProxied(service) && service.spec?.healthCheckNodePort);
+  if (asked.length === 0) return [];
   const slicesOf = slicesByService(slices);
-  return services.filter(isProxied).flatMap((service) => {
-    const { healthCheckNodePort: port } = service.spec ?? {};
-    if (!port) return [];
-    const endpoints = (slicesOf.get(keyOf(service)) ?? []).flatMap((slice) => slice.endpoints ?? []);
+  return asked.map((service) => {
+    const family = familyOf(service.spec?.clusterIP ?? "") ?? "IPv4";
+    const endpoints = (slicesOf.get(keyOf(service)) ?? []).flatMap((slice) => (slice.addressType === family ? (slice.endpoints ?? []) : []));
     const local = new Set(endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions?.ready !== false).map((endpoint) => endpoint.addresses[0]));
-    return [{ namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "", port, localEndpoints: local.size }];
+    return { namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "", port: service.spec?.healthCheckNodePort ?? 0, localEndpoints: local.size };
   });
 }
 
 function slicesByService(slices: readonly EndpointSlice[]): Map<string, EndpointSlice[]> {
-  const ours = slices.filter((slice) => slice.addressType === "IPv4" && !isNotOurs(slice.metadata.labels));
+  const ours = slices.filter((slice) => !isNotOurs(slice.metadata.labels));
   return Map.groupBy(ours, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`);
 }
 
@@ -74,22 +76,24 @@ function isNotOurs(labels: Readonly<Record<string, string>> | undefined): boolea
   return NOT_OURS_LABELS.some((label) => labels?.[label] !== undefined);
 }
 
-function portsOf(service: Service, slices: readonly EndpointSlice[], place: ProxyPlace): ServicePort[] {
+function portsOf(service: Service, slices: readonly EndpointSlice[], place: ProxyPlace, family: IpFamily): ServicePort[] {
   const spec = service.spec;
-  if (spec === undefined) return [];
+  const ofFamily = (addresses: readonly string[]) => addresses.filter((address) => familyOf(address) === family).map(canonicalAddress);
+  const clusterIps = ofFamily(spec?.clusterIPs ?? [spec?.clusterIP ?? ""]);
+  if (spec === undefined || clusterIps.length === 0) return [];
   const affinitySeconds = spec.sessionAffinity === "ClientIP" ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
-  const externalIps = (spec.externalIPs ?? []).filter(isIpv4);
-  const balancerIps = (service.status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => (ipMode ?? "VIP") === "VIP").map(({ ip = "" }) => ip).filter(isIpv4);
+  const externalIps = ofFamily(spec.externalIPs ?? []);
+  const balancerIps = ofFamily((service.status?.loadBalancer?.ingress ?? []).filter(({ ipMode }) => (ipMode ?? "VIP") === "VIP").map(({ ip = "" }) => ip));
   const internalLocalOnly = spec.internalTrafficPolicy === "Local";
   return (spec.ports ?? []).map((port) => {
     const isOpen = (port.nodePort ?? 0) > 0 || externalIps.length > 0 || balancerIps.length > 0;
     const externalLocalOnly = isOpen && spec.externalTrafficPolicy === "Local";
     return {
       id: `${keyOf(service)}:${port.name ?? ""}${port.name ? "" : port.port}/${port.protocol ?? "TCP"}`,
-      clusterIps: (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter(isIpv4),
+      clusterIps,
       externalIps,
       balancerIps,
-      sourceRanges: sourceRangesOf(service),
+      sourceRanges: sourceRangesOf(service, family),
       protocol: (port.protocol ?? "TCP").toLowerCase() as ServicePort["protocol"], // validated as TCP, UDP or SCTP by the schema
       port: port.port,
       nodePort: port.nodePort ?? 0,
@@ -103,10 +107,10 @@ function portsOf(service: Service, slices: readonly EndpointSlice[], place: Prox
 }
 
 /** The field's ranges, or those of the annotation that is older than it. */
-function sourceRangesOf({ spec, metadata }: Service): readonly string[] {
+function sourceRangesOf({ spec, metadata }: Service, family: IpFamily): readonly string[] {
   const ranges = spec?.loadBalancerSourceRanges ?? [];
   const chosen = ranges.length > 0 ? ranges : (metadata.annotations?.[SOURCE_RANGES_ANNOTATION] ?? "").split(",");
-  return chosen.map((range) => range.trim()).filter((range) => /^[\d.]+\/\d+$/.test(range));
+  return chosen.map((range) => parseBlock(range.trim())).filter((range) => range?.family === family).map((range) => range?.text ?? "");
 }
 
 /** Endpoints of one port, each address once: what is in two slices for a moment counts as it is in the one where it is ready. */
@@ -137,8 +141,4 @@ function endpointsOf(slices: readonly EndpointSlice[], portName: string, protoco
 
 function keyOf({ metadata }: Service): string {
   return `${metadata.namespace}/${metadata.name}`;
-}
-
-function isIpv4(text: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(text);
 }

@@ -3,30 +3,30 @@ import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
+import { familyOf } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice, Node, Service as CoreService } from "../../engine/resources/types.ts";
-import { forgetUdpFlows, listUdpFlows, tuneConntrack } from "./conntrack.ts";
+import { tuneConntrack } from "./conntrack.ts";
+import { anyAddress, familiesIn, podCidrsOf, type FamilyRanges } from "./families.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
-import { ensureJumps, listOwnChains, restoreRules } from "./iptables.ts";
-import { computeChains, planRestore, type ChainTable } from "./iptables-rules.ts";
+import { restoreJumps } from "./iptables.ts";
 import { RuleKeeper } from "./keep-rules.ts";
 import { createProxyPages, type ProxyHealth } from "./proxy-pages.ts";
 import { computeHealthChecks, computeServicePorts } from "./service-map.ts";
-import { computeStaleFlows, udpFingerprint } from "./stale-flows.ts";
+import { ServiceRules } from "./service-rules.ts";
 
 export interface ServiceProxyOptions {
   readonly informers: InformerFactory;
   readonly nodeName: string;
-  readonly clusterCidr: string;
+  /** The pods' ranges by family; rules are kept for the families that are there. */
+  readonly clusterCidrs: FamilyRanges;
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-type Applied = { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly string[] | undefined> };
 
 /** A change that is not in the rules after this long means that they cannot be trusted. */
 const OVERDUE_MS = 60_000;
@@ -34,7 +34,7 @@ const OVERDUE_MS = 60_000;
 /** Keeps the machine's iptables rules equal to the cluster's Services, and says so to who asks. Level-triggered: every round computes all, applies the difference. */
 export function createServiceProxy(options: ServiceProxyOptions): readonly Service[] {
   const proxy = new ServiceProxy(options);
-  return [service("service-proxy", (signal) => proxy.run(signal)), ...createProxyPages(() => proxy.health(), options)];
+  return [service("service-proxy", (signal) => proxy.run(signal)), ...createProxyPages(() => proxy.health(), { ...options, host: anyAddress(options.clusterCidrs) })];
 }
 
 class ServiceProxy {
@@ -44,8 +44,7 @@ class ServiceProxy {
   readonly #nodes: Informer<Node>;
   readonly #keeper: RuleKeeper;
   readonly #healthChecks: HealthCheckPorts;
-  #applied: Applied | undefined;
-  #udpFacts = "";
+  readonly #rules: readonly ServiceRules[];
   /** Since when a change waits to become rules, by the monotonic clock. */
   #waitingSinceMs: number | undefined;
   #lastUpdatedMs: number | undefined;
@@ -55,8 +54,9 @@ class ServiceProxy {
     this.#services = options.informers.informer(serviceResource);
     this.#slices = options.informers.informer(endpointSliceResource);
     this.#nodes = options.informers.informer(nodeResource);
-    this.#healthChecks = new HealthCheckPorts(() => this.health().isHealthy, options.logger);
-    this.#keeper = new RuleKeeper({ name: "service rules", sync: () => this.#sync(), forget: () => this.#forget(), restoreJumps: () => ensureJumps() }, options);
+    this.#rules = familiesIn(options.clusterCidrs).map((family) => new ServiceRules(family));
+    this.#healthChecks = new HealthCheckPorts(() => this.health().isHealthy, anyAddress(options.clusterCidrs), options.logger);
+    this.#keeper = new RuleKeeper({ name: "service rules", sync: () => this.#sync(), forget: () => this.#rules.forEach((rules) => rules.forget()), restoreJumps: () => restoreJumps(this.#rules.map(({ family }) => family)) }, options);
   }
 
   health(): ProxyHealth {
@@ -105,40 +105,20 @@ class ServiceProxy {
   }
 
   async #apply(): Promise<void> {
-    const { nodeName, clusterCidr, logger } = this.#options;
+    const { nodeName, clusterCidrs, logger } = this.#options;
     const [services, slices, node] = [this.#services.list(), this.#slices.list(), this.#nodes.get("", nodeName)];
-    const ports = computeServicePorts(services, slices, { nodeName, zone: node?.metadata.labels?.[ZONE_LABEL] });
-    const desired = computeChains(ports, { clusterCidr, podCidr: node?.spec?.podCIDR });
-    const text = planRestore(this.#applied ?? (await this.#leftovers()), desired);
-    if (text !== undefined) {
-      await restoreRules(text);
-      logger.debug("service rules applied", { services: ports.length, bytes: text.length });
+    if (this.#lastUpdatedMs === undefined) tuneConntrack(logger);
+    for (const rules of this.#rules) {
+      const { family } = rules;
+      const ports = computeServicePorts(services, slices, { nodeName, zone: node?.metadata.labels?.[ZONE_LABEL] }, family);
+      const bytes = await rules.apply(ports, { clusterCidr: clusterCidrs[family] ?? "", podCidr: podCidrsOf(node).find((range) => familyOf(range) === family) });
+      if (bytes > 0) logger.debug("service rules applied", { family, services: ports.length, bytes });
     }
-    if (this.#applied === undefined) {
-      await ensureJumps();
-      tuneConntrack(logger);
-    }
-    this.#applied = desired;
     await this.#healthChecks.sync(computeHealthChecks(services, slices, nodeName));
-    const udpFacts = udpFingerprint(ports);
-    if (udpFacts === this.#udpFacts) return;
-    // New rules are in place by now, so that what a client sends after this goes to where it should.
-    await forgetUdpFlows(computeStaleFlows(await listUdpFlows(), ports));
-    this.#udpFacts = udpFacts;
-  }
-
-  #forget(): void {
-    this.#applied = undefined;
-    this.#udpFacts = "";
-  }
-
-  async #leftovers(): Promise<Applied> {
-    const unknown = async (table: "nat" | "filter") => new Map((await listOwnChains(table)).map((chain) => [chain, undefined]));
-    return { nat: await unknown("nat"), filter: await unknown("filter") };
   }
 }
 
 /** What of the own node is in the rules. */
-function placeOf({ metadata, spec }: Node): readonly (string | undefined)[] {
-  return [metadata.labels?.[ZONE_LABEL], spec?.podCIDR];
+function placeOf(node: Node): readonly (string | undefined)[] {
+  return [node.metadata.labels?.[ZONE_LABEL], ...podCidrsOf(node)];
 }

@@ -1,3 +1,4 @@
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import type { ServicePort } from "./service-map.ts";
 
 /** Flows that the kernel keeps under one destination and answers from one place, whoever began them. */
@@ -21,13 +22,13 @@ export function computeStaleFlows(flows: readonly FlowGroup[], ports: readonly S
   for (const port of ports) {
     // Without any endpoint there is nothing better for a flow to go to.
     if (port.protocol !== "udp" || port.servingEndpoints.length === 0) continue;
-    const serving = new Set(port.servingEndpoints.map(({ ip, port: number }) => `${ip}:${number}`));
-    for (const ip of [...port.clusterIps, ...port.externalIps, ...port.balancerIps]) byAddress.set(`${ip}:${port.port}`, serving);
+    const serving = new Set(port.servingEndpoints.map(({ ip, port: number }) => hostAndPort(ip, number)));
+    for (const ip of [...port.clusterIps, ...port.externalIps, ...port.balancerIps]) byAddress.set(hostAndPort(ip, port.port), serving);
     if (port.nodePort > 0) byNodePort.set(port.nodePort, serving);
   }
   return flows.filter(({ to, toPort, from, fromPort }) => {
-    const serving = byAddress.get(`${to}:${toPort}`) ?? byNodePort.get(toPort);
-    return serving !== undefined && !serving.has(`${from}:${fromPort}`);
+    const serving = byAddress.get(hostAndPort(to, toPort)) ?? byNodePort.get(toPort);
+    return serving !== undefined && !serving.has(hostAndPort(from, fromPort));
   });
 }
 

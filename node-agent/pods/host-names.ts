@@ -22,14 +22,14 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
 }
 
 /**
- * A container's /etc/hosts: of a pod with an address of its own its names, of one on the node's network the node's file. The first line
+ * A container's /etc/hosts: of a pod with addresses of its own its names, of one on the node's network the node's file. The first line
  * and the tabs are what programs and tests know it by.
  */
-export function hostsFile(pod: Pod, podIp: string, clusterDomain: string, nodeHosts: string): string {
+export function hostsFile(pod: Pod, podIps: readonly string[], clusterDomain: string, nodeHosts: string): string {
   const { hostname, fqdn } = hostNamesOf(pod, clusterDomain);
   const lines = pod.spec.hostNetwork === true
     ? ["# Kubernetes-managed hosts file (host network).", nodeHosts.trimEnd()]
-    : ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", [podIp, ...(fqdn === undefined ? [] : [fqdn]), hostname].join("\t")];
+    : ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", ...podIps.map((ip) => [ip, ...(fqdn === undefined ? [] : [fqdn]), hostname].join("\t"))];
   for (const { ip, hostnames } of pod.spec.hostAliases ?? []) lines.push([ip, ...(hostnames ?? [])].join("\t"));
   return `${lines.join("\n")}\n`;
 }

@@ -33,6 +33,7 @@ kind: Service
 metadata: {name: echo}
 spec:
   type: NodePort
+  ipFamilyPolicy: RequireDualStack
   selector: {app: echo}
   ports: [{port: 80, targetPort: http, nodePort: 30080}]
 ---
@@ -45,13 +46,16 @@ spec:
   ports: [{port: 80, targetPort: http}]
 `;
 
+const RANGES = ["--cluster-cidr", "10.42.0.0/16,fd00:42::/56"];
+
 interface PodPlace {
   readonly name: string;
   readonly node: string;
   readonly ip: string;
+  readonly ip6: string;
 }
 
-/** Two machines on one network, each with its own containerd, rules and routes. */
+/** Two machines on one network of both families, each with its own containerd, rules and routes. */
 describe.skipIf(!isRoot)("two nodes", () => {
   let fabric: Fabric;
   let first: Host;
@@ -61,21 +65,22 @@ describe.skipIf(!isRoot)("two nodes", () => {
   const serverDir = isRoot ? makeDataDir() : "";
   const agentDir = isRoot ? makeDataDir() : "";
   const pods = async (): Promise<PodPlace[]> =>
-    (await kubectl(first, server, "get", "pods", "-l", "app=echo", "-o", 'jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name} {.spec.nodeName} {.status.podIP} {.metadata.deletionTimestamp}{"\\n"}{end}'))
+    (await kubectl(first, server, "get", "pods", "-l", "app=echo", "-o", 'jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name} {.spec.nodeName} {.status.podIP} {.status.podIPs[1].ip} {.metadata.deletionTimestamp}{"\\n"}{end}'))
       .trim()
       .split("\n")
       .map((line) => line.split(" "))
-      .filter((parts) => parts.length < 4 || parts[3] === "")
-      .map(([name = "", node = "", ip = ""]) => ({ name, node, ip }));
+      .filter((parts) => parts.length < 5 || parts[4] === "")
+      .map(([name = "", node = "", ip = "", ip6 = ""]) => ({ name, node, ip, ip6 }));
   const ask = (host: Host, address: string) => host.exec("curl", "-sf", "--max-time", "3", `http://${address}/`).then((text) => text.trim());
+  const clusterIps = async (name: string): Promise<readonly string[]> => JSON.parse(await kubectl(first, server, "get", "service", name, "-o", "jsonpath={.spec.clusterIPs}"));
   const clusterIp = async (name: string) => kubectl(first, server, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}");
 
   beforeAll(async () => {
-    fabric = await createFabric("tn", 2);
+    fabric = await createFabric("tn", 2, { dualStack: true });
     [first, second] = fabric.hosts as [Host, Host]; // two were asked for
-    server = await startMainstay(first, serverDir, ["--bind-address", first.address]);
+    server = await startMainstay(first, serverDir, ["--bind-address", first.address, ...RANGES, "--service-cidr", "10.43.0.0/16,fd00:43::/112"]);
     const token = readFileSync(path.join(serverDir, "server", "pki", "node-token"), "utf8").trim();
-    agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token]);
+    agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token, ...RANGES, "--cluster-dns", "10.43.0.10,fd00:43::a"]);
     await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / Ready /.test(text));
     await first.exec("sh", "-c", `printf '%s' "$1" | kubectl --kubeconfig ${server.kubeconfig} apply -f -`, "sh", manifest);
     await eventually(pods, (list) => list.length === 4);
@@ -96,24 +101,26 @@ describe.skipIf(!isRoot)("two nodes", () => {
   });
 
   it("lets every machine reach every pod at its own address, without translation", async () => {
-    for (const pod of await pods()) for (const host of [first, second]) expect(await ask(host, `${pod.ip}:8080`)).toBe(pod.name);
+    for (const pod of await pods()) for (const host of [first, second]) for (const address of [pod.ip, `[${pod.ip6}]`]) expect(await ask(host, `${address}:8080`)).toBe(pod.name);
   });
 
   it("lets pods reach pods of the other machine and see their own address there", async () => {
     const [a] = (await pods()).filter((pod) => pod.node === first.name);
     const [b] = (await pods()).filter((pod) => pod.node === second.name);
-    await kubectl(first, server, "run", "caller", "--image=mainstay.local/busybox:1", "--restart=Never", `--overrides={"spec":{"nodeName":"${first.name}"}}`, "--", "wget", "-qO-", `http://${b?.ip}:8080/`);
+    await kubectl(first, server, "run", "caller", "--image=mainstay.local/busybox:1", "--restart=Never", `--overrides={"spec":{"nodeName":"${first.name}"}}`, "--", "sh", "-c", `wget -qO- http://${b?.ip}:8080/ && wget -qO- http://[${b?.ip6}]:8080/ && nslookup echo.default.svc.cluster.local fd00:43::a`);
     await eventually(() => kubectl(first, server, "get", "pod", "caller", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
-    expect((await kubectl(first, server, "logs", "caller")).trim()).toBe(b?.name);
+    const [byIpv4, byIpv6, ...names] = (await kubectl(first, server, "logs", "caller")).trim().split("\n");
+    expect([byIpv4, byIpv6]).toEqual([b?.name, b?.name]);
+    for (const address of await clusterIps("echo")) expect(names.join("\n")).toContain(`Address: ${address}`);
     expect(a?.ip).not.toBe(b?.ip);
   });
 
   it("balances a Service over all its pods, from both machines", async () => {
-    const address = await clusterIp("echo");
+    const [address = "", address6 = ""] = await clusterIps("echo");
     const names = new Set((await pods()).map((pod) => pod.name));
-    for (const host of [first, second]) {
+    for (const [host, at] of [[first, address], [second, address], [first, `[${address6}]`], [second, `[${address6}]`]] as const) {
       const seen = new Set<string>();
-      for (let i = 0; i < 60 && seen.size < names.size; i++) seen.add(await ask(host, address));
+      for (let i = 0; i < 60 && seen.size < names.size; i++) seen.add(await ask(host, at));
       expect(seen).toEqual(names);
     }
   });
@@ -126,7 +133,7 @@ describe.skipIf(!isRoot)("two nodes", () => {
   });
 
   it("opens node ports on every machine", async () => {
-    for (const target of [first, second]) expect(await ask(target === first ? second : first, `${target.address}:30080`)).toMatch(/^echo-/);
+    for (const target of [first, second]) for (const address of [target.address, `[${target.address6}]`]) expect(await ask(target === first ? second : first, `${address}:30080`)).toMatch(/^echo-/);
   });
 
   it("keeps network policies across machines, for whom they name and for nobody else", async () => {
@@ -140,9 +147,9 @@ describe.skipIf(!isRoot)("two nodes", () => {
     await kubectl(first, server, "wait", "--for=condition=Ready", "pod/friend", "pod/stranger", "--timeout=60s");
     /** The pod's answer, or nothing: `nc` says nothing of who does not answer. */
     const asks = (name: string, ip: string) => kubectl(first, server, "exec", name, "--", "sh", "-c", `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${ip} 8080 | tail -n 1`).then((text) => text.trim(), (error: Error) => error.message);
-    await eventually(async () => [await asks("friend", guarded.ip), await asks("stranger", guarded.ip)], (answers) => String(answers) === `${guarded.name},`);
+    for (const ip of [guarded.ip, guarded.ip6]) await eventually(async () => [await asks("friend", ip), await asks("stranger", ip)], (answers) => String(answers) === `${guarded.name},`);
     const other = place.find((pod) => pod.node === second.name)!;
-    expect(await asks("stranger", other.ip)).toBe(other.name);
+    for (const ip of [other.ip, other.ip6]) expect(await asks("stranger", ip)).toBe(other.name);
     await kubectl(first, server, "delete", "networkpolicy/guard", "pod/friend", "pod/stranger");
     await kubectl(first, server, "label", "pod", guarded.name, "guarded-");
   });

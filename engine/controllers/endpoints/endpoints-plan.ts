@@ -1,9 +1,11 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { familyOf, type IpFamily } from "../../lib/ip-address.ts";
 import { endpointsResource } from "../../resources/core/endpoints.ts";
 import type { CoreV1EndpointPort, EndpointAddress, Endpoints, EndpointSubset, Pod, Service } from "../../resources/types.ts";
 import { create, update, type Action } from "../define-controller.ts";
 import { namedPort } from "../endpoint-slice-plan.ts";
+import { podAddress, serviceFamilies } from "../families.ts";
 import { isPodFinished } from "../pods.ts";
 
 export const ENDPOINTS_MANAGER_LABEL = "endpoints.kubernetes.io/managed-by";
@@ -44,16 +46,18 @@ export function planEndpoints({ service, pods, existing }: EndpointsInputs): rea
 /** Addresses grouped by the ports they have in common, each list in the order of its addresses. Pure. */
 export function computeSubsets(service: Service, pods: readonly Pod[]): readonly EndpointSubset[] {
   const publishes = service.spec?.publishNotReadyAddresses === true;
+  const family = familyOfEndpoints(service, pods);
   const groups = new Map<string, { readonly ports: readonly CoreV1EndpointPort[]; readonly ready: EndpointAddress[]; readonly notReady: EndpointAddress[] }>();
   for (const pod of pods) {
-    if (!pod.status?.podIP || isPodFinished(pod) || (pod.metadata.deletionTimestamp !== undefined && !publishes)) continue;
+    const ip = podAddress(pod, family);
+    if (ip === undefined || isPodFinished(pod) || (pod.metadata.deletionTimestamp !== undefined && !publishes)) continue;
     const ports = portsOf(service, pod);
     // Only a headless Service has endpoints without ports: of its names, nothing else is asked.
     if (ports.length === 0 && service.spec?.clusterIP !== "None") continue;
     const key = JSON.stringify(ports);
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, ready: [], notReady: [] }));
-    (publishes || isConditionTrue(pod.status.conditions, "Ready") ? group.ready : group.notReady).push(addressOf(service, pod));
+    (publishes || isConditionTrue(pod.status?.conditions, "Ready") ? group.ready : group.notReady).push(addressOf(service, pod, ip));
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { ports, ready, notReady }]) => ({
     ...(ready.length === 0 ? {} : { addresses: ready.sort(byAddress) }),
@@ -62,10 +66,17 @@ export function computeSubsets(service: Service, pods: readonly Pod[]): readonly
   }));
 }
 
-function addressOf(service: Service, { metadata, spec, status }: Pod): EndpointAddress {
+/** Endpoints know one family: the Service's first. */
+function familyOfEndpoints(service: Service, pods: readonly Pod[]): IpFamily {
+  const [own, ...others] = serviceFamilies(service);
+  const isKnown = others.length === 0 || (service.spec?.ipFamilies ?? []).length > 0;
+  return (isKnown ? own : pods.map(({ status }) => familyOf(status?.podIP ?? "")).find((family) => family !== undefined)) ?? "IPv4";
+}
+
+function addressOf(service: Service, { metadata, spec }: Pod, ip: string): EndpointAddress {
   const { name = "", namespace = "", uid = "" } = metadata;
   return {
-    ip: status?.podIP ?? "",
+    ip,
     ...(spec.hostname && spec.subdomain === service.metadata.name ? { hostname: spec.hostname } : {}),
     ...(spec.nodeName ? { nodeName: spec.nodeName } : {}),
     targetRef: { kind: "Pod", namespace, name, uid },

@@ -2,12 +2,14 @@ import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { TO_BE_DELETED_TAINT } from "../../apimachinery/known-labels.ts";
 import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { familyOf } from "../../lib/ip-address.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { serviceResource } from "../../resources/core/service.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice, LoadBalancerIngress, Node, Service } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { tell, update, watch, type Action, type ControllerDefinition } from "../define-controller.ts";
+import { serviceFamilies } from "../families.ts";
 import { SERVICE_INDEX, serviceIndex } from "../endpoint-slice-plan.ts";
 
 export interface NodeBalancerInputs {
@@ -68,11 +70,13 @@ function isBefore(a: Service, b: Service): boolean {
   return first === second ? objectKey(a) < objectKey(b) : first < second;
 }
 
-/** External addresses where nodes have any, else internal ones; sorted, so that equal clusters give equal answers. */
-function chooseAddresses({ spec }: Service, slices: readonly EndpointSlice[], nodes: readonly Node[]): readonly string[] {
+/** External addresses of the Service's families where nodes have any, else internal ones; sorted, so that equal clusters give equal answers. */
+function chooseAddresses(service: Service, slices: readonly EndpointSlice[], nodes: readonly Node[]): readonly string[] {
+  const { spec } = service;
+  const families = serviceFamilies(service);
   const holders = new Set(slices.flatMap((slice) => (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map(({ nodeName }) => nodeName)));
   const chosen = nodes.filter((node) => takesTraffic(node) && (spec?.externalTrafficPolicy !== "Local" || holders.has(node.metadata.name)));
-  const ofType = (type: string) => chosen.flatMap(({ status }) => (status?.addresses ?? []).filter((address) => address.type === type && /^[\d.]+$/.test(address.address)).map(({ address }) => address)).sort();
+  const ofType = (type: string) => chosen.flatMap(({ status }) => (status?.addresses ?? []).filter((address) => address.type === type && families.some((family) => family === familyOf(address.address))).map(({ address }) => address)).sort();
   const external = ofType("ExternalIP");
   return external.length > 0 ? external : ofType("InternalIP");
 }

@@ -1,4 +1,5 @@
 import { jsonEqual } from "../../lib/freeze.ts";
+import { canonicalAddress } from "../../lib/ip-address.ts";
 import { serviceResource } from "../../resources/core/service.ts";
 import { ipAddressResource } from "../../resources/networking/ip-address.ts";
 import { isServiceAddress, serviceAddressObject } from "../../resources/networking/service-address.ts";
@@ -43,5 +44,5 @@ export function serviceAddressController({ informers }: ControllerContext): Cont
 }
 
 function addressesOf({ spec }: Service): readonly string[] {
-  return (spec?.clusterIPs ?? [spec?.clusterIP ?? ""]).filter((address) => address !== "" && address !== "None");
+  return (spec?.clusterIPs ?? [spec?.clusterIP ?? ""]).filter((address) => address !== "" && address !== "None").map(canonicalAddress);
 }

@@ -20,6 +20,7 @@ export const endpointsResource = defineResource<Endpoints>({
   schema: () => loadSchema("core/v1/endpoints.yaml"),
   deprecationWarning: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   strategy: {
+    createOnUpdate: true,
     validateNew: ({ subsets = [] }) => validateSubsets(subsets, new Set()),
     validateUpdate: ({ subsets = [] }, old) => validateSubsets(subsets, new Set(addressesOf(old.subsets ?? []))),
   },

@@ -1,10 +1,12 @@
 import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { familyOf } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import type { Node } from "../types.ts";
+import type { Node, Taint } from "../types.ts";
+import { cidrErrors } from "../validation/ip.ts";
 
 const ROLE_PREFIX = "node-role.kubernetes.io/";
 
@@ -52,9 +54,18 @@ function withDefaults(node: Node): Node {
   };
 }
 
-function validateNode(node: Node): FieldError[] {
+function validateNode({ spec }: Node): FieldError[] {
+  return [...rangeErrors(spec?.podCIDRs ?? []), ...taintErrors(spec?.taints ?? [])];
+}
+
+function rangeErrors(ranges: readonly string[]): FieldError[] {
+  const isTwice = new Set(ranges.map((range) => familyOf(range))).size < ranges.length;
+  return [...ranges.flatMap((range, index) => cidrErrors(range, `spec.podCIDRs[${index}]`)), ...(isTwice ? [invalidField("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family")] : [])];
+}
+
+function taintErrors(taints: readonly Taint[]): FieldError[] {
   const seen = new Set<string>();
-  return (node.spec?.taints ?? []).flatMap((taint, index) => {
+  return taints.flatMap((taint, index) => {
     const at = `spec.taints[${index}]`;
     const errors: FieldError[] = [];
     const keyProblem = qualifiedNameError(taint.key);

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../../lib/freeze.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 
 /** Whether the type has an address inside the cluster, and whether it has ports on the nodes. */
@@ -7,22 +8,25 @@ const wantsNodePorts = (spec: ServiceSpec) => hasNodePorts(spec) && (spec.type =
 const isExternal = (spec: ServiceSpec) => spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.externalIPs ?? []).length > 0;
 const hasHealthCheckPort = (spec: ServiceSpec) => spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
 
-/**
- * What an update leaves out stays as the system chose it, and what only the old type had goes, unless the writer set it anew:
- * manifests are applied again and again without the address and ports that were given to them.
- */
+/** What an update leaves out stays as the system chose it: manifests are applied again and again without the numbers that were given to them. */
 export function withAllocatedValues(service: Service, old: Service): Service {
   if (service.spec === undefined || old.spec === undefined) return service;
-  return { ...service, spec: kept(dropped(service.spec, old.spec), old.spec) };
+  return { ...service, spec: kept(service.spec, old.spec) };
+}
+
+/** What only the old type had goes, unless the writer set it anew. */
+export function withoutOldTypeValues(service: Service, old: Service): Service {
+  if (service.spec === undefined || old.spec === undefined) return service;
+  return { ...service, spec: dropped(service.spec, old.spec) };
 }
 
 function kept(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
-  const keepsAddress = hasClusterIp(spec) && hasClusterIp(old) && !spec.clusterIP && (spec.clusterIPs ?? []).length === 0;
+  const keepsAddress = hasClusterIp(spec) && hasClusterIp(old);
   const keepsPorts = wantsNodePorts(spec) && wantsNodePorts(old);
   return {
     ...spec,
-    ...(keepsAddress ? pick(old, ["clusterIP", "clusterIPs"]) : {}),
-    ...(hasClusterIp(spec) && hasClusterIp(old) && spec.ipFamilies === undefined && spec.ipFamilyPolicy === undefined ? pick(old, ["ipFamilies", "ipFamilyPolicy"]) : {}),
+    ...(keepsAddress && !spec.clusterIP ? pick(old, ["clusterIP"]) : {}),
+    ...(keepsAddress && (spec.clusterIPs ?? []).length === 0 ? pick(old, ["clusterIPs"]) : {}),
     ...(keepsPorts && spec.ports !== undefined ? { ports: spec.ports.map((port) => withNodePort(port, spec.ports ?? [], old.ports ?? [])) } : {}),
     ...(hasHealthCheckPort(spec) && hasHealthCheckPort(old) && !spec.healthCheckNodePort ? pick(old, ["healthCheckNodePort"]) : {}),
   };
@@ -38,12 +42,15 @@ function withNodePort(port: ServicePort, ports: readonly ServicePort[], old: rea
 
 function dropped(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
   const { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, healthCheckNodePort, externalTrafficPolicy, allocateLoadBalancerNodePorts, loadBalancerClass, ...rest } = spec;
-  const losesAddress = hasClusterIp(old) && !hasClusterIp(spec) && clusterIP === old.clusterIP;
+  const losesAddress = hasClusterIp(old) && !hasClusterIp(spec);
+  const isSame = (...fields: readonly (keyof ServiceSpec)[]) => fields.every((field) => jsonEqual(spec[field], old[field]));
   const losesPorts = hasNodePorts(old) && !hasNodePorts(spec);
   const losesBalancer = old.type === "LoadBalancer" && spec.type !== "LoadBalancer";
   return {
     ...rest,
-    ...(losesAddress ? {} : defined({ clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy })),
+    ...(losesAddress && isSame("clusterIP", "clusterIPs") ? {} : defined({ clusterIP, clusterIPs })),
+    ...(losesAddress && isSame("ipFamilies") ? {} : defined({ ipFamilies })),
+    ...(losesAddress && isSame("ipFamilyPolicy") ? {} : defined({ ipFamilyPolicy })),
     ...(hasHealthCheckPort(old) && !hasHealthCheckPort(spec) && healthCheckNodePort === old.healthCheckNodePort ? {} : defined({ healthCheckNodePort })),
     ...(isExternal(old) && !isExternal(spec) && externalTrafficPolicy === old.externalTrafficPolicy ? {} : defined({ externalTrafficPolicy })),
     ...(losesBalancer && allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts ? {} : defined({ allocateLoadBalancerNodePorts })),

@@ -2,8 +2,8 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { Service, ServiceSpec } from "../types.ts";
-import { validateService, validateServiceUpdate } from "../validation/service.ts";
-import { withAllocatedValues } from "./service-update.ts";
+import { validateNewService, validateService, validateServiceUpdate } from "../validation/service.ts";
+import { withoutOldTypeValues } from "./service-update.ts";
 
 export const serviceResource = defineResource<Service>({
   group: "",
@@ -19,8 +19,9 @@ export const serviceResource = defineResource<Service>({
     createOnUpdate: true,
     setDefaults: (service) => ({ ...service, spec: withDefaults(service.spec ?? {}) }),
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
-    prepareForUpdate: withAllocatedValues,
+    prepareForUpdate: withoutOldTypeValues,
     validate: validateService,
+    validateNew: validateNewService,
     validateUpdate: validateServiceUpdate,
   },
   subresources: [{ name: "status" }, { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -69,5 +69,3 @@ function addressError(address: string, addressType: string): string | undefined 
   if (isIP(address) !== (addressType === "IPv6" ? 6 : 4)) return `must be a valid ${addressType} address`;
   return /^(0\.0\.0\.0|127\.|169\.254\.|::1?$|fe80:)/i.test(address) ? "may not be an unspecified, loopback or link-local address" : undefined;
 }
-
-const tooMany = (field: string, count: number, max: number): FieldError => ({ type: "FieldValueTooMany", field, message: `Too many: ${count}: must have at most ${max} items` });

@@ -24,7 +24,7 @@ export const podAddressResource = defineResource<PodAddress>({
   }),
   columns: [
     nameColumn,
-    { name: "Address", type: "string", description: "Where it is reached.", cell: ({ address }) => address ?? "<none>" },
+    { name: "Address", type: "string", description: "Where it is reached.", cell: ({ addresses }) => addresses?.join(",") ?? "<none>" },
     { name: "Node", type: "string", description: "Where it runs.", cell: ({ nodeName }) => nodeName ?? "<none>" },
   ],
 });
@@ -40,7 +40,7 @@ export function addressOf({ metadata, spec, status }: Pod): PodAddress {
     apiVersion: "mainstay.dev/v1alpha1",
     kind: "PodAddress",
     metadata: Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)),
-    ...(hasOwn ? { address: status?.podIP ?? "" } : {}),
+    ...(hasOwn ? { addresses: status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP ?? ""] } : {}),
     ...(spec.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
     ...(ports.length === 0 ? {} : { ports }),
   };

@@ -1,9 +1,10 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { parseCidr } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ServiceCIDR } from "../types.ts";
-import { canonicalCidrErrors, parseCidr } from "../validation/ip.ts";
+import { canonicalCidrErrors } from "../validation/ip.ts";
 
 const AT = "spec.cidrs";
 const IMMUTABLE = "field is immutable";

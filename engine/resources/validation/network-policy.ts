@@ -1,6 +1,7 @@
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import type { IPBlock, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec } from "../types.ts";
-import { cidrContains, cidrErrors, parseCidr } from "./ip.ts";
+import { cidrContains, parseCidr } from "../../lib/ip-address.ts";
+import { cidrErrors } from "./ip.ts";
 import { portNameErrors } from "./port-name.ts";
 import { validateLabelSelector } from "./scheduling.ts";
 

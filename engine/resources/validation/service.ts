@@ -4,6 +4,7 @@ import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 import { cidrErrors } from "./ip.ts";
+import { isHeadless, serviceFamilyChangeErrors, serviceFamilyErrors } from "./service-families.ts";
 import { portNameErrors } from "./port-name.ts";
 
 /** The longest time that session affinity may last. */
@@ -17,7 +18,7 @@ const IP_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 export function validateService(service: Service): FieldError[] {
   const spec = service.spec ?? {};
   return [
-    ...validateAddresses(spec),
+    ...validateType(spec),
     ...validatePorts(spec),
     ...labelErrors(spec.selector ?? {}, "spec.selector"),
     ...validateAffinity(spec),
@@ -26,39 +27,32 @@ export function validateService(service: Service): FieldError[] {
   ];
 }
 
-/** Clients hold on to the address, so that it stays for as long as the type has one; and a balancer to the Services that are its own. */
+/** Rules for a new Service. */
+export function validateNewService({ spec = {} }: Service): FieldError[] {
+  return serviceFamilyErrors(spec, undefined);
+}
+
+/** A balancer holds on to the Services that are its own. */
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
   const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
-  return [...addressChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
+  return [...serviceFamilyErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
 }
 
-function addressChangeErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
-  if (!before.clusterIP || spec.type === "ExternalName" || before.type === "ExternalName") return [];
-  return spec.clusterIP === before.clusterIP ? [] : [invalidField("spec.clusterIPs[0]", spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []), "may not change once set")];
-}
-
-function validateAddresses(spec: ServiceSpec): FieldError[] {
-  const errors: FieldError[] = [];
-  const isHeadless = spec.clusterIP === "None";
-  if (spec.type === "ExternalName") {
-    const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
-    if (!spec.externalName) errors.push(requiredField("spec.externalName"));
-    else if (problem !== undefined) errors.push(invalidField("spec.externalName", spec.externalName, problem));
-    if (spec.clusterIP) errors.push(forbiddenField("spec.clusterIPs[0]", "may not be set for ExternalName services"));
-    return errors;
-  }
-  if (isHeadless && spec.type !== "ClusterIP") errors.push(invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
-  if (spec.clusterIP && !isHeadless && isIP(spec.clusterIP) === 0) errors.push(invalidField("spec.clusterIPs[0]", spec.clusterIP, IP_RULE));
-  if (spec.clusterIP && spec.clusterIPs !== undefined && spec.clusterIPs.length > 0 && spec.clusterIPs[0] !== spec.clusterIP) {
-    errors.push(invalidField("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`"));
-  }
-  return errors;
+/** What a type cannot do without, and what it cannot have. */
+function validateType(spec: ServiceSpec): FieldError[] {
+  if (spec.type !== "ExternalName") return isHeadless(spec) && spec.type !== "ClusterIP" ? [invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`)] : [];
+  const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
+  const unwanted = [["clusterIPs", (spec.clusterIPs ?? []).length > 0], ["ipFamilies", (spec.ipFamilies ?? []).length > 0], ["ipFamilyPolicy", spec.ipFamilyPolicy !== undefined]] as const;
+  return [
+    ...unwanted.flatMap(([field, isSet]) => (isSet ? [forbiddenField(`spec.${field}`, "may not be set for ExternalName services")] : [])),
+    ...(!spec.externalName ? [requiredField("spec.externalName")] : problem === undefined ? [] : [invalidField("spec.externalName", spec.externalName, problem)]),
+  ];
 }
 
 function validatePorts(spec: ServiceSpec): FieldError[] {
   const ports = spec.ports ?? [];
-  if (ports.length === 0 && spec.clusterIP !== "None" && spec.type !== "ExternalName") return [requiredField("spec.ports")];
+  if (ports.length === 0 && !isHeadless(spec) && spec.type !== "ExternalName") return [requiredField("spec.ports")];
   const errors: FieldError[] = [];
   const names = new Set<string>();
   const numbers = new Set<string>();

@@ -151,3 +151,29 @@ describe("hints", () => {
     expect(events(actions)).toEqual(["TopologyAwareHintsDisabled"]);
   });
 });
+
+describe("a Service of both families", () => {
+  const both = (policy: object = {}) => aService("web", { spec: { ipFamilies: ["IPv4", "IPv6"], clusterIPs: ["10.43.0.9", "fd00:43::9"], ...policy } });
+  const dual = (index: number) => ({ ...pod(index), status: { ...pod(index).status, podIPs: [{ ip: `10.42.0.${index}` }, { ip: `FD00:42::0:${index}` }] } });
+  const held = (slices: readonly EndpointSlice[]) => slices.map(({ addressType, endpoints = [] }) => [addressType, ...endpoints.flatMap(({ addresses }) => addresses)]);
+
+  test("has slices of each, with the pods' addresses of that family", () => {
+    const slices = after([], plan(both(), [dual(1), dual(2), pod(3)]));
+    expect(held(slices)).toEqual([["IPv4", "10.42.0.1", "10.42.0.2", "10.42.0.3"], ["IPv6", "fd00:42::1", "fd00:42::2"]]);
+    expect(plan(both(), [dual(1), dual(2), pod(3)], slices)).toEqual([]);
+  });
+
+  test("has an empty slice of each without pods", () => {
+    expect(held(after([], plan(both(), [])))).toEqual([["IPv4"], ["IPv6"]]);
+  });
+
+  test("gains and loses slices with its families, and turns none of one into one of the other", () => {
+    const one = aService("web", { spec: { ipFamilies: ["IPv4"] } });
+    const slices = after([], plan(one, [dual(1)]));
+    const gained = plan(both(), [dual(1)], slices);
+    expect(gained.map((action) => action.do)).toEqual(["create"]);
+    const two = after(slices, gained);
+    expect(plan(one, [dual(1)], two)).toEqual([{ do: "delete", resource: expect.anything(), object: two[1] }]);
+    expect(held(after(two, plan(aService("web", { spec: { ipFamilies: ["IPv6"] } }), [dual(1)], two)))).toEqual([["IPv6", "fd00:42::1"]]);
+  });
+});

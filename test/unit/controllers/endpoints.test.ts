@@ -32,6 +32,13 @@ describe("the Endpoints of a Service", () => {
     expect(computeSubsets(aService("web", { ports: [] }), [pod(1)])).toEqual([]);
   });
 
+  test("are of the Service's first family", () => {
+    const dual = { ...pod(1), status: { ...pod(1).status, podIPs: [{ ip: "10.42.0.1" }, { ip: "fd00::1" }] } };
+    const ips = (ipFamilies: readonly string[]) => computeSubsets(aService("web", { spec: { ipFamilies } }), [dual, pod(2)]).flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip));
+    expect(ips(["IPv4", "IPv6"])).toEqual(["10.42.0.1", "10.42.0.2"]);
+    expect(ips(["IPv6", "IPv4"])).toEqual(["fd00::1"]);
+  });
+
   test("are written once, and again only when they change", () => {
     const [action] = planEndpoints({ service: aService("web", { labels: { tier: "front" } }), pods: [pod(1)], existing: undefined });
     const made = objectOf(action === undefined ? [] : [action]) as Endpoints;

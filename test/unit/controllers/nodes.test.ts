@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planNodeHealth } from "../../../engine/controllers/node-health.ts";
-import { choosePodCidr } from "../../../engine/controllers/node-ipam.ts";
+import { planNodeIpam } from "../../../engine/controllers/node-ipam.ts";
+import { parsePodRanges } from "../../../engine/controllers/pod-ranges.ts";
 import { computeNodeTaints, planNodeTaints } from "../../../engine/controllers/node-taints.ts";
 import { computeZones, EvictionTurns, evictionRate, isDisrupted } from "../../../engine/controllers/node-zones.ts";
 import { evictionDelayMs, planTaintEviction, TaintTimes } from "../../../engine/controllers/taint-eviction.ts";
@@ -112,8 +113,33 @@ describe("eviction", () => {
   });
 });
 
-test("each node gets the first range that nobody has, until there are none", () => {
-  expect(choosePodCidr("10.42.0.0/16", new Set())).toBe("10.42.0.0/24");
-  expect(choosePodCidr("10.42.0.0/16", new Set(["10.42.0.0/24", "10.42.2.0/24"]))).toBe("10.42.1.0/24");
-  expect(choosePodCidr("10.42.0.0/23", new Set(["10.42.0.0/24", "10.42.1.0/24"]))).toBeUndefined();
+describe("a node's ranges", () => {
+  const chosen = (cidrs: string, taken: readonly string[], prefixes = {}) => {
+    const [action] = planNodeIpam({ node: aNode("n1"), podRanges: parsePodRanges(cidrs, prefixes), taken });
+    return action?.do === "patch" ? (action.patch as { readonly spec: object }).spec : action?.do;
+  };
+  const spec = (...podCIDRs: string[]) => ({ podCIDR: podCIDRs[0], podCIDRs });
+  test.each([
+    ["are the first that nobody has", "10.42.0.0/16", ["10.42.0.0/24", "10.42.2.0/24"], spec("10.42.1.0/24")],
+    ["are one of each family, in the cluster's order", "10.42.0.0/16,fd00:42::/56", [], spec("10.42.0.0/24", "fd00:42::/64")],
+    ["need not have the same place in both", "fd00:42::/56,10.42.0.0/16", ["fd00:42::/64", "fd00:42:0:1::/64"], spec("fd00:42:0:2::/64", "10.42.0.0/24")],
+    ["keep off ranges of another size", "10.42.0.0/16", ["10.42.0.0/23", "10.42.2.128/25"], spec("10.42.3.0/24")],
+    ["are none of the other family's", "10.42.0.0/23", ["fd00:42::/64"], spec("10.42.0.0/24")],
+    ["end, which people are told", "10.42.0.0/16,fd00:42::/63", ["fd00:42::/64", "fd00:42:0:1::/64"], "event"],
+  ])("%s", (_what, cidrs, taken, expected) => {
+    expect(chosen(cidrs, taken)).toEqual(expected);
+  });
+
+  test("have the prefixes that the operator chose", () => {
+    expect(chosen("10.42.0.0/16,fd00:42::/48", ["10.42.0.0/25"], { IPv4: 25, IPv6: 60 })).toEqual(spec("10.42.0.128/25", "fd00:42::/60"));
+  });
+
+  test.each([
+    ["10.42.0.0/26", {}, "a node's /24 does not fit into 10.42.0.0/26"],
+    ["fd00:42::/40", {}, "fd00:42::/40 has more than 2^16 parts of /64"],
+    ["10.42.0.0/16,10.43.0.0/16", {}, "two of them must be of different families"],
+    ["10.42.0.0", {}, "must be a range of addresses"],
+  ])("cannot come from %s", (cidrs, prefixes, why) => {
+    expect(() => parsePodRanges(cidrs, prefixes)).toThrow(why);
+  });
 });

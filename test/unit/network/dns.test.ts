@@ -13,6 +13,8 @@ const records = computeDnsRecords(
   [
     service("web", { clusterIP: "10.43.0.9", ports: [{ name: "http", port: 80, protocol: "TCP" }] }),
     service("db", { clusterIP: "None", ports: [{ name: "pg", port: 5432, protocol: "TCP" }] }),
+    service("both", { clusterIP: "10.43.0.8", clusterIPs: ["10.43.0.8", "FD00:43:0::8"], ports: [{ name: "http", port: 80, protocol: "TCP" }] }),
+    service("six", { clusterIP: "None", ports: [] }),
     service("mail", { type: "ExternalName", externalName: "smtp.example.org." }),
   ],
   [
@@ -28,6 +30,16 @@ const records = computeDnsRecords(
       ],
       ports: [{ name: "pg", port: 5432, protocol: "TCP" }],
     } as EndpointSlice,
+    ...["IPv4", "IPv6"].map(
+      (addressType) =>
+        ({
+          apiVersion: "discovery.k8s.io/v1",
+          kind: "EndpointSlice",
+          addressType,
+          metadata: { name: `six-${addressType}`, namespace: "shop", labels: { "kubernetes.io/service-name": "six" } },
+          endpoints: addressType === "IPv4" ? [{ addresses: ["10.42.0.9"], hostname: "six-0" }] : [{ addresses: ["fd00:42::9"], hostname: "six-0" }, { addresses: ["fd00:42::a"] }],
+        }) as EndpointSlice,
+    ),
   ],
   domain,
 );
@@ -52,6 +64,14 @@ describe("cluster DNS", () => {
     ["gives an empty answer for a namespace", ["shop.svc.cluster.local"], { rcode: 0, data: [] }],
     ["gives a name error for an unknown Service", ["none.shop.svc.cluster.local"], { rcode: 3, data: [] }],
     ["points back to a Service", ["9.0.43.10.in-addr.arpa", "PTR"], { rcode: 0, data: ["web.shop.svc.cluster.local"] }],
+    ["answers each family with its own address", ["both.shop.svc.cluster.local"], { rcode: 0, data: ["10.43.0.8"] }],
+    ["answers IPv6 with the canonical one", ["both.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: ["fd00:43::8"] }],
+    ["points back to a Service by its address of IPv6", [`8.${"0.".repeat(20)}0.0.0.3.4.0.0.0.0.d.f.ip6.arpa`, "PTR"], { rcode: 0, data: ["both.shop.svc.cluster.local"] }],
+    ["answers endpoints of both families under one hostname", ["six-0.six.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: ["fd00:42::9"] }],
+    ["and of the other family", ["six-0.six.shop.svc.cluster.local"], { rcode: 0, data: ["10.42.0.9"] }],
+    ["answers a headless Service with its endpoints of IPv6", ["six.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: ["fd00:42::9", "fd00:42::a"] }],
+    ["knows endpoints by their address of IPv6", ["fd00-42--a.six.shop.svc.cluster.local", "AAAA"], { rcode: 0, data: ["fd00:42::a"] }],
+    ["answers pods by their dashed address of IPv6", ["fd00-42--9.shop.pod.cluster.local", "AAAA"], { rcode: 0, data: ["fd00:42::9"] }],
     ["forwards what is not ours", ["example.org"], "forward"],
     ["forwards unknown pointers", ["1.1.1.1.in-addr.arpa", "PTR"], "forward"],
   ])("%s", (_name, question, expected) => {

@@ -4,7 +4,7 @@ import { computeHealthChecks, computeServicePorts, type ServicePort } from "../.
 import type { EndpointSlice, Service } from "../../../engine/resources/types.ts";
 
 const here = { nodeName: "a", zone: "z1" };
-const ranges = { clusterCidr: "10.42.0.0/16", podCidr: "10.42.0.0/24" };
+const ranges = { family: "IPv4" as const, clusterCidr: "10.42.0.0/16", podCidr: "10.42.0.0/24" };
 
 function service(name: string, spec: Partial<NonNullable<Service["spec"]>> = {}): Service {
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { clusterIP: "10.43.0.9", ports: [{ name: "http", port: 80, protocol: "TCP" }], ...spec } } as Service;
@@ -20,7 +20,7 @@ const SEP = (ip: string) => chainName("SEP", `shop/web:http/TCP ${ip}:8080`);
 
 describe("computeServicePorts", () => {
   it("joins a Service's ports with the ready endpoints of its slices", () => {
-    const [port] = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])], here);
+    const [port] = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])], here, "IPv4");
     expect(port).toMatchObject({
       id: "shop/web:http/TCP",
       port: 80,
@@ -36,17 +36,17 @@ describe("computeServicePorts", () => {
     ["headless Services", { clusterIP: "None" }],
     ["ExternalName Services", { type: "ExternalName", clusterIP: "" }],
   ])("leaves out %s", (_name, spec) => {
-    expect(computeServicePorts([service("web", spec)], [], here)).toEqual([]);
+    expect(computeServicePorts([service("web", spec)], [], here, "IPv4")).toEqual([]);
   });
 
   it.each(["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])("leaves out a Service that the label %s keeps from node proxies", (label) => {
     const labelled = service("web");
-    expect(computeServicePorts([{ ...labelled, metadata: { ...labelled.metadata, labels: { [label]: "" } } }], [], here)).toEqual([]);
+    expect(computeServicePorts([{ ...labelled, metadata: { ...labelled.metadata, labels: { [label]: "" } } }], [], here, "IPv4")).toEqual([]);
   });
 
   it("captures the addresses of load balancers that hand packets on as they came, and of no others", () => {
     const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { ip: "192.0.2.2", ipMode: "Proxy" }, { ip: "192.0.2.3", ipMode: "VIP" }, { hostname: "lb" }] } };
-    expect(computeServicePorts([{ ...service("web", { type: "LoadBalancer" }), status }], [], here)[0]?.balancerIps).toEqual(["192.0.2.1", "192.0.2.3"]);
+    expect(computeServicePorts([{ ...service("web", { type: "LoadBalancer" }), status }], [], here, "IPv4")[0]?.balancerIps).toEqual(["192.0.2.1", "192.0.2.3"]);
   });
 });
 
@@ -59,7 +59,7 @@ describe("computeHealthChecks", () => {
 });
 
 describe("computeChains", () => {
-  const three: ServicePort[] = computeServicePorts([service("web")], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.0.4")])], here);
+  const three: ServicePort[] = computeServicePorts([service("web")], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.0.4")])], here, "IPv4");
 
   it("gives each of three endpoints an equal chance", () => {
     expect(computeChains(three, ranges).nat.get(SVC)).toEqual([
@@ -75,14 +75,14 @@ describe("computeChains", () => {
   });
 
   it("remembers clients when the Service asks for it", () => {
-    const ports = computeServicePorts([service("web", { sessionAffinity: "ClientIP" })], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3")])], here);
+    const ports = computeServicePorts([service("web", { sessionAffinity: "ClientIP" })], [slice("web", [ready("10.42.0.2"), ready("10.42.0.3")])], here, "IPv4");
     const { nat } = computeChains(ports, ranges);
     expect(nat.get(SVC)?.[1]).toBe(`-m recent --name ${SEP("10.42.0.2")} --rcheck --seconds 10800 --reap --rsource -j ${SEP("10.42.0.2")}`);
     expect(nat.get(SEP("10.42.0.2"))?.[1]).toBe(`-m recent --name ${SEP("10.42.0.2")} --set --rsource`);
   });
 
   it("refuses connections to a Service without endpoints", () => {
-    const ports = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [], here);
+    const ports = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [], here, "IPv4");
     const { nat, filter } = computeChains(ports, ranges);
     expect(nat.has(SVC)).toBe(false);
     expect(filter.get("MAINSTAY-REJECT")).toEqual([
@@ -94,7 +94,7 @@ describe("computeChains", () => {
   const SVL = chainName("SVL", "shop/web:http/TCP");
   const EXT = chainName("EXT", "shop/web:http/TCP");
   const ports = (spec: Partial<NonNullable<Service["spec"]>>, endpoints: EndpointSlice["endpoints"], ingress: readonly { ip: string }[] = []) =>
-    computeServicePorts([{ ...service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], ...spec }), status: { loadBalancer: { ingress } } }], [slice("web", endpoints)], here);
+    computeServicePorts([{ ...service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], ...spec }), status: { loadBalancer: { ingress } } }], [slice("web", endpoints)], here, "IPv4");
 
   it("binds traffic from outside to endpoints here under a Local policy, but neither pods nor the machine itself", () => {
     const { nat, filter } = computeChains(ports({ type: "NodePort", externalTrafficPolicy: "Local" }, [ready("10.42.0.2"), ready("10.42.1.2", "b")]), ranges);
@@ -125,7 +125,7 @@ describe("computeChains", () => {
 
   it.each(["UDP", "SCTP"])("balances %s as TCP, and apart from it", (protocol) => {
     const port = { name: "http", port: 80, protocol };
-    const { nat } = computeChains(computeServicePorts([service("web", { ports: [port] })], [slice("web", [ready("10.42.0.2")], [{ ...port, port: 8080 }])], here), ranges);
+    const { nat } = computeChains(computeServicePorts([service("web", { ports: [port] })], [slice("web", [ready("10.42.0.2")], [{ ...port, port: 8080 }])], here, "IPv4"), ranges);
     const word = protocol.toLowerCase();
     expect(nat.get("MAINSTAY-SERVICES")?.[0]).toContain(`-d 10.43.0.9/32 -p ${word} -m ${word} --dport 80 -j `);
     expect([...nat.values()].flat()).toContain(`-p ${word} -j DNAT --to-destination 10.42.0.2:8080`);
@@ -155,9 +155,47 @@ describe("computeChains", () => {
   });
 });
 
+describe("a Service of both families", () => {
+  const dual = service("web", { clusterIPs: ["10.43.0.9", "FD00:43:0::9"], externalIPs: ["192.0.2.7", "2001:db8::7"], ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], type: "LoadBalancer", loadBalancerSourceRanges: ["203.0.113.0/24", "2001:db8:1::/48"] });
+  const balanced = { ...dual, status: { loadBalancer: { ingress: [{ ip: "198.51.100.1" }, { ip: "2001:db8::1" }] } } };
+  const slices = [slice("web", [ready("10.42.0.2")]), { ...slice("web", [ready("fd00:42::2")]), addressType: "IPv6" }];
+  const ranges6 = { family: "IPv6" as const, clusterCidr: "fd00:42::/56", podCidr: "fd00:42::/64" };
+  const of = (family: "IPv4" | "IPv6") => computeServicePorts([balanced], slices, here, family);
+
+  it("is in each family's packets by its addresses and endpoints of that family", () => {
+    expect(of("IPv4")[0]).toMatchObject({ clusterIps: ["10.43.0.9"], externalIps: ["192.0.2.7"], balancerIps: ["198.51.100.1"], sourceRanges: ["203.0.113.0/24"], nodePort: 30080, clusterEndpoints: [{ ip: "10.42.0.2", port: 8080 }] });
+    expect(of("IPv6")[0]).toMatchObject({ clusterIps: ["fd00:43::9"], externalIps: ["2001:db8::7"], balancerIps: ["2001:db8::1"], sourceRanges: ["2001:db8:1::/48"], nodePort: 30080, clusterEndpoints: [{ ip: "fd00:42::2", port: 8080 }] });
+  });
+
+  it("has rules of IPv6 that say the same as those of IPv4", () => {
+    const [four, six] = [computeChains(of("IPv4"), ranges), computeChains(of("IPv6"), ranges6)];
+    expect([...six.nat.keys()].filter((chain) => !chain.startsWith("MS-SEP"))).toEqual([...four.nat.keys()].filter((chain) => !chain.startsWith("MS-SEP")));
+    const endpoint = chainName("SEP", "shop/web:http/TCP fd00:42::2:8080");
+    expect(six.nat.get(endpoint)).toEqual(["-s fd00:42::2/128 -j MAINSTAY-MARK-MASQ", "-p tcp -j DNAT --to-destination [fd00:42::2]:8080"]);
+    expect(six.nat.get(SVC)?.[0]).toBe("! -s fd00:42::/56 -d fd00:43::9/128 -p tcp -m tcp --dport 80 -j MAINSTAY-MARK-MASQ");
+    expect(six.nat.get("MAINSTAY-POSTROUTING")?.[0]).toBe("-s fd00:42::/64 ! -d fd00:42::/56 -m addrtype ! --dst-type LOCAL -j MASQUERADE --random-fully");
+    expect([...six.nat.values(), ...six.filter.values()].flat().filter((rule) => /\d+\.\d+\.\d+\.\d+|\/32/.test(rule))).toEqual([]);
+  });
+
+  it("leaves the loopback alone in IPv6, which has nothing like route_localnet", () => {
+    const six = computeChains(of("IPv6"), ranges6);
+    expect(six.nat.get("MAINSTAY-SERVICES")?.at(-1)).toBe("! -d ::1/128 -m addrtype --dst-type LOCAL -j MAINSTAY-NODEPORTS");
+    expect(six.filter.get("MAINSTAY-FIREWALL")).toEqual([]);
+  });
+
+  it("is not there for a family in which it has no address", () => {
+    expect(computeServicePorts([service("web")], slices, here, "IPv6")).toEqual([]);
+  });
+
+  it("counts endpoints of its first family for load balancers", () => {
+    const local = { ...dual, spec: { ...dual.spec, clusterIP: "fd00:43::9", externalTrafficPolicy: "Local", healthCheckNodePort: 31000 } };
+    expect(computeHealthChecks([local], [...slices, slice("web", [ready("10.42.0.3")])], "a")).toMatchObject([{ port: 31000, localEndpoints: 1 }]);
+  });
+});
+
 describe("planRestore", () => {
   const empty: ChainTable = { nat: new Map(), filter: new Map() };
-  const tables = (ips: string[]) => computeChains(computeServicePorts([service("web")], [slice("web", ips.map((ip) => ready(ip)))], here), ranges);
+  const tables = (ips: string[]) => computeChains(computeServicePorts([service("web")], [slice("web", ips.map((ip) => ready(ip)))], here, "IPv4"), ranges);
 
   it("writes nothing when nothing changed", () => {
     expect(planRestore(tables(["10.42.0.2"]), tables(["10.42.0.2"]))).toBeUndefined();

@@ -7,7 +7,7 @@ const place = (name: string, address: string, more: { readonly namespace?: strin
   apiVersion: "mainstay.dev/v1alpha1",
   kind: "PodAddress",
   metadata: { name, namespace: more.namespace ?? "shop", labels: { app: name, ...more.labels } },
-  address,
+  addresses: [address],
   nodeName: more.node ?? "here",
   ...(more.ports === undefined ? {} : { ports: more.ports }),
 });
@@ -63,7 +63,7 @@ function passes(chains: ReadonlyMap<string, readonly string[]>, { from, to, prot
   return run(POLICY_CHAIN) === "return";
 }
 
-const chainsOf = (...policies: NetworkPolicy[]) => computePolicyChains({ policies, pods: PODS, namespaces, nodeName: "here" });
+const chainsOf = (...policies: NetworkPolicy[]) => computePolicyChains({ family: "IPv4", policies, pods: PODS, namespaces, nodeName: "here" });
 const onlyWeb = { podSelector: { matchLabels: { app: "web" } } };
 const reach = (spec: NetworkPolicySpec, packet: Packet) => passes(chainsOf(policy(spec)), packet);
 
@@ -72,7 +72,7 @@ describe("without a policy that chooses it, a pod", () => {
     const chains = chainsOf(policy({ ...onlyWeb }));
     expect(passes(chains, { from: "10.0.1.2", to: "10.0.0.3" })).toBe(true);
     expect(passes(chains, { from: "10.0.0.3", to: "192.0.2.1" })).toBe(true);
-    expect(computePolicyChains({ policies: [], pods: PODS, namespaces, nodeName: "here" }).get(POLICY_CHAIN)).toHaveLength(1);
+    expect(computePolicyChains({ family: "IPv4", policies: [], pods: PODS, namespaces, nodeName: "here" }).get(POLICY_CHAIN)).toHaveLength(1);
   });
 
   it("on another node is that node's to see to", () => {
@@ -143,7 +143,7 @@ describe("chains", () => {
     const chains = chainsOf(policy(spec));
     expect([...chains.keys()].filter((name) => name.startsWith("MS-NI-"))).toHaveLength(1);
     expect([...chains.keys()].filter((name) => name.startsWith("MS-PI-"))).toHaveLength(2);
-    expect(computePolicyChains({ policies: [policy(spec)], pods: [...PODS].reverse(), namespaces: [...namespaces].reverse(), nodeName: "here" })).toEqual(chains);
+    expect(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: [...PODS].reverse(), namespaces: [...namespaces].reverse(), nodeName: "here" })).toEqual(chains);
     for (const name of chains.keys()) expect(name.length).toBeLessThanOrEqual(28);
   });
 });
@@ -152,10 +152,29 @@ describe("a pod's address", () => {
   const pod = (spec: object, status: object): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "shop", labels: { app: "a" }, annotations: { secret: "x" } }, spec: { containers: [{ name: "c", image: "i", env: [{ name: "KEY", value: "secret" }], ports: [{ name: "http", containerPort: 80 }] }], nodeName: "here", ...spec }, status });
 
   it("says where it is and which ports have names, and nothing of what it runs", () => {
-    expect(addressOf(pod({}, { podIP: "10.0.0.1", phase: "Running" }))).toEqual({ apiVersion: "mainstay.dev/v1alpha1", kind: "PodAddress", metadata: { name: "a", namespace: "shop", labels: { app: "a" } }, address: "10.0.0.1", nodeName: "here", ports: [{ name: "http", port: 80, protocol: "TCP" }] });
+    expect(addressOf(pod({}, { podIP: "10.0.0.1", phase: "Running" }))).toEqual({ apiVersion: "mainstay.dev/v1alpha1", kind: "PodAddress", metadata: { name: "a", namespace: "shop", labels: { app: "a" } }, addresses: ["10.0.0.1"], nodeName: "here", ports: [{ name: "http", port: 80, protocol: "TCP" }] });
   });
 
   it.each([[{ hostNetwork: true }, { podIP: "10.0.0.1" }], [{}, { podIP: "10.0.0.1", phase: "Succeeded" }], [{}, { phase: "Pending" }]])("is nowhere with %j and %j", (spec, status) => {
-    expect(addressOf(pod(spec, status))).not.toHaveProperty("address");
+    expect(addressOf(pod(spec, status))).not.toHaveProperty("addresses");
+  });
+});
+
+describe("a policy in IPv6", () => {
+  const dual = PODS.map((pod) => ({ ...pod, addresses: [...(pod.addresses ?? []), `fd00:42::${pod.addresses?.[0]?.replaceAll(".", ":")}`] }));
+  const chains = (spec: NetworkPolicySpec, family: "IPv4" | "IPv6") => computePolicyChains({ family, policies: [policy(spec)], pods: dual, namespaces, nodeName: "here" });
+  const spec: NetworkPolicySpec = { ...onlyWeb, ingress: [{ from: [{ podSelector: { matchLabels: { app: "db" } } }, { ipBlock: { cidr: "fd00:88::/64", except: ["fd00:88::7/128"] } }, { ipBlock: { cidr: "192.0.2.0/24" } }] }] };
+
+  it("has the chains of IPv4 with the pods' other addresses, and the blocks of its own family only", () => {
+    const text = [...chains(spec, "IPv6").values()].flat();
+    expect(text).toContain("-d fd00:42::10:0:0:1/128 -j " + [...chains(spec, "IPv6").keys()].find((chain) => chain.startsWith("MS-PI")));
+    expect(text.filter((rule) => rule.includes("fd00:42::10:0:0:3/128 -j MARK"))).toHaveLength(1);
+    expect(text.filter((rule) => rule.includes("fd00:88::"))).toHaveLength(2);
+    expect(text.filter((rule) => rule.includes("192.0.2.0") || rule.includes("/32"))).toEqual([]);
+    expect([...chains(spec, "IPv4").values()].flat().filter((rule) => rule.includes("fd00"))).toEqual([]);
+  });
+
+  it("leaves pods without such an address out", () => {
+    expect(computePolicyChains({ family: "IPv6", policies: [policy(spec)], pods: PODS, namespaces, nodeName: "here" }).get(POLICY_CHAIN)).toHaveLength(1);
   });
 });

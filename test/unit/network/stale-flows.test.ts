@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { ServicePort } from "../../../node-agent/network/service-map.ts";
 import { computeStaleFlows, parseFlows, udpFingerprint } from "../../../node-agent/network/stale-flows.ts";
 
@@ -37,6 +37,15 @@ describe("computeStaleFlows", () => {
     ["that has nowhere else to go", flow("10.43.0.9", 53, "10.42.0.3"), { ...dns, servingEndpoints: [] }],
     ["of a TCP port with the same number", flow("10.43.0.9", 53, "10.42.0.3"), { ...dns, protocol: "tcp" as const }],
   ])("leaves a flow %s", (_name, kept, port) => expect(computeStaleFlows([kept], [port])).toEqual([]));
+});
+
+test("flows of IPv6 are told apart by address and port", () => {
+  const six = { ...dns, clusterIps: ["fd00:43::9"], externalIps: [], servingEndpoints: [{ ip: "fd00:42::2", port: 5353 }] };
+  const text = [
+    "udp      17 29 src=fd00:42::5 dst=fd00:43::9 sport=37956 dport=53 src=fd00:42::2 dst=fd00:42::5 sport=5353 dport=37956 mark=0 use=1",
+    "udp      17 29 src=fd00:42::5 dst=fd00:43::9 sport=37957 dport=53 src=fd00:42::3 dst=fd00:42::5 sport=5353 dport=37957 mark=0 use=1",
+  ].join("\n");
+  expect(computeStaleFlows(parseFlows(text), [six])).toEqual([flow("fd00:43::9", 53, "fd00:42::3")]);
 });
 
 describe("udpFingerprint", () => {

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { systemClock } from "../../../engine/lib/clock.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
+import { parseServiceRanges } from "../../../engine/registry/ip-range.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { serviceCidrResource } from "../../../engine/resources/networking/service-cidr.ts";
+import { ensureServiceRange } from "../../../engine/server/service-range.ts";
 import type { Service, ServiceCIDR, ServiceSpec } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -186,4 +189,88 @@ describe("further ranges", () => {
     expect(await messageOf(services.create(service("asked", { clusterIP: "10.9.0.4" })))).toContain("provided IP is already allocated");
     expect((await services.create(service("last"))).spec?.clusterIP).toBe("10.9.0.6");
   });
+});
+
+describe("two families", () => {
+  const start = async (serviceCidr = "10.9.0.0/24,fd00:9::/112") => {
+    const api = await startTestApi({ random: seededRandom(12), serviceCidr });
+    await createTestNamespace(api.client, NAMESPACE);
+    return { api, services: api.client.for(serviceResource), ranges: api.client.for(serviceCidrResource), addresses: api.client.for(ipAddressResource) };
+  };
+
+  test("give a Service one address of each, held and shown, and take both back", async () => {
+    const { api, services, addresses } = await start();
+    await using _ = api;
+    const { spec } = await services.create(service("both", { ipFamilyPolicy: "RequireDualStack" }));
+    expect(spec?.clusterIPs).toEqual([expect.stringMatching(/^10\.9\.0\./), expect.stringMatching(/^fd00:9::/)]);
+    expect(spec?.clusterIP).toBe(spec?.clusterIPs?.[0]);
+    const second = spec?.clusterIPs?.[1] ?? "";
+    expect(await addresses.get("", second)).toMatchObject({ metadata: { labels: { "ipaddress.kubernetes.io/ip-family": "IPv6" } }, spec: { parentRef: { name: "both" } } });
+    expect(await claims(api, "clusterips")).toEqual(expect.arrayContaining([...(spec?.clusterIPs ?? [])]));
+    await services.delete(NAMESPACE, "both");
+    expect(await claims(api, "clusterips")).toEqual(["10.9.0.1"]);
+  });
+
+  test("come and go with the policy, the first address staying", async () => {
+    const { api, services } = await start();
+    await using _ = api;
+    const one = await services.create(service("turn", { clusterIP: "10.9.0.7" }));
+    const both = await services.patch(NAMESPACE, "turn", "merge", { spec: { ipFamilyPolicy: "PreferDualStack" } });
+    expect(both.spec).toMatchObject({ ipFamilies: ["IPv4", "IPv6"], clusterIPs: ["10.9.0.7", expect.stringMatching(/^fd00:9::/)] });
+    const again = await services.patch(NAMESPACE, "turn", "merge", { spec: { ipFamilyPolicy: "SingleStack" } });
+    expect(again.spec).toEqual(one.spec);
+    expect(await claims(api, "clusterips")).toEqual(["10.9.0.1", "10.9.0.7"]);
+    const changed = services.patch(NAMESPACE, "turn", "merge", { spec: { ipFamilies: ["IPv6"], ipFamilyPolicy: "SingleStack" } });
+    expect(await messageOf(changed)).toContain("expected an IPv6 value as indicated by `ipFamilies[0]`");
+  });
+
+  test("an address has one claim, however it is written", async () => {
+    const { api, services } = await start();
+    await using _ = api;
+    const made = await services.create(service("asked", { clusterIP: "FD00:9:0::0:7" }));
+    expect(made.spec).toMatchObject({ clusterIP: "FD00:9:0::0:7", ipFamilies: ["IPv6"] });
+    expect(await claims(api, "clusterips")).toContain("fd00:9::7");
+    expect(await messageOf(services.create(service("second", { clusterIP: "fd00:9::7" })))).toContain("failed to allocate IP fd00:9::7: provided IP is already allocated");
+  });
+
+  test("the usual family is the first, and the API's own Service has it", async () => {
+    const { api, services, ranges } = await start("fd00:9::/120,10.9.0.0/24");
+    await using _ = api;
+    expect((await services.get("default", "kubernetes")).spec).toMatchObject({ clusterIPs: ["fd00:9::1"], ipFamilies: ["IPv6"], ipFamilyPolicy: "SingleStack" });
+    expect((await services.create(service("plain"))).spec?.clusterIP).toMatch(/^fd00:9::/);
+    expect(await messageOf(services.create(service("network", { clusterIP: "fd00:9::" })))).toContain("the provided IP (fd00:9::) is not in the valid range. The range of valid IPs is fd00:9::/120");
+    expect((await services.create(service("last", { clusterIP: "fd00:9::ff" }))).spec?.clusterIP).toBe("fd00:9::ff");
+    await ranges.create({ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: "more" }, spec: { cidrs: ["fd00:99::/112"] } });
+    await api.store.caughtUp();
+    expect((await services.create(service("more", { clusterIP: "fd00:99::7" }))).spec?.clusterIP).toBe("fd00:99::7");
+  });
+
+  test("a second range joins the first in what is shown, and another first range does not", async () => {
+    const { api, ranges } = await start("10.9.0.0/24");
+    await using _ = api;
+    const shown = async (serviceCidr: string) => (await ensureServiceRange(api.client, serviceCidr, systemClock), (await ranges.get("", "kubernetes")).spec?.cidrs);
+    expect(await shown("10.9.0.0/24")).toEqual(["10.9.0.0/24"]);
+    expect(await shown("10.8.0.0/24,fd00:9::/112")).toEqual(["10.9.0.0/24"]);
+    expect(await shown("10.9.0.0/24,fd00:9::/112")).toEqual(["10.9.0.0/24", "fd00:9::/112"]);
+    expect(await shown("10.9.0.0/24")).toEqual(["10.9.0.0/24", "fd00:9::/112"]);
+  });
+
+  test("a range is used up to its last address, what is left for people last", async () => {
+    const { api, services } = await start("fd00:9::/123");
+    await using _ = api;
+    const given: number[] = [];
+    for (let i = 0; i < 30; i++) given.push(parseInt((await services.create(service(`s${i}`))).spec?.clusterIP?.split("::")[1] ?? "", 16));
+    expect(given.slice(0, 15).every((last) => last > 16)).toBe(true);
+    expect(new Set(given).size).toBe(30);
+    expect(await messageOf(services.create(service("one-too-many")))).toContain('failed to allocate a serviceIP for Service "one-too-many": range is full');
+  });
+});
+
+test.each([
+  ["10.9.0.0/24,10.8.0.0/24", "two of them must be of different families"],
+  ["10.9.0.0/24,fd00::/112,fd01::/112", "must be at most two"],
+  ["fd00::/48", "the shortest prefix of a range for Services is /64"],
+  ["10.9.0.0", "must be a range of addresses"],
+])("ranges %s are refused", (text, why) => {
+  expect(() => parseServiceRanges(text)).toThrow(why);
 });

@@ -1,0 +1,136 @@
+import { isIPv4, isIPv6 } from "node:net";
+
+/** As Services, EndpointSlices and IPAddresses name them. */
+export type IpFamily = "IPv4" | "IPv6";
+
+export const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
+/** Bits of an address. */
+export const ADDRESS_BITS: Readonly<Record<IpFamily, number>> = { IPv4: 32, IPv6: 128 };
+
+export interface IpAddress {
+  readonly family: IpFamily;
+  readonly value: bigint;
+}
+
+/** A block of addresses, taken apart. */
+export interface Cidr {
+  readonly family: IpFamily;
+  /** The network's address; bits behind the prefix are zero. */
+  readonly network: bigint;
+  readonly prefix: number;
+}
+
+/** The family of an address or a block; undefined for what is neither. */
+export function familyOf(text: string): IpFamily | undefined {
+  const [address = ""] = text.split("/");
+  return isIPv4(address) ? "IPv4" : isIPv6(address) ? "IPv6" : undefined;
+}
+
+export function otherFamily(family: IpFamily): IpFamily {
+  return family === "IPv4" ? "IPv6" : "IPv4";
+}
+
+/** `10.0.0.1:80` or `[fd00::1]:80`: addresses with colons need brackets before a port, also in URLs. */
+export function hostAndPort(address: string, port: number | string): string {
+  return `${urlHost(address)}:${port}`;
+}
+
+/** An address or a name as the host of a URL. */
+export function urlHost(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
+}
+
+/** The canonical text of an address; other text as it is. */
+export function canonicalAddress(text: string): string {
+  if (isIPv4(text)) return text; // can be written in one way only
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address.family, address.value);
+}
+
+/**
+ * One value, or two of different families with a comma between them; the first family is the usual one.
+ * Throws an Error that says what `kind` of value would be right.
+ */
+export function parsePair<T extends { readonly family: IpFamily }>(text: string, parse: (part: string) => T | undefined, kind: string): readonly [T, ...T[]] {
+  const [first, second, ...more] = text.split(",").map((part) => {
+    const value = parse(part.trim());
+    if (value === undefined) throw new Error(`must be ${kind}, or two of them of different families with a comma between them`);
+    return value;
+  });
+  if (first === undefined || more.length > 0) throw new Error(`must be at most two, one of each family`);
+  if (first.family === second?.family) throw new Error("two of them must be of different families, IPv4 and IPv6");
+  return second === undefined ? [first] : [first, second];
+}
+
+/** The text of an address with its family, as `parsePair` takes it. */
+export function parseHostAddress(text: string): { readonly family: IpFamily; readonly text: string } | undefined {
+  const address = parseAddress(text);
+  return address === undefined ? undefined : { family: address.family, text: formatAddress(address.family, address.value) };
+}
+
+/** The same of a block. */
+export function parseBlock(text: string): { readonly family: IpFamily; readonly text: string } | undefined {
+  const cidr = parseCidr(text);
+  return cidr && { family: cidr.family, text: formatCidr(cidr) };
+}
+
+/** The one canonical way to write a block. */
+export function formatCidr({ family, network, prefix }: Cidr): string {
+  return `${formatAddress(family, network)}/${prefix}`;
+}
+
+/** Undefined for what is no block. */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf("/");
+  const address = parseAddress(text.slice(0, Math.max(0, slash)));
+  const prefixText = text.slice(slash + 1);
+  if (address === undefined || !/^(0|[1-9]\d{0,2})$/.test(prefixText)) return undefined;
+  const bits = ADDRESS_BITS[address.family];
+  const prefix = Number(prefixText);
+  if (prefix > bits) return undefined;
+  const hostBits = BigInt(bits - prefix);
+  return { family: address.family, network: (address.value >> hostBits) << hostBits, prefix };
+}
+
+export function cidrContains(outer: Cidr, inner: { readonly family: IpFamily; readonly network: bigint }): boolean {
+  if (outer.family !== inner.family) return false;
+  const hostBits = BigInt(ADDRESS_BITS[outer.family] - outer.prefix);
+  return inner.network >> hostBits === outer.network >> hostBits;
+}
+
+/** Undefined for what is no address. */
+export function parseAddress(text: string): IpAddress | undefined {
+  if (isIPv4(text)) return { family: "IPv4", value: text.split(".").reduce((value, part) => (value << 8n) | BigInt(part), 0n) };
+  if (!isIPv6(text) || text.includes("%")) return undefined;
+  const tail = /(\d+\.\d+\.\d+\.\d+)$/.exec(text)?.[1];
+  const groups = tail === undefined ? text : `${text.slice(0, -tail.length)}${hexPair(tail)}`;
+  const [head = "", rest] = groups.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = rest === undefined || rest === "" ? [] : rest.split(":");
+  const all = rest === undefined ? left : [...left, ...new Array<string>(8 - left.length - right.length).fill("0"), ...right];
+  return { family: "IPv6", value: all.reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n) };
+}
+
+/** The one canonical way to write an address (RFC 5952 for IPv6). */
+export function formatAddress(family: IpFamily, value: bigint): string {
+  if (family === "IPv4") return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join(".");
+  const groups = Array.from({ length: 8 }, (_, index) => ((value >> BigInt(112 - 16 * index)) & 0xffffn).toString(16));
+  const zeros = longestZeros(groups);
+  if (zeros === undefined) return groups.join(":");
+  return `${groups.slice(0, zeros.start).join(":")}::${groups.slice(zeros.start + zeros.length).join(":")}`;
+}
+
+function longestZeros(groups: readonly string[]): { readonly start: number; readonly length: number } | undefined {
+  let best: { start: number; length: number } | undefined;
+  for (let start = 0; start < groups.length; start++) {
+    let length = 0;
+    while (groups[start + length] === "0") length++;
+    if (length > 1 && length > (best?.length ?? 1)) best = { start, length };
+  }
+  return best;
+}
+
+function hexPair(dotted: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = dotted.split(".").map(Number);
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+}
