@@ -5,6 +5,7 @@ import { EventRecorder } from "./client/event-recorder.ts";
 import { InformerFactory } from "./client/informer-factory.ts";
 import { USUAL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
+import type { PodRange } from "./controllers/pod-ranges.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import type { Following } from "./lib/changing-value.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -24,22 +25,24 @@ export interface ControlPlaneOptions {
   /** PEM; handed to pods as the authority to trust. */
   readonly rootCa: Following<string>;
   /** Of which every node gets a range for its pods; without it somebody else gives them. */
-  readonly clusterCidr?: string;
+  readonly podRanges?: readonly PodRange[];
   /** Without them nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
+  /** How long Events stay; the usual hour when absent. */
+  readonly eventTtlMs?: number;
   /** Which of them run; all by default. */
   readonly wanted?: ControllerChoice;
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
-export function createControlPlane({ as, clock, random, logger, metrics, rootCa, clusterCidr, keys, wanted = USUAL_CONTROLLERS }: ControlPlaneOptions): readonly Service[] {
+export function createControlPlane({ as, clock, random, logger, metrics, rootCa, podRanges, keys, eventTtlMs = DEFAULT_TIMINGS.eventTtlMs, wanted = USUAL_CONTROLLERS }: ControlPlaneOptions): readonly Service[] {
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
-  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: DEFAULT_TIMINGS };
+  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
   return [
-    ...createControllers(context, { rootCa, wanted, ...(clusterCidr === undefined ? {} : { clusterCidr }), ...(keys === undefined ? {} : { keys }) }),
-    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, logger, metrics })] : []),
+    ...createControllers(context, { rootCa, wanted, ...(podRanges === undefined ? {} : { podRanges }), ...(keys === undefined ? {} : { keys }) }),
+    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, random, logger, metrics })] : []),
     informers.asService(),
   ];
 }

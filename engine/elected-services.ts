@@ -1,7 +1,7 @@
 import { CONTROLLER_USER, GITOPS_USER } from "./auth/known-users.ts";
 import type { Client } from "./client/client.ts";
 import { leaderElection } from "./client/leader-election.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./options/config.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { Clock } from "./lib/clock.ts";
 import { runServices, type Service } from "./lib/service.ts";

@@ -9,4 +9,6 @@ export interface EngineParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly progress: Progress;
+  /** Fires when the server is told to end, a while before it has to where that is configured; never when absent. */
+  readonly told?: AbortSignal;
 }

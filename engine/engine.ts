@@ -1,22 +1,21 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { machineAddress } from "../node-agent/config.ts";
-import { setUpAdmission } from "./admission-setup.ts";
-import { awaitNode, setUpAgent } from "./agent-setup.ts";
-import { gitCertificate, serveApi } from "./api-setup.ts";
-import { approvedSigning } from "./auth-setup.ts";
+import { setUpAdmission } from "./setup/admission-setup.ts";
+import { awaitNode, nodeAddresses, setUpAgent } from "./setup/agent-setup.ts";
+import { gitCertificate, serveApi } from "./setup/api-setup.ts";
+import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { API_SERVER_USER, GITOPS_USER } from "./auth/known-users.ts";
+import { API_SERVER_USER } from "./auth/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
 import { createLocalClient } from "./client/local-client.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./options/config.ts";
 import { createControlSocket } from "./control-socket.ts";
 import { elected, electedOptions } from "./elected-services.ts";
-import { setUpGit, type ClientsByUser } from "./git-setup.ts";
+import { setUpGit, type ClientsByUser } from "./setup/git-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
@@ -24,10 +23,13 @@ import { createLogBounds } from "./lib/bounded-log.ts";
 import { ChangingValue, type Following } from "./lib/changing-value.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { createIdleCollection } from "./lib/idle-collection.ts";
+import { hostAndPort, urlHost } from "./lib/ip-address.ts";
+import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { MetricsRegistry } from "./lib/metrics.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
 import { service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
+import { podRangesOf } from "./options/network-options.ts";
 import { chooseStore, describeStore, openStore } from "./open-store.ts";
 import { catalog } from "./resources/catalog.ts";
 import { serviceResource } from "./resources/core/service.ts";
@@ -77,12 +79,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const { clock, random, logger, progress } = parts;
   // Wrong files are refused before anything is written.
   const signing = approvedSigning(config);
-  const admission = setUpAdmission(config);
+  const admission = setUpAdmission(config, parts);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
   mkdirSync(serverDir, { recursive: true, mode: 0o700 });
-  const nodeIp = config.nodeIp ?? (config.bindAddress === "127.0.0.1" || config.bindAddress === "0.0.0.0" ? machineAddress() : config.bindAddress);
+  const nodeIps = nodeAddresses(config);
+  const [nodeIp] = nodeIps;
 
   const choice = chooseStore(config, serverDir);
   const { storage, quorum } = await during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
@@ -92,40 +95,43 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
+  const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
   const metrics = new MetricsRegistry();
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), createCompactor(storage, clock, logger), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
+  scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor(storage, clock, logger, { keepMs: config.etcdCompactionInterval })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
-  const { server, port, authenticationFacts, presented } = await during(progress, "serve the Kubernetes API", `https://${config.bindAddress}:${config.apiPort}`, () => serveApi(config, parts, { store, metrics, pki, nodeIp, quorum, healthChecks: encryption.healthChecks, admission }, scope));
+  const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
-  const apiHost = config.bindAddress === "0.0.0.0" ? "127.0.0.1" : config.bindAddress;
-  const apiUrl = `https://${apiHost}:${port}`;
+  const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
+  const apiUrl = `https://${hostAndPort(apiHost, port)}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent });
-  const presence = createApiPresence({ client: createLocalClient(server, API_SERVER_USER, "kube-apiserver"), clock, logger, name: config.nodeName, address: nodeIp, port, isAlone: !isShared });
+  // What only looks on may look whatever the operator lets others do.
+  const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
+  const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
   await presence.announce();
+  started();
 
   const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIp }, parts, scope) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
-  const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
-  const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIp, apiUrl)] : [];
+  const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
+  const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl)] : [];
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need not wait for it.
-  const controlPlane = async () => (await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, ...(config.allocateNodeCidrs ? { clusterCidr: config.clusterCidr } : {}), keys });
+  const controlPlane = async () => (await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys });
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
-  if (config.agent) await awaitNode(config, parts, as(GITOPS_USER), scope.signal);
+  if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
-  return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(as(GITOPS_USER), scope.signal), ended: scope.ended };
+  return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(own, scope.signal), ended: scope.ended };
 }
 
 /** What pods are told to trust: they may come to the API by a name for which the operator's certificate is shown. */
@@ -141,5 +147,6 @@ async function firstService(client: Client, signal: AbortSignal): Promise<string
   const { items } = await client.for(serviceResource).list("");
   const own = items.find((candidate) => candidate.metadata.labels?.["mainstay.dev/application"] !== undefined && candidate.spec?.clusterIP !== undefined && candidate.spec.clusterIP !== "None");
   const port = own?.spec?.ports?.[0]?.port;
-  return own === undefined ? undefined : `${own.spec?.clusterIP}${port === 80 || port === undefined ? "" : `:${port}`}`;
+  const host = own?.spec?.clusterIP ?? "";
+  return own === undefined ? undefined : port === 80 || port === undefined ? urlHost(host) : hostAndPort(host, port);
 }

@@ -1,5 +1,6 @@
-import { Command, CommanderError } from "commander";
-import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./config.ts";
+import { Command, CommanderError, Option } from "commander";
+import { resolveServerConfig, serverOptions, environmentName, UsageError } from "./options/config.ts";
+import { idleNotices, idleOptions } from "./options/idle-options.ts";
 import type { BisectFlags } from "./cli/bisect-command.ts";
 import type { HistoryFlags } from "./cli/history-command.ts";
 import type { HoldFlags } from "./cli/hold-command.ts";
@@ -20,13 +21,18 @@ const program = new Command("mainstay")
 const server = program.command("server").description("run the cluster: API, store, controllers, scheduler, Git, and this machine's node agent");
 for (const row of serverOptions) {
   const description = `${row.description} [${environmentName(row)}]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`;
-  if (row.repeats === true) server.option(row.flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before},${value}`));
-  else server.option(row.flags, description);
+  // As upstream's: a flag that is true or false may stand alone.
+  const flags = row.flags.replace("<bool>", "[bool]");
+  const separator = row.repeats === "lines" ? "\n" : ",";
+  if (row.repeats !== undefined) server.option(flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
+  else server.option(flags, description);
 }
+for (const { flag, why } of idleOptions) server.addOption(new Option(`--${flag} [value]`, why).hideHelp());
+server.addHelpText("after", () => `\nTaken from command lines of kube-apiserver, and without effect here (a line at the start says why):\n  ${idleOptions.map(({ flag }) => `--${flag}`).join(" ")}`);
 server.option("--no-install", "refuse to install missing packages; print the command that would [MAINSTAY_NO_INSTALL]");
 server.action(async (flags: Record<string, unknown>) => {
   const { runServerCommand } = await import("./cli/server-command.ts");
-  await runServerCommand(resolveServerConfig(flags, process.env));
+  await runServerCommand(resolveServerConfig(flags, process.env), idleNotices(flags));
 });
 
 program

@@ -1,8 +1,10 @@
 import { existsSync, renameSync } from "node:fs";
 import path from "node:path";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./options/config.ts";
 import type { Clock } from "./lib/clock.ts";
+import { familyOf } from "./lib/ip-address.ts";
 import type { Logger } from "./lib/log.ts";
+import { isLoopback } from "./lib/loopback.ts";
 import { isQuorumMember } from "./quorum/member.ts";
 import type { Quorum } from "./quorum/open-quorum.ts";
 import { readSnapshot, writeSnapshot } from "./storage/copy-storage.ts";
@@ -50,7 +52,7 @@ export async function openStore(config: ServerConfig, place: { readonly serverDi
       serverDir,
       nodeName: config.nodeName,
       // A server that only its own machine reaches has no others.
-      address: config.bindAddress === "127.0.0.1" ? "127.0.0.1" : place.nodeIp,
+      address: isLoopback(config.bindAddress) && familyOf(config.bindAddress) !== undefined ? config.bindAddress : place.nodeIp,
       clientPort: config.etcdClientPort,
       peerPort: config.etcdPeerPort,
       join: server === undefined ? undefined : { server, token },

@@ -6,7 +6,7 @@ import type { BackupSummary } from "../backup/backup-file.ts";
 import { fetchNewestBackup, withoutCredentials } from "../backup/backup-repository.ts";
 import { chooseNewest } from "../backup/backup-schedule.ts";
 import { decryptFile, isEncrypted } from "../backup/encrypted-backup.ts";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { requestBackup } from "../control-socket.ts";
 import { formatTime, systemClock } from "../lib/clock.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";

@@ -4,7 +4,7 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import type { Client } from "../client/client.ts";
 import { createHttpClient } from "../client/http-client.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { parseDurationMs } from "../gitops/manifests/duration.ts";
 import { activeHolds, describeHold } from "../gitops/plan/restraints.ts";
 import { formatTime, systemClock } from "../lib/clock.ts";

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { ClusterPki } from "../auth/cluster-pki.ts";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { NEVER } from "../lib/abort.ts";
 import { sleep, systemClock } from "../lib/clock.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 import { isQuorumMember } from "../quorum/member.ts";
 import { readSnapshot, writeSnapshot } from "../storage/copy-storage.ts";

@@ -3,7 +3,7 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import { createHttpClient } from "../client/http-client.ts";
 import type { Client } from "../client/client.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { readAgeKeys } from "../gitops/manifests/age-keys.ts";
 import { ApplicationStore } from "../gitops/sync/application-store.ts";
 import { REPOSITORY_LABEL } from "../gitops/manifests/desired-state.ts";

@@ -5,7 +5,6 @@ import { systemClock } from "../lib/clock.ts";
 import { abandonMember } from "../quorum/member-process.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 
-const CLUSTER_DNS = "10.43.0.10";
 /** What makes a directory ours: nothing else is ever deleted. */
 const MARKS = ["lock.db", "server", "agent", "containerd"];
 
@@ -17,7 +16,7 @@ export async function runResetCommand(dataDir: string): Promise<void> {
   if (!MARKS.some((mark) => existsSync(path.join(directory, mark)))) throw new Error(`${directory} does not look like a data directory of Mainstay; nothing was removed`);
   const lock = lockDirectory(directory);
   const agentDir = existsSync(path.join(directory, "agent")) ? path.join(directory, "agent") : directory;
-  await resetAgent(agentDir, CLUSTER_DNS, say);
+  await resetAgent(agentDir, say);
   if (await abandonMember(path.join(directory, "server"), systemClock)) say('this machine kept the cluster\'s state together with others; if they go on without it, tell them with "mainstay members remove"');
   lock.release();
   rmSync(directory, { recursive: true, force: true });

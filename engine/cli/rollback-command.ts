@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import { lastLines, runGit } from "../gitops/git/native-git.ts";
 import { applicationAt } from "./history-command.ts";
 import { openStatusLog, userConfiguration, type LogFlags, type StatusLog } from "./status-log.ts";

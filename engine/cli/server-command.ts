@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../options/config.ts";
 import { serverLog, startEngine, type Engine } from "../engine.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
@@ -8,20 +8,27 @@ import { systemRandom } from "../lib/random.ts";
 import { createProgress } from "./progress.ts";
 
 /** `mainstay server`: starts everything, tells the user what to do next, runs until it is told to stop. */
-export async function runServerCommand(config: ServerConfig): Promise<void> {
+export async function runServerCommand(config: ServerConfig, notices: readonly string[]): Promise<void> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
   const logFile = serverLog(config.dataDir);
-  const stop = new AbortController();
+  const [told, stop] = [new AbortController(), new AbortController()];
   let interrupts = 0;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       // A second Ctrl-C means: do not wait for anything.
       if (++interrupts > 1 && signal === "SIGINT") process.exit(130);
-      stop.abort();
+      told.abort();
+      // Who stands before several servers sees that this one goes before it is gone.
+      systemClock.after(config.shutdownDelayDuration, () => stop.abort());
     });
   }
+  const logger = createLogger(config.logLevel, logFile);
+  for (const notice of notices) {
+    process.stderr.write(`mainstay: ${notice}\n`);
+    logger.info("an option changes nothing", { option: notice });
+  }
   const progress = createProgress(process.stderr, systemClock.monotonic);
-  const started = startEngine(config, { clock: systemClock, random: systemRandom, logger: createLogger(config.logLevel, logFile), progress }, stop.signal);
+  const started = startEngine(config, { clock: systemClock, random: systemRandom, logger, progress, told: told.signal }, stop.signal);
   // Being told to stop is no failure, at whatever step of the start it comes.
   const engine = await started.catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;

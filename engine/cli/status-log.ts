@@ -1,4 +1,4 @@
-import { UsageError } from "../config.ts";
+import { UsageError } from "../options/config.ts";
 import type { StatusFacts } from "../gitops/status/status-facts.ts";
 import { lastLines, runGit } from "../gitops/git/native-git.ts";
 

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { CONTROLLER_NAMES, USUAL_CONTROLLERS } from "../../../engine/controllers/choose-controllers.ts";
-import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/config.ts";
+import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/options/config.ts";
+import { podRangesOf } from "../../../engine/options/network-options.ts";
 
 describe("server options", () => {
   it("have their defaults without flags and environment", () => {
@@ -19,7 +20,7 @@ describe("server options", () => {
   it.each([
     ["apiPort", "70000", '--api-port "70000": must be a port number'],
     ["clusterName", "My Cluster", '--cluster-name "My Cluster": must consist of'],
-    ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be an IPv4 range'],
+    ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be a range of addresses such as 10.42.0.0/16'],
     ["controllers", "job", '--controllers "job": must be names such as job-controller'],
     ["controllers", "ttl-controller", '--controllers "ttl-controller": "ttl-controller" does not exist here'],
     ["strictTransportSecurityDirectives", "max-age=1,always", '--strict-transport-security-directives "max-age=1,always": must be some of max-age=SECONDS'],
@@ -48,7 +49,7 @@ describe("server options", () => {
 const SAMPLES = ["127.0.0.1", "10.96.0.0/12", "1h", "17", "true", "name=value"];
 /** What an option is of no use without. */
 const RECIPIENT = "age1dzdr57t7jyz3emkshaa9t6qkrgdcap6pjrs4r5hgf9lnwhg7dq9q6747qj";
-const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT }, tlsCertFile: { tlsPrivateKeyFile: "key" }, tlsPrivateKeyFile: { tlsCertFile: "certificate" } };
+const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { nodeCidrMaskSizeIpv6: { clusterCidr: "fd00::/16", serviceCidr: "fd01::/112" }, server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT }, tlsCertFile: { tlsPrivateKeyFile: "key" }, tlsPrivateKeyFile: { tlsCertFile: "certificate" } };
 const isAccepted = (row: OptionRow, sample: string) => {
   try {
     row.parse?.(sample);
@@ -73,6 +74,41 @@ describe("upstream's names of our options", () => {
     expect(resolveServerConfig({ serviceClusterIpRange: "10.96.0.0/12" }, {}).serviceCidr).toBe("10.96.0.0/12");
     expect(resolveServerConfig({ securePort: "443" }, {}).apiPort).toBe(443);
     expect(resolveServerConfig({ etcdServers: "http://10.0.0.1:2379", etcdCafile: "ca" }, {})).toMatchObject({ datastoreEndpoint: "http://10.0.0.1:2379", datastoreCaFile: "ca" });
+  });
+});
+
+describe("addresses", () => {
+  it("may be of both families, in their canonical form", () => {
+    const config = resolveServerConfig({ clusterCidr: "10.42.0.0/16, FD00:42:0::/56", serviceClusterIpRange: "10.43.0.0/16,fd00:43::/112", nodeIp: "192.0.2.1,2001:DB8::1" }, {});
+    expect(config).toMatchObject({ clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112", nodeIp: "192.0.2.1,2001:db8::1" });
+    expect(podRangesOf(config).map(({ text, nodePrefix }) => [text, nodePrefix])).toEqual([["10.42.0.0/16", 24], ["fd00:42::/56", 64]]);
+  });
+
+  it("take the sizes of nodes' ranges that are asked for", () => {
+    const prefixes = (flags: object) => podRangesOf(resolveServerConfig({ ...flags }, {})).map(({ nodePrefix }) => nodePrefix);
+    expect(prefixes({ nodeCidrMaskSize: "25" })).toEqual([25]);
+    expect(prefixes({ clusterCidr: "10.42.0.0/16,fd00:42::/56", nodeCidrMaskSizeIpv4: "26", nodeCidrMaskSizeIpv6: "60" })).toEqual([26, 60]);
+  });
+
+  it("may have any size where somebody else gives nodes their ranges", () => {
+    expect(resolveServerConfig({ clusterCidr: "10.42.0.0/26", allocateNodeCidrs: "false" }, {}).clusterCidr).toBe("10.42.0.0/26");
+  });
+
+  const both = { clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112" };
+  it.each<[string, Readonly<Record<string, string>>, string]>([
+    ["two ranges of one family", { serviceCidr: "10.43.0.0/16,10.44.0.0/16" }, "two of them must be of different families"],
+    ["three ranges", { serviceCidr: "10.43.0.0/16,fd00::/112,fd01::/112" }, "at most two, one of each family"],
+    ["a range of Services that is too large", { serviceCidr: "fd00::/48" }, "the shortest prefix of a range for Services is /64"],
+    ["pods that begin with another family than Services", { clusterCidr: "fd00:42::/56,10.42.0.0/16" }, "must begin with the same family"],
+    ["a machine that begins with another family than Services", { nodeIp: "fd00::1" }, "--node-ip must begin with IPv4"],
+    ["an address to advertise of another family than Services", { advertiseAddress: "2001:db8::1" }, "--advertise-address must be of IPv4"],
+    ["an address to listen at of another family than Services", { bindAddress: "2001:db8::1" }, "--bind-address must be of IPv4"],
+    ["one size for nodes of both families", { ...both, nodeCidrMaskSize: "24" }, "--node-cidr-mask-size is for clusters of one family"],
+    ["two sizes for one family", { nodeCidrMaskSize: "24", nodeCidrMaskSizeIpv4: "25" }, "exclude each other"],
+    ["the size of a family that pods do not have", { nodeCidrMaskSizeIpv6: "64" }, "--node-cidr-mask-size-ipv6 is for clusters whose pods have IPv6"],
+    ["a size that does not fit", { nodeCidrMaskSize: "15" }, "a node's /15 does not fit into 10.42.0.0/16"],
+  ])("refuse %s", (_what, flags, message) => {
+    expect(() => resolveServerConfig(flags, {})).toThrow(message);
   });
 });
 

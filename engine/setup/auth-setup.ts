@@ -1,27 +1,29 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
-import type { AuthConfig } from "./auth-options.ts";
-import { alwaysAllowMode, alwaysDenyMode, type AuthorizationMode } from "./auth/authorize.ts";
-import type { AuthenticationOptions, TokenAuthenticator } from "./auth/authenticate.ts";
-import { parseAuthenticationConfig } from "./auth/authentication/authentication-config.ts";
-import type { KeyPair } from "./auth/certificates.ts";
-import type { ApprovedSigning } from "./auth/cluster-pki.ts";
-import { CertificateVerifier } from "./auth/authentication/client-certificate.ts";
-import { OidcAuthenticator, type OidcProvider } from "./auth/authentication/oidc.ts";
-import type { FrontProxy } from "./auth/authentication/request-header.ts";
-import { parseTokenFile } from "./auth/authentication/static-tokens.ts";
-import { TokenWebhook, type WebhookTarget } from "./auth/authentication/token-webhook.ts";
-import { webhookMode } from "./auth/authorization-webhook.ts";
-import type { TokenSettings } from "./auth/service-account-token.ts";
-import { readKubeconfig } from "./client/kubeconfig.ts";
-import { UsageError } from "./config.ts";
-import type { Clock } from "./lib/clock.ts";
-import type { Logger } from "./lib/log.ts";
-import type { ApiServerOptions } from "./server/api-server.ts";
+import type { AuthConfig } from "../options/auth-options.ts";
+import type { AuthenticationOptions, TokenAuthenticator } from "../auth/authenticate.ts";
+import { parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import type { ApprovedSigning } from "../auth/cluster-pki.ts";
+import { CertificateVerifier } from "../auth/authentication/client-certificate.ts";
+import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
+import type { FrontProxy } from "../auth/authentication/request-header.ts";
+import { parseTokenFile } from "../auth/authentication/static-tokens.ts";
+import { TokenWebhook } from "../auth/authentication/token-webhook.ts";
+import type { TokenSettings } from "../auth/service-account-token.ts";
+import { setUpAuthorization } from "./authorization-setup.ts";
+import { UsageError } from "../options/config.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import type { Service } from "../lib/service.ts";
+import { readOption, webhookTarget } from "../options/option-files.ts";
+import type { ApiServerOptions } from "../server/api-server.ts";
 
 export interface AuthSetup {
   readonly authentication: AuthenticationOptions;
   readonly authorization: NonNullable<ApiServerOptions["authorization"]>;
+  /** What follows files that may change. */
+  readonly services: readonly Service[];
   readonly tokenSettings: TokenSettings;
   /** The private key that signs service account tokens, PEM. */
   readonly tokenKey: string;
@@ -39,12 +41,16 @@ export interface AuthSetupParts {
   readonly joinToken: string;
   readonly serverToken: string;
   readonly tokenKey: string;
+  readonly metrics: MetricsRegistry;
+  /** This server's own. */
+  readonly serverName: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Reads the files that the switches name. Throws a UsageError with the switch for what cannot be. */
-export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, clock, logger }: AuthSetupParts): AuthSetup {
+export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, clock, logger, metrics, serverName }: AuthSetupParts): AuthSetup {
+  const { modes, services } = setUpAuthorization(config, { clock, logger, metrics, serverName });
   const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
   const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
@@ -52,7 +58,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
   const providers = [...(structured?.providers ?? []), ...oidcProviderOf(config)];
   const tokenSettings = tokenSettingsOf(config);
-  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, clock, logger })];
+  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, clock, logger })];
   const tokenAuthenticators: readonly TokenAuthenticator[] = [...providers.map((provider) => new OidcAuthenticator(provider, clock, logger)), ...webhook];
   return {
     authentication: {
@@ -60,11 +66,13 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
       joinToken,
       serverToken,
       tokenAuthenticators,
+      takesBootstrapTokens: config.enableBootstrapTokenAuth,
       anonymous: structured?.anonymous ?? { isEnabled: config.anonymousAuth },
       ...(staticTokens === undefined ? {} : { staticTokens }),
       ...(proxyCa === undefined ? {} : { frontProxy: frontProxyOf(config, proxyCa) }),
     },
-    authorization: config.authorizationMode.map((mode) => authorizationMode(mode, config, clock, logger)),
+    authorization: modes,
+    services,
     tokenSettings,
     tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
     authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) },
@@ -163,41 +171,6 @@ function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, str
     "requestheader-group-headers": JSON.stringify(config.requestheaderGroupHeaders),
     "requestheader-extra-headers-prefix": JSON.stringify(config.requestheaderExtraHeadersPrefix),
   };
-}
-
-function authorizationMode(mode: string, config: AuthConfig, clock: Clock, logger: Logger): "Node" | "RBAC" | AuthorizationMode {
-  switch (mode) {
-    case "Node":
-    case "RBAC":
-      return mode;
-    case "AlwaysAllow":
-      return alwaysAllowMode;
-    case "AlwaysDeny":
-      return alwaysDenyMode;
-    default: {
-      if (config.authorizationWebhookConfigFile === undefined) throw new UsageError("--authorization-mode Webhook needs --authorization-webhook-config-file");
-      const target = webhookTarget("--authorization-webhook-config-file", config.authorizationWebhookConfigFile);
-      return webhookMode({ target, allowedTtlMs: config.authorizationWebhookCacheAuthorizedTtl, refusedTtlMs: config.authorizationWebhookCacheUnauthorizedTtl, clock, logger });
-    }
-  }
-}
-
-function webhookTarget(flag: string, file: string): WebhookTarget {
-  try {
-    const { server, ...credentials } = readKubeconfig(file);
-    return { url: server, ...credentials };
-  } catch (error) {
-    throw new UsageError(`${flag} "${file}": ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function readOption<T>(flag: string, file: string | undefined, parse: (text: string) => T): T | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new UsageError(`${flag} "${file}": ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** Throws for text that is no certificate. */

@@ -1,20 +1,21 @@
 import { fileURLToPath } from "node:url";
-import type { GitFieldPlaces } from "./admission/git-owned-fields.ts";
-import { GITOPS_USER } from "./auth/known-users.ts";
-import type { KeyPair } from "./auth/certificates.ts";
-import type { Following } from "./lib/changing-value.ts";
-import { during } from "./cli/progress.ts";
-import type { Client } from "./client/client.ts";
-import type { ServerConfig } from "./config.ts";
-import { electedOptions } from "./elected-services.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { claimGitHome, shareGitOps } from "./git-leadership.ts";
-import type { GitOps } from "./gitops/gitops.ts";
-import type { Service } from "./lib/service.ts";
-import { createPodForecast } from "./pod-forecast.ts";
-import type { Storage } from "./storage/storage.ts";
+import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
+import { GITOPS_USER } from "../auth/known-users.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import type { Following } from "../lib/changing-value.ts";
+import { during } from "../cli/progress.ts";
+import type { Client } from "../client/client.ts";
+import type { ServerConfig } from "../options/config.ts";
+import { electedOptions } from "../elected-services.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { claimGitHome, shareGitOps } from "../git-leadership.ts";
+import type { GitOps } from "../gitops/gitops.ts";
+import { isUnspecified } from "../lib/loopback.ts";
+import type { Service } from "../lib/service.ts";
+import { createPodForecast } from "../pod-forecast.ts";
+import type { Storage } from "../storage/storage.ts";
 
-const seedFolder = fileURLToPath(new URL("../examples/quickstart", import.meta.url));
+const seedFolder = fileURLToPath(new URL("../../examples/quickstart", import.meta.url));
 
 /** Access to the API in anyone's name, for parts of this process. */
 export type ClientsByUser = (username: string, groups?: readonly string[]) => Client;
@@ -60,7 +61,7 @@ function openGitOps(config: ServerConfig, { clock, random, logger, progress }: E
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, async () => {
     // Its code, and what it needs, is an eighth of what a server keeps in memory.
-    const { createGitOps } = await import("./gitops/gitops.ts");
-    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(gitAddress === "0.0.0.0" ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
+    const { createGitOps } = await import("../gitops/gitops.ts");
+    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(isUnspecified(gitAddress) ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
   });
 }

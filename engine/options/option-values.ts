@@ -1,4 +1,4 @@
-import { parseGoDurationMs } from "./lib/go-duration.ts";
+import { parseGoDurationMs } from "../lib/go-duration.ts";
 
 /** One option of a table that is behind --help, the MAINSTAY_… variables and the types. */
 export interface OptionRowOf<Config> {
@@ -9,8 +9,8 @@ export interface OptionRowOf<Config> {
   readonly default?: string;
   /** How its value is read; throws what would be right. */
   readonly parse?: (text: string) => unknown;
-  /** May be given several times, or once with commas. */
-  readonly repeats?: true;
+  /** May be given several times, or once with commas; where the value itself has commas, once with lines. */
+  readonly repeats?: true | "lines";
 }
 
 /** What stands between commas. */
@@ -28,6 +28,13 @@ export function oneOf(...values: readonly string[]): (text: string) => string {
     if (!values.includes(text)) throw new Error(`must be one of ${values.join(", ")}`);
     return text;
   };
+}
+
+/** A whole number, which may be below zero. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value)) throw new Error("must be a whole number");
+  return value;
 }
 
 /** A whole number from 1. */

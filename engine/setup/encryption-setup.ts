@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
-import type { ApiConfig } from "./api-options.ts";
-import { UsageError } from "./config.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { aborted } from "./lib/abort.ts";
-import { sleep } from "./lib/clock.ts";
-import { describeError } from "./lib/log.ts";
-import { service, type Service } from "./lib/service.ts";
-import { withEncryption, type EncryptedStorage } from "./storage/encryption/encrypted-storage.ts";
-import { parseEncryptionConfig, type EncryptionRule } from "./storage/encryption/encryption-config.ts";
-import { KmsProvider } from "./storage/encryption/kms-provider.ts";
-import type { Storage } from "./storage/storage.ts";
+import type { ApiConfig } from "../options/api-options.ts";
+import { UsageError } from "../options/config.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { aborted } from "../lib/abort.ts";
+import { sleep } from "../lib/clock.ts";
+import { describeError } from "../lib/log.ts";
+import { service, type Service } from "../lib/service.ts";
+import { withEncryption, type EncryptedStorage } from "../storage/encryption/encrypted-storage.ts";
+import { parseEncryptionConfig, type EncryptionRule } from "../storage/encryption/encryption-config.ts";
+import { KmsProvider } from "../storage/encryption/kms-provider.ts";
+import type { Storage } from "../storage/storage.ts";
 
 /** How often the file is looked at; upstream's time. */
 const RELOAD_MS = 60_000;

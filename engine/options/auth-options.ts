@@ -1,16 +1,22 @@
-import { bool, durationMs, list, type OptionRowOf } from "./option-values.ts";
+import { AUTHORIZER_TYPES, type AuthorizerType } from "../auth/authorize.ts";
+import { bool, durationMs, list, oneOf, type OptionRowOf } from "./option-values.ts";
 
 /** Who may: the switches by which operators say who callers are and who decides about them, under upstream's names. */
 export interface AuthConfig {
-  readonly authorizationMode: readonly string[];
+  readonly authorizationMode: readonly AuthorizerType[];
+  readonly authorizationConfig: string | undefined;
+  readonly authorizationPolicyFile: string | undefined;
   readonly authorizationWebhookConfigFile: string | undefined;
+  readonly authorizationWebhookVersion: "v1" | "v1beta1";
   readonly authorizationWebhookCacheAuthorizedTtl: number;
   readonly authorizationWebhookCacheUnauthorizedTtl: number;
   readonly anonymousAuth: boolean;
+  readonly enableBootstrapTokenAuth: boolean;
   readonly clientCaFile: string | undefined;
   readonly tokenAuthFile: string | undefined;
   readonly authenticationConfig: string | undefined;
   readonly authenticationTokenWebhookConfigFile: string | undefined;
+  readonly authenticationTokenWebhookVersion: "v1" | "v1beta1";
   readonly authenticationTokenWebhookCacheTtl: number;
   readonly oidcIssuerUrl: string | undefined;
   readonly oidcClientId: string | undefined;
@@ -41,18 +47,21 @@ export interface AuthConfig {
   readonly apiAudiences: readonly string[];
 }
 
-const MODES = ["Node", "RBAC", "Webhook", "AlwaysAllow", "AlwaysDeny"];
-
 export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
-  { key: "authorizationMode", flags: "--authorization-mode <modes>", description: `who decides, in this order: ${MODES.join(", ")}`, default: "Node,RBAC", parse: listOf(MODES) },
+  { key: "authorizationMode", flags: "--authorization-mode <modes>", description: `who decides, in this order: ${AUTHORIZER_TYPES.join(", ")}`, default: "Node,RBAC", parse: listOf(AUTHORIZER_TYPES), repeats: true },
+  { key: "authorizationConfig", flags: "--authorization-config <file>", description: "AuthorizationConfiguration: the same with several webhooks, each with conditions; stands in for --authorization-mode" },
+  { key: "authorizationPolicyFile", flags: "--authorization-policy-file <file>", description: "policies of mode ABAC: a JSON object in each line" },
   { key: "authorizationWebhookConfigFile", flags: "--authorization-webhook-config-file <file>", description: "kubeconfig of the server that mode Webhook asks" },
+  { key: "authorizationWebhookVersion", flags: "--authorization-webhook-version <version>", description: "version of the reviews that it gets: v1 or v1beta1", default: "v1beta1", parse: oneOf("v1", "v1beta1") },
   { key: "authorizationWebhookCacheAuthorizedTtl", flags: "--authorization-webhook-cache-authorized-ttl <duration>", description: "how long its permissions are remembered", default: "5m0s", parse: durationMs },
   { key: "authorizationWebhookCacheUnauthorizedTtl", flags: "--authorization-webhook-cache-unauthorized-ttl <duration>", description: "how long its refusals are remembered", default: "30s", parse: durationMs },
   { key: "anonymousAuth", flags: "--anonymous-auth <bool>", description: "answer requests without credentials as system:anonymous", default: "true", parse: bool },
+  { key: "enableBootstrapTokenAuth", flags: "--enable-bootstrap-token-auth <bool>", description: "take bootstrap tokens, which are kept in Secrets of kube-system; upstream's usual is false", default: "true", parse: bool },
   { key: "clientCaFile", flags: "--client-ca-file <file>", description: "further authorities (PEM) whose client certificates are taken, beside the cluster's own" },
   { key: "tokenAuthFile", flags: "--token-auth-file <file>", description: 'fixed bearer tokens: lines of token,user,uid,"group1,group2"' },
   { key: "authenticationConfig", flags: "--authentication-config <file>", description: "AuthenticationConfiguration: identity providers and anonymous access" },
   { key: "authenticationTokenWebhookConfigFile", flags: "--authentication-token-webhook-config-file <file>", description: "kubeconfig of a server that knows tokens" },
+  { key: "authenticationTokenWebhookVersion", flags: "--authentication-token-webhook-version <version>", description: "version of the reviews that it gets: v1 or v1beta1", default: "v1beta1", parse: oneOf("v1", "v1beta1") },
   { key: "authenticationTokenWebhookCacheTtl", flags: "--authentication-token-webhook-cache-ttl <duration>", description: "how long its answers are remembered", default: "2m0s", parse: durationMs },
   { key: "oidcIssuerUrl", flags: "--oidc-issuer-url <url>", description: "OpenID Connect provider whose ID tokens are taken (https)" },
   { key: "oidcClientId", flags: "--oidc-client-id <id>", description: "audience that its tokens must be for" },

@@ -1,9 +1,11 @@
 import { auditOptions, type AuditConfig } from "./audit-options.ts";
-import { catalog } from "./resources/catalog.ts";
-import { amount, bool, durationMs, list, type OptionRowOf } from "./option-values.ts";
+import { catalog } from "../resources/catalog.ts";
+import { parsePortRange, type PortRange } from "../registry/port-range.ts";
+import { servingOptions, type ServingConfig } from "./serving-options.ts";
+import { amount, bool, durationMs, list, wholeNumber, type OptionRowOf } from "./option-values.ts";
 
 /** How requests are bounded, recorded and admitted: switches under upstream's names. */
-export interface ApiConfig extends AuditConfig {
+export interface ApiConfig extends AuditConfig, ServingConfig {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
@@ -12,15 +14,17 @@ export interface ApiConfig extends AuditConfig {
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
   readonly admissionControlConfigFile: string | undefined;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  readonly allowPrivileged: boolean;
+  readonly eventTtl: number;
+  readonly serviceNodePortRange: PortRange;
+  readonly etcdCompactionInterval: number;
   readonly featureGates: Readonly<Record<string, boolean>>;
   readonly runtimeConfig: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
   readonly encryptionProviderConfigAutomaticReload: boolean;
-  readonly tlsCertFile: string | undefined;
-  readonly tlsPrivateKeyFile: string | undefined;
-  readonly certDir: string | undefined;
   readonly storageMediaType: string;
-  readonly strictTransportSecurityDirectives: readonly string[];
 }
 
 export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
@@ -31,28 +35,31 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "minRequestTimeout", flags: "--min-request-timeout <seconds>", description: "watches that ask for no end have one after this long, or up to twice as much", default: "1800", parse: amount },
   { key: "enableAdmissionPlugins", flags: "--enable-admission-plugins <names>", description: "admission plugins that run beside the usual ones", default: "", parse: list, repeats: true },
   { key: "disableAdmissionPlugins", flags: "--disable-admission-plugins <names>", description: "usual ones that do not run", default: "", parse: list, repeats: true },
-  { key: "admissionControlConfigFile", flags: "--admission-control-config-file <file>", description: "AdmissionConfiguration: settings of PodSecurity, ResourceQuota and the calls of webhooks" },
+  { key: "admissionControlConfigFile", flags: "--admission-control-config-file <file>", description: "AdmissionConfiguration: settings of EventRateLimit, ImagePolicyWebhook, PodNodeSelector, PodSecurity, PodTolerationRestriction, ResourceQuota and the calls of webhooks" },
+  { key: "defaultNotReadyTolerationSeconds", flags: "--default-not-ready-toleration-seconds <seconds>", description: "how long pods that do not say stay on a node that is not ready", default: "300", parse: wholeNumber },
+  { key: "defaultUnreachableTolerationSeconds", flags: "--default-unreachable-toleration-seconds <seconds>", description: "the same for a node that is not heard of", default: "300", parse: wholeNumber },
+  { key: "allowPrivileged", flags: "--allow-privileged <bool>", description: "whether pods may have privileged containers, where nothing else forbids them; upstream's usual is false", default: "true", parse: bool },
+  { key: "eventTtl", flags: "--event-ttl <duration>", description: "how long Events stay", default: "1h0m0s", parse: eventTtl },
+  { key: "serviceNodePortRange", flags: "--service-node-port-range <first-last>", description: "ports of nodes that Services may have", default: "30000-32767", parse: parsePortRange },
+  { key: "etcdCompactionInterval", flags: "--etcd-compaction-interval <duration>", description: "after which time the store forgets what was; 0 for never, where somebody else sees to it", default: "5m0s", parse: durationMs },
   { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: "upstream's gates; those of features that are always on or not there change nothing", default: "", parse: gates, repeats: true },
   { key: "runtimeConfig", flags: "--runtime-config <version=bool,…>", description: "upstream's switches of API versions such as api/all=true; those that are served are always on", default: "", parse: apiVersions, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
-  { key: "tlsCertFile", flags: "--tls-cert-file <file>", description: "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)" },
-  { key: "tlsPrivateKeyFile", flags: "--tls-private-key-file <file>", description: "its key" },
-  { key: "certDir", flags: "--cert-dir <dir>", description: "folder with that certificate and its key, apiserver.crt and apiserver.key, where they are not named" },
   { key: "storageMediaType", flags: "--storage-media-type <type>", description: "how objects are kept; there is one way", default: "application/json", parse: storageMediaType },
-  { key: "strictTransportSecurityDirectives", flags: "--strict-transport-security-directives <directives>", description: "what browsers are told about coming back without TLS, such as max-age=31536000,includeSubDomains,preload; nothing when empty", default: "", parse: transportSecurity, repeats: true },
+  ...servingOptions,
   ...auditOptions,
 ];
+
+function eventTtl(text: string): number {
+  const ms = durationMs(text);
+  if (ms < 1000) throw new Error("must be at least 1s");
+  return ms;
+}
 
 function storageMediaType(text: string): string {
   if (text !== "" && text !== "application/json") throw new Error("must be application/json: objects are kept as JSON");
   return "application/json";
-}
-
-function transportSecurity(text: string): readonly string[] {
-  const directives = list(text);
-  if (!directives.every((directive) => /^(max-age=[^=]+|includeSubDomains|preload)$/.test(directive))) throw new Error("must be some of max-age=SECONDS, includeSubDomains and preload");
-  return directives;
 }
 
 function gates(text: string): Readonly<Record<string, boolean>> {

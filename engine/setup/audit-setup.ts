@@ -1,17 +1,16 @@
-import { readFileSync } from "node:fs";
-import type { ApiConfig } from "./api-options.ts";
-import { fetchRemoteJson } from "./auth/remote-json.ts";
-import { readKubeconfig } from "./client/kubeconfig.ts";
-import { UsageError } from "./config.ts";
-import type { Clock } from "./lib/clock.ts";
-import type { Logger } from "./lib/log.ts";
-import type { MetricsRegistry } from "./lib/metrics.ts";
-import { AuditBatch } from "./server/audit/audit-batch.ts";
-import { blockingSink, truncatingSink } from "./server/audit/audit-blocking.ts";
-import { AuditLogFile } from "./server/audit/audit-log-file.ts";
-import { parseAuditPolicy, type AuditPolicy } from "./server/audit/audit-policy.ts";
-import { AuditWebhook } from "./server/audit/audit-webhook.ts";
-import { Auditor, type AuditBackend, type AuditSink } from "./server/audit/auditor.ts";
+import type { ApiConfig } from "../options/api-options.ts";
+import { fetchRemoteJson } from "../auth/remote-json.ts";
+import { UsageError } from "../options/config.ts";
+import { readOption, webhookTarget } from "../options/option-files.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { AuditBatch } from "../server/audit/audit-batch.ts";
+import { blockingSink, truncatingSink } from "../server/audit/audit-blocking.ts";
+import { AuditLogFile } from "../server/audit/audit-log-file.ts";
+import { parseAuditPolicy } from "../server/audit/audit-policy.ts";
+import { AuditWebhook } from "../server/audit/audit-webhook.ts";
+import { Auditor, type AuditBackend, type AuditSink } from "../server/audit/auditor.ts";
 
 const WEBHOOK_TIMEOUT_MS = 30_000;
 
@@ -23,21 +22,13 @@ interface AuditParts {
 
 /** Who keeps the record that the switches ask for; undefined without a policy. Throws a UsageError for files that cannot be used. */
 export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<Auditor | undefined> {
-  const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = config;
-  if (auditPolicyFile === undefined) return undefined;
-  const policy = readPolicy(auditPolicyFile);
+  const { auditLogPath, auditWebhookConfigFile } = config;
+  const policy = readOption("--audit-policy-file", config.auditPolicyFile, parseAuditPolicy);
+  if (policy === undefined) return undefined;
   const sinks: AuditSink[] = [];
   if (auditLogPath !== undefined) sinks.push(sinkOf(config, "Log", await openLog(config, auditLogPath, parts), parts));
   if (auditWebhookConfigFile !== undefined) sinks.push(sinkOf(config, "Webhook", openWebhook(config, auditWebhookConfigFile, parts), parts));
   return new Auditor({ policy, sinks, clock: parts.clock, metrics: parts.metrics });
-}
-
-function readPolicy(file: string): AuditPolicy {
-  try {
-    return parseAuditPolicy(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new UsageError(`--audit-policy-file "${file}": ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** The backend behind the mode, the bounds and the truncation that its switches ask for. */
@@ -63,13 +54,7 @@ async function openLog(config: ApiConfig, file: string, parts: AuditParts): Prom
 }
 
 function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditBackend {
-  let target;
-  try {
-    target = readKubeconfig(file);
-  } catch (error) {
-    throw new UsageError(`--audit-webhook-config-file "${file}": ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const { server, ...credentials } = target;
-  const send = async (body: unknown) => void (await fetchRemoteJson({ url: server, method: "POST", body, ...credentials, timeoutMs: WEBHOOK_TIMEOUT_MS, ignoresAnswer: true }));
+  const target = webhookTarget("--audit-webhook-config-file", file);
+  const send = async (body: unknown) => void (await fetchRemoteJson({ ...target, method: "POST", body, timeoutMs: WEBHOOK_TIMEOUT_MS, ignoresAnswer: true }));
   return new AuditWebhook({ ...parts, send, initialBackoffMs: config.auditWebhookInitialBackoff });
 }

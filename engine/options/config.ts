@@ -1,11 +1,12 @@
 import os from "node:os";
 import path from "node:path";
-import { parseCronSchedule } from "./apimachinery/cron-schedule.ts";
-import { checkRecipient } from "./backup/check-recipient.ts";
-import { parseRevision } from "./gitops/git/choose-revision.ts";
-import { pluginChoiceProblem } from "./admission/choose-plugins.ts";
-import { chooseControllers, type ControllerChoice } from "./controllers/choose-controllers.ts";
+import { parseCronSchedule } from "../apimachinery/cron-schedule.ts";
+import { checkRecipient } from "../backup/check-recipient.ts";
+import { parseRevision } from "../gitops/git/choose-revision.ts";
+import { pluginChoiceProblem } from "../admission/choose-plugins.ts";
+import { chooseControllers, type ControllerChoice } from "../controllers/choose-controllers.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
+import { networkOptions, networkProblem, type NetworkConfig } from "./network-options.ts";
 import { bool, list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 import { authOptions, type AuthConfig } from "./auth-options.ts";
 
@@ -13,7 +14,7 @@ import { authOptions, type AuthConfig } from "./auth-options.ts";
  * Every option of `mainstay server`: the one table behind --help, the MAINSTAY_… variables and the types.
  * A flag on the command line wins over the environment, which wins over the default.
  */
-export interface ServerConfig extends AuthConfig, ApiConfig {
+export interface ServerConfig extends AuthConfig, ApiConfig, NetworkConfig {
   readonly dataDir: string;
   readonly apiPort: number;
   /** Stands in for apiPort where it is given. */
@@ -24,7 +25,6 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly bindAddress: string;
   readonly clusterName: string;
   readonly nodeName: string;
-  readonly nodeIp: string | undefined;
   readonly repo: string | undefined;
   readonly branch: string;
   readonly repoSecret: string;
@@ -54,12 +54,7 @@ export interface ServerConfig extends AuthConfig, ApiConfig {
   readonly backupKeep: number;
   readonly sopsAgeKeyFile: string | undefined;
   readonly sopsAgeSecret: string;
-  readonly clusterCidr: string;
-  readonly allocateNodeCidrs: boolean;
   readonly controllers: ControllerChoice;
-  readonly serviceCidr: string;
-  /** Stands in for serviceCidr where it is given. */
-  readonly serviceClusterIpRange: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -77,7 +72,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "bindAddress", flags: "--bind-address <ip>", description: "address the API listens on; other machines can join only when it is reachable", default: "127.0.0.1" },
   { key: "clusterName", flags: "--cluster-name <name>", description: "name of the cluster, and of its status branch", default: "local", parse: branchSafeName },
   { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", get default() { return os.hostname().toLowerCase(); } },
-  { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
+  ...networkOptions,
   { key: "repo", flags: "--repo <url>", description: "follow this remote repository instead of hosting one (https, ssh or a file path)" },
   { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state; of a remote also tag:<name>, semver:<range> or commit:<id>", default: "main", parse: revision },
   { key: "repoSecret", flags: "--repo-secret <namespace/name>", description: "Secret with the remote's credentials, CA and SSH key, its webhook secret, and the forge's token", default: "mainstay-system/repository", parse: namespacedName },
@@ -104,11 +99,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupRecipient", flags: "--backup-recipient <age>", description: "encrypt scheduled backups to this age recipient (age1…)", default: "", parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)), repeats: true },
   { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: BACKUP_SCHEDULE, parse: schedule },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
-  { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of pods; every node gets a /24 of it", default: "10.42.0.0/16", parse: cidr },
-  { key: "allocateNodeCidrs", flags: "--allocate-node-cidrs <bool>", description: "give every node that /24; without it somebody else has to", default: "true", parse: bool },
   { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
-  { key: "serviceCidr", flags: "--service-cidr <cidr>", description: "addresses of Services", default: "10.43.0.0/16", parse: cidr },
-  { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidr>", description: "the same, by the name that upstream's operators know", parse: cidr },
   ...authOptions,
   ...apiOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf("debug", "info", "warn", "error") },
@@ -154,8 +145,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
       continue;
     }
     const flag = flags[flagKey(row)];
-    const text = typeof flag === "string" ? flag : (environment[variable] ?? row.default);
-    const origin = typeof flag === "string" ? row.flags.split(" ")[0] : variable;
+    const text = flag === true ? "true" : typeof flag === "string" ? flag : (environment[variable] ?? row.default);
+    const origin = flag !== undefined ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
   }
   if (config["repo"] === undefined && parseRevision(String(config["branch"])).is !== "branch") throw new UsageError("--branch must name a branch of the hosted repository; tags, versions and commits are followed with --repo only");
@@ -164,6 +155,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
   if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
   config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
+  const network = networkProblem(config as unknown as ServerConfig); // as its rows parse it
+  if (network !== undefined) throw new UsageError(network);
   config["apiPort"] = config["securePort"] ?? config["apiPort"];
   for (const [own, upstream] of [["datastoreEndpoint", "etcdServers"], ["datastoreCaFile", "etcdCafile"], ["datastoreCertFile", "etcdCertfile"], ["datastoreKeyFile", "etcdKeyfile"]] as const) config[own] ??= config[upstream];
   if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined)) throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");
@@ -213,12 +206,6 @@ function namespacedName(text: string): string {
 function schedule(text: string): string {
   // To find the next time loads a library of dates, which a server without backups does without.
   if (text !== BACKUP_SCHEDULE && parseCronSchedule(text)(0) === undefined) throw new Error("is never due");
-  return text;
-}
-
-function cidr(text: string): string {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  if (match === null || match.slice(1, 5).some((part) => Number(part) > 255) || Number(match[5]) > 32) throw new Error('must be an IPv4 range such as "10.42.0.0/16"');
   return text;
 }
 

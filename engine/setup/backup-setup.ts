@@ -1,13 +1,13 @@
 import path from "node:path";
-import type { BackupSource } from "./backup/backup-cluster.ts";
-import { backupFolder, type BackupPlace } from "./backup/backup-place.ts";
-import { backupRepository } from "./backup/backup-repository.ts";
-import { createBackupSchedule } from "./backup/backup-schedule.ts";
-import type { Client } from "./client/client.ts";
-import type { ServerConfig } from "./config.ts";
-import { elected, electedOptions } from "./elected-services.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import type { Service } from "./lib/service.ts";
+import type { BackupSource } from "../backup/backup-cluster.ts";
+import { backupFolder, type BackupPlace } from "../backup/backup-place.ts";
+import { backupRepository } from "../backup/backup-repository.ts";
+import { createBackupSchedule } from "../backup/backup-schedule.ts";
+import type { Client } from "../client/client.ts";
+import type { ServerConfig } from "../options/config.ts";
+import { elected, electedOptions } from "../elected-services.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import type { Service } from "../lib/service.ts";
 
 /** Every server fills its own folder; a repository is everybody's, and one server's task. */
 export function setUpBackups(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, saved: BackupSource, isShared: boolean): readonly Service[] {

@@ -1,0 +1,61 @@
+import { UsageError } from "./config.ts";
+
+/** An option of upstream's server that has nothing to change here. It is taken, so that command lines can be, and a line says so at the start. */
+export interface IdleOption {
+  readonly flag: string;
+  /** Why it means nothing. */
+  readonly why: string;
+  /** What already holds: these need no word, others are refused when `isStrict`. */
+  readonly holds?: readonly string[];
+  /** Whether another value would ask for what is not done. */
+  readonly isStrict?: true;
+}
+
+/** Only what can be left unsaid without harm is here: whatever would protect something, or keep it elsewhere, is done or refused. */
+export const idleOptions: readonly IdleOption[] = [
+  { flag: "profiling", why: "there are no profiles to be had over HTTP", holds: ["false"] },
+  { flag: "contention-profiling", why: "there are no profiles to be had over HTTP", holds: ["false"] },
+  { flag: "storage-backend", why: "etcd is spoken to by its third API", holds: ["etcd3", ""], isStrict: true },
+  { flag: "etcd-prefix", why: "the store keeps everything there", holds: ["/registry"], isStrict: true },
+  { flag: "watch-cache", why: "watches are always served from memory", holds: ["true"] },
+  { flag: "watch-cache-sizes", why: "the memory of watches has one bound for every kind" },
+  { flag: "default-watch-cache-size", why: "the memory of watches has one bound for every kind" },
+  { flag: "enable-garbage-collector", why: "dependents are always collected; see --controllers", holds: ["true"], isStrict: true },
+  { flag: "enable-aggregator-routing", why: "servers behind the API are reached at their endpoints", holds: ["true"] },
+  { flag: "enable-logs-handler", why: "the API shows no files of its machine", holds: ["false"] },
+  { flag: "delete-collection-workers", why: "deletes of a collection go one after the other" },
+  { flag: "etcd-count-metric-poll-period", why: "objects are counted when the metrics are read" },
+  { flag: "etcd-db-metric-poll-interval", why: "the store is measured when the metrics are read" },
+  { flag: "etcd-healthcheck-timeout", why: "health checks wait as long as requests do" },
+  { flag: "etcd-readycheck-timeout", why: "health checks wait as long as requests do" },
+  { flag: "lease-reuse-duration-seconds", why: "objects in etcd have no leases" },
+  { flag: "storage-initialization-timeout", why: "the API is served from when the store answers" },
+  { flag: "livez-grace-period", why: "the API is served from when it is complete" },
+  { flag: "send-retry-after-while-not-ready-once", why: "the API is served from when it is complete", holds: ["false"] },
+  { flag: "shutdown-send-retry-after", why: "connections are closed at the end, and clients come back", holds: ["false"] },
+  { flag: "shutdown-watch-termination-grace-period", why: "watches end with the server, and clients resume them", holds: ["0s", "0"] },
+  { flag: "service-account-extend-token-expiration", why: "tokens live as long as was asked for", holds: ["false"] },
+  { flag: "kubelet-certificate-authority", why: "agents show certificates of the cluster's own authority, which are always checked" },
+  { flag: "kubelet-client-certificate", why: "agents know the server by a certificate of the cluster's own authority" },
+  { flag: "kubelet-client-key", why: "agents know the server by a certificate of the cluster's own authority" },
+  { flag: "kubelet-preferred-address-types", why: "agents are reached at their InternalIP" },
+  { flag: "kubelet-timeout", why: "agents are waited for as long as the request is" },
+  { flag: "tracing-config-file", why: "no traces are sent" },
+  { flag: "show-hidden-metrics-for-version", why: "no metrics are hidden" },
+  { flag: "logging-format", why: "the log has one form, see --log-level", holds: ["text", "json"] },
+  { flag: "log-flush-frequency", why: "every line of the log is written at once" },
+  { flag: "v", why: "how much is logged is said by --log-level" },
+  { flag: "vmodule", why: "how much is logged is said by --log-level" },
+];
+
+/** What to say at the start about options that were given and mean nothing. Throws a UsageError for those that would ask for what is not done. Pure. */
+export function idleNotices(flags: Readonly<Record<string, unknown>>): readonly string[] {
+  return idleOptions.flatMap(({ flag, why, holds = [], isStrict }) => {
+    const given = flags[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (given === undefined) return [];
+    const value = given === true ? "true" : String(given);
+    if (holds.includes(value)) return [];
+    if (isStrict === true) throw new UsageError(`--${flag} "${value}": must be ${holds.filter((one) => one !== "").join(" or ")}: ${why}`);
+    return [`--${flag} changes nothing: ${why}`];
+  });
+}

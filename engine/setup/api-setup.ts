@@ -1,0 +1,124 @@
+import { existsSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { AdmissionSetup } from "./admission-setup.ts";
+import { setUpAudit } from "./audit-setup.ts";
+import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import type { ClusterPki } from "../auth/cluster-pki.ts";
+import { API_SERVER_USER } from "../auth/known-users.ts";
+import { createLocalClient } from "../client/local-client.ts";
+import type { ServerConfig } from "../options/config.ts";
+import { controlPlaneChecks } from "../elected-services.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { openOperatorCertificate, openOwnCertificate } from "../followed-certificates.ts";
+import type { Following } from "../lib/changing-value.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { familyOf } from "../lib/ip-address.ts";
+import { isLoopback, isUnspecified } from "../lib/loopback.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { service } from "../lib/service.ts";
+import type { ServiceScope } from "../lib/service-scope.ts";
+import type { Quorum } from "../quorum/open-quorum.ts";
+import { firstAddress, parseServiceRanges } from "../registry/ip-range.ts";
+import { catalog } from "../resources/catalog.ts";
+import { availabilityService } from "../server/aggregation/availability.ts";
+import { createApiServer, type ApiServer, type RequestLimits } from "../server/api-server.ts";
+import { Fairness } from "../server/fairness/fairness.ts";
+import { createFlowControlKeeper } from "../server/fairness/maintain-flow-control.ts";
+import type { HealthCheck } from "../server/health.ts";
+import { openHttpListener } from "../server/http-listener.ts";
+import { createNodeTransport } from "../server/node-proxy.ts";
+import { createTokenTrackingKeeper } from "../server/token-tracking.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+
+export interface ApiParts {
+  readonly store: ObjectStore;
+  readonly metrics: MetricsRegistry;
+  readonly pki: ClusterPki;
+  readonly nodeIps: readonly string[];
+  readonly quorum: Quorum | undefined;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly admission: AdmissionSetup;
+}
+
+export interface ServedApi {
+  readonly server: ApiServer;
+  readonly port: number;
+  readonly authenticationFacts: AuthSetup["authenticationFacts"];
+  /** To be called when the cluster has what every cluster has from its beginning: /readyz waits for it. */
+  readonly started: () => void;
+  /** The operator's own certificate, if there is one. */
+  readonly presented: Following<KeyPair> | undefined;
+}
+
+/** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
+export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
+  await store.ready(scope.signal);
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger, metrics, serverName: config.nodeName });
+  scope.start(...auth.services);
+  const auditor = await setUpAudit(config, { clock, logger, metrics });
+  scope.defer(async () => auditor?.close());
+  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const nodes = createNodeTransport(pki.ca, toAgents);
+  const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
+  const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
+  scope.start(createTokenTrackingKeeper(server, clock, logger));
+  if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
+  const { order } = server.parts;
+  if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));
+  const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
+  const ipAddresses = certificateAddresses([...nodeIps, ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]), config.bindAddress, ...parseServiceRanges(config.serviceCidr).map(firstAddress)]);
+  const serving = await openOwnCertificate("apiserver", () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses }), clock, logger);
+  scope.start(serving.service);
+  const presented = await setUpOperatorCertificate(config, clock, logger, scope);
+  const named = await Promise.all(config.tlsSniCertKey.map(async ({ names, ...files }) => {
+    const { shown, service: following } = await openOperatorCertificate(files, clock, logger);
+    scope.start(following);
+    return { names, pair: shown };
+  }));
+  let isStarted = false;
+  const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites };
+  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, isEnding: () => told?.aborted === true, isStarted: () => isStarted };
+  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving: serving.shown, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  await pki.writeTokens();
+  scope.defer(() => listener.close());
+  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented, started: () => void (isStarted = true) };
+}
+
+async function setUpOperatorCertificate(config: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
+  const files = operatorFiles(config);
+  if (files === undefined) return undefined;
+  const { shown, service } = await openOperatorCertificate(files, clock, logger);
+  scope.start(service);
+  return shown;
+}
+
+/** The files that the operator has named, or those that lie where he has said that they may. */
+function operatorFiles({ tlsCertFile, tlsPrivateKeyFile, certDir }: ServerConfig): { readonly certificate: string; readonly key: string } | undefined {
+  if (tlsCertFile !== undefined && tlsPrivateKeyFile !== undefined) return { certificate: tlsCertFile, key: tlsPrivateKeyFile };
+  const files = certDir === undefined ? undefined : { certificate: path.join(certDir, "apiserver.crt"), key: path.join(certDir, "apiserver.key") };
+  return files !== undefined && existsSync(files.certificate) && existsSync(files.key) ? files : undefined;
+}
+
+/** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. Undefined on the loopback. */
+export async function gitCertificate(presented: Following<KeyPair> | undefined, { gitAddress }: Pick<ServerConfig, "gitAddress">, { pki, nodeIps }: Pick<ApiParts, "pki" | "nodeIps">, { clock, logger }: Pick<EngineParts, "clock" | "logger">, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
+  if (presented !== undefined || isLoopback(gitAddress)) return presented;
+  const ipAddresses = certificateAddresses([...nodeIps, gitAddress]);
+  const { shown, service } = await openOwnCertificate("git", () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }), clock, logger);
+  scope.start(service);
+  return shown;
+}
+
+/** The addresses by which a listener is reached: this machine's own way, and what else there is; where all are listened at, no address says so. */
+function certificateAddresses(others: readonly string[]): readonly string[] {
+  const loopback = others.some((address) => familyOf(address) === "IPv6") ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+  return [...new Set([...loopback, ...others.filter((address) => !isUnspecified(address))])];
+}
+
+function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {
+  return { readingMax, writingMax, isFair };
+}

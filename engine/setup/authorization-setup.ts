@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+import type { AuthConfig } from "../options/auth-options.ts";
+import { abacMode, parseAbacPolicies } from "../auth/abac-authorizer.ts";
+import { alwaysAllowMode, alwaysDenyMode } from "../auth/authorize.ts";
+import { parseAuthorizationConfig, type ConfiguredAuthorizer } from "../auth/authorization-config.ts";
+import { WEBHOOK_TIMEOUT_MS, webhookMode } from "../auth/authorization-webhook.ts";
+import { AuthorizationWebhookMetrics } from "../auth/authorization-webhook-metrics.ts";
+import { ReloadMetrics } from "../auth/reload-metrics.ts";
+import { UsageError } from "../options/config.ts";
+import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
+import { describeError, type Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { service, type Service } from "../lib/service.ts";
+import { readOption, webhookTarget } from "../options/option-files.ts";
+import type { ModeChoice } from "../server/api-server.ts";
+
+/** Whoever changes who may wants to see it soon. */
+const LOOK_MS = 5_000;
+
+export interface AuthorizationParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  /** This server's own. */
+  readonly serverName: string;
+}
+
+export interface AuthorizationSetup {
+  readonly modes: Following<readonly ModeChoice[]>;
+  /** Follows the file that may change; none where there is none. */
+  readonly services: readonly Service[];
+}
+
+/** Who decides, in this order, as the switches or their file say. Throws a UsageError with the switch for what cannot be. */
+export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts): AuthorizationSetup {
+  const file = config.authorizationConfig;
+  const structured = readOption("--authorization-config", file, (text) => ({ text, authorizers: parseAuthorizationConfig(text) }));
+  const authorizers = structured?.authorizers ?? legacyAuthorizers(config);
+  const types = authorizers.map(({ type }) => type);
+  if (config.authorizationWebhookConfigFile !== undefined && (file !== undefined || !types.includes("Webhook"))) throw new UsageError("--authorization-webhook-config-file belongs to --authorization-mode Webhook");
+  if (config.authorizationPolicyFile !== undefined && !types.includes("ABAC")) throw new UsageError("--authorization-policy-file belongs to --authorization-mode ABAC");
+  const webhookMetrics = new AuthorizationWebhookMetrics(parts.metrics, parts.clock);
+  const modesOf = (list: readonly ConfiguredAuthorizer[]) => list.map((authorizer) => modeOf(authorizer, config, parts, webhookMetrics));
+  const modes = new ChangingValue<readonly ModeChoice[]>(modesOf(authorizers));
+  if (file === undefined || structured === undefined) return { modes, services: [] };
+  return { modes, services: [followConfig(file, structured.text, (content) => modes.set(modesOf(parseAuthorizationConfig(content))), parts)] };
+}
+
+/** Takes up what the file says from now on. What cannot be taken up is told of, and what was in force stays so. */
+function followConfig(file: string, first: string, apply: (text: string) => void, { clock, logger, metrics: registry, serverName }: AuthorizationParts): Service {
+  const metrics = new ReloadMetrics(registry, clock, { what: "authorization", server: serverName });
+  metrics.inForce(first);
+  return service("authorization-config", async (signal) => {
+    for (let known = first; !signal.aborted; ) {
+      await sleep(clock, LOOK_MS, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        const text = await readFile(file, "utf8");
+        if (text === known) continue;
+        known = text;
+        apply(text);
+        metrics.succeeded(text);
+        logger.info("the authorization configuration was taken up anew", { file });
+      } catch (error) {
+        metrics.failed();
+        logger.warn("the authorization configuration cannot be used, going on with the last one", { file, error: describeError(error) });
+      }
+    }
+  });
+}
+
+function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, authorizationWebhookVersion, authorizationWebhookCacheAuthorizedTtl, authorizationWebhookCacheUnauthorizedTtl }: AuthConfig): readonly ConfiguredAuthorizer[] {
+  return authorizationMode.map((type): ConfiguredAuthorizer => {
+    if (type !== "Webhook") return { type, name: type.toLowerCase() };
+    if (authorizationWebhookConfigFile === undefined) throw new UsageError("--authorization-mode Webhook needs --authorization-webhook-config-file");
+    const ttls = { allowedTtlMs: authorizationWebhookCacheAuthorizedTtl, refusedTtlMs: authorizationWebhookCacheUnauthorizedTtl };
+    const name = "webhook";
+    return { type, name, kubeconfigFile: authorizationWebhookConfigFile, settings: { name, version: authorizationWebhookVersion, timeoutMs: WEBHOOK_TIMEOUT_MS, ...ttls, deniesOnFailure: false, conditions: [] } };
+  });
+}
+
+function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, logger }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
+  switch (authorizer.type) {
+    case "Node":
+    case "RBAC":
+      return authorizer.type;
+    case "ABAC": {
+      const file = config.authorizationPolicyFile;
+      if (file === undefined) throw new UsageError("--authorization-mode ABAC needs --authorization-policy-file");
+      return abacMode(readOption("--authorization-policy-file", file, (text) => parseAbacPolicies(text, file)) ?? []);
+    }
+    case "AlwaysAllow":
+      return alwaysAllowMode;
+    case "AlwaysDeny":
+      return alwaysDenyMode;
+    case "Webhook": {
+      const option = config.authorizationConfig === undefined ? "--authorization-webhook-config-file" : "--authorization-config";
+      return webhookMode({ ...authorizer.settings, target: webhookTarget(option, authorizer.kubeconfigFile), clock, logger, metrics });
+    }
+  }
+}
