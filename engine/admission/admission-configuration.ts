@@ -4,30 +4,40 @@ import { parseYamlDocuments } from "../apimachinery/yaml.ts";
 import type { LimitedResource } from "../resources/quota/limited-resources.ts";
 import type { ScopedResourceSelectorRequirement } from "../resources/types.ts";
 import { PLUGIN_NAMES } from "./choose-plugins.ts";
+import { LOST_NODE_SECONDS, type LostNodeSeconds } from "./default-toleration-seconds.ts";
+import { eventLimitsOf, type EventLimit } from "./event-rate-limit.ts";
+import { imagePolicySettingsOf, type ImagePolicySettings } from "./image-policy.ts";
+import { nodeSelectorSettingsOf, type NodeSelectorSettings } from "./pod-node-selector.ts";
 import { MODES, OPEN_SETTINGS, parseLevel, parseVersion, type LevelVersion, type Mode, type PodSecuritySettings } from "./pod-security/policy.ts";
+import { tolerationSettingsOf, type TolerationSettings } from "./pod-toleration-restriction.ts";
 
 /** What an AdmissionConfiguration says to the plugins that listen. */
 export interface AdmissionSettings {
   readonly podSecurity: PodSecuritySettings;
   readonly limitedResources: readonly LimitedResource[];
+  /** Said on the command line, not in the file. */
+  readonly lostNodeSeconds: LostNodeSeconds;
+  readonly eventLimits: readonly EventLimit[];
+  readonly nodeSelectors: NodeSelectorSettings;
+  readonly tolerations: TolerationSettings;
+  /** Undefined where nobody is to be asked. */
+  readonly imagePolicy?: ImagePolicySettings;
   /** Files that say as whom webhooks are called. */
   readonly webhookKubeconfigs: { readonly mutating?: string; readonly validating?: string };
 }
 
-export const USUAL_SETTINGS: AdmissionSettings = { podSecurity: OPEN_SETTINGS, limitedResources: [], webhookKubeconfigs: {} };
+export const USUAL_SETTINGS: AdmissionSettings = { podSecurity: OPEN_SETTINGS, limitedResources: [], lostNodeSeconds: LOST_NODE_SECONDS, eventLimits: [], nodeSelectors: {}, tolerations: { defaults: [], whitelist: [] }, webhookKubeconfigs: {} };
 
 const VERSIONS = ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1alpha1", "apiserver.k8s.io/v1alpha1"];
 
 /** How each plugin that has settings reads its own. */
 const READERS: Readonly<Record<string, (fields: ConfigFields) => (settings: AdmissionSettings) => AdmissionSettings>> = {
-  PodSecurity: (fields) => {
-    const podSecurity = podSecuritySettings(fields);
-    return (settings) => ({ ...settings, podSecurity });
-  },
-  ResourceQuota: (fields) => {
-    const limitedResources = limitedResourcesOf(fields);
-    return (settings) => ({ ...settings, limitedResources });
-  },
+  EventRateLimit: setting("eventLimits", eventLimitsOf),
+  ImagePolicyWebhook: setting("imagePolicy", imagePolicySettingsOf),
+  PodNodeSelector: setting("nodeSelectors", nodeSelectorSettingsOf),
+  PodSecurity: setting("podSecurity", podSecuritySettings),
+  PodTolerationRestriction: setting("tolerations", tolerationSettingsOf),
+  ResourceQuota: setting("limitedResources", limitedResourcesOf),
   MutatingAdmissionWebhook: (fields) => {
     const mutating = kubeconfigOf(fields);
     return (settings) => ({ ...settings, webhookKubeconfigs: { ...settings.webhookKubeconfigs, mutating } });
@@ -38,13 +48,26 @@ const READERS: Readonly<Record<string, (fields: ConfigFields) => (settings: Admi
   },
 };
 
+function setting<K extends keyof AdmissionSettings>(key: K, read: (fields: ConfigFields) => AdmissionSettings[K]): (fields: ConfigFields) => (settings: AdmissionSettings) => AdmissionSettings {
+  return (fields) => {
+    const value = read(fields);
+    return (settings) => ({ ...settings, [key]: value });
+  };
+}
+
+/** What cannot be told to run without settings, as there is nothing that it could do. */
+export function missingSettings({ eventLimits, imagePolicy }: AdmissionSettings, enabled: readonly string[]): string | undefined {
+  const lacking = [...(eventLimits.length === 0 ? ["EventRateLimit"] : []), ...(imagePolicy === undefined ? ["ImagePolicyWebhook"] : [])];
+  return enabled.find((name) => lacking.includes(name));
+}
+
 /**
  * Reads an AdmissionConfiguration (apiserver.config.k8s.io/v1). `readFile` gives the text of a plugin's own file. Throws with the field for what
  * is wrong, and for plugins that are not here or have no settings: an operator who limits something must not find out later that nobody did.
  */
 export function parseAdmissionConfiguration(text: string, readFile: (path: string) => string): AdmissionSettings {
   const root = open(text);
-  requireKind(root, "AdmissionConfiguration", VERSIONS);
+  root.requireKind("AdmissionConfiguration", VERSIONS);
   root.refuseOthers(["kind", "apiVersion", "plugins"]);
   const seen = new Set<string>();
   return root.list("plugins").reduce((settings, plugin) => {
@@ -74,12 +97,8 @@ function open(text: string): ConfigFields {
   return new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
 }
 
-function requireKind(fields: ConfigFields, kind: string, versions: readonly string[]): void {
-  if (fields.text("kind") !== kind || !versions.includes(fields.text("apiVersion") ?? "")) throw new Error(`${fields.path === "" ? "" : `${fields.path}: `}must be ${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind} of ${versions[0]}`);
-}
-
 function podSecuritySettings(fields: ConfigFields): PodSecuritySettings {
-  requireKind(fields, "PodSecurityConfiguration", ["v1", "v1beta1", "v1alpha1"].map((version) => `pod-security.admission.config.k8s.io/${version}`));
+  fields.requireKind("PodSecurityConfiguration", ["v1", "v1beta1", "v1alpha1"].map((version) => `pod-security.admission.config.k8s.io/${version}`));
   fields.refuseOthers(["kind", "apiVersion", "defaults", "exemptions"]);
   const defaults = fields.part("defaults");
   defaults?.refuseOthers(MODES.flatMap((mode) => [mode, `${mode}-version`]));
@@ -106,8 +125,8 @@ function names(fields: ConfigFields | undefined, field: string, problemOf: (name
 }
 
 function limitedResourcesOf(fields: ConfigFields): readonly LimitedResource[] {
-  if (fields.text("kind") === "Configuration") requireKind(fields, "Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
-  else requireKind(fields, "ResourceQuotaConfiguration", ["apiserver.config.k8s.io/v1"]);
+  if (fields.text("kind") === "Configuration") fields.requireKind("Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
+  else fields.requireKind("ResourceQuotaConfiguration", ["apiserver.config.k8s.io/v1"]);
   fields.refuseOthers(["kind", "apiVersion", "limitedResources"]);
   return fields.list("limitedResources").map((limited) => {
     limited.refuseOthers(["apiGroup", "resource", "matchContains", "matchScopes"]);
@@ -115,22 +134,18 @@ function limitedResourcesOf(fields: ConfigFields): readonly LimitedResource[] {
   });
 }
 
-const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
+const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"];
 
 function scopeRequirement(fields: ConfigFields): ScopedResourceSelectorRequirement {
   fields.refuseOthers(["scopeName", "operator", "values"]);
-  const operator = fields.requiredParsed("operator", (text) => {
-    const found = OPERATORS.find((one) => one === text);
-    if (found === undefined) throw new Error(`must be one of ${OPERATORS.join(", ")}`);
-    return found;
-  });
+  const operator = fields.requiredOneOf("operator", OPERATORS);
   const values = fields.texts("values");
   return { scopeName: fields.required("scopeName"), operator, ...(values.length === 0 ? {} : { values }) };
 }
 
 function kubeconfigOf(fields: ConfigFields): string {
-  if (fields.text("kind") === "WebhookAdmission") requireKind(fields, "WebhookAdmission", ["apiserver.config.k8s.io/v1alpha1"]);
-  else requireKind(fields, "WebhookAdmissionConfiguration", ["apiserver.config.k8s.io/v1"]);
+  if (fields.text("kind") === "WebhookAdmission") fields.requireKind("WebhookAdmission", ["apiserver.config.k8s.io/v1alpha1"]);
+  else fields.requireKind("WebhookAdmissionConfiguration", ["apiserver.config.k8s.io/v1"]);
   fields.refuseOthers(["kind", "apiVersion", "kubeConfigFile"]);
   const file = fields.required("kubeConfigFile");
   if (!file.startsWith("/")) throw new Error(`${fields.path === "" ? "" : `${fields.path}.`}kubeConfigFile: ${JSON.stringify(file)}: must be an absolute file path`);

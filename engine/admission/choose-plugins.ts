@@ -7,19 +7,19 @@ export interface PluginChoice {
 }
 
 /** Off unless they are asked for. */
-const OFF_BY_DEFAULT: ReadonlySet<string> = new Set(["AlwaysPullImages"]);
-
-/** Names that upstream knows and that mean nothing here: what is off there by default, and does not exist here. They may be switched off. */
-const ABSENT: readonly string[] = [
-  "AlwaysAdmit", "AlwaysDeny", "ClusterTrustBundleAttest", "DenyServiceExternalIPs", "EventRateLimit", "ExtendedResourceToleration", "ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology",
-  "NamespaceAutoProvision", "NamespaceExists", "NodeDeclaredFeatureValidator", "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodTolerationRestriction",
+const OFF_BY_DEFAULT: readonly string[] = [
+  "AlwaysAdmit", "AlwaysDeny", "AlwaysPullImages", "DenyServiceExternalIPs", "EventRateLimit", "ExtendedResourceToleration", "ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology",
+  "NamespaceAutoProvision", "NamespaceExists", "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodTolerationRestriction",
 ];
+
+/** Names that upstream knows and that mean nothing here, as the features that they are about are off in 1.36. They may be switched off. */
+const ABSENT: readonly string[] = ["ClusterTrustBundleAttest", "JobValidation", "PodGroupProtection", "PodGroupWorkloadExists"];
 
 /** What operators may name; a plugin that is none of them is part of the server and no choice. */
 export const PLUGIN_NAMES: readonly string[] = [
-  "AlwaysPullImages", "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "DefaultIngressClass", "DefaultStorageClass", "DefaultTolerationSeconds", "LimitRanger",
-  "MutatingAdmissionPolicy", "MutatingAdmissionWebhook", "NamespaceLifecycle", "NodeRestriction", "PersistentVolumeClaimResize", "PodSecurity", "PodTopologyLabels", "Priority", "ResourceQuota",
-  "RuntimeClass", "ServiceAccount", "StorageObjectInUseProtection", "TaintNodesByCondition", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook",
+  ...OFF_BY_DEFAULT, "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "DefaultIngressClass", "DefaultStorageClass", "DefaultTolerationSeconds", "LimitRanger",
+  "MutatingAdmissionPolicy", "MutatingAdmissionWebhook", "NamespaceLifecycle", "NodeDeclaredFeatureValidator", "NodeRestriction", "PersistentVolumeClaimResize", "PodResizeValidator", "PodSecurity",
+  "PodTopologyLabels", "Priority", "ResourceQuota", "RuntimeClass", "ServiceAccount", "StorageObjectInUseProtection", "TaintNodesByCondition", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook",
 ];
 
 /** What is wrong with the switches; undefined when nothing is. */
@@ -34,5 +34,5 @@ export function pluginChoiceProblem({ enabled, disabled }: PluginChoice): string
 
 /** The plugins that run, in their order. */
 export function choosePlugins(plugins: readonly AdmissionPlugin[], { enabled, disabled }: PluginChoice): readonly AdmissionPlugin[] {
-  return plugins.filter(({ name }) => (OFF_BY_DEFAULT.has(name) ? enabled.includes(name) : !disabled.includes(name)));
+  return plugins.filter(({ name }) => (OFF_BY_DEFAULT.includes(name) ? enabled.includes(name) : !disabled.includes(name)));
 }

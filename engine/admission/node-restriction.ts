@@ -4,10 +4,12 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
-import type { Node, PersistentVolume, Pod, TokenRequest } from "../resources/types.ts";
+import type { Node, PersistentVolume, Pod, ResourceSlice, TokenRequest } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import type { AskRights } from "./expressions/rights-questions.ts";
 import { forbiddenNodeLabels } from "./node-labels.ts";
 import { podReferences } from "./pod-references.ts";
+import { findTokenAudience } from "./token-audience.ts";
 
 const NODE_USER = "system:node:";
 const NODES_GROUP = "system:nodes";
@@ -15,19 +17,21 @@ const LEASE_NAMESPACE = "kube-node-lease";
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** An agent writes only what is its own: its Node, its Lease, the status of its pods and of their claims, tokens for them. */
-export const nodeRestriction: AdmissionPlugin = {
-  name: "NodeRestriction",
-  async validate(attributes, reader) {
-    if (!attributes.user.groups.includes(NODES_GROUP) || !attributes.user.username.startsWith(NODE_USER)) return;
-    const nodeName = attributes.user.username.slice(NODE_USER.length);
-    const refuse: Refuse = (why) => {
-      throw forbidden(attributes.definition, attributes.name, why);
-    };
-    if (nodeName === "") refuse(`could not determine node from user ${JSON.stringify(attributes.user.username)}`);
-    const check = checks.find(({ group, resource }) => isKind(attributes, group, resource));
-    await check?.validate({ ...attributes, nodeName, refuse, reader });
-  },
-};
+export function nodeRestriction(askRights: AskRights): AdmissionPlugin {
+  return {
+    name: "NodeRestriction",
+    async validate(attributes, reader) {
+      if (!attributes.user.groups.includes(NODES_GROUP) || !attributes.user.username.startsWith(NODE_USER)) return;
+      const nodeName = attributes.user.username.slice(NODE_USER.length);
+      const refuse: Refuse = (why) => {
+        throw forbidden(attributes.definition, attributes.name, why);
+      };
+      if (nodeName === "") refuse(`could not determine node from user ${JSON.stringify(attributes.user.username)}`);
+      const check = checks.find(({ group, resource }) => isKind(attributes, group, resource));
+      await check?.validate({ ...attributes, nodeName, refuse, reader, askRights });
+    },
+  };
+}
 
 type Refuse = (why: string) => never;
 
@@ -35,6 +39,7 @@ interface Check extends AdmissionAttributes {
   readonly nodeName: string;
   readonly refuse: Refuse;
   readonly reader: AdmissionReader;
+  readonly askRights: AskRights;
 }
 
 const checks: readonly { readonly group: string; readonly resource: string; readonly validate: (check: Check) => Promise<void> | void }[] = [
@@ -45,6 +50,7 @@ const checks: readonly { readonly group: string; readonly resource: string; read
   { group: "", resource: "serviceaccounts", validate: validateToken },
   { group: "coordination.k8s.io", resource: "leases", validate: validateLease },
   { group: "storage.k8s.io", resource: "csinodes", validate: validateCsiNode },
+  { group: "resource.k8s.io", resource: "resourceslices", validate: validateSlice },
 ];
 
 function validatePod(check: Check): Promise<void> | void {
@@ -131,7 +137,8 @@ function validateClaim({ operation, subresource, object, old, nodeName, refuse }
 }
 
 /** A token for a pod that runs here, as the account that the pod runs as. */
-async function validateToken({ operation, subresource, object, name, namespace, reader, nodeName, refuse }: Check): Promise<void> {
+async function validateToken(check: Check): Promise<void> {
+  const { operation, subresource, object, name, namespace, reader, nodeName, refuse } = check;
   if (operation !== "CREATE" || subresource !== "token") return;
   const bound = (object as TokenRequest).spec?.boundObjectRef; // the body of serviceaccounts/token
   if (bound === undefined || bound.apiVersion !== "v1" || bound.kind !== "Pod" || !bound.name) return refuse("node requested token not bound to a pod");
@@ -141,6 +148,18 @@ async function validateToken({ operation, subresource, object, name, namespace, 
   if (pod.metadata.uid !== bound.uid) refuse(`the UID in the bound object reference (${bound.uid ?? ""}) does not match the UID in record. The object might have been deleted and then recreated`);
   if (pod.spec.nodeName !== nodeName) refuse("node requested token bound to a pod scheduled on a different node");
   if ((pod.spec.serviceAccountName || "default") !== name) refuse("node requested token for a service account that its pod does not use");
+  await checkAudience(check, pod, (object as TokenRequest).spec?.audiences ?? []); // the body of serviceaccounts/token
+}
+
+/** A node that is taken over must not get tokens for others than those to whom its pods show them. */
+async function checkAudience({ user, name, namespace, reader, askRights, refuse }: Check, pod: Pod, audiences: readonly string[]): Promise<void> {
+  if (audiences.length > 1) refuse("node may only request 0 or 1 audiences");
+  const [audience = ""] = audiences;
+  const found = await findTokenAudience(pod, audience, reader);
+  if (found.is === "found") return;
+  if (found.is === "error") return refuse(`error validating audience ${JSON.stringify(audience)}: ${found.problem}`);
+  const { isAllowed } = await askRights(user, { verb: "request-serviceaccounts-token-audience", resource: audience, namespace, name });
+  if (!isAllowed) refuse(`audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.username} is not authorized to request tokens for this audience`);
 }
 
 function validateLease(check: Check): void {
@@ -150,6 +169,12 @@ function validateLease(check: Check): void {
 
 function validateCsiNode(check: Check): void {
   if (nameOf(check) !== check.nodeName) check.refuse("can only access CSINode with the same name as the requesting node");
+}
+
+/** Changes were authorized by what the slice was; new ones and each of a collection are seen here alone. */
+function validateSlice({ operation, object, old, nodeName, refuse }: Check): void {
+  const slice = (operation === "CREATE" ? object : operation === "DELETE" ? old : undefined) as ResourceSlice | undefined; // isKind
+  if (slice !== undefined && slice.spec.nodeName !== nodeName) refuse(`can only ${operation.toLowerCase()} ResourceSlice with the same NodeName as the requesting node`);
 }
 
 /** Of a volume that is a folder of its own, an agent may say that the folder is gone, and nothing else. */

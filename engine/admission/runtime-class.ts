@@ -2,9 +2,9 @@ import { forbidden } from "../apimachinery/status-error.ts";
 import { compareQuantities } from "../apimachinery/quantity.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { runtimeClassResource } from "../resources/node/runtime-class.ts";
-import type { Pod, RuntimeClass, Toleration } from "../resources/types.ts";
-import { jsonEqual } from "../lib/freeze.ts";
+import type { Pod, RuntimeClass } from "../resources/types.ts";
 import { isCreateOf, requestName, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import { mergeTolerations } from "./merge-tolerations.ts";
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -50,11 +50,10 @@ function withScheduling(attributes: AdmissionAttributes, pod: Pod, { scheduling 
     if (own !== undefined && own !== value) throw refusal(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${own}`);
     nodeSelector[key] = value;
   }
-  const own: readonly Toleration[] = pod.spec.tolerations ?? [];
-  const added = (scheduling.tolerations ?? []).filter((toleration) => !own.some((known) => jsonEqual(known, toleration)));
+  const tolerations = mergeTolerations(pod.spec.tolerations ?? [], scheduling.tolerations ?? []);
   return {
     ...pod,
-    spec: { ...pod.spec, ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }), ...(added.length === 0 ? {} : { tolerations: [...own, ...added] }) },
+    spec: { ...pod.spec, ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }), ...(tolerations.length === 0 ? {} : { tolerations }) },
   };
 }
 

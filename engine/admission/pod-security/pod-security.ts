@@ -5,6 +5,7 @@ import { namespaceResource } from "../../resources/core/namespace.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { Container, Namespace, Pod, PodSpec } from "../../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "../admission.ts";
+import { templatePlace, valueAt } from "../pod-templates.ts";
 import type { PodParts } from "./check.ts";
 import { describeViolations, evaluatePod } from "./evaluate-pod.ts";
 import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, readPolicy, type LevelVersion, type PodSecuritySettings, type Policy } from "./policy.ts";
@@ -15,18 +16,6 @@ const ANNOTATION = "pod-security.kubernetes.io/";
 /** Writes to these change nothing of what a pod may do. */
 const HARMLESS_SUBRESOURCES = new Set(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status", "resize"]);
 
-/** Kinds that make pods, and where in them the pod is. */
-const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
-  "/replicationcontrollers": ["spec", "template"],
-  "/podtemplates": ["template"],
-  "apps/replicasets": ["spec", "template"],
-  "apps/deployments": ["spec", "template"],
-  "apps/statefulsets": ["spec", "template"],
-  "apps/daemonsets": ["spec", "template"],
-  "batch/jobs": ["spec", "template"],
-  "batch/cronjobs": ["spec", "jobTemplate", "spec", "template"],
-};
-
 /** Holds pods to the level that their namespace's labels ask for; makers of pods are warned early, and so is who raises the level. */
 export function podSecurity(settings: PodSecuritySettings): AdmissionPlugin {
   return {
@@ -35,7 +24,7 @@ export function podSecurity(settings: PodSecuritySettings): AdmissionPlugin {
       if (attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") return;
       if (isKind(attributes, "", "namespaces")) return validateNamespace(attributes, reader, settings);
       if (isKind(attributes, "", "pods")) return validatePod(attributes, reader, settings);
-      const place = attributes.subresource === undefined ? WORKLOADS[`${attributes.definition.group}/${attributes.definition.resource}`] : undefined;
+      const place = attributes.subresource === undefined ? templatePlace(attributes) : undefined;
       if (place !== undefined) return validateWorkload(attributes, place, reader, settings);
     },
   };
@@ -142,9 +131,7 @@ async function policyOf({ namespace, notes }: AdmissionAttributes, reader: Admis
 }
 
 function templateAt(object: KubeObject | undefined, place: readonly string[]): PodParts | undefined {
-  let value: unknown = object;
-  for (const field of place) value = (value as Readonly<Record<string, unknown>> | undefined)?.[field]; // a decoded object of a kind in WORKLOADS
-  const template = value as { readonly metadata?: PodParts["metadata"]; readonly spec?: PodSpec } | undefined; // likewise
+  const template = valueAt(object, place) as { readonly metadata?: PodParts["metadata"]; readonly spec?: PodSpec } | undefined; // likewise
   return template?.spec === undefined ? undefined : { metadata: template.metadata ?? {}, spec: template.spec };
 }
 

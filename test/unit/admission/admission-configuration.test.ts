@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { setUpAdmission } from "../../../engine/admission-setup.ts";
-import { parseAdmissionConfiguration, type AdmissionSettings } from "../../../engine/admission/admission-configuration.ts";
-import { UsageError } from "../../../engine/config.ts";
+import { setUpAdmission } from "../../../engine/setup/admission-setup.ts";
+import { missingSettings, parseAdmissionConfiguration, type AdmissionSettings } from "../../../engine/admission/admission-configuration.ts";
+import { UsageError } from "../../../engine/options/config.ts";
+import { systemClock } from "../../../engine/lib/clock.ts";
+import { systemRandom } from "../../../engine/lib/random.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
@@ -17,6 +19,9 @@ const HEAD = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfigurati
 const plugin = (name: string, configuration: object): string => `${HEAD}- name: ${name}\n  configuration: ${JSON.stringify(configuration)}\n`;
 const security = (more: object) => plugin("PodSecurity", { apiVersion: "pod-security.admission.config.k8s.io/v1", kind: "PodSecurityConfiguration", ...more });
 const quota = (...limitedResources: object[]) => plugin("ResourceQuota", { apiVersion: "apiserver.config.k8s.io/v1", kind: "ResourceQuotaConfiguration", limitedResources });
+const events = (...limits: object[]) => plugin("EventRateLimit", { apiVersion: "eventratelimit.admission.k8s.io/v1alpha1", kind: "Configuration", limits });
+const usual = { defaultNotReadyTolerationSeconds: 300, defaultUnreachableTolerationSeconds: 300 };
+const parts = { clock: systemClock, random: systemRandom };
 const noFile = (path: string): string => {
   throw new Error(`there is no ${path}`);
 };
@@ -33,7 +38,7 @@ describe("an AdmissionConfiguration", () => {
     ["another kind", "apiVersion: v1\nkind: ConfigMap\n", "must be an AdmissionConfiguration of apiserver.config.k8s.io/v1"],
     ["no object", "- a\n", "the file: must be an object"],
     ["a plugin that nobody knows", `${HEAD}- name: Odd\n`, 'plugins[0].name: the admission plugin "Odd" does not exist here'],
-    ["a plugin of upstream's that is not here", `${HEAD}- name: ImagePolicyWebhook\n  path: x\n`, 'plugins[0].name: the admission plugin "ImagePolicyWebhook" does not exist here'],
+    ["a plugin of upstream's that is not here", `${HEAD}- name: JobValidation\n  path: x\n`, 'plugins[0].name: the admission plugin "JobValidation" does not exist here'],
     ["a plugin without settings", `${HEAD}- name: Priority\n`, 'plugins[0].name: the admission plugin "Priority" has no settings'],
     ["a plugin twice", `${HEAD}- name: PodSecurity\n- name: PodSecurity\n`, 'plugins[1].name: "PodSecurity" is there twice'],
     ["a field that nobody knows", `${HEAD}- name: PodSecurity\n  config: {}\n`, "plugins[0].config: is not known"],
@@ -46,6 +51,14 @@ describe("an AdmissionConfiguration", () => {
     ["a limit of nothing", quota({ matchContains: ["cpu"] }), "plugins[0].configuration.limitedResources[0].resource: must be set"],
     ["an operator that is none", quota({ resource: "pods", matchScopes: [{ scopeName: "PriorityClass", operator: "Is" }] }), "plugins[0].configuration.limitedResources[0].matchScopes[0].operator: must be one of In, NotIn, Exists, DoesNotExist"],
     ["a kubeconfig that could be anywhere", plugin("ValidatingAdmissionWebhook", { apiVersion: "apiserver.config.k8s.io/v1", kind: "WebhookAdmissionConfiguration", kubeConfigFile: "hooks.yaml" }), 'plugins[0].configuration.kubeConfigFile: "hooks.yaml": must be an absolute file path'],
+    ["no limit for Events", events(), "plugins[0].configuration.limits: must be set"],
+    ["a limit of nobody", events({ type: "Pod", qps: 1, burst: 1 }), "plugins[0].configuration.limits[0].type: must be one of Namespace, Server, SourceAndObject, User"],
+    ["a limit that lets nothing in", events({ type: "Server", qps: 0, burst: 1 }), "plugins[0].configuration.limits[0].qps: must be a whole number from 1"],
+    ["a limit without a burst", events({ type: "Server", qps: 1 }), "plugins[0].configuration.limits[0].burst: must be set"],
+    ["a toleration that cannot be", plugin("PodTolerationRestriction", { apiVersion: "podtolerationrestriction.admission.k8s.io/v1alpha1", kind: "Configuration", whitelist: [{ operator: "Equal", value: "x" }] }), "plugins[0].configuration.whitelist[0].operator: Invalid value"],
+    ["labels that are none", plugin("PodNodeSelector", { podNodeSelectorPluginConfig: { shop: "a=b,c" } }), "plugins[0].configuration.podNodeSelectorPluginConfig.shop: invalid selector: [c]"],
+    ["nobody to ask about images", plugin("ImagePolicyWebhook", { imagePolicy: { allowTTL: 5 } }), "plugins[0].configuration.imagePolicy.kubeConfigFile: must be set"],
+    ["answers that are good for too long", plugin("ImagePolicyWebhook", { imagePolicy: { kubeConfigFile: "/k", allowTTL: 1801 } }), "plugins[0].configuration.imagePolicy.allowTTL: must be at most 1800"],
   ])("with %s is refused", (_name, text, problem) => {
     expect(() => parse(text)).toThrow(problem);
   });
@@ -60,14 +73,26 @@ test("the files of the switch are read from beside it, and named with what is wr
     };
     const hooks = file("hooks.yaml", "users:\n- name: '*'\n  user: {token: secret}\n");
     file("mutating.yaml", `apiVersion: apiserver.config.k8s.io/v1\nkind: WebhookAdmissionConfiguration\nkubeConfigFile: ${hooks}\n`);
-    const switched = { admissionControlConfigFile: file("admission.yaml", `${HEAD}- name: MutatingAdmissionWebhook\n  path: mutating.yaml\n`) };
-    expect(setUpAdmission(switched).webhookUsers.mutating?.byName.get("*")).toEqual({ token: "secret" });
+    const switched = { ...usual, enableAdmissionPlugins: [], admissionControlConfigFile: file("admission.yaml", `${HEAD}- name: MutatingAdmissionWebhook\n  path: mutating.yaml\n`) };
+    expect(setUpAdmission(switched, parts).webhookUsers.mutating?.byName.get("*")).toEqual({ token: "secret" });
     file("hooks.yaml", "users:\n- name: '*'\n  user: {exec: {command: x}}\n");
-    expect(() => setUpAdmission(switched)).toThrow(`--admission-control-config-file "${folder}/admission.yaml": ${hooks}: users "*": exec is not known here`);
-    expect(() => setUpAdmission({ admissionControlConfigFile: path.join(folder, "none.yaml") })).toThrow(UsageError);
+    expect(() => setUpAdmission(switched, parts)).toThrow(`--admission-control-config-file "${folder}/admission.yaml": ${hooks}: users "*": exec is not known here`);
+    expect(() => setUpAdmission({ ...switched, admissionControlConfigFile: path.join(folder, "none.yaml") }, parts)).toThrow(UsageError);
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a plugin that can do nothing without settings is not switched on without them", () => {
+  expect(() => setUpAdmission({ ...usual, enableAdmissionPlugins: ["EventRateLimit"], admissionControlConfigFile: undefined }, parts)).toThrow("--enable-admission-plugins: EventRateLimit needs settings");
+  expect(missingSettings(parse(events({ type: "Server", qps: 5, burst: 5 })), ["EventRateLimit", "PodNodeSelector"])).toBeUndefined();
+  expect(missingSettings(parse(events({ type: "Server", qps: 5, burst: 5 })), ["ImagePolicyWebhook"])).toBe("ImagePolicyWebhook");
+});
+
+test("times without a number are upstream's, and -1 is none", () => {
+  const policy = (more: object) => parse(plugin("ImagePolicyWebhook", { imagePolicy: { kubeConfigFile: "/k", ...more } })).imagePolicy;
+  expect(policy({})).toEqual({ kubeconfigFile: "/k", allowedTtlMs: 300_000, refusedTtlMs: 30_000, retryMs: 500, allowsUnasked: false });
+  expect(policy({ allowTTL: 50, denyTTL: -1, retryBackoff: 20, defaultAllow: true })).toEqual({ kubeconfigFile: "/k", allowedTtlMs: 50_000, refusedTtlMs: 0, retryMs: 20, allowsUnasked: true });
 });
 
 describe("PodSecurity with settings", () => {

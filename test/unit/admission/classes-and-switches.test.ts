@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { setUpAdmission } from "../../../engine/setup/admission-setup.ts";
 import { choosePlugins, pluginChoiceProblem } from "../../../engine/admission/choose-plugins.ts";
-import { resolveServerConfig } from "../../../engine/config.ts";
+import { resolveServerConfig } from "../../../engine/options/config.ts";
+import { systemClock } from "../../../engine/lib/clock.ts";
+import { systemRandom } from "../../../engine/lib/random.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { ingressClassResource } from "../../../engine/resources/networking/ingress-class.ts";
 import { ingressResource } from "../../../engine/resources/networking/ingress.ts";
@@ -73,6 +76,12 @@ describe("the tolerations that every pod gets", () => {
 });
 
 describe("the switches of admission", () => {
+  it("say how long pods wait for lost nodes", async () => {
+    const { admissionSettings } = setUpAdmission(resolveServerConfig({ defaultNotReadyTolerationSeconds: "30", defaultUnreachableTolerationSeconds: "60" }, {}), { clock: systemClock, random: systemRandom });
+    await using api = await startTestApi({ admissionSettings });
+    expect((await api.client.for(podResource).create(pod("a", {}))).spec.tolerations?.map(({ tolerationSeconds }) => tolerationSeconds)).toEqual([30, 60]);
+  });
+
   it("let images always be pulled where that is asked for, and nowhere else", async () => {
     await using usual = await startTestApi();
     expect((await usual.client.for(podResource).create(pod("a", {}))).spec.containers[0]?.imagePullPolicy).toBe("IfNotPresent");
@@ -95,8 +104,9 @@ describe("the switches of admission", () => {
   it.each([
     [["Priorities"], [], 'admission-control plugin "Priorities" is unknown'],
     [[], ["RBACEscalation"], 'admission-control plugin "RBACEscalation" is unknown'],
-    [["ImagePolicyWebhook"], [], 'admission-control plugin "ImagePolicyWebhook" does not exist here'],
-    [[], ["ImagePolicyWebhook"], undefined],
+    [["ClusterTrustBundleAttest"], [], 'admission-control plugin "ClusterTrustBundleAttest" does not exist here'],
+    [[], ["ClusterTrustBundleAttest"], undefined],
+    [["ImagePolicyWebhook"], ["PodResizeValidator"], undefined],
     [["NodeRestriction"], ["NodeRestriction"], 'admission-control plugin "NodeRestriction" cannot be both enabled and disabled'],
     [["NodeRestriction", "AlwaysPullImages"], ["LimitRanger"], undefined],
   ])("%j and %j: %s", (enabled, disabled, problem) => {

@@ -8,6 +8,9 @@ import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
+import { clusterRoleBindingResource } from "../../../engine/resources/rbac/cluster-role-binding.ts";
+import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
+import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -157,5 +160,23 @@ describe("a node's credentials", () => {
     const ask = async (name: string) => agent().for(serviceAccountResource).createSubresource(NAMESPACE, "default", "token", request(name, (await pods().get(NAMESPACE, name)).metadata.uid));
     expect(await ask("mine")).toMatchObject({ kind: "TokenRequest", status: { token: expect.stringContaining(".") as unknown } });
     expect(await messageOf(ask("theirs"))).toContain("node requested token bound to a pod scheduled on a different node");
+  });
+
+  test("get tokens for those only to whom its pods or their drivers show them, or for whom they were given the right", async () => {
+    const source = (audience: string) => ({ name: "t", projected: { sources: [{ serviceAccountToken: { path: "t", audience } }] } });
+    const make = async (name: string, volumes: PodSpec["volumes"]) => pods().create(pod(name, { nodeName: "n1", volumes }));
+    const ask = async ({ metadata: { name = "", uid } }: Pod, ...audiences: string[]) =>
+      agent().for(serviceAccountResource).createSubresource(NAMESPACE, "default", "token", { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", metadata: {}, spec: { audiences, boundObjectRef: { kind: "Pod", apiVersion: "v1", name, uid } } } as KubeObject);
+    const shown = await make("shown", [source("vault")]);
+    expect(await ask(shown, "vault")).toMatchObject({ kind: "TokenRequest" });
+    expect(await messageOf(ask(shown, "bank"))).toContain('audience "bank" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience');
+    expect(await messageOf(ask(shown, "vault", "bank"))).toContain("node may only request 0 or 1 audiences");
+    const driven = await make("driven", [{ name: "d", csi: { driver: "disks.example" } }]);
+    expect(await messageOf(ask(driven, "disks"))).toContain('error validating audience "disks": csidriver.storage.k8s.io "disks.example" not found');
+    await api.client.for(csiDriverResource).create({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "disks.example" }, spec: { tokenRequests: [{ audience: "disks" }], volumeLifecycleModes: ["Ephemeral"] } });
+    expect(await ask(driven, "disks")).toMatchObject({ kind: "TokenRequest" });
+    await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "tokens" }, rules: [{ apiGroups: [""], resources: ["bank"], verbs: ["request-serviceaccounts-token-audience"] }] });
+    await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "tokens" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "tokens" }, subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:nodes" }] });
+    expect(await ask(shown, "bank")).toMatchObject({ kind: "TokenRequest" });
   });
 });
