@@ -51,7 +51,7 @@ function kindOfUser(username: string): string {
 export class AuthorizationMetrics {
   readonly #clock: Clock;
   readonly #ended: Readonly<Record<Decision["is"] | "error", (seconds: number) => void>>;
-  readonly #decisions: (type: string, decision: string) => void;
+  readonly #decisions: (type: string, name: string, decision: string) => void;
 
   constructor(registry: MetricsRegistry, clock: Clock) {
     this.#clock = clock;
@@ -61,9 +61,9 @@ export class AuthorizationMetrics {
     const end = endings(attempts, durations);
     this.#ended = { allow: end(RESULTS.allow), deny: end(RESULTS.deny), none: end(RESULTS.none), error: end("error") };
     const bound = new Map<string, () => void>();
-    this.#decisions = (type, decision) => {
-      const key = `${type} ${decision}`;
-      const count = bound.get(key) ?? decisions.bind({ type, name: type.toLowerCase(), decision });
+    this.#decisions = (type, name, decision) => {
+      const key = `${type} ${name} ${decision}`;
+      const count = bound.get(key) ?? decisions.bind({ type, name, decision });
       bound.set(key, count);
       count();
     };
@@ -76,7 +76,7 @@ export class AuthorizationMetrics {
   }
 
   /** One mode has decided, for a request or for somebody who asked. */
-  decided(type: string, { is }: Decision): void {
-    if (is !== "none") this.#decisions(type, RESULTS[is]);
+  decided({ type = "", name = type.toLowerCase() }: { readonly type?: string; readonly name?: string }, { is }: Decision): void {
+    if (is !== "none") this.#decisions(type, name, RESULTS[is]);
   }
 }

@@ -58,6 +58,8 @@ export interface AuthenticationOptions {
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** Asked in this order, after our own kinds of tokens. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  /** Whether tokens in Secrets of type bootstrap.kubernetes.io/token are good; they are when absent. */
+  readonly takesBootstrapTokens?: boolean;
   /** Allowed everywhere when absent. */
   readonly anonymous?: AnonymousPolicy;
 }
@@ -130,13 +132,13 @@ export class Authenticator {
   }
 
   async #userOfOtherToken(token: string): Promise<UserInfo | undefined> {
-    const { joinToken, serverToken, tokenAuthenticators = [], lookup, clock } = this.#parts;
+    const { joinToken, serverToken, tokenAuthenticators = [], takesBootstrapTokens = true, lookup, clock } = this.#parts;
     if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP] };
     if (serverToken !== undefined && isSameSecret(serverToken, token)) return { username: "system:bootstrap:mainstay-server", groups: [SERVERS_GROUP] };
     const fixed = this.#staticTokens.get(hashOfToken(token));
     if (fixed !== undefined) return fixed;
     const bootstrap = parseBootstrapToken(token);
-    if (bootstrap !== undefined) {
+    if (bootstrap !== undefined && takesBootstrapTokens) {
       const secret = await lookup.secretObject(BOOTSTRAP_TOKEN_NAMESPACE, bootstrapSecretName(bootstrap.id));
       const user = secret && userOfBootstrapToken(secret, bootstrap, clock.now());
       if (user !== undefined) return user;

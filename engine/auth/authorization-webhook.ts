@@ -1,59 +1,118 @@
+import type { CelProgram } from "../cel/compile.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ExpiringCache } from "../lib/expiring-cache.ts";
 import type { Logger } from "../lib/log.ts";
-import type { AuthorizationAttributes, AuthorizationMode, Decision } from "./authorize.ts";
+import type { SubjectAccessReviewSpec } from "../resources/types.ts";
+import { accessReviewSpec, conditionView } from "./access-review-spec.ts";
+import { NO_OPINION, type AuthorizationMode, type Decision } from "./authorize.ts";
 import type { WebhookTarget } from "./authentication/token-webhook.ts";
-import { ExpiringCache } from "./expiring-cache.ts";
-import { fetchRemoteJson } from "./remote-json.ts";
+import type { AuthorizationWebhookMetrics, WebhookResult } from "./authorization-webhook-metrics.ts";
+import { fetchRemoteJson, RemoteAnswerError, type RemoteJson } from "./remote-json.ts";
 
-const TIMEOUT_MS = 30_000;
+export const WEBHOOK_TIMEOUT_MS = 30_000;
 const CACHED_MAX = 8_192;
 
-export interface AuthorizationWebhookOptions {
-  readonly target: WebhookTarget;
+/** What an operator says of one authorization webhook. */
+export interface AuthorizationWebhookSettings {
+  /** In the metrics. */
+  readonly name: string;
+  readonly version: "v1" | "v1beta1";
+  readonly timeoutMs: number;
   readonly allowedTtlMs: number;
   readonly refusedTtlMs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
+  /** Whether requests are refused while it cannot be asked; else others decide. */
+  readonly deniesOnFailure: boolean;
+  /** It is asked only where all hold. */
+  readonly conditions: readonly CelProgram[];
 }
 
-/** Asks another server by SubjectAccessReview. One that cannot be reached has no opinion. */
-export function webhookMode({ target, allowedTtlMs, refusedTtlMs, clock, logger }: AuthorizationWebhookOptions): AuthorizationMode {
+export interface AuthorizationWebhookOptions extends AuthorizationWebhookSettings {
+  readonly target: WebhookTarget;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics?: AuthorizationWebhookMetrics;
+}
+
+/** Asks another server by SubjectAccessReview. */
+export function webhookMode(options: AuthorizationWebhookOptions): AuthorizationMode {
+  const { target, name, version, timeoutMs, allowedTtlMs, refusedTtlMs, deniesOnFailure, clock, logger, metrics } = options;
   const cache = new ExpiringCache<Decision>(clock, CACHED_MAX);
+  const ask = async (spec: SubjectAccessReviewSpec): Promise<Decision> => {
+    const key = JSON.stringify(spec);
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const end = metrics?.ask(name);
+    const answer = await askOnce({ ...target, method: "POST", body: { apiVersion: `authorization.k8s.io/${version}`, kind: "SubjectAccessReview", metadata: {}, spec: version === "v1" ? spec : olderSpec(spec) }, timeoutMs }, (result) => {
+      end?.(result);
+      if (result !== "success" && !deniesOnFailure) metrics?.failedOpen(name, result);
+    });
+    const decision = readDecision(answer);
+    cache.set(key, decision, decision.is === "allow" ? allowedTtlMs : refusedTtlMs);
+    return decision;
+  };
   return {
     type: "Webhook",
+    name,
     async decide(attributes) {
-      const spec = specOf(attributes);
-      const key = JSON.stringify(spec);
-      const known = cache.get(key);
-      if (known !== undefined) return known;
+      const spec = accessReviewSpec(attributes);
       try {
-        const answer = await fetchRemoteJson({ ...target, method: "POST", body: { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec }, timeoutMs: TIMEOUT_MS });
-        const decision = readDecision(answer);
-        cache.set(key, decision, decision.is === "allow" ? allowedTtlMs : refusedTtlMs);
-        return decision;
+        return isConcerned(options, spec) ? await ask(spec) : NO_OPINION;
       } catch (error) {
         logger.warn("the authorization webhook could not be asked", { url: target.url, error });
-        return { is: "none", reason: "" };
+        return deniesOnFailure ? { is: "deny", reason: "" } : NO_OPINION;
       }
     },
     rulesFor: () => ({ rules: [], incomplete: true, errors: ["webhook authorizer does not support user rule resolution"] }),
   };
 }
 
-function specOf(attributes: AuthorizationAttributes): object {
-  const { username, groups, uid, extra } = attributes.user;
-  const user = { user: username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
-  if (attributes.is === "path") return { nonResourceAttributes: { path: attributes.path, verb: attributes.verb }, ...user };
-  const { verb, group, version, resource, subresource, namespace, name, fieldSelector, labelSelector } = attributes;
-  const all = { namespace, verb, group, version, resource, subresource, name };
-  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== ""));
-  const selectors = { ...(fieldSelector === undefined ? {} : { fieldSelector: { rawSelector: fieldSelector } }), ...(labelSelector === undefined ? {} : { labelSelector: { rawSelector: labelSelector } }) };
-  return { resourceAttributes: { ...given, ...selectors }, ...user };
+async function askOnce(remote: RemoteJson, ended: (result: WebhookResult) => void): Promise<unknown> {
+  try {
+    const answer = await fetchRemoteJson(remote);
+    ended("success");
+    return answer;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    ended((cause instanceof Error && cause.name === "TimeoutError") || (cause instanceof RemoteAnswerError && cause.code === 504) ? "timeout" : "error");
+    throw error;
+  }
+}
+
+/** Whether all conditions hold. One that does not decides at once; throws the first failure of the others. */
+function isConcerned({ conditions, name, metrics }: AuthorizationWebhookOptions, request: SubjectAccessReviewSpec): boolean {
+  if (conditions.length === 0) return true;
+  const end = metrics?.judge(name);
+  try {
+    const holds = allHold(conditions, conditionView(request));
+    end?.(holds);
+    return holds;
+  } catch (error) {
+    end?.(undefined);
+    throw error;
+  }
+}
+
+function allHold(conditions: readonly CelProgram[], request: SubjectAccessReviewSpec): boolean {
+  let failure: Error | undefined;
+  for (const condition of conditions) {
+    try {
+      if (condition.evaluate({ request }).value === false) return false;
+    } catch (error) {
+      failure ??= new Error(`the match condition ${condition.source}`, { cause: error });
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return true;
+}
+
+/** The first version of the API called the list of groups `group`. */
+function olderSpec({ groups, ...others }: SubjectAccessReviewSpec): object {
+  return { ...others, group: groups };
 }
 
 function readDecision(answer: unknown): Decision {
   const { status = {} } = (answer ?? {}) as { readonly status?: { readonly allowed?: unknown; readonly denied?: unknown; readonly reason?: unknown } }; // each field is checked
   const reason = typeof status.reason === "string" ? status.reason : "";
-  if (status.allowed === true && status.denied === true) throw new Error("the webhook both allows and denies");
-  return { is: status.allowed === true ? "allow" : status.denied === true ? "deny" : "none", reason };
+  // One that says both is not to be believed, and errs on the safe side.
+  return { is: status.denied === true ? "deny" : status.allowed === true ? "allow" : "none", reason };
 }

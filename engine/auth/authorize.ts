@@ -41,10 +41,17 @@ export interface KnownRules {
   readonly errors: readonly string[];
 }
 
+/** Ways of deciding, as upstream's option names them. */
+export const AUTHORIZER_TYPES = ["Node", "RBAC", "ABAC", "Webhook", "AlwaysAllow", "AlwaysDeny"] as const;
+
+export type AuthorizerType = (typeof AUTHORIZER_TYPES)[number];
+
 /** One way of deciding. */
 export interface AuthorizationMode {
-  /** As upstream's option names it; what has none is not counted. */
-  readonly type?: "Node" | "RBAC" | "Webhook" | "AlwaysAllow" | "AlwaysDeny";
+  /** What has none is not counted. */
+  readonly type?: AuthorizerType;
+  /** Tells several of one type apart; the type's when absent. */
+  readonly name?: string;
   decide(attributes: AuthorizationAttributes): Promise<Decision> | Decision;
   rulesFor?(user: UserInfo, namespace: string): Promise<KnownRules> | KnownRules;
 }
@@ -57,15 +64,17 @@ export interface Authorizer {
   readonly metrics?: AuthorizationMetrics | undefined;
 }
 
-/** Asks the modes in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
-export function createAuthorizer(modes: readonly AuthorizationMode[], metrics?: AuthorizationMetrics): Authorizer {
-  const all = [mastersMode, ...modes];
+/** Asks the modes, those of the moment where they may change, in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
+export function createAuthorizer(modes: readonly AuthorizationMode[] | (() => readonly AuthorizationMode[]), metrics?: AuthorizationMetrics): Authorizer {
+  const current = typeof modes === "function" ? modes : () => modes;
   const decide = async (attributes: AuthorizationAttributes): Promise<Decision> => {
     const reasons: string[] = [];
-    for (const mode of all) {
+    const first = mastersMode.decide(attributes);
+    if (first.is === "allow") return first;
+    for (const mode of current()) {
       const deciding = mode.decide(attributes);
       const decision = deciding instanceof Promise ? await deciding : deciding;
-      if (mode.type !== undefined) metrics?.decided(mode.type, decision);
+      if (mode.type !== undefined) metrics?.decided(mode, decision);
       if (decision.is !== "none") return decision;
       if (decision.reason !== "") reasons.push(decision.reason);
     }
@@ -76,14 +85,14 @@ export function createAuthorizer(modes: readonly AuthorizationMode[], metrics?: 
     decide,
     allows: async (attributes) => (await decide(attributes)).is === "allow",
     async rulesFor(user, namespace) {
-      const parts = await Promise.all(modes.map((mode) => mode.rulesFor?.(user, namespace) ?? { rules: [], incomplete: false, errors: [] }));
+      const parts = await Promise.all(current().map((mode) => mode.rulesFor?.(user, namespace) ?? { rules: [], incomplete: false, errors: [] }));
       return { rules: parts.flatMap(({ rules }) => rules), incomplete: parts.some(({ incomplete }) => incomplete), errors: parts.flatMap(({ errors }) => errors) };
     },
   };
 }
 
 /** So that a cluster whose roles are broken can be repaired. */
-const mastersMode: AuthorizationMode = { decide: ({ user }) => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION) };
+const mastersMode = { decide: ({ user }: AuthorizationAttributes): Decision => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION) };
 
 export const alwaysAllowMode: AuthorizationMode = {
   type: "AlwaysAllow",

@@ -29,6 +29,8 @@ export interface ApprovedSigning {
 /** The cluster's keys in one directory, readable by their owner alone. Whatever is missing is made, whatever ends soon is renewed. */
 export class ClusterPki {
   readonly #directory: string;
+  /** By name: two that make one pair at a time would leave the key of one beside the certificate of the other. */
+  readonly #issuing = new Map<string, Promise<unknown>>();
   readonly #clock: Clock;
   readonly #authority: KeyPair;
 
@@ -57,8 +59,18 @@ export class ClusterPki {
     return this.#authority;
   }
 
-  /** The certificate kept under this name, or a new one when there is none that says this and lasts. */
-  async certificate(name: string, request: PkiRequest): Promise<KeyPair> {
+  /** The certificate kept under this name, or a new one when there is none that says this and lasts. Who asks at the same time gets the same. */
+  certificate(name: string, request: PkiRequest): Promise<KeyPair> {
+    const before = this.#issuing.get(name) ?? Promise.resolve();
+    const issued = before.then(() => this.#provide(name, request));
+    const settled = issued.catch(() => {}).finally(() => {
+      if (this.#issuing.get(name) === settled) this.#issuing.delete(name);
+    });
+    this.#issuing.set(name, settled);
+    return issued;
+  }
+
+  async #provide(name: string, request: PkiRequest): Promise<KeyPair> {
     const known = await readPair(this.#directory, name);
     if (known !== undefined && this.#isGood(known.certificate, request)) return known;
     const fresh = await issueCertificate(this.#authority, this.#dated(request));

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { deviceClaimNames } from "../resources/device/pod-device-claims.ts";
 import { claimNames, references, type ReferencedResource } from "../resources/pod-references.ts";
 import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
 import type { Pod } from "../resources/types.ts";
@@ -68,6 +69,11 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
     case "storage.k8s.io/volumeattachments":
       if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
       return related(async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
+    case "resource.k8s.io/resourceclaims":
+      if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
+      return related(async (namespace, name) => (await objects.podsOn(nodeName)).some((pod) => pod.metadata.namespace === namespace && deviceClaimNames(pod).includes(name)));
+    case "resource.k8s.io/resourceslices":
+      return decideSlice(objects, attributes, nodeName);
     case "coordination.k8s.io/leases":
       return decideOwn(attributes, nodeName, "lease");
     case "storage.k8s.io/csinodes":
@@ -104,6 +110,27 @@ function decideNode({ verb, name, subresource, fieldSelector }: ResourceAttribut
     return asked === nodeName ? ALLOW : no(`node '${nodeName}' cannot read ${asked === undefined || asked === "" ? "all nodes" : `'${asked}'`}, only its own Node object`);
   }
   return undefined;
+}
+
+/** What drivers offer through the agent is the node's own. What is created, NodeRestriction sees. */
+function decideSlice(objects: NodeObjects, attributes: ResourceAttributes, nodeName: string): Promise<Decision> | Decision {
+  const { group, resource, verb, subresource, fieldSelector } = attributes;
+  if (subresource !== undefined) return no("cannot authorize ResourceSlice subresources");
+  switch (verb) {
+    case "create":
+      return ALLOW;
+    case "get":
+    case "update":
+    case "patch":
+    case "delete":
+      return relation(attributes, nodeName, async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
+    case "list":
+    case "watch":
+    case "deletecollection":
+      return selects(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
+    default:
+      return no("only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection");
+  }
 }
 
 async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, nodeName: string): Promise<Decision> {
@@ -152,26 +179,28 @@ interface SecretReference {
 }
 
 /** As much of a PersistentVolume as matters here. */
-type VolumeObject = KubeObject & { readonly spec?: { readonly claimRef?: { readonly namespace?: string } } & Readonly<Record<string, unknown>> };
+type VolumeObject = KubeObject & { readonly spec?: { readonly claimRef?: { readonly namespace?: string; readonly name?: string } } & Readonly<Record<string, unknown>> };
 
-/** The volumes behind the claims of these pods. */
+/** The volumes that are bound to the claims of these pods. */
 async function volumesOf(objects: NodeObjects, pods: readonly Pod[]): Promise<readonly VolumeObject[]> {
   const volumes: VolumeObject[] = [];
   for (const { metadata, spec } of pods) {
     for (const claimName of claimNames(metadata.name ?? "", spec)) {
       const claim = specOf<{ readonly volumeName?: string }>(await objects.find("", "persistentvolumeclaims", metadata.namespace ?? "", claimName));
       const volume = claim?.volumeName ? await objects.find("", "persistentvolumes", "", claim.volumeName) : undefined;
-      if (volume !== undefined) volumes.push(volume as VolumeObject); // found as one
+      // Anybody may write the name of a volume into his claim; that the volume is for the claim, only its binder says.
+      const claimRef = (volume as VolumeObject | undefined)?.spec?.claimRef; // found as one
+      if (volume !== undefined && claimRef?.namespace === metadata.namespace && claimRef?.name === claimName) volumes.push(volume as VolumeObject); // likewise
     }
   }
   return volumes;
 }
 
-/** Every reference to a Secret in the volume's source, whatever its driver. */
+/** Every reference to a Secret in the volume's source that a node needs, whatever its driver: what the driver's controller logs in with is none of its business. */
 function volumeSecrets({ spec = {} }: VolumeObject): readonly SecretReference[] {
   const sources = Object.values(spec).filter((value): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null);
   return sources.flatMap((source) => [
-    ...Object.entries(source).filter(([field]) => /secretRef$/i.test(field)).map(([, value]) => value as SecretReference), // fields of that name hold nothing else
+    ...Object.entries(source).filter(([field]) => /secretRef$/i.test(field) && !field.startsWith("controller")).map(([, value]) => value as SecretReference), // fields of that name hold nothing else
     ...(typeof source["secretName"] === "string" ? [{ name: source["secretName"], ...(typeof source["secretNamespace"] === "string" ? { namespace: source["secretNamespace"] } : {}) }] : []),
   ]);
 }

@@ -1,4 +1,8 @@
+import { NEVER } from "../lib/abort.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import type { Random } from "../lib/random.ts";
 
 /** Where a JSON document is, and how to be let in. */
 export interface RemoteJson {
@@ -7,6 +11,8 @@ export interface RemoteJson {
   readonly body?: unknown;
   /** PEM; the system's authorities when absent. */
   readonly ca?: string;
+  /** The name that its certificate is held against, when not the one in the address. */
+  readonly serverName?: string;
   readonly certificate?: string;
   readonly key?: string;
   readonly token?: string;
@@ -16,18 +22,28 @@ export interface RemoteJson {
   readonly ignoresAnswer?: boolean;
 }
 
+/** The other server answered, and not with success. */
+export class RemoteAnswerError extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`the answer was ${code}`);
+    this.code = code;
+  }
+}
+
 /** Nothing that is asked for here is near as long. */
 const BYTES_MAX = 4 << 20;
 
 /** Asks another server, over TLS only. Throws with the address and what went wrong, answers that are no success among it. */
-export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, key, token, insecureSkipVerify, timeoutMs, ignoresAnswer = false }: RemoteJson): Promise<unknown> {
+export function fetchRemoteJson({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, timeoutMs, ignoresAnswer = false }: RemoteJson): Promise<unknown> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
     const headers = { accept: "application/json", ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     let outgoing;
     try {
-      outgoing = nodeJs.https.request(url, { method, headers, ca, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
+      outgoing = nodeJs.https.request(url, { method, headers, ca, servername: serverName, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
     } catch (error) {
       return fail(error);
     }
@@ -43,7 +59,7 @@ export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, ke
       });
       answer.on("end", () => {
         const status = answer.statusCode ?? 0;
-        if (status < 200 || status > 299) return fail(new Error(`the answer was ${status}`));
+        if (status < 200 || status > 299) return fail(new RemoteAnswerError(status));
         try {
           resolve(ignoresAnswer ? undefined : JSON.parse(Buffer.concat(chunks).toString("utf8")));
         } catch (error) {
@@ -53,4 +69,31 @@ export function fetchRemoteJson({ url, method = "GET", body, ca, certificate, ke
     });
     outgoing.end(text);
   });
+}
+
+/** How often a question is repeated, and after which pauses: each is half as long again as the one before. */
+export interface Retries {
+  readonly firstMs: number;
+  readonly triesMax: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks again while what went wrong may pass by itself: a broken connection, or a server that is too busy or failed. */
+export async function fetchRemoteJsonRetried(remote: RemoteJson, { firstMs, triesMax, clock, random, signal = NEVER }: Retries): Promise<unknown> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await fetchRemoteJson(remote);
+    } catch (error) {
+      if (tries === triesMax || !mayPass(error)) throw error;
+      await sleep(clock, backoffMs({ initialMs: firstMs, maxMs: Infinity, factor: 1.5, jitter: 0.2 }, tries, random), signal);
+    }
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof RemoteAnswerError) return [429, 500, 504].includes(cause.code);
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === "ECONNRESET"; // Node's errors of connections have codes
 }

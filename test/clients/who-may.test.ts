@@ -9,12 +9,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CertificateVerifier } from "../../engine/auth/authentication/client-certificate.ts";
 import { OidcAuthenticator } from "../../engine/auth/authentication/oidc.ts";
 import { TokenWebhook } from "../../engine/auth/authentication/token-webhook.ts";
+import { parseAuthorizationConfig } from "../../engine/auth/authorization-config.ts";
+import { AuthorizationWebhookMetrics } from "../../engine/auth/authorization-webhook-metrics.ts";
 import { webhookMode } from "../../engine/auth/authorization-webhook.ts";
 import { createAuthority, createSigningRequest, issueCertificate, isFor, readCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
 import { formatNodeToken } from "../../engine/auth/node-token.ts";
+import { fetchRemoteJsonRetried } from "../../engine/auth/remote-json.ts";
 import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
+import { systemRandom } from "../../engine/lib/random.ts";
 import { resolveAgentConfig } from "../../node-agent/config.ts";
 import { joinCluster } from "../../node-agent/join-cluster.ts";
 import { findKubectls, runKubectl, type KubectlResult } from "../kit/kubectl.ts";
@@ -39,7 +44,7 @@ class OtherServer {
     this.#server = server;
   }
 
-  /** `answer` gets the path and the body, and gives the answer's body; undefined is a 404. */
+  /** `answer` gets the path and the body, and gives the answer's body, or the code of a failure; undefined is a 404. */
   static async start(answer: (path: string, body: unknown) => unknown): Promise<OtherServer> {
     const now = systemClock.now();
     const authority = await createAuthority("somebody else", now - 60_000, now + 3_600_000);
@@ -51,7 +56,7 @@ class OtherServer {
         const body: unknown = text === "" ? undefined : JSON.parse(text);
         if (body !== undefined) other.asked.push(body);
         const value = answer(request.url ?? "", body);
-        response.writeHead(value === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(value ?? {}));
+        response.writeHead(value === undefined ? 404 : typeof value === "number" ? value : 200, { "content-type": "application/json" }).end(JSON.stringify(value ?? {}));
       });
     });
     const other = new OtherServer(authority, server);
@@ -200,7 +205,56 @@ describe("OpenID Connect", () => {
   });
 });
 
+const ASKED_AT_ONCE = { name: "webhook", version: "v1", timeoutMs: 10_000, allowedTtlMs: 0, refusedTtlMs: 0, deniesOnFailure: false, conditions: [] } as const;
+
 describe("other servers", () => {
+  test("are asked where their conditions hold, in their version of the API, and refuse for their failures if so configured", async () => {
+    const other = await OtherServer.start((where) => (where === "/review" ? { status: { allowed: true } } : undefined));
+    const authority = other.authority.certificate;
+    const [user, clock, logger] = [{ username: "ann", groups: ["ops"] }, systemClock, silentLogger];
+    const registry = new MetricsRegistry();
+    const metrics = new AuthorizationWebhookMetrics(registry, clock);
+    const [configured] = parseAuthorizationConfig(JSON.stringify({
+      apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthorizationConfiguration",
+      authorizers: [{ type: "Webhook", name: "other", webhook: { timeout: "10s", subjectAccessReviewVersion: "v1beta1", matchConditionSubjectAccessReviewVersion: "v1", failurePolicy: "Deny", connectionInfo: { type: "KubeConfigFile", kubeConfigFile: "/hook" }, matchConditions: [{ expression: "request.resourceAttributes.namespace != 'free'" }] } }],
+    }));
+    const settings = configured?.type === "Webhook" ? configured.settings : { ...ASKED_AT_ONCE };
+    const asks = (namespace: string) => ({ is: "resource" as const, user, verb: "get", group: "", resource: "pods", namespace, name: "" });
+    try {
+      const mode = webhookMode({ ...settings, target: { url: `${other.url}/review`, ca: authority }, clock, logger, metrics });
+      expect(await mode.decide(asks("shop"))).toEqual({ is: "allow", reason: "" });
+      expect(other.asked).toEqual([expect.objectContaining({ apiVersion: "authorization.k8s.io/v1beta1", spec: { user: "ann", group: ["ops"], resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } } })]);
+      expect(await mode.decide(asks("free"))).toEqual({ is: "none", reason: "" });
+      // A condition about a resource fails for a path, which has none.
+      expect(await mode.decide({ is: "path", user, verb: "get", path: "/x" })).toEqual({ is: "deny", reason: "" });
+      expect(await webhookMode({ ...settings, target: { url: `${other.url}/none`, ca: authority }, clock, logger }).decide(asks("shop"))).toEqual({ is: "deny", reason: "" });
+      expect(await webhookMode({ ...ASKED_AT_ONCE, target: { url: `${other.url}/none`, ca: authority }, clock, logger }).decide(asks("shop"))).toEqual({ is: "none", reason: "" });
+      expect(other.asked).toHaveLength(3);
+      expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_total{name="other",result="success"} 1\n');
+      expect(registry.render()).toContain('apiserver_authorization_match_condition_exclusions_total{name="other",type="Webhook"} 1\n');
+      expect(registry.render()).toContain('apiserver_authorization_match_condition_evaluation_errors_total{name="other",type="Webhook"} 1\n');
+    } finally {
+      await other.stop();
+    }
+  });
+
+  test("are asked again when they failed for the moment, and not when they refused", async () => {
+    let failures = 2;
+    const other = await OtherServer.start((where) => (where === "/busy" && failures-- > 0 ? 500 : where === "/busy" ? { status: { allowed: true } } : undefined));
+    const ask = (where: string) => fetchRemoteJsonRetried({ url: `${other.url}${where}`, ca: other.authority.certificate, method: "POST", body: {}, timeoutMs: 10_000 }, { firstMs: 1, triesMax: 3, clock: systemClock, random: systemRandom });
+    try {
+      expect(await ask("/busy")).toMatchObject({ status: { allowed: true } });
+      expect(other.asked).toHaveLength(3);
+      failures = 3;
+      await expect(ask("/busy")).rejects.toMatchObject({ cause: { message: "the answer was 500" } });
+      expect(other.asked).toHaveLength(6);
+      await expect(ask("/none")).rejects.toMatchObject({ cause: { message: "the answer was 404" } });
+      expect(other.asked).toHaveLength(7);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("are asked whose token it is and who may, and their answers remembered", async () => {
     const other = await OtherServer.start((_where, body) => {
       const { kind, spec } = body as { readonly kind: string; readonly spec: { readonly token?: string; readonly user?: string; readonly resourceAttributes?: { readonly resource?: string } } };
@@ -209,8 +263,8 @@ describe("other servers", () => {
     });
     const target = { url: `${other.url}/review`, ca: other.authority.certificate };
     const clock = systemClock;
-    const webhook = new TokenWebhook({ target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, logger: silentLogger });
-    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, logger: silentLogger }), "RBAC"] });
+    const webhook = new TokenWebhook({ version: "v1", target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, logger: silentLogger });
+    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ ...ASKED_AT_ONCE, target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, logger: silentLogger }), "RBAC"] });
     try {
       expect(await whoami(api, { authorization: "Bearer good" })).toEqual(["hook", "hooked", "system:authenticated"]);
       expect(await whoami(api, { authorization: "Bearer bad" })).toBe(401);
@@ -261,20 +315,20 @@ describe("a machine", () => {
     const read = (dataDir: string, name: string) => readFile(path.join(folder, dataDir, "pki", name), "utf8");
     try {
       const token = formatNodeToken(api.pki.ca, api.joinToken);
-      const lured = joinCluster(config("lured", formatNodeToken("another authority", api.joinToken)), "192.0.2.9", now);
+      const lured = joinCluster(config("lured", formatNodeToken("another authority", api.joinToken)), ["192.0.2.9"], now);
       await expect(lured).rejects.toThrow("belongs to another cluster than the token, or somebody is between");
-      const file = await joinCluster(config("one", token), "192.0.2.9", now);
+      const file = await joinCluster(config("one", token), ["192.0.2.9"], now);
       const first = readKubeconfig(file);
       expect(readCertificate(first.certificate ?? "").commonName).toBe("system:node:m1");
       expect(isFor(await read("one", "serving.crt"), { dnsNames: ["m1"], ipAddresses: ["192.0.2.9"] })).toBe(true);
-      await expect(joinCluster(config("two", token), "192.0.2.10", now)).rejects.toThrow('the name "m1" belongs to another machine');
-      await joinCluster(config("one", token), "192.0.2.9", now);
+      await expect(joinCluster(config("two", token), ["192.0.2.10"], now)).rejects.toThrow('the name "m1" belongs to another machine');
+      await joinCluster(config("one", token), ["192.0.2.9"], now);
       expect(readKubeconfig(file)).toEqual(first);
-      await joinCluster(config("one", "no token any more"), "192.0.2.9", now + 300 * 86_400_000);
+      await joinCluster(config("one", "no token any more"), ["192.0.2.9"], now + 300 * 86_400_000);
       expect(readKubeconfig(file).certificate).not.toBe(first.certificate);
       await api.stop();
-      await joinCluster(config("one", token), "192.0.2.9", now + 300 * 86_400_000); // what it has is still good
-      await expect(joinCluster(config("one", token), "192.0.2.9", now + 400 * 86_400_000)).rejects.toThrow("has ended");
+      await joinCluster(config("one", token), ["192.0.2.9"], now + 300 * 86_400_000); // what it has is still good
+      await expect(joinCluster(config("one", token), ["192.0.2.9"], now + 400 * 86_400_000)).rejects.toThrow("has ended");
     } finally {
       await api.stop();
       await rm(folder, { recursive: true, force: true });

@@ -101,6 +101,18 @@ describe("the switches of who may", () => {
     expect(parseNodeToken(token).caHash).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("may leave all to a file of policies, which the server obeys itself", async () => {
+    const policies = file("policies.jsonl", `# who may\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","namespace":"*","resource":"configmaps","readonly":true}}\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","nonResourcePath":"*","readonly":true}}\n`);
+    const strict = await startMainstay(thisMachine, file("strict"), [...BARE, "--authorization-mode=ABAC", "--authorization-policy-file", policies, "--token-auth-file", file("tokens.csv")]);
+    try {
+      const robot = { kubeconfig: file("strict.yaml", formatKubeconfig({ server: readKubeconfig(strict.kubeconfig).server, ca: readKubeconfig(strict.kubeconfig).ca ?? "", token: "robot-token" }, { cluster: "c", user: "robot" })) };
+      expect(await kubectl(thisMachine, robot, "get", "configmaps", "-n", "kube-system", "-o", "name")).toContain("configmap/");
+      await expect(kubectl(thisMachine, robot, "get", "secrets")).rejects.toThrow("No policy matched");
+    } finally {
+      await strict.stop();
+    }
+  });
+
   it("are refused by their name when they cannot be", async () => {
     const run = async (...args: string[]) => {
       const child = spawn(process.execPath, [...nodeArgs, "server", "--data-dir", file("other"), ...BARE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
@@ -113,6 +125,7 @@ describe("the switches of who may", () => {
     expect(existsSync(path.join(file("other"), "server"))).toBe(false);
     expect(await run("--authorization-mode", "Everybody")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-mode") as unknown });
     expect(await run("--token-auth-file", file("tokens.bad", "just-a-token\n"))).toMatchObject({ code: 2, output: expect.stringMatching(/--token-auth-file .*line 1/) as unknown });
+    expect(await run("--authorization-mode", "ABAC")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-policy-file") as unknown });
     expect(await run("--authorization-mode", "Webhook")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-webhook-config-file") as unknown });
   });
 });

@@ -1,8 +1,8 @@
 import * as yaml from "js-yaml";
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
-import { CelCompileError } from "../../cel/cel-error.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import type { AnonymousPolicy } from "../authenticate.ts";
+import { compileConfigExpression } from "../config-expression.ts";
 import { compileClaimRule, compileClaimValue, compileUserRule } from "./claim-expressions.ts";
 import type { ClaimMapping, OidcProvider } from "./oidc.ts";
 
@@ -58,11 +58,11 @@ function provider(fields: ConfigFields): OidcProvider {
     ...(ca === undefined ? {} : { ca }),
     username: mapping(mappings.requiredPart("username"), false),
     ...(groups === undefined ? {} : { groups: mapping(groups, true) }),
-    ...(uid === undefined ? {} : { uid: uid.text("expression") === undefined ? { claim: uid.required("claim"), prefix: "" } : compiled(uid, "expression", (source) => compileClaimValue(source, false)) }),
-    extra: Object.fromEntries(mappings.list("extra").map((one) => [one.required("key"), compiled(one, "valueExpression", (source) => compileClaimValue(source, true))])),
+    ...(uid === undefined ? {} : { uid: uid.text("expression") === undefined ? { claim: uid.required("claim"), prefix: "" } : compileConfigExpression(uid, "expression", (source) => compileClaimValue(source, false)) }),
+    extra: Object.fromEntries(mappings.list("extra").map((one) => [one.required("key"), compileConfigExpression(one, "valueExpression", (source) => compileClaimValue(source, true))])),
     requiredClaims: Object.fromEntries(claimRules.filter((rule) => rule.text("expression") === undefined).map((rule) => [rule.required("claim"), rule.text("requiredValue") ?? ""])),
-    claimRules: claimRules.filter((rule) => rule.text("expression") !== undefined).map((rule) => ({ program: compiled(rule, "expression", compileClaimRule), message: rule.text("message") ?? "" })),
-    userRules: userRules.map((rule) => ({ program: compiled(rule, "expression", compileUserRule), message: rule.text("message") ?? "" })),
+    claimRules: claimRules.filter((rule) => rule.text("expression") !== undefined).map((rule) => ({ program: compileConfigExpression(rule, "expression", compileClaimRule), message: rule.text("message") ?? "" })),
+    userRules: userRules.map((rule) => ({ program: compileConfigExpression(rule, "expression", compileUserRule), message: rule.text("message") ?? "" })),
     algorithms: ALGORITHMS,
   };
 }
@@ -70,7 +70,7 @@ function provider(fields: ConfigFields): OidcProvider {
 function mapping(fields: ConfigFields, many: boolean): ClaimMapping | CelProgram {
   if (fields.text("expression") !== undefined) {
     if (fields.text("claim") !== undefined || fields.text("prefix") !== undefined) throw new Error(`${fields.path}: expression stands alone, without claim and prefix`);
-    return compiled(fields, "expression", (source) => compileClaimValue(source, many));
+    return compileConfigExpression(fields, "expression", (source) => compileClaimValue(source, many));
   }
   const claim = fields.required("claim");
   const prefix = fields.text("prefix");
@@ -86,15 +86,4 @@ function checkEmailIsVerified(mappings: ConfigFields, claimRules: readonly Confi
   const places = [username, ...mappings.list("extra").map((one) => one.text("valueExpression") ?? ""), ...claimRules.map((rule) => rule.text("expression") ?? "")];
   if (places.some((source) => /\bclaims\.(\?)?email_verified\b/.test(source))) return;
   throw new Error(`${mappings.path}.username.expression: claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression`);
-}
-
-/** An expression, compiled; a fault in it is told with its place in the file. */
-function compiled(fields: ConfigFields, name: string, compile: (source: string) => CelProgram): CelProgram {
-  return fields.requiredParsed(name, (source) => {
-    try {
-      return compile(source);
-    } catch (error) {
-      throw error instanceof CelCompileError ? new Error(`compilation failed: ${error.message}`, { cause: error }) : error;
-    }
-  });
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { ExpiringCache } from "../expiring-cache.ts";
+import { ExpiringCache } from "../../lib/expiring-cache.ts";
 import { fetchRemoteJson, type RemoteJson } from "../remote-json.ts";
 
 /** Where another server answers reviews. */
@@ -17,13 +17,15 @@ interface Verdict {
 
 /** Asks another server whose token it is; answers, refusals too, are kept for `cacheTtlMs`. */
 export class TokenWebhook {
+  readonly #version: "v1" | "v1beta1";
   readonly #target: WebhookTarget;
   readonly #audiences: readonly string[];
   readonly #cacheTtlMs: number;
   readonly #cache: ExpiringCache<Verdict>;
   readonly #logger: Logger;
 
-  constructor(options: { readonly target: WebhookTarget; readonly audiences: readonly string[]; readonly cacheTtlMs: number; readonly clock: Clock; readonly logger: Logger }) {
+  constructor(options: { readonly version: "v1" | "v1beta1"; readonly target: WebhookTarget; readonly audiences: readonly string[]; readonly cacheTtlMs: number; readonly clock: Clock; readonly logger: Logger }) {
+    this.#version = options.version;
     this.#target = options.target;
     this.#audiences = options.audiences;
     this.#cacheTtlMs = options.cacheTtlMs;
@@ -35,7 +37,7 @@ export class TokenWebhook {
     const key = createHash("sha256").update(token).digest("hex");
     const known = this.#cache.get(key);
     if (known !== undefined) return known.user;
-    const body = { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", metadata: {}, spec: { token, audiences: this.#audiences } };
+    const body = { apiVersion: `authentication.k8s.io/${this.#version}`, kind: "TokenReview", metadata: {}, spec: { token, audiences: this.#audiences } };
     try {
       const verdict = readVerdict(await fetchRemoteJson({ ...this.#target, method: "POST", body, timeoutMs: TIMEOUT_MS }), this.#audiences);
       this.#cache.set(key, verdict, this.#cacheTtlMs);

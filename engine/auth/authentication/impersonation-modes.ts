@@ -1,0 +1,72 @@
+import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { dnsSubdomainError } from "../../apimachinery/names.ts";
+import type { AuthorizationAttributes } from "../authorize.ts";
+import { MASTERS_GROUP, NODES_GROUP, splitServiceAccountUsername } from "../known-users.ts";
+
+const URL_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+const NODE_PREFIX = "system:node:";
+const NODE_NAME_EXTRA = "authentication.kubernetes.io/node-name";
+const NODE_KEYS_EXTRA = "authentication.kubernetes.io/associated-node-keys";
+
+/** One way of acting as somebody else: for whom it is meant, and what is asked of the authorizer. */
+export interface ImpersonationMode {
+  /** As it stands in the verbs of the rights; undefined for the older right to act as somebody in everything. */
+  readonly name?: "associated-node" | "arbitrary-node" | "serviceaccount" | "user-info";
+  covers(wanted: UserInfo, caller: UserInfo): boolean;
+  /** Of modes that are for nodes. */
+  nodeName?(username: string): string;
+  /** Those of everyone whom the mode covers, where they are the same. */
+  readonly groups?: readonly string[];
+  /** Of what may never be impersonated by this mode: which part, and why. */
+  problem(wanted: UserInfo): { readonly of: "groups" | "userextras"; readonly name: string; readonly why: string } | undefined;
+  /** A question to the authorizer, as this mode puts it. */
+  seen(attributes: AuthorizationAttributes): AuthorizationAttributes;
+}
+
+const nodeNameOf = (username: string): string | undefined => {
+  const name = username.startsWith(NODE_PREFIX) ? username.slice(NODE_PREFIX.length) : "";
+  return name === "" || dnsSubdomainError(name) !== undefined ? undefined : name;
+};
+const isNameAlone = ({ uid, groups, extra }: UserInfo): boolean => uid === undefined && groups.length === 0 && extra === undefined;
+const ofName = { problem: () => undefined, seen: (attributes: AuthorizationAttributes) => attributes };
+const ofNodes = { nodeName: (username: string) => nodeNameOf(username) ?? "", groups: [NODES_GROUP] };
+
+/** In the order in which they are tried: the narrower right first. */
+export const impersonationModes: readonly ImpersonationMode[] = [
+  {
+    ...ofName,
+    ...ofNodes,
+    name: "associated-node",
+    covers: (wanted, caller) => {
+      const node = nodeNameOf(wanted.username);
+      const own = caller.extra?.[NODE_NAME_EXTRA] ?? [];
+      return node !== undefined && isNameAlone(wanted) && splitServiceAccountUsername(caller.username) !== undefined && own.length === 1 && own[0] === node;
+    },
+    // That the account's pod is on the node has been seen to: the right is to be one's own node, whichever that is.
+    seen: (attributes) => {
+      const user = { ...attributes.user, extra: { [NODE_KEYS_EXTRA]: Object.keys(attributes.user.extra ?? {}).sort() } };
+      return attributes.is === "resource" && attributes.verb === "impersonate:associated-node" ? { ...attributes, user, name: "*" } : { ...attributes, user };
+    },
+  },
+  { ...ofName, ...ofNodes, name: "arbitrary-node", covers: (wanted) => isNameAlone(wanted) && nodeNameOf(wanted.username) !== undefined },
+  { ...ofName, name: "serviceaccount", covers: (wanted) => isNameAlone(wanted) && splitServiceAccountUsername(wanted.username) !== undefined },
+  { ...ofName, name: "user-info", covers: ({ username }) => nodeNameOf(username) === undefined && splitServiceAccountUsername(username) === undefined, problem: problemOfUser },
+  { ...ofName, covers: () => true },
+];
+
+function problemOfUser({ groups, extra = {} }: UserInfo): ReturnType<ImpersonationMode["problem"]> {
+  if (groups.includes(MASTERS_GROUP)) return { of: "groups", name: MASTERS_GROUP, why: `impersonating the ${MASTERS_GROUP} group is not allowed` };
+  for (const [key, values] of Object.entries(extra)) {
+    const why = problemOfExtra(key, values);
+    if (why !== undefined) return { of: "userextras", name: "", why };
+  }
+  return undefined;
+}
+
+function problemOfExtra(key: string, values: readonly string[]): string | undefined {
+  if (key === "") return "impersonating the empty string key in extra is not allowed";
+  const [domain = "", ...rest] = key.split("/");
+  if (dnsSubdomainError(domain.toLowerCase()) !== undefined || !URL_PATH.test(rest.join("/"))) return `impersonating an invalid key in extra is not allowed: ${JSON.stringify(key)} must be a domain-prefixed path (such as "acme.io/foo")`;
+  if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
+  return values.length === 0 ? "impersonating empty values in extra is not allowed" : undefined;
+}
