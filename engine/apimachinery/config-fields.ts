@@ -22,7 +22,20 @@ export class ConfigFields {
 
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === "") throw new Error(`${this.#at(name)}: must be set`);
+    return value === undefined || value === "" ? this.missing(name) : value;
+  }
+
+  /** A whole number that is no less than `min`; undefined where there is none. */
+  whole(name: string, min: number): number | undefined {
+    const value = this.#fields[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min) throw new Error(`${this.#at(name)}: must be a whole number${min === Number.MIN_SAFE_INTEGER ? "" : ` from ${min}`}`);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    const value = this.#fields[name] ?? false;
+    if (typeof value !== "boolean") throw new Error(`${this.#at(name)}: must be true or false`);
     return value;
   }
 
@@ -48,6 +61,19 @@ export class ConfigFields {
     }
   }
 
+  requiredOneOf<T extends string>(name: string, values: readonly T[]): T {
+    return this.requiredParsed(name, (text) => {
+      const found = values.find((value) => value === text);
+      if (found === undefined) throw new Error(`must be one of ${values.join(", ")}`);
+      return found;
+    });
+  }
+
+  /** What the texts of all fields mean, by their names. */
+  parsedEntries<T>(parse: (text: string) => T): Readonly<Record<string, T>> {
+    return Object.fromEntries(Object.keys(this.#fields).map((name) => [name, this.text(name) === "" ? parse("") : this.requiredParsed(name, parse)]));
+  }
+
   part(name: string): ConfigFields | undefined {
     const value = this.#fields[name];
     return value === undefined || value === null ? undefined : new ConfigFields(value, this.#at(name));
@@ -61,6 +87,16 @@ export class ConfigFields {
     const value = this.#fields[name] ?? [];
     if (!Array.isArray(value)) throw new Error(`${this.#at(name)}: must be a list`);
     return value.map((one: unknown, index) => new ConfigFields(one, `${this.#at(name)}[${index}]`));
+  }
+
+  /** `versions` are whole, such as policy/v1; the first is the one that is told. */
+  requireKind(kind: string, versions: readonly string[]): void {
+    if (this.text("kind") === kind && versions.includes(this.text("apiVersion") ?? "")) return;
+    throw new Error(`${this.path === "" ? "" : `${this.path}: `}must be ${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind} of ${versions[0]}`);
+  }
+
+  missing(name: string): never {
+    throw new Error(`${this.#at(name)}: must be set`);
   }
 
   refuseOthers(known: readonly string[]): void {

@@ -156,7 +156,7 @@ class Estimator {
 /** Given values have the size that their schema states: none where a schema has no such thing, as for keys and numbers. */
 function sizeOfType(type: CelType, isGiven: boolean): number {
   if (type.kind === "optional") return sizeOfType(type.of, isGiven);
-  const bounds = type.kind === "list" || type.kind === "map" || type.kind === "primitive" ? type.bounds : undefined;
+  const bounds = type.kind === "list" || type.kind === "map" || type.kind === "primitive" || type.kind === "dyn" ? type.bounds : undefined;
   if (bounds !== undefined) return bounds.max;
   if (isGiven) return type.kind === "dyn" ? REQUEST_SIZE_MAX - 2 : 0;
   return type.kind === "primitive" && type.name !== "string" && type.name !== "bytes" ? 1 : UNKNOWN_SIZE;

@@ -81,6 +81,8 @@ export interface CelMap {
   readonly typeName: string | undefined;
   readonly size: number;
   get(key: unknown): unknown;
+  /** What `in` says, where `get` gives something for every key. */
+  has?(key: unknown): boolean;
   keys(): Iterable<unknown>;
 }
 

@@ -2,6 +2,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { openGrpcChannel } from "./grpc.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { frameMessage } from "./grpc-message.ts";
+import { hostAndPort } from "./ip-address.ts";
 
 const METHOD = "/grpc.health.v1.Health/Check";
 const STATUS_NAMES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const;
@@ -13,7 +14,7 @@ export type ServingStatus = (typeof STATUS_NAMES)[number];
  * is the service's name, the answer's field 1 the status. Without TLS. Rejects with what the server or the network said.
  */
 export async function checkGrpcHealth(host: string, port: number, service: string, timeoutMs: number): Promise<ServingStatus> {
-  const channel = openGrpcChannel(`${host.includes(":") ? `[${host}]` : host}:${port}`);
+  const channel = openGrpcChannel(hostAndPort(host, port));
   try {
     return decodeAnswer(await channel.unaryBytes(METHOD, frameMessage(encodeRequest(service)), { timeoutMs }));
   } catch (error) {

@@ -10,9 +10,9 @@ import { loopbackUrl, memberArguments, memberPlaces, readMember, type MemberPlac
 
 /** One certificate for both sides of every call between members, and for what clients see; another to be a client with. */
 export async function memberCertificates(pki: ClusterPki, member: QuorumMember, { pki: directory }: MemberPlaces): Promise<EtcdTls> {
-  const { hostname } = new URL(member.peerUrl);
+  const address = new URL(member.peerUrl).hostname.replace(/^\[|\]$/g, "");
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await pki.certificate("member", { commonName: member.name, usage: "peer", dnsNames: [member.name, "localhost", os.hostname()], ipAddresses: [...new Set(["127.0.0.1", hostname])] });
+  await pki.certificate("member", { commonName: member.name, usage: "peer", dnsNames: [member.name, "localhost", os.hostname()], ipAddresses: [...new Set(["127.0.0.1", address])] });
   const client = await pki.certificate("client", { commonName: "mainstay", usage: "client" });
   return { ca: pki.ca, ...client };
 }

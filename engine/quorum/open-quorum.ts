@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { ClusterPki } from "../auth/cluster-pki.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
+import { hostAndPort } from "../lib/ip-address.ts";
 import { keepProgram, ProgramEndedError, type KeptProgram } from "../lib/kept-process.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
@@ -95,7 +96,7 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
 /** Decides on this machine's place, and writes it down before anything is started with it. */
 async function becomeMember(options: QuorumOptions, places: MemberPlaces, signal: AbortSignal): Promise<QuorumMember> {
   const { nodeName: name, address, clientPort, peerPort, join, terms } = options;
-  const own = { name, peerUrl: `https://${address}:${peerPort}`, clientUrl: `https://${address}:${clientPort}` };
+  const own = { name, peerUrl: `https://${hostAndPort(address, peerPort)}`, clientUrl: `https://${hostAndPort(address, clientPort)}` };
   const member: QuorumMember =
     join === undefined
       ? { ...own, initialCluster: `${name}=${own.peerUrl}`, isFounder: true, others: [] }

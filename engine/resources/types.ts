@@ -2149,7 +2149,7 @@ readonly gateway: string
  * Name of the storage system.
  */
 readonly system: string
-readonly secretRef: LocalObjectReference
+readonly secretRef?: LocalObjectReference
 /**
  * Speak TLS with the gateway.
  */
@@ -6408,7 +6408,7 @@ readonly gateway: string
  * Name of the storage system.
  */
 readonly system: string
-readonly secretRef: SecretReference
+readonly secretRef?: SecretReference
 /**
  * Speak TLS with the gateway.
  */
@@ -8066,9 +8066,9 @@ readonly apiVersion: string
 readonly kind: string
 readonly metadata: ObjectMeta
 /**
- * Address of the pod in the cluster's network; absent while it has none, and for pods that use their node's.
+ * Addresses of the pod in the cluster's network, one of each family; absent while it has none, and for pods that use their node's.
  */
-readonly address?: string
+readonly addresses?: readonly string[]
 /**
  * Node the pod is on.
  */

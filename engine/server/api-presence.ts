@@ -3,6 +3,8 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import type { Client } from "../client/client.ts";
 import { formatMicroTime, sleep, type Clock } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
+import { familyOf, hostAndPort } from "../lib/ip-address.ts";
+import { isLoopback } from "../lib/loopback.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import { leaseResource } from "../resources/coordination/lease.ts";
@@ -24,6 +26,8 @@ export interface ApiPresenceOptions extends ApiAddress {
   readonly name: string;
   /** No other server can be at its store: signs of life are for people only, and those of others are left from before. */
   readonly isAlone?: boolean;
+  /** Whether somebody else says which servers stand behind the Service. */
+  readonly isUnpublished?: boolean;
 }
 
 /** A server among the cluster's servers. */
@@ -50,23 +54,25 @@ const RENEW_ALONE_MS = 600_000;
  * counts as gone when its Lease did not change for its duration by the observer's own clock; all servers come to the same slices.
  */
 export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
-  const { client, clock, logger, name, address, port, isAlone = false } = options;
+  const { client, clock, logger, name, address, port, isAlone = false, isUnpublished = false } = options;
   const leaseName = `apiserver-${name}`;
   const leases = client.for(leaseResource);
   const seen = new LeaseObserver(clock);
 
   const renew = async () => {
     const labels = { ...IDENTITY, "kubernetes.io/hostname": name };
-    const metadata = { namespace: NAMESPACE, name: leaseName, labels, annotations: { [ADDRESS]: `${address}:${port}` } };
+    const metadata = { namespace: NAMESPACE, name: leaseName, labels, annotations: { [ADDRESS]: hostAndPort(address, port) } };
     const lease: Lease & KubeObject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: { holderIdentity: name, leaseDurationSeconds: isAlone ? DURATION_ALONE_SECONDS : DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) } };
     await leases.apply(lease, { fieldManager: "kube-apiserver", force: true });
   };
   const publish = async () => {
     const { items } = await leases.list(NAMESPACE, { labelSelector: Object.entries(IDENTITY).map(([key, value]) => `${key}=${value}`).join(",") });
     const { alive, gone } = isAlone ? only(leaseName, items) : seen.judge(items);
-    const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
-    await writeSlices(client, planned);
-    await writeEndpoints(client, planned);
+    if (!isUnpublished) {
+      const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
+      await writeSlices(client, planned);
+      await writeEndpoints(client, planned);
+    }
     for (const { metadata } of gone) await leases.delete(NAMESPACE, metadata.name ?? "", { preconditions: { resourceVersion: metadata.resourceVersion ?? "" } }).catch(ignoring("NotFound", "Conflict"));
   };
   const announce = async () => {
@@ -121,21 +127,23 @@ class LeaseObserver {
 }
 
 function parseAddress(text: string | undefined): ApiAddress | undefined {
-  const [, address, port] = /^(.+):(\d+)$/.exec(text ?? "") ?? [];
+  const [, address, port] = /^\[?(.+?)\]?:(\d+)$/.exec(text ?? "") ?? [];
   return address === undefined ? undefined : { address, port: Number(port) };
 }
 
 /** The slices of the Service default/kubernetes: one for each port that servers listen on, the first under the Service's own name. Pure. */
 export function planApiSlices(servers: readonly ApiAddress[]): readonly (EndpointSlice & KubeObject)[] {
   // An address of the machine alone would be each pod's own.
-  const reachable = servers.filter(({ address }) => !address.startsWith("127."));
+  const reachable = servers.filter(({ address }) => !isLoopback(address));
   const ports = [...new Set(reachable.map(({ port }) => port))].sort((a, b) => a - b);
+  const addressesAt = (port: number) => [...new Set(reachable.filter((server) => server.port === port).map(({ address }) => address))].sort();
   return ports.map((port, index) => ({
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { name: index === 0 ? SERVICE : `${SERVICE}-${port}`, namespace: "default", labels: { "kubernetes.io/service-name": SERVICE } },
-    addressType: "IPv4",
-    endpoints: [...new Set(reachable.filter((server) => server.port === port).map(({ address }) => address))].sort().map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    // All servers begin with the family of the cluster's Services.
+    addressType: familyOf(addressesAt(port)[0] ?? "") ?? "IPv4",
+    endpoints: addressesAt(port).map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: "https", port, protocol: "TCP" }],
   }));
 }

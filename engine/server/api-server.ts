@@ -1,8 +1,12 @@
 import { AdmissionMetrics } from "../admission/admission-metrics.ts";
 import { AdmissionChain } from "../admission/admission.ts";
 import type { SignerCheck } from "../admission/certificates.ts";
+import { deviceClaimRights } from "../admission/device-claims.ts";
+import { deviceTaintTimes } from "../admission/device-taint-times.ts";
 import { GitFieldPlaces, gitOwnedFields } from "../admission/git-owned-fields.ts";
 import { USUAL_SETTINGS, type AdmissionSettings } from "../admission/admission-configuration.ts";
+import { privilegeBan } from "../admission/privilege-ban.ts";
+import type { AskImagePolicy } from "../admission/image-policy.ts";
 import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts";
 import { admissionPlugins } from "../admission/plugins.ts";
 import { followPolicies } from "../admission/policies/policy-index.ts";
@@ -12,25 +16,30 @@ import { WebhookMetrics } from "../admission/webhooks/webhook-metrics.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { internalError, StatusError } from "../apimachinery/status-error.ts";
+import { hasReason, internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
-import { CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER, CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { AuthenticationMetrics, AuthorizationMetrics } from "../auth/auth-metrics.ts";
 import { createAuthorizer, requireAllowed, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
-import { followRbac } from "../auth/rbac-index.ts";
+import { followRbac, type RbacIndex } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
 import type { KubeconfigUsers } from "../client/kubeconfig.ts";
+import { createLocalClient } from "../client/local-client.ts";
+import { NEVER } from "../lib/abort.ts";
+import type { Following } from "../lib/changing-value.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
+import { USUAL_NODE_PORTS, type PortRange } from "../registry/port-range.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
+import { namespaceResource } from "../resources/core/namespace.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ResourceQuota } from "../resources/types.ts";
@@ -73,6 +82,10 @@ export interface ApiServerOptions {
   readonly metrics: MetricsRegistry;
   /** Addresses for Services, such as 10.43.0.0/16. */
   readonly serviceCidr: string;
+  /** Ports of nodes for Services; upstream's when absent. */
+  readonly serviceNodePorts?: PortRange;
+  /** Whether containers may be privileged at all; they may when absent. */
+  readonly allowsPrivileged?: boolean;
   /** Signs service account tokens: PEM, PKCS #8, P-256. See `generateTokenKey`. */
   readonly tokenKey: string;
   readonly tokenSettings?: TokenSettings;
@@ -84,8 +97,8 @@ export interface ApiServerOptions {
   readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
   readonly nodes?: NodeTransport;
-  /** Who decides, in this order; the two that live here are named. Both when absent. */
-  readonly authorization?: readonly ("Node" | "RBAC" | AuthorizationMode)[];
+  /** Who decides, in this order, which may change. Node and RBAC when absent. */
+  readonly authorization?: Following<readonly ModeChoice[]>;
   /** How many requests are served at once; upstream's figures when absent. */
   readonly requestLimits?: RequestLimits;
   /** Parts of the control plane that can be asked how they are. */
@@ -98,9 +111,14 @@ export interface ApiServerOptions {
   readonly admissionChoice?: PluginChoice;
   /** What the plugins are told to do; the usual when absent. */
   readonly admissionSettings?: AdmissionSettings;
+  /** Asks the server of `admissionSettings.imagePolicy`. */
+  readonly askImagePolicy?: AskImagePolicy;
   /** As whom admission webhooks of each form are called; as nobody when absent. */
   readonly webhookUsers?: { readonly mutating?: KubeconfigUsers; readonly validating?: KubeconfigUsers };
 }
+
+/** Those that live in the server are named only. */
+export type ModeChoice = "Node" | "RBAC" | AuthorizationMode;
 
 export interface RequestLimits {
   readonly readingMax: number;
@@ -184,8 +202,7 @@ function changeQuota(store: ObjectStore): ChangeQuota {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
   const rbac = followRbac(store);
-  const modes = { Node: () => nodeMode(nodeObjects(store, options.catalog)), RBAC: () => rbacMode(rbac, () => store.caughtUp()) };
-  const authorizer = createAuthorizer((options.authorization ?? ["Node", "RBAC"]).map((mode) => (typeof mode === "string" ? modes[mode]() : mode)), new AuthorizationMetrics(options.metrics, clock));
+  const authorizer = createAuthorizer(currentModes(options, rbac), new AuthorizationMetrics(options.metrics, clock));
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
@@ -199,6 +216,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const gitFields = new GitFieldPlaces();
   const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
+  const makeNamespace = async (name: string) => {
+    await createLocalClient(server, API_SERVER_USER, "kube-apiserver").for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }).catch((error: unknown) => {
+      if (!hasReason(error, "AlreadyExists")) throw error;
+    });
+  };
   const parts: ServerParts = {
     store,
     webhooks,
@@ -207,11 +229,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, logger, makeNamespace, owners: policyParts, askImagePolicy: options.askImagePolicy, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation, deviceClaimRights(policyParts.askRights), deviceTaintTimes(clock), ...(options.allowsPrivileged === false ? [privilegeBan] : [])] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace, fresh) => (await store.list(definition, namespace, fresh?.fresh === true ? {} : { resourceVersion: "0" })).items.map(({ object }) => object),
     }, new AdmissionMetrics(options.metrics, clock)),
-    addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), random, clock),
+    addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), options.serviceNodePorts ?? USUAL_NODE_PORTS, random, clock),
     tokens,
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store, clock, logger, options.metrics), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
     order: requestOrder(options),
@@ -223,7 +245,24 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     random,
     logger,
   };
-  return new ApiServer(parts, options.metrics);
+  const server = new ApiServer(parts, options.metrics);
+  return server;
+}
+
+/** Gives the modes of the moment. What follows the store for one of them is begun once, when it is first among them. */
+function currentModes({ store, catalog, authorization }: ApiServerOptions, rbac: RbacIndex): () => readonly AuthorizationMode[] {
+  const known = new Map<string, AuthorizationMode>();
+  const own = { Node: () => nodeMode(nodeObjects(store, catalog)), RBAC: () => rbacMode(rbac, () => store.caughtUp()) };
+  const modeOf = (choice: ModeChoice): AuthorizationMode => {
+    if (typeof choice !== "string") return choice;
+    const mode = known.get(choice) ?? own[choice]();
+    known.set(choice, mode);
+    return mode;
+  };
+  const resolve = () => (authorization?.current ?? (["Node", "RBAC"] as const)).map(modeOf);
+  let modes = resolve();
+  authorization?.onChange(() => void (modes = resolve()), NEVER);
+  return () => modes;
 }
 
 function requestOrder({ store, clock, metrics, requestLimits = REQUEST_LIMITS }: ApiServerOptions): RequestOrder {

@@ -12,7 +12,7 @@ import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { ensureTokenTracking } from "./token-tracking.ts";
 import { virtualResources } from "./virtual-resources.ts";
-import { firstAddress, parseIpRange } from "../registry/ip-range.ts";
+import { firstAddress, parseServiceRanges } from "../registry/ip-range.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { catalog } from "../resources/catalog.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
@@ -59,7 +59,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
 }
 
 function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service & KubeObject {
-  const clusterIP = firstAddress(parseIpRange(serviceCidr));
+  const clusterIP = firstAddress(parseServiceRanges(serviceCidr)[0]);
   return {
     apiVersion: "v1",
     kind: "Service",

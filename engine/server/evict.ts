@@ -58,8 +58,7 @@ async function mark(exchange: Exchange, pod: Pod, isFixed: boolean): Promise<str
   const { name = "", namespace = "", resourceVersion } = pod.metadata;
   const { encoded } = await exchange.parts.store.update(podResource, namespace, name, ({ object }) => {
     if (isFixed && object.metadata.resourceVersion !== resourceVersion) throw conflict(podResource, name);
-    const isDone = object.status?.phase === "Succeeded" || object.status?.phase === "Failed" || object.metadata.deletionTimestamp !== undefined;
-    return isDone ? { do: "keep" } : { do: "write", object: withDisruption(object, nowText(exchange)) };
+    return object.metadata.deletionTimestamp !== undefined ? { do: "keep" } : { do: "write", object: withDisruption(object, nowText(exchange)) };
   });
   return encoded.object.metadata.resourceVersion ?? "";
 }

@@ -46,16 +46,23 @@ const FOLLOWERS: readonly string[] = [
   "poststarthook/apiservice-openapiv3-controller",
 ];
 
+/** Whether the server has come to be, and whether it is about to go. */
+export interface ServerLife {
+  readonly isStarted: () => boolean;
+  readonly isEnding: () => boolean;
+}
+
 /** The checks behind the three endpoints, by upstream's names, where each may be asked for or excluded alone. */
-export function healthChecks(store: ObjectStore, isStarted: () => boolean, more: readonly HealthCheck[] = []): Readonly<Record<HealthEndpoint, readonly HealthCheck[]>> {
+export function healthChecks(store: ObjectStore, { isStarted, isEnding }: ServerLife, more: readonly HealthCheck[] = []): Readonly<Record<HealthEndpoint, readonly HealthCheck[]>> {
   // A server that answers at all does both: its log is written by the loop that answers.
   const alive: readonly HealthCheck[] = ["ping", "log"].map((name) => ({ name, check: () => {} }));
   const storage: HealthCheck = { name: "etcd", check: async () => void (await store.storage.currentRevision()) };
   const requireCache = () => refuseUnless(store.revision() > 0, "the cache has not been filled yet");
   const requireStart = () => refuseUnless(isStarted(), "the system's namespaces are not there yet");
+  const shutdown: HealthCheck = { name: "shutdown", check: () => refuseUnless(!isEnding(), "process is shutting down") };
   const stages = [...FOLLOWERS.map((name) => ({ name, check: requireCache })), ...FIRST_OBJECTS.map((name) => ({ name, check: requireStart }))];
   const live = [...alive, storage, ...more, ...stages];
-  return { healthz: live, livez: live, readyz: [...alive, storage, { name: "informer-sync", check: requireCache }, ...more, ...stages] };
+  return { healthz: live, livez: live, readyz: [...alive, storage, { name: "informer-sync", check: requireCache }, ...more, ...stages, shutdown] };
 }
 
 /** Where it is kept how checks went. */

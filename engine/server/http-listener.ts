@@ -18,6 +18,7 @@ import type { AuditRecord } from "./audit/auditor.ts";
 import { beginRecord, observeAnswer } from "./http/audit-request.ts";
 import { fromHttp1, fromHttp2, readBody, type Incoming } from "./http/incoming.ts";
 import { OpenRequests } from "./http/open-requests.ts";
+import { crossOriginHeaders } from "./http/cross-origin.ts";
 import { connectionOf, credentialsOf, distinctHeaders } from "./http/peer.ts";
 import { writeAnswer } from "./http/response.ts";
 import { ServingCertificates, type CertificateSources } from "./http/serving-certificates.ts";
@@ -29,6 +30,7 @@ import { KindSchemas } from "./kind-schemas.ts";
 import type { CertificateSigner } from "./node-join.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { Paths } from "./paths.ts";
+import { attributesOfAddress } from "./request-attributes.ts";
 import { proxiedPath } from "./proxy/proxy-target.ts";
 
 export interface HttpListenerOptions extends CertificateSources {
@@ -48,6 +50,16 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly minRequestTimeoutSeconds?: number;
   /** What browsers are told about coming back without TLS; nothing when absent or empty. */
   readonly transportSecurity?: readonly string[];
+  /** Origins whose pages browsers let call the API. */
+  readonly allowedOrigins?: readonly RegExp[];
+  /** Requests at once on one connection of HTTP/2; a thousand when absent. */
+  readonly streamsMax?: number;
+  /** Whether HTTP/1.1 is all that is spoken. */
+  readonly isHttp1Only?: boolean;
+  /** The share of requests of HTTP/2 that are the last of their connection. */
+  readonly goawayChance?: number;
+  /** Whether the server has been told to end; /readyz says so. */
+  readonly isEnding?: () => boolean;
   /** What /readyz waits for; true when absent. */
   readonly isStarted?: () => boolean;
 }
@@ -86,7 +98,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     server,
     schemas: new KindSchemas(server.parts.resources),
     watchTurns: new WatchTurns(clock),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
@@ -120,13 +132,16 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 }
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
-  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
-  front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, listening.always))); // only HTTP/1.1 comes here, see below
+  const { isHttp1Only = false, streamsMax = STREAMS_MAX, goawayChance = 0, server } = listening.options;
+  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
+  front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, alwaysFor(listening, request.headers)))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
   front.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
     stream.on("error", () => {}); // its close is what counts
-    answer(listening, fromHttp2(stream, headers, rawHeaders, listening.always));
+    // What goes on there goes on; the next request finds another connection, and perhaps another server.
+    if (goawayChance > 0 && server.parts.random.next() < goawayChance) stream.session?.close();
+    answer(listening, fromHttp2(stream, headers, rawHeaders, alwaysFor(listening, headers)));
   });
   front.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
@@ -140,6 +155,12 @@ function createFront(certificates: ServingCertificates, listening: Listening): H
 
 function alwaysSent({ transportSecurity = [] }: HttpListenerOptions): Readonly<Record<string, string>> {
   return transportSecurity.length === 0 ? {} : { "strict-transport-security": transportSecurity.join("; ") };
+}
+
+/** With what browsers have to know where a page calls. */
+function alwaysFor({ options: { allowedOrigins = [] }, always }: Listening, headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const crossOrigin = allowedOrigins.length === 0 ? undefined : crossOriginHeaders(allowedOrigins, headers);
+  return crossOrigin === undefined ? always : { ...always, ...crossOrigin };
 }
 
 /** Begins to answer a request. Whatever fails is told to the client, or logged when there is nobody left to tell. */
@@ -165,6 +186,8 @@ function logUnwritten({ options }: Listening, path: string, error: unknown): voi
 async function respond({ options, parts }: Listening, incoming: Incoming, work: AbortController): Promise<void> {
   const { method, url: address, headers, connection, raw } = incoming;
   const { auditor, authenticator, authorizer } = options.server.parts;
+  // A browser asks beforehand whether a page may call, without any credentials.
+  if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
   const proxied = proxiedPath(address);
   let body: Buffer | undefined;
   try {
@@ -183,11 +206,12 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    const user = await impersonate(caller, shown, authorizer);
-    audit = beginRecord(auditor, { ...arrival, caller, user });
+    const proven = caller;
+    const { user, constraint } = await impersonate(proven, shown, authorizer, () => attributesOfAddress(method, target, proven));
+    audit = beginRecord(auditor, { ...arrival, caller, user, constraint });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
-    if (proxied !== undefined) return await serveProxy(parts, { method, url: address, headers, user, audit, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
+    if (proxied !== undefined) return await serveProxy(parts, { method, url: address, headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
     await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, notes, audit }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
@@ -215,9 +239,10 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
   let audit: AuditRecord | undefined;
   try {
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
-    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: requestTarget(url).pathname, notes });
-    const user = await impersonate(proven, shown, authorizer);
-    audit = beginRecord(auditor, { ...arrival, caller: proven, user });
+    const target = requestTarget(url);
+    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
+    const { user, constraint } = await impersonate(proven, shown, authorizer, () => attributesOfAddress(arrival.method, target, proven));
+    audit = beginRecord(auditor, { ...arrival, caller: proven, user, constraint });
     await auditor?.requireStored(audit);
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal });
   } catch (error) {

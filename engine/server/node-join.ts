@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { UserInfo } from "../apimachinery/api-request.ts";
+import { canonicalAddress } from "../lib/ip-address.ts";
 import { dnsSubdomainError } from "../apimachinery/names.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../auth/known-users.ts";
@@ -89,5 +90,5 @@ function parseJoin(body: unknown): JoinRequest {
   if (nodePassword !== undefined && typeof nodePassword !== "string") throw badRequest("nodePassword: must be a text");
   if (servingCsr !== undefined && typeof servingCsr !== "string") throw badRequest("servingCsr: must be a PEM encoded PKCS #10 request");
   if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string" || isIP(address) === 0)) throw badRequest("addresses: must be a list of IP addresses");
-  return { nodeName, nodePassword, csr, servingCsr, addresses: addresses as readonly string[] };
+  return { nodeName, nodePassword, csr, servingCsr, addresses: (addresses as readonly string[]).map(canonicalAddress) };
 }

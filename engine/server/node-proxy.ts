@@ -1,5 +1,6 @@
 import type { RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
+import { hostAndPort } from "../lib/ip-address.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { StatusError, type StatusReason } from "../apimachinery/status-error.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -48,7 +49,7 @@ export function createNodeTransport(ca: string, credentials: () => Promise<KeyPa
 function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = nodeJs.https.request(options);
-    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `node ${nodeName} cannot be reached at ${host}:${port}: ${why}`, { retryAfterSeconds: 5 }));
+    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `node ${nodeName} cannot be reached at ${hostAndPort(host, port)}: ${why}`, { retryAfterSeconds: 5 }));
     outgoing.on("response", (response) => {
       outgoing.setTimeout(0); // from here on the log decides how long it takes
       resolve(response);

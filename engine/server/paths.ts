@@ -28,6 +28,8 @@ export interface PathOptions {
   readonly server: ApiServer;
   /** Whether the cluster has been bootstrapped. */
   readonly isStarted: () => boolean;
+  /** Never when absent. */
+  readonly isEnding?: () => boolean;
   /** Without one nobody can join. */
   readonly signer?: CertificateSigner;
   /** Lets a server into the control plane; rejects with a StatusError. */
@@ -140,8 +142,8 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
   ];
 }
 
-function healthRoutes({ server, isStarted }: PathOptions): readonly Route[] {
-  const checks = healthChecks(server.parts.store, isStarted, server.parts.healthChecks);
+function healthRoutes({ server, isStarted, isEnding = () => false }: PathOptions): readonly Route[] {
+  const checks = healthChecks(server.parts.store, { isStarted, isEnding }, server.parts.healthChecks);
   const metrics = new HealthMetrics();
   const routes: Route[] = [{ method: "GET", path: "/metrics/slis", handle: () => metricsPage(metrics.render()) }];
   for (const endpoint of ["healthz", "livez", "readyz"] as const) {

@@ -1,24 +1,51 @@
 import type { ApiRequest, UserInfo } from "../apimachinery/api-request.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
-import { parseRequestPath } from "./http/request-info.ts";
+import { accessVerbOf } from "./http/http-request.ts";
+import { parseRequestPath, type RequestInfo } from "./http/request-info.ts";
+
+type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
+type ResourceAttributes = Extract<AuthorizationAttributes, { readonly is: "resource" }>;
 
 /** The request as the authorizer sees it. */
 export function attributesOf(request: ApiRequest): AuthorizationAttributes {
-  const { group, version, resource } = request.resource;
   const options = request.verb === "list" || request.verb === "watch" ? request.options : request.verb === "deletecollection" ? request.selection : undefined;
-  const name = "name" in request ? (request.name ?? "") : nameSelectedBy(options?.fieldSelector);
+  const name = "name" in request ? (request.name ?? "") : undefined;
+  return resourceAttributes(request, request.resource, { subresource: request.subresource, namespace: request.namespace ?? "", name }, options);
+}
+
+/** The same, as far as an HTTP request's method and address tell it before anybody has looked into it. Throws 405 for what means nothing. */
+export function attributesOfInfo({ user, method, query }: { readonly user: UserInfo; readonly method: string; readonly query: URLSearchParams }, info: ResourceInfo): AuthorizationAttributes {
+  const verb = accessVerbOf(method, info, query);
+  const isSelection = verb === "list" || verb === "watch" || verb === "deletecollection";
+  // Whoever answers for the address may not look at the selector of a deletion as he should: as upstream, only reading it makes a name.
+  return resourceAttributes({ user, verb }, info, verb === "deletecollection" ? { ...info, name: "" } : info, isSelection ? { fieldSelector: query.get("fieldSelector") ?? undefined, labelSelector: query.get("labelSelector") ?? undefined } : undefined);
+}
+
+/** The same of any address, also of those that are no resources. */
+export function attributesOfAddress(method: string, { pathname, searchParams }: { readonly pathname: string; readonly searchParams: URLSearchParams }, user: UserInfo): AuthorizationAttributes {
+  const info = parseRequestPath(pathname);
+  return info.is === "path" ? { is: "path", user, verb: method.toLowerCase(), path: pathname } : attributesOfInfo({ user, method, query: searchParams }, info);
+}
+
+function resourceAttributes(
+  { user, verb }: Pick<ResourceAttributes, "user" | "verb">,
+  { group, version, resource }: ApiRequest["resource"],
+  place: { readonly subresource?: string | undefined; readonly namespace: string; readonly name?: string | undefined },
+  { fieldSelector, labelSelector }: { readonly fieldSelector?: string | undefined; readonly labelSelector?: string | undefined } = {},
+): ResourceAttributes {
+  const name = place.name ?? nameSelectedBy(fieldSelector);
   return {
     is: "resource",
-    user: request.user,
-    verb: request.verb,
+    user,
+    verb,
     group,
     version,
     resource,
-    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
-    namespace: namespaceOf(group, resource, name, request.namespace ?? ""),
+    ...(place.subresource === undefined ? {} : { subresource: place.subresource }),
+    namespace: namespaceOf(group, resource, name, place.namespace),
     name,
-    ...(options?.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
-    ...(options?.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
   };
 }
 

@@ -172,10 +172,12 @@ export class ObjectStore {
     const request: ListRequest<T> = { namespace, selection, limit, afterKey: token?.afterKey ?? "", revision: revision ?? this.revision() };
     const transaction = this.#storage.current();
     if (transaction !== undefined && token === undefined && revision === undefined) return listCached(stagedView(cache, transaction), request);
-    // Nothing of this kind has changed since: the cache still is that moment.
-    if (revision === undefined || cache.lastChange <= revision) return listCached(cache, request);
+    if (revision === undefined) return listCached(cache, request);
     try {
-      return await listStored(this.#storage, cache, request);
+      if (cache.lastChange > revision) return await listStored(this.#storage, cache, request);
+      // Nothing of this kind has changed since: the cache still is that moment. It ends for readers when it is compacted, as every other one does.
+      await withStatusErrors(() => this.#storage.inner.list(cache.prefix, { revision, limit: 1 }));
+      return listCached(cache, request);
     } catch (error) {
       if (token !== undefined && hasReason(error, "Expired")) throw expiredContinueToken(token);
       throw error;

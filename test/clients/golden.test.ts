@@ -5,6 +5,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
+import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
@@ -51,7 +52,7 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     kubelets.startMs = 50;
     kubelets.stopMs = 50;
     kubelets.exitCode = ({ metadata }) => (metadata.labels?.["ends"] === undefined ? undefined : Number(metadata.labels["ends"]));
-    ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16" }), kubelets.asService()], running.signal);
+    ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16") }), kubelets.asService()], running.signal);
     for (const name of ["n1", "n2"]) await kubelets.up(name, { "kubernetes.io/hostname": name });
     for (const name of ["n1", "n2"]) await api.client.for(nodeResource).patch("", name, "strategic", { status: { addresses: [{ type: "InternalIP", address: "192.0.2.1" }], capacity: FIGURES, allocatable: FIGURES } }, { subresource: "status" });
     bin = path.join(api.directory, "bin");

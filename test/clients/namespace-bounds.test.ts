@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
+import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
@@ -25,7 +26,7 @@ describe.skipIf(kubectl === undefined)("a bounded namespace", () => {
   beforeAll(async () => {
     api = await startTestListener();
     const running = new AbortController();
-    const services = createControlPlane({ as: (username) => api.as(username), clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16" });
+    const services = createControlPlane({ as: (username) => api.as(username), clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16") });
     const ended = runServices(services, running.signal);
     stop = async () => {
       running.abort();

@@ -44,17 +44,17 @@ describe("a running node whose certificates grow old", () => {
   beforeAll(async () => {
     api = await startTestListener();
     folder = await mkdtemp(path.join(os.tmpdir(), "node-"));
-    const file = await joinCluster(resolveAgentConfig({ server: api.url, token: api.joinToken, nodeName: "m1", dataDir: folder }, {}), "127.0.0.1", Date.now());
+    const file = await joinCluster(resolveAgentConfig({ server: api.url, token: api.joinToken, nodeName: "m1", dataDir: folder }, {}), ["127.0.0.1"], Date.now());
     identity = new NodeIdentity(file);
     clock = new VirtualClock(readCertificate(identity.serving.current.certificate).notBeforeMs);
     port = await freePort();
     const renew = async () => {
       if (!isReachable) throw new Error("nobody answers");
-      await obtainCertificates("m1", "127.0.0.1", path.dirname(file), renewalProof(identity, api.url));
+      await obtainCertificates("m1", ["127.0.0.1"], path.dirname(file), renewalProof(identity, api.url));
     };
     const runtime = new FakeRuntime({ clock });
     const usage = new UsageSampler({ runtime, pods: () => [], cgroupRoot: "/none", clock });
-    const endpoint = createAgentServer({ address: "127.0.0.1", port, certificate: identity.serving, clientCa: api.pki.ca, runtime, streaming: openStreamingRuntime(path.join(folder, "none.sock")), usage, access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }), nodeName: "m1", pods: () => [], metrics: createAgentMetrics("m1"), measure: async () => {}, configuration: {}, clock, logger: silentLogger });
+    const endpoint = createAgentServer({ address: "127.0.0.1", port, certificate: identity.serving, clientCa: api.pki.ca, runtime, streaming: openStreamingRuntime(path.join(folder, "none.sock")), usage, access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }), nodeName: "m1", pods: () => [], metrics: createAgentMetrics("m1"), volumes: async () => [], measure: async () => {}, configuration: {}, clock, logger: silentLogger });
     ended = runServices([endpoint, createIdentityRenewal(identity, { renew, clock, random: seededRandom(1), logger: silentLogger })], stop.signal);
   });
   afterAll(async () => {

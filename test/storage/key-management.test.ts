@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { setUpEncryption } from "../../engine/encryption-setup.ts";
+import { setUpEncryption } from "../../engine/setup/encryption-setup.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";

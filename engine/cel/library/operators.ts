@@ -74,7 +74,7 @@ const equality: Library = [
 
 const membership: Library = [
   fn<readonly [unknown, readonly unknown[]]>("@in", [T, listOf(T)], BOOL, ([item, list]) => list.some((other) => celEquals(item, other)), ([, list]) => sizeOf(list)),
-  fn<readonly [unknown, CelMap]>("@in", [K, mapOf(K, param("V"))], BOOL, ([key, map]) => map.get(key) !== undefined),
+  fn<readonly [unknown, CelMap]>("@in", [K, mapOf(K, param("V"))], BOOL, ([key, map]) => map.has?.(key) ?? map.get(key) !== undefined),
 ];
 
 const sizes: Library = ([

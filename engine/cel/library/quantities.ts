@@ -22,7 +22,7 @@ export class QuantityValue extends OpaqueValue {
   }
 }
 
-const QUANTITY = opaque("kubernetes.Quantity");
+export const QUANTITY = opaque("kubernetes.Quantity");
 const UNIT = 1_000_000_000n;
 
 function parse(text: string): QuantityValue | undefined {

@@ -37,6 +37,11 @@ function compare(left: SemverValue, right: SemverValue): bigint {
   return left.preRelease.length < right.preRelease.length ? -1n : 0n;
 }
 
+/** A version as a value; undefined for text that is none. */
+export function parseSemver(text: string): OpaqueValue | undefined {
+  return parse(text, false);
+}
+
 function parse(text: string, normalizes: boolean): SemverValue | undefined {
   const match = PATTERN.exec(normalizes ? normalize(text) : text);
   if (match === null) return undefined;

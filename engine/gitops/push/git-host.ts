@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Client } from "../../client/client.ts";
 import { aborted } from "../../lib/abort.ts";
 import type { Following } from "../../lib/changing-value.ts";
+import { hostAndPort } from "../../lib/ip-address.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
@@ -70,8 +71,8 @@ export class GitHost {
 
   /** Where to clone from; known once it listens. */
   url(name: string): string {
-    const { address, publicAddress = address.includes(":") ? `[${address}]` : address } = this.#options;
-    return `${isLoopback(address) ? "http" : "https"}://${publicAddress}:${this.#server?.port ?? this.#options.port}/${name}.git`;
+    const { address, publicAddress = address } = this.#options;
+    return `${isLoopback(address) ? "http" : "https"}://${hostAndPort(publicAddress, this.#server?.port ?? this.#options.port)}/${name}.git`;
   }
 
   /** Serves the folder `<name>.git`, which is there already, under the rights on a Repository object. Pushes are refused until it has a gate. */

@@ -1,5 +1,5 @@
 import { CelCompileError } from "../../cel/cel-error.ts";
-import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { conditionPrograms, type ExpressionScope } from "./expression-environment.ts";
 import type { Compiled, CompiledVariable } from "./policy-expressions.ts";
@@ -10,9 +10,8 @@ const RESERVED = new Set(["true", "false", "null", "in", "as", "break", "const",
 
 /** Named conditions of a webhook or a policy. */
 export function validateMatchConditions(conditions: readonly MatchCondition[], { hasParams }: Pick<ExpressionScope, "hasParams">, at: string): FieldError[] {
-  const tooMany: FieldError[] = conditions.length > CONDITIONS_MAX ? [{ type: "FieldValueTooMany", field: at, message: `Too many: ${conditions.length}: must have at most ${CONDITIONS_MAX} items` }] : [];
   return [
-    ...tooMany,
+    ...(conditions.length > CONDITIONS_MAX ? [tooMany(at, conditions.length, CONDITIONS_MAX)] : []),
     ...conditions.flatMap(({ name, expression }, index) => {
       const problem = name === "" ? undefined : qualifiedNameError(name);
       return [

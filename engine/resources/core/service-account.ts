@@ -3,6 +3,8 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ServiceAccount } from "../types.ts";
 
+const MOUNTABLE_SECRETS = "kubernetes.io/enforce-mountable-secrets";
+
 export const serviceAccountResource = defineResource<ServiceAccount>({
   group: "",
   version: "v1",
@@ -12,5 +14,8 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   shortNames: ["sa"],
   schema: () => loadSchema("core/v1/service-account.yaml"),
   subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
+  strategy: {
+    warnings: ({ metadata }) => (metadata.annotations?.[MOUNTABLE_SECRETS] === undefined ? [] : [`metadata.annotations[${MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`]),
+  },
   columns: [nameColumn, ageColumn],
 });

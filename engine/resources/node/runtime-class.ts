@@ -16,6 +16,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
   namespaced: false,
   schema: () => loadSchema("node.k8s.io/v1/runtime-class.yaml"),
   strategy: {
+    createOnUpdate: true,
     validateNew({ handler, overhead, scheduling }) {
       const problem = dnsLabelError(handler);
       const errors = problem === undefined ? [] : [invalidField("handler", handler, problem)];

@@ -27,14 +27,14 @@ export function validateAmounts(list: Amounts, path: string): FieldError[] {
     const at = `${path}[${name}]`;
     const errors = resourceNameErrors(name).map((problem) => invalidField(at, name, problem));
     if (parseQuantity(amount) < 0) errors.push(invalidField(at, amount, "must be greater than or equal to 0"));
-    else if (isExtended(name) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, amount, "must be an integer"));
+    else if (isExtendedResource(name) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, amount, "must be an integer"));
     return errors;
   });
 }
 
 /** Devices and huge pages are handed out whole, so that for them request and limit must be the same. */
 function compareWithLimit(name: string, request: string, limit: string | undefined, path: string): FieldError[] {
-  const mayDiffer = !isExtended(name) && !isHugePages(name);
+  const mayDiffer = !isExtendedResource(name) && !isHugePages(name);
   if (limit === undefined) return mayDiffer ? [] : [requiredField(`${path}.limits`, "Limit must be set for non overcommitable resources")];
   const order = compareQuantities(request, limit);
   if (order > 0 && mayDiffer) return [invalidField(`${path}.requests`, canonicalQuantity(request), `must be less than or equal to ${name} limit of ${canonicalQuantity(limit)}`)];
@@ -52,4 +52,4 @@ export function resourceNameErrors(name: string): string[] {
 const isHugePages = (name: string) => name.startsWith("hugepages-");
 
 /** Resources of somebody else's domain, such as example.com/gpu. */
-const isExtended = (name: string) => name.includes("/") && !/(^|\.)kubernetes\.io\//.test(name);
+export const isExtendedResource = (name: string): boolean => name.includes("/") && !/(^|\.)kubernetes\.io\//.test(name);

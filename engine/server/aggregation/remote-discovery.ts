@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { hostAndPort } from "../../lib/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 import type { RemoteDocument, RemoteDocuments } from "./aggregator.ts";
@@ -57,7 +58,7 @@ async function shown(api: APIService, path: string, identity: FrontProxyIdentity
 }
 
 function urlOf({ host, port, path }: ProxyTarget): string {
-  return `https://${host.includes(":") ? `[${host}]` : host}:${port}${path}`;
+  return `https://${hostAndPort(host, port)}${path}`;
 }
 
 function parseObject(body: Buffer): Readonly<Record<string, unknown>> {

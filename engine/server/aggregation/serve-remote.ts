@@ -1,17 +1,18 @@
 import { Readable } from "node:stream";
 import { requireAllowed } from "../../auth/authorize.ts";
-import { attributesOf, type ServeParts } from "../http/serve.ts";
+import type { ServeParts } from "../http/serve.ts";
 import type { HttpRequest } from "../http/http-request.ts";
 import type { RequestInfo } from "../http/request-info.ts";
 import type { Answer, RawResponse } from "../http/response.ts";
 import { forwardRequest } from "../proxy/forward.ts";
+import { attributesOfInfo } from "../request-attributes.ts";
 import type { RemoteVersion } from "./aggregator.ts";
 import { aggregationTarget } from "./front-proxy.ts";
 
 /** Passes a request on to the server that answers for its part of the API, with the user's name. Undefined when the answer has been streamed. */
 export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: RemoteVersion, info: RequestInfo, { raw, auditId }: { readonly raw: RawResponse; readonly auditId: string }): Promise<Answer | undefined> {
   const { authorizer, aggregator } = parts.server.parts;
-  const attributes = info.is === "resource" ? attributesOf(http, info) : ({ is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path } as const);
+  const attributes = info.is === "resource" ? attributesOfInfo(http, info) : ({ is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path } as const);
   await requireAllowed(authorizer, attributes, http.notes);
   if (!remote.isAvailable) return unavailable();
   const query = http.query.size === 0 ? "" : `?${http.query.toString()}`;
@@ -23,7 +24,7 @@ export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: 
     return unavailable();
   }
   const body = http.body === undefined ? {} : { body: Readable.from([http.body]) };
-  await forwardRequest(target, { method: http.method, headers: http.headers as Parameters<typeof forwardRequest>[1]["headers"], ...body }, raw, { identity: undefined, prefix: "", auditId, signal: http.signal }); // node's own headers
+  await forwardRequest(target, { method: http.method, headers: http.headers as Parameters<typeof forwardRequest>[1]["headers"], ...body }, raw, { identity: undefined, prefix: "", auditId, notes: http.notes, signal: http.signal }); // node's own headers
   return undefined;
 }
 

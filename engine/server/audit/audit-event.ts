@@ -13,6 +13,7 @@ export interface AuditEvent {
   readonly verb: string;
   readonly user: Partial<UserInfo>;
   readonly impersonatedUser?: UserInfo;
+  readonly authenticationMetadata?: { readonly impersonationConstraint: string };
   readonly sourceIPs?: readonly string[];
   readonly userAgent?: string;
   readonly objectRef?: AuditObjectReference;

@@ -32,6 +32,8 @@ export interface AuditBeginning extends AuditedRequest {
   readonly userAgent: string;
   /** Whom the user acts as. */
   readonly impersonated?: UserInfo;
+  /** The right by which he does, where it is for some verbs only. */
+  readonly impersonationConstraint?: string;
   /** A watch, a log, a proxy: its answer begins long before it ends. */
   readonly isLongRunning: boolean;
   /** What was remarked before, and will be until the request is answered. */
@@ -165,7 +167,7 @@ export class AuditRecord {
   }
 
   #event(stage: AuditStage): AuditEvent {
-    const { auditId, requestUri, verb, user, impersonated, sourceIps, userAgent } = this.#beginning;
+    const { auditId, requestUri, verb, user, impersonated, impersonationConstraint, sourceIps, userAgent } = this.#beginning;
     const isOver = stage !== "RequestReceived";
     return {
       kind: "Event",
@@ -177,6 +179,7 @@ export class AuditRecord {
       verb,
       user: user ?? {},
       ...(impersonated === undefined ? {} : { impersonatedUser: impersonated }),
+      ...(impersonationConstraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint } }),
       ...(sourceIps.length === 0 ? {} : { sourceIPs: sourceIps }),
       ...(userAgent === "" ? {} : { userAgent: userAgent.length > USER_AGENT_MAX ? `${userAgent.slice(0, USER_AGENT_MAX)}...TRUNCATED` : userAgent }),
       ...(this.#objectRef === undefined ? {} : { objectRef: this.#objectRef }),

@@ -2,8 +2,8 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { parseRequestTarget } from "../../lib/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
-import { verbOf } from "./http-request.ts";
-import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
+import { verbOrMethod } from "./http-request.ts";
+import { isLongRunning, parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 
 /** A request as it arrived, before anybody has looked at what it wants. */
@@ -19,6 +19,8 @@ export interface Arrival {
   /** Who is connected, and whom he acts as: the same, unless he impersonates somebody. Undefined for who could not prove who he is. */
   readonly caller: UserInfo | undefined;
   readonly user: UserInfo | undefined;
+  /** The right by which he does, where it is for some verbs only. */
+  readonly constraint?: string | undefined;
 }
 
 /** Begins the record of an HTTP request; undefined when none is kept. */
@@ -27,7 +29,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
   const url = parseRequestTarget(arrival.url);
   const { pathname, searchParams } = url ?? { pathname: arrival.url, searchParams: new URLSearchParams() };
   const info = parseRequestPath(pathname);
-  const verb = info.is === "resource" ? verbOrMethod(arrival.method, info, searchParams) : arrival.method.toLowerCase();
+  const verb = info.is === "resource" && info.subresource !== "proxy" ? verbOrMethod(arrival.method, info, searchParams) : arrival.method.toLowerCase();
   const userAgent = arrival.headers["user-agent"];
   return auditor.begin({
     auditId: arrival.auditId,
@@ -36,6 +38,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
     verb,
     user: arrival.caller,
     ...(arrival.user === arrival.caller || arrival.user === undefined ? {} : { impersonated: arrival.user }),
+    ...(arrival.constraint === undefined ? {} : { impersonationConstraint: arrival.constraint }),
     resource: info.is === "resource" ? { group: info.group, version: info.version, resource: info.resource, subresource: info.subresource ?? "", namespace: info.namespace, name: info.name ?? "" } : undefined,
     sourceIps: sourceAddresses(arrival),
     userAgent: typeof userAgent === "string" ? userAgent : "",
@@ -60,13 +63,4 @@ function sourceAddresses({ headers, remoteAddress }: Arrival): readonly string[]
   const real = [headers["x-real-ip"] ?? []].flat();
   const own = remoteAddress === undefined ? [] : [remoteAddress.replace(/^::ffff:/, "")];
   return [...new Set([...forwarded, ...real, ...own])].filter((address) => address !== "");
-}
-
-function verbOrMethod(method: string, info: Extract<RequestInfo, { readonly is: "resource" }>, query: URLSearchParams): string {
-  if (info.subresource === "proxy") return method.toLowerCase();
-  try {
-    return verbOf(method, info, query);
-  } catch {
-    return method.toLowerCase();
-  }
 }

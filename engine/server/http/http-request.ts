@@ -63,14 +63,25 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
   throw unsupportedMethod();
 }
 
+/** The same for those who only tell requests apart: the method's own name where the two mean nothing, which is refused in its turn. */
+export function verbOrMethod(method: string, info: ResourceInfo, query: URLSearchParams): string {
+  try {
+    return verbOf(method, info, query);
+  } catch {
+    return method.toLowerCase();
+  }
+}
+
 /** The verb to ask leave for: as upstream's, it is empty for methods that no verb stands for, which proxies and servers behind this one may take. */
 export function accessVerbOf(method: string, info: ResourceInfo, query: URLSearchParams): string {
   return METHODS.has(method) ? verbOf(method, info, query) : "";
 }
 
-/** The transport-independent request that an HTTP request stands for. */
+/** The transport-independent request that an HTTP request stands for. Throws for what is none; who may not ask at all is told that first. */
 export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup): ApiRequest {
   const { query, body } = http;
+  // Upstream answers HEAD for pages, not for objects.
+  if (http.method === "HEAD") throw unsupportedMethod();
   const verb = verbOf(http.method, info, query);
   const contentType = header(http, "content-type");
   const base = {

@@ -17,7 +17,8 @@ export class Http2Response implements RawResponse {
   }
 
   get writableEnded(): boolean {
-    return this.#stream.writableEnded;
+    // Node ends the stream of a HEAD before anything is answered.
+    return this.#stream.headersSent && this.#stream.writableEnded;
   }
 
   get sink(): Writable {

@@ -3,7 +3,7 @@ import type { RequestDigest } from "../fairness/flow-matching.ts";
 import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { listWidth } from "../fairness/list-width.ts";
 import type { ServerParts } from "../exchange.ts";
-import { verbOf, type HttpRequest } from "./http-request.ts";
+import { verbOrMethod, type HttpRequest } from "./http-request.ts";
 import { isLongRunning, type RequestInfo } from "./request-info.ts";
 import type { Answer } from "./response.ts";
 
@@ -29,14 +29,6 @@ function digestOf({ user, method, path, query }: HttpRequest, info: ResourceInfo
   if (info === undefined) return { is: "path", user, verb: method.toLowerCase(), path };
   const { group, resource, subresource, namespace } = info;
   return { is: "resource", user, verb: verbOrMethod(method, info, query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace };
-}
-
-function verbOrMethod(method: string, info: ResourceInfo, query: URLSearchParams): string {
-  try {
-    return verbOf(method, info, query);
-  } catch {
-    return method.toLowerCase(); // it will be refused, in its turn
-  }
 }
 
 function widthOf({ resources, store }: ServerParts, { method, query }: HttpRequest, info: ResourceInfo | undefined): number {

@@ -44,7 +44,7 @@ export async function writeAnswer(raw: RawResponse, answer: Answer, request: { r
     "content-type": answer.contentType,
     ...(isCompressed ? { "content-encoding": "gzip", vary: "Accept-Encoding" } : {}),
     ...(answer.code === 304 ? {} : { "content-length": String(body.length) }),
-    ...((answer.warnings ?? []).length === 0 ? {} : { warning: (answer.warnings ?? []).map(warningHeader) }),
+    ...warningHeaders(answer.warnings ?? []),
     ...request.headers,
     ...answer.headers,
   });
@@ -83,6 +83,11 @@ async function compress(body: Buffer | PiecewiseBytes): Promise<Buffer> {
 
 function indented(json: Buffer): Buffer {
   return Buffer.from(JSON.stringify(JSON.parse(json.toString("utf8")), null, 2));
+}
+
+/** What callers are told beside the answer itself, however that is written. */
+export function warningHeaders(warnings: readonly string[]): { readonly warning?: string[] } {
+  return warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
 }
 
 /** RFC 7234 warn-code 299, with the text as a quoted string that fits into a header. */

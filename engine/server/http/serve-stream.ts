@@ -12,11 +12,12 @@ import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream, planConnect } from "../proxy/plan-connect.ts";
 import { isProxied, planProxy } from "../proxy/plan-proxy.ts";
 import { proxiedPath, type ProxyTarget } from "../proxy/proxy-target.ts";
+import { attributesOfInfo } from "../request-attributes.ts";
 import { verbOf, type HttpRequest } from "./http-request.ts";
 import { serveLogSocket, type LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
-import { attributesOf, failureAnswer, requireStream, serve, type ServeParts } from "./serve.ts";
+import { failureAnswer, requireStream, serve, type ServeParts } from "./serve.ts";
 import { WatchSocket } from "./watch-socket.ts";
 
 /** A request of an authenticated user that is passed on to where its address says. */
@@ -28,6 +29,8 @@ export interface StreamRequest {
   readonly user: UserInfo;
   /** Absent when the request is not recorded. */
   readonly audit?: AuditRecord | undefined;
+  /** Where remarks are kept; the record's own when absent. */
+  readonly notes?: RequestNotes;
 }
 
 type Transport = Pick<ForwardOptions, "auditId" | "signal">;
@@ -41,7 +44,7 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
     raw.writeHead(301, { location: `${proxied.prefix}/${proxied.query}`, "audit-id": transport.auditId });
     return void raw.end();
   }
-  await forwardRequest(target, request, raw, { ...transport, prefix, identity: parts.nodes?.identity });
+  await forwardRequest(target, request, raw, { ...transport, prefix, notes: request.notes, identity: parts.nodes?.identity });
 }
 
 /** Answers a request to switch protocols: exec, attach, port-forward, proxies, logs and watches. Never rejects. */
@@ -80,7 +83,7 @@ async function logPlace({ server }: ServeParts, { url: text, user, method, audit
   const url = parseRequestUrl(text);
   const info = parseRequestPath(url?.pathname ?? "");
   if (url === undefined || info.is !== "resource" || info.group !== "" || info.resource !== "pods" || info.subresource !== "log" || info.name === undefined) return undefined;
-  await requireAllowed(server.parts.authorizer, attributesOf({ user, method, query: url.searchParams }, info), audit?.notes);
+  await requireAllowed(server.parts.authorizer, attributesOfInfo({ user, method, query: url.searchParams }, info), audit?.notes);
   return { namespace: info.namespace, pod: info.name, query: url.searchParams };
 }
 
@@ -91,17 +94,17 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   const info = parseRequestPath(pathname);
   const remote = server.parts.aggregator.owner(pathname);
   if (remote !== undefined && info.is === "resource") {
-    await requireAllowed(server.parts.authorizer, attributesOf({ user: request.user, method: request.method, query }, info), request.audit?.notes);
+    await requireAllowed(server.parts.authorizer, attributesOfInfo({ user: request.user, method: request.method, query }, info), request.audit?.notes);
     if (!remote.isAvailable) throw new StatusError("ServiceUnavailable", "service unavailable");
     return { target: await aggregationTarget(remote.service, request.user, request.url, server.parts.aggregator.identity), prefix: "" };
   }
   if (info.is !== "resource" || info.group !== "" || info.name === undefined) throw badRequest("this address cannot be upgraded");
   const { namespace, name, resource, subresource } = info;
-  const attributes = attributesOf({ user: request.user, method: request.method, query }, info);
+  const attributes = attributesOfInfo({ user: request.user, method: request.method, query }, info);
   const stream = form === "upgrade" && resource === "pods" && isPodStream(subresource) ? subresource : undefined;
   await (stream === undefined ? requireAllowed : requireStream)(server.parts.authorizer, attributes, request.audit?.notes);
   const proxied = proxiedPath(request.url);
-  const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.audit?.notes ?? new RequestNotes() };
+  const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.notes ?? request.audit?.notes ?? new RequestNotes() };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
     await admitConnection(server.parts, { ...connection, subresource, path: proxied.path });
     return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };

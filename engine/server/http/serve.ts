@@ -15,16 +15,17 @@ import type { NodeTransport } from "../node-proxy.ts";
 import type { Paths } from "../paths.ts";
 import { serveRemote } from "../aggregation/serve-remote.ts";
 import { planLogs } from "../pod-logs.ts";
+import { attributesOfInfo } from "../request-attributes.ts";
 import { isPodStream } from "../proxy/plan-connect.ts";
 import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
-import { accessVerbOf, header, toApiRequest, type HttpRequest } from "./http-request.ts";
+import { header, toApiRequest, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
-import { writeAnswer, type Answer, type RawResponse } from "./response.ts";
+import { warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
@@ -115,21 +116,16 @@ async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Pro
 async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: ResourceInfo, { raw, auditId, ticket }: Transport): Promise<Answer | undefined> {
   const { server } = parts;
   const definition = server.parts.resources.find(info);
-  if (definition === undefined) {
-    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
-    throw new StatusError("NotFound", "the server could not find the requested resource", {});
-  }
+  // What can only be made has no place below its list.
+  if (definition === undefined || (info.name !== undefined && info.subresource === undefined && definition.verbs.every((verb) => verb === "create"))) return refuseUnknown(server, http, info);
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
-    await requireStream(server.parts.authorizer, attributesOf(http, info), http.notes);
+    await requireStream(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
     throw http.method === "GET" || http.method === "POST" ? badRequest("Upgrade request required") : unsupportedMethod();
   }
-  if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) {
-    await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
-    throw new StatusError("NotFound", "the server could not find the requested resource", {});
-  }
+  if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) return refuseUnknown(server, http, info);
   const context = contextOf(parts, http, info, definition);
-  const request = withWatchEnd(parts, toApiRequest(http, info, definition, (apiVersion, kind) => parts.schemas.find(apiVersion, kind)));
+  const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
   http.audit?.asked(request);
   const result = await server.handle(request);
   if (result.is !== "watch") http.audit?.answered(result);
@@ -137,12 +133,28 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
     const ended = server.requests.watching(request);
-    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...ticket.headers }, clock: server.parts.clock, turns: parts.watchTurns }).finally(ended);
+    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers }, clock: server.parts.clock, turns: parts.watchTurns }).finally(ended);
     return undefined;
   }
   const answer = answerOf(result, context);
   server.requests.answered(request, answer.body.length);
   return answer;
+}
+
+/** Who may not ask is not told whether there is such a thing. */
+async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: ResourceInfo): Promise<never> {
+  await requireAllowed(parts.authorizer, attributesOfInfo(http, info), http.notes);
+  throw new StatusError("NotFound", "the server could not find the requested resource", {});
+}
+
+/** What is asked. A body that cannot be read is told of to those only who may ask. */
+async function readRequest({ server, schemas }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
+  try {
+    return toApiRequest(http, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind));
+  } catch (error) {
+    await requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
+    throw error;
+  }
 }
 
 /** Watches end at times of their own, so that watchers spread anew over servers, and not all at once. */
@@ -178,11 +190,11 @@ function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context:
 
 async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<undefined> {
   const { server, nodes } = parts;
-  await requireAllowed(server.parts.authorizer, attributesOf(http, info), http.notes);
+  await requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
   const log = await nodes.open(target, http.signal);
-  raw.writeHead(200, { "audit-id": auditId, "cache-control": "no-cache, private", "content-type": "text/plain" });
+  raw.writeHead(200, { "audit-id": auditId, "cache-control": "no-cache, private", "content-type": "text/plain", ...warningHeaders(http.notes?.warnings ?? []) });
   raw.flushHeaders?.();
   try {
     await pipeline(log, sinkOf(raw));
@@ -196,10 +208,4 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
 export async function requireStream(authorizer: Authorizer, attributes: AuthorizationAttributes, notes: RequestNotes | undefined): Promise<void> {
   await requireAllowed(authorizer, attributes, notes);
   if (attributes.is === "resource" && attributes.verb === "get") await requireAllowed(authorizer, { ...attributes, verb: "create" });
-}
-
-/** What a request of a resource asks leave for. */
-export function attributesOf(http: Pick<HttpRequest, "user" | "method" | "query">, info: ResourceInfo): AuthorizationAttributes {
-  const { group, resource, subresource, namespace, name } = info;
-  return { is: "resource", user: http.user, verb: accessVerbOf(http.method, info, http.query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
 }

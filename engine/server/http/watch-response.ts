@@ -14,7 +14,7 @@ export interface WatchResponse {
   readonly raw: RawResponse;
   readonly stream: WatchStream;
   readonly framer: WatchFramer;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly clock: Clock;
   /** Shared by all watches of a server. */
   readonly turns: WatchTurns;

@@ -1,10 +1,12 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { hostAndPort } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { sinkOf } from "../http/http2-response.ts";
-import type { RawResponse } from "../http/response.ts";
+import { warningHeaders, type RawResponse } from "../http/response.ts";
 import type { ProxyTarget } from "./proxy-target.ts";
 import { hasLinks, linkStages } from "./rewrite-links.ts";
 
@@ -27,6 +29,8 @@ export interface ForwardOptions {
   /** The proxy's own path, put before the paths that the other end redirects to. */
   readonly prefix: string;
   readonly auditId: string;
+  /** What the caller is told beside the other end's own remarks. */
+  readonly notes?: RequestNotes | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -46,10 +50,11 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const answer = await answered;
   if (answer.is === "upgrade") throw new StatusError("InternalError", `${target.description} switched protocols without being asked`);
   const { response } = answer;
-  const { "content-length": length, ...headers } = passedOn(response.headers) as Record<string, string | string[]>;
+  const { "content-length": length, warning: theirs = [], ...headers } = passedOn(response.headers) as Record<string, string | string[]>;
+  const warning = [...[theirs].flat(), ...(warningHeaders(options.notes?.warnings ?? []).warning ?? [])];
   const isRewritten = options.prefix !== "" && request.method !== "HEAD" && hasLinks(response);
   const stages = isRewritten ? linkStages(response, (link) => within(link, target, options.prefix) ?? link) : ([response] as const);
-  raw.writeHead(response.statusCode ?? 502, { ...headers, ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
+  raw.writeHead(response.statusCode ?? 502, { ...headers, ...(warning.length === 0 ? {} : { warning }), ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
   raw.flushHeaders?.();
   await pipeline([...stages, sinkOf(raw)]).catch(() => raw.destroy()); // one side went away
 }
@@ -94,7 +99,7 @@ async function connect(target: ProxyTarget, method: string, headers: OutgoingHtt
 
 function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `error trying to reach ${target.description} at ${target.host}:${target.port}: ${why}`));
+    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `error trying to reach ${target.description} at ${hostHeader(target)}: ${why}`));
     const onTimeout = (): void => void outgoing.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} seconds`));
     // Only connecting is bounded: how long an answer takes is the other end's matter.
     outgoing.on("timeout", onTimeout);
@@ -110,7 +115,7 @@ function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 }
 
 function hostHeader({ host, port }: ProxyTarget): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return hostAndPort(host, port);
 }
 
 /** A redirect within the other end stays within the proxy. */

@@ -63,7 +63,7 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
 
 async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {
   const { request, definition, parts } = exchange;
-  checkUpdatePreconditions(definition, request.name, wanted.object, current);
+  checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
   const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
   const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
   const view = wanted.view ?? WHOLE_OBJECT;

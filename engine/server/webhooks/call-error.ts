@@ -1,3 +1,5 @@
+import { hostAndPort } from "../../lib/ip-address.ts";
+
 interface SystemError extends Error {
   readonly code?: string;
   readonly address?: string;
@@ -13,7 +15,7 @@ const UNKNOWN_AUTHORITY = ["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_C
 export function describeCallError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = "", address, port, hostname = "", host = "", cert, message } = error as SystemError; // whatever Node adds to its errors
-  const place = address === undefined ? "" : ` ${address.includes(":") ? `[${address}]` : address}:${port ?? 0}`;
+  const place = address === undefined ? "" : ` ${hostAndPort(address, port ?? 0)}`;
   if (UNKNOWN_AUTHORITY.includes(code)) return "tls: failed to verify certificate: x509: certificate signed by unknown authority";
   switch (code) {
     case "ECONNREFUSED":

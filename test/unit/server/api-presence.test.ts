@@ -57,6 +57,12 @@ describe("servers of one cluster", () => {
     expect(await leases()).toEqual(["apiserver-a", "apiserver-b"]);
   });
 
+  it("leave the Service alone where somebody else keeps it, and show that they are there", async () => {
+    await createApiPresence({ client: api.client, clock, logger: silentLogger, name: "a", address: "10.0.0.1", port: 6443, isUnpublished: true }).announce();
+    expect(await shown()).toEqual([]);
+    expect(await leases()).toEqual(["apiserver-a"]);
+  });
+
   it("go from behind it when they show no sign of life, and come back", async () => {
     await start("a", "10.0.0.1");
     // It was started, and died without a word.

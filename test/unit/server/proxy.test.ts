@@ -24,7 +24,7 @@ describe("a proxy's address", () => {
     ["/api/v1/namespaces/shop/configmaps/web/proxy/", undefined],
   ])("%s leads where its rest says, escaped as it came", (url, parts) => expect(proxiedPath(url)).toEqual(parts));
 
-  it.each(["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "ff02::1", "localhost"])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
+  it.each(["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "ff02::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%eth0", "localhost"])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
   it.each(["10.42.0.7", "192.168.1.1", "fd00::7"])("%s is", (address) => expect(() => requireProxyable(address)).not.toThrow());
 });
 

@@ -9,13 +9,16 @@ import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
+import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
+import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
+import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
 import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import type { ConfigMap, CronJob, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
-import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -125,6 +128,27 @@ describe("update", () => {
     const patched = await deployments.patch("shop", "said", "merge", emptied, { subresource: "status" });
     expect(patched).toMatchObject({ spec: written.spec, status: { replicas: 3 } });
     expect((await failure(deployments.patch("shop", "said", "merge", emptied))).status).toMatchObject({ code: 422, reason: "Invalid" });
+  });
+
+  test("PUT to a missing name creates what upstream creates so: roles, ranges and endpoints among others", async () => {
+    const role = await api.client.for(clusterRoleResource).update({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "put" }, rules: [] });
+    expect(role.metadata.uid).toBeDefined();
+    const range = await api.client.for(limitRangeResource).update({ apiVersion: "v1", kind: "LimitRange", metadata: { name: "put", namespace: "default" }, spec: { limits: [] } });
+    expect(range.metadata.uid).toBeDefined();
+  });
+
+  test("who annotates an account in a way that is given up is told so", async () => {
+    const metadata = { name: "old-ways", namespace: "default", annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } };
+    const { group, version, resource } = serviceAccountResource;
+    const result = await api.server.handle({ verb: "create", user: adminUser, userAgent: "test", resource: { group, version, resource }, namespace: "default", body: { apiVersion: "v1", kind: "ServiceAccount", metadata }, options: {} });
+    expect(result).toMatchObject({ warnings: ["metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"] });
+  });
+
+  test("a patch that changes the uid is wrong, and a PUT of another object's uid comes too late", async () => {
+    const made = await api.client.for(configMapResource).create({ ...configMap("uid"), metadata: { name: "uid", namespace: "default" } });
+    const other = { uid: "00000000-0000-0000-0000-000000000000" };
+    expect((await failure(api.client.for(configMapResource).patch("default", "uid", "merge", { metadata: other }))).status).toMatchObject({ code: 422, message: expect.stringContaining("metadata.uid: Invalid value") as unknown });
+    expect((await failure(api.client.for(configMapResource).update({ ...made, metadata: { ...made.metadata, ...other } }))).reason).toBe("Conflict");
   });
 
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {

@@ -47,9 +47,10 @@ async function create(name: string, data?: Record<string, string>, labels?: Reco
   return object.metadata.resourceVersion ?? "";
 }
 
-async function createPod(): Promise<void> {
+async function createPod(): Promise<string> {
   const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop" }, spec: { containers: [{ name: "main", image: "busybox" }] } };
-  await store.create(podResource, pod);
+  const { object } = await store.create(podResource, pod);
+  return object.metadata.resourceVersion ?? "";
 }
 
 async function write(name: string, change: (current: ConfigMap) => ConfigMap): Promise<string> {
@@ -211,6 +212,20 @@ describe("a resourceVersion", () => {
     await create("b");
     await storage.compact(Number(await create("c")));
     await expect(names({ resourceVersion: version, resourceVersionMatch: "Exact" })).rejects.toMatchObject({ status: { code: 410, reason: "Expired" } });
+  });
+
+  test("expires when it is compacted, exact or to be continued, also when nothing of its kind has changed since", async () => {
+    const version = await create("a");
+    await create("b");
+    const { continue: token } = await store.list(configMapResource, "shop", { limit: 1 });
+    const later = await createPod();
+    const isExpired = { status: { code: 410, reason: "Expired" } };
+    await storage.compact(Number(later) - 1);
+    expect(await names({ limit: 1, continue: token })).toEqual(["b"]);
+    await storage.compact(Number(later));
+    await expect(names({ limit: 1, continue: token })).rejects.toMatchObject(isExpired);
+    await expect(names({ resourceVersion: version, resourceVersionMatch: "Exact" })).rejects.toMatchObject(isExpired);
+    expect(await names({ resourceVersion: later, resourceVersionMatch: "Exact" })).toEqual(["a", "b"]);
   });
 });
 
