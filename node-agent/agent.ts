@@ -29,15 +29,24 @@ import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { createShimReaper } from "./cri/leaked-shims.ts";
 import { withRuntimeMetrics } from "./cri/metered-runtime.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { CsiDrivers } from "./csi/csi-drivers.ts";
+import { CsiVolumes } from "./csi/csi-volumes.ts";
 import { openImageSnapshots } from "./cri/image-snapshots.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
+import { DeviceDrivers } from "./devices/device-drivers.ts";
+import { DeviceHealthBook } from "./devices/device-health.ts";
+import { DeviceManager } from "./devices/device-manager.ts";
+import { PreparedClaims } from "./devices/prepared-claims.ts";
 import { createImageMounts } from "./images/image-mounts.ts";
 import { ensureLocalImages } from "./images/local-images.ts";
 import { writeCniConfig } from "./network/cni.ts";
+import { podCidrsOf, rangesByFamily } from "./network/families.ts";
+import { writeDnsAddresses } from "./network/dns-addresses.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
 import { followServers, type KnownServers } from "./node/follow-servers.ts";
 import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
+import { openRootDir } from "./root-dir.ts";
 import { refusePod } from "./pods/admit-pod.ts";
 import { Limiter } from "./pods/limiter.ts";
 import { limitCgroup } from "./pods/cgroups.ts";
@@ -52,8 +61,10 @@ import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer, type ServingPair } from "./server/agent-server.ts";
 import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
-import { meterVolumes } from "./stats/volume-stats.ts";
+import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
+import { createPluginRegistry } from "./plugins/plugin-registry.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
+import { shareMounts } from "./volumes/mounts.ts";
 import type { VolumeSources } from "./volumes/volume-plugin.ts";
 
 export interface AgentParts {
@@ -61,7 +72,8 @@ export interface AgentParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly nodeIp: string;
+  /** One of each family that the machine has; the first is where others come to. */
+  readonly nodeIps: readonly [string, ...string[]];
   /** What the agent's endpoint shows, and the authority of those who may ask there. */
   readonly endpoint: { readonly certificate: Following<ServingPair>; readonly clientCa: string };
   /** What runs beside it as long as it does. */
@@ -87,13 +99,18 @@ async function runtimeHandlerOf(client: Client, { spec }: Pod): Promise<string> 
 
 /** Runs the node agent until the signal fires. Pods keep running when it ends; the next agent adopts them. */
 export async function runAgent(config: AgentConfig, parts: AgentParts, signal: AbortSignal): Promise<void> {
-  const { client, clock, random, logger, nodeIp } = parts;
-  const { dataDir, nodeName } = config;
-  const podsDir = path.join(dataDir, "pods");
+  const { client, clock, random, logger, nodeIps } = parts;
+  const { dataDir, rootDir, nodeName } = config;
+  const podsDir = path.join(rootDir, "pods");
   const logsDir = path.join(dataDir, "logs");
   const volumesDir = path.join(dataDir, "volumes");
-  for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true, mode: 0o750 });
-  enableForwarding();
+  mkdirSync(logsDir, { recursive: true, mode: 0o750 });
+  openRootDir(dataDir, rootDir);
+  // What drivers mount in their containers is to be seen here, and by the pods' containers.
+  await shareMounts(rootDir);
+  const clusterCidrs = rangesByFamily(config.clusterCidr);
+  enableForwarding(clusterCidrs);
+  writeDnsAddresses(dataDir, config.clusterDns.split(","));
   const containerd = config.containerRuntimeEndpoint === undefined ? await keepContainerd(dataDir, clock, logger, signal) : undefined;
   const socket = containerd?.socket ?? config.containerRuntimeEndpoint ?? "";
   const metrics = createAgentMetrics(nodeName);
@@ -110,9 +127,15 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  const settings = { nodeName, hostIp: nodeIp, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
+  const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
+  const health = new DeviceHealthBook(() => manager.devicesChanged());
+  const drivers = new DeviceDrivers({ client, clock, logger, nodeName, health });
+  const devices = new DeviceManager({ client, clock, logger, drivers, health, claims: new PreparedClaims(path.join(dataDir, "prepared-claims.json")) });
+  const csiDrivers = new CsiDrivers({ client, clock, logger, nodeName });
+  const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token: requestToken });
   const context: PodContext = {
     runtime,
+    devices,
     client,
     events,
     clock,
@@ -122,8 +145,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     images: createImageMounts(snapshots),
     settings,
     podsDir,
+    csi,
     starts: new Limiter(STARTS_MAX),
-    sources: (_pod, podIp) => sources(podIp),
+    sources: (_pod, podIps) => sources(podIps),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
     refuse: (pod, options) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
@@ -133,6 +157,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const resources = createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
   const watched = new Set<string>();
 
+  const volumes = () => readVolumes(manager.mountedVolumes(), (place) => csi.usage(place));
   const all: Service[] = [
     ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
     ...parts.services,
@@ -147,23 +172,34 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       pressures: resources.pressures,
       reserved: resources.reserved,
-      onChange: resources.onChange,
-      identity: { name: nodeName, ip: nodeIp, port: config.port, version: parts.version },
+      volumesInUse: () => csi.uses.names(),
+      onChange: (changed) => {
+        const undo = [resources.onChange(changed), csi.uses.onChange(changed)];
+        return () => undo.forEach((end) => end());
+      },
+      identity: { name: nodeName, ips: nodeIps, port: config.port, version: parts.version },
       onNode: (seen) => {
         node = seen;
-        if (seen.spec?.podCIDR && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), seen.spec.podCIDR);
+        csi.uses.nodeSeen(seen);
+        const podCidrs = podCidrsOf(seen);
+        if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },
     }),
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
+    drivers.asService(),
+    devices.asService(() => new Set(manager.pods().map(({ metadata }) => metadata.uid ?? ""))),
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
+    createPluginRegistry({ folder: path.join(rootDir, "plugins_registry"), handlers: [drivers, csiDrivers], clock, logger }),
+    csiDrivers.asService(),
+    csi.asService(),
     createLogRotation({ runtime, clock, logger }),
     createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
-    ...createNetworkServices({ informers, nodeName, clusterCidr: config.clusterCidr, clusterDns: config.clusterDns, clusterDomain: config.clusterDomain, clock, logger }),
+    ...createNetworkServices({ informers, nodeName, clusterCidrs, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, clock, logger }),
     createAgentServer({
-      address: nodeIp,
+      address: nodeIps[0],
       port: config.port,
       ...parts.endpoint,
       runtime,
@@ -171,8 +207,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       nodeName,
       usage,
       metrics,
-      measure: meterVolumes(metrics.registry, () => manager.mountedVolumes()),
-      configuration: computeKubeletConfiguration(config, nodeIp),
+      measure: meterVolumes(metrics.registry, volumes),
+      volumes,
+      configuration: computeKubeletConfiguration(config, nodeIps[0]),
       access: new AgentAccess({ client, clock, nodeName }),
       pods: () => manager.pods(),
       clock,
@@ -189,13 +226,13 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     await containerd?.stop();
   }
 
-  function sources(podIp: string): VolumeSources {
+  function sources(podIps: readonly string[]): VolumeSources {
     return {
       configMap: (namespace, name) => watchedContent<ConfigMap>(configMapResource, namespace, name),
       secret: (namespace, name) => watchedContent<Secret>(secretResource, namespace, name),
       services: () => services.list(),
-      podIp,
-      hostIp: nodeIp,
+      podIps,
+      hostIps: nodeIps,
       allocatable: node?.status?.allocatable ?? {},
       token: requestToken,
       claim: (namespace, name) => client.for(persistentVolumeClaimResource).get(namespace, name),
@@ -203,6 +240,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       nodeName,
       nowMs: () => clock.now(),
+      csi,
     };
   }
 

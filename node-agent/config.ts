@@ -1,12 +1,14 @@
-import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
 import { parseReserved } from "./resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
 /** Everything an agent is told; `mainstay server` passes it to the agent of its own machine. */
 export interface AgentConfig {
   readonly dataDir: string;
+  /** Where drivers find the pods' volumes and are found themselves: kubelet's folder, laid out as a kubelet's. */
+  readonly rootDir: string;
   readonly nodeName: string;
   readonly nodeIp: string | undefined;
   /** Either a kubeconfig with a node's certificate, or a server and a token to get one with. */
@@ -44,18 +46,21 @@ export interface AgentOptionRow {
   readonly default?: string;
 }
 
+const DEFAULT_DATA_DIR = "/var/lib/mainstay/agent";
+
 /** The one table of `mainstay agent`'s options; each is also MAINSTAY_… in the environment. */
 export const agentOptions: readonly AgentOptionRow[] = [
   { key: "server", flags: "--server <url>", description: "API server to join, such as https://10.0.0.1:6443" },
   { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/node-token" },
   { key: "kubeconfig", flags: "--kubeconfig <file>", description: "kubeconfig of a node that has joined already, instead of --server and --token" },
-  { key: "dataDir", flags: "--data-dir <dir>", description: "where the agent keeps everything", default: "/var/lib/mainstay/agent" },
+  { key: "dataDir", flags: "--data-dir <dir>", description: "where the agent keeps everything", default: DEFAULT_DATA_DIR },
+  { key: "rootDir", flags: "--root-dir <dir>", description: "folder of pods' volumes and of drivers' sockets, which drivers' manifests name (default: /var/lib/kubelet; with a --data-dir of its own, kubelet in that)" },
   { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", get default() { return os.hostname().toLowerCase(); } },
-  { key: "nodeIp", flags: "--node-ip <ip>", description: "address of this machine towards other nodes (default: the one on the default route)" },
+  { key: "nodeIp", flags: "--node-ip <ips>", description: "address of this machine towards other nodes, or one of each family with a comma between them (default: those on the default routes)" },
   { key: "port", flags: "--port <port>", description: "port of the agent's own endpoint (HTTPS)", default: "10250" },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
-  { key: "clusterCidr", flags: "--cluster-cidr <cidr>", description: "addresses of all pods of the cluster", default: "10.42.0.0/16" },
-  { key: "clusterDns", flags: "--cluster-dns <ip>", description: "address at which pods find the cluster's names", default: "10.43.0.10" },
+  { key: "clusterCidr", flags: "--cluster-cidr <cidrs>", description: "addresses of all pods of the cluster: a range, or one of each family", default: "10.42.0.0/16" },
+  { key: "clusterDns", flags: "--cluster-dns <ips>", description: "address at which pods find the cluster's names, or one of each family", default: "10.43.0.10" },
   { key: "clusterDomain", flags: "--cluster-domain <name>", description: "domain of the cluster's names", default: "cluster.local" },
   { key: "evictionHard", flags: "--eviction-hard <thresholds>", description: "end pods at once below these: <signal><<amount or percent>, separated by commas", default: DEFAULT_EVICTION_HARD },
   { key: "evictionSoft", flags: "--eviction-soft <thresholds>", description: "end pods when it stays below these for the grace period", default: "" },
@@ -86,40 +91,36 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   };
   const numbers = { evictionMaxPodGracePeriod: number("evictionMaxPodGracePeriod", 0, 86_400), imageGcHighThreshold: number("imageGcHighThreshold", 0, 100), imageGcLowThreshold: number("imageGcLowThreshold", 0, 100), podMaxPids: number("podMaxPids", -1, 4_194_304) };
   if (numbers.imageGcLowThreshold >= numbers.imageGcHighThreshold) throw new Error(`--image-gc-low-threshold ${numbers.imageGcLowThreshold} must be below --image-gc-high-threshold ${numbers.imageGcHighThreshold}`);
+  const addresses = Object.fromEntries((["nodeIp", "clusterDns"] as const).map((key) => [key, networkText(key, values[key], parseHostAddress, "an IP address")]));
+  const ranges = { clusterCidr: networkText("clusterCidr", values["clusterCidr"], parseBlock, "a range of addresses") };
   // What cannot be read is said now, not when the machine is in need.
   parseThresholds(String(values["evictionHard"]));
   parseThresholds(String(values["evictionSoft"]), parseGracePeriods(String(values["evictionSoftGracePeriod"])));
   for (const key of ["systemReserved", "kubeReserved"]) parseReserved(String(values[key]));
   const allowedUnsafeSysctls = String(values["allowedUnsafeSysctls"]).split(",").filter((name) => name !== "");
-  const config = { ...values, ...numbers, allowedUnsafeSysctls, port, dataDir: path.resolve(String(values["dataDir"])) } as unknown as AgentConfig; // the table has a row for every key
+  const dataDir = path.resolve(String(values["dataDir"]));
+  const rootDir = values["rootDir"] === undefined ? defaultRootDir(dataDir) : path.resolve(String(values["rootDir"]));
+  const config = { ...values, ...addresses, ...ranges, ...numbers, allowedUnsafeSysctls, port, dataDir, rootDir } as unknown as AgentConfig; // the table has a row for every key
   if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config;
+}
+
+/** Where manifests of drivers look; agents that share a machine have a data directory and so a folder each. */
+function defaultRootDir(dataDir: string): string {
+  return dataDir === DEFAULT_DATA_DIR ? "/var/lib/kubelet" : path.join(dataDir, "kubelet");
+}
+
+/** What stands for one family or for both, each part as it is written canonically. */
+function networkText(key: keyof AgentConfig, value: unknown, parse: (part: string) => { readonly family: IpFamily; readonly text: string } | undefined, kind: string): string | undefined {
+  if (typeof value !== "string") return undefined;
+  try {
+    return parsePair(value, parse, kind).map(({ text }) => text).join(",");
+  } catch (error) {
+    throw new Error(`${agentOptions.find((row) => row.key === key)?.flags.split(" ")[0]} "${value}": ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Where the agent writes what it does. */
 export function agentLog(dataDir: string): string {
   return path.join(dataDir, "agent.log");
-}
-
-/** The machine's address towards the world: that of the interface with the default route, else the first that is not loopback. */
-export function machineAddress(): string {
-  const device = defaultInterface(readRoutes());
-  const interfaces = os.networkInterfaces();
-  const all = [...(device === undefined ? [] : (interfaces[device] ?? [])), ...Object.values(interfaces).flatMap((list) => list ?? [])];
-  return all.find((candidate) => candidate.family === "IPv4" && !candidate.internal)?.address ?? "127.0.0.1";
-}
-
-/** The interface of the cheapest route to everywhere, in the kernel's table of routes (proc(5), /proc/net/route). */
-export function defaultInterface(routes: string): string | undefined {
-  const rows = routes.split("\n").slice(1).map((line) => line.split(/\s+/));
-  const toEverywhere = rows.filter(([, destination, , , , , , mask]) => destination === "00000000" && mask === "00000000");
-  return toEverywhere.sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
-}
-
-function readRoutes(): string {
-  try {
-    return readFileSync("/proc/net/route", "utf8");
-  } catch {
-    return "";
-  }
 }

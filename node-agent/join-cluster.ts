@@ -22,18 +22,18 @@ interface JoinAnswer {
  * that authority; with a bare token the server is trusted on this first use.
  * The machine's own password, made here, keeps its name to it. Throws with what the server said.
  */
-export async function joinCluster(config: AgentConfig, nodeIp: string, nowMs: number): Promise<string> {
+export async function joinCluster(config: AgentConfig, nodeIps: readonly string[], nowMs: number): Promise<string> {
   const folder = path.join(config.dataDir, "pki");
   const file = path.join(folder, "kubeconfig.yaml");
   if (existsSync(file)) {
-    await renewIfEnding(config, folder, nodeIp, nowMs);
+    await renewIfEnding(config, folder, nodeIps, nowMs);
     return file;
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const server = (config.server ?? "").replace(/\/$/, "");
   const { caHash, secret } = parseNodeToken(config.token ?? "");
   const trusted = caHash === undefined ? undefined : await fetchAuthority(server, caHash);
-  await obtainCertificates(config.nodeName, nodeIp, folder, { server, trusted, token: secret });
+  await obtainCertificates(config.nodeName, nodeIps, folder, { server, trusted, token: secret });
   return file;
 }
 
@@ -41,13 +41,13 @@ export async function joinCluster(config: AgentConfig, nodeIp: string, nowMs: nu
 const RENEW_SHARE = 0.3;
 
 /** A node that has joined gets its next certificates with the ones it has. While those are good, a server that does not answer is no reason not to start. */
-async function renewIfEnding({ nodeName }: AgentConfig, folder: string, nodeIp: string, nowMs: number): Promise<void> {
+async function renewIfEnding({ nodeName }: AgentConfig, folder: string, nodeIps: readonly string[], nowMs: number): Promise<void> {
   const identity = new NodeIdentity(path.join(folder, "kubeconfig.yaml"));
   const { server, certificate = "" } = identity.connection.current;
   const { notBeforeMs, notAfterMs } = readCertificate(certificate);
   if (notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE) return;
   try {
-    await obtainCertificates(nodeName, nodeIp, folder, renewalProof(identity, server));
+    await obtainCertificates(nodeName, nodeIps, folder, renewalProof(identity, server));
   } catch (error) {
     if (nowMs > notAfterMs) throw new Error(`the certificate of node ${nodeName} has ended; remove ${folder}/kubeconfig.yaml and join again with a token`, { cause: error });
     process.stderr.write(`the certificate of node ${nodeName} could not be renewed, going on with the old one: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -63,11 +63,11 @@ export function renewalProof({ connection }: NodeIdentity, server: string): Proo
 export type Proof = { readonly server: string; readonly trusted: string | undefined } & JoinProof;
 
 /** Asks for both certificates of the node and keeps them in the folder. Rejects with what the server said, or why it could not be asked. */
-export async function obtainCertificates(nodeName: string, nodeIp: string, folder: string, proof: Proof): Promise<void> {
+export async function obtainCertificates(nodeName: string, nodeIps: readonly string[], folder: string, proof: Proof): Promise<void> {
   const user = `system:node:${nodeName}`;
   const client = await createSigningRequest(user, ["system:nodes"]);
   const serving = await createSigningRequest(user, ["system:nodes"]);
-  const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: [nodeIp] };
+  const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: nodeIps };
   const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
   const write = (name: string, text: string) => {

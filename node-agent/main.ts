@@ -7,8 +7,9 @@ import { systemClock } from "../engine/lib/clock.ts";
 import { createLogger } from "../engine/lib/log.ts";
 import { systemRandom } from "../engine/lib/random.ts";
 import { runAgent } from "./agent.ts";
-import { agentLog, agentOptions, machineAddress, resolveAgentConfig } from "./config.ts";
+import { agentLog, agentOptions, resolveAgentConfig } from "./config.ts";
 import { joinCluster, obtainCertificates, renewalProof } from "./join-cluster.ts";
+import { agentAddresses } from "./machine-address.ts";
 import { createIdentityRenewal, NodeIdentity } from "./node-identity.ts";
 import { readServers } from "./node/follow-servers.ts";
 import { GIT_VERSION } from "../engine/server/version.ts";
@@ -24,8 +25,8 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   // Started by `mainstay server`: without it there is nobody to answer to, and the next one brings its own agent.
   if (process.send !== undefined) process.on("disconnect", () => stop.abort());
-  const nodeIp = config.nodeIp ?? machineAddress();
-  const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIp, systemClock.now()));
+  const nodeIps = agentAddresses(config);
+  const kubeconfig = config.kubeconfig ?? (await joinCluster(config, nodeIps, systemClock.now()));
   const folder = path.dirname(kubeconfig);
   const logger = createLogger(config.logLevel, agentLog(config.dataDir));
   const identity = new NodeIdentity(kubeconfig);
@@ -35,9 +36,9 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const servers = new ServerList(config.kubeconfig === undefined ? readServers(serversFile, connection.server) : [connection.server]);
   const client = createHttpClient(identity.connection, `mainstay-agent/${GIT_VERSION}`, servers);
   const endpoint = { certificate: identity.serving, clientCa: readFileSync(path.join(folder, "ca.crt"), "utf8") };
-  const renewal = createIdentityRenewal(identity, { renew: () => obtainCertificates(config.nodeName, nodeIp, folder, renewalProof(identity, servers.pick().url)), clock: systemClock, random: systemRandom, logger });
+  const renewal = createIdentityRenewal(identity, { renew: () => obtainCertificates(config.nodeName, nodeIps, folder, renewalProof(identity, servers.pick().url)), clock: systemClock, random: systemRandom, logger });
   try {
-    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIp, endpoint, services: [renewal], version: GIT_VERSION, ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}) }, stop.signal);
+    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIps, endpoint, services: [renewal], version: GIT_VERSION, ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}) }, stop.signal);
   } finally {
     // The open channel to the server would keep this process, and so the server, waiting for ever.
     if (process.connected) process.disconnect();

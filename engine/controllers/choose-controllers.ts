@@ -7,6 +7,7 @@ export const CONTROLLER_NAMES = [
   "cronjob-controller",
   "daemonset-controller",
   "deployment-controller",
+  "device-taint-eviction-controller",
   "disruption-controller",
   "endpoints-controller",
   "endpointslice-controller",
@@ -19,12 +20,14 @@ export const CONTROLLER_NAMES = [
   "namespace-controller",
   "node-ipam-controller",
   "node-lifecycle-controller",
+  "persistentvolume-attach-detach-controller",
   "persistentvolume-binder-controller",
   "persistentvolume-protection-controller",
   "persistentvolumeclaim-protection-controller",
   "pod-garbage-collector-controller",
   "replicaset-controller",
   "replicationcontroller-controller",
+  "resourceclaim-controller",
   "resourcequota-controller",
   "scheduler",
   "service-cidr-controller",
@@ -36,6 +39,7 @@ export const CONTROLLER_NAMES = [
   "token-cleaner-controller",
   "ttl-after-finished-controller",
   "validatingadmissionpolicy-status-controller",
+  "volumeattributesclass-protection-controller",
 ] as const;
 
 export type ControllerName = (typeof CONTROLLER_NAMES)[number];
@@ -51,10 +55,10 @@ export const USUAL_CONTROLLERS: ControllerChoice = new Set(CONTROLLER_NAMES.filt
 
 /** Names that upstream knows and that mean nothing here: there is no such work, or another part does it. They may be switched off. */
 const ABSENT: readonly string[] = [
-  "bootstrap-signer-controller", "cloud-node-lifecycle-controller", "device-taint-eviction-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
-  "node-route-controller", "persistentvolume-attach-detach-controller", "persistentvolume-expander-controller",
-  "podcertificaterequest-cleaner-controller", "resourceclaim-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller",
-  "storage-version-migrator-controller", "storageversion-garbage-collector-controller", "ttl-controller", "volumeattributesclass-protection-controller",
+  "bootstrap-signer-controller", "cloud-node-lifecycle-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+  "node-route-controller", "persistentvolume-expander-controller",
+  "podcertificaterequest-cleaner-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller",
+  "storage-version-migrator-controller", "storageversion-garbage-collector-controller", "ttl-controller",
 ];
 
 /**

@@ -13,6 +13,9 @@ import type { ControllerContext } from "./controller-context.ts";
 import { customKindController } from "./custom-kind.ts";
 import type { ControllerDefinition } from "./define-controller.ts";
 import { deploymentController } from "./deployment.ts";
+import { claimReleaseController } from "./devices/claim-release.ts";
+import { claimTemplateController } from "./devices/claim-templates.ts";
+import { deviceTaintController } from "./devices/device-taints.ts";
 import { disruptionController, staleDisruptionController } from "./disruption/disruption.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointsController } from "./endpoints/endpoints.ts";
@@ -27,6 +30,7 @@ import { jobController, jobOrphanController } from "./jobs/job.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeHealthController } from "./node-health.ts";
 import { nodeIpamController } from "./node-ipam.ts";
+import type { PodRange } from "./pod-ranges.ts";
 import { nodeTaintController } from "./node-taints.ts";
 import { podGarbageCollector } from "./pod-gc.ts";
 import { policyTypeCheckController } from "./policy-type-check.ts";
@@ -37,9 +41,10 @@ import { runController } from "./run-controller.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { unusedTokenCleaner } from "./unused-tokens.ts";
+import { attachDetachController } from "./volumes/attach-detach.ts";
 import { ephemeralVolumeController } from "./volumes/ephemeral-volumes.ts";
 import { claimController, volumeController } from "./volumes/volume-binding.ts";
-import { claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
+import { attributesClassProtectionController, claimProtectionController, volumeProtectionController } from "./volumes/volume-protection.ts";
 import { daemonSetController } from "./workloads/daemon-set.ts";
 import { replicationControllerController } from "./workloads/replication-controller.ts";
 import { serviceRangeController } from "./service-ranges.ts";
@@ -49,7 +54,7 @@ export interface ClusterSettings {
   /** PEM text that every namespace gets, so that pods can verify the API server. */
   readonly rootCa: Following<string>;
   /** Without it nodes get no ranges for their pods. */
-  readonly clusterCidr?: string;
+  readonly podRanges?: readonly PodRange[];
   /** What needs the cluster's private keys; without it nobody answers signing requests or fills Secrets with tokens. */
   readonly keys?: ClusterKeys;
   /** What runs; all but those on demand by default. */
@@ -65,7 +70,7 @@ export interface ClusterKeys {
 export function createControllers(context: ControllerContext, settings: ClusterSettings): Service[] {
   const run = <Inputs>(definition: ControllerDefinition<Inputs>) => runController(definition, context);
   const remoteKinds = new RemoteKinds(context);
-  const { wanted = USUAL_CONTROLLERS, rootCa, clusterCidr, keys } = settings;
+  const { wanted = USUAL_CONTROLLERS, rootCa, podRanges, keys } = settings;
   const switched: Readonly<Record<Exclude<ControllerName, "scheduler">, () => readonly Service[]>> = {
     "certificatesigningrequest-approving-controller": () => [run(certificateApprover(context))],
     "certificatesigningrequest-cleaner-controller": () => [run(certificateCleaner(context))],
@@ -74,6 +79,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "cronjob-controller": () => [run(cronJobController(context))],
     "daemonset-controller": () => [run(daemonSetController(context))],
     "deployment-controller": () => [run(deploymentController(context))],
+    "device-taint-eviction-controller": () => [run(deviceTaintController(context))],
     "disruption-controller": () => [run(disruptionController(context)), run(staleDisruptionController(context))],
     "endpoints-controller": () => [run(endpointsController(context))],
     "endpointslice-controller": () => [run(endpointSliceController(context))],
@@ -84,14 +90,16 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "job-controller": () => [run(jobController(context)), run(jobOrphanController(context))],
     "legacy-serviceaccount-token-cleaner-controller": () => [run(unusedTokenCleaner(context))],
     "namespace-controller": () => [run(namespaceController(context))],
-    "node-ipam-controller": () => (clusterCidr === undefined ? [] : [run(nodeIpamController(context, clusterCidr))]),
+    "node-ipam-controller": () => (podRanges === undefined ? [] : [run(nodeIpamController(context, podRanges))]),
     "node-lifecycle-controller": () => [run(nodeHealthController(context)), run(nodeTaintController(context))],
+    "persistentvolume-attach-detach-controller": () => [run(attachDetachController(context))],
     "persistentvolume-binder-controller": () => [run(claimController(context)), run(volumeController(context))],
     "persistentvolume-protection-controller": () => [run(volumeProtectionController(context))],
     "persistentvolumeclaim-protection-controller": () => [run(claimProtectionController(context))],
     "pod-garbage-collector-controller": () => [run(podGarbageCollector(context))],
     "replicaset-controller": () => [run(replicaSetController(context))],
     "replicationcontroller-controller": () => [run(replicationControllerController(context))],
+    "resourceclaim-controller": () => [run(claimTemplateController(context)), run(claimReleaseController(context))],
     "resourcequota-controller": () => [run(resourceQuotaController(context))],
     "service-cidr-controller": () => [run(serviceRangeController(context))],
     "service-lb-controller": () => [run(nodeBalancerController(context))],
@@ -102,6 +110,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "token-cleaner-controller": () => [run(tokenCleaner(context))],
     "ttl-after-finished-controller": () => [run(jobTtlController(context))],
     "validatingadmissionpolicy-status-controller": () => [run(policyTypeCheckController(context))],
+    "volumeattributesclass-protection-controller": () => [run(attributesClassProtectionController(context))],
   };
   // What the API itself stands on is no choice: kinds of its users, those of servers behind it, addresses of Services, the end of events.
   const always = [remoteKinds.asService(), run(customKindController(context)), run(apiRegistrationController(context)), run(serviceAddressController(context)), run(eventTtlController(context))];

@@ -31,6 +31,8 @@ export type Action =
 /** What came of a plan's actions. They stop at the first failure. */
 export interface Outcome {
   readonly created: readonly KubeObject[];
+  /** As the API answered to `update`s. */
+  readonly updated: readonly KubeObject[];
   /** What a `create` found under its name, when it was taken. */
   readonly existing: KubeObject | undefined;
   readonly failure: unknown;

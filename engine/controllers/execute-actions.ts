@@ -25,7 +25,7 @@ export async function executeActions(actions: readonly Action[], writer: string,
   } catch (error) {
     failure = error;
   }
-  return { created: executor.created, existing: executor.existing, waitMs: executor.waitMs, failure };
+  return { created: executor.created, updated: executor.updated, existing: executor.existing, waitMs: executor.waitMs, failure };
 }
 
 interface PatchTarget {
@@ -37,6 +37,7 @@ interface PatchTarget {
 
 class Executor {
   readonly created: KubeObject[] = [];
+  readonly updated: KubeObject[] = [];
   existing: KubeObject | undefined;
   waitMs: number | undefined;
   readonly #writer: string;
@@ -54,8 +55,11 @@ class Executor {
         return this.#create(action.resource, action.object);
       case "createMany":
         return this.#createMany(action.resource, action.objects);
-      case "update":
-        return this.#note(action.subresource === "status" ? "debug" : "info", "updated", action.resource, await unlessGone(this.#update(action)));
+      case "update": {
+        const updated = await unlessGone(this.#update(action));
+        if (updated !== undefined) this.updated.push(updated);
+        return this.#note(action.subresource === "status" ? "debug" : "info", "updated", action.resource, updated);
+      }
       case "patch": {
         const body = { ...action.patch, metadata: { ...(action.patch["metadata"] as object | undefined), uid: action.object.metadata.uid } };
         return this.#patch(action, body, "patched");

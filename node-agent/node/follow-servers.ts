@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { ServerList } from "../../engine/client/server-list.ts";
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice } from "../../engine/resources/types.ts";
@@ -22,7 +23,7 @@ export function readServers(file: string, first: string): readonly [string, ...s
 /** The URLs of the cluster's servers: the endpoints of default/kubernetes. Pure. */
 export function serverUrls(slices: readonly EndpointSlice[]): readonly string[] {
   const own = slices.filter(({ metadata }) => metadata.namespace === "default" && metadata.labels?.["kubernetes.io/service-name"] === "kubernetes");
-  return own.flatMap(({ endpoints, ports }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.map((address) => `https://${address}:${ports?.[0]?.port ?? 443}`))).sort();
+  return own.flatMap(({ endpoints, ports }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.map((address) => `https://${hostAndPort(address, ports?.[0]?.port ?? 443)}`))).sort();
 }
 
 /** Keeps the list of servers true while the cluster's servers come and go. */

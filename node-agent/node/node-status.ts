@@ -9,6 +9,7 @@ import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
+import type { DeclaredFeature } from "../../engine/resources/declared-features.ts";
 import { VOLUMES_FOLDER_ANNOTATION } from "../../engine/resources/storage/local-path.ts";
 import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
@@ -17,7 +18,8 @@ import { computeAllocatable, type Reserved } from "../resources/reserved.ts";
 
 export interface NodeIdentity {
   readonly name: string;
-  readonly ip: string;
+  /** One of each family; the first is where others come to. */
+  readonly ips: readonly string[];
   /** Port of the agent's own endpoint. */
   readonly port: number;
   readonly version: string;
@@ -36,6 +38,8 @@ export interface NodeReporterOptions {
   readonly pressures: () => ReadonlySet<Pressure>;
   /** What pods cannot have of the machine. */
   readonly reserved: Reserved;
+  /** What must not be detached from the machine. */
+  readonly volumesInUse: () => readonly string[];
   /** Calls back when the status should be written although it is not time yet. Gives the function that ends it. */
   readonly onChange: (changed: () => void) => () => void;
   /** Called with every state of the Node that the API confirms. */
@@ -92,7 +96,11 @@ interface MachineFacts {
   readonly osImage: string;
   readonly pressures: ReadonlySet<Pressure>;
   readonly reserved: Reserved;
+  readonly volumesInUse: readonly string[];
 }
+
+/** What the API may ask of this agent beyond what every agent can. */
+const DECLARED_FEATURES: readonly DeclaredFeature[] = ["InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"];
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
 export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
@@ -105,12 +113,14 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
   };
   for (const { type, present, absent } of PRESSURES) set({ type, status: facts.pressures.has(type) ? "True" : "False", ...(facts.pressures.has(type) ? present : absent) });
   set(problem === undefined ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" } : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem });
+  const { volumesInUse: _before, ...rest } = node.status ?? {};
   return {
-    ...node.status,
+    ...rest,
+    ...(facts.volumesInUse.length === 0 ? {} : { volumesInUse: [...facts.volumesInUse] }),
     capacity,
     allocatable: computeAllocatable(capacity, facts.reserved),
     addresses: [
-      { type: "InternalIP", address: facts.identity.ip },
+      ...facts.identity.ips.map((address) => ({ type: "InternalIP", address })),
       { type: "Hostname", address: facts.identity.name },
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: facts.identity.port } },
@@ -128,6 +138,7 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
     },
     conditions: [...conditions],
     images: facts.images ?? [],
+    declaredFeatures: DECLARED_FEATURES,
   };
 }
 
@@ -138,11 +149,12 @@ function extendedResources(capacity: Readonly<Record<string, string>> = {}): Rea
 
 async function getOrCreate({ client, identity, volumesDir }: NodeReporterOptions): Promise<Node> {
   const api = client.for(nodeResource);
-  const annotations = { [VOLUMES_FOLDER_ANNOTATION]: volumesDir };
+  // The second says that volumes are attached by a controller, as drivers' tools expect of a node.
+  const annotations = { [VOLUMES_FOLDER_ANNOTATION]: volumesDir, "volumes.kubernetes.io/controller-managed-attach-detach": "true" };
   const labels = { "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
   try {
     const node = await api.get("", identity.name);
-    if (node.metadata.annotations?.[VOLUMES_FOLDER_ANNOTATION] === volumesDir) return node;
+    if (Object.entries(annotations).every(([key, value]) => node.metadata.annotations?.[key] === value)) return node;
     return await api.patch("", identity.name, "merge", { metadata: { annotations } });
   } catch (error) {
     if (!hasReason(error, "NotFound")) throw error;
@@ -159,7 +171,7 @@ async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | un
   }
 }
 
-async function machineFacts({ identity, runtime, dataDir, pressures, reserved }: NodeReporterOptions): Promise<MachineFacts> {
+async function machineFacts({ identity, runtime, dataDir, pressures, reserved, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
   const disk = statfsSync(dataDir);
   const images = await runtime.listImages().catch(() => []);
   return {
@@ -173,6 +185,7 @@ async function machineFacts({ identity, runtime, dataDir, pressures, reserved }:
     bootId: readText("/proc/sys/kernel/random/boot_id"),
     pressures: pressures(),
     reserved,
+    volumesInUse: volumesInUse(),
     osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readText("/etc/os-release"))?.[1] ?? "Linux",
   };
 }

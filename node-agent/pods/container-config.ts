@@ -13,8 +13,10 @@ import { computeSecurityContext, groupsOf, namespaceOptions } from "./security-c
 
 export interface NodeSettings {
   readonly nodeName: string;
-  readonly hostIp: string;
-  readonly clusterDns: string;
+  /** The machine's addresses, one of each family; the first is its own. */
+  readonly hostIps: readonly string[];
+  /** Where pods ask for names. */
+  readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   /** Logs of all pods; each pod has a folder in it. */
   readonly logsDir: string;
@@ -160,7 +162,7 @@ function computeDns(pod: Pod, { clusterDns, clusterDomain }: NodeSettings) {
   const extra = pod.spec.dnsConfig;
   const usesCluster = policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && pod.spec.hostNetwork !== true);
   const base = usesCluster
-    ? { servers: [clusterDns], searches: [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain], options: ["ndots:5"] }
+    ? { servers: [...clusterDns], searches: [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain], options: ["ndots:5"] }
     : { servers: [], searches: [], options: [] };
   if (!usesCluster && policy !== "None" && extra === undefined) return undefined; // the machine's own resolv.conf
   return {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
@@ -30,7 +31,7 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
   const host = action.host || podIp;
   const headers = { "user-agent": `${agent}/1.36`, accept: "*/*", connection: "close", ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])) };
   const late = AbortSignal.timeout(timeoutMs);
-  const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${portNumber(action.port, container)}`;
+  const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${hostAndPort(host, portNumber(action.port, container))}`;
   // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
   let target = { url: new URL(place), path: action.path || "/" };
   try {

@@ -6,8 +6,9 @@ import type { Random } from "../../engine/lib/random.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { ImageMounts } from "../images/image-mounts.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { DeviceManager } from "../devices/device-manager.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
-import type { VolumeSources } from "../volumes/volume-plugin.ts";
+import type { DriverVolumes, VolumeSources } from "../volumes/volume-plugin.ts";
 import type { Refusal } from "./admit-pod.ts";
 import type { NodeSettings } from "./container-config.ts";
 import type { Limiter } from "./limiter.ts";
@@ -25,11 +26,14 @@ export interface PodContext {
   readonly settings: NodeSettings;
   /** Each pod has a folder here, named by its uid. */
   readonly podsDir: string;
-  readonly sources: (pod: Pod, podIp: string) => VolumeSources;
+  /** Volumes of drivers. */
+  readonly csi: DriverVolumes;
+  readonly sources: (pod: Pod, podIps: readonly string[]) => VolumeSources;
   /** Bounds how many pods start at once: more would only make all of them slower. */
   readonly starts: Limiter;
   /** The handler that the pod's RuntimeClass names; empty for the runtime's usual one. Rejects when there is no such class. */
   readonly runtimeHandler: (pod: Pod) => Promise<string>;
+  readonly devices: Pick<DeviceManager, "prepare" | "unprepare" | "cdiDevices" | "held">;
   /** Bounds what the pod as a whole may use; with `onlyRaise`, bounds are loosened and not tightened. */
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
   /** Why the node has no room for the pod, or would have none if it were alone on it; undefined when it may run. */

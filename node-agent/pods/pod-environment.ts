@@ -1,4 +1,5 @@
 import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../engine/resources/types.ts";
 import { readEnvFile } from "./env-file.ts";
@@ -10,8 +11,9 @@ export interface EnvironmentSources {
   readonly configMap: (namespace: string, name: string) => Promise<ConfigMap>;
   readonly secret: (namespace: string, name: string) => Promise<Secret>;
   readonly services: () => readonly Service[];
-  readonly podIp: string;
-  readonly hostIp: string;
+  /** One of each family, the usual one first. */
+  readonly podIps: readonly string[];
+  readonly hostIps: readonly string[];
   readonly allocatable: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +40,7 @@ export async function computeEnvironment(pod: Pod, container: Container, sources
 }
 
 /** A pod's own field, as fieldRef and the downward API name it. Throws a ContainerConfigError for unknown paths. */
-export function podField(pod: Pod, path: string, { podIp, hostIp }: Pick<EnvironmentSources, "podIp" | "hostIp">): string {
+export function podField(pod: Pod, path: string, { podIps, hostIps }: Pick<EnvironmentSources, "podIps" | "hostIps">): string {
   const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path);
   if (subscript !== null) return pod.metadata[subscript[1] as "labels" | "annotations"]?.[subscript[2] ?? ""] ?? ""; // the pattern allows no other
   switch (path) {
@@ -56,11 +58,13 @@ export function podField(pod: Pod, path: string, { podIp, hostIp }: Pick<Environ
     case "spec.serviceAccountName":
       return pod.spec.serviceAccountName ?? "";
     case "status.podIP":
+      return podIps[0] ?? "";
     case "status.podIPs":
-      return podIp;
+      return podIps.join(",");
     case "status.hostIP":
+      return hostIps[0] ?? "";
     case "status.hostIPs":
-      return hostIp;
+      return hostIps.join(",");
     default:
       throw new ContainerConfigError(`unsupported fieldPath: ${path}`);
   }
@@ -125,12 +129,12 @@ function addServices(values: Map<string, string>, services: readonly Service[], 
     const first = ports[0];
     if (first === undefined) continue;
     values.set(`${prefix}_SERVICE_HOST`, ip).set(`${prefix}_SERVICE_PORT`, String(first.port));
-    values.set(`${prefix}_PORT`, `${(first.protocol ?? "TCP").toLowerCase()}://${ip}:${first.port}`);
+    values.set(`${prefix}_PORT`, `${(first.protocol ?? "TCP").toLowerCase()}://${hostAndPort(ip, first.port)}`);
     for (const port of ports) {
       const protocol = port.protocol ?? "TCP";
       const at = `${prefix}_PORT_${port.port}_${protocol}`;
       if (port.name) values.set(`${prefix}_SERVICE_PORT_${port.name.toUpperCase().replaceAll("-", "_")}`, String(port.port));
-      values.set(at, `${protocol.toLowerCase()}://${ip}:${port.port}`).set(`${at}_PROTO`, protocol.toLowerCase()).set(`${at}_PORT`, String(port.port)).set(`${at}_ADDR`, ip);
+      values.set(at, `${protocol.toLowerCase()}://${hostAndPort(ip, port.port)}`).set(`${at}_PROTO`, protocol.toLowerCase()).set(`${at}_PORT`, String(port.port)).set(`${at}_ADDR`, ip);
     }
   }
 }

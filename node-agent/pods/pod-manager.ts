@@ -6,6 +6,7 @@ import { service, type Service } from "../../engine/lib/service.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
+import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -54,6 +55,11 @@ export class PodManager {
   /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */
   contentChanged(object: ConfigMap | Secret): void {
     for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace && uses(worker.pod, object)) worker.refreshVolumes();
+  }
+
+  /** A device fares differently: the status of pods that have it may say so. */
+  devicesChanged(): void {
+    for (const { worker } of this.#workers.values()) if (hasDeviceClaims(worker.pod)) worker.wake();
   }
 
   services(): Service[] {
@@ -112,12 +118,12 @@ export class PodManager {
           this.#seen.set(sandbox.uid, "");
           if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;
           logger.info("ending a pod that was deleted meanwhile", { pod: `${sandbox.namespace}/${sandbox.name}` });
-          const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: sandbox.name, namespace: sandbox.namespace, uid: sandbox.uid }, spec: { containers: [] } };
-          this.#start(pod).orphan();
+          this.#start(formerPod(sandbox)).orphan();
         }
         const { podsDir, settings } = this.#context;
         const alive = new Set([...known, ...sandboxes.map(({ uid }) => uid)].filter((uid) => uid !== undefined));
-        await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, alive, logger);
+        const left = await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, alive, this.#context.csi, logger);
+        for (const uid of left) this.#start(formerPod({ uid, name: uid, namespace: "" })).orphan();
         await this.#context.images.releaseOthers(alive).catch((error: unknown) => logger.warn("images of pods that are gone not released", { error: describeError(error) }));
         return true;
       } catch (error) {
@@ -197,4 +203,9 @@ function uses(pod: Pod, object: ConfigMap | Secret): boolean {
       ? volume.configMap?.name === name || volume.projected?.sources?.some((part) => part.configMap?.name === name) === true
       : volume.secret?.secretName === name || volume.projected?.sources?.some((part) => part.secret?.name === name) === true,
   );
+}
+
+/** What is known of a pod that the API has no more. */
+function formerPod({ uid, name, namespace }: { readonly uid: string; readonly name: string; readonly namespace: string }): Pod {
+  return { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, uid }, spec: { containers: [] } };
 }

@@ -1,6 +1,7 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { currentSandbox, type PodState, type ProbeFailure, type ProbeResults } from "./compute-pod-actions.ts";
+import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
 import { ContainerProber, type ProbeKind } from "./probes.ts";
 
@@ -38,7 +39,7 @@ export class PodProbes {
       this.#ready.delete(prober.container.name);
       this.#started.delete(prober.container.name);
     }
-    const podIp = pod.spec.hostNetwork === true ? this.#context.settings.hostIp : (currentSandbox(state)?.ip ?? "");
+    const [podIp = ""] = podAddresses(pod, currentSandbox(state), this.#context.settings.hostIps);
     for (const [id, container] of running) {
       const spec = podContainers(pod.spec).find((candidate) => candidate.name === container.name);
       if (spec === undefined || this.#probers.has(id)) continue;

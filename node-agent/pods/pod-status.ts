@@ -3,6 +3,8 @@ import { formatTime } from "../../engine/lib/clock.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
+import { podAddresses } from "./pod-addresses.ts";
 import { hasOtherImage, restartBackoffMs, restartsAfter } from "./restart-policy.ts";
 import { withResizeCondition, type ResizeTrouble } from "./resize.ts";
 
@@ -11,7 +13,8 @@ export interface StatusInputs {
   readonly state: PodState;
   readonly probes: ProbeResults;
   readonly failures: ReadonlyMap<string, StartFailure>;
-  readonly hostIp: string;
+  /** One of each family. */
+  readonly hostIps: readonly string[];
   readonly nowMs: number;
   /** Last lines or termination message of ended containers, by container id. */
   readonly terminationMessages: ReadonlyMap<string, string>;
@@ -23,13 +26,16 @@ export interface StatusInputs {
   readonly disruption?: string;
   /** Why a change of resources in place is not done; absent when there is none, or it is. */
   readonly resize?: ResizeTrouble | undefined;
+  /** The devices that the pod has for one of its claims, or for one request of it. */
+  readonly held?: (claim: string, request: string | undefined) => readonly HeldDevice[];
 }
 
 /** A pod's status from what the runtime and the probes say. Pure; conditions keep the time of their last change. */
 export function computePodStatus(inputs: StatusInputs): PodStatus {
-  const { pod, state, hostIp, nowMs, refusal } = inputs;
+  const { pod, state, hostIps, nowMs, refusal } = inputs;
   const sandbox = currentSandbox(state);
-  const ip = pod.spec.hostNetwork === true ? hostIp : sandbox?.isReady === true ? sandbox.ip : (pod.status?.podIP ?? "");
+  const isKnown = pod.spec.hostNetwork === true || sandbox?.isReady === true;
+  const podIPs = isKnown ? podAddresses(pod, sandbox, hostIps).map((ip) => ({ ip })) : (pod.status?.podIPs ?? []);
   const containerStatuses = pod.spec.containers.map((container) => containerStatus(inputs, container, false));
   const initContainerStatuses = (pod.spec.initContainers ?? []).map((container) => containerStatus(inputs, container, true));
   // They serve nobody, so they are never ready.
@@ -39,9 +45,9 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
   return {
     phase,
     ...(refusal ?? (isTerminal(pod) ? lastWords(pod) : {})),
-    hostIP: hostIp,
-    hostIPs: [{ ip: hostIp }],
-    ...(ip === "" ? {} : { podIP: ip, podIPs: [{ ip }] }),
+    hostIP: hostIps[0] ?? "",
+    hostIPs: hostIps.map((ip) => ({ ip })),
+    ...(podIPs[0] === undefined ? {} : { podIP: podIPs[0].ip, podIPs }),
     startTime: old.startTime ?? formatTime(nowMs),
     qosClass: old.qosClass ?? "BestEffort",
     observedGeneration: pod.metadata.generation ?? 1,
@@ -83,7 +89,7 @@ function computePhase({ pod, state }: StatusInputs): string {
   return initDone && latest.every((container) => container !== undefined) ? "Running" : "Pending";
 }
 
-function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize, held = () => [] }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
   const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
@@ -96,6 +102,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   // What was asked for is granted once the runtime has it.
   const granted = (resize === undefined ? container.resources : old?.resources) ?? {};
   const allocated = resize === undefined ? container.resources?.requests : old?.allocatedResources;
+  const devices = resourcesStatus(container, held);
   const base = {
     name: container.name,
     image: latest?.image || container.image || "",
@@ -106,6 +113,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     started: isInit && !isSidecar ? false : started,
     resources: granted,
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
+    ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),
   };
   const ended = (of: ContainerState) => ({
     terminated: {

@@ -16,6 +16,7 @@ import { hasLiveVolumes, mountVolumes, releaseVolumes, unmountVolumes } from "..
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
+import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
@@ -175,6 +176,9 @@ export class PodWorker {
       if (signal.aborted) return Infinity;
       state = await this.#observe();
     }
+    const isOver = isFinished(this.#pod, state) && !hasRunning(state);
+    // Before the status says that it is over: from then on its devices may be another's.
+    if (overdue !== undefined || isOver) await this.#context.devices.unprepare(this.#pod);
     if (overdue !== undefined) {
       if (this.#eviction === undefined) this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }));
@@ -182,9 +186,10 @@ export class PodWorker {
       return 0;
     }
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
-    const isOver = isFinished(this.#pod, state) && !hasRunning(state);
-    await (isOver ? this.#releaseVolumes() : this.#provideVolumes());
-    let againMs = Math.min(hasLiveVolumes(this.#pod) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    let trouble: unknown;
+    // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
+    await (isOver ? this.#releaseVolumes().catch((error: unknown) => (trouble = error)) : this.#provideVolumes());
+    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
     let hasActed = false;
     for (const action of actions) {
@@ -202,6 +207,7 @@ export class PodWorker {
     if (this.#resizer.trouble !== undefined) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
     await this.#report(computePodStatus(this.#statusInputs(state)));
+    if (trouble !== undefined) throw trouble;
     // A failed start that the status has shown once is from then on a back-off.
     for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, { ...failure, reason: "ImagePullBackOff", message: `Back-off pulling image: ${failure.message}` });
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
@@ -249,6 +255,7 @@ export class PodWorker {
         const config = computeSandboxConfig(this.#pod, action.attempt, settings);
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         this.#context.limitPod(this.#pod, false);
+        await this.#prepareDevices();
         try {
           if (this.#pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
           const handler = await this.#context.runtimeHandler(this.#pod);
@@ -273,11 +280,21 @@ export class PodWorker {
     }
   }
 
+  async #prepareDevices(): Promise<void> {
+    try {
+      await this.#context.devices.prepare(this.#pod);
+    } catch (error) {
+      this.#blocker = `Failed to prepare dynamic resources: prepare dynamic resources: ${describeError(error)}`;
+      this.#context.events.record(this.#pod, { type: "Warning", reason: "FailedPrepareDynamicResources", message: this.#blocker });
+      throw error;
+    }
+  }
+
   /** Ends one container while the pod goes on. */
   async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
     const endsMs = this.#context.clock.now() + graceSeconds * 1000;
     const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.now()) / 1000);
-    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message, leftSeconds, cutShort: NEVER });
+    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: podAddresses(this.#pod, currentSandbox(state), this.#context.settings.hostIps)[0] ?? "", message, leftSeconds, cutShort: NEVER });
   }
 
   async #start({ container, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
@@ -300,11 +317,11 @@ export class PodWorker {
 
   async #provideVolumes(): Promise<void> {
     const { clock, events, podsDir, sources } = this.#context;
-    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
+    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
     const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
     mkdirSync(podDir, { recursive: true, mode: 0o750 });
     try {
-      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, this.#pod.status?.podIP ?? ""), this.#volumes);
+      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, (this.#pod.status?.podIPs ?? []).map(({ ip }) => ip)), this.#volumes);
       this.#volumesAtMs = clock.now();
       if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
     } catch (error) {
@@ -320,7 +337,7 @@ export class PodWorker {
 
   async #releaseVolumes(): Promise<void> {
     if (this.#isReleased) return;
-    await releaseVolumes(path.join(this.#context.podsDir, this.#pod.metadata.uid ?? ""));
+    await releaseVolumes(path.join(this.#context.podsDir, this.#pod.metadata.uid ?? ""), this.#context.csi);
     await this.#releaseImages();
     this.#volumes = undefined;
     this.#isReleased = true;
@@ -336,6 +353,7 @@ export class PodWorker {
     this.#probes.stopLiveness();
     await this.#terminateContainers(signal);
     if (signal.aborted) return;
+    await this.#context.devices.unprepare(this.#pod);
     const state = await this.#observe();
     if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
     for (const container of state.containers) await runtime.removeContainer(container.id);
@@ -344,7 +362,7 @@ export class PodWorker {
       await runtime.removeSandbox(sandbox.id);
     }
     const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
-    await unmountVolumes(path.join(podsDir, uid));
+    await unmountVolumes(path.join(podsDir, uid), this.#context.csi);
     await this.#releaseImages();
     rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
     // Of a pod that only the runtime knew, the class is not known either.
@@ -366,8 +384,8 @@ export class PodWorker {
   }
 
   #statusInputs(state: PodState) {
-    const { clock, settings } = this.#context;
-    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIp: settings.hostIp, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.trouble, ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    const { clock, settings, devices } = this.#context;
+    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.trouble, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

@@ -1,6 +1,7 @@
 import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
 import type { Container, HTTPGetAction, Probe } from "../../engine/resources/types.ts";
@@ -132,7 +133,7 @@ function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeO
       resolve(outcome);
     };
     socket.on("connect", () => finish({ isOk: true, message: "" }));
-    socket.on("timeout", () => finish({ isOk: false, message: `dial tcp ${host}:${port}: i/o timeout` }));
-    socket.on("error", (error) => finish({ isOk: false, message: `dial tcp ${host}:${port}: ${error.message}` }));
+    socket.on("timeout", () => finish({ isOk: false, message: `dial tcp ${hostAndPort(host, port)}: i/o timeout` }));
+    socket.on("error", (error) => finish({ isOk: false, message: `dial tcp ${hostAndPort(host, port)}: ${error.message}` }));
   });
 }

@@ -6,6 +6,7 @@ import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { NamespaceMode } from "../cri/runtime_pb.ts";
 import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
+import { withCdiDevices } from "../devices/runtime-devices.ts";
 import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
 import { ensureImage } from "./ensure-image.ts";
@@ -13,9 +14,10 @@ import { expand } from "./expand.ts";
 import { hostsFile } from "./host-names.ts";
 import { withImageVolumes } from "./image-volumes.ts";
 import { runHook } from "./lifecycle-hook.ts";
+import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
-import { SUB_PATHS } from "../volumes/volumes.ts";
+import { SUB_PATHS } from "../volumes/volume-plugin.ts";
 import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 
@@ -48,14 +50,14 @@ export async function startContainer(context: PodContext, { pod, container, atte
   const fieldPath = `spec.containers{${container.name}}`;
   const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath });
   const places = await withImageVolumes(context, pod, container, volumes);
-  const podIp = pod.spec.hostNetwork === true ? settings.hostIp : sandbox.ip;
+  const podIps = podAddresses(pod, sandbox, settings.hostIps);
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings);
   let id: string;
   try {
-    const environment = await computeEnvironment(pod, container, context.sources(pod, podIp), places);
-    const mounts = [...(await volumeMounts(context, pod, container, places, environment)), ...managedMounts(context, pod, container, attempt, podIp)];
+    const environment = await computeEnvironment(pod, container, context.sources(pod, podIps), places);
+    const mounts = [...(await volumeMounts(context, pod, container, places, environment)), ...managedMounts(context, pod, container, attempt, podIps)];
     const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, places) } as ContainerConfig; // the same message with one more part
-    id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, config), sandboxConfig);
+    id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, await withCdiDevices(runtime, config, context.devices.cdiDevices(pod, container))), sandboxConfig);
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "CreateContainerError";
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
@@ -72,7 +74,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {
-    await runHook(context, { hook, container, containerId: id, podIp, timeoutSeconds: POST_START_SECONDS_MAX, signal: NEVER });
+    await runHook(context, { hook, container, containerId: id, podIp: podIps[0] ?? "", timeoutSeconds: POST_START_SECONDS_MAX, signal: NEVER });
   } catch (error) {
     events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: describeError(error), fieldPath });
     await runtime.stopContainer(id, 2);
@@ -122,13 +124,13 @@ function volumeDevices(container: Container, volumes: ReadonlyMap<string, string
 }
 
 /** Files that every container gets: its hosts file, and where it leaves its last words. */
-function managedMounts(context: PodContext, pod: Pod, container: Container, attempt: number, podIp: string): VolumeMountPoint[] {
+function managedMounts(context: PodContext, pod: Pod, container: Container, attempt: number, podIps: readonly string[]): VolumeMountPoint[] {
   const mounts: VolumeMountPoint[] = [];
   const podDir = path.join(context.podsDir, pod.metadata.uid ?? "");
   const isMounted = (place: string) => container.volumeMounts?.some((mount) => mount.mountPath === place) === true;
   if (!isMounted("/etc/hosts")) {
     const file = path.join(podDir, "etc-hosts");
-    writeFileSync(file, hostsFile(pod, podIp, context.settings.clusterDomain, nodeHosts()));
+    writeFileSync(file, hostsFile(pod, podIps, context.settings.clusterDomain, nodeHosts()));
     mounts.push({ hostPath: file, containerPath: "/etc/hosts", readOnly: false });
   }
   const messagePath = container.terminationMessagePath ?? "";

@@ -2,6 +2,7 @@ import { raceAbort } from "../../engine/lib/abort.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, type PodState } from "./compute-pod-actions.ts";
+import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
 import { containerSpec, stopContainer } from "./stop-container.ts";
 
@@ -34,7 +35,7 @@ export async function terminatePod(context: PodContext, termination: Termination
   };
   const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
   // Neither a hook nor a container's last words hold up an agent that ends.
-  const stop = (container: ContainerState) => raceAbort(stopContainer(context, { pod, state: container, podIp: currentSandbox(state)?.ip ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
+  const stop = (container: ContainerState) => raceAbort(stopContainer(context, { pod, state: container, podIp: podAddresses(pod, currentSandbox(state), context.settings.hostIps)[0] ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
   const ended = new AbortController();
   const watching = watch(termination, AbortSignal.any([signal, ended.signal]), (now, isShorter) => {
     for (const container of running) {

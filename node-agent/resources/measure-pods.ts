@@ -7,7 +7,7 @@ import type { ContainerState } from "../cri/runtime.ts";
 import { readProcessCount } from "../pods/cgroups.ts";
 import { podCgroup, podLogDir } from "../pods/container-config.ts";
 import type { UsageSample } from "../stats/usage-sampler.ts";
-import { VOLUMES } from "../volumes/volumes.ts";
+import { volumeFolder } from "../volumes/volume-plugin.ts";
 import type { PodConsumption } from "./eviction-plan.ts";
 
 const run = promisify(execFile);
@@ -46,7 +46,7 @@ const NOTHING_WRITTEN: Written = { total: { bytes: 0, inodes: 0 }, containers: n
 /** Empty folders on the disk, logs, and what containers wrote over their images. */
 async function measureWrites(pod: Pod, containers: readonly ContainerState[], { podsDir, logsDir }: PodPlaces): Promise<Written> {
   const layers = await writableLayers();
-  const emptyDirs = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir !== undefined && !emptyDir.medium).map(({ name }) => ({ name, folder: path.join(podsDir, pod.metadata.uid ?? "", VOLUMES, name) }));
+  const emptyDirs = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir !== undefined && !emptyDir.medium).map(({ name }) => ({ name, folder: volumeFolder(path.join(podsDir, pod.metadata.uid ?? ""), "empty-dir", name) }));
   const logs = [...new Set(containers.map(({ name }) => name))].map((name) => ({ name, folder: path.join(podLogDir(pod, logsDir), name) }));
   const written = containers.flatMap(({ id, name }) => (layers.has(id) ? [{ name, folder: layers.get(id) ?? "" }] : []));
   const sizes = await measureFolders([...emptyDirs, ...logs, ...written].map(({ folder }) => folder));

@@ -3,6 +3,7 @@ import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { computeSummary, renderCadvisorMetrics, renderResourceMetrics } from "../stats/stats-summary.ts";
+import type { VolumeReading } from "../stats/volume-stats.ts";
 import { machineStartMs, type UsageSampler } from "../stats/usage-sampler.ts";
 
 export interface AgentPageParts {
@@ -14,6 +15,8 @@ export interface AgentPageParts {
   readonly metrics: Pick<AgentMetrics, "registry" | "probes">;
   /** Brings those metrics up to date that are looked up only when somebody asks. */
   readonly measure: () => Promise<void>;
+  /** Room in the pods' volumes. */
+  readonly volumes: () => Promise<readonly VolumeReading[]>;
   /** What `/configz` shows. */
   readonly configuration: object;
 }
@@ -32,7 +35,7 @@ const pages: Readonly<Record<string, PageWriter>> = {
   "/healthz": () => ({ contentType: "text/plain; charset=utf-8", text: "ok" }),
   "/pods": ({ pods }) => json(podList(pods())),
   "/runningpods": async ({ runtime }) => json(podList(await runningPods(runtime))),
-  "/stats/summary": async (parts) => json(await summaryOf(parts)),
+  "/stats/summary": async (parts) => json(await summaryOf(parts, await parts.volumes())),
   "/metrics": async ({ metrics, measure }) => {
     await measure();
     return { contentType: METRICS_TYPE, text: metrics.registry.render() };
@@ -48,9 +51,9 @@ export async function answerPage(parts: AgentPageParts, path: string): Promise<A
   return pages[path]?.(parts);
 }
 
-async function summaryOf({ usage, nodeName, clock }: AgentPageParts) {
+async function summaryOf({ usage, nodeName, clock }: AgentPageParts, volumes: readonly VolumeReading[] = []) {
   const { current, before } = await usage.now();
-  return computeSummary(nodeName, machineStartMs(clock), current, before);
+  return computeSummary(nodeName, machineStartMs(clock), current, before, volumes);
 }
 
 /** What the runtime runs, whether the API knows of it or not, in upstream's reduced form. */

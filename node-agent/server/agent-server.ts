@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
+import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
@@ -62,7 +63,7 @@ export function createAgentServer(options: AgentServerOptions): Service {
       });
     });
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (error) => reject(new Error(`listen on ${options.address}:${options.port} for the API server`, { cause: error })));
+      server.once("error", (error) => reject(new Error(`listen on ${hostAndPort(options.address, options.port)} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);
     });
     await aborted(signal);
