@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
@@ -21,7 +21,10 @@ describe("a server with a certificate of its operator", () => {
     writeFileSync(at("certs/apiserver.crt"), pair.certificate);
     writeFileSync(at("certs/apiserver.key"), pair.key);
     writeFileSync(at("operator-ca.crt"), operator.ca);
-    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--cert-dir", at("certs")]);
+    const other = await operator.certificate("ops", { commonName: "ops", usage: "serving", dnsNames: ["*.ops.example.org"] });
+    writeFileSync(at("ops.crt"), other.certificate);
+    writeFileSync(at("ops.key"), other.key);
+    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--cert-dir", at("certs"), "--tls-sni-cert-key", `${at("ops.crt")},${at("ops.key")}`, "--tls-min-version=VersionTLS13", "--profiling", "--shutdown-delay-duration=1s", "--event-ttl=2h", "--allow-privileged=false", "--v=2"]);
     address = (await kubectl(here, server, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
   });
   afterAll(async () => {
@@ -34,6 +37,20 @@ describe("a server with a certificate of its operator", () => {
     const { port } = new URL(address);
     expect(await here.exec("curl", "-sS", "--cacert", at("operator-ca.crt"), "--resolve", `api.example.org:${port}:127.0.0.1`, `https://api.example.org:${port}/version`)).toContain("gitVersion");
     await expect(here.exec("curl", "-sS", "--cacert", at("data/server/pki/ca.crt"), `${address}/version`)).rejects.toThrow("certificate");
+  });
+
+  it("shows another to those who ask by another name, and speaks no older version than it was told to", async () => {
+    const { port } = new URL(address);
+    const host = `api.ops.example.org:${port}`;
+    expect(await here.exec("curl", "-sS", "--cacert", at("operator-ca.crt"), "--resolve", `${host}:127.0.0.1`, `https://${host}/version`)).toContain("gitVersion");
+    await expect(here.exec("curl", "-sS", "--tls-max", "1.2", "--cacert", at("operator-ca.crt"), `${address}/version`)).rejects.toThrow();
+  });
+
+  it("takes upstream's switches that mean nothing here, and says so", async () => {
+    expect(readFileSync(at("data/mainstay.log"), "utf8")).toContain("--profiling changes nothing: there are no profiles to be had over HTTP");
+    writeFileSync(at("pod.json"), JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "root" }, spec: { containers: [{ name: "c", image: "i", securityContext: { privileged: true } }] } }));
+    await eventually(() => kubectl(here, server, "get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+    await expect(kubectl(here, server, "create", "-f", at("pod.json"))).rejects.toThrow("spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy");
   });
 
   it("is reached by the cluster's own clients as before", async () => {

@@ -125,7 +125,7 @@ describe("a server that cannot start", () => {
   it.each([
     [["--api-port", "70000"], '--api-port "70000": must be a port number'],
     [["--cluster-name", "Not_Good"], '--cluster-name "Not_Good": must consist of'],
-    [["--service-cidr", "10.0.0.0"], '--service-cidr "10.0.0.0": must be an IPv4 range'],
+    [["--service-cidr", "10.0.0.0"], '--service-cidr "10.0.0.0": must be a range of addresses'],
     [["--no-such-option"], "unknown option '--no-such-option'"],
   ])("refuses %j as wrong usage, before it touches anything", async (args, message) => {
     const { code, output } = await run(args);

@@ -100,7 +100,7 @@ export class FakeRuntime implements Runtime {
     if (taken !== undefined) throw new Error(`failed to reserve sandbox name "${name}_${namespace}_${uid}_${attempt}": name is reserved for "${taken.state.id}"`);
     const isHost = config.linux?.securityContext?.namespaceOptions?.network === 2;
     const id = this.#id("sandbox");
-    this.#sandboxes.set(id, { state: { id, uid, name, namespace, attempt, isReady: true, ip: isHost ? "" : `${this.#options.subnet ?? "10.42.0"}.${this.#nextAddress++}`, createdAtMs: this.#clock.now() } });
+    this.#sandboxes.set(id, { state: { id, uid, name, namespace, attempt, isReady: true, ips: isHost ? [] : [`${this.#options.subnet ?? "10.42.0"}.${this.#nextAddress++}`], createdAtMs: this.#clock.now() } });
     return id;
   }
 

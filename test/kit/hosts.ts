@@ -7,6 +7,8 @@ const run = promisify(execFile);
 export interface Host {
   readonly name: string;
   readonly address: string;
+  /** Its address of IPv6, on a fabric of both families. */
+  readonly address6?: string;
   /** Words to put before a command so that it runs on this host. */
   readonly enter: readonly string[];
   /** Runs a command on the host and gives its standard output. */
@@ -34,8 +36,9 @@ export const thisMachine: Host = {
  * Builds `count` hosts attached to one switch, each with its own loopback, routes, rules and conntrack.
  * `ip netns exec` would hide the cgroup file systems, so commands are run through `nsenter --net`.
  * Needs root. `tag` keeps parallel fabrics apart and must be short: it becomes part of interface names.
+ * With `dualStack` every host has an address of IPv6 as well.
  */
-export async function createFabric(tag: string, count: number): Promise<Fabric> {
+export async function createFabric(tag: string, count: number, { dualStack = false }: { readonly dualStack?: boolean } = {}): Promise<Fabric> {
   const fabric = `ms-${tag}-fab`;
   const names = Array.from({ length: count }, (_, index) => `ms-${tag}-${index}`);
   const all = [fabric, ...names];
@@ -49,8 +52,9 @@ export async function createFabric(tag: string, count: number): Promise<Fabric> 
     await ip(fabric, "link", "add", "br0", "type", "bridge");
     await ip(fabric, "addr", "add", "10.88.0.254/24", "dev", "br0");
     await ip(fabric, "link", "set", "br0", "up");
+    if (dualStack) await ip(fabric, "addr", "add", "fd00:88::fe/64", "dev", "br0", "nodad");
     const hosts: Host[] = [];
-    for (const [index, name] of names.entries()) hosts.push(await addHost(fabric, name, index));
+    for (const [index, name] of names.entries()) hosts.push(await addHost(fabric, name, index, dualStack));
     return { hosts, destroy };
   } catch (error) {
     await destroy();
@@ -58,7 +62,7 @@ export async function createFabric(tag: string, count: number): Promise<Fabric> 
   }
 }
 
-async function addHost(fabric: string, name: string, index: number): Promise<Host> {
+async function addHost(fabric: string, name: string, index: number, dualStack: boolean): Promise<Host> {
   const address = `10.88.0.${index + 1}`;
   const port = `v${index}`;
   await run("ip", ["netns", "add", name]);
@@ -68,10 +72,16 @@ async function addHost(fabric: string, name: string, index: number): Promise<Hos
   await ip(name, "addr", "add", `${address}/24`, "dev", "eth0");
   await ip(name, "link", "set", "eth0", "up");
   await ip(name, "route", "add", "default", "via", "10.88.0.254");
+  const address6 = dualStack ? `fd00:88::${index + 1}` : undefined;
+  if (address6 !== undefined) {
+    await ip(name, "addr", "add", `${address6}/64`, "dev", "eth0", "nodad");
+    await ip(name, "route", "add", "default", "via", "fd00:88::fe");
+  }
   const enter = ["nsenter", `--net=/run/netns/${name}`];
   return {
     name,
     address,
+    ...(address6 === undefined ? {} : { address6 }),
     enter,
     exec: async (command, ...args) => (await run("nsenter", [`--net=/run/netns/${name}`, command, ...args], { maxBuffer: 64 << 20 })).stdout,
     setLink: async (state) => void (await ip(fabric, "link", "set", port, state)),

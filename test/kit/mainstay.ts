@@ -30,12 +30,16 @@ export function makeDataDir(): string {
 
 /** Runs `mainstay server` on a host and waits until it says that it is ready. */
 export async function startMainstay(host: Host, dataDir: string, args: readonly string[] = [], timeoutMs = 90_000): Promise<Mainstay> {
-  return startProcess(host, dataDir, ["server", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", host.address, ...args], path.join(dataDir, "kubeconfig.yaml"), /^mainstay is ready/m, timeoutMs);
+  return startProcess(host, dataDir, ["server", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", nodeIps(host), ...args], path.join(dataDir, "kubeconfig.yaml"), /^mainstay is ready/m, timeoutMs);
 }
 
 /** Runs `mainstay agent` on a host; it is ready when the API says so. */
 export async function startAgent(host: Host, dataDir: string, args: readonly string[]): Promise<Mainstay> {
-  return startProcess(host, dataDir, ["agent", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", host.address, ...args], "", undefined, 0);
+  return startProcess(host, dataDir, ["agent", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", nodeIps(host), ...args], "", undefined, 0);
+}
+
+function nodeIps({ address, address6 }: Host): string {
+  return address6 === undefined ? address : `${address},${address6}`;
 }
 
 /** Everything that a server or agent left on the host. */

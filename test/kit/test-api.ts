@@ -3,6 +3,7 @@ import type { AuthenticationOptions } from "../../engine/auth/authenticate.ts";
 import { generateTokenKey, type TokenSettings } from "../../engine/auth/service-account-token.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
+import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock, type Clock } from "../../engine/lib/clock.ts";
 import { silentLogger, type Logger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
@@ -10,7 +11,7 @@ import { systemRandom, type Random } from "../../engine/lib/random.ts";
 import { catalog } from "../../engine/resources/catalog.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
-import { createApiServer, type ApiServer, type ApiServerOptions } from "../../engine/server/api-server.ts";
+import { createApiServer, type ApiServer, type ApiServerOptions, type ModeChoice } from "../../engine/server/api-server.ts";
 import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
 import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../engine/storage/object-store.ts";
@@ -28,12 +29,15 @@ export interface TestApiOptions {
    */
   readonly defaultAccounts?: boolean;
   readonly authentication?: AuthenticationOptions;
-  readonly authorization?: ApiServerOptions["authorization"];
+  readonly authorization?: readonly ModeChoice[] | NonNullable<ApiServerOptions["authorization"]>;
   readonly tokenSettings?: TokenSettings;
   readonly webhooks?: ApiServerOptions["webhooks"];
   readonly admissionChoice?: ApiServerOptions["admissionChoice"];
   readonly admissionSettings?: ApiServerOptions["admissionSettings"];
+  readonly askImagePolicy?: ApiServerOptions["askImagePolicy"];
   readonly webhookUsers?: ApiServerOptions["webhookUsers"];
+  readonly allowsPrivileged?: boolean;
+  readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
   readonly requestLimits?: ApiServerOptions["requestLimits"];
@@ -85,12 +89,12 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "webhookUsers" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, webhookUsers, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
-    ...(authorization === undefined ? {} : { authorization }),
+    ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
     ...(tokenSettings === undefined ? {} : { tokenSettings }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(frontProxy === undefined ? {} : { frontProxy }),
@@ -99,6 +103,9 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(auditor === undefined ? {} : { auditor }),
     ...(admissionChoice === undefined ? {} : { admissionChoice }),
     ...(admissionSettings === undefined ? {} : { admissionSettings }),
+    ...(askImagePolicy === undefined ? {} : { askImagePolicy }),
+    ...(allowsPrivileged === undefined ? {} : { allowsPrivileged }),
+    ...(serviceNodePorts === undefined ? {} : { serviceNodePorts }),
     ...(webhookUsers === undefined ? {} : { webhookUsers }),
   };
 }

@@ -7,7 +7,7 @@ import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
-import { openHttpListener } from "../../engine/server/http-listener.ts";
+import { openHttpListener, type HttpListenerOptions } from "../../engine/server/http-listener.ts";
 import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
 import { createNodeTransport } from "../../engine/server/node-proxy.ts";
 import { startTestApi, type TestApi, type TestApiOptions } from "./test-api.ts";
@@ -27,6 +27,8 @@ export interface TestListenerOptions extends TestApiOptions {
   /** After how long watches that ask for no end have one. */
   readonly minRequestTimeoutSeconds?: number;
   readonly transportSecurity?: readonly string[];
+  /** How the listener meets browsers, names and versions of the protocol. */
+  readonly manners?: Pick<HttpListenerOptions, "allowedOrigins" | "streamsMax" | "isHttp1Only" | "goawayChance" | "isEnding" | "tls">;
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** PEM of further authorities whose certificates clients may show. */
   readonly clientCa?: string;
@@ -43,6 +45,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
   const { server } = api;
   const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({
+    ...options.manners,
     server,
     host: "127.0.0.1",
     port: 0,

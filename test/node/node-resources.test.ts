@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { cgroupRoot } from "../../node-agent/agent.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
+import { DeviceDriver } from "../kit/device-driver.ts";
 import { eventually, requireRoot } from "../kit/mainstay.ts";
 import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
 
@@ -78,6 +79,33 @@ test.skipIf(!canRun)("a node says what it has for pods and that it is short of n
   const { status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
   expect(Number(status?.allocatable?.["ephemeral-storage"])).toBeLessThan(Number.parseInt(status?.capacity?.["ephemeral-storage"] ?? "", 10) * 1024);
   expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual(["MemoryPressure False KubeletHasSufficientMemory", "DiskPressure False KubeletHasNoDiskPressure", "PIDPressure False KubeletHasSufficientPID"]);
+});
+
+describe.skipIf(!canRun)("a driver's device", () => {
+  test("is prepared before the pod's containers start, seen by them, and given back when the pod has ended", async () => {
+    const driver = new DeviceDriver({ name: "gpu.mainstay.test", rootDir: path.join(node.dataDir, "agent", "kubelet") });
+    await driver.start();
+    try {
+      const [machine] = (JSON.parse(await node.kubectl("get", "nodes", "-o", "json")) as { items: Node[] }).items;
+      const slice = { apiVersion: "resource.k8s.io/v1", kind: "ResourceSlice", metadata: { name: "gpus" }, spec: { driver: "gpu.mainstay.test", nodeName: machine?.metadata.name, pool: { name: "pool", generation: 1, resourceSliceCount: 1 }, devices: [{ name: "device" }] } };
+      const deviceClass = { apiVersion: "resource.k8s.io/v1", kind: "DeviceClass", metadata: { name: "gpu" }, spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.mainstay.test"' } }] } };
+      const template = { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaimTemplate", metadata: { name: "gpu", namespace: "default" }, spec: { spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } } } };
+      await node.apply(slice, deviceClass, template);
+      driver.failure = "still warming up";
+      const spec = { restartPolicy: "Never" as const, resourceClaims: [{ name: "gpu", resourceClaimTemplateName: "gpu" }], containers: [shell("echo $DEVICE_OF_CLAIM > /dev/termination-log", { resources: { claims: [{ name: "gpu" }] } })] };
+      await node.create("renderer", spec);
+      await eventually(() => node.events("renderer"), (events) => events.some((event) => /^FailedPrepareDynamicResources: .*still warming up/.test(event)), 60_000);
+      driver.failure = "";
+      const over = await node.until("renderer", (pod) => pod.status?.phase === "Succeeded", 60_000);
+      const claim = over.status?.resourceClaimStatuses?.[0]?.resourceClaimName ?? "";
+      expect(claim).toMatch(/^renderer-gpu-/);
+      expect(container(over)?.state?.terminated?.message).toBe(claim);
+      expect(driver.calls.slice(-2)).toEqual([`prepare ${claim}`, `unprepare ${claim}`]);
+      await eventually(() => node.kubectl("get", "resourceclaims", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 30_000);
+    } finally {
+      driver.destroy();
+    }
+  }, 240_000);
 });
 
 // The last: the node stays under pressure for five minutes.

@@ -84,8 +84,8 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
         await withPod(async (second) => {
           const [[one], [two]] = await Promise.all([runtime.listSandboxes(first.uid), runtime.listSandboxes(second.uid)]);
           expect(one).toMatchObject({ id: first.sandbox, uid: first.uid, namespace: "contract", attempt: 0, isReady: true });
-          expect(one?.ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
-          expect(two?.ip).not.toBe(one?.ip);
+          expect(one?.ips).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/)]);
+          expect(two?.ips).not.toEqual(one?.ips);
           expect((await runtime.listSandboxes()).map(({ id }) => id)).toEqual(expect.arrayContaining([first.sandbox, second.sandbox]));
         });
       });

@@ -173,7 +173,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
         writeFileSync(grow, "");
         terminal.type("until stty size | grep -x '50 120'; do sleep 0.1; done\n");
         await terminal.shows(/\n50 120\r/);
-        terminal.type("echo now; sleep 1000\n");
+        terminal.type("sh -c 'echo now; exec sleep 1000'\n"); // says so itself: a shell that is still starting a program may keep the Ctrl-C
         await terminal.shows(/\nnow\r/);
         terminal.type("\x03");
         await terminal.shows(/# /);
@@ -283,7 +283,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     expect((await k("logs", pod)).split("\n")).toEqual(expect.arrayContaining(["etc", "proc"]));
   });
 
-  it("resize changes what a running container may use, and says when there can never be room", async () => {
+  it("resize changes what a running container may use, and is refused where there can never be room", async () => {
     const limits = ["exec", "sized", "--", "sh", "-c", "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max"];
     expect(await k(...limits)).toMatch(/^20000( 100000)?\n67108864\n$/);
     const resize = (resources: object, pod = "sized") => k("patch", "pod", pod, "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
@@ -291,9 +291,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await k("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.cpu}=500m", "pod/sized", "--timeout=20s");
     expect(await k(...limits)).toMatch(/^50000( 100000)?\n134217728\n$/);
     expect(await k("get", "pod", "sized", "-o", "jsonpath={.status.containerStatuses[0].restartCount}")).toBe("0");
-    await resize({ requests: { cpu: "1000" }, limits: { cpu: "1000" } });
-    await k("wait", "--for=condition=PodResizePending", "pod/sized", "--timeout=20s");
-    expect(await k("get", "pod", "sized", "-o", 'jsonpath={.status.conditions[?(@.type=="PodResizePending")].reason} {.status.containerStatuses[0].resources.limits.cpu}')).toBe("Infeasible 500m");
+    await expect(resize({ requests: { cpu: "1000" }, limits: { cpu: "1000" } })).rejects.toThrow("node didn't have enough allocatable resources: cpu, requested: 1000000");
     await expect(resize({ requests: { cpu: "1", memory: "128Mi" }, limits: { cpu: "1", memory: "128Mi" } })).rejects.toThrow("Pod QOS Class may not change");
 
     await resize({ requests: { memory: "96Mi" }, limits: { memory: "96Mi" } }, "restarted");
@@ -303,7 +301,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await eventually(() => k("get", "pod", "restarted", "-o", "jsonpath={.status.conditions[*].type}"), (types) => !types.includes("Resize"));
     const reasons = async (pod: string) => (await k("get", "events", "--field-selector", `involvedObject.name=${pod}`, "-o", "jsonpath={.items[*].reason}")).split(" ").filter((reason) => reason.startsWith("Resize")).sort();
     await eventually(() => reasons("restarted"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
-    await eventually(() => reasons("sized"), (seen) => String(seen) === "ResizeCompleted,ResizeInfeasible,ResizeStarted");
+    await eventually(() => reasons("sized"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
   }, 150_000);
 
   it("top shows what nodes and containers use", async () => {

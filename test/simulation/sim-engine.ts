@@ -2,6 +2,7 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createControlPlane } from "../../engine/control-plane.ts";
+import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
 import { GITOPS_USER } from "../../engine/auth/known-users.ts";
 import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
 import { createGitOps, type GitOps } from "../../engine/gitops/gitops.ts";
@@ -89,6 +90,6 @@ export class SimEngine {
     const keys = { signApproved: () => Promise.reject(new Error("nobody asks for certificates here")), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
     this.#server = server;
     this.gitops = gitops;
-    this.#scope.start(...gitops.services, ...createControlPlane({ as, clock, random, logger, metrics, rootCa: new ChangingValue("CA"), clusterCidr: "10.42.0.0/16", keys }));
+    this.#scope.start(...gitops.services, ...createControlPlane({ as, clock, random, logger, metrics, rootCa: new ChangingValue("CA"), podRanges: parsePodRanges("10.42.0.0/16"), keys }));
   }
 }

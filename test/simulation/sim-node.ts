@@ -14,6 +14,7 @@ import { createNodeReporter } from "../../node-agent/node/node-status.ts";
 import { refusePod } from "../../node-agent/pods/admit-pod.ts";
 import { Limiter } from "../../node-agent/pods/limiter.ts";
 import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
+import type { DriverVolumes } from "../../node-agent/volumes/volume-plugin.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../node-agent/pods/pod-manager.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
@@ -70,10 +71,12 @@ export class SimNode {
       logger,
       metrics: createAgentMetrics(name),
       images: { mount: none, release: async () => {}, releaseOthers: async () => {} },
-      settings: { nodeName: name, hostIp, clusterDns: "10.43.0.10", clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
+      settings: { nodeName: name, hostIps: [hostIp], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
       podsDir,
+      devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
+      csi: noDrivers,
       starts: new Limiter(6),
-      sources: (_pod, podIp) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIp, hostIp, allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now() }),
+      sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers }),
       runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
@@ -84,7 +87,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, onChange: () => () => {}, identity: { name, ip: hostIp, port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );
@@ -96,6 +99,9 @@ export class SimNode {
     this.#scope = undefined;
   }
 }
+
+/** Drivers are programs of others, of which the simulation has none. */
+const noDrivers: DriverVolumes = { mount: none, follows: () => false, unmountPod: async () => {} };
 
 /** Pods of the simulation have neither volumes nor configuration from elsewhere: files are the real part's business. */
 function none(): Promise<never> {

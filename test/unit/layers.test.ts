@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the parts meet: these may import everything, and nothing below imports them. */
-const isComposition = (name: string) => /^engine\/(?:cli\/.*|[^/]+)\.ts$|^node-agent\/[^/]+\.ts$/.test(name);
+const isComposition = (name: string) => /^engine\/(?:(?:cli|options|setup)\/.*|[^/]+)\.ts$|^node-agent\/[^/]+\.ts$/.test(name);
 
 /**
  * Files that touch the machine's clock or chance because they are the machine's edge, each with its reason.

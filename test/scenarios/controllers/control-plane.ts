@@ -3,6 +3,7 @@ import type { Client } from "../../../engine/client/client.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { createControllers } from "../../../engine/controllers/controllers.ts";
+import { parsePodRanges } from "../../../engine/controllers/pod-ranges.ts";
 import { DEFAULT_TIMINGS, type ControllerTimings } from "../../../engine/controllers/timings.ts";
 import type { Logger } from "../../../engine/lib/log.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -61,7 +62,7 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const tokens = api.server.parts.tokens;
   const keys = { signApproved, issueAccountToken: tokens.issueLegacy.bind(tokens) };
   const running = new AbortController();
-  const ended = runServices([...createControllers(context, { rootCa: new ChangingValue("test CA"), clusterCidr: "10.42.0.0/16", keys }), informers.asService(), kubelets.asService()], running.signal);
+  const ended = runServices([...createControllers(context, { rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16"), keys }), informers.asService(), kubelets.asService()], running.signal);
   await clock.settle();
   const stop = async () => {
     running.abort();

@@ -1,18 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
 import type { Client } from "../../../engine/client/client.ts";
-import { EventRecorder } from "../../../engine/client/event-recorder.ts";
-import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { formatTime } from "../../../engine/lib/clock.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
-import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
-import { seededRandom } from "../../../engine/lib/random.ts";
-import { runServices } from "../../../engine/lib/service.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
-import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+import { readyNode, startScheduler } from "./running-scheduler.ts";
 
 let plane: ControlPlane;
 let stopScheduler: () => Promise<void>;
@@ -38,19 +32,10 @@ beforeEach(async () => {
   warnings.length = 0;
   beforeBinding = async () => {};
   plane = await startControlPlane();
-  const { clock, api, client: admin } = plane;
-  const client = withBindings(api.as(SCHEDULER_USER, [], "kube-scheduler"));
+  const { clock, client: admin } = plane;
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`) };
-  const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
-  const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
-  const running = new AbortController();
-  const ended = runServices([createScheduler({ client, informers, events, clock, logger, metrics: new MetricsRegistry() }), informers.asService()], running.signal);
-  stopScheduler = async () => {
-    running.abort();
-    await ended;
-  };
-  const time = formatTime(clock.now());
-  await admin.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, status: { conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }], capacity: { pods: "110", cpu: "1" }, allocatable: { pods: "110", cpu: "1" } } });
+  stopScheduler = startScheduler(plane, { seenThrough: withBindings, logger });
+  await admin.for(nodeResource).create(readyNode(plane, { name: "n1" }, "1"));
   for (const [name, value] of [["low", 10], ["high", 1_000]] as const) await admin.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value });
   await clock.settle();
 });

@@ -164,7 +164,7 @@ describe("an autoscaler", () => {
   const inputs = (more: Partial<AutoscalerInputs> = {}): AutoscalerInputs => ({ autoscaler: autoscaler(), target: target(3), pods: names(3).map((name) => pod(name)), metrics: names(3).map((name) => figure(name, "900m")), figures: [], history: { recommendations: [], changes: [] }, periodMs: 15_000, ...more });
   const run = (given: AutoscalerInputs, failure?: unknown) => {
     const decision = decideReplicas(given, NOW);
-    const after = concludeAutoscaler(given, decision, { created: [], existing: undefined, failure }, NOW);
+    const after = concludeAutoscaler(given, decision, { created: [], updated: [], existing: undefined, failure }, NOW);
     const status = (after.find((action) => action.do === "update")?.object as HorizontalPodAutoscaler | undefined)?.status;
     return { plan: planAutoscaler(given, decision), after, status, facts: (status?.conditions ?? []).map(({ type, status: is, reason }) => `${type}=${is} ${reason}`) };
   };

@@ -54,7 +54,7 @@ describe("a CronJob", () => {
     const ended = child(0, { ended: ["Complete", 5 * MINUTE] });
     const owner = cron({ status: { active: active(running, ended), lastScheduleTime: at(0) } });
     const made = child(10 * MINUTE);
-    const actions = concludeCronJob({ cron: owner, jobs: [running, ended].map((job, index) => ({ ...job, metadata: { ...job.metadata, uid: index === 0 ? "uid-r" : job.metadata.uid } }) as Job) }, { created: [made], existing: undefined, failure: undefined });
+    const actions = concludeCronJob({ cron: owner, jobs: [running, ended].map((job, index) => ({ ...job, metadata: { ...job.metadata, uid: index === 0 ? "uid-r" : job.metadata.uid } }) as Job) }, { created: [made], updated: [], existing: undefined, failure: undefined });
     const status = (actions.find((action) => action.do === "update")?.object as CronJob).status;
     expect(status).toEqual({ active: active(made), lastScheduleTime: at(10 * MINUTE), lastSuccessfulTime: at(5 * MINUTE) });
     expect(words(actions)).toEqual(["SuccessfulCreate", "update cron"]);

@@ -10,7 +10,7 @@ import { aDeployment, aReplicaSet, at, START, type ReplicaSetShape } from "../..
 
 const rolling = (maxSurge: number | string, maxUnavailable: number | string) => ({ type: "RollingUpdate", rollingUpdate: { maxSurge, maxUnavailable } });
 const sized = (replicas: number, max: number) => ({ "deployment.kubernetes.io/desired-replicas": String(replicas), "deployment.kubernetes.io/max-replicas": String(max) });
-const DONE: Outcome = { created: [], existing: undefined, failure: undefined };
+const DONE: Outcome = { created: [], updated: [], existing: undefined, failure: undefined };
 
 function plan(deployment: Deployment, sets: readonly ReplicaSet[], podCounts: ReadonlyMap<string, number> = new Map()) {
   return planDeployment({ deployment, sets, podCounts });

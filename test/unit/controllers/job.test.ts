@@ -172,7 +172,7 @@ describe("a Job is over", () => {
   test("says why, and tells it", () => {
     const owner = job(codes("In", [42], "FailJob"));
     expect(status(owner, [failed("a", { exitCode: 42 })]).conditions?.[0]?.message).toBe("Container app for pod default/a failed with exit code 42 matching FailJob rule at index 0");
-    const over = concludeJob({ job: job({ backoffLimit: 0 }, { status: { failed: 1 } }), pods: [] }, { created: [], existing: undefined, failure: undefined }, NOW);
+    const over = concludeJob({ job: job({ backoffLimit: 0 }, { status: { failed: 1 } }), pods: [] }, { created: [], updated: [], existing: undefined, failure: undefined }, NOW);
     expect(over).toContainEqual(expect.objectContaining({ do: "event", content: { type: "Warning", reason: "BackoffLimitExceeded", message: "Job has reached the specified backoff limit" } }));
   });
 });

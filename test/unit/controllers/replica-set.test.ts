@@ -60,7 +60,7 @@ describe("pods are given up", () => {
 
 describe("a ReplicaSet's status", () => {
   const conclude = (owner: ReplicaSet, pods: readonly Pod[], outcome: Partial<Outcome> = {}, nowMs = NOW) => {
-    const actions = concludeReplicaSet({ set: owner, pods, siblingsPerNode: new Map() }, { created: [], existing: undefined, failure: undefined, ...outcome }, nowMs);
+    const actions = concludeReplicaSet({ set: owner, pods, siblingsPerNode: new Map() }, { created: [], updated: [], existing: undefined, failure: undefined, ...outcome }, nowMs);
     const write = actions.find((action) => action.do === "update");
     return { actions, status: (write?.object as ReplicaSet | undefined)?.status };
   };

@@ -129,7 +129,7 @@ describe("a StatefulSet's claims", () => {
 
 describe("a StatefulSet's status", () => {
   const conclude = (owner: StatefulSet, pods: readonly Pod[], revisions: readonly ControllerRevision[]) => {
-    const actions = concludeStatefulSet({ set: owner, pods, revisions, claims: new Map() }, { created: [], existing: undefined, failure: undefined }, NOW);
+    const actions = concludeStatefulSet({ set: owner, pods, revisions, claims: new Map() }, { created: [], updated: [], existing: undefined, failure: undefined }, NOW);
     return (actions.find((action) => action.do === "update")?.object as StatefulSet | undefined)?.status;
   };
   test("counts pods of both revisions while it rolls", () => {

@@ -11,7 +11,8 @@ import { PodProbes } from "../../../node-agent/pods/pod-probes.ts";
 import { answerPage, type AgentPageParts } from "../../../node-agent/server/agent-pages.ts";
 import { computeTerminations } from "../../../node-agent/pods/terminations.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
-import { meterVolumes } from "../../../node-agent/stats/volume-stats.ts";
+import type { VolumeUsage } from "../../../node-agent/csi/csi_pb.ts";
+import { meterVolumes, readVolumes } from "../../../node-agent/stats/volume-stats.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
@@ -45,7 +46,7 @@ describe("the agent's own metrics", () => {
   it("tell of probes as long as their pod is there", async () => {
     const clock = new VirtualClock();
     const metrics = createAgentMetrics("n1");
-    const context = { runtime: new FakeRuntime({ clock }), clock, random: seededRandom(1), events: { record: () => {} }, metrics, settings: { hostIp: "192.0.2.1" } } as unknown as PodContext; // what probes need of it
+    const context = { runtime: new FakeRuntime({ clock }), clock, random: seededRandom(1), events: { record: () => {} }, metrics, settings: { hostIps: ["192.0.2.1"] } } as unknown as PodContext; // what probes need of it
     const probes = new PodProbes(context, () => {});
     probes.follow(probedPod(), { sandboxes: [], containers: [{ id: "c1", name: "c", state: "running" } as ContainerState] }); // what probes need of it
     await clock.advance(5_000);
@@ -76,12 +77,14 @@ describe("the agent's own metrics", () => {
     const { registry } = createAgentMetrics("n1");
     const pod: Pod = { ...probedPod(), spec: { containers: [], volumes: [{ name: "data", persistentVolumeClaim: { claimName: "d" } }, { name: "lost", persistentVolumeClaim: { claimName: "l" } }, { name: "own", emptyDir: {} }] } };
     let mounted = [{ pod, places: new Map([["data", folder], ["lost", path.join(folder, "none")], ["own", folder]]) }];
-    const measure = meterVolumes(registry, () => mounted);
+    const measure = meterVolumes(registry, () => readVolumes(mounted, async () => undefined));
     try {
       await measure();
       const [capacity, ...others] = seriesOf(registry.render(), "kubelet_volume_stats_capacity_bytes");
       expect(capacity).toMatch(/^kubelet_volume_stats_capacity_bytes\{namespace="shop",persistentvolumeclaim="d"\} [1-9]/);
       expect(others).toEqual([]);
+      const driver = [{ unit: 1, total: 10n, used: 4n, available: 6n }] as unknown as readonly VolumeUsage[]; // as a driver's answer is read
+      expect(await readVolumes(mounted, async (place) => (place === folder ? driver : undefined))).toEqual([{ podUid: pod.metadata.uid, name: "data", pvcRef: { name: "d", namespace: "shop" }, figures: { capacityBytes: 10, usedBytes: 4, availableBytes: 6 } }]);
       mounted = [];
       await measure();
       expect(seriesOf(registry.render(), "kubelet_volume_stats_")).toEqual([]);

@@ -34,9 +34,12 @@ describe("computeEnvironment", () => {
       return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { color: "red" } } as ConfigMap;
     },
     secret: async (_namespace, name) => ({ apiVersion: "v1", kind: "Secret", metadata: { name }, data: { key: Buffer.from("s3cret").toString("base64") } }),
-    services: () => [{ apiVersion: "v1", kind: "Service", metadata: { name: "my-db", namespace: "shop" }, spec: { clusterIP: "10.43.0.5", ports: [{ port: 5432, name: "pg" }] } } as Service],
-    podIp: "10.42.0.2",
-    hostIp: "10.0.0.1",
+    services: () => [
+      { apiVersion: "v1", kind: "Service", metadata: { name: "my-db", namespace: "shop" }, spec: { clusterIP: "10.43.0.5", ports: [{ port: 5432, name: "pg" }] } } as Service,
+      { apiVersion: "v1", kind: "Service", metadata: { name: "v6", namespace: "shop" }, spec: { clusterIP: "fd00:43::5", ports: [{ port: 80 }] } } as Service,
+    ],
+    podIps: ["10.42.0.2", "fd00::2"],
+    hostIps: ["10.0.0.1", "fd01::1"],
     allocatable: { cpu: "4", memory: "8Gi" },
   };
   const environment = (container: Partial<Container>) => computeEnvironment(pod, { name: "c", ...container } as Container, sources);
@@ -51,12 +54,14 @@ describe("computeEnvironment", () => {
       resources: { limits: { cpu: "1500m" } },
       env: [
         { name: "IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+        { name: "IPS", valueFrom: { fieldRef: { fieldPath: "status.podIPs" } } },
+        { name: "HOSTS", valueFrom: { fieldRef: { fieldPath: "status.hostIPs" } } },
         { name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
         { name: "CPU", valueFrom: { resourceFieldRef: { resource: "limits.cpu" } } },
         { name: "KEY", valueFrom: { secretKeyRef: { name: "s", key: "key" } } },
       ],
     });
-    expect(Object.fromEntries(values)).toMatchObject({ IP: "10.42.0.2", APP: "web", CPU: "2", KEY: "s3cret", MY_DB_SERVICE_HOST: "10.43.0.5", MY_DB_SERVICE_PORT_PG: "5432", MY_DB_PORT: "tcp://10.43.0.5:5432" });
+    expect(Object.fromEntries(values)).toMatchObject({ IP: "10.42.0.2", APP: "web", CPU: "2", KEY: "s3cret", MY_DB_SERVICE_HOST: "10.43.0.5", MY_DB_SERVICE_PORT_PG: "5432", MY_DB_PORT: "tcp://10.43.0.5:5432", IPS: "10.42.0.2,fd00::2", HOSTS: "10.0.0.1,fd01::1", V6_PORT: "tcp://[fd00:43::5]:80", V6_SERVICE_HOST: "fd00:43::5" });
   });
 
   it("names what is missing, unless it is optional", async () => {
@@ -105,11 +110,11 @@ describe("refusePod", () => {
 
 describe("a pod's own names", () => {
   const named = (spec: object): Pod => ({ ...pod, metadata: { name: "web-1", namespace: "shop" }, spec: { containers: [], ...spec } });
-  const lines = (spec: object) => hostsFile(named(spec), "10.42.0.7", "cluster.local", "127.0.0.1 localhost\n10.0.0.1 the-node\n").split("\n");
+  const lines = (spec: object) => hostsFile(named(spec), ["10.42.0.7", "fd00::7"], "cluster.local", "127.0.0.1 localhost\n10.0.0.1 the-node\n").split("\n");
 
   it("are in its hosts file: its hostname, with a subdomain the long form before it, and what it adds", () => {
-    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "10.42.0.7\tweb-1", ""]);
-    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(3)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "1.2.3.4\ta\tb", ""]);
+    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "10.42.0.7\tweb-1", "fd00::7\tweb-1", ""]);
+    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(3)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "fd00::7\tdb.dbs.shop.svc.cluster.local\tdb", "1.2.3.4\ta\tb", ""]);
   });
 
   it("are the node's on the node's network", () => {

@@ -14,7 +14,7 @@ function pod(spec: Partial<PodSpec> = {}): Pod {
 }
 
 function sandbox(over: Partial<SandboxState> = {}): SandboxState {
-  return { id: "s", uid: "u", name: "p", namespace: "n", attempt: 0, isReady: true, ip: "10.42.0.2", createdAtMs: NOW - 60_000, ...over };
+  return { id: "s", uid: "u", name: "p", namespace: "n", attempt: 0, isReady: true, ips: ["10.42.0.2"], createdAtMs: NOW - 60_000, ...over };
 }
 
 function container(over: Partial<ContainerState> = {}): ContainerState {
@@ -111,8 +111,18 @@ describe("computePodActions", () => {
 });
 
 describe("computePodStatus", () => {
-  const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) => computePodStatus({ pod: p, state, probes, failures, hostIp: "10.0.0.1", nowMs: NOW, terminationMessages: new Map() });
+  const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) => computePodStatus({ pod: p, state, probes, failures, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
   const ready = (s: ReturnType<typeof status>) => s.conditions?.find((condition) => condition.type === "Ready")?.status;
+
+  it.each<[string, Pod, readonly string[], readonly string[]]>([
+    ["of the network, the machine's family first", pod(), ["10.42.0.2", "fd00::2"], ["fd00::2", "10.42.0.2"]],
+    ["of the only family that it has", pod(), ["10.42.0.2"], ["10.42.0.2"]],
+    ["one of each family", pod(), ["fd00::2", "fd00::3", "10.42.0.2"], ["fd00::2", "10.42.0.2"]],
+    ["the machine's on its network", pod({ hostNetwork: true }), [], ["fd01::1", "10.0.0.1"]],
+  ])("has the addresses %s", (_what, p, ips, expected) => {
+    const { podIP, podIPs, hostIP, hostIPs } = computePodStatus({ pod: p, state: { sandboxes: [sandbox({ ips })], containers: [] }, probes: quiet, failures: none, hostIps: ["fd01::1", "10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
+    expect({ podIP, podIPs: podIPs?.map(({ ip }) => ip), hostIP, hostIPs: hostIPs?.map(({ ip }) => ip) }).toEqual({ podIP: expected[0], podIPs: expected, hostIP: "fd01::1", hostIPs: ["fd01::1", "10.0.0.1"] });
+  });
 
   it.each<[string, Pod, PodState, string]>([
     ["Pending before anything runs", pod(), { sandboxes: [], containers: [] }, "Pending"],
@@ -180,7 +190,7 @@ describe("computePodStatus", () => {
     expect(refusal).toMatchObject({ reason: "DeadlineExceeded" });
     expect(deadlineExceeded(late, NOW - 1)).toBeUndefined();
     const state = { sandboxes: [sandbox({ isReady: false })], containers: [exited({ exitCode: 137 })] };
-    const failed = computePodStatus({ pod: late, state, probes: quiet, failures: none, hostIp: "10.0.0.1", nowMs: NOW, terminationMessages: new Map(), ...(refusal === undefined ? {} : { refusal }) });
+    const failed = computePodStatus({ pod: late, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map(), ...(refusal === undefined ? {} : { refusal }) });
     expect(failed).toMatchObject({ phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [{ state: { terminated: { exitCode: 137 } } }] });
     const over = { ...late, status: failed };
     expect(deadlineExceeded(over, NOW)).toBeUndefined();
@@ -191,7 +201,7 @@ describe("computePodStatus", () => {
   it("keeps the time of a condition's last change", () => {
     const state = { sandboxes: [sandbox()], containers: [container()] };
     const first = status(pod(), state);
-    const later = computePodStatus({ pod: { ...pod(), status: first }, state, probes: quiet, failures: none, hostIp: "10.0.0.1", nowMs: NOW + 60_000, terminationMessages: new Map() });
+    const later = computePodStatus({ pod: { ...pod(), status: first }, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW + 60_000, terminationMessages: new Map() });
     expect(later).toEqual(first);
   });
 });
