@@ -1,4 +1,4 @@
-import { CONTROLLER_USER, SCHEDULER_USER } from "./auth/known-users.ts";
+import { CONTROLLER_USER, SCHEDULER_USER } from "./apimachinery/known-users.ts";
 import type { Client } from "./client/client.ts";
 import { ConsistencyStore } from "./client/consistency-store.ts";
 import { EventRecorder } from "./client/event-recorder.ts";

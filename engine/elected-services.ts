@@ -1,4 +1,4 @@
-import { CONTROLLER_USER, GITOPS_USER } from "./auth/known-users.ts";
+import { CONTROLLER_USER, GITOPS_USER } from "./apimachinery/known-users.ts";
 import type { Client } from "./client/client.ts";
 import { leaderElection } from "./client/leader-election.ts";
 import type { ServerConfig } from "./options/config.ts";

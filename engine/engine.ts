@@ -7,7 +7,7 @@ import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { API_SERVER_USER } from "./auth/known-users.ts";
+import { API_SERVER_USER } from "./apimachinery/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";

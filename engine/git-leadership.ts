@@ -1,4 +1,4 @@
-import { GITOPS_USER } from "./auth/known-users.ts";
+import { GITOPS_USER } from "./apimachinery/known-users.ts";
 import { elected, type ElectedOptions } from "./elected-services.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { sleep } from "./lib/clock.ts";

@@ -9,7 +9,7 @@ import type { CertificateVerifier } from "./authentication/client-certificate.ts
 import { userOfProxy, type FrontProxy, type Headers } from "./authentication/request-header.ts";
 import { hashOfToken, isSameSecret } from "./authentication/static-tokens.ts";
 import { AUTHORITY_PATH } from "./join-paths.ts";
-import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "./known-users.ts";
+import { ANONYMOUS_USER, AUTHENTICATED_GROUP, JOINERS_GROUP, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../apimachinery/known-users.ts";
 import type { ServiceAccountTokens, TokenLookup } from "./service-account-token.ts";
 
 /** What a transport knows about who is calling. */

@@ -4,7 +4,7 @@ import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { PolicyRule } from "../resources/types.ts";
 import type { AuthorizationMetrics } from "./auth-metrics.ts";
-import { MASTERS_GROUP } from "./known-users.ts";
+import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 
 /** One request as the authorizer sees it. */
 export type AuthorizationAttributes =

@@ -5,7 +5,7 @@ import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
 import type { Pod } from "../resources/types.ts";
 import { NO_OPINION, type AuthorizationAttributes, type AuthorizationMode, type Decision } from "./authorize.ts";
 import { componentRoles } from "./default-roles/component-roles.ts";
-import { nodeNameOf } from "./known-users.ts";
+import { nodeNameOf } from "../apimachinery/known-users.ts";
 import { ruleAllows } from "./policy-rules.ts";
 
 /** What the server's cache knows of what a node is connected with. */

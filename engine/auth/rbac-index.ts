@@ -7,7 +7,7 @@ import { roleResource } from "../resources/rbac/role.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from "../resources/types.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { serviceAccountUsername } from "./known-users.ts";
+import { serviceAccountUsername } from "../apimachinery/known-users.ts";
 
 type Binding = (RoleBinding | ClusterRoleBinding) & KubeObject;
 

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { loadJose } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
 import { INVALID_SINCE_LABEL, listsSecret } from "../resources/core/token-secrets.ts";
-import { AUTHENTICATED_GROUP, serviceAccountGroups, serviceAccountUsername } from "./known-users.ts";
+import { AUTHENTICATED_GROUP, serviceAccountGroups, serviceAccountUsername } from "../apimachinery/known-users.ts";
 
 /** Who issues tokens unless told otherwise. */
 export const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";

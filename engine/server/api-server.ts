@@ -18,7 +18,7 @@ import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } f
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason, internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
-import { API_SERVER_USER, CONTROLLER_USER, GITOPS_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER, CONTROLLER_USER, GITOPS_USER } from "../apimachinery/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
 import { AuthenticationMetrics, AuthorizationMetrics } from "../auth/auth-metrics.ts";
 import { createAuthorizer, requireAllowed, type AuthorizationMode } from "../auth/authorize.ts";

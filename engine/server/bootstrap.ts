@@ -3,7 +3,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
 import { IMMORTAL_NAMESPACES } from "../admission/namespace-lifecycle.ts";
 import type { Client } from "../client/client.ts";
-import { API_SERVER_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ensureServiceRange } from "./service-range.ts";

@@ -3,7 +3,7 @@ import type { UserInfo } from "../apimachinery/api-request.ts";
 import { canonicalAddress } from "../lib/ip-address.ts";
 import { dnsSubdomainError } from "../apimachinery/names.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../auth/known-users.ts";
+import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../apimachinery/known-users.ts";
 import type { PkiRequest } from "../auth/cluster-pki.ts";
 
 /** Signs requests in the name of the cluster; ClusterPki does. */

@@ -9,7 +9,7 @@ import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { JSON_TYPE, parseAccept, YAML_TYPE } from "./http/negotiation.ts";
-import { API_SERVER_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
 import { joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";

@@ -3,7 +3,7 @@ import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import type { Authorizer } from "../auth/authorize.ts";
-import { MASTERS_GROUP } from "../auth/known-users.ts";
+import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { compactRules, describeRule, missingRights, quoteList } from "../auth/policy-rules.ts";
 import { knownRules } from "../auth/rbac-authorizer.ts";
 import type { RbacIndex } from "../auth/rbac-index.ts";

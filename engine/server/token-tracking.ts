@@ -1,6 +1,6 @@
 import { hasReason } from "../apimachinery/status-error.ts";
 import type { ApiHandler } from "../apimachinery/api-request.ts";
-import { API_SERVER_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { LegacyTokenSecret } from "../auth/service-account-token.ts";
 import type { Client } from "../client/client.ts";
 import { createLocalClient } from "../client/local-client.ts";

@@ -6,7 +6,7 @@ import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
-import { API_SERVER_USER } from "../auth/known-users.ts";
+import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ServerConfig } from "../options/config.ts";
 import { controlPlaneChecks } from "../elected-services.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
-import { GITOPS_USER } from "../auth/known-users.ts";
+import { GITOPS_USER } from "../apimachinery/known-users.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { during } from "../cli/progress.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { CertificateVerifier } from "../../engine/auth/authentication/client-certificate.ts";
-import { CONTROLLER_USER } from "../../engine/auth/known-users.ts";
+import { CONTROLLER_USER } from "../../engine/apimachinery/known-users.ts";
 import { ConsistencyStore } from "../../engine/client/consistency-store.ts";
 import { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../engine/client/informer-factory.ts";

@@ -1,7 +1,7 @@
 import { ConsistencyStore } from "../../engine/client/consistency-store.ts";
 import { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../engine/client/informer-factory.ts";
-import { CONTROLLER_USER } from "../../engine/auth/known-users.ts";
+import { CONTROLLER_USER } from "../../engine/apimachinery/known-users.ts";
 import { clusterRoleAggregation } from "../../engine/controllers/cluster-role-aggregation.ts";
 import { namespaceController } from "../../engine/controllers/namespace.ts";
 import { runController } from "../../engine/controllers/run-controller.ts";

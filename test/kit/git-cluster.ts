@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
-import { GITOPS_USER } from "../../engine/auth/known-users.ts";
+import { GITOPS_USER } from "../../engine/apimachinery/known-users.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createGitOps, type GitOps, type GitOpsConfig } from "../../engine/gitops/gitops.ts";
 import { GIT_ENVIRONMENT, inheritedEnvironment } from "../../engine/gitops/git/native-git.ts";

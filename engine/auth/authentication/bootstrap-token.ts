@@ -1,6 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Secret } from "../../resources/types.ts";
-import { JOINERS_GROUP } from "../known-users.ts";
+import { JOINERS_GROUP } from "../../apimachinery/known-users.ts";
 import { isSameSecret } from "./static-tokens.ts";
 
 export const BOOTSTRAP_TOKEN_TYPE = "bootstrap.kubernetes.io/token";

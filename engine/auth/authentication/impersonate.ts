@@ -1,7 +1,7 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { accessDenied, requireAllowed, type AuthorizationAttributes, type Authorizer } from "../authorize.ts";
-import { ANONYMOUS_USER, AUTHENTICATED_GROUP, serviceAccountGroups, splitServiceAccountUsername, UNAUTHENTICATED_GROUP } from "../known-users.ts";
+import { ANONYMOUS_USER, AUTHENTICATED_GROUP, serviceAccountGroups, splitServiceAccountUsername, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
 import { impersonationModes, type ImpersonationMode } from "./impersonation-modes.ts";
 import { decodeKey, valuesOf, type Headers } from "./request-header.ts";
 

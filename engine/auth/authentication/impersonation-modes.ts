@@ -1,7 +1,7 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { AuthorizationAttributes } from "../authorize.ts";
-import { MASTERS_GROUP, NODES_GROUP, splitServiceAccountUsername } from "../known-users.ts";
+import { MASTERS_GROUP, NODES_GROUP, splitServiceAccountUsername } from "../../apimachinery/known-users.ts";
 
 const URL_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
 const NODE_PREFIX = "system:node:";

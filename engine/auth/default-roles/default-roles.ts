@@ -1,5 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "../../resources/types.ts";
-import { AUTHENTICATED_GROUP, CONTROLLER_USER, MASTERS_GROUP, SCHEDULER_USER, SERVICE_ACCOUNTS_GROUP, UNAUTHENTICATED_GROUP } from "../known-users.ts";
+import { AUTHENTICATED_GROUP, CONTROLLER_USER, MASTERS_GROUP, SCHEDULER_USER, SERVICE_ACCOUNTS_GROUP, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
 import { componentRoles } from "./component-roles.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { account, clusterRoleBinding, group, roleBinding, user } from "./define-role.ts";

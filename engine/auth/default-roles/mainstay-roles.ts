@@ -1,6 +1,6 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from "../../resources/types.ts";
 import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../join-paths.ts";
-import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../known-users.ts";
+import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { clusterRole, clusterRoleBinding, group, paths, READ, role, roleBinding, rule, user, writeEvents } from "./define-role.ts";
 

@@ -1,7 +1,7 @@
 import type { ApiHandler } from "../../apimachinery/api-request.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
-import { API_SERVER_USER } from "../../auth/known-users.ts";
+import { API_SERVER_USER } from "../../apimachinery/known-users.ts";
 import type { Client } from "../../client/client.ts";
 import { createLocalClient } from "../../client/local-client.ts";
 import { formatTime, sleep, type Clock } from "../../lib/clock.ts";

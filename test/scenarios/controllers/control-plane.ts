@@ -10,7 +10,7 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { createAuthority, signAsRequested, type KeyPair } from "../../../engine/auth/certificates.ts";
-import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
+import { CONTROLLER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { ChangingValue } from "../../../engine/lib/changing-value.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";

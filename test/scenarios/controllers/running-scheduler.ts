@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import { SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
+import { SCHEDULER_USER } from "../../../engine/apimachinery/known-users.ts";
 import type { Client } from "../../../engine/client/client.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";

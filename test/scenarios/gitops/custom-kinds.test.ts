@@ -1,6 +1,6 @@
 import { load } from "js-yaml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
+import { CONTROLLER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { ConsistencyStore } from "../../../engine/client/consistency-store.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { CONTROLLER_USER } from "../../../engine/auth/known-users.ts";
+import { CONTROLLER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { accessDenied, alwaysAllowMode, alwaysDenyMode, createAuthorizer, type AuthorizationAttributes } from "../../../engine/auth/authorize.ts";
 import { defaultRoles, kubernetesRoles } from "../../../engine/auth/default-roles/default-roles.ts";
-import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "../../../engine/auth/known-users.ts";
+import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { compactRules, describeRule, missingRights } from "../../../engine/auth/policy-rules.ts";
 import { rbacMode } from "../../../engine/auth/rbac-authorizer.ts";
 import { RbacIndex } from "../../../engine/auth/rbac-index.ts";
