@@ -7,7 +7,7 @@ import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { API_SERVER_USER } from "./apimachinery/known-users.ts";
+import { API_SERVER_USER, AUTHENTICATED_GROUP, MASTERS_GROUP } from "./apimachinery/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
@@ -105,7 +105,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const pkiDir = path.join(serverDir, "pki");
   const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
   const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
-  const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
+  const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: [MASTERS_GROUP], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
@@ -117,7 +117,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await presence.announce();
   started();
 
-  const as: ClientsByUser = (username, groups = ["system:authenticated"]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
+  const as: ClientsByUser = (username, groups = [AUTHENTICATED_GROUP]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { NODES_GROUP, nodeUsername } from "../engine/apimachinery/known-users.ts";
 import { API_SERVER_NAME } from "../engine/apimachinery/names.ts";
 import { createSigningRequest, readCertificate } from "../engine/auth/certificates.ts";
 import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-call.ts";
@@ -64,9 +65,9 @@ export type Proof = { readonly server: string; readonly trusted: string | undefi
 
 /** Asks for both certificates of the node and keeps them in the folder. Rejects with what the server said, or why it could not be asked. */
 export async function obtainCertificates(nodeName: string, nodeIps: readonly string[], folder: string, proof: Proof): Promise<void> {
-  const user = `system:node:${nodeName}`;
-  const client = await createSigningRequest(user, ["system:nodes"]);
-  const serving = await createSigningRequest(user, ["system:nodes"]);
+  const user = nodeUsername(nodeName);
+  const client = await createSigningRequest(user, [NODES_GROUP]);
+  const serving = await createSigningRequest(user, [NODES_GROUP]);
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: nodeIps };
   const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { contentOf, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
+import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { forbidden } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import type { CertificateSigningRequest } from "../resources/types.ts";
@@ -50,7 +51,7 @@ const certificateSubjectRestriction: AdmissionPlugin = {
     const { spec } = attributes.object as CertificateSigningRequest; // isCreateOf
     if (spec.signerName !== CLIENT_SIGNER) return;
     const { organizations } = contentOf(parseCertificateRequest(Buffer.from(spec.request, "base64").toString("latin1")));
-    if (organizations.includes("system:masters")) throw forbidden(attributes.definition, attributes.name, `use of ${CLIENT_SIGNER} signer with system:masters group is not allowed`);
+    if (organizations.includes(MASTERS_GROUP)) throw forbidden(attributes.definition, attributes.name, `use of ${CLIENT_SIGNER} signer with ${MASTERS_GROUP} group is not allowed`);
   },
 };
 

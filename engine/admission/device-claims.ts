@@ -1,4 +1,5 @@
 import { forbiddenField, invalid, type FieldError } from "../apimachinery/field-error.ts";
+import { NODE_NAME_EXTRA, splitServiceAccountUsername } from "../apimachinery/known-users.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceClaim, ResourceClaim, ResourceClaimTemplate } from "../resources/types.ts";
@@ -7,8 +8,6 @@ import type { AskRights } from "./expressions/rights-questions.ts";
 
 const GROUP = "resource.k8s.io";
 const ADMIN_LABEL = "resource.kubernetes.io/admin-access";
-const NODE_NAME_EXTRA = "authentication.kubernetes.io/node-name";
-const SERVICE_ACCOUNT = "system:serviceaccount:";
 /** A right on either is enough: whoever may write a status may do it both ways. */
 const WRITES = ["update", "patch"] as const;
 
@@ -69,7 +68,7 @@ async function driverErrors(askRights: AskRights, { user, namespace }: Admission
   const drivers = changedDrivers(claim.status?.devices ?? [], old.status?.devices ?? []);
   if (drivers.length === 0) return [];
   const nodes = user.extra?.[NODE_NAME_EXTRA] ?? [];
-  const isOfNode = user.username.startsWith(SERVICE_ACCOUNT) && nodes.length === 1 && nodes[0] === onlyNode(claim.status?.allocation);
+  const isOfNode = splitServiceAccountUsername(user.username) !== undefined && nodes.length === 1 && nodes[0] === onlyNode(claim.status?.allocation);
   const prefixes = isOfNode ? ["associated-node:", "arbitrary-node:"] : ["arbitrary-node:"];
   const errors: FieldError[] = [];
   for (const name of drivers) {

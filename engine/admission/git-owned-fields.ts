@@ -1,3 +1,4 @@
+import { NODES_GROUP } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -35,7 +36,7 @@ export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places
   name: "GitOwnedFields",
   async validate(attributes, reader) {
     const { operation, old, object, user, subresource } = attributes;
-    if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes("system:nodes")) return;
+    if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes(NODES_GROUP)) return;
     if (operation !== "UPDATE" && operation !== "DELETE") return;
     if (old.metadata.deletionTimestamp !== undefined) return;
     const changed = operation === "DELETE" || object === undefined ? [] : subresource === "scale" ? ["f:spec", "f:replicas"] : changedField(old, object);

@@ -1,3 +1,4 @@
+import { nodeNameOf } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
@@ -11,8 +12,6 @@ import { forbiddenNodeLabels } from "./node-labels.ts";
 import { podReferences } from "./pod-references.ts";
 import { findTokenAudience } from "./token-audience.ts";
 
-const NODE_USER = "system:node:";
-const NODES_GROUP = "system:nodes";
 const LEASE_NAMESPACE = "kube-node-lease";
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
@@ -21,8 +20,8 @@ export function nodeRestriction(askRights: AskRights): AdmissionPlugin {
   return {
     name: "NodeRestriction",
     async validate(attributes, reader) {
-      if (!attributes.user.groups.includes(NODES_GROUP) || !attributes.user.username.startsWith(NODE_USER)) return;
-      const nodeName = attributes.user.username.slice(NODE_USER.length);
+      const nodeName = nodeNameOf(attributes.user);
+      if (nodeName === undefined) return;
       const refuse: Refuse = (why) => {
         throw forbidden(attributes.definition, attributes.name, why);
       };

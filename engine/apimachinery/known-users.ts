@@ -1,3 +1,5 @@
+import type { UserInfo } from "./api-request.ts";
+
 /** Names of users and groups that the system itself gives a meaning. */
 export const SCHEDULER_USER = "system:kube-scheduler";
 export const CONTROLLER_USER = "system:kube-controller-manager";
@@ -14,12 +16,20 @@ export const AUTHENTICATED_GROUP = "system:authenticated";
 export const UNAUTHENTICATED_GROUP = "system:unauthenticated";
 export const SERVICE_ACCOUNTS_GROUP = "system:serviceaccounts";
 
-const NODE_PREFIX = "system:node:";
+/** Before a node's name in that of its agent. */
+export const NODE_USER_PREFIX = "system:node:";
 const ACCOUNT_PREFIX = "system:serviceaccount:";
+
+/** Under this key of a user's extra values stands the node of the pod whose token he showed. */
+export const NODE_NAME_EXTRA = "authentication.kubernetes.io/node-name";
+
+export function nodeUsername(nodeName: string): string {
+  return `${NODE_USER_PREFIX}${nodeName}`;
+}
 
 /** The name of the node whose credentials these are; undefined for all other users. */
 export function nodeNameOf(user: { readonly username: string; readonly groups: readonly string[] }): string | undefined {
-  return user.username.startsWith(NODE_PREFIX) && user.groups.includes(NODES_GROUP) ? user.username.slice(NODE_PREFIX.length) : undefined;
+  return user.username.startsWith(NODE_USER_PREFIX) && user.groups.includes(NODES_GROUP) ? user.username.slice(NODE_USER_PREFIX.length) : undefined;
 }
 
 export function serviceAccountUsername(namespace: string, name: string): string {
@@ -29,6 +39,11 @@ export function serviceAccountUsername(namespace: string, name: string): string 
 /** The groups of every service account of a namespace, as its tokens give them. */
 export function serviceAccountGroups(namespace: string): readonly string[] {
   return [SERVICE_ACCOUNTS_GROUP, `${SERVICE_ACCOUNTS_GROUP}:${namespace}`];
+}
+
+/** A service account as it is authenticated, as far as that follows from its name. */
+export function serviceAccountUser({ namespace, name }: { readonly namespace: string; readonly name: string }): UserInfo {
+  return { username: serviceAccountUsername(namespace, name), groups: [...serviceAccountGroups(namespace), AUTHENTICATED_GROUP] };
 }
 
 /** The account behind a username; undefined for other users. */

@@ -1,10 +1,10 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { ConfigFields } from "../apimachinery/config-fields.ts";
+import { AUTHENTICATED_GROUP } from "../apimachinery/known-users.ts";
 import type { PolicyRule } from "../resources/types.ts";
 import type { AuthorizationAttributes, AuthorizationMode } from "./authorize.ts";
 
 const GROUP = "abac.authorization.kubernetes.io";
-const ALL_AUTHENTICATED = "system:authenticated";
 const READING = ["get", "list", "watch"];
 
 /** One line of the file: who may do something. An empty field asks for nothing of a subject, and of a request that it says nothing either. */
@@ -52,7 +52,7 @@ function olderPolicy(fields: ConfigFields): AbacPolicy {
   const isForAll = user === "*" || group === "*" || (user === "" && group === "");
   return {
     user: isForAll ? "" : user,
-    group: isForAll ? ALL_AUTHENTICATED : group,
+    group: isForAll ? AUTHENTICATED_GROUP : group,
     isReadOnly: fields.flag("readonly"),
     apiGroup: "*",
     resource: resource || "*",

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { loadJose } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
 import { INVALID_SINCE_LABEL, listsSecret } from "../resources/core/token-secrets.ts";
-import { AUTHENTICATED_GROUP, serviceAccountGroups, serviceAccountUsername } from "../apimachinery/known-users.ts";
+import { AUTHENTICATED_GROUP, NODE_NAME_EXTRA, serviceAccountGroups, serviceAccountUsername } from "../apimachinery/known-users.ts";
 
 /** Who issues tokens unless told otherwise. */
 export const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -246,7 +246,7 @@ function userOf(subject: TokenSubject, id: string | undefined): UserInfo {
   const { namespace, serviceaccount, pod, node } = subject;
   const extra: Record<string, readonly string[]> = {};
   if (id !== undefined) extra["authentication.kubernetes.io/credential-id"] = [`JTI=${id}`];
-  if (node !== undefined) Object.assign(extra, { "authentication.kubernetes.io/node-name": [node.name], ...(node.uid === "" ? {} : { "authentication.kubernetes.io/node-uid": [node.uid] }) });
+  if (node !== undefined) Object.assign(extra, { [NODE_NAME_EXTRA]: [node.name], ...(node.uid === "" ? {} : { "authentication.kubernetes.io/node-uid": [node.uid] }) });
   if (pod !== undefined) Object.assign(extra, { "authentication.kubernetes.io/pod-name": [pod.name], "authentication.kubernetes.io/pod-uid": [pod.uid] });
   const groups = [...serviceAccountGroups(namespace), AUTHENTICATED_GROUP];
   return { username: usernameOf(subject), uid: serviceaccount.uid, groups, ...(Object.keys(extra).length === 0 ? {} : { extra }) };

@@ -1,4 +1,5 @@
 import { contentOf, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
+import { NODE_USER_PREFIX } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
@@ -11,8 +12,6 @@ import { update, watch, type Action, type ControllerDefinition } from "./define-
 import { kubeletClientProblem, KUBELET_CLIENT_SIGNER } from "./certificate-signers.ts";
 
 const reviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };
-
-const NODE_PREFIX = "system:node:";
 
 /** A right that stands for the approval of one sort of request. */
 type ApprovalRight = "selfnodeclient" | "nodeclient";
@@ -57,7 +56,7 @@ export function certificateApprover({ informers, client }: ControllerContext): C
       const content = readContent(request.spec.request);
       for (const right of approvalRights(request.spec, content)) {
         if (!(await isAllowed(request.spec, right))) continue;
-        return right === "nodeclient" && (await isTaken(content.commonName.slice(NODE_PREFIX.length))) ? undefined : { request, right };
+        return right === "nodeclient" && (await isTaken(content.commonName.slice(NODE_USER_PREFIX.length))) ? undefined : { request, right };
       }
       return undefined;
     },

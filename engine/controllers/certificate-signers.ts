@@ -1,4 +1,5 @@
 import { contentOf, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
+import { NODE_USER_PREFIX, NODES_GROUP } from "../apimachinery/known-users.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
 import type { CertificateSigningRequest } from "../resources/types.ts";
@@ -30,26 +31,26 @@ function clientProblem(_content: CertificateRequestContent, usages: readonly str
 }
 
 export function kubeletClientProblem(content: CertificateRequestContent, usages: readonly string[]): string | undefined {
-  if (!isOnlyNodes(content)) return "subject organization is not system:nodes";
+  if (!isOnlyNodes(content)) return `subject organization is not ${NODES_GROUP}`;
   if (content.dnsNames.length > 0) return "DNS subjectAltNames are not allowed";
   if (content.emailAddresses.length > 0) return "Email subjectAltNames are not allowed";
   if (content.ipAddresses.length > 0) return "IP subjectAltNames are not allowed";
   if (content.uris.length > 0) return "URI subjectAltNames are not allowed";
-  if (!content.commonName.startsWith("system:node:")) return "subject common name does not begin with system:node:";
+  if (!content.commonName.startsWith(NODE_USER_PREFIX)) return `subject common name does not begin with ${NODE_USER_PREFIX}`;
   return hasUsages(usages, "client auth") ? undefined : "usages did not match [client auth digital signature key encipherment]";
 }
 
 function kubeletServingProblem(content: CertificateRequestContent, usages: readonly string[]): string | undefined {
-  if (!isOnlyNodes(content)) return "subject organization is not system:nodes";
+  if (!isOnlyNodes(content)) return `subject organization is not ${NODES_GROUP}`;
   if (content.dnsNames.length + content.ipAddresses.length === 0) return "DNS or IP subjectAltName is required";
   if (content.emailAddresses.length > 0) return "Email subjectAltNames are not allowed";
   if (content.uris.length > 0) return "URI subjectAltNames are not allowed";
   if (!hasUsages(usages, "server auth")) return "usages did not match [digital signature key encipherment server auth]";
-  return content.commonName.startsWith("system:node:") ? undefined : "subject common name does not begin with system:node:";
+  return content.commonName.startsWith(NODE_USER_PREFIX) ? undefined : `subject common name does not begin with ${NODE_USER_PREFIX}`;
 }
 
 function isOnlyNodes({ organizations }: CertificateRequestContent): boolean {
-  return organizations.length === 1 && organizations[0] === "system:nodes";
+  return organizations.length === 1 && organizations[0] === NODES_GROUP;
 }
 
 /** Exactly this purpose and a signature; encipherment belongs to RSA keys only and may be left out. */

@@ -3,7 +3,7 @@ import type { UserInfo } from "../apimachinery/api-request.ts";
 import { canonicalAddress } from "../lib/ip-address.ts";
 import { dnsSubdomainError } from "../apimachinery/names.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { JOINERS_GROUP, nodeNameOf, NODES_GROUP } from "../apimachinery/known-users.ts";
+import { JOINERS_GROUP, MASTERS_GROUP, nodeNameOf, NODES_GROUP, nodeUsername } from "../apimachinery/known-users.ts";
 import type { PkiRequest } from "../auth/cluster-pki.ts";
 
 /** Signs requests in the name of the cluster; ClusterPki does. */
@@ -34,10 +34,10 @@ export interface NodeNames {
 export async function joinNode(user: UserInfo, body: unknown, signer: CertificateSigner, names: NodeNames, remoteAddress?: string): Promise<JoinAnswer> {
   const { nodeName, nodePassword, csr, servingCsr, addresses } = parseJoin(body);
   const own = nodeNameOf(user);
-  const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes("system:masters") : own === nodeName;
+  const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes(MASTERS_GROUP) : own === nodeName;
   if (!mayName) throw new StatusError("Forbidden", `User ${JSON.stringify(user.username)} cannot ask for the certificate of node ${JSON.stringify(nodeName)}`, {});
   if (own === undefined) await names.claim(nodeName, requiredPassword(nodePassword));
-  const commonName = `system:node:${nodeName}`;
+  const commonName = nodeUsername(nodeName);
   const sign = async (request: string, what: PkiRequest) => {
     try {
       return await signer.sign(request, what);

@@ -6,7 +6,7 @@ import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
-import { API_SERVER_USER } from "../apimachinery/known-users.ts";
+import { API_SERVER_USER, MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ServerConfig } from "../options/config.ts";
 import { controlPlaneChecks } from "../elected-services.ts";
@@ -60,7 +60,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   scope.start(...auth.services);
   const auditor = await setUpAudit(config, { clock, logger, metrics });
   scope.defer(async () => auditor?.close());
-  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
+  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents);
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });

@@ -5,6 +5,7 @@ import type { Client } from "../../engine/client/client.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { parseRequestUrl } from "../../engine/lib/request-url.ts";
 import type { SubjectAccessReview, TokenReview } from "../../engine/resources/types.ts";
+import { AUTHENTICATED_GROUP, MASTERS_GROUP } from "../../engine/apimachinery/known-users.ts";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 
 export interface AgentUser {
@@ -17,7 +18,6 @@ const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: 
 const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
 
 /** May do anything also while no API server answers: the API server itself is one of them. */
-const MASTERS = "system:masters";
 /** Upstream's: what was allowed is believed longer than what was not. */
 const ALLOWED_MS = 300_000;
 const DENIED_MS = 30_000;
@@ -44,7 +44,7 @@ export class AgentAccess {
   async judge(request: IncomingMessage): Promise<200 | 401 | 403> {
     const user = certificateUser(request.socket as TLSSocket) ?? (await this.#tokenUser(request)); // the server speaks TLS only
     if (user === undefined) return 401;
-    if (user.groups.includes(MASTERS)) return 200;
+    if (user.groups.includes(MASTERS_GROUP)) return 200;
     const verb = verbOf(request.method ?? "GET");
     for (const subresource of subresourcesOf(parseRequestUrl(request.url ?? "/")?.pathname ?? "/")) if (await this.#isAllowed(user, verb, subresource)) return 200;
     return 403;
@@ -111,5 +111,5 @@ function certificateUser(socket: TLSSocket): AgentUser | undefined {
   if (!socket.authorized) return undefined;
   const { CN, O } = socket.getPeerCertificate().subject as { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }; // Node gives a list when there are several
   const username = [CN ?? ""].flat()[0];
-  return username ? { username, groups: [...[O ?? []].flat(), "system:authenticated"] } : undefined;
+  return username ? { username, groups: [...[O ?? []].flat(), AUTHENTICATED_GROUP] } : undefined;
 }

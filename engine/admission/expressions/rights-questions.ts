@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { serviceAccountUser } from "../../apimachinery/known-users.ts";
 import { AuthorizerValue, RESOURCE_CHECK, type AuthorizationAnswer, type AuthorizationQuestion } from "../../cel/library/authorizer.ts";
 import type { AdmissionAttributes } from "../admission.ts";
 
@@ -10,8 +11,4 @@ export function authorizerBindings({ user, definition, subresource, namespace, n
   const authorizer = new AuthorizerValue((question) => ask(question.serviceAccount === undefined ? user : serviceAccountUser(question.serviceAccount), question));
   const own = { group: definition.group, resource: definition.resource, ...(subresource === undefined ? {} : { subresource }), ...(namespace === "" ? {} : { namespace }), ...(name === "" ? {} : { name }) };
   return { authorizer, "authorizer.requestResource": authorizer.with(own, RESOURCE_CHECK) };
-}
-
-function serviceAccountUser({ namespace, name }: NonNullable<AuthorizationQuestion["serviceAccount"]>): UserInfo {
-  return { username: `system:serviceaccount:${namespace}:${name}`, groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"] };
 }

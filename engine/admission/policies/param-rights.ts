@@ -1,6 +1,7 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { forbiddenField, invalid } from "../../apimachinery/field-error.ts";
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
+import { MASTERS_GROUP } from "../../apimachinery/known-users.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { AuthorizationQuestion } from "../../cel/library/authorizer.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -10,7 +11,6 @@ import type { PolicyParts } from "./match-policy.ts";
 import type { BindingLike, PolicyIndex, PolicyLike } from "./policy-index.ts";
 
 const GROUP = "admissionregistration.k8s.io";
-const SUPERUSERS = "system:masters";
 
 /**
  * Whoever makes a policy show its parameters must be allowed to read these himself: messages could tell anybody what is in them. Part
@@ -21,7 +21,7 @@ export function paramRights(index: PolicyIndex, parts: PolicyParts): AdmissionPl
     name: "PolicyParamRights",
     async validate(attributes) {
       const { definition, operation, subresource, user } = attributes;
-      if (definition.group !== GROUP || subresource !== undefined || operation === "DELETE" || user.groups.includes(SUPERUSERS)) return;
+      if (definition.group !== GROUP || subresource !== undefined || operation === "DELETE" || user.groups.includes(MASTERS_GROUP)) return;
       if (/admissionpolicies$/.test(definition.resource)) await checkPolicy(attributes, parts);
       if (/admissionpolicybindings$/.test(definition.resource)) await checkBinding(attributes, index, parts);
     },

@@ -1,11 +1,9 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { AuthorizationAttributes } from "../authorize.ts";
-import { MASTERS_GROUP, NODES_GROUP, splitServiceAccountUsername } from "../../apimachinery/known-users.ts";
+import { MASTERS_GROUP, NODE_NAME_EXTRA, NODE_USER_PREFIX, NODES_GROUP, splitServiceAccountUsername } from "../../apimachinery/known-users.ts";
 
 const URL_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
-const NODE_PREFIX = "system:node:";
-const NODE_NAME_EXTRA = "authentication.kubernetes.io/node-name";
 const NODE_KEYS_EXTRA = "authentication.kubernetes.io/associated-node-keys";
 
 /** One way of acting as somebody else: for whom it is meant, and what is asked of the authorizer. */
@@ -24,7 +22,7 @@ export interface ImpersonationMode {
 }
 
 const nodeNameOf = (username: string): string | undefined => {
-  const name = username.startsWith(NODE_PREFIX) ? username.slice(NODE_PREFIX.length) : "";
+  const name = username.startsWith(NODE_USER_PREFIX) ? username.slice(NODE_USER_PREFIX.length) : "";
   return name === "" || dnsSubdomainError(name) !== undefined ? undefined : name;
 };
 const isNameAlone = ({ uid, groups, extra }: UserInfo): boolean => uid === undefined && groups.length === 0 && extra === undefined;

@@ -1,3 +1,4 @@
+import { serviceAccountUser } from "../../apimachinery/known-users.ts";
 import type { Client } from "../../client/client.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ActAs } from "./dry-run.ts";
@@ -19,7 +20,8 @@ export function createActAs(client: Client, impersonate: Impersonate | undefined
     const account = accounts.get(unit);
     if (account === undefined) return client;
     if (impersonate === undefined) throw new Error(`act as ServiceAccount ${account.namespace}/${account.name}: this access cannot`);
-    const made = known.get(unit) ?? impersonate(`system:serviceaccount:${account.namespace}:${account.name}`, [GITOPS_GROUP, "system:serviceaccounts", `system:serviceaccounts:${account.namespace}`, "system:authenticated"]).as("mainstay");
+    const { username, groups } = serviceAccountUser(account);
+    const made = known.get(unit) ?? impersonate(username, [GITOPS_GROUP, ...groups]).as("mainstay");
     known.set(unit, made);
     return made;
   };

@@ -1,3 +1,4 @@
+import { MASTERS_GROUP } from "../../apimachinery/known-users.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { hostAndPort } from "../../lib/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
@@ -9,7 +10,7 @@ import { openRemote, readRemoteBody } from "./remote-exchange.ts";
 /** Upstream's patience with a server that is asked whether it is there. */
 const TIMEOUT_MS = 5_000;
 /** Whoever answers trusts this server, and lets this name see what it serves. */
-const ASKER = { username: "system:kube-aggregator", groups: ["system:masters"] };
+const ASKER = { username: "system:kube-aggregator", groups: [MASTERS_GROUP] };
 
 /**
  * What the server behind an APIService serves. Rejects with an Error that says, in upstream's words, why it cannot be told. Schemas that

@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { serviceAccountUsername } from "../../apimachinery/known-users.ts";
 import type { FlowSchema, FlowcontrolV1Subject, NonResourcePolicyRule, PolicyRulesWithSubjects, ResourcePolicyRule } from "../../resources/types.ts";
 
 /** A request as far as its place in the order of service depends on it. */
@@ -34,7 +35,7 @@ function matchesSubject({ kind, user, group, serviceAccount }: FlowcontrolV1Subj
   if (kind === "User") return user !== undefined && (user.name === ALL || user.name === username);
   if (kind === "Group") return group !== undefined && (group.name === ALL || groups.includes(group.name));
   if (kind !== "ServiceAccount" || serviceAccount === undefined) return false;
-  const prefix = `system:serviceaccount:${serviceAccount.namespace}:`;
+  const prefix = serviceAccountUsername(serviceAccount.namespace, "");
   return serviceAccount.name === ALL ? username.startsWith(prefix) : username === `${prefix}${serviceAccount.name}`;
 }
 

@@ -1,3 +1,4 @@
+import { MASTERS_GROUP } from "../../apimachinery/known-users.ts";
 import type { RequestDigest } from "./flow-matching.ts";
 import { TooManyRequests, type RequestOrder, type Ticket } from "./fairness.ts";
 
@@ -16,7 +17,7 @@ export class MaxInFlight implements RequestOrder {
   }
 
   async enter({ user, verb }: RequestDigest): Promise<Ticket> {
-    if (user.groups.includes("system:masters")) return { headers: {}, leave: () => {} };
+    if (user.groups.includes(MASTERS_GROUP)) return { headers: {}, leave: () => {} };
     const side = READING.has(verb) ? "reading" : "writing";
     if (this.#max[side] > 0 && this.#running[side] >= this.#max[side]) throw new TooManyRequests("concurrency-limit", {});
     this.#running[side]++;
