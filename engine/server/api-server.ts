@@ -34,6 +34,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
+import { parseRequestTarget } from "../lib/request-url.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { USUAL_NODE_PORTS, type PortRange } from "../registry/port-range.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -60,7 +61,7 @@ import { computedResources } from "./metrics/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { nodeObjects } from "./node-objects.ts";
-import { attributesOfPath } from "./request-attributes.ts";
+import { attributesOfAddress } from "./request-attributes.ts";
 import { rbacEscalation } from "./rbac-escalation.ts";
 import { rightsAnswers } from "./rights-answers.ts";
 import { meterObjects, RequestMetrics } from "./request-metrics.ts";
@@ -170,9 +171,10 @@ export class ApiServer implements ApiHandler {
   }
 
   async read(path: string, user: UserInfo): Promise<unknown> {
-    const remote = this.parts.aggregator.owner(path.split("?")[0] ?? "");
-    if (remote === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
-    await requireAllowed(this.parts.authorizer, attributesOfPath(path, user));
+    const target = parseRequestTarget(path);
+    const remote = target && this.parts.aggregator.owner(target.pathname);
+    if (target === undefined || remote === undefined) throw new StatusError("NotFound", "the server could not find the requested resource", {});
+    await requireAllowed(this.parts.authorizer, attributesOfAddress("GET", target, user));
     return readRemote(path, user, remote, this.parts);
   }
 

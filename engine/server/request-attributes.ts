@@ -1,9 +1,8 @@
 import type { ApiRequest, UserInfo } from "../apimachinery/api-request.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
-import { accessVerbOf } from "./http/http-request.ts";
+import { requestVerb } from "./http/http-request.ts";
 import { parseRequestPath, type RequestInfo } from "./http/request-info.ts";
 
-type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 type ResourceAttributes = Extract<AuthorizationAttributes, { readonly is: "resource" }>;
 
 /** The request as the authorizer sees it. */
@@ -13,18 +12,18 @@ export function attributesOf(request: ApiRequest): AuthorizationAttributes {
   return resourceAttributes(request, request.resource, { subresource: request.subresource, namespace: request.namespace ?? "", name }, options);
 }
 
-/** The same, as far as an HTTP request's method and address tell it before anybody has looked into it. Throws 405 for what means nothing. */
-export function attributesOfInfo({ user, method, query }: { readonly user: UserInfo; readonly method: string; readonly query: URLSearchParams }, info: ResourceInfo): AuthorizationAttributes {
-  const verb = accessVerbOf(method, info, query);
+/** The same, as far as an HTTP request's method and address tell it before anybody has looked into it. */
+export function attributesOfInfo({ user, method, query }: { readonly user: UserInfo; readonly method: string; readonly query: URLSearchParams }, info: RequestInfo): AuthorizationAttributes {
+  if (info.is === "path") return { is: "path", user, verb: method.toLowerCase(), path: info.path };
+  const verb = requestVerb(method, info, query);
   const isSelection = verb === "list" || verb === "watch" || verb === "deletecollection";
   // Whoever answers for the address may not look at the selector of a deletion as he should: as upstream, only reading it makes a name.
   return resourceAttributes({ user, verb }, info, verb === "deletecollection" ? { ...info, name: "" } : info, isSelection ? { fieldSelector: query.get("fieldSelector") ?? undefined, labelSelector: query.get("labelSelector") ?? undefined } : undefined);
 }
 
-/** The same of any address, also of those that are no resources. */
+/** The same of an address that nobody has read yet. */
 export function attributesOfAddress(method: string, { pathname, searchParams }: { readonly pathname: string; readonly searchParams: URLSearchParams }, user: UserInfo): AuthorizationAttributes {
-  const info = parseRequestPath(pathname);
-  return info.is === "path" ? { is: "path", user, verb: method.toLowerCase(), path: pathname } : attributesOfInfo({ user, method, query: searchParams }, info);
+  return attributesOfInfo({ user, method, query: searchParams }, parseRequestPath(pathname));
 }
 
 function resourceAttributes(
@@ -47,15 +46,6 @@ function resourceAttributes(
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
   };
-}
-
-/** The same of a path that is read as a whole. */
-export function attributesOfPath(path: string, user: UserInfo): AuthorizationAttributes {
-  const bare = path.split("?")[0] ?? "";
-  const info = parseRequestPath(bare);
-  if (info.is === "path") return { is: "path", user, verb: "get", path: bare };
-  const { group, version, resource, subresource, namespace, name } = info;
-  return { is: "resource", user, verb: name === undefined ? "list" : "get", group, version, resource, ...(subresource === undefined ? {} : { subresource }), namespace, name: name ?? "" };
 }
 
 /** A namespace lies in itself: whoever has rights in it by a RoleBinding may have them on it. */

@@ -12,8 +12,7 @@ import { aggregationTarget } from "./front-proxy.ts";
 /** Passes a request on to the server that answers for its part of the API, with the user's name. Undefined when the answer has been streamed. */
 export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: RemoteVersion, info: RequestInfo, { raw, auditId }: { readonly raw: RawResponse; readonly auditId: string }): Promise<Answer | undefined> {
   const { authorizer, aggregator } = parts.server.parts;
-  const attributes = info.is === "resource" ? attributesOfInfo(http, info) : ({ is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path } as const);
-  await requireAllowed(authorizer, attributes, http.notes);
+  await requireAllowed(authorizer, attributesOfInfo(http, info), http.notes);
   if (!remote.isAvailable) return unavailable();
   const query = http.query.size === 0 ? "" : `?${http.query.toString()}`;
   let target;

@@ -2,7 +2,7 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { parseRequestTarget } from "../../lib/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
-import { verbOrMethod } from "./http-request.ts";
+import { requestVerb } from "./http-request.ts";
 import { isLongRunning, parseRequestPath } from "./request-info.ts";
 import type { RawResponse } from "./response.ts";
 
@@ -29,7 +29,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
   const url = parseRequestTarget(arrival.url);
   const { pathname, searchParams } = url ?? { pathname: arrival.url, searchParams: new URLSearchParams() };
   const info = parseRequestPath(pathname);
-  const verb = info.is === "resource" && info.subresource !== "proxy" ? verbOrMethod(arrival.method, info, searchParams) : arrival.method.toLowerCase();
+  const verb = info.is === "resource" ? requestVerb(arrival.method, info, searchParams) : arrival.method.toLowerCase();
   const userAgent = arrival.headers["user-agent"];
   return auditor.begin({
     auditId: arrival.auditId,

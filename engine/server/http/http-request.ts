@@ -10,7 +10,7 @@ import { bodyKindOf } from "../subresources.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { mediaTypeOf, parseObjectBody, parseOptionsBody, parsePatchBody, unsupportedMedia, type SchemaLookup } from "./request-body.ts";
-import type { RequestInfo } from "./request-info.ts";
+import { asksForWatch, type ResourceInfo } from "./request-info.ts";
 
 /** An HTTP request as far as it is the same over any version of the protocol. */
 export interface HttpRequest {
@@ -36,45 +36,36 @@ export function header(request: HttpRequest, name: string): string | undefined {
   return typeof value === "string" ? value : value?.[0];
 }
 
-type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
-
-const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
-
-/** The verb that a method and an address mean together. Throws 405 where they mean nothing. */
-export function verbOf(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] {
+/**
+ * The verb that a method and an address mean together, for those who tell requests apart and do not carry them out. As upstream's, it is
+ * empty for methods that no verb stands for, which proxies and servers behind this one may take.
+ */
+export function requestVerb(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] | "" {
   const isNamed = info.name !== undefined;
   switch (method) {
     case "GET":
     case "HEAD":
       if (isNamed && info.subresource !== undefined) return "get";
-      if (info.isWatch === true) return "watch";
-      return isTrue(query.get("watch")) ? "watch" : isNamed ? "get" : "list";
+      if (asksForWatch(info, query)) return "watch";
+      return isNamed ? "get" : "list";
     case "POST":
       return "create";
     case "PUT":
-      if (isNamed) return "update";
-      break;
+      return "update";
     case "PATCH":
-      if (isNamed) return "patch";
-      break;
+      return "patch";
     case "DELETE":
       return isNamed ? "delete" : "deletecollection";
-  }
-  throw unsupportedMethod();
-}
-
-/** The same for those who only tell requests apart: the method's own name where the two mean nothing, which is refused in its turn. */
-export function verbOrMethod(method: string, info: ResourceInfo, query: URLSearchParams): string {
-  try {
-    return verbOf(method, info, query);
-  } catch {
-    return method.toLowerCase();
+    default:
+      return "";
   }
 }
 
-/** The verb to ask leave for: as upstream's, it is empty for methods that no verb stands for, which proxies and servers behind this one may take. */
-export function accessVerbOf(method: string, info: ResourceInfo, query: URLSearchParams): string {
-  return METHODS.has(method) ? verbOf(method, info, query) : "";
+/** The same for who does what is asked. Throws 405 where method and address mean nothing. */
+export function verbOf(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] {
+  const verb = requestVerb(method, info, query);
+  if (verb === "" || (info.name === undefined && (verb === "update" || verb === "patch"))) throw unsupportedMethod();
+  return verb;
 }
 
 /** The transport-independent request that an HTTP request stands for. Throws for what is none; who may not ask at all is told that first. */

@@ -15,17 +15,23 @@ export type RequestInfo =
     }
   | { readonly is: "path"; readonly path: string };
 
+export type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
+
 /** Subresources of a namespace itself; any other second part after its name is a resource inside it. */
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize"]);
 
 const LONG_RUNNING: ReadonlySet<string> = new Set(["log", "exec", "attach", "portforward", "proxy"]);
 
+/** Whether a GET of it watches: of one object only by an address of the older form. */
+export function asksForWatch({ isWatch, name }: ResourceInfo, query: URLSearchParams): boolean {
+  const watch = query.get("watch");
+  return isWatch === true || (name === undefined && watch !== null && watch !== "false" && watch !== "0");
+}
+
 /** Whether a request's answer goes on for as long as somebody looks: watches, logs and what is passed on to pods and nodes. */
 export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolean {
   if (info.is !== "resource") return false;
-  if (info.subresource !== undefined) return LONG_RUNNING.has(info.subresource);
-  const watch = query.get("watch");
-  return info.isWatch === true || (watch !== null && watch !== "false" && watch !== "0");
+  return info.subresource === undefined ? asksForWatch(info, query) : LONG_RUNNING.has(info.subresource);
 }
 
 export function parseRequestPath(path: string): RequestInfo {

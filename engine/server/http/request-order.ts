@@ -3,14 +3,12 @@ import type { RequestDigest } from "../fairness/flow-matching.ts";
 import { TooManyRequests, type Ticket } from "../fairness/fairness.ts";
 import { listWidth } from "../fairness/list-width.ts";
 import type { ServerParts } from "../exchange.ts";
-import { verbOrMethod, type HttpRequest } from "./http-request.ts";
-import { isLongRunning, type RequestInfo } from "./request-info.ts";
+import { requestVerb, type HttpRequest } from "./http-request.ts";
+import { isLongRunning, type ResourceInfo } from "./request-info.ts";
 import type { Answer } from "./response.ts";
 
 const FREE: Ticket = { headers: {}, leave: () => {} };
 const RETRY_AFTER_SECONDS = "1";
-
-type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
 /** Waits until a request may be served. `info` is undefined for paths that are no resources. Rejects with TooManyRequests. */
 export async function awaitTurn(parts: ServerParts, http: HttpRequest, info: ResourceInfo | undefined): Promise<Ticket> {
@@ -28,7 +26,7 @@ export function tooManyAnswer(error: TooManyRequests): Answer {
 function digestOf({ user, method, path, query }: HttpRequest, info: ResourceInfo | undefined): RequestDigest {
   if (info === undefined) return { is: "path", user, verb: method.toLowerCase(), path };
   const { group, resource, subresource, namespace } = info;
-  return { is: "resource", user, verb: verbOrMethod(method, info, query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace };
+  return { is: "resource", user, verb: requestVerb(method, info, query), group, resource, ...(subresource === undefined ? {} : { subresource }), namespace };
 }
 
 function widthOf({ resources, store }: ServerParts, { method, query }: HttpRequest, info: ResourceInfo | undefined): number {

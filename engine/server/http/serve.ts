@@ -24,7 +24,7 @@ import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
-import { isLongRunning, parseRequestPath, type RequestInfo } from "./request-info.ts";
+import { isLongRunning, parseRequestPath, type ResourceInfo } from "./request-info.ts";
 import { warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
@@ -46,8 +46,6 @@ export interface ServeParts {
 
 const REQUEST_TIMEOUT_MS = 60_000;
 const WATCH_SECONDS_MIN = 1_800;
-
-type ResourceInfo = Extract<RequestInfo, { readonly is: "resource" }>;
 
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
 export async function serve(parts: ServeParts, http: HttpRequest, raw: RawResponse, auditId: string): Promise<void> {
@@ -108,7 +106,7 @@ export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | 
 }
 
 async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Promise<Answer> {
-  await requireAllowed(server.parts.authorizer, { is: "path", user: http.user, verb: http.method.toLowerCase(), path: http.path }, http.notes);
+  await requireAllowed(server.parts.authorizer, attributesOfInfo(http, { is: "path", path: http.path }), http.notes);
   return (await paths.answer(http)) ?? { code: 404, contentType: "text/plain; charset=utf-8", body: Buffer.from("404 page not found\n") };
 }
 

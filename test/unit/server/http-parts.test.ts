@@ -5,7 +5,9 @@ import { orderOfCustom, strictProblems } from "../../../engine/registry/strict-p
 import { findRepeatedFields } from "../../../engine/server/http/json-duplicates.ts";
 import { isPretty, negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
 import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
-import { parseRequestPath } from "../../../engine/server/http/request-info.ts";
+import { isLongRunning, parseRequestPath } from "../../../engine/server/http/request-info.ts";
+import { verbOf } from "../../../engine/server/http/http-request.ts";
+import { attributesOfAddress } from "../../../engine/server/request-attributes.ts";
 import { parseDeleteOptions } from "../../../engine/server/delete-options.ts";
 
 describe("paths", () => {
@@ -28,6 +30,43 @@ describe("paths", () => {
 
   test.each(["/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
     expect(parseRequestPath(path)).toEqual({ is: "path", path });
+  });
+});
+
+describe("the verb that a method and an address mean", () => {
+  test.each([
+    ["GET", "/api/v1/pods", "list"],
+    ["GET", "/api/v1/pods?watch=1", "watch"],
+    ["HEAD", "/api/v1/pods", "list"],
+    ["GET", "/api/v1/namespaces/shop/pods/web", "get"],
+    ["GET", "/api/v1/namespaces/shop/pods/web?watch=true", "get"],
+    ["GET", "/api/v1/watch/namespaces/shop/pods/web", "watch"],
+    ["GET", "/api/v1/namespaces/shop/pods/web/log?watch=true", "get"],
+    ["POST", "/api/v1/namespaces/shop/pods/web/proxy/a", "create"],
+    ["PUT", "/api/v1/namespaces/shop/pods/web", "update"],
+    ["PATCH", "/api/v1/namespaces/shop/pods/web", "patch"],
+    ["DELETE", "/api/v1/namespaces/shop/pods/web", "delete"],
+    ["DELETE", "/api/v1/namespaces/shop/pods", "deletecollection"],
+  ])("%s %s: %s", (method, address, verb) => {
+    const { pathname, searchParams } = new URL(address, "https://x");
+    const info = parseRequestPath(pathname);
+    if (info.is !== "resource") throw new Error("must address a resource");
+    expect(verbOf(method, info, searchParams)).toBe(verb);
+    expect(isLongRunning(info, searchParams)).toBe(verb === "watch" || ["log", "proxy"].includes(info.subresource ?? ""));
+    expect(attributesOfAddress(method, { pathname, searchParams }, { username: "ada", groups: [] }).verb).toBe(verb);
+  });
+
+  // Rights are asked about first, in upstream's words for what will not be done.
+  test.each([
+    ["PUT", "/api/v1/namespaces/shop/pods", "update"],
+    ["PATCH", "/api/v1/namespaces/shop/pods", "patch"],
+    ["OPTIONS", "/api/v1/namespaces/shop/pods", ""],
+  ])("%s %s is not done, and who asks needs the right to %s", (method, address, verb) => {
+    const { pathname, searchParams } = new URL(address, "https://x");
+    const info = parseRequestPath(pathname);
+    if (info.is !== "resource") throw new Error("must address a resource");
+    expect(() => verbOf(method, info, searchParams)).toThrow("the server does not allow this method on the requested resource");
+    expect(attributesOfAddress(method, { pathname, searchParams }, { username: "ada", groups: [] })).toMatchObject({ verb, resource: "pods", namespace: "shop" });
   });
 });
 
