@@ -1,5 +1,5 @@
 import type { ConfigFields } from "../apimachinery/config-fields.ts";
-import { StatusError } from "../apimachinery/status-error.ts";
+import { joinProblems, StatusError } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
 import type { CoreEvent, EventsV1Event } from "../resources/types.ts";
@@ -45,7 +45,7 @@ export function eventRateLimit(limits: readonly EventLimit[], clock: Clock): Adm
         const key = keyOf(type, attributes);
         return buckets.of(key).take() ? [] : [`limit reached on type ${type} for key ${key}`];
       });
-      if (problems.length > 0) throw new StatusError("TooManyRequests", `Too many requests: ${problems.length === 1 ? problems[0] : `[${problems.join(", ")}]`}`);
+      if (problems.length > 0) throw new StatusError("TooManyRequests", `Too many requests: ${joinProblems(problems)}`);
     },
   };
 }

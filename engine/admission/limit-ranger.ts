@@ -1,7 +1,7 @@
 import { canonicalQuantity, formatQuantity, parseQuantity } from "../apimachinery/quantity.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { forbidden } from "../apimachinery/status-error.ts";
+import { forbidden, joinProblems } from "../apimachinery/status-error.ts";
 import { limitRangeResource } from "../resources/core/limit-range.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from "../resources/types.ts";
@@ -29,7 +29,7 @@ export const limitRanger: AdmissionPlugin = {
     }
     if (problems.length === 0) return;
     const name = attributes.name || (attributes.object.metadata.generateName ?? "");
-    throw forbidden(attributes.definition, name, problems.length === 1 ? (problems[0] ?? "") : `[${problems.join(", ")}]`);
+    throw forbidden(attributes.definition, name, joinProblems(problems));
   },
 };
 

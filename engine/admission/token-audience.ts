@@ -1,3 +1,4 @@
+import { joinProblems } from "../apimachinery/status-error.ts";
 import { persistentVolumeClaimResource } from "../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../resources/core/persistent-volume.ts";
 import { csiDriverResource } from "../resources/storage/csi-driver.ts";
@@ -21,8 +22,7 @@ export async function findTokenAudience({ metadata, spec }: Pod, audience: strin
     if (known === undefined) problems.push(`csidriver.storage.k8s.io ${JSON.stringify(driver.name)} not found`);
     else if (known.spec.tokenRequests?.some((request) => request.audience === audience) === true) return { is: "found" };
   }
-  if (problems.length === 0) return { is: "absent" };
-  return { is: "error", problem: problems.length === 1 ? (problems[0] ?? "") : `[${problems.join(", ")}]` };
+  return problems.length === 0 ? { is: "absent" } : { is: "error", problem: joinProblems(problems) };
 }
 
 /** The CSI driver behind a volume; undefined where there is none. */

@@ -1,4 +1,4 @@
-import { StatusError } from "./status-error.ts";
+import { joinProblems, StatusError } from "./status-error.ts";
 
 /** Upstream's field.ErrorType values, as they appear in a Status cause. */
 export type FieldErrorType =
@@ -44,8 +44,7 @@ export const typeInvalid = (field: string, value: unknown, detail: string): Fiel
 
 /** A 422 that lists every problem, in upstream's wording. */
 export function invalid(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
-  const lines = errors.map((error) => `${error.field}: ${error.message}`);
-  const text = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
+  const text = joinProblems(errors.map(({ field, message }) => `${field}: ${message}`));
   const qualified = group === "" ? kind : `${kind}.${group}`;
   return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${text}`, {
     ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), kind,

@@ -1,5 +1,5 @@
 import { labelValueError, qualifiedNameError } from "./names.ts";
-import { badRequest, type StatusError } from "./status-error.ts";
+import { badRequest, joinProblems, type StatusError } from "./status-error.ts";
 
 /** One term of a selector's text form. Operators: In, NotIn, Exists, DoesNotExist, Gt, Lt. */
 export interface LabelRequirement {
@@ -102,7 +102,7 @@ function checkValues(key: string, operator: LabelRequirement["operator"], values
       ...(problem === undefined ? [] : [`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${problem}`]),
     ];
   });
-  if (problems.length > 0) throw badRequest(`unable to parse requirement: ${problems.length === 1 ? problems[0] : `[${problems.join(", ")}]`}`);
+  if (problems.length > 0) throw badRequest(`unable to parse requirement: ${joinProblems(problems)}`);
 }
 
 function unexpected(token: string | undefined, expected: string): StatusError {

@@ -112,3 +112,9 @@ export const internalError = (message: string) => new StatusError("InternalError
 
 export const methodNotAllowed = (what: Named, verb: string) =>
   new StatusError("MethodNotAllowed", `${verb} is not supported on resources of kind "${qualified(what)}"`, { ...groupDetail(what.group), kind: what.resource });
+
+/** Several problems as one text, in upstream's form; of those that say the same one is told. */
+export function joinProblems(messages: readonly string[]): string {
+  const [first = "", ...more] = new Set(messages);
+  return more.length === 0 ? first : `[${[first, ...more].join(", ")}]`;
+}

@@ -1,4 +1,5 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
+import { joinProblems } from "../apimachinery/status-error.ts";
 import type { AuthorizationMode, Decision, KnownRules } from "./authorize.ts";
 import { ruleAllows } from "./policy-rules.ts";
 import type { Grant, RbacIndex } from "./rbac-index.ts";
@@ -14,7 +15,7 @@ export function rbacMode(index: RbacIndex, catchUp: () => Promise<void>): Author
       if (grant.rules === undefined) missing.push(missingRole(grant));
       else if (grant.rules.some((rule) => ruleAllows(rule, attributes))) return { is: "allow", reason: `RBAC: allowed by ${describeGrant(grant)}` };
     }
-    return { is: "none", reason: missing.length === 0 ? "" : `RBAC: ${aggregate(missing)}` };
+    return { is: "none", reason: missing.length === 0 ? "" : `RBAC: ${joinProblems(missing)}` };
   };
   return {
     type: "RBAC",
@@ -39,12 +40,6 @@ export function knownRules(index: RbacIndex, user: UserInfo, namespace: string):
 
 function missingRole({ binding: { roleRef } }: Grant): string {
   return `${roleRef.kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(roleRef.name)} not found`;
-}
-
-/** Several errors as upstream joins them. */
-function aggregate(messages: readonly string[]): string {
-  const [first = "", ...more] = [...new Set(messages)];
-  return more.length === 0 ? first : `[${[first, ...more].join(", ")}]`;
 }
 
 function describeGrant({ binding: { kind, metadata, roleRef }, subject }: Grant): string {

@@ -2,6 +2,7 @@ import { caBundleError } from "../apimachinery/ca-bundle.ts";
 import { findCondition, isConditionTrue, withCondition } from "../apimachinery/conditions.ts";
 import { withoutFinalizer } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { joinProblems } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { CLEANUP_FINALIZER, customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
@@ -81,7 +82,7 @@ function chooseNames({ spec, status }: CustomResourceDefinition, others: readonl
   const plural = choose(wanted.plural, before.plural, resources, "PluralConflict");
   const singular = choose(wanted.singular ?? "", before.singular ?? "", resources, "SingularConflict");
   const clashes = (wanted.shortNames ?? []).filter((name) => before.shortNames?.includes(name) !== true && resources.has(name));
-  if (clashes.length > 0) conflicts.push({ reason: "ShortNamesConflict", message: clashes.length === 1 ? `${JSON.stringify(clashes[0])} is already in use` : `[${clashes.map((name) => `${JSON.stringify(name)} is already in use`).join(", ")}]` });
+  if (clashes.length > 0) conflicts.push({ reason: "ShortNamesConflict", message: joinProblems(clashes.map((name) => `${JSON.stringify(name)} is already in use`)) });
   const shortNames = clashes.length > 0 ? before.shortNames : wanted.shortNames;
   const kind = choose(wanted.kind, before.kind, kinds, "KindConflict");
   const listKind = choose(wanted.listKind ?? "", before.listKind ?? "", kinds, "ListKindConflict");
@@ -98,7 +99,7 @@ function structuralCondition({ spec }: CustomResourceDefinition): Condition | un
       return schema === undefined ? [] : structuralErrors(schema, `spec.versions[${index}].schema.openAPIV3Schema`).map(({ field, message }) => `${field}: ${message}`);
     }),
   ];
-  return errors.length === 0 ? undefined : condition("NonStructuralSchema", "True", "Violations", errors.length === 1 ? (errors[0] ?? "") : `[${errors.join(", ")}]`);
+  return errors.length === 0 ? undefined : condition("NonStructuralSchema", "True", "Violations", joinProblems(errors));
 }
 
 /** The objects of the kind go first, whatever their finalizers make of that; then the definition may. */

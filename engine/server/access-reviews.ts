@@ -1,6 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
-import { badRequest } from "../apimachinery/status-error.ts";
+import { badRequest, joinProblems } from "../apimachinery/status-error.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
 import type { LocalSubjectAccessReview, NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview, SubjectAccessReviewSpec } from "../resources/types.ts";
 import type { ServerParts } from "./exchange.ts";
@@ -40,7 +40,7 @@ export async function reviewRules({ authorizer }: ServerParts, user: UserInfo, {
       .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({ verbs, apiGroups, resources, ...(resourceNames.length === 0 ? {} : { resourceNames }) })),
     nonResourceRules: rules.filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0).map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
     incomplete,
-    ...(errors.length === 0 ? {} : { evaluationError: errors.length === 1 ? errors[0] : `[${errors.join(", ")}]` }),
+    ...(errors.length === 0 ? {} : { evaluationError: joinProblems(errors) }),
   };
 }
 

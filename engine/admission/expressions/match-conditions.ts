@@ -1,3 +1,4 @@
+import { joinProblems } from "../../apimachinery/status-error.ts";
 import { CelCompileError, CelError } from "../../cel/cel-error.ts";
 import { CALL_COST_MAX } from "../../cel/compile.ts";
 import type { ProgramCache } from "../../cel/program-cache.ts";
@@ -26,7 +27,7 @@ export async function evaluateConditions(conditions: readonly MatchCondition[], 
     if (budget <= 0) return { is: "error", message: OUT_OF_BUDGET };
   }
   if (errors.length === 0) return { is: "match" };
-  return { is: "error", message: errors.length === 1 ? (errors[0] ?? "") : `[${[...new Set(errors)].join(", ")}]` };
+  return { is: "error", message: joinProblems(errors) };
 }
 
 /** A failure in upstream's words. Rethrows what is no failure of the expression. */
