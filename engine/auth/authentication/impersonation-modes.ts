@@ -1,9 +1,10 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
-import { dnsSubdomainError } from "../../apimachinery/names.ts";
-import type { AuthorizationAttributes } from "../authorize.ts";
+import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import { MASTERS_GROUP, NODE_NAME_EXTRA, NODE_USER_PREFIX, NODES_GROUP, splitServiceAccountUsername } from "../../apimachinery/known-users.ts";
+import { dnsSubdomainError } from "../../apimachinery/names.ts";
+import { joinProblems } from "../../apimachinery/status-error.ts";
+import type { AuthorizationAttributes } from "../authorize.ts";
 
-const URL_PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
 const NODE_KEYS_EXTRA = "authentication.kubernetes.io/associated-node-keys";
 
 /** One way of acting as somebody else: for whom it is meant, and what is asked of the authorizer. */
@@ -63,8 +64,8 @@ function problemOfUser({ groups, extra = {} }: UserInfo): ReturnType<Impersonati
 
 function problemOfExtra(key: string, values: readonly string[]): string | undefined {
   if (key === "") return "impersonating the empty string key in extra is not allowed";
-  const [domain = "", ...rest] = key.split("/");
-  if (dnsSubdomainError(domain.toLowerCase()) !== undefined || !URL_PATH.test(rest.join("/"))) return `impersonating an invalid key in extra is not allowed: ${JSON.stringify(key)} must be a domain-prefixed path (such as "acme.io/foo")`;
+  const errors = domainPrefixedPathErrors(key, "extra.key").map(({ field, message }) => `${field}: ${message}`);
+  if (errors.length > 0) return `impersonating an invalid key in extra is not allowed: ${joinProblems(errors)}`;
   if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
   return values.length === 0 ? "impersonating empty values in extra is not allowed" : undefined;
 }

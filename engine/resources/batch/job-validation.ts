@@ -1,5 +1,6 @@
+import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import { invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { dnsLabelError } from "../../apimachinery/names.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { podContainers } from "../pod-containers.ts";
@@ -52,7 +53,7 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
 export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) errors.push(requiredField(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
-  if (spec.managedBy !== undefined) errors.push(...managedByErrors(spec.managedBy, `${path}.managedBy`));
+  if (spec.managedBy !== undefined) errors.push(...domainPrefixedPathErrors(spec.managedBy, `${path}.managedBy`), ...(spec.managedBy.length > MANAGED_BY_LENGTH_MAX ? [tooLong(`${path}.managedBy`, MANAGED_BY_LENGTH_MAX)] : []));
   errors.push(...(spec.completionMode === "Indexed" ? indexedErrors(spec, path) : plainErrors(spec, path)));
   if (spec.podFailurePolicy !== undefined) errors.push(...validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));
   if (spec.successPolicy !== undefined) {
@@ -85,21 +86,6 @@ function indexedErrors(spec: JobSpec, path: string): FieldError[] {
 
 function plainErrors(spec: JobSpec, path: string): FieldError[] {
   return (["backoffLimitPerIndex", "maxFailedIndexes"] as const).filter((field) => spec[field] !== undefined).map((field) => invalidField(`${path}.${field}`, spec[field], "requires indexed completion mode"));
-}
-
-/** `example.com/queue`: a domain and a path. */
-function managedByErrors(name: string, path: string): FieldError[] {
-  const slash = name.indexOf("/");
-  const [prefix, rest] = [name.slice(0, Math.max(0, slash)), name.slice(slash + 1)];
-  const errors: FieldError[] = [];
-  if (name === "") errors.push(requiredField(path));
-  else if (slash < 0 || prefix === "" || rest === "") errors.push(invalidField(path, name, 'must be a domain-prefixed path (such as "acme.io/foo")'));
-  else {
-    const problem = dnsSubdomainError(prefix);
-    if (problem !== undefined) errors.push(invalidField(path, prefix, problem));
-    if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(rest)) errors.push(invalidField(path, rest, "Invalid path (e.g. '/path', or '//', regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"));
-  }
-  return name.length > MANAGED_BY_LENGTH_MAX ? [...errors, tooLong(path, MANAGED_BY_LENGTH_MAX)] : errors;
 }
 
 /** What an update may not change: what pods that exist were counted by. */

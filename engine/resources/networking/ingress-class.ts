@@ -1,5 +1,6 @@
+import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import { forbiddenField, invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { dnsLabelError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -40,15 +41,7 @@ function withScope(ingressClass: IngressClass): IngressClass {
 
 function validateController(controller: string): FieldError[] {
   const at = "spec.controller";
-  if (controller === "") return [requiredField(at)];
-  const errors = controller.length > CONTROLLER_LENGTH_MAX ? [tooLong(at, CONTROLLER_LENGTH_MAX)] : [];
-  const slash = controller.indexOf("/");
-  if (slash <= 0 || slash === controller.length - 1) return [...errors, invalidField(at, controller, "must be a domain-prefixed path (such as \"acme.io/foo\")")];
-  const [domain, path] = [controller.slice(0, slash), controller.slice(slash + 1)];
-  const problem = dnsSubdomainError(domain);
-  if (problem !== undefined) errors.push(invalidField(at, domain, problem));
-  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path)) errors.push(invalidField(at, path, "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')"));
-  return errors;
+  return [...(controller.length > CONTROLLER_LENGTH_MAX ? [tooLong(at, CONTROLLER_LENGTH_MAX)] : []), ...domainPrefixedPathErrors(controller, at)];
 }
 
 function validateParameters({ apiGroup, kind, name, scope, namespace }: IngressClassParametersReference, path: string): FieldError[] {
