@@ -1,5 +1,6 @@
 import * as yaml from "js-yaml";
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
+import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import type { AnonymousPolicy } from "../authenticate.ts";
 import { compileConfigExpression } from "../config-expression.ts";
@@ -21,7 +22,7 @@ const ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256
  */
 export function parseAuthenticationConfig(text: string): AuthenticationConfig {
   const root = new ConfigFields(yaml.load(text), "");
-  if (root.text("kind") !== "AuthenticationConfiguration" || !VERSIONS.includes(root.text("apiVersion") ?? "")) throw new Error(`must be an AuthenticationConfiguration of ${VERSIONS[0]}`);
+  root.requireKind("AuthenticationConfiguration", VERSIONS);
   root.refuseOthers(["kind", "apiVersion", "jwt", "anonymous"]);
   const anonymous = root.part("anonymous");
   const conditions = anonymous?.list("conditions");
@@ -59,7 +60,7 @@ function provider(fields: ConfigFields): OidcProvider {
     username: mapping(mappings.requiredPart("username"), false),
     ...(groups === undefined ? {} : { groups: mapping(groups, true) }),
     ...(uid === undefined ? {} : { uid: uid.text("expression") === undefined ? { claim: uid.required("claim"), prefix: "" } : compileConfigExpression(uid, "expression", (source) => compileClaimValue(source, false)) }),
-    extra: Object.fromEntries(mappings.list("extra").map((one) => [one.required("key"), compileConfigExpression(one, "valueExpression", (source) => compileClaimValue(source, true))])),
+    extra: extraValues(mappings.list("extra")),
     requiredClaims: Object.fromEntries(claimRules.filter((rule) => rule.text("expression") === undefined).map((rule) => [rule.required("claim"), rule.text("requiredValue") ?? ""])),
     claimRules: claimRules.filter((rule) => rule.text("expression") !== undefined).map((rule) => ({ program: compileConfigExpression(rule, "expression", compileClaimRule), message: rule.text("message") ?? "" })),
     userRules: userRules.map((rule) => ({ program: compileConfigExpression(rule, "expression", compileUserRule), message: rule.text("message") ?? "" })),
@@ -77,6 +78,25 @@ function mapping(fields: ConfigFields, many: boolean): ClaimMapping | CelProgram
   // Without a prefix somebody else's user could be one of ours: it has to be said that this is meant.
   if (prefix === undefined) throw new Error(`${fields.path}.prefix: must be set, to an empty text when there is none`);
   return { claim, prefix };
+}
+
+function extraValues(list: readonly ConfigFields[]): OidcProvider["extra"] {
+  const extra: Record<string, CelProgram> = {};
+  for (const fields of list) {
+    const key = fields.requiredParsed("key", extraKey);
+    if (extra[key] !== undefined) throw new Error(`${fields.path}.key: ${JSON.stringify(key)} is there twice`);
+    extra[key] = compileConfigExpression(fields, "valueExpression", (source) => compileClaimValue(source, true));
+  }
+  return extra;
+}
+
+/** Upstream's rules: others' values stand under domains of their own, and what this cluster says of a user cannot be said by a provider. */
+function extraKey(key: string): string {
+  const [error] = domainPrefixedPathErrors(key, "");
+  if (error !== undefined) throw new Error(error.message);
+  if (key !== key.toLowerCase()) throw new Error("must be lowercase");
+  if (/^(?:[^/]*\.)?(?:kubernetes|k8s)\.io\//.test(key)) throw new Error("k8s.io, kubernetes.io and their subdomains are reserved for Kubernetes use");
+  return key;
 }
 
 /** Upstream's rule: an address that nobody has checked is no name. */

@@ -283,6 +283,16 @@ describe("an AuthenticationConfiguration", () => {
     expect(() => parseAuthenticationConfig(file(jwt))).toThrow(message);
   });
 
+  test.each([
+    ["{key: tenant}", 'extra[0].key: Invalid value: "tenant": must be a domain-prefixed path'],
+    ["{key: example.com/Tenant}", "extra[0].key: must be lowercase"],
+    ["{key: authentication.kubernetes.io/node-name}", "extra[0].key: k8s.io, kubernetes.io and their subdomains are reserved for Kubernetes use"],
+    ["{key: k8s.io/a}", "are reserved for Kubernetes use"],
+    [`{key: example.com/a, valueExpression: "'x'"}, {key: example.com/a, valueExpression: "'y'"}`, 'jwt[0].claimMappings.extra[1].key: "example.com/a" is there twice'],
+  ])("lets no provider say of a user what is not his to say: %s", (extra, message) => {
+    expect(() => parseAuthenticationConfig(file(`- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub, prefix: ''}, extra: [${extra}]}`))).toThrow(message);
+  });
+
   test("makes users of claims by expressions, and holds them against its rules", () => {
     const { providers } = parseAuthenticationConfig(file(`- issuer: {url: https://id.example, audiences: [us]}
   claimMappings:
