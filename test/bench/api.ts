@@ -7,7 +7,7 @@ import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import type { ConfigMap } from "../../engine/resources/types.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
-import { median, rate, rateRows, timed, toRow, type Row, type Scale } from "./measure.ts";
+import { CLIENTS, median, rate, rateRows, requestsOf, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 const NAMESPACE = "default";
 const manifest = (name: string): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: NAMESPACE, name }, data: { value: "x".repeat(300) } });
@@ -51,31 +51,46 @@ async function benchWrites({ name, pid, maps }: Bench, rawWrites: number, { writ
   const rows: Row[] = [];
   // The first few hundred requests of a server are those that V8 compiles its code by.
   await rate(writes / 2, 16, (index) => maps.create(manifest(`warm-${index}`)));
-  for (const clients of [1, 16, 64]) {
-    const creates = { count: clients === 1 ? writes / 5 : writes, concurrency: clients, task: (index: number) => maps.create(manifest(`c${clients}-${index}`)) };
-    rows.push(...(await rateRows(`${name}: creates, ${clients} clients`, pid, creates, { floor: rawWrites, peer: "raw writes, 64 at once" })).rows);
+  const floors = new Map<number, number>();
+  for (const clients of CLIENTS) {
+    const creates = { count: requestsOf(clients, writes), concurrency: clients, task: (index: number) => maps.create(manifest(`c${clients}-${index}`)) };
+    const measured = await rateRows(`${name}: creates, ${clients} clients`, pid, creates, { floor: rawWrites, peer: "raw writes, 64 at once" });
+    rows.push(...measured.rows);
+    floors.set(clients, measured.rate);
   }
-  const creates = await rate(writes, 64, (index) => maps.create(manifest(`base-${index}`)));
-  const others: Readonly<Record<string, (index: number) => Promise<unknown>>> = {
-    updates: (index) => maps.update({ ...manifest(`base-${index}`), data: { value: "y".repeat(300) } }),
-    "merge patches": (index) => maps.patch(NAMESPACE, `base-${index}`, "merge", { data: { more: "z" } }),
-    applies: (index) => maps.patch(NAMESPACE, `base-${index}`, "apply", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: "w" } }, { fieldManager: "bench", force: true }),
+  await rate(writes, 64, (index) => maps.create(manifest(`base-${index}`)));
+  // Each number of clients writes something else: what changes nothing is not written.
+  const others: Readonly<Record<string, (index: number, clients: number) => Promise<unknown>>> = {
+    updates: (index, clients) => maps.update({ ...manifest(`base-${index}`), data: { value: String(clients).padEnd(300, "y") } }),
+    "merge patches": (index, clients) => maps.patch(NAMESPACE, `base-${index}`, "merge", { data: { more: `z${clients}` } }),
+    applies: (index, clients) => maps.patch(NAMESPACE, `base-${index}`, "apply", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: `w${clients}` } }, { fieldManager: "bench", force: true }),
     deletes: (index) => maps.delete(NAMESPACE, `base-${index}`),
   };
-  for (const [verb, task] of Object.entries(others)) rows.push(...(await rateRows(`${name}: ${verb}, 64 clients`, pid, { count: writes, concurrency: 64, task }, { floor: creates, peer: "creates" })).rows);
+  for (const [verb, task] of Object.entries(others)) {
+    for (const clients of verb === "deletes" ? [64] : CLIENTS) {
+      const requests = { count: requestsOf(clients, writes), concurrency: clients, task: (index: number) => task(index, clients) };
+      rows.push(...(await rateRows(`${name}: ${verb}, ${clients} clients`, pid, requests, { floor: floors.get(clients)!, peer: "creates" })).rows);
+    }
+  }
   return rows;
 }
 
 async function benchReads({ name, pid, maps }: Bench, { writes, objects, samples }: Scale): Promise<readonly Row[]> {
   const { items } = await maps.list(NAMESPACE);
   const creates = await rate(Math.max(1, objects - items.length), 64, (index) => maps.create(manifest(`o-${index}`)));
-  const { rate: gets, rows } = await rateRows(`${name}: gets, 64 clients`, pid, { count: writes * 2, concurrency: 64, task: (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`) }, { floor: creates, peer: "creates" });
+  const rows: Row[] = [];
+  let gets = 0;
+  for (const clients of CLIENTS) {
+    const measured = await rateRows(`${name}: gets, ${clients} clients`, pid, { count: requestsOf(clients, writes * 2), concurrency: clients, task: (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`) }, { floor: creates, peer: "creates, 64 clients" });
+    rows.push(...measured.rows);
+    gets = measured.rate;
+  }
   const lists: number[] = [];
   for (let index = 0; index < Math.max(3, samples / 4); index++) lists.push(await timed(() => maps.list(NAMESPACE)));
   const listed = objects / (median(lists) / 1000);
   return [
     ...rows,
-    toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets" }),
+    toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets, 64 clients" }),
   ];
 }
 
@@ -119,7 +134,6 @@ export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
-
 
 /** `env` and `nsenter` replace themselves by the server, so the id of a test's child is the server's. */
 export function residentMiB(pid: number): number {

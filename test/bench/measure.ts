@@ -17,6 +17,14 @@ export function scaleOf(cores = os.availableParallelism()): Scale {
   return { samples: 10 * factor, writes: 1_000 * factor, objects: 10_000, manyObjects: 25_000 * Math.min(2, factor), watchers: 500 * Math.min(2, factor) };
 }
 
+/** How many clients ask at once. */
+export const CLIENTS = [1, 16, 64] as const;
+
+/** How many requests so many clients make, of what many make: one alone is slower and needs fewer to be measured. */
+export function requestsOf(clients: number, count: number): number {
+  return clients === 1 ? count / 5 : count;
+}
+
 /** One line of the table. `floor` is what was measured beside it in the same run; the ratio is what counts. */
 export interface Row {
   readonly what: string;

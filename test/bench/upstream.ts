@@ -16,7 +16,7 @@ import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
 import { cpuSeconds, residentMiB } from "./api.ts";
 import { LightWatchers } from "./light-watchers.ts";
-import { median, poll, rate, timed, toRow, type Row, type Scale } from "./measure.ts";
+import { CLIENTS, median, poll, rate, requestsOf, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 /**
  * Upstream's own API server beside ours, in one run with one client: `kube-apiserver`, or else its generic half `apiextensions-apiserver`,
@@ -69,7 +69,7 @@ export async function benchUpstream(scale: Scale): Promise<readonly Row[]> {
   return rows;
 }
 
-async function measure(start: () => Promise<Peer>, { writes, objects, samples: count, watchers }: Scale): Promise<readonly Figure[]> {
+async function measure(start: () => Promise<Peer>, { writes, objects, manyObjects, samples: count, watchers }: Scale): Promise<readonly Figure[]> {
   await using peer = await start();
   const figures: Figure[] = peer.starts.flatMap(({ ms, cpuMs }, index): Figure[] => {
     const which = index === 0 ? "first start" : "later start";
@@ -84,21 +84,44 @@ async function measure(start: () => Promise<Peer>, { writes, objects, samples: c
     const cpuBefore = cpuMs(peer.pids);
     figures.push({ what, value: await rate(times, clients, task), unit: "/s" }, { what: `CPU of the servers, of ${what}, each`, value: (cpuMs(peer.pids) - cpuBefore) / times, unit: "ms" });
   };
-  for (const clients of [1, 16, 64]) await perSecond(`creates, ${clients} clients`, clients === 1 ? writes / 5 : writes, clients, (index) => kind.create(sample(`c${clients}-${index}`)));
+  const byClients = async (what: string, times: number, taskOf: (clients: number) => (index: number) => Promise<unknown>) => {
+    for (const clients of CLIENTS) await perSecond(`${what}, ${clients} clients`, requestsOf(clients, times), clients, taskOf(clients));
+  };
+  await byClients("creates", writes, (clients) => (index) => kind.create(sample(`c${clients}-${index}`)));
   const name = (index: number) => `c64-${index}`;
-  await perSecond("gets with updates, 64 clients", writes, 64, async (index) => kind.update({ ...(await kind.get(NAMESPACE, name(index))), data: { value: "y".repeat(300) } }));
-  await perSecond("merge patches, 64 clients", writes, 64, (index) => kind.patch(NAMESPACE, name(index), "merge", { data: { more: "z" } }));
-  await perSecond("applies, 64 clients", writes, 64, (index) => kind.apply({ ...sample(name(index)), data: { applied: "w" } }, { fieldManager: "bench", force: true }));
-  await perSecond("gets, 64 clients", writes * 2, 64, (index) => kind.get(NAMESPACE, name(index % writes)));
-  const { items } = await kind.list(NAMESPACE);
-  await rate(Math.max(0, objects - items.length), 64, (index) => kind.create(sample(`o-${index}`)));
+  await byClients("gets with updates", writes, (clients) => async (index) => kind.update({ ...(await kind.get(NAMESPACE, name(index))), data: { value: String(clients).padEnd(300, "y") } }));
+  await byClients("merge patches", writes, (clients) => (index) => kind.patch(NAMESPACE, name(index), "merge", { data: { more: `z${clients}` } }));
+  await byClients("applies", writes, (clients) => (index) => kind.apply({ ...sample(name(index)), data: { applied: `w${clients}` } }, { fieldManager: "bench", force: true }));
+  await byClients("gets", writes * 2, () => (index) => kind.get(NAMESPACE, name(index % writes)));
+  const fillUpTo = async (wanted: number) => {
+    const { items } = await kind.list(NAMESPACE);
+    await rate(Math.max(0, wanted - items.length), 64, (index) => kind.create(sample(`o${wanted}-${index}`)));
+  };
+  await fillUpTo(objects);
   const lists: number[] = [];
   const cpuBefore = cpuMs(peer.pids);
   for (let index = 0; index < Math.max(3, count / 4); index++) lists.push(await timed(() => kind.list(NAMESPACE)));
   figures.push({ what: `a list of ${objects}`, value: median(lists), unit: "ms" }, { what: `CPU of the servers, of a list of ${objects}`, value: (cpuMs(peer.pids) - cpuBefore) / lists.length, unit: "ms" });
-  figures.push({ what: `memory with ${objects} objects, at once`, value: memory(), unit: "MiB" }, { what: `memory with ${objects} objects, idle`, value: await idleMemory(memory), unit: "MiB" });
+  const memoryWith = async (held: number) => figures.push({ what: `memory with ${held} objects, at once`, value: memory(), unit: "MiB" }, { what: `memory with ${held} objects, idle`, value: await idleMemory(memory), unit: "MiB" });
+  await memoryWith(objects);
+  figures.push({ what: "write → event at a watcher", value: await watchLatency(client, count), unit: "ms" });
   await perSecondWatched(peer.connection, client, watchers, count, perSecond);
+  await fillUpTo(manyObjects);
+  await memoryWith(manyObjects);
   return figures;
+}
+
+/** From before a write is asked for until one who watches has its event: the median of several. */
+async function watchLatency(client: Client, writes: number): Promise<number> {
+  const kind = client.for(samples);
+  const { resourceVersion } = await kind.list(NAMESPACE, { limit: 1 });
+  const stop = new AbortController();
+  const events = kind.watch(NAMESPACE, { resourceVersion }, stop.signal)[Symbol.asyncIterator]();
+  const latencies: number[] = [];
+  for (let index = 0; index < writes; index++) latencies.push(await timed(() => Promise.all([kind.create(sample(`late-${index}`)), events.next()])));
+  stop.abort();
+  await events.return?.();
+  return median(latencies);
 }
 
 /** Every watcher sees every write; no writer goes on before all have seen his last one, or the slower server would cut watchers off. */
