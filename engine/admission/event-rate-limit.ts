@@ -1,5 +1,6 @@
 import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import { joinProblems, StatusError } from "../apimachinery/status-error.ts";
+import { BoundedCache } from "../lib/bounded-cache.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
 import type { CoreEvent, EventsV1Event } from "../resources/types.ts";
@@ -33,7 +34,7 @@ export function eventLimitsOf(fields: ConfigFields): readonly EventLimit[] {
  * another name and are counted with the others, which upstream forgets.
  */
 export function eventRateLimit(limits: readonly EventLimit[], clock: Clock): AdmissionPlugin {
-  const counters = limits.map((limit) => ({ limit, buckets: new RecentBuckets(limit, clock) }));
+  const counters = limits.map((limit) => ({ limit, buckets: new BoundedCache<TokenBucket>(limit.bucketsMax) }));
   return {
     name: "EventRateLimit",
     validate(attributes) {
@@ -41,9 +42,11 @@ export function eventRateLimit(limits: readonly EventLimit[], clock: Clock): Adm
       if (definition.kind !== "Event" || (definition.group !== "" && definition.group !== "events.k8s.io")) return;
       if ((operation !== "CREATE" && operation !== "UPDATE") || isDryRun === true) return;
       // Every limit counts what another one refuses.
-      const problems = counters.flatMap(({ limit: { type }, buckets }) => {
-        const key = keyOf(type, attributes);
-        return buckets.of(key).take() ? [] : [`limit reached on type ${type} for key ${key}`];
+      const problems = counters.flatMap(({ limit, buckets }) => {
+        const key = keyOf(limit.type, attributes);
+        const bucket = buckets.get(key) ?? new TokenBucket(limit, clock);
+        buckets.set(key, bucket);
+        return bucket.take() ? [] : [`limit reached on type ${limit.type} for key ${key}`];
       });
       if (problems.length > 0) throw new StatusError("TooManyRequests", `Too many requests: ${joinProblems(problems)}`);
     },
@@ -57,25 +60,4 @@ function keyOf(type: EventLimit["type"], { namespace, user, object }: AdmissionA
   const { source, deprecatedSource, involvedObject, regarding } = object as Partial<CoreEvent & EventsV1Event>; // of one of the two groups
   const [from, about] = [source ?? deprecatedSource, involvedObject ?? regarding];
   return [from?.component, from?.host, about?.kind, about?.namespace, about?.name, about?.uid, about?.apiVersion].join("");
-}
-
-/** The buckets that were used last. */
-class RecentBuckets {
-  readonly #limit: EventLimit;
-  readonly #clock: Clock;
-  readonly #byKey = new Map<string, TokenBucket>();
-
-  constructor(limit: EventLimit, clock: Clock) {
-    this.#limit = limit;
-    this.#clock = clock;
-  }
-
-  of(key: string): TokenBucket {
-    const bucket = this.#byKey.get(key) ?? new TokenBucket(this.#limit, this.#clock);
-    this.#byKey.delete(key);
-    this.#byKey.set(key, bucket);
-    const [oldest] = this.#byKey.keys();
-    if (this.#byKey.size > this.#limit.bucketsMax && oldest !== undefined) this.#byKey.delete(oldest);
-    return bucket;
-  }
 }

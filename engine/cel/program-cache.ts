@@ -1,12 +1,13 @@
+import { BoundedCache } from "../lib/bounded-cache.ts";
 import { compileExpression, type CelProgram, type CompileOptions } from "./compile.ts";
 import { CelCompileError } from "./cel-error.ts";
 
 const PROGRAMS_MAX = 2_000;
 
-/** Compiled expressions of one environment by their text; failures are remembered as well. The oldest are forgotten beyond a bound. */
+/** Compiled expressions of one environment by their text; failures are remembered as well. Beyond a bound, those that were not used for longest are forgotten. */
 export class ProgramCache {
   readonly #options: CompileOptions;
-  readonly #programs = new Map<string, CelProgram | CelCompileError>();
+  readonly #programs = new BoundedCache<CelProgram | CelCompileError>(PROGRAMS_MAX);
 
   constructor(options: CompileOptions) {
     this.#options = options;
@@ -21,8 +22,6 @@ export class ProgramCache {
 
   #compile(source: string): CelProgram | CelCompileError {
     const compiled = compileOrError(source, this.#options);
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size >= PROGRAMS_MAX && oldest !== undefined) this.#programs.delete(oldest);
     this.#programs.set(source, compiled);
     return compiled;
   }

@@ -1,8 +1,10 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
+import { BoundedCache } from "../lib/bounded-cache.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
+import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
 import { eventResource } from "../resources/core/event.ts";
 import type { CoreEvent } from "../resources/types.ts";
 import type { Client } from "./client.ts";
@@ -31,9 +33,8 @@ export interface EventRecorderOptions {
 const SERIES_MAX = 4_096;
 /** Writes waiting; beyond it events are dropped, for nothing may wait for its own story. */
 const PENDING_MAX = 1_000;
-/** Per object: this many at once, then one per refill time. A crash loop must not fill the store. */
-const BURST = 25;
-const REFILL_MS = 300_000;
+/** Per object: this many at once, then one in five minutes. A crash loop must not fill the store. */
+const BUDGET: Rate = { burst: 25, perSecond: 1 / 300 };
 const MESSAGE_MAX = 1_024;
 
 /** This many different messages for one reason within the window are told apart; later ones are counted under one combined event. */
@@ -46,9 +47,9 @@ const SIMILAR_WINDOW_MS = 600_000;
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
-  readonly #series = new Map<string, CoreEvent>();
-  readonly #budgets = new Map<string, { tokens: number; atMs: number }>();
-  readonly #similar = new Map<string, { readonly messages: Set<string>; atMs: number }>();
+  readonly #series = new BoundedCache<CoreEvent>(SERIES_MAX);
+  readonly #budgets = new BoundedCache<TokenBucket>(SERIES_MAX);
+  readonly #similar = new BoundedCache<{ readonly messages: Set<string>; atMs: number }>(SERIES_MAX);
   #tail: Promise<void> = Promise.resolve();
   #pending = 0;
 
@@ -77,7 +78,7 @@ export class EventRecorder {
     const similar = known !== undefined && nowMs - known.atMs <= SIMILAR_WINDOW_MS ? known : { messages: new Set<string>(), atMs: nowMs };
     similar.atMs = nowMs;
     if (similar.messages.size < SIMILAR_MAX) similar.messages.add(content.message);
-    remember(this.#similar, group, similar);
+    this.#similar.set(group, similar);
     if (similar.messages.has(content.message)) return { content, key: `${group}\u0000${content.message}` };
     return { content: { ...content, message: `(combined from similar events): ${content.message}` }, key: group };
   }
@@ -90,13 +91,13 @@ export class EventRecorder {
       if (known !== undefined) {
         try {
           const patch = { count: (known.count ?? 1) + 1, lastTimestamp: now, ...(known.message === content.message ? {} : { message: content.message.slice(0, MESSAGE_MAX) }) };
-          remember(this.#series, key, await client.for(eventResource).patch(known.metadata.namespace ?? "", known.metadata.name ?? "", "merge", patch));
+          this.#series.set(key, await client.for(eventResource).patch(known.metadata.namespace ?? "", known.metadata.name ?? "", "merge", patch));
           return;
         } catch (error) {
           if (!hasReason(error, "NotFound")) throw error;
         }
       }
-      remember(this.#series, key, await client.for(eventResource).create(this.#build(about, content, now)));
+      this.#series.set(key, await client.for(eventResource).create(this.#build(about, content, now)));
     } catch (error) {
       // A namespace that is going away takes no more events, and that is fine.
       if (!hasReason(error, "Forbidden", "NotFound")) logger.warn("event not written", { reason: content.reason, object: about.metadata.name, error: describeError(error) });
@@ -134,21 +135,12 @@ export class EventRecorder {
 
   #spend(about: KubeObject): boolean {
     const key = identityOf(about);
-    const nowMs = this.#options.clock.now();
-    const budget = this.#budgets.get(key) ?? { tokens: BURST, atMs: nowMs };
-    const tokens = Math.min(BURST, budget.tokens + (nowMs - budget.atMs) / REFILL_MS);
-    remember(this.#budgets, key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
-    return tokens >= 1;
+    const budget = this.#budgets.get(key) ?? new TokenBucket(BUDGET, this.#options.clock);
+    this.#budgets.set(key, budget);
+    return budget.take();
   }
 }
 
 function identityOf(about: KubeObject): string {
   return about.metadata.uid ?? `${about.kind}/${about.metadata.namespace ?? ""}/${about.metadata.name ?? ""}`;
-}
-
-/** The most recently used entries, within the bound. */
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > SERIES_MAX) map.delete(map.keys().next().value ?? "");
 }

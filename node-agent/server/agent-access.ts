@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import type { ResourceReference } from "../../engine/resources/define-resource.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
+import { ExpiringCache } from "../../engine/lib/expiring-cache.ts";
 import { parseRequestUrl } from "../../engine/lib/request-url.ts";
 import type { SubjectAccessReview, TokenReview } from "../../engine/resources/types.ts";
 import { AUTHENTICATED_GROUP, MASTERS_GROUP } from "../../engine/apimachinery/known-users.ts";
@@ -17,7 +18,6 @@ export interface AgentUser {
 const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<TokenReview & KubeObject>;
 const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
 
-/** May do anything also while no API server answers: the API server itself is one of them. */
 /** Upstream's: what was allowed is believed longer than what was not. */
 const ALLOWED_MS = 300_000;
 const DENIED_MS = 30_000;
@@ -30,13 +30,12 @@ const REMEMBERED_MAX = 1000;
  */
 export class AgentAccess {
   readonly #client: Client;
-  readonly #clock: Clock;
   readonly #nodeName: string;
-  readonly #remembered = new Map<string, { readonly untilMs: number; readonly value: unknown }>();
+  readonly #remembered: ExpiringCache<{ readonly value: unknown }>;
 
   constructor(options: { readonly client: Client; readonly clock: Clock; readonly nodeName: string }) {
     this.#client = options.client;
-    this.#clock = options.clock;
+    this.#remembered = new ExpiringCache(options.clock, REMEMBERED_MAX);
     this.#nodeName = options.nodeName;
   }
 
@@ -44,6 +43,7 @@ export class AgentAccess {
   async judge(request: IncomingMessage): Promise<200 | 401 | 403> {
     const user = certificateUser(request.socket as TLSSocket) ?? (await this.#tokenUser(request)); // the server speaks TLS only
     if (user === undefined) return 401;
+    // They may do anything also while no API server answers: the API server itself is one of them.
     if (user.groups.includes(MASTERS_GROUP)) return 200;
     const verb = verbOf(request.method ?? "GET");
     for (const subresource of subresourcesOf(parseRequestUrl(request.url ?? "/")?.pathname ?? "/")) if (await this.#isAllowed(user, verb, subresource)) return 200;
@@ -71,12 +71,9 @@ export class AgentAccess {
 
   async #remember<T>(key: string, lifeMs: (value: T) => number, ask: () => Promise<T>): Promise<T> {
     const known = this.#remembered.get(key);
-    if (known !== undefined && known.untilMs > this.#clock.monotonic()) return known.value as T; // stored by this very key
+    if (known !== undefined) return known.value as T; // stored by this very key
     const value = await ask();
-    this.#remembered.delete(key);
-    this.#remembered.set(key, { untilMs: this.#clock.monotonic() + lifeMs(value), value });
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
+    this.#remembered.set(key, { value }, lifeMs(value));
     return value;
   }
 }

@@ -3,7 +3,7 @@ import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
-import { BoundedCache } from "../manifests/bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
 import type { PlannedPages } from "../status/status-reporter.ts";
 import { ForgeLimitError } from "./forge-http.ts";

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
-import { BoundedCache } from "./bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { combineUnits, type CombinedUnits } from "./combine-units.ts";

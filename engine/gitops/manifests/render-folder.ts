@@ -1,4 +1,4 @@
-import { BoundedCache } from "./bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
 import type { FileTransform } from "./file-transform.ts";

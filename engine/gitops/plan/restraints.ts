@@ -1,7 +1,7 @@
 import { parseCronSchedule, type CronSchedule } from "../../apimachinery/cron-schedule.ts";
 import type { Application, ApplicationHold } from "../../resources/types.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
-import { BoundedCache } from "../manifests/bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import type { SyncWindow, Unit } from "../manifests/resolve-units.ts";
 

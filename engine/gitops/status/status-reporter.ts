@@ -9,7 +9,7 @@ import type { Node } from "../../resources/types.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import type { GitSource } from "../git/git-source.ts";
 import { HEALTH_ORDER } from "../health/health.ts";
-import { BoundedCache } from "../manifests/bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { backoffMs } from "../../lib/backoff.ts";
-import { BoundedCache } from "../manifests/bounded-cache.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { FIELD_MANAGER } from "../manifests/desired-state.ts";
 import type { FieldChange } from "../plan/field-diff.ts";
 import { ownershipOf } from "../plan/field-ownership.ts";
