@@ -1,12 +1,13 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
 
 export interface WorkqueueOptions {
   readonly clock: Clock;
   /** Delays after failures of one key; upstream's 5 ms doubling to 1000 s when absent. */
   readonly retry?: { readonly initialMs: number; readonly maxMs: number };
   /** Retries of all keys together, so that a thousand failing keys do not retry as fast as one; upstream's 10 per second after a burst of 100 when absent. */
-  readonly bucket?: { readonly perSecond: number; readonly burst: number };
+  readonly bucket?: Rate;
 }
 
 /** What has gone through a queue since it was made. */
@@ -17,7 +18,7 @@ export interface WorkqueueCounts {
 }
 
 const DEFAULT_RETRY = { initialMs: 5, maxMs: 1_000_000 };
-const DEFAULT_BUCKET = { perSecond: 10, burst: 100 };
+const DEFAULT_BUCKET: Rate = { perSecond: 10, burst: 100 };
 
 /**
  * Keys that need work. A key is worked on by one worker at a time; asked for again meanwhile, it comes once more afterwards;
@@ -26,7 +27,7 @@ const DEFAULT_BUCKET = { perSecond: 10, burst: 100 };
 export class Workqueue {
   readonly #clock: Clock;
   readonly #retry: { readonly initialMs: number; readonly maxMs: number };
-  readonly #bucket: { readonly perSecond: number; readonly burst: number };
+  readonly #bucket: TokenBucket;
   /** In order of arrival; a Set, because taking the first of a long array costs its length. */
   readonly #queue = new Set<string>();
   readonly #dirty = new Set<string>();
@@ -36,13 +37,11 @@ export class Workqueue {
   readonly #counts = { adds: 0, retries: 0, taken: 0 };
   #waiters: (() => void)[] = [];
   #isClosed = false;
-  /** When the bucket's next token is due; in the past while there is a burst left. */
-  #bucketMs = -Infinity;
 
   constructor({ clock, retry, bucket }: WorkqueueOptions) {
     this.#clock = clock;
     this.#retry = retry ?? DEFAULT_RETRY;
-    this.#bucket = bucket ?? DEFAULT_BUCKET;
+    this.#bucket = new TokenBucket(bucket ?? DEFAULT_BUCKET, clock);
   }
 
   /** Keys ready to be taken. */
@@ -87,7 +86,7 @@ export class Workqueue {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.#counts.retries++;
-    this.addAfter(key, Math.max(backoffMs(this.#retry, failures), this.#bucketDelayMs()));
+    this.addAfter(key, Math.max(backoffMs(this.#retry, failures), this.#bucket.reserveMs()));
   }
 
   /** Forgets the key's failures. */
@@ -127,12 +126,5 @@ export class Workqueue {
   #enqueue(key: string): void {
     this.#queue.add(key);
     this.#waiters.shift()?.();
-  }
-
-  #bucketDelayMs(): number {
-    const nowMs = this.#clock.monotonic();
-    const intervalMs = 1_000 / this.#bucket.perSecond;
-    this.#bucketMs = Math.max(this.#bucketMs, nowMs - this.#bucket.burst * intervalMs) + intervalMs;
-    return Math.max(0, this.#bucketMs - nowMs);
   }
 }

@@ -22,11 +22,22 @@ export class TokenBucket {
 
   /** Takes a token if there is one. */
   take(): boolean {
-    const nowMs = this.#clock.monotonic();
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.#rate.perSecond);
-    this.#filledMs = nowMs;
+    this.#fill();
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Takes the next token, which may still have to come: in how many milliseconds it will be there. */
+  reserveMs(): number {
+    this.#fill();
+    this.#tokens -= 1;
+    return this.#tokens >= 0 ? 0 : (-this.#tokens * 1000) / this.#rate.perSecond;
+  }
+
+  #fill(): void {
+    const nowMs = this.#clock.monotonic();
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + ((nowMs - this.#filledMs) / 1000) * this.#rate.perSecond);
+    this.#filledMs = nowMs;
   }
 }

@@ -1,5 +1,6 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import { TokenBucket, type Rate } from "../../lib/token-bucket.ts";
 import type { AuditEvent } from "./audit-event.ts";
 import type { AuditBackend, AuditSink } from "./auditor.ts";
 
@@ -15,22 +16,22 @@ export interface AuditBatchOptions {
   /** Events that may wait; more are dropped and counted. */
   readonly bufferMax: number;
   /** How many batches a second, once the burst is used up; as many as come without it. */
-  readonly throttle?: { readonly perSecond: number; readonly burst: number };
+  readonly throttle?: Rate;
 }
 
 /** Hands events on in batches, one after the other: no request waits for its record. */
 export class AuditBatch implements AuditSink {
   readonly #options: AuditBatchOptions;
   readonly #failures: Counter;
+  readonly #bucket: TokenBucket | undefined;
   readonly #closing = new AbortController();
   #waiting: AuditEvent[] = [];
   #sending: Promise<void> = Promise.resolve();
   #cancelTimer: (() => void) | undefined;
-  /** When the next batch may go; in the past while there is a burst left. */
-  #nextMs = -Infinity;
 
   constructor(options: AuditBatchOptions) {
     this.#options = options;
+    this.#bucket = options.throttle && new TokenBucket(options.throttle, options.clock);
     this.#failures = options.metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
   }
 
@@ -70,11 +71,7 @@ export class AuditBatch implements AuditSink {
   }
 
   async #turn(): Promise<void> {
-    const { throttle, clock } = this.#options;
-    if (throttle === undefined) return;
-    const intervalMs = 1000 / throttle.perSecond;
-    const nowMs = clock.monotonic();
-    this.#nextMs = Math.max(this.#nextMs, nowMs - throttle.burst * intervalMs) + intervalMs;
-    if (this.#nextMs > nowMs) await sleep(clock, this.#nextMs - nowMs, this.#closing.signal).catch(() => {}); // at the end all goes at once
+    const waitMs = this.#bucket?.reserveMs() ?? 0;
+    if (waitMs > 0) await sleep(this.#options.clock, waitMs, this.#closing.signal).catch(() => {}); // at the end all goes at once
   }
 }

@@ -29,6 +29,15 @@ test("a bucket fills as time goes by, up to its brim", async () => {
   expect(takeAll()).toBe(3);
 });
 
+test("a token that is not there yet can be taken, and comes in its turn", async () => {
+  const clock = new VirtualClock();
+  const bucket = new TokenBucket({ perSecond: 2, burst: 3 }, clock);
+  expect(Array.from({ length: 5 }, () => bucket.reserveMs())).toEqual([0, 0, 0, 500, 1000]);
+  expect(bucket.take()).toBe(false);
+  await clock.advance(1500);
+  expect(bucket.take()).toBe(true);
+});
+
 describe("a limit of Events", () => {
   test("for the whole server lets in no more than its burst, and later what time allows", async () => {
     await using api = await limited({});
