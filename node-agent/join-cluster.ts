@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { NODES_GROUP, nodeUsername } from "../engine/apimachinery/known-users.ts";
 import { API_SERVER_NAME } from "../engine/apimachinery/names.ts";
@@ -10,6 +10,7 @@ import { parseNodeToken } from "../engine/auth/node-token.ts";
 import { formatKubeconfig } from "../engine/client/kubeconfig.ts";
 import type { AgentConfig } from "./config.ts";
 import { NodeIdentity } from "./node-identity.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 interface JoinAnswer {
   readonly certificate: string;
@@ -71,11 +72,7 @@ export async function obtainCertificates(nodeName: string, nodeIps: readonly str
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: nodeIps };
   const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
   if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
-  const write = (name: string, text: string) => {
-    const file = path.join(folder, name);
-    writeFileSync(`${file}.new`, text, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-  };
+  const write = (name: string, text: string) => writeWholeFile(path.join(folder, name), text);
   write("ca.crt", answer.ca);
   write("serving.crt", answer.servingCertificate ?? answer.certificate);
   write("serving.key", answer.servingCertificate === undefined ? client.key : serving.key);
@@ -86,6 +83,6 @@ export async function obtainCertificates(nodeName: string, nodeIps: readonly str
 /** Kept through restarts and attempts: it is how the server knows this machine again. */
 function machinePassword(folder: string): string {
   const file = path.join(folder, "node-password");
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600 });
+  if (!existsSync(file)) writeWholeFile(file, randomBytes(24).toString("base64url"));
   return readFileSync(file, "utf8").trim();
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import path from "node:path";
+import { writeWholeFile } from "./whole-file.ts";
 
 /** What the agent has in its root directory, which others may have files in, too. */
 export const ROOT_FOLDERS = ["pods", "plugins", "plugins_registry"] as const;
@@ -16,12 +17,13 @@ export function openRootDir(dataDir: string, rootDir: string): void {
     if (existsSync(earlier)) movePods(earlier, podsDir);
     else mkdirSync(podsDir, { mode: 0o750 });
   }
-  writeFileSync(note(dataDir), `${rootDir}\n`);
+  writeWholeFile(note(dataDir), `${rootDir}\n`);
 }
 
 /** The root directory of the agent that last ran with this data directory; undefined when none did. */
 export function readRootDir(dataDir: string): string | undefined {
-  return existsSync(note(dataDir)) ? readFileSync(note(dataDir), "utf8").trim() : undefined;
+  // A note that was cut short names no folder: taken for one, it would be the root of the machine.
+  return existsSync(note(dataDir)) ? readFileSync(note(dataDir), "utf8").trim() || undefined : undefined;
 }
 
 /** Mounts and open files within go with the folder. */

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import path from "node:path";
+import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { isMountPoint } from "../volumes/mounts.ts";
 import { volumeFolder, VOLUMES } from "../volumes/volume-plugin.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** kubelet's note about a volume beside its mount, by which it is taken away again. */
 export interface VolumeData {
@@ -96,9 +98,10 @@ export function deviceDataDir(rootDir: string, specName: string): string {
   return path.join(csiDir(rootDir), DEVICES, specName, "data");
 }
 
+/** Whole or not at all: without its note, what is mounted would be taken for nobody's. */
 export function writeVolumeData(folder: string, data: VolumeData): void {
   mkdirSync(folder, { recursive: true, mode: 0o750 });
-  writeFileSync(path.join(folder, FILE), `${JSON.stringify(data)}\n`);
+  if (!jsonEqual(readVolumeData(folder), data)) writeWholeFile(path.join(folder, FILE), `${JSON.stringify(data)}\n`, 0o640);
 }
 
 /** Takes away what is left of a mount that is no more, with the note beside it. What is still mounted is not touched. Throws then. */
@@ -106,7 +109,7 @@ export function removeMountFolder(target: string): void {
   if (isMountPoint(target)) throw new Error(`${target} is still mounted`);
   // By the specification the driver deletes its target; not all do.
   if (existsSync(target)) lstatSync(target).isDirectory() ? rmdirSync(target) : unlinkSync(target);
-  rmSync(path.join(path.dirname(target), FILE), { force: true });
+  for (const note of [FILE, `${FILE}.new`]) rmSync(path.join(path.dirname(target), note), { force: true });
   removeEmpty(path.dirname(target));
 }
 
@@ -118,8 +121,10 @@ export function removeEmpty(folder: string): void {
 function readVolumeData(folder: string): VolumeData | undefined {
   try {
     return JSON.parse(readFileSync(path.join(folder, FILE), "utf8")) as VolumeData; // an agent or a kubelet wrote it
-  } catch {
-    return undefined; // there is none, or its writing was cut short, before anything was asked of the driver
+  } catch (error) {
+    // There is none, or a kubelet was cut short when it wrote it, before anything was asked of the driver.
+    if (error instanceof SyntaxError || ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw new Error(`read ${path.join(folder, FILE)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** A device that a driver made ready. Without requests it is for all of the claim's. */
 export interface PreparedDevice {
@@ -53,8 +54,7 @@ export class PreparedClaims {
 
   #write(): void {
     mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o750 });
-    writeFileSync(`${this.#file}.new`, JSON.stringify(this.all()), { mode: 0o600 });
-    renameSync(`${this.#file}.new`, this.#file);
+    writeWholeFile(this.#file, JSON.stringify(this.all()));
   }
 }
 

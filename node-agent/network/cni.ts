@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { familyOf } from "../../engine/lib/ip-address.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 const FILE = "10-mainstay.conflist";
 
@@ -31,6 +32,5 @@ export function writeCniConfig(configDir: string, ipamDir: string, podCidrs: rea
   } catch {
     // Not there yet.
   }
-  writeFileSync(`${file}.new`, content);
-  renameSync(`${file}.new`, file);
+  writeWholeFile(file, content, 0o644);
 }

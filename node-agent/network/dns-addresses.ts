@@ -1,15 +1,16 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { familyOf } from "../../engine/lib/ip-address.ts";
+import { writeWholeFile } from "../whole-file.ts";
 import { singleBlock } from "./families.ts";
 
 const run = promisify(execFile);
 
 /** Notes where this node answers for the cluster's names: `mainstay reset` is told of the data directory only. */
 export function writeDnsAddresses(dataDir: string, addresses: readonly string[]): void {
-  writeFileSync(note(dataDir), `${addresses.join("\n")}\n`);
+  writeWholeFile(note(dataDir), `${addresses.join("\n")}\n`);
 }
 
 /** The addresses of the agent that last ran with this data directory; earlier ones left no note, and the usual address. */

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { ServerList } from "../../engine/client/server-list.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice } from "../../engine/resources/types.ts";
+import { writeWholeFile } from "../whole-file.ts";
 
 /** The servers of the cluster that a node has joined, and where they are written down for its next start. */
 export interface KnownServers {
@@ -37,8 +38,7 @@ export function followServers(informers: InformerFactory, { list, first, file }:
     list.follow([...new Set([first, ...urls])]);
     const text = JSON.stringify(urls);
     if (text === written) return;
-    writeFileSync(`${file}.new`, text, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    writeWholeFile(file, text);
     written = text;
     logger.info("the cluster's servers", { servers: urls });
   };

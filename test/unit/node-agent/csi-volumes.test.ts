@@ -1,11 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { CSINodeDriver, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
 import { computeNodeDrivers, computeNodePatch, NODE_ID_ANNOTATION } from "../../../node-agent/csi/driver-registration.ts";
 import { computeFailedStatus, computeGrownStatus, planExpansion } from "../../../node-agent/csi/expand-volume.ts";
-import { VolumeLocks } from "../../../node-agent/csi/volume-locks.ts";
 import { deviceDataDir, deviceLink, nodeVolumes, podVolumes, publishPath, stagedVolumes, stagingPath, writeVolumeData } from "../../../node-agent/csi/volume-places.ts";
 import { checkLifecycle, computeCapability, computeContext, ephemeralCsiVolume, givesToGroup, persistentCsiVolume, type CsiVolume } from "../../../node-agent/csi/volume-request.ts";
 import { aNode } from "../../kit/objects.ts";
@@ -138,15 +137,17 @@ test("what is mounted is known from the notes on the disk; a note that was cut s
   }
 });
 
-test("one thing at a time is done with a volume, in order, also after a failure", async () => {
-  const locks = new VolumeLocks();
-  const done: string[] = [];
-  const step = (name: string, fails = false) => async () => {
-    await Promise.resolve();
-    done.push(name);
-    if (fails) throw new Error(name);
-  };
-  const all = await Promise.allSettled([locks.run("v", step("first", true)), locks.run("v", step("second")), locks.run("w", step("other"))]);
-  expect(all.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
-  expect(done).toEqual(["first", "other", "second"]);
+test("a note is replaced whole, so that one cut short leaves what was there, and only when it says something else", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "note-"));
+  const [note, before] = [path.join(folder, "vol_data.json"), path.join(folder, "before")];
+  try {
+    writeVolumeData(folder, { driverName: "d", volumeHandle: "h" });
+    linkSync(note, before);
+    writeVolumeData(folder, { volumeHandle: "h", driverName: "d" });
+    expect(statSync(note).ino).toBe(statSync(before).ino);
+    writeVolumeData(folder, { driverName: "d", volumeHandle: "h", nodeName: "n" });
+    expect([note, before].map((file) => JSON.parse(readFileSync(file, "utf8")))).toEqual([{ driverName: "d", volumeHandle: "h", nodeName: "n" }, { driverName: "d", volumeHandle: "h" }]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

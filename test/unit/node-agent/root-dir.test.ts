@@ -24,6 +24,11 @@ test("a root directory has a folder for pods, and its place is remembered", () =
   expect(readRootDir(dataDir)).toBe(rootDir);
 });
 
+test("a note that was cut short names no root directory, least of all that of the machine", () => {
+  writeFileSync(path.join(dataDir, "root-dir"), "\n");
+  expect(readRootDir(dataDir)).toBeUndefined();
+});
+
 test("pods that an earlier agent kept in its data directory go on in the root directory", () => {
   leaveVolume(dataDir);
   openRootDir(dataDir, path.join(dataDir, "kubelet"));
