@@ -4,6 +4,7 @@ import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { NEVER } from "../../engine/lib/abort.ts";
 import { formatTime, sleep, type Clock } from "../../engine/lib/clock.ts";
+import { KeyedLocks } from "../../engine/lib/keyed-locks.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -17,7 +18,6 @@ import type { CsiDrivers } from "./csi-drivers.ts";
 import type { VolumeUsage } from "./csi_pb.ts";
 import { executeExpansion, planExpansion, type ClaimedVolume } from "./expand-volume.ts";
 import { VolumesInUse } from "./volumes-in-use.ts";
-import { VolumeLocks } from "./volume-locks.ts";
 import { allPodVolumes, deviceDataDir, deviceLink, devicePublishPath, deviceStagingPath, podVolumes, publishPath, removeEmpty, removeMountFolder, stagedVolumes, stagingPath, writeVolumeData, type PodVolume, type VolumeData } from "./volume-places.ts";
 import { checkLifecycle, computeCapability, computeContext, givesToGroup, type CsiVolume } from "./volume-request.ts";
 
@@ -52,7 +52,8 @@ const TOKEN_SECONDS = 3600;
  */
 export class CsiVolumes {
   readonly #options: CsiVolumesOptions;
-  readonly #locks = new VolumeLocks();
+  /** One thing at a time for each volume. */
+  readonly #locks = new KeyedLocks();
   /** By the pod's uid and the name of its volume. */
   readonly #held = new Map<string, Held>();
   readonly #staged = new Set<string>();
@@ -80,7 +81,7 @@ export class CsiVolumes {
       const isAttachable = volume.lifecycle === "Persistent" && spec?.attachRequired !== false;
       const publishContext = isAttachable ? await this.uses.awaitAttachment(key, volume, this.#signal) : {};
       const request: Provision = { pod, volume, podDir, target, driver, spec, capabilities, publishContext, isAttachable, isRemount: before !== undefined };
-      await this.#locks.run(volumeKey(volume.driver, volume.handle), () => this.#provide(request));
+      await this.#locks.run([volumeKey(volume.driver, volume.handle)], () => this.#provide(request));
       if (givesToGroup(volume, spec, capabilities)) await giveToGroupOnce(target, pod, podDir, volumeName);
     }
     const size = before?.size ?? claimed?.claim.status?.capacity?.["storage"];
@@ -102,7 +103,7 @@ export class CsiVolumes {
     const uid = path.basename(podDir);
     this.uses.forgetPod(uid);
     const volumes = podVolumes(this.#options.rootDir, podDir);
-    for (const volume of volumes) await this.#locks.run(volumeKey(volume.data.driverName, volume.data.volumeHandle), () => this.#withdraw(podDir, volume));
+    for (const volume of volumes) await this.#locks.run([volumeKey(volume.data.driverName, volume.data.volumeHandle)], () => this.#withdraw(podDir, volume));
     for (const key of this.#held.keys()) if (key.startsWith(`${uid}/`)) this.#held.delete(key);
     if (volumes.length > 0) this.uses.changed();
   }
@@ -122,7 +123,7 @@ export class CsiVolumes {
       while (!signal.aborted) {
         await sleep(clock, SWEEP_MS, signal).catch(() => {});
         for (const { data } of signal.aborted ? [] : this.#unused()) {
-          await this.#locks.run(volumeKey(data.driverName, data.volumeHandle), () => this.#unstage(data)).catch((error: unknown) => {
+          await this.#locks.run([volumeKey(data.driverName, data.volumeHandle)], () => this.#unstage(data)).catch((error: unknown) => {
             if (!signal.aborted) logger.warn("volume not unstaged, will retry", { driver: data.driverName, volume: data.volumeHandle, error: describeError(error) });
           });
         }

@@ -1,4 +1,5 @@
 import type { Client } from "../../engine/client/client.ts";
+import { KeyedLocks } from "../../engine/lib/keyed-locks.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { sleep } from "../../engine/lib/clock.ts";
@@ -23,12 +24,13 @@ export interface DeviceManagerOptions {
   readonly health: Pick<DeviceHealthBook, "of">;
 }
 
-/** Has drivers prepare the devices of pods, and take that back. One pod's claims at a time: pods may share them. */
+/** Has drivers prepare the devices of pods, and take that back. */
 export class DeviceManager {
   readonly #options: DeviceManagerOptions;
   /** Claims that this agent had prepared; what an earlier one had is asked for again, which drivers expect. */
   readonly #isPrepared = new Set<string>();
-  #queue: Promise<unknown> = Promise.resolve();
+  /** One thing at a time for each claim, for pods may share them; a driver that takes its time holds up no other pods. */
+  readonly #locks = new KeyedLocks();
 
   constructor(options: DeviceManagerOptions) {
     this.#options = options;
@@ -36,12 +38,12 @@ export class DeviceManager {
 
   /** Makes the pod's devices ready. Rejects with what a driver, or the API, has against it; to be tried again. */
   prepare(pod: Pod): Promise<void> {
-    return hasDeviceClaims(pod) ? this.#inTurn(() => this.#prepare(pod)) : Promise.resolve();
+    return hasDeviceClaims(pod) ? this.#locks.run(deviceClaimNames(pod).map((name) => keyOf(pod.metadata.namespace, name)), () => this.#prepare(pod)) : Promise.resolve();
   }
 
   /** The pod runs no more: what nobody else uses is taken back. Rejects when a driver cannot; to be tried again. */
   unprepare({ metadata: { uid = "" } }: Pod): Promise<void> {
-    return this.#claimsFor(uid).length === 0 ? Promise.resolve() : this.#inTurn(() => this.#unprepare(uid));
+    return this.#takeBack(uid);
   }
 
   /** The CDI names of what a container may use. Throws when it has not been prepared. */
@@ -70,9 +72,14 @@ export class DeviceManager {
         if (signal.aborted) break;
         const here = alive();
         const gone = new Set(claims.all().flatMap(({ pods }) => pods.filter((uid) => !here.has(uid))));
-        for (const uid of gone) await this.#inTurn(() => this.#unprepare(uid)).catch((error: unknown) => logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }));
+        for (const uid of gone) await this.#takeBack(uid).catch((error: unknown) => logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }));
       }
     });
+  }
+
+  #takeBack(podUid: string): Promise<void> {
+    const claims = this.#claimsFor(podUid);
+    return claims.length === 0 ? Promise.resolve() : this.#locks.run(claims.map(({ namespace, name }) => keyOf(namespace, name)), () => this.#unprepare(podUid));
   }
 
   async #prepare(pod: Pod): Promise<void> {
@@ -152,12 +159,10 @@ export class DeviceManager {
       return claim === undefined ? [] : [{ claim, request }];
     });
   }
+}
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(work, work);
-    this.#queue = done.catch(() => {});
-    return done;
-  }
+function keyOf(namespace = "", name: string): string {
+  return `${namespace}/${name}`;
 }
 
 function driversOf({ status }: ResourceClaim): readonly string[] {

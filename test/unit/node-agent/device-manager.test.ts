@@ -31,9 +31,13 @@ const reserved = (name: string, ...pods: readonly string[]): ResourceClaim => aD
 function aManager(...claims: readonly ResourceClaim[]) {
   const calls: string[] = [];
   const trouble = { error: "" };
+  let go = () => {};
+  const paused = new Promise<void>((resolve) => (go = resolve));
+  const pause = { claim: "", end: go };
   const driver = {
     prepare: async (wanted: readonly { readonly name: string; readonly uid: string }[]) => {
       calls.push(`prepare ${wanted.map(({ name }) => name).join()}`);
+      if (wanted.some(({ name }) => name === pause.claim)) await paused;
       return create(NodePrepareResourcesResponseSchema, { claims: Object.fromEntries(wanted.map(({ name, uid }) => [uid, { error: trouble.error, devices: [{ requestNames: ["gpu"], poolName: "p", deviceName: `device-of-${name}`, cdiDeviceIds: [`vendor/gpu=${name}`] }] }])) });
     },
     unprepare: async (wanted: readonly { readonly name: string; readonly uid: string }[]) => {
@@ -45,7 +49,7 @@ function aManager(...claims: readonly ResourceClaim[]) {
   const drivers = { get: (name: string) => (name === DRIVER ? driver : (() => { throw new Error(`DRA driver ${name} is not registered`); })()) };
   const health = new DeviceHealthBook(() => {});
   const manager = new DeviceManager({ client, clock: new VirtualClock(), logger: silentLogger, drivers, health, claims: new PreparedClaims(path.join(folder, "claims.json")) });
-  return { manager, calls, trouble, health };
+  return { manager, calls, trouble, health, pause };
 }
 const main = (of: Pod) => of.spec.containers[0]!;
 
@@ -72,6 +76,19 @@ describe("the devices of a pod", () => {
     await manager.prepare(a);
     await manager.unprepare(a);
     expect(calls).toEqual(["prepare mine", "unprepare mine"]);
+  });
+
+  test("are not held up by a driver that takes its time over another pod's", async () => {
+    const { manager, calls, pause } = aManager(reserved("slow", "a", "c"), reserved("quick", "b"));
+    pause.claim = "slow";
+    const [a, b, c] = [pod("a", "slow"), pod("b", "quick"), pod("c", "slow")];
+    const waiting = [manager.prepare(a), manager.prepare(c)];
+    await manager.prepare(b);
+    await manager.unprepare(b);
+    expect(calls).toEqual(["prepare slow", "prepare quick", "unprepare quick"]);
+    pause.end();
+    await Promise.all(waiting);
+    expect(calls).toHaveLength(3);
   });
 
   test("are asked for again when the driver failed, and are taken back even so", async () => {
