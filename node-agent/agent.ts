@@ -188,7 +188,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createNodeLease(client, clock, logger, nodeName),
     ...manager.services(),
     drivers.asService(),
-    devices.asService(() => new Set(manager.pods().map(({ metadata }) => metadata.uid ?? ""))),
+    devices.asService(() => manager.uids()),
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
     createPluginRegistry({ folder: path.join(rootDir, "plugins_registry"), handlers: [drivers, csiDrivers], clock, logger }),
     csiDrivers.asService(),

@@ -1,6 +1,6 @@
 import type { Client } from "../../engine/client/client.ts";
-import type { Clock } from "../../engine/lib/clock.ts";
-import { sleep } from "../../engine/lib/clock.ts";
+import { aborted } from "../../engine/lib/abort.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
@@ -107,15 +107,12 @@ export class DeviceDrivers implements PluginHandler {
   /** Takes away what drivers offered that did not come back, and ends with the signal. */
   asService(): Service {
     return service("device-drivers", async (signal) => {
-      const { clock, nodeName, client, logger } = this.#options;
-      try {
-        await sleep(clock, WIPE_MS, signal);
-        const { items } = await client.for(resourceSliceResource).list("", { fieldSelector: `spec.nodeName=${nodeName}` });
-        for (const driver of new Set(items.map(({ spec }) => spec.driver))) if (!this.#isUsable(driver)) this.#track(this.#wipe(driver));
-      } catch (error) {
-        if (!signal.aborted) logger.warn("devices of drivers that are gone not removed", { error: describeError(error) });
+      let hasLooked = false;
+      while (!hasLooked && !signal.aborted) {
+        await sleep(this.#options.clock, WIPE_MS, signal).catch(() => {});
+        hasLooked = !signal.aborted && (await this.#wipeLeftovers());
       }
-      if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await aborted(signal);
       for (const cancel of this.#wipes.values()) cancel();
       for (const { stop, channel } of [...this.#drivers.values()].flat()) {
         stop.abort();
@@ -166,6 +163,19 @@ export class DeviceDrivers implements PluginHandler {
         this.#wipes.delete(name);
         this.#track(this.#wipe(name));
       }));
+    }
+  }
+
+  /** What drivers offered that were here before the agent started, and are not now. Says whether it could be looked for. */
+  async #wipeLeftovers(): Promise<boolean> {
+    const { client, logger, nodeName } = this.#options;
+    try {
+      const { items } = await client.for(resourceSliceResource).list("", { fieldSelector: `spec.nodeName=${nodeName}` });
+      for (const driver of new Set(items.map(({ spec }) => spec.driver))) if (!this.#isUsable(driver)) this.#track(this.#wipe(driver));
+      return true;
+    } catch (error) {
+      logger.warn("devices of drivers that are gone not removed, will retry", { error: describeError(error) });
+      return false;
     }
   }
 

@@ -63,16 +63,17 @@ export class DeviceManager {
     return claim === undefined ? [] : devicesFor(claim, request).map(({ driver, device }) => ({ id: device.cdiIds[0] ?? `${driver}/${device.pool}/${device.device}`, ...health.of(driver, device.pool, device.device, clock.now()) }));
   }
 
-  /** Takes back what was prepared for pods that are no longer on this node; `alive` gives the uids of those that are. */
-  asService(alive: () => ReadonlySet<string>): Service {
+  /** Takes back what was prepared for pods that are no longer on this node; `alive` gives the uids of those that are, once it is known. */
+  asService(alive: () => ReadonlySet<string> | undefined): Service {
     return service("device-manager", async (signal) => {
       const { clock, claims, logger } = this.#options;
       while (!signal.aborted) {
         await sleep(clock, SWEEP_MS, signal).catch(() => {});
         if (signal.aborted) break;
         const here = alive();
+        if (here === undefined) continue;
         const gone = new Set(claims.all().flatMap(({ pods }) => pods.filter((uid) => !here.has(uid))));
-        for (const uid of gone) await this.#takeBack(uid).catch((error: unknown) => logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }));
+        await Promise.all([...gone].map((uid) => this.#takeBack(uid).catch((error: unknown) => logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }))));
       }
     });
   }
@@ -122,6 +123,8 @@ export class DeviceManager {
       if (claim.pods.length === 1) lastUses.push(claim);
       else claims.put({ ...claim, pods: claim.pods.filter((uid) => uid !== podUid) });
     }
+    // Whatever the drivers answer: who needs them next has them asked again.
+    for (const { uid } of lastUses) this.#isPrepared.delete(uid);
     const byDriver = Map.groupBy(lastUses.flatMap((claim) => Object.keys(claim.drivers).map((driver) => ({ driver, claim }))), ({ driver }) => driver);
     for (const [driver, wanted] of byDriver) {
       const answer = await drivers.get(driver).unprepare(wanted.map(({ claim: { namespace, name, uid } }) => ({ namespace, name, uid })));
@@ -131,10 +134,7 @@ export class DeviceManager {
         if (told.error !== "") throw new Error(`NodeUnprepareResources failed for ResourceClaim ${claim.name}: ${told.error}`);
       }
     }
-    for (const claim of lastUses) {
-      this.#isPrepared.delete(claim.uid);
-      claims.remove(claim);
-    }
+    for (const claim of lastUses) claims.remove(claim);
   }
 
   async #fetch(pod: Pod, name: string): Promise<ResourceClaim> {

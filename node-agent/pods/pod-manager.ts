@@ -25,6 +25,8 @@ export class PodManager {
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
   #relistedAtMs: number | undefined;
+  /** The API and the runtime have said which pods there are. */
+  #isComplete = false;
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
@@ -36,6 +38,11 @@ export class PodManager {
   /** The pods with a worker, for the node's room and its endpoint. */
   pods(): Pod[] {
     return [...this.#workers.values()].map(({ worker }) => worker.pod);
+  }
+
+  /** The uids of the pods that are here; undefined before that is known. */
+  uids(): ReadonlySet<string> | undefined {
+    return this.#isComplete ? new Set(this.#workers.keys()) : undefined;
   }
 
   mountedVolumes(): readonly MountedVolumes[] {
@@ -79,6 +86,7 @@ export class PodManager {
       update: (_old, pod) => this.#see(pod),
       delete: (pod) => this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan(),
     });
+    this.#isComplete = true;
     try {
       await aborted(signal);
     } finally {

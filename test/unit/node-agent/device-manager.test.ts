@@ -48,8 +48,9 @@ function aManager(...claims: readonly ResourceClaim[]) {
   const client = { for: () => ({ get: async (_namespace: string, name: string) => claims.find(({ metadata }) => metadata.name === name) ?? Promise.reject(new Error(`no claim ${name}`)) }) } as unknown as Client; // nothing else of it is used
   const drivers = { get: (name: string) => (name === DRIVER ? driver : (() => { throw new Error(`DRA driver ${name} is not registered`); })()) };
   const health = new DeviceHealthBook(() => {});
-  const manager = new DeviceManager({ client, clock: new VirtualClock(), logger: silentLogger, drivers, health, claims: new PreparedClaims(path.join(folder, "claims.json")) });
-  return { manager, calls, trouble, health, pause };
+  const clock = new VirtualClock();
+  const manager = new DeviceManager({ client, clock, logger: silentLogger, drivers, health, claims: new PreparedClaims(path.join(folder, "claims.json")) });
+  return { manager, calls, trouble, health, pause, clock };
 }
 const main = (of: Pod) => of.spec.containers[0]!;
 
@@ -76,6 +77,33 @@ describe("the devices of a pod", () => {
     await manager.prepare(a);
     await manager.unprepare(a);
     expect(calls).toEqual(["prepare mine", "unprepare mine"]);
+  });
+
+  test("are prepared again for the next pod when only some of its drivers took them back", async () => {
+    const { manager, calls, trouble } = aManager(reserved("shared", "a", "b"));
+    const [a, b] = [pod("a", "shared"), pod("b", "shared")];
+    await manager.prepare(a);
+    trouble.error = "out of order";
+    await expect(manager.unprepare(a)).rejects.toThrow("out of order");
+    trouble.error = "";
+    await manager.prepare(b);
+    expect(calls).toEqual(["prepare shared", "unprepare shared", "prepare shared"]);
+  });
+
+  test("are taken back from pods that are gone, but not before it is known which pods there are", async () => {
+    const { manager, calls, clock } = aManager(reserved("mine", "a"), reserved("other", "b"));
+    await manager.prepare(pod("a", "mine"));
+    await manager.prepare(pod("b", "other"));
+    let alive: ReadonlySet<string> | undefined;
+    const running = new AbortController();
+    const ended = runServices([manager.asService(() => alive)], running.signal);
+    await clock.advance(61_000);
+    expect(calls).toEqual(["prepare mine", "prepare other"]);
+    alive = new Set(["uid-b"]);
+    await clock.advance(61_000);
+    expect(calls.slice(2)).toEqual(["unprepare mine"]);
+    running.abort();
+    await ended;
   });
 
   test("are not held up by a driver that takes its time over another pod's", async () => {
@@ -160,10 +188,10 @@ describe("a container with CDI devices", () => {
 describe("a driver of devices", () => {
   const plugin = (endpoint: string, versions = ["v1.DRAPlugin"]) => ({ name: DRIVER, endpoint, versions });
   /** Drivers of the node n1, with what was deleted of its slices. */
-  function someDrivers(slices: readonly string[] = []) {
+  function someDrivers(slices: readonly string[] = [], failures = 0) {
     const clock = new VirtualClock();
     const wiped: string[] = [];
-    const api = { deleteCollection: async (_namespace: string, { fieldSelector }: { readonly fieldSelector: string }) => void wiped.push(fieldSelector), list: async () => ({ items: slices.map((driver) => ({ spec: { driver } })) }) };
+    const api = { deleteCollection: async (_namespace: string, { fieldSelector }: { readonly fieldSelector: string }) => void wiped.push(fieldSelector), list: async () => (failures-- > 0 ? Promise.reject(new Error("no server")) : { items: slices.map((driver) => ({ spec: { driver } })) }) };
     const drivers = new DeviceDrivers({ client: { for: () => api } as unknown as Client, clock, logger: silentLogger, nodeName: "n1", health: new DeviceHealthBook(() => {}) }); // nothing else of it is used
     return { clock, wiped, drivers };
   }
@@ -200,11 +228,13 @@ describe("a driver of devices", () => {
     expect(wiped).toEqual([`spec.nodeName=n1,spec.driver=${DRIVER}`]);
   });
 
-  test("that does not come back after a start of the agent loses what it offered before", async () => {
-    const { clock, wiped, drivers } = someDrivers(["gone.example.com", "gone.example.com"]);
+  test("that does not come back after a start of the agent loses what it offered before, as soon as the API says what that is", async () => {
+    const { clock, wiped, drivers } = someDrivers(["gone.example.com", "gone.example.com"], 1);
     const running = new AbortController();
     const ended = runServices([drivers.asService()], running.signal);
     await clock.advance(31_000);
+    expect(wiped).toEqual([]);
+    await clock.advance(30_000);
     expect(wiped).toEqual(["spec.nodeName=n1,spec.driver=gone.example.com"]);
     running.abort();
     await ended;

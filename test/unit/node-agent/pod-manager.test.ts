@@ -1,0 +1,32 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import type { Informer } from "../../../engine/client/informer.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
+import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
+import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+test("which pods there are is not said before the API has told: who has none is not who knows of none", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  let told = () => {};
+  const synced = new Promise<void>((resolve) => (told = resolve));
+  const pods = { waitForSync: () => synced, list: () => [], addHandler: () => () => {} } as unknown as Informer<Pod>; // nothing else of it is used
+  const context = { runtime: { listSandboxes: async () => [] }, clock: new VirtualClock(), logger: silentLogger, podsDir: folder, settings: { logsDir: folder, cgroupRoot: "/none" }, csi: {}, images: { releaseOthers: async () => {} } } as unknown as PodContext; // nor of this
+  const manager = new PodManager(context, pods);
+  const running = new AbortController();
+  const [service] = manager.services();
+  const ended = runServices([service!], running.signal);
+  try {
+    expect(manager.uids()).toBeUndefined();
+    told();
+    await expect.poll(() => manager.uids()).toEqual(new Set());
+  } finally {
+    running.abort();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
