@@ -2,6 +2,7 @@ import type { Client } from "../../engine/client/client.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
+import { KeyedLocks } from "../../engine/lib/keyed-locks.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
@@ -24,8 +25,8 @@ const RETRY_MS = 2_000;
 const LOOK_MS = 10_000;
 
 interface Registered {
+  readonly plugin: PluginInfo;
   readonly driver: CsiDriver;
-  readonly endpoint: string;
   /** When it was last asked what the node holds. */
   askedAtMs: number;
 }
@@ -37,6 +38,8 @@ export class CsiDrivers implements PluginHandler {
   readonly #drivers = new Map<string, Registered>();
   /** Gone, and perhaps still in the CSINode. */
   readonly #gone = new Set<string>();
+  /** What is written of a driver is written in the order in which it comes and goes. */
+  readonly #writes = new KeyedLocks();
   readonly #bell: Bell;
   readonly #ended = new AbortController();
   #hasCsiNode = false;
@@ -66,26 +69,31 @@ export class CsiDrivers implements PluginHandler {
   validate({ name, endpoint, versions }: PluginInfo): void {
     if (!versions.some((version) => /^v?1\.\d+/.test(version))) throw new Error(`none of the versions ${versions.join(", ")} of CSI driver ${name} is supported; 1.x is`);
     const known = this.#drivers.get(name);
-    if (known !== undefined && known.endpoint !== endpoint) throw new Error(`another CSI driver with the name ${name} is already registered`);
+    if (known !== undefined && known.plugin.endpoint !== endpoint) throw new Error(`another CSI driver with the name ${name} is already registered`);
   }
 
-  async register({ name, endpoint }: PluginInfo): Promise<void> {
+  async register(plugin: PluginInfo): Promise<void> {
     const { client, clock, nodeName } = this.#options;
-    this.#drivers.get(name)?.driver.close();
+    const { name, endpoint } = plugin;
     const driver = openCsiDriver(name, endpoint, this.#ended.signal);
     try {
-      await writeDriver(client, nodeName, name, await nodeInfo(driver));
+      await this.#writes.run([name], async () => {
+        await writeDriver(client, nodeName, name, await nodeInfo(driver));
+        this.#drivers.get(name)?.driver.close();
+        this.#drivers.set(name, { plugin, driver, askedAtMs: clock.monotonic() });
+      });
     } catch (error) {
       driver.close();
-      this.#drivers.delete(name);
       throw error;
     }
-    this.#gone.delete(name);
-    this.#drivers.set(name, { driver, endpoint, askedAtMs: clock.monotonic() });
   }
 
-  deregister({ name }: PluginInfo): void {
-    this.#drivers.get(name)?.driver.close();
+  deregister(plugin: PluginInfo): void {
+    const { name } = plugin;
+    const known = this.#drivers.get(name);
+    // The same driver may have registered a second time, by another socket, before its first was gone.
+    if (known?.plugin !== plugin) return;
+    known.driver.close();
     this.#drivers.delete(name);
     this.#gone.add(name);
     this.#bell.ring();
@@ -112,15 +120,27 @@ export class CsiDrivers implements PluginHandler {
     try {
       if (!this.#hasCsiNode) await ensureCsiNode(client, await client.for(nodeResource).get("", nodeName));
       this.#hasCsiNode = true;
-      for (const name of this.#gone) {
-        if (!this.#drivers.has(name)) await writeDriver(client, nodeName, name, undefined);
-        this.#gone.delete(name);
-      }
-      for (const [name, registered] of this.#drivers) await this.#refresh(name, registered);
-      return true;
     } catch (error) {
       // At its first start, the node does not exist yet.
       if (!hasReason(error, "NotFound")) logger.warn("CSINode not written, will retry", { node: nodeName, error: describeError(error) });
+      return false;
+    }
+    // One that fails holds up no other.
+    const names = new Set([...this.#gone, ...this.#drivers.keys()]);
+    const isDone = await Promise.all([...names].map((name) => this.#writes.run([name], () => this.#updateDriver(name))));
+    return isDone.every(Boolean);
+  }
+
+  async #updateDriver(name: string): Promise<boolean> {
+    const { client, logger, nodeName } = this.#options;
+    const registered = this.#drivers.get(name);
+    try {
+      if (registered !== undefined) await this.#refresh(name, registered);
+      else await writeDriver(client, nodeName, name, undefined);
+      this.#gone.delete(name);
+      return true;
+    } catch (error) {
+      logger.warn("driver in the CSINode not brought up to date, will retry", { node: nodeName, driver: name, error: describeError(error) });
       return false;
     }
   }

@@ -33,7 +33,7 @@ export function computeNodeDrivers(drivers: readonly CSINodeDriver[], name: stri
 }
 
 /** What of a Node's metadata a driver changes; undefined when nothing does. Throws when a label of its topology is taken. Pure. */
-export function computeNodePatch({ metadata }: Node, name: string, info: DriverNodeInfo | undefined): object | undefined {
+export function computeNodePatch({ metadata }: Node, name: string, info: DriverNodeInfo | undefined): { readonly metadata: object } | undefined {
   const before = parseNodeIds(metadata.annotations?.[NODE_ID_ANNOTATION]);
   const { [name]: known, ...others } = before;
   const ids = info === undefined ? others : { ...others, [name]: info.nodeId };
@@ -51,13 +51,12 @@ export function computeNodePatch({ metadata }: Node, name: string, info: DriverN
 /** Makes the machine known to have a driver, or no longer to have it: on the Node, then in its CSINode. */
 export async function writeDriver(client: Client, nodeName: string, name: string, info: DriverNodeInfo | undefined): Promise<void> {
   const nodes = client.for(nodeResource);
-  const node = await nodes.get("", nodeName);
-  const patch = computeNodePatch(node, name, info);
-  // Two drivers that come at once share the annotation.
-  if (patch !== undefined) await retryConflicts(async () => {
+  const node = await retryConflicts(async () => {
     const current = await nodes.get("", nodeName);
-    const again = computeNodePatch(current, name, info);
-    if (again !== undefined) await nodes.patch("", nodeName, "merge", { ...again, metadata: { ...(again as { metadata: object }).metadata, resourceVersion: current.metadata.resourceVersion } });
+    const patch = computeNodePatch(current, name, info);
+    // Two drivers that come at once share the annotation.
+    if (patch !== undefined) await nodes.patch("", nodeName, "merge", { metadata: { ...patch.metadata, resourceVersion: current.metadata.resourceVersion } });
+    return current;
   });
   await retryConflicts(async () => {
     const current = await ensureCsiNode(client, node);
@@ -79,7 +78,7 @@ export async function ensureCsiNode(client: Client, { metadata: { name = "", uid
   return api.create({ apiVersion: "storage.k8s.io/v1", kind: "CSINode", metadata: { name, ownerReferences: [{ apiVersion: "v1", kind: "Node", name, uid }] }, spec: { drivers: [] } });
 }
 
-async function retryConflicts(work: () => Promise<void>): Promise<void> {
+async function retryConflicts<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
