@@ -56,6 +56,8 @@ export class CsiVolumes {
   readonly #locks = new KeyedLocks();
   /** By the pod's uid and the name of its volume. */
   readonly #held = new Map<string, Held>();
+  /** What pods have or wait for, by the same; they may still be without a note of it. */
+  readonly #wanted = new Map<string, string>();
   readonly #staged = new Set<string>();
   /** Of the agent: until it ends, and before it has begun. */
   #signal: AbortSignal = NEVER;
@@ -70,6 +72,8 @@ export class CsiVolumes {
   async mount(pod: Pod, volumeName: string, volume: CsiVolume, podDir: string, claimed?: ClaimedVolume): Promise<string> {
     const { drivers, rootDir } = this.#options;
     const key = `${pod.metadata.uid}/${volumeName}`;
+    const lock = [volumeKey(volume.driver, volume.handle)] as const;
+    this.#wanted.set(key, lock[0]);
     const driver = drivers.get(volume.driver);
     const spec = await drivers.describe(volume.driver);
     const target = volume.isBlock ? devicePublishPath(rootDir, volume.name, pod.metadata.uid ?? "") : publishPath(podDir, volume.name);
@@ -81,12 +85,12 @@ export class CsiVolumes {
       const isAttachable = volume.lifecycle === "Persistent" && spec?.attachRequired !== false;
       const publishContext = isAttachable ? await this.uses.awaitAttachment(key, volume, this.#signal) : {};
       const request: Provision = { pod, volume, podDir, target, driver, spec, capabilities, publishContext, isAttachable, isRemount: before !== undefined };
-      await this.#locks.run([volumeKey(volume.driver, volume.handle)], () => this.#provide(request));
+      await this.#locks.run(lock, () => this.#provide(request));
       if (givesToGroup(volume, spec, capabilities)) await giveToGroupOnce(target, pod, podDir, volumeName);
     }
     const size = before?.size ?? claimed?.claim.status?.capacity?.["storage"];
     const held: Held = { volume, target, capabilities, isRepublished, size };
-    const grown = claimed === undefined ? size : await this.#grow(pod, held, driver, claimed);
+    const grown = claimed === undefined ? size : await this.#locks.run(lock, () => this.#grow(pod, held, driver, claimed));
     this.#held.set(key, { ...held, size: grown });
     this.uses.provided(key);
     return target;
@@ -102,9 +106,10 @@ export class CsiVolumes {
   async unmountPod(podDir: string): Promise<void> {
     const uid = path.basename(podDir);
     this.uses.forgetPod(uid);
+    deleteOfPod(this.#wanted, uid);
     const volumes = podVolumes(this.#options.rootDir, podDir);
-    for (const volume of volumes) await this.#locks.run([volumeKey(volume.data.driverName, volume.data.volumeHandle)], () => this.#withdraw(podDir, volume));
-    for (const key of this.#held.keys()) if (key.startsWith(`${uid}/`)) this.#held.delete(key);
+    for (const volume of volumes) await this.#locks.run([keyOf(volume.data)], () => this.#withdraw(podDir, volume));
+    deleteOfPod(this.#held, uid);
     if (volumes.length > 0) this.uses.changed();
   }
 
@@ -123,7 +128,7 @@ export class CsiVolumes {
       while (!signal.aborted) {
         await sleep(clock, SWEEP_MS, signal).catch(() => {});
         for (const { data } of signal.aborted ? [] : this.#unused()) {
-          await this.#locks.run([volumeKey(data.driverName, data.volumeHandle)], () => this.#unstage(data)).catch((error: unknown) => {
+          await this.#locks.run([keyOf(data)], () => this.#unstage(data)).catch((error: unknown) => {
             if (!signal.aborted) logger.warn("volume not unstaged, will retry", { driver: data.driverName, volume: data.volumeHandle, error: describeError(error) });
           });
         }
@@ -165,7 +170,7 @@ export class CsiVolumes {
   }
 
   async #stage({ volume, driver, publishContext }: Provision, data: VolumeData, staging: string, capability: object): Promise<void> {
-    const key = volumeKey(volume.driver, volume.handle);
+    const key = keyOf(data);
     if (this.#staged.has(key)) return;
     mkdirSync(staging, { recursive: true, mode: 0o750 });
     writeVolumeData(volume.isBlock ? deviceDataDir(this.#options.rootDir, volume.name) : path.dirname(staging), { specVolID: volume.name, ...data });
@@ -183,7 +188,7 @@ export class CsiVolumes {
   async #withdraw(podDir: string, { data, isBlock, target }: PodVolume): Promise<void> {
     await this.#options.drivers.get(data.driverName).unpublish(data.volumeHandle, target);
     this.#forget(podDir, data.specVolID ?? "", isBlock, target);
-    if (!this.#isUsed(data)) await this.#unstage(data);
+    await this.#unstage(data);
   }
 
   /** Takes away the pod's own trace of a volume. */
@@ -194,13 +199,14 @@ export class CsiVolumes {
     removeEmpty(path.dirname(target));
   }
 
+  /** Unless somebody on the node uses it. */
   async #unstage(data: VolumeData): Promise<void> {
     const { drivers, rootDir } = this.#options;
-    const staged = stagedVolumes(rootDir).find((candidate) => isSame(candidate.data, data));
-    if (staged === undefined || this.#isUsed(data)) return;
+    const staged = stagedVolumes(rootDir).find((candidate) => keyOf(candidate.data) === keyOf(data));
+    if (staged === undefined || this.#used().has(keyOf(data))) return;
     const driver = drivers.get(data.driverName);
     if ((await driver.capabilities()).has("STAGE_UNSTAGE_VOLUME")) await driver.unstage(data.volumeHandle, staged.place);
-    this.#staged.delete(volumeKey(data.driverName, data.volumeHandle));
+    this.#staged.delete(keyOf(data));
     if (staged.isBlock) {
       rmSync(path.dirname(deviceDataDir(rootDir, path.basename(staged.place))), { recursive: true, force: true });
       removeEmpty(staged.place);
@@ -211,11 +217,13 @@ export class CsiVolumes {
   }
 
   #unused() {
-    return stagedVolumes(this.#options.rootDir).filter(({ data }) => !this.#isUsed(data));
+    const staged = stagedVolumes(this.#options.rootDir);
+    const used = staged.length === 0 ? new Set<string>() : this.#used();
+    return staged.filter(({ data }) => !used.has(keyOf(data)));
   }
 
-  #isUsed(data: VolumeData): boolean {
-    return allPodVolumes(this.#options.rootDir).some((other) => isSame(other, data));
+  #used(): ReadonlySet<string> {
+    return new Set([...allPodVolumes(this.#options.rootDir).map(keyOf), ...this.#wanted.values()]);
   }
 
   async #grow(pod: Pod, { volume, target, capabilities, size }: Held, driver: CsiDriver, claimed: ClaimedVolume): Promise<string | undefined> {
@@ -278,8 +286,12 @@ function volumeKey(driver: string, handle: string): string {
   return `${driver}^${handle}`;
 }
 
-function isSame(a: VolumeData, b: VolumeData): boolean {
-  return a.driverName === b.driverName && a.volumeHandle === b.volumeHandle;
+function keyOf({ driverName, volumeHandle }: VolumeData): string {
+  return volumeKey(driverName, volumeHandle);
+}
+
+function deleteOfPod(map: Map<string, unknown>, uid: string): void {
+  for (const key of map.keys()) if (key.startsWith(`${uid}/`)) map.delete(key);
 }
 
 function linkDevice(link: string, target: string): void {
