@@ -4,7 +4,8 @@ import { findCondition, withCondition } from "../../engine/apimachinery/conditio
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { isAbort } from "../../engine/lib/abort.ts";
-import { formatTime, sleep, type Clock } from "../../engine/lib/clock.ts";
+import { Bell } from "../../engine/lib/bell.ts";
+import { formatTime, type Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
@@ -63,7 +64,11 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
   const { client, clock, logger, identity, onChange } = options;
   return service("node-status", async (signal) => {
     const api = client.for(nodeResource);
+    // Rung while the status is being written, it counts for the next one: who rang waits for what that says.
+    const bell = new Bell(clock);
+    const undo = onChange(() => bell.ring());
     while (!signal.aborted) {
+      bell.take();
       let isReady = false;
       try {
         const node = await getOrCreate(options);
@@ -73,14 +78,12 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         options.onNode(written);
         isReady = problem === undefined;
       } catch (error) {
-        if (isAbort(error) || signal.aborted) return;
+        if (isAbort(error) || signal.aborted) break;
         if (!hasReason(error, "Conflict")) logger.warn("node status not written, will retry", { node: identity.name, error: describeError(error) });
       }
-      const enough = new AbortController();
-      const undo = onChange(() => enough.abort());
-      await sleep(clock, isReady ? LOOK_MS : LOOK_UNREADY_MS, AbortSignal.any([signal, enough.signal])).catch(() => {});
-      undo();
+      await bell.wait(isReady ? LOOK_MS : LOOK_UNREADY_MS, signal);
     }
+    undo();
   });
 }
 

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
-import { computeNodeStatus } from "../../../node-agent/node/node-status.ts";
+import type { Client } from "../../../engine/client/client.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { runServices } from "../../../engine/lib/service.ts";
+import type { Node } from "../../../engine/resources/types.ts";
+import type { Runtime } from "../../../node-agent/cri/runtime.ts";
+import { computeNodeStatus, createNodeReporter } from "../../../node-agent/node/node-status.ts";
 import { aNode, START } from "../../kit/objects.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const facts = {
   identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" }, runtime: { name: "containerd", version: "2" }, images: [],
@@ -18,4 +24,33 @@ test("what others say that a node has stays, for pods too, and what they say of 
   expect(allocatable).toMatchObject({ cpu: "4", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5" });
   expect(Object.keys({ ...capacity, ...allocatable })).not.toEqual(expect.arrayContaining(["kubernetes.io/batch-cpu"]));
   expect(allocatable).not.toHaveProperty(["example.com/gone"]);
+});
+
+test("what changes while a status is being written is in the next one, at once", async () => {
+  const clock = new VirtualClock();
+  let node: Node = { ...aNode("n"), spec: { podCIDR: "10.42.0.0/24" } };
+  let changed = () => {};
+  let inUse: readonly string[] = [];
+  const said: unknown[] = [];
+  const updateStatus = async (written: Node) => {
+    said.push(written.status?.volumesInUse);
+    node = written;
+    if (inUse.length > 0) return node;
+    inUse = ["a-volume"];
+    changed();
+    return node;
+  };
+  const client = { for: () => ({ get: async () => node, patch: async () => node, updateStatus }) } as unknown as Client; // nothing else of these is used
+  const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const onChange = (callback: () => void) => {
+    changed = callback;
+    return () => void (changed = () => {});
+  };
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
+  const running = new AbortController();
+  const ended = runServices([reporter], running.signal);
+  await clock.advance(1_000);
+  expect(said).toEqual([undefined, ["a-volume"]]);
+  running.abort();
+  await ended;
 });
