@@ -163,6 +163,8 @@ export class PodWorker {
     let state = await this.#observe();
     const refusal = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
     if (refusal !== undefined) {
+      // A sandbox that could not be made may have had its devices prepared.
+      await this.#context.devices.unprepare(this.#pod);
       this.#context.events.record(this.#pod, { type: "Warning", ...refusal });
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: { ...refusal, message: `Pod was rejected: ${refusal.message}` } }));
       return VOLUME_REFRESH_MS;
@@ -325,12 +327,14 @@ export class PodWorker {
       this.#volumesAtMs = clock.now();
       if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
     } catch (error) {
+      const message = `${MOUNT_FAILED}: ${describeError(error)}`;
+      if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
       if (this.#volumes === undefined) {
-        this.#blocker = `${MOUNT_FAILED}: ${describeError(error)}`;
-        if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message: this.#blocker });
+        this.#blocker = message;
         throw error;
       }
       // What is mounted stays as it is until its source is back.
+      this.#context.logger.warn("volumes not brought up to date, will retry", { pod: describeObject(this.#pod), error: describeError(error) });
       this.#volumesAtMs = clock.now();
     }
   }

@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
+import type { Pod, PodStatus } from "../../../engine/resources/types.ts";
+import { Limiter } from "../../../node-agent/pods/limiter.ts";
+import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
+import { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
+import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
+import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";
+import { FakeRuntime } from "../../kit/fake-runtime.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "pod-worker-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
+
+/** A worker of the pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
+function aWorker() {
+  const clock = new VirtualClock();
+  const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } } = {};
+  const done: string[] = [];
+  const events: string[] = [];
+  const mount = async () => {
+    if (trouble.error !== undefined) throw trouble.error;
+    return folder;
+  };
+  const csi = { mount, follows: () => true, unmountPod: async () => {} };
+  const context = {
+    runtime: new FakeRuntime({ clock, images: ["docker.io/library/a:1"] }),
+    client: { for: () => ({ patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
+      done.push(`${status.phase}`);
+      return { ...pod, status };
+    } }) },
+    events: { record: (_object: unknown, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) },
+    clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder, csi,
+    images: { release: async () => {} },
+    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
+    starts: new Limiter(1),
+    sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
+    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal,
+  } as unknown as PodContext; // what a pod like this needs of it
+  return { worker: new PodWorker(context, pod), clock, trouble, events, done };
+}
+
+test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
+  const { worker, clock, trouble, events } = aWorker();
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(worker.volumes.get("secrets")).toBe(folder);
+  const before = events.filter((event) => event.startsWith("FailedMount"));
+  trouble.error = new MountError("the vault is sealed");
+  await clock.advance(70_000);
+  expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
+  expect(worker.volumes.get("secrets")).toBe(folder);
+  running.abort();
+  await ended;
+});
+
+test("a pod that is refused has its devices taken back before its status lets others have them", async () => {
+  const { worker, clock, trouble, done } = aWorker();
+  trouble.refusal = { reason: "OutOfcpu", message: "no room" };
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(100);
+  expect(done.slice(0, 2)).toEqual(["devices taken back", "Failed"]);
+  running.abort();
+  await ended;
+});
