@@ -13,13 +13,24 @@ export interface AggregationInputs {
 /** An aggregated role holds the rules of all roles that its selectors find, each once, in the order of the roles' names. Pure. */
 export function planAggregation({ role, all }: AggregationInputs): readonly Action[] {
   const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(labelSelectorPredicate);
-  const parts = [...all].filter((candidate) => candidate.metadata.name !== role.metadata.name).sort((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
-  const rules: PolicyRule[] = [];
+  const byText = new Map<string, PolicyRule>();
   // Selector by selector, as upstream: the order is part of what readers compare.
   for (const matches of selectors) {
-    for (const part of parts) if (matches(part.metadata.labels)) for (const rule of part.rules ?? []) if (!rules.some((known) => jsonEqual(known, rule))) rules.push(rule);
+    const parts = all.filter(({ metadata }) => metadata.name !== role.metadata.name && matches(metadata.labels));
+    for (const part of parts.sort((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1))) {
+      for (const rule of part.rules ?? []) {
+        const text = textOf(rule);
+        if (!byText.has(text)) byText.set(text, rule);
+      }
+    }
   }
+  const rules = [...byText.values()];
   return jsonEqual(rules, role.rules ?? []) ? [] : [update(clusterRoleResource, { ...role, rules })];
+}
+
+/** The same for equal rules. */
+function textOf({ verbs, apiGroups, resources, resourceNames, nonResourceURLs }: PolicyRule): string {
+  return JSON.stringify([verbs, apiGroups, resources, resourceNames, nonResourceURLs]);
 }
 
 /** Puts together the roles that say what they consist of, and again when one of their parts changes. */
