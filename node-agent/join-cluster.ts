@@ -8,9 +8,9 @@ import { askToJoin, fetchAuthority, type JoinProof } from "../engine/auth/join-c
 import { JOIN_PATH } from "../engine/auth/join-paths.ts";
 import { parseNodeToken } from "../engine/auth/node-token.ts";
 import { formatKubeconfig } from "../engine/client/kubeconfig.ts";
+import { writeWholeFile } from "../engine/lib/whole-file.ts";
 import type { AgentConfig } from "./config.ts";
 import { NodeIdentity } from "./node-identity.ts";
-import { writeWholeFile } from "./whole-file.ts";
 
 interface JoinAnswer {
   readonly certificate: string;

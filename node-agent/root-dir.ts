@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import path from "node:path";
-import { writeWholeFile } from "./whole-file.ts";
+import { writeWholeFile } from "../engine/lib/whole-file.ts";
 
 /** What the agent has in its root directory, which others may have files in, too. */
 export const ROOT_FOLDERS = ["pods", "plugins", "plugins_registry"] as const;

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import path from "node:path";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
+import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import { isMountPoint } from "../volumes/mounts.ts";
 import { volumeFolder, VOLUMES } from "../volumes/volume-plugin.ts";
-import { writeWholeFile } from "../whole-file.ts";
 
 /** kubelet's note about a volume beside its mount, by which it is taken away again. */
 export interface VolumeData {

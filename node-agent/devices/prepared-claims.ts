@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { writeWholeFile } from "../whole-file.ts";
+import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 
 /** A device that a driver made ready. Without requests it is for all of the claim's. */
 export interface PreparedDevice {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { familyOf } from "../../engine/lib/ip-address.ts";
-import { writeWholeFile } from "../whole-file.ts";
+import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 
 const FILE = "10-mainstay.conflist";
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { familyOf } from "../../engine/lib/ip-address.ts";
-import { writeWholeFile } from "../whole-file.ts";
+import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import { singleBlock } from "./families.ts";
 
 const run = promisify(execFile);

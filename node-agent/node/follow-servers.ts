@@ -3,9 +3,9 @@ import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { ServerList } from "../../engine/client/server-list.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
+import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice } from "../../engine/resources/types.ts";
-import { writeWholeFile } from "../whole-file.ts";
 
 /** The servers of the cluster that a node has joined, and where they are written down for its next start. */
 export interface KnownServers {
