@@ -1,15 +1,15 @@
 import { ConfigFields } from "../apimachinery/config-fields.ts";
-import { dnsLabelError, dnsSubdomainError } from "../apimachinery/names.ts";
 import { parseYamlDocuments } from "../apimachinery/yaml.ts";
 import type { LimitedResource } from "../resources/quota/limited-resources.ts";
-import type { ScopedResourceSelectorRequirement } from "../resources/types.ts";
 import { PLUGIN_NAMES } from "./choose-plugins.ts";
 import { LOST_NODE_SECONDS, type LostNodeSeconds } from "./default-toleration-seconds.ts";
 import { eventLimitsOf, type EventLimit } from "./event-rate-limit.ts";
 import { imagePolicySettingsOf, type ImagePolicySettings } from "./image-policy.ts";
 import { nodeSelectorSettingsOf, type NodeSelectorSettings } from "./pod-node-selector.ts";
-import { MODES, OPEN_SETTINGS, parseLevel, parseVersion, type LevelVersion, type Mode, type PodSecuritySettings } from "./pod-security/policy.ts";
+import { OPEN_SETTINGS, podSecuritySettingsOf, type PodSecuritySettings } from "./pod-security/pod-security-settings.ts";
 import { tolerationSettingsOf, type TolerationSettings } from "./pod-toleration-restriction.ts";
+import { limitedResourcesOf } from "./resource-quota.ts";
+import { webhookKubeconfigOf } from "./webhooks/webhook-kubeconfig.ts";
 
 /** What an AdmissionConfiguration says to the plugins that listen. */
 export interface AdmissionSettings {
@@ -35,15 +35,15 @@ const READERS: Readonly<Record<string, (fields: ConfigFields) => (settings: Admi
   EventRateLimit: setting("eventLimits", eventLimitsOf),
   ImagePolicyWebhook: setting("imagePolicy", imagePolicySettingsOf),
   PodNodeSelector: setting("nodeSelectors", nodeSelectorSettingsOf),
-  PodSecurity: setting("podSecurity", podSecuritySettings),
+  PodSecurity: setting("podSecurity", podSecuritySettingsOf),
   PodTolerationRestriction: setting("tolerations", tolerationSettingsOf),
   ResourceQuota: setting("limitedResources", limitedResourcesOf),
   MutatingAdmissionWebhook: (fields) => {
-    const mutating = kubeconfigOf(fields);
+    const mutating = webhookKubeconfigOf(fields);
     return (settings) => ({ ...settings, webhookKubeconfigs: { ...settings.webhookKubeconfigs, mutating } });
   },
   ValidatingAdmissionWebhook: (fields) => {
-    const validating = kubeconfigOf(fields);
+    const validating = webhookKubeconfigOf(fields);
     return (settings) => ({ ...settings, webhookKubeconfigs: { ...settings.webhookKubeconfigs, validating } });
   },
 };
@@ -95,59 +95,4 @@ export function inFile<T>(path: string, read: () => T): T {
 
 function open(text: string): ConfigFields {
   return new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
-}
-
-function podSecuritySettings(fields: ConfigFields): PodSecuritySettings {
-  fields.requireKind("PodSecurityConfiguration", ["v1", "v1beta1", "v1alpha1"].map((version) => `pod-security.admission.config.k8s.io/${version}`));
-  fields.refuseOthers(["kind", "apiVersion", "defaults", "exemptions"]);
-  const defaults = fields.part("defaults");
-  defaults?.refuseOthers(MODES.flatMap((mode) => [mode, `${mode}-version`]));
-  const of = (mode: Mode): LevelVersion => ({ level: defaults?.parsed(mode, parseLevel) ?? "privileged", minor: defaults?.parsed(`${mode}-version`, parseVersion) ?? Infinity });
-  const exemptions = fields.part("exemptions");
-  exemptions?.refuseOthers(["usernames", "namespaces", "runtimeClasses"]);
-  return {
-    defaults: { enforce: of("enforce"), audit: of("audit"), warn: of("warn") },
-    exemptions: {
-      usernames: names(exemptions, "usernames", (name) => (name === "" ? "username must not be empty" : undefined)),
-      namespaces: names(exemptions, "namespaces", dnsLabelError),
-      runtimeClasses: names(exemptions, "runtimeClasses", dnsSubdomainError),
-    },
-  };
-}
-
-function names(fields: ConfigFields | undefined, field: string, problemOf: (name: string) => string | undefined): readonly string[] {
-  const found = fields?.texts(field) ?? [];
-  for (const [index, name] of found.entries()) {
-    const problem = problemOf(name) ?? (found.indexOf(name) < index ? "is there twice" : undefined);
-    if (problem !== undefined) throw new Error(`${fields?.path}.${field}[${index}]: ${JSON.stringify(name)}: ${problem}`);
-  }
-  return found;
-}
-
-function limitedResourcesOf(fields: ConfigFields): readonly LimitedResource[] {
-  if (fields.text("kind") === "Configuration") fields.requireKind("Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
-  else fields.requireKind("ResourceQuotaConfiguration", ["apiserver.config.k8s.io/v1"]);
-  fields.refuseOthers(["kind", "apiVersion", "limitedResources"]);
-  return fields.list("limitedResources").map((limited) => {
-    limited.refuseOthers(["apiGroup", "resource", "matchContains", "matchScopes"]);
-    return { group: limited.text("apiGroup") ?? "", resource: limited.required("resource"), matchContains: limited.texts("matchContains"), matchScopes: limited.list("matchScopes").map(scopeRequirement) };
-  });
-}
-
-const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"];
-
-function scopeRequirement(fields: ConfigFields): ScopedResourceSelectorRequirement {
-  fields.refuseOthers(["scopeName", "operator", "values"]);
-  const operator = fields.requiredOneOf("operator", OPERATORS);
-  const values = fields.texts("values");
-  return { scopeName: fields.required("scopeName"), operator, ...(values.length === 0 ? {} : { values }) };
-}
-
-function kubeconfigOf(fields: ConfigFields): string {
-  if (fields.text("kind") === "WebhookAdmission") fields.requireKind("WebhookAdmission", ["apiserver.config.k8s.io/v1alpha1"]);
-  else fields.requireKind("WebhookAdmissionConfiguration", ["apiserver.config.k8s.io/v1"]);
-  fields.refuseOthers(["kind", "apiVersion", "kubeConfigFile"]);
-  const file = fields.required("kubeConfigFile");
-  if (!file.startsWith("/")) throw new Error(`${fields.path === "" ? "" : `${fields.path}.`}kubeConfigFile: ${JSON.stringify(file)}: must be an absolute file path`);
-  return file;
 }

@@ -21,7 +21,7 @@ export function nodeSelectorSettingsOf(fields: ConfigFields): NodeSelectorSettin
 }
 
 /** `a=b,c=d`. Throws what is wrong, in upstream's words. */
-export function parseLabels(text: string): Labels {
+function parseLabels(text: string): Labels {
   if (text === "") return {};
   return Object.fromEntries(
     text.split(",").map((pair) => {

@@ -1,10 +1,11 @@
+import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, hasReason } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import { computeCharge, type QuotaWrite } from "../resources/quota/charge.ts";
 import { describeUncovered, type LimitedResource } from "../resources/quota/limited-resources.ts";
-import type { ResourceQuota } from "../resources/types.ts";
+import type { ResourceQuota, ScopedResourceSelectorRequirement } from "../resources/types.ts";
 import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
 
 /** Changes a quota's status: `change` sees the newest state, gives the next or undefined, and is asked again when it was raced. */
@@ -12,6 +13,25 @@ export type ChangeQuota = (namespace: string, name: string, change: (current: Re
 
 /** Kinds that nobody stores for long, or of which the system makes as many as it needs. */
 const UNCOUNTED = new Set(["/events", "events.k8s.io/events", "/bindings", "authorization.k8s.io/localsubjectaccessreviews"]);
+const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"];
+
+/** Reads the plugin's ResourceQuotaConfiguration. Throws with the field for what is wrong. */
+export function limitedResourcesOf(fields: ConfigFields): readonly LimitedResource[] {
+  if (fields.text("kind") === "Configuration") fields.requireKind("Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
+  else fields.requireKind("ResourceQuotaConfiguration", ["apiserver.config.k8s.io/v1"]);
+  fields.refuseOthers(["kind", "apiVersion", "limitedResources"]);
+  return fields.list("limitedResources").map((limited) => {
+    limited.refuseOthers(["apiGroup", "resource", "matchContains", "matchScopes"]);
+    return { group: limited.text("apiGroup") ?? "", resource: limited.required("resource"), matchContains: limited.texts("matchContains"), matchScopes: limited.list("matchScopes").map(scopeRequirement) };
+  });
+}
+
+function scopeRequirement(fields: ConfigFields): ScopedResourceSelectorRequirement {
+  fields.refuseOthers(["scopeName", "operator", "values"]);
+  const operator = fields.requiredOneOf("operator", OPERATORS);
+  const values = fields.texts("values");
+  return { scopeName: fields.required("scopeName"), operator, ...(values.length === 0 ? {} : { values }) };
+}
 
 /**
  * Refuses what would exceed a quota of its namespace, and charges what does not before it is stored: of two writers at the same moment

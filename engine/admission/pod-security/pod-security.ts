@@ -8,7 +8,8 @@ import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionR
 import { templatePlace, valueAt } from "../pod-templates.ts";
 import type { PodParts } from "./check.ts";
 import { describeViolations, evaluatePod } from "./evaluate-pod.ts";
-import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, readPolicy, type LevelVersion, type PodSecuritySettings, type Policy } from "./policy.ts";
+import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, readPolicy, type LevelVersion, type Policy } from "./policy.ts";
+import type { PodSecuritySettings } from "./pod-security-settings.ts";
 
 /** More pods of a namespace are not looked at when its level rises. */
 const PODS_MAX = 3_000;

@@ -20,22 +20,13 @@ const PREFIX = "pod-security.kubernetes.io/";
 
 const OPEN: LevelVersion = { level: "privileged", minor: Infinity };
 
-/** What operators decide for all namespaces. */
-export interface PodSecuritySettings {
-  /** What holds where a namespace's labels say nothing. */
-  readonly defaults: Policy;
-  /** Whose pods are not looked at. */
-  readonly exemptions: { readonly usernames: readonly string[]; readonly namespaces: readonly string[]; readonly runtimeClasses: readonly string[] };
-}
-
-/** A namespace without labels asks for nothing. */
-export const OPEN_SETTINGS: PodSecuritySettings = { defaults: { enforce: OPEN, audit: OPEN, warn: OPEN }, exemptions: { usernames: [], namespaces: [], runtimeClasses: [] } };
+export const OPEN_POLICY: Policy = { enforce: OPEN, audit: OPEN, warn: OPEN };
 
 /**
  * The policy in a namespace's labels. There always is one: what cannot be read is as strict as can be where it is enforced, and asks for
  * nothing where it would only be remarked. Who enforces more than is warned of is warned of as much. Pure.
  */
-export function readPolicy(labels: Readonly<Record<string, string>> | undefined, defaults: Policy = OPEN_SETTINGS.defaults): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
+export function readPolicy(labels: Readonly<Record<string, string>> | undefined, defaults: Policy = OPEN_POLICY): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
   const parsed = <T>(key: string, parse: (text: string) => T, fallback: T, mistaken: T): T => {
     const value = labels?.[`${PREFIX}${key}`];
