@@ -2,7 +2,7 @@ import { labelSelectorPredicate, type LabelSelector } from "../apimachinery/sele
 import { podContainers } from "../resources/pod-containers.ts";
 import type { Node, Pod } from "../resources/types.ts";
 import { podInfo, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
-import { filterPlugins, scorePlugins } from "./profile.ts";
+import { createProfile, type Profile } from "./profile.ts";
 import { FilterCache, schedulePod } from "./schedule-pod.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
 
@@ -46,6 +46,7 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
   const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
   for (const pod of pods) if (!gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))) snapshot.setPod(pod);
   const cache = new FilterCache();
+  const profile = createProfile();
   let start = 0;
   return planned.map((group): PodForecast => {
     const chosen: string[] = [];
@@ -53,9 +54,9 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
     let reasons: readonly string[] = [];
     for (let index = 0; index < wanted; index++) {
       const info: PodInfo = { ...podInfo({ ...group.pod, metadata: { ...group.pod.metadata, name: `${group.pod.metadata.name ?? "pod"}-${index}-planned` } }), namespaceLabels };
-      const decision = schedulePod(info, snapshot.nodes(), { filters: filterPlugins, scores: scorePlugins }, start, cache);
+      const decision = schedulePod(info, snapshot.nodes(), profile, start, cache);
       if (decision.is === "unschedulable") {
-        reasons = explainNodes(info, snapshot.nodes());
+        reasons = explainNodes(info, snapshot.nodes(), profile);
         break;
       }
       start = decision.nextStart;
@@ -67,14 +68,14 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
   });
 }
 
-function explainNodes(pod: PodInfo, nodes: readonly NodeInfo[]): readonly string[] {
+function explainNodes(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile): readonly string[] {
   if (nodes.length === 0) return ["there is no node"];
-  const reasons = nodes.map((node) => `${node.name} ${explainNode(pod, node, nodes)}`);
+  const reasons = nodes.map((node) => `${node.name} ${explainNode(pod, node, nodes, profile)}`);
   return reasons.length <= REASONS_MAX ? reasons : [...reasons.slice(0, REASONS_MAX), `and ${reasons.length - REASONS_MAX} more nodes do not fit`];
 }
 
-function explainNode(pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[]): string {
-  for (const filter of filterPlugins) {
+function explainNode(pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[], { filters }: Profile): string {
+  for (const filter of filters) {
     const unfit = filter.test(pod, node, filter.prepare?.(pod, nodes));
     if (unfit === undefined) continue;
     const short = filter.name === "NodeResourcesFit" ? shortages(pod, node) : [];

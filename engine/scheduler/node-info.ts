@@ -6,10 +6,12 @@ import type { PodStorage } from "./pod-storage.ts";
 
 /**
  * A node with the pods on it, as the scheduler sees it. An immutable value: every change makes a new one,
- * so its identity is the key under which filter results are remembered.
+ * so what was found out about it holds for as long as the snapshot has this very value.
  */
 export interface NodeInfo {
   readonly name: string;
+  /** No two values have the same; for those who remember which they have seen, without holding on to them. */
+  readonly version: number;
   readonly node: Node;
   readonly pods: readonly PodInfo[];
   readonly allocatable: ResourceAmounts;
@@ -39,6 +41,8 @@ export interface PodInfo {
 /** Undefined for a namespace that is not known. */
 export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>> | undefined;
 
+let versions = 0;
+
 const DEFAULT_SCORED_MILLI_CPU = 100;
 const DEFAULT_SCORED_MEMORY_BYTES = 200 * 1024 * 1024;
 
@@ -53,6 +57,7 @@ export function podInfo(pod: Pod): PodInfo {
 export function nodeInfo(node: Node, pods: readonly PodInfo[] = []): NodeInfo {
   const empty: NodeInfo = {
     name: node.metadata.name ?? "",
+    version: ++versions,
     node,
     pods: [],
     allocatable: amounts(node.status?.allocatable),
@@ -66,6 +71,7 @@ export function nodeInfo(node: Node, pods: readonly PodInfo[] = []): NodeInfo {
 export function withPod(info: NodeInfo, pod: PodInfo): NodeInfo {
   return {
     ...info,
+    version: ++versions,
     pods: [...info.pods, pod],
     requested: combine(info.requested, pod.requests, 1),
     scoredRequested: combine(info.scoredRequested, pod.scoredRequests, 1),
@@ -79,6 +85,7 @@ export function withoutPod(info: NodeInfo, key: string): NodeInfo {
   const pods = info.pods.filter((pod) => pod !== gone);
   return {
     ...info,
+    version: ++versions,
     pods,
     requested: combine(info.requested, gone.requests, -1),
     scoredRequested: combine(info.scoredRequested, gone.scoredRequests, -1),

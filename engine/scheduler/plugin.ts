@@ -22,7 +22,8 @@ export function isOfNodes(event: ClusterEvent): boolean {
 export type Unfit = readonly string[];
 
 /**
- * A filter on one node. `prepare` runs once per pod and may look at the whole snapshot; what it returns is given to `test`.
+ * A filter on one node. `prepare` runs once per pod and may look at the whole snapshot; what it returns is given to `test`, and good until
+ * the next `prepare`: it may share what the plugin has counted.
  * Filters without `prepare` depend on nothing but the pod's signature and the node, so their results are shared
  * between pods of one template.
  */

@@ -1,7 +1,8 @@
 import { nodeInfo, withoutPod, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { priorityOf } from "./nominations.ts";
 import { DYNAMIC_RESOURCES } from "./plugins/dynamic-resources.ts";
-import { explainUnfit, type Profile, type Rejection } from "./schedule-pod.ts";
+import type { Profile } from "./profile.ts";
+import { explainUnfit, type Rejection } from "./schedule-pod.ts";
 
 const NOT_HELPFUL = "Preemption is not helpful for scheduling";
 const NO_VICTIMS = "No preemption victims found for incoming pod";

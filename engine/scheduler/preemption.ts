@@ -2,7 +2,8 @@ import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import type { PodDisruptionBudget } from "../resources/types.ts";
 import { withoutPod, withPod, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { priorityOf } from "./nominations.ts";
-import { fitsOn, type Profile } from "./schedule-pod.ts";
+import type { Profile } from "./profile.ts";
+import { fitsOn } from "./schedule-pod.ts";
 
 export const PREEMPTION_REASON = "PreemptionByScheduler";
 /** So many nodes, or this share of them when that is more, are looked at before the best of those is taken. */

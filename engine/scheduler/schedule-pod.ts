@@ -1,5 +1,6 @@
 import type { NodeInfo, PodInfo } from "./node-info.ts";
 import type { FilterPlugin, ScorePlugin, Unfit } from "./plugin.ts";
+import type { Profile } from "./profile.ts";
 
 export type Decision =
   | { readonly is: "fits"; readonly nodeName: string; readonly feasibleNodes: number; readonly nextStart: number }
@@ -13,16 +14,10 @@ export type Decision =
       readonly refused: readonly { readonly node: NodeInfo; readonly rejection: Rejection }[];
     };
 
-export interface Profile {
-  readonly filters: readonly FilterPlugin[];
-  readonly scores: readonly ScorePlugin[];
-}
-
 /** A node with the pods that room is kept for and that come before the one in question; undefined when there are none. */
 export type Reserve = (node: NodeInfo) => NodeInfo | undefined;
 const NOTHING_RESERVED: Reserve = () => undefined;
 
-/** Remembers node-local filter results by (signature, node value); see FilterCache. */
 export interface Rejection {
   readonly by: string;
   readonly reasons: Unfit;
@@ -33,18 +28,22 @@ export interface Rejection {
  * `start` rotates where the search begins, so that equal nodes take turns; with many nodes only a sample is scored, as upstream does.
  */
 export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache, reserve: Reserve = NOTHING_RESERVED): Decision {
-  const states = profile.filters.map((filter) => filter.prepare?.(pod, nodes));
-  for (const [index, filter] of profile.filters.entries()) {
-    const refusal = filter.refuse?.(pod, states[index]);
+  const prepared = profile.filters.map((filter): PreparedFilter => ({ filter, state: filter.prepare?.(pod, nodes) }));
+  for (const { filter, state } of prepared) {
+    const refusal = filter.refuse?.(pod, state);
     if (refusal !== undefined) return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]), refused: [] };
   }
+  const local = prepared.filter(({ filter }) => filter.prepare === undefined);
+  const global = prepared.filter(({ filter }) => filter.prepare !== undefined);
+  const remembered = cache.of(pod.signature, nodes.length);
   const wanted = sampleSize(nodes.length);
   const feasible: NodeInfo[] = [];
   const refused: { readonly node: NodeInfo; readonly rejection: Rejection }[] = [];
   let examined = 0;
   for (; examined < nodes.length && feasible.length < wanted; examined++) {
-    const node = nodes[(start + examined) % nodes.length] as NodeInfo; // the index is within bounds
-    const rejection = rejectionOf(pod, node, profile.filters, states, cache) ?? rejectionOfReserved(pod, reserve(node), profile.filters, states);
+    const place = (start + examined) % nodes.length;
+    const node = nodes[place] as NodeInfo; // the index is within bounds
+    const rejection = localRejection(pod, node, local, remembered, place) ?? firstRejection(pod, node, global) ?? rejectionOfReserved(pod, reserve(node), prepared);
     if (rejection === undefined) feasible.push(node);
     else refused.push({ node, rejection });
   }
@@ -68,22 +67,34 @@ export function fitsOn(pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[],
   });
 }
 
+interface PreparedFilter {
+  readonly filter: FilterPlugin;
+  readonly state: unknown;
+}
+
+/** Node-local filter results of one template: of each place in the list of nodes, for which version of the node, and what. */
+interface LocalResults {
+  readonly versions: number[];
+  readonly results: (Rejection | "fits")[];
+}
+
 /**
  * Node-local filter results of recently seen pod templates. NodeInfo values are immutable, so a result stays true
  * for as long as the very same value is in the snapshot. Bounded by the number of templates kept.
  */
 export class FilterCache {
-  readonly #templates = new Map<string, WeakMap<NodeInfo, Rejection | "fits">>();
+  readonly #templates = new Map<string, LocalResults>();
   readonly #templatesMax: number;
 
   constructor(templatesMax = 256) {
     this.#templatesMax = templatesMax;
   }
 
-  of(signature: string): WeakMap<NodeInfo, Rejection | "fits"> {
+  of(signature: string, nodeCount: number): LocalResults {
     let results = this.#templates.get(signature);
     if (results === undefined) {
-      results = new WeakMap();
+      // As long as it will be: the first node that is looked at may be any.
+      results = { versions: new Array<number>(nodeCount).fill(0), results: new Array<Rejection | "fits">(nodeCount).fill("fits") };
       if (this.#templates.size >= this.#templatesMax) this.#templates.delete(this.#templates.keys().next().value ?? "");
       this.#templates.set(signature, results);
     }
@@ -91,26 +102,23 @@ export class FilterCache {
   }
 }
 
-function rejectionOf(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugin[], states: readonly unknown[], cache: FilterCache): Rejection | undefined {
-  const remembered = cache.of(pod.signature);
-  let local = remembered.get(node);
-  if (local === undefined) {
-    local = firstRejection(pod, node, filters, states, (filter) => filter.prepare === undefined) ?? "fits";
-    remembered.set(node, local);
+function localRejection(pod: PodInfo, node: NodeInfo, filters: readonly PreparedFilter[], { versions, results }: LocalResults, place: number): Rejection | undefined {
+  if (versions[place] !== node.version) {
+    results[place] = firstRejection(pod, node, filters) ?? "fits";
+    versions[place] = node.version;
   }
-  if (local !== "fits") return local;
-  return firstRejection(pod, node, filters, states, (filter) => filter.prepare !== undefined);
+  const result = results[place];
+  return result === "fits" ? undefined : result;
 }
 
 /** Whoever comes may also never come: a pod must fit with and without. */
-function rejectionOfReserved(pod: PodInfo, node: NodeInfo | undefined, filters: readonly FilterPlugin[], states: readonly unknown[]): Rejection | undefined {
-  return node === undefined ? undefined : firstRejection(pod, node, filters, states, () => true);
+function rejectionOfReserved(pod: PodInfo, node: NodeInfo | undefined, filters: readonly PreparedFilter[]): Rejection | undefined {
+  return node === undefined ? undefined : firstRejection(pod, node, filters);
 }
 
-function firstRejection(pod: PodInfo, node: NodeInfo, filters: readonly FilterPlugin[], states: readonly unknown[], applies: (filter: FilterPlugin) => boolean): Rejection | undefined {
-  for (const [index, filter] of filters.entries()) {
-    if (!applies(filter)) continue;
-    const reasons = filter.test(pod, node, states[index]);
+function firstRejection(pod: PodInfo, node: NodeInfo, filters: readonly PreparedFilter[]): Rejection | undefined {
+  for (const { filter, state } of filters) {
+    const reasons = filter.test(pod, node, state);
     if (reasons !== undefined) return { by: filter.name, reasons };
   }
   return undefined;

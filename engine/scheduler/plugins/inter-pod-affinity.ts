@@ -1,130 +1,111 @@
-import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
-import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from "../../resources/types.ts";
+import { RecentMap } from "../../lib/recent-map.ts";
+import type { Pod } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
+import { ChosenPods, PlacedTerms, type Domains } from "./affinity-tallies.ts";
+import { preferredTerms, requiredTerms, type OwnedTerm } from "./affinity-terms.ts";
+
+const NAME = "InterPodAffinity";
+/** Selectors whose pods are counted; those that come after so many others are counted anew. */
+const SELECTORS_MAX = 64;
+
+/** Domains of one topology. */
+interface Region {
+  readonly topologyKey: string;
+  readonly domains: readonly Domains[];
+}
 
 interface State {
-  readonly affinity: readonly PodAffinityTerm[];
-  /** Domains, written `key=value`, with a pod that all affinity terms select. */
-  readonly company: ReadonlySet<string>;
+  /** Where there are pods that all affinity terms select, for each term. */
+  readonly company: readonly Region[];
   /** The pod wants the company of its own kind, and there is none anywhere. */
   readonly startsGroup: boolean;
-  readonly antiAffinity: readonly PodAffinityTerm[];
-  /** Domains with a pod that one of the anti-affinity terms selects. */
-  readonly shunned: ReadonlySet<string>;
-  /** Domains that pods already running keep the incoming pod out of. */
-  readonly repelled: ReadonlySet<string>;
+  /** Where there are pods that an anti-affinity term selects. */
+  readonly shunned: readonly Region[];
+  /** Where pods that are there already keep the incoming pod out. */
+  readonly repelled: readonly Region[];
 }
+
+/** What pods want of other pods, as a filter and as a score; both keep up counts of the pods that are placed. */
+export function interPodAffinity(): { readonly filter: FilterPlugin<State>; readonly score: ScorePlugin } {
+  const chosen = new RecentMap<string, ChosenPods>(SELECTORS_MAX);
+  const repelling = new PlacedTerms((pod) => requiredTerms(pod, "podAntiAffinity"));
+  const wishing = new PlacedTerms(wishesOf);
+
+  /** The domains of a topology with pods that all of the terms select. */
+  const regionOf = (terms: readonly OwnedTerm[], topologyKey: string, { namespaceLabels }: PodInfo, nodes: readonly NodeInfo[]): Region => {
+    const key = JSON.stringify([topologyKey, ...terms.map(({ selector }) => selector)]);
+    let pods = chosen.get(key);
+    if (pods === undefined) chosen.set(key, (pods = new ChosenPods((labels) => terms.every(({ selects }) => selects(labels)), topologyKey)));
+    return { topologyKey, domains: pods.domains(nodes, (namespace) => terms.every(({ isAbout }) => isAbout(namespace, namespaceLabels))) };
+  };
+
+  return { filter: affinityFilter(regionOf, repelling), score: affinityScore(regionOf, wishing) };
+}
+
+type RegionOf = (terms: readonly OwnedTerm[], topologyKey: string, pod: PodInfo, nodes: readonly NodeInfo[]) => Region;
 
 /** Required affinity and anti-affinity between pods, in both directions. Pods on their way out count until they are gone. */
-export const interPodAffinity: FilterPlugin<State> = {
-  name: "InterPodAffinity",
-  prepare: (info, nodes) => {
-    const affinity = requiredTerms(info.pod, "podAffinity");
-    const antiAffinity = requiredTerms(info.pod, "podAntiAffinity");
-    const selects = (term: PodAffinityTerm) => termPredicate(term, info.pod, info);
-    const companions = affinity.map(selects);
-    const isCompanion = (pod: Pod) => companions.every((test) => test(pod));
-    const company = domainsOf(nodes, affinity.length === 0 ? [] : [{ test: isCompanion, keys: affinity.map(({ topologyKey }) => topologyKey) }]);
-    return {
-      affinity,
-      company,
-      startsGroup: company.size === 0 && isCompanion(info.pod),
-      antiAffinity,
-      shunned: domainsOf(nodes, antiAffinity.map((term) => ({ test: selects(term), keys: [term.topologyKey] }))),
-      repelled: repelledDomains(nodes, info),
-    };
-  },
-  test: (_pod, { node }, state) => {
-    const labels = node.metadata.labels ?? {};
-    const isIn = (domains: ReadonlySet<string>) => ({ topologyKey }: PodAffinityTerm) => labels[topologyKey] !== undefined && domains.has(domain(topologyKey, labels[topologyKey]));
-    // The first pod of a group that wants to be with its own kind may start anywhere the topology keys exist.
-    const mayStart = () => state.startsGroup && state.affinity.every(({ topologyKey }) => labels[topologyKey] !== undefined);
-    if (!state.affinity.every(isIn(state.company)) && !mayStart()) return ["node(s) didn't match pod affinity rules"];
-    if (state.antiAffinity.some(isIn(state.shunned))) return ["node(s) didn't match pod anti-affinity rules"];
-    if (state.repelled.size > 0 && Object.entries(labels).some(([key, value]) => state.repelled.has(domain(key, value)))) {
-      return ["node(s) didn't satisfy existing pods anti-affinity rules"];
-    }
-    return undefined;
-  },
-  wokenBy: isOfNodes,
-};
+function affinityFilter(regionOf: RegionOf, repelling: PlacedTerms): FilterPlugin<State> {
+  return {
+    name: NAME,
+    prepare: (info, nodes) => {
+      const affinity = requiredTerms(info.pod, "podAffinity");
+      const company = affinity.map(({ topologyKey }) => regionOf(affinity, topologyKey, info, nodes));
+      return {
+        company,
+        startsGroup: company.every(({ domains }) => domains.length === 0) && affinity.every((term) => doesSelect(term, info)),
+        shunned: requiredTerms(info.pod, "podAntiAffinity").map((term) => regionOf([term], term.topologyKey, info, nodes)),
+        repelled: repelling.about(info, nodes).map(({ term: { topologyKey }, domains }) => ({ topologyKey, domains: [domains] })),
+      };
+    },
+    test: (_pod, { node }, { company, startsGroup, shunned, repelled }) => {
+      const labels = node.metadata.labels ?? {};
+      const isIn = ({ topologyKey, domains }: Region) => {
+        const domain = labels[topologyKey];
+        return domain !== undefined && domains.some((counts) => counts.has(domain));
+      };
+      // The first pod of a group that wants to be with its own kind may start anywhere the topology keys exist.
+      const mayStart = () => startsGroup && company.every(({ topologyKey }) => labels[topologyKey] !== undefined);
+      if (!company.every(isIn) && !mayStart()) return ["node(s) didn't match pod affinity rules"];
+      if (shunned.some(isIn)) return ["node(s) didn't match pod anti-affinity rules"];
+      return repelled.some(isIn) ? ["node(s) didn't satisfy existing pods anti-affinity rules"] : undefined;
+    },
+    wokenBy: isOfNodes,
+  };
+}
 
 /** Preferred terms of the incoming pod, and of the pods already there towards it. */
-export const interPodAffinityScore: ScorePlugin = {
-  name: "InterPodAffinity",
-  weight: 2,
-  score: (info, candidates, nodes) => {
-    const sums = new Map<string, number>();
-    for (const there of nodes) for (const other of there.pods) addPreferences(sums, there, other.pod, info);
-    if (sums.size === 0) return undefined;
-    const raw = candidates.map(({ node }) => Object.entries(node.metadata.labels ?? {}).reduce((sum, [key, value]) => sum + (sums.get(domain(key, value)) ?? 0), 0));
-    const min = Math.min(...raw);
-    const max = Math.max(...raw);
-    return raw.map((value) => (max === min ? 0 : Math.floor((100 * (value - min)) / (max - min))));
-  },
-};
-
-function addPreferences(sums: Map<string, number>, { node }: NodeInfo, other: Pod, incoming: PodInfo): void {
-  const { pod } = incoming;
-  const selects = (term: PodAffinityTerm, owner: Pod, candidate: Pod) => termPredicate(term, owner, incoming)(candidate);
-  const add = (term: PodAffinityTerm, weight: number) => {
-    const value = node.metadata.labels?.[term.topologyKey];
-    if (value !== undefined) sums.set(domain(term.topologyKey, value), (sums.get(domain(term.topologyKey, value)) ?? 0) + weight);
+function affinityScore(regionOf: RegionOf, wishing: PlacedTerms): ScorePlugin {
+  return {
+    name: NAME,
+    weight: 2,
+    score: (info, candidates, nodes) => {
+      const wishes = [
+        ...preferredTerms(info.pod).map((term) => ({ weight: term.weight, ...regionOf([term], term.topologyKey, info, nodes) })),
+        ...wishing.about(info, nodes).map(({ term: { weight, topologyKey }, domains }) => ({ weight, topologyKey, domains: [domains] })),
+      ].filter(({ domains }) => domains.length > 0);
+      if (wishes.length === 0) return undefined;
+      const raw = candidates.map(({ node }) => wishes.reduce((sum, wish) => sum + worthOf(wish, node.metadata.labels?.[wish.topologyKey]), 0));
+      const min = Math.min(...raw);
+      const max = Math.max(...raw);
+      return raw.map((value) => (max === min ? 0 : Math.floor((100 * (value - min)) / (max - min))));
+    },
   };
-  for (const { podAffinityTerm, weight } of preferredTerms(pod, "podAffinity")) if (selects(podAffinityTerm, pod, other)) add(podAffinityTerm, weight);
-  for (const { podAffinityTerm, weight } of preferredTerms(pod, "podAntiAffinity")) if (selects(podAffinityTerm, pod, other)) add(podAffinityTerm, -weight);
-  for (const { podAffinityTerm, weight } of preferredTerms(other, "podAffinity")) if (selects(podAffinityTerm, other, pod)) add(podAffinityTerm, weight);
-  for (const { podAffinityTerm, weight } of preferredTerms(other, "podAntiAffinity")) if (selects(podAffinityTerm, other, pod)) add(podAffinityTerm, -weight);
-  // Upstream's hardPodAffinityWeight of 1: a pod that requires our company makes its place a little more attractive.
-  for (const term of requiredTerms(other, "podAffinity")) if (selects(term, other, pod)) add(term, 1);
 }
 
-interface Rule {
-  readonly test: (pod: Pod) => boolean;
-  /** Of the topologies in which a pod that passes counts. */
-  readonly keys: readonly string[];
+function worthOf({ weight, domains }: Region & { readonly weight: number }, domain: string | undefined): number {
+  if (domain === undefined) return 0;
+  let count = 0;
+  for (const counts of domains) count += counts.get(domain) ?? 0;
+  return weight * count;
 }
 
-function domainsOf(nodes: readonly NodeInfo[], rules: readonly Rule[]): ReadonlySet<string> {
-  const domains = new Set<string>();
-  if (rules.length === 0) return domains;
-  for (const { node, pods } of nodes) {
-    for (const { test, keys } of rules) {
-      const held = keys.flatMap((key) => (node.metadata.labels?.[key] === undefined ? [] : [domain(key, node.metadata.labels[key])]));
-      if (held.length > 0 && pods.some(({ pod }) => test(pod))) for (const each of held) domains.add(each);
-    }
-  }
-  return domains;
+/** What a pod that is placed wants of those that come. Upstream's hardPodAffinityWeight of 1: company that it requires makes its place a little more attractive. */
+function wishesOf(pod: Pod): readonly OwnedTerm[] {
+  return [...preferredTerms(pod), ...requiredTerms(pod, "podAffinity")];
 }
 
-function repelledDomains(nodes: readonly NodeInfo[], incoming: PodInfo): ReadonlySet<string> {
-  const repelled = new Set<string>();
-  for (const { node, pods } of nodes) {
-    for (const { pod: other } of pods) {
-      for (const term of requiredTerms(other, "podAntiAffinity")) {
-        const value = node.metadata.labels?.[term.topologyKey];
-        if (value !== undefined && termPredicate(term, other, incoming)(incoming.pod)) repelled.add(domain(term.topologyKey, value));
-      }
-    }
-  }
-  return repelled;
+function doesSelect(term: OwnedTerm, { pod: { metadata }, namespaceLabels }: PodInfo): boolean {
+  return term.isAbout(metadata.namespace ?? "", namespaceLabels) && term.selects(metadata.labels);
 }
-
-/** Which pods a term of `owner` selects: those of the namespaces it names or whose labels it asks for, and of the owner's where it says neither. */
-function termPredicate({ namespaces = [], namespaceSelector, labelSelector }: PodAffinityTerm, owner: Pod, { namespaceLabels }: PodInfo): (candidate: Pod) => boolean {
-  const named = namespaces.length === 0 && namespaceSelector === undefined ? [owner.metadata.namespace ?? ""] : namespaces;
-  const selectsNamespace = labelSelectorPredicate(namespaceSelector);
-  const selectsPod = labelSelectorPredicate(labelSelector);
-  return ({ metadata: { namespace = "", labels } }) => (named.includes(namespace) || selectsNamespace(namespaceLabels?.(namespace))) && selectsPod(labels);
-}
-
-function requiredTerms(pod: Pod, side: "podAffinity" | "podAntiAffinity"): readonly PodAffinityTerm[] {
-  return pod.spec.affinity?.[side]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-}
-
-function preferredTerms(pod: Pod, side: "podAffinity" | "podAntiAffinity"): readonly WeightedPodAffinityTerm[] {
-  return pod.spec.affinity?.[side]?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-}
-
-const domain = (key: string, value: string) => `${key}=${value}`;

@@ -25,8 +25,8 @@ export const leastAllocated: ScorePlugin = {
   weight: 1,
   score: (pod, candidates) =>
     candidates.map((node) => {
-      const free = sharesAfter(pod, node).map((share) => Math.max(0, Math.floor((1 - share) * 100)));
-      return free.length === 0 ? 0 : Math.floor(free.reduce((sum, share) => sum + share, 0) / free.length);
+      const [cpu, memory] = [freeAfter(pod, node, "cpu"), freeAfter(pod, node, "memory")];
+      return cpu === undefined || memory === undefined ? (cpu ?? memory ?? 0) : Math.floor((cpu + memory) / 2);
     }),
 };
 
@@ -36,27 +36,34 @@ export const balancedAllocation: ScorePlugin = {
   weight: 1,
   score: (pod, candidates) =>
     candidates.map((node) => {
-      const before = balance(shares(node, node.scoredRequested));
-      const after = balance(sharesAfter(pod, node));
+      const before = balance(share(node, "cpu", 0), share(node, "memory", 0));
+      const after = balance(shareAfter(pod, node, "cpu"), shareAfter(pod, node, "memory"));
       return Math.floor(50 + (50 + after - before) / 2);
     }),
 };
 
-function sharesAfter(pod: PodInfo, node: NodeInfo): number[] {
-  return shares(node, {
-    cpu: (node.scoredRequested["cpu"] ?? 0) + (pod.scoredRequests["cpu"] ?? 0),
-    memory: (node.scoredRequested["memory"] ?? 0) + (pod.scoredRequests["memory"] ?? 0),
-  });
+type Scored = "cpu" | "memory";
+
+/** What is left, in hundredths; undefined of what the node has nothing of. */
+function freeAfter(pod: PodInfo, node: NodeInfo, name: Scored): number | undefined {
+  const used = shareAfter(pod, node, name);
+  return used === undefined ? undefined : Math.max(0, Math.floor((1 - used) * 100));
 }
 
-function shares(node: NodeInfo, used: Readonly<Record<string, number>>): number[] {
-  return ["cpu", "memory"].filter((name) => (node.allocatable[name] ?? 0) > 0).map((name) => Math.min(1, (used[name] ?? 0) / (node.allocatable[name] ?? 1)));
+function shareAfter(pod: PodInfo, node: NodeInfo, name: Scored): number | undefined {
+  return share(node, name, pod.scoredRequests[name] ?? 0);
+}
+
+/** The part that is in use when so much more is; undefined of what the node has nothing of. */
+function share({ allocatable, scoredRequested }: NodeInfo, name: Scored, more: number): number | undefined {
+  const all = allocatable[name] ?? 0;
+  return all > 0 ? Math.min(1, ((scoredRequested[name] ?? 0) + more) / all) : undefined;
 }
 
 /** 100 for equal shares, less by their standard deviation. */
-function balance(fractions: readonly number[]): number {
-  if (fractions.length < 2) return 100;
-  const mean = fractions.reduce((sum, value) => sum + value, 0) / fractions.length;
-  const variance = fractions.reduce((sum, value) => sum + (value - mean) ** 2, 0) / fractions.length;
+function balance(cpu: number | undefined, memory: number | undefined): number {
+  if (cpu === undefined || memory === undefined) return 100;
+  const mean = (cpu + memory) / 2;
+  const variance = ((cpu - mean) ** 2 + (memory - mean) ** 2) / 2;
   return (1 - Math.sqrt(variance)) * 100;
 }

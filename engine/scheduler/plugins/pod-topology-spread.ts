@@ -2,56 +2,91 @@ import { ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
 import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import { tolerates } from "../../resources/node-selection.ts";
+import { RecentMap } from "../../lib/recent-map.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
+import { addCount, NodeTally } from "../node-tally.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
+
+const NAME = "PodTopologySpread";
+/** Constraints whose pods are counted; those that come after so many others are counted anew. */
+const CONSTRAINTS_MAX = 64;
 
 interface Spread {
   readonly constraint: TopologySpreadConstraint;
   readonly matches: LabelPredicate;
-  readonly selfMatches: boolean;
   /** Matching pods per value of the topology key, over the nodes that count. */
-  readonly counts: ReadonlyMap<string, number>;
+  readonly counts: DomainCounts;
+}
+
+type MeasureSpread = (pod: PodInfo, constraint: TopologySpreadConstraint, nodes: readonly NodeInfo[]) => Spread;
+
+/** Spreading over the domains of a topology, as a filter and as a score; both keep up counts of the pods that are placed. */
+export function podTopologySpread(): { readonly filter: FilterPlugin<readonly HardSpread[]>; readonly score: ScorePlugin } {
+  const known = new RecentMap<string, DomainTally>(CONSTRAINTS_MAX);
+  const measure: MeasureSpread = (pod, constraint, nodes) => {
+    const matches = constraintPredicate(pod.pod, constraint);
+    const key = tallyKey(pod.pod, constraint);
+    let tally = known.get(key);
+    if (tally === undefined) known.set(key, (tally = new DomainTally(pod.pod, constraint, matches)));
+    return { constraint, matches, counts: tally.counts(nodes) };
+  };
+  return { filter: spreadFilter(measure), score: spreadScore(measure) };
+}
+
+interface HardSpread extends Spread {
+  readonly selfMatches: boolean;
   readonly minimum: number;
 }
 
 /** Hard spread constraints: the skew that placing the pod would cause must not exceed maxSkew. */
-export const podTopologySpread: FilterPlugin<readonly Spread[]> = {
-  name: "PodTopologySpread",
-  prepare: (pod, nodes) => hardConstraints(pod).map((constraint) => measureSpread(pod, constraint, nodes)),
-  test: (_pod, { node }, spreads) => {
-    for (const { constraint, counts, minimum, selfMatches } of spreads) {
-      const domain = node.metadata.labels?.[constraint.topologyKey];
-      if (domain === undefined) return ["node(s) didn't match pod topology spread constraints (missing required label)"];
-      const skew = (counts.get(domain) ?? 0) + (selfMatches ? 1 : 0) - minimum;
-      if (skew > constraint.maxSkew) return ["node(s) didn't match pod topology spread constraints"];
-    }
-    return undefined;
-  },
-  wokenBy: (event, pod) => event.is === "node-added" || (isOfNodes(event) && hardConstraints(pod).length > 0),
-};
+function spreadFilter(measure: MeasureSpread): FilterPlugin<readonly HardSpread[]> {
+  return {
+    name: NAME,
+    prepare: (pod, nodes) =>
+      hardConstraints(pod).map((constraint) => {
+        const spread = measure(pod, constraint, nodes);
+        const { counts, matches } = spread;
+        const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
+        const minimum = counts.size === 0 || tooFewDomains ? 0 : Math.min(...counts.values());
+        return { ...spread, minimum, selfMatches: matches(pod.pod.metadata.labels) };
+      }),
+    test: (_pod, { node }, spreads) => {
+      for (const { constraint, counts, minimum, selfMatches } of spreads) {
+        const domain = node.metadata.labels?.[constraint.topologyKey];
+        if (domain === undefined) return ["node(s) didn't match pod topology spread constraints (missing required label)"];
+        const skew = (counts.get(domain) ?? 0) + (selfMatches ? 1 : 0) - minimum;
+        if (skew > constraint.maxSkew) return ["node(s) didn't match pod topology spread constraints"];
+      }
+      return undefined;
+    },
+    wokenBy: (event, pod) => event.is === "node-added" || (isOfNodes(event) && hardConstraints(pod).length > 0),
+  };
+}
 
 /** Soft spread constraints; a pod without any is spread over hosts and zones among the pods of its own kind. */
-export const podTopologySpreadScore: ScorePlugin = {
-  name: "PodTopologySpread",
-  weight: 2,
-  score: (pod, candidates, nodes) => {
-    const own = (pod.pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === "ScheduleAnyway");
-    const constraints = own.length > 0 ? own : hardConstraints(pod).length > 0 ? [] : defaultConstraints(pod.pod);
-    if (constraints.length === 0) return undefined;
-    const spreads = constraints.map((constraint) => measureSpread(pod, constraint, nodes));
-    const costs = candidates.map(({ node }) =>
-      spreads.reduce((cost, { constraint, counts }) => {
-        const domain = node.metadata.labels?.[constraint.topologyKey];
-        if (domain === undefined) return cost;
-        return cost + (counts.get(domain) ?? 0) * Math.log(counts.size + 2) + (constraint.maxSkew - 1);
-      }, 0),
-    );
-    const min = Math.min(...costs);
-    const max = Math.max(...costs);
-    return costs.map((cost) => (max === 0 ? 100 : Math.floor((100 * (max + min - cost)) / max)));
-  },
-};
+function spreadScore(measure: MeasureSpread): ScorePlugin {
+  return {
+    name: NAME,
+    weight: 2,
+    score: (pod, candidates, nodes) => {
+      const own = (pod.pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === "ScheduleAnyway");
+      const constraints = own.length > 0 ? own : hardConstraints(pod).length > 0 ? [] : defaultConstraints(pod.pod);
+      if (constraints.length === 0) return undefined;
+      const spreads = constraints.map((constraint) => measure(pod, constraint, nodes));
+      const costs = candidates.map(({ node }) =>
+        spreads.reduce((cost, { constraint, counts }) => {
+          const domain = node.metadata.labels?.[constraint.topologyKey];
+          if (domain === undefined) return cost;
+          return cost + (counts.get(domain) ?? 0) * Math.log(counts.size + 2) + (constraint.maxSkew - 1);
+        }, 0),
+      );
+      const min = Math.min(...costs);
+      const max = Math.max(...costs);
+      return costs.map((cost) => (max === 0 ? 100 : Math.floor((100 * (max + min - cost)) / max)));
+    },
+  };
+}
 
 function hardConstraints({ pod }: PodInfo): readonly TopologySpreadConstraint[] {
   return (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === "DoNotSchedule");
@@ -68,21 +103,42 @@ function defaultConstraints(pod: Pod): TopologySpreadConstraint[] {
   ];
 }
 
-function measureSpread(pod: PodInfo, constraint: TopologySpreadConstraint, nodes: readonly NodeInfo[]): Spread {
-  const matches = constraintPredicate(pod.pod, constraint);
-  const counts = new Map<string, number>();
-  for (const info of nodes) {
-    const domain = info.node.metadata.labels?.[constraint.topologyKey];
-    if (domain === undefined || !countsFor(pod.pod, constraint, info)) continue;
-    let count = counts.get(domain) ?? 0;
-    for (const { pod: other } of info.pods) {
-      if (other.metadata.namespace === pod.pod.metadata.namespace && other.metadata.deletionTimestamp === undefined && matches(other.metadata.labels)) count++;
-    }
-    counts.set(domain, count);
+type DomainCounts = ReadonlyMap<string, number>;
+
+/** The pods that a constraint is about, by domain; a domain is there as long as a node that counts is. */
+class DomainTally {
+  readonly #counts = new Map<string, number>();
+  readonly #nodes = new Map<string, number>();
+  readonly #tally: NodeTally<{ readonly domain: string; readonly pods: number }>;
+
+  /** Of `owner` nothing is kept but what `tallyKey` names. */
+  constructor(owner: Pod, constraint: TopologySpreadConstraint, matches: LabelPredicate) {
+    const { namespace } = owner.metadata;
+    this.#tally = new NodeTally(
+      (info) => {
+        const domain = info.node.metadata.labels?.[constraint.topologyKey];
+        if (domain === undefined || !countsFor(owner, constraint, info)) return undefined;
+        return { domain, pods: info.pods.filter(({ pod: { metadata } }) => metadata.namespace === namespace && metadata.deletionTimestamp === undefined && matches(metadata.labels)).length };
+      },
+      ({ domain, pods }, sign) => {
+        addCount(this.#nodes, domain, sign);
+        if (this.#nodes.has(domain)) this.#counts.set(domain, (this.#counts.get(domain) ?? 0) + sign * pods);
+        else this.#counts.delete(domain);
+      },
+    );
   }
-  const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
-  const minimum = counts.size === 0 || tooFewDomains ? 0 : Math.min(...counts.values());
-  return { constraint, matches, selfMatches: matches(pod.pod.metadata.labels), counts, minimum };
+
+  /** Good until the next look. */
+  counts(nodes: readonly NodeInfo[]): DomainCounts {
+    this.#tally.update(nodes);
+    return this.#counts;
+  }
+}
+
+/** Everything that decides which pods and nodes a constraint counts. */
+function tallyKey({ metadata: { namespace, labels }, spec }: Pod, { topologyKey, labelSelector, matchLabelKeys = [], nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint): string {
+  const shared = matchLabelKeys.map((key) => [key, labels?.[key]]);
+  return JSON.stringify([namespace, topologyKey, labelSelector, shared, nodeAffinityPolicy, spec.nodeSelector, spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution, nodeTaintsPolicy, spec.tolerations]);
 }
 
 function constraintPredicate(pod: Pod, constraint: TopologySpreadConstraint): LabelPredicate {

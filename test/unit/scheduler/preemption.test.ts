@@ -4,12 +4,12 @@ import { nodeInfo, podInfo, type NodeInfo, type PodInfo } from "../../../engine/
 import { Nominations } from "../../../engine/scheduler/nominations.ts";
 import { explainPreemption } from "../../../engine/scheduler/preemption-message.ts";
 import { choosePreemption, type PreemptionInputs } from "../../../engine/scheduler/preemption.ts";
-import { filterPlugins, scorePlugins } from "../../../engine/scheduler/profile.ts";
+import { createProfile } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, schedulePod } from "../../../engine/scheduler/schedule-pod.ts";
 import { at } from "../../kit/objects.ts";
 import { aBudget } from "../../kit/workloads.ts";
 
-const profile = { filters: filterPlugins, scores: scorePlugins };
+const profile = createProfile();
 
 interface PodShape {
   readonly cpu?: number;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { nodeInfo, podInfo, withPod, withoutPod, type NodeInfo } from "../../../engine/scheduler/node-info.ts";
 import type { ClusterEvent } from "../../../engine/scheduler/plugin.ts";
-import { filterPlugins, scorePlugins } from "../../../engine/scheduler/profile.ts";
+import { createProfile } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, sampleSize, schedulePod, type Decision } from "../../../engine/scheduler/schedule-pod.ts";
 import type { Node, Pod, PodSpec, ResourceClaim } from "../../../engine/resources/types.ts";
 
-const profile = { filters: filterPlugins, scores: scorePlugins };
+const profile = createProfile();
 
 interface NodeShape {
   cpu?: string;
@@ -177,7 +177,7 @@ describe("filters", () => {
 
 describe("pods that wait for room", () => {
   const spread = pod({ spec: { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }] } });
-  const wakers = (event: ClusterEvent) => filterPlugins.filter((filter) => filter.wokenBy(event, spread)).map(({ name }) => name);
+  const wakers = (event: ClusterEvent) => profile.filters.filter((filter) => filter.wokenBy(event, spread)).map(({ name }) => name);
 
   it("are woken by news of devices only where devices or their classes matter", () => {
     const claim: ResourceClaim = { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: {}, spec: {} };

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { chooseVolumes } from "../../../engine/scheduler/bind-volumes.ts";
 import { nodeInfo, podInfo, withPod, type NodeInfo } from "../../../engine/scheduler/node-info.ts";
 import { resolvePodStorage, type StorageFacts } from "../../../engine/scheduler/pod-storage.ts";
-import { filterPlugins } from "../../../engine/scheduler/profile.ts";
+import { createProfile } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, schedulePod } from "../../../engine/scheduler/schedule-pod.ts";
 import type { CSIDriver, CSINode, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, StorageClass } from "../../../engine/resources/types.ts";
 
@@ -32,7 +32,7 @@ const factsOf = ({ claims = [], volumes = [], classes = [storageClass("slow")], 
   capacitiesOfClass: (className) => capacities.filter(({ storageClassName }) => storageClassName === className),
 });
 const place = (judged: Pod, world: World, ...nodes: readonly NodeInfo[]) => {
-  const decision = schedulePod({ ...podInfo(judged), storage: resolvePodStorage(judged, factsOf(world)) }, nodes, { filters: filterPlugins, scores: [] }, 0, new FilterCache());
+  const decision = schedulePod({ ...podInfo(judged), storage: resolvePodStorage(judged, factsOf(world)) }, nodes, { filters: createProfile().filters, scores: [] }, 0, new FilterCache());
   return decision.is === "fits" ? decision.nodeName : decision.message;
 };
 
