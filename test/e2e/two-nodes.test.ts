@@ -76,7 +76,7 @@ describe.skipIf(!isRoot)("two nodes", () => {
   const clusterIp = async (name: string) => kubectl(first, server, "get", "service", name, "-o", "jsonpath={.spec.clusterIP}");
 
   beforeAll(async () => {
-    fabric = await createFabric("tn", 2, { dualStack: true });
+    fabric = await createFabric("tn", 2, ["IPv4", "IPv6"]);
     [first, second] = fabric.hosts as [Host, Host]; // two were asked for
     server = await startMainstay(first, serverDir, ["--bind-address", first.address, ...RANGES, "--service-cidr", "10.43.0.0/16,fd00:43::/112"]);
     const token = readFileSync(path.join(serverDir, "server", "pki", "node-token"), "utf8").trim();

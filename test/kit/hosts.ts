@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { IpFamily } from "../../engine/lib/ip-address.ts";
 
 const run = promisify(execFile);
 
 /** A simulated machine: a network namespace of its own on a shared network. Processes enter it with `nsenter`. */
 export interface Host {
   readonly name: string;
+  /** Its address of the fabric's first family. */
   readonly address: string;
   /** Its address of IPv6, on a fabric of both families. */
   readonly address6?: string;
@@ -36,9 +38,9 @@ export const thisMachine: Host = {
  * Builds `count` hosts attached to one switch, each with its own loopback, routes, rules and conntrack.
  * `ip netns exec` would hide the cgroup file systems, so commands are run through `nsenter --net`.
  * Needs root. `tag` keeps parallel fabrics apart and must be short: it becomes part of interface names.
- * With `dualStack` every host has an address of IPv6 as well.
+ * Every host has an address of each of the families, and the loopback of both.
  */
-export async function createFabric(tag: string, count: number, { dualStack = false }: { readonly dualStack?: boolean } = {}): Promise<Fabric> {
+export async function createFabric(tag: string, count: number, families: readonly IpFamily[] = ["IPv4"]): Promise<Fabric> {
   const fabric = `ms-${tag}-fab`;
   const names = Array.from({ length: count }, (_, index) => `ms-${tag}-${index}`);
   const all = [fabric, ...names];
@@ -50,11 +52,10 @@ export async function createFabric(tag: string, count: number, { dualStack = fal
     await run("ip", ["netns", "add", fabric]);
     await ip(fabric, "link", "set", "lo", "up");
     await ip(fabric, "link", "add", "br0", "type", "bridge");
-    await ip(fabric, "addr", "add", "10.88.0.254/24", "dev", "br0");
     await ip(fabric, "link", "set", "br0", "up");
-    if (dualStack) await ip(fabric, "addr", "add", "fd00:88::fe/64", "dev", "br0", "nodad");
+    for (const family of families) await addAddress(fabric, "br0", family, ROUTER);
     const hosts: Host[] = [];
-    for (const [index, name] of names.entries()) hosts.push(await addHost(fabric, name, index, dualStack));
+    for (const [index, name] of names.entries()) hosts.push(await addHost(fabric, name, index, families));
     return { hosts, destroy };
   } catch (error) {
     await destroy();
@@ -62,21 +63,18 @@ export async function createFabric(tag: string, count: number, { dualStack = fal
   }
 }
 
-async function addHost(fabric: string, name: string, index: number, dualStack: boolean): Promise<Host> {
-  const address = `10.88.0.${index + 1}`;
+async function addHost(fabric: string, name: string, index: number, families: readonly IpFamily[]): Promise<Host> {
   const port = `v${index}`;
   await run("ip", ["netns", "add", name]);
   await run("ip", ["link", "add", "eth0", "netns", name, "type", "veth", "peer", "name", port, "netns", fabric]);
   await ip(fabric, "link", "set", port, "master", "br0", "up");
   await ip(name, "link", "set", "lo", "up");
-  await ip(name, "addr", "add", `${address}/24`, "dev", "eth0");
   await ip(name, "link", "set", "eth0", "up");
-  await ip(name, "route", "add", "default", "via", "10.88.0.254");
-  const address6 = dualStack ? `fd00:88::${index + 1}` : undefined;
-  if (address6 !== undefined) {
-    await ip(name, "addr", "add", `${address6}/64`, "dev", "eth0", "nodad");
-    await ip(name, "route", "add", "default", "via", "fd00:88::fe");
+  for (const family of families) {
+    await addAddress(name, "eth0", family, index + 1);
+    await ip(name, "route", "add", "default", "via", addressOf(family, ROUTER));
   }
+  const [address = "", address6] = families.map((family) => addressOf(family, index + 1));
   const enter = ["nsenter", `--net=/run/netns/${name}`];
   return {
     name,
@@ -86,6 +84,17 @@ async function addHost(fabric: string, name: string, index: number, dualStack: b
     exec: async (command, ...args) => (await run("nsenter", [`--net=/run/netns/${name}`, command, ...args], { maxBuffer: 64 << 20 })).stdout,
     setLink: async (state) => void (await ip(fabric, "link", "set", port, state)),
   };
+}
+
+const ROUTER = 254;
+
+function addressOf(family: IpFamily, number: number): string {
+  return family === "IPv4" ? `10.88.0.${number}` : `fd00:88::${number.toString(16)}`;
+}
+
+/** Addresses of IPv6 are used at once: nobody else has them. */
+async function addAddress(namespace: string, device: string, family: IpFamily, number: number): Promise<void> {
+  await ip(namespace, "addr", "add", `${addressOf(family, number)}/${family === "IPv4" ? 24 : 64}`, "dev", device, ...(family === "IPv4" ? [] : ["nodad"]));
 }
 
 async function ip(namespace: string, ...args: string[]): Promise<void> {
