@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { KeyedHeap } from "../lib/keyed-heap.ts";
 import type { PodInfo } from "./node-info.ts";
 import { priorityOf } from "./nominations.ts";
 
@@ -41,8 +42,11 @@ const EARLY_MAX = 100;
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #options: QueueOptions;
-  readonly #active = new Map<string, QueuedPod>();
-  readonly #backoff = new Map<string, QueuedPod>();
+  readonly #active = new KeyedHeap<QueuedPod>(comesBefore);
+  readonly #backoff = new KeyedHeap<QueuedPod>((one, other) => one.readyAtMs < other.readyAtMs);
+  /** Those of the backing off that were woken. */
+  readonly #woken = new KeyedHeap<QueuedPod>(endsBefore);
+  /** In the order of `sinceMs`. */
   readonly #unschedulable = new Map<string, { entry: QueuedPod; sinceMs: number }>();
   /** These outlive a pod's stay in the queue, so that its backoff grows. Removed with the pod. */
   readonly #failures = new Map<string, Failures>();
@@ -64,7 +68,7 @@ export class SchedulingQueue {
     const { key } = pod;
     const waiting = this.#backoff.get(key);
     if (waiting !== undefined) {
-      this.#backoff.set(key, { ...waiting, pod });
+      this.#backOff({ ...waiting, pod });
       return;
     }
     const known = this.#active.get(key) ?? this.#unschedulable.get(key)?.entry;
@@ -76,7 +80,7 @@ export class SchedulingQueue {
 
   remove(key: string): void {
     this.#active.delete(key);
-    this.#backoff.delete(key);
+    this.#endBackoff(key);
     this.#unschedulable.delete(key);
     this.#failures.delete(key);
   }
@@ -90,8 +94,10 @@ export class SchedulingQueue {
     const doublings = Math.min((failures.errors || failures.rejections) - 1, 20);
     const delay = Math.min(this.#options.maxBackoffMs, this.#options.initialBackoffMs * 2 ** doublings);
     const entry: QueuedPod = { pod, addedAtMs: now, rejectedBy, readyAtMs: now + delay };
-    if (rejectedBy.size > 0) this.#unschedulable.set(pod.key, { entry, sinceMs: now });
-    else this.#backoff.set(pod.key, entry);
+    if (rejectedBy.size > 0) {
+      this.#unschedulable.delete(pod.key); // so that it comes last
+      this.#unschedulable.set(pod.key, { entry, sinceMs: now });
+    } else this.#backOff(entry);
     this.#armTimer();
   }
 
@@ -100,7 +106,7 @@ export class SchedulingQueue {
     for (const [key, { entry }] of this.#unschedulable) {
       if (!mayHelp(entry.pod, entry.rejectedBy)) continue;
       this.#unschedulable.delete(key);
-      this.#backoff.set(key, entry);
+      this.#backOff(entry);
     }
     this.#promote();
   }
@@ -109,10 +115,10 @@ export class SchedulingQueue {
   async next(signal: AbortSignal): Promise<PodInfo | undefined> {
     for (;;) {
       if (signal.aborted) return undefined;
-      const first = firstOf(this.#active.values(), comesBefore) ?? this.#takeEarly();
+      const first = this.#active.first ?? this.#takeEarly();
       if (first !== undefined) {
         this.#active.delete(first.pod.key);
-        this.#backoff.delete(first.pod.key);
+        this.#endBackoff(first.pod.key);
         return first.pod;
       }
       await new Promise<void>((resolve) => {
@@ -135,7 +141,7 @@ export class SchedulingQueue {
     const second = Math.floor(this.#clock.monotonic() / 1000);
     const count = this.#early.second === second ? this.#early.count : 0;
     if (count >= EARLY_MAX) return undefined;
-    const woken = firstOf([...this.#backoff.values()].filter(({ rejectedBy }) => rejectedBy.size > 0), endsBefore);
+    const woken = this.#woken.first;
     if (woken !== undefined) this.#early = { second, count: count + 1 };
     return woken;
   }
@@ -144,25 +150,34 @@ export class SchedulingQueue {
   #promote(): void {
     const now = this.#clock.now();
     for (const [key, { entry, sinceMs }] of this.#unschedulable) {
-      if (now - sinceMs < this.#options.unschedulableMaxMs) continue;
+      if (now - sinceMs < this.#options.unschedulableMaxMs) break;
       this.#unschedulable.delete(key);
-      this.#backoff.set(key, entry);
+      this.#backOff(entry);
     }
-    for (const [key, entry] of this.#backoff) {
-      if (entry.readyAtMs > now) continue;
-      this.#backoff.delete(key);
-      this.#active.set(key, entry);
+    for (let first = this.#backoff.first; first !== undefined && first.readyAtMs <= now; first = this.#backoff.first) {
+      this.#endBackoff(first.pod.key);
+      this.#active.set(first.pod.key, first);
     }
     this.#armTimer();
     if (this.#active.size + this.#backoff.size > 0) this.#signal();
   }
 
+  #backOff(entry: QueuedPod): void {
+    this.#backoff.set(entry.pod.key, entry);
+    if (entry.rejectedBy.size > 0) this.#woken.set(entry.pod.key, entry);
+    else this.#woken.delete(entry.pod.key);
+  }
+
+  #endBackoff(key: string): void {
+    this.#backoff.delete(key);
+    this.#woken.delete(key);
+  }
+
   #armTimer(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    let earliest = Infinity;
-    for (const entry of this.#backoff.values()) earliest = Math.min(earliest, entry.readyAtMs);
-    for (const { sinceMs } of this.#unschedulable.values()) earliest = Math.min(earliest, sinceMs + this.#options.unschedulableMaxMs);
+    const [oldest] = this.#unschedulable.values();
+    const earliest = Math.min(this.#backoff.first?.readyAtMs ?? Infinity, (oldest?.sinceMs ?? Infinity) + this.#options.unschedulableMaxMs);
     if (earliest !== Infinity) this.#cancelTimer = this.#clock.after(Math.max(0, earliest - this.#clock.now()), () => this.#promote());
   }
 
@@ -171,12 +186,6 @@ export class SchedulingQueue {
     this.#wake = undefined;
     wake?.();
   }
-}
-
-function firstOf(entries: Iterable<QueuedPod>, isBefore: (one: QueuedPod, other: QueuedPod) => boolean): QueuedPod | undefined {
-  let first: QueuedPod | undefined;
-  for (const entry of entries) if (first === undefined || isBefore(entry, first)) first = entry;
-  return first;
 }
 
 function comesBefore(one: QueuedPod, other: QueuedPod): boolean {
