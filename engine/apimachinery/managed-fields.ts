@@ -153,29 +153,3 @@ export function withoutManagedFields<T extends KubeObject>(object: T): T {
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata: metadata as ObjectMeta }; // every field but one of an ObjectMeta, all of them optional
 }
-
-/**
- * The live object, when the next one differs from it in nothing but the times of managedFields. For callers to ask after
- * defaulting and admission, which may turn a change back into none: what only carries a newer time is not worth a write.
- */
-export function unlessOnlyTimesChanged<T extends KubeObject>(live: T, next: T): T {
-  if (live === next) return live;
-  const before = live.metadata;
-  const after = next.metadata;
-  const old = before.managedFields ?? [];
-  const entries = after.managedFields ?? [];
-  if (old.length !== entries.length || (after.resourceVersion !== undefined && after.resourceVersion !== before.resourceVersion)) return next;
-  const timeless = ({ time: _, ...entry }: ManagedFieldsEntry): unknown => entry;
-  const bare = (object: T): unknown => ({ ...object, metadata: { ...object.metadata, managedFields: undefined, resourceVersion: undefined } });
-  // Times decide about the order of entries, so that is compared by identity of the managers.
-  const byKey = new Map(old.map((entry) => [entryKey(entry), entry]));
-  const isSame = entries.every((entry) => {
-    const other = byKey.get(entryKey(entry));
-    return other !== undefined && (other === entry || jsonEqual(timeless(other), timeless(entry)));
-  });
-  return isSame && jsonEqual(bare(live), bare(next)) ? live : next;
-}
-
-function entryKey(entry: ManagedFieldsEntry): string {
-  return JSON.stringify([entry.manager, entry.operation, entry.apiVersion, entry.subresource]);
-}

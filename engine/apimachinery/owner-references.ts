@@ -15,12 +15,6 @@ export function isControlledBy(object: { readonly metadata: ObjectMeta }, owner:
   return uid !== undefined && controllerOf(object)?.uid === uid;
 }
 
-/** Whether the owner is one of the object's owners, managing or not. */
-export function isOwnedBy(object: { readonly metadata: ObjectMeta }, owner: { readonly metadata: ObjectMeta }): boolean {
-  const uid = owner.metadata.uid;
-  return uid !== undefined && object.metadata.ownerReferences?.some((reference) => reference.uid === uid) === true;
-}
-
 /** The object with each of its owners once; a warning for the writer when it named one twice. `when` is empty, or says after what. */
 export function withOwnersOnce<T extends KubeObject>(object: T, warn: (text: string) => void, when: "" | " after mutating admission happens" = ""): T {
   const references = object.metadata.ownerReferences;

@@ -110,9 +110,6 @@ export const expired = (message: string, metadata: Status["metadata"] = {}) => n
 
 export const internalError = (message: string) => new StatusError("InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
 
-export const methodNotAllowed = (what: Named, verb: string) =>
-  new StatusError("MethodNotAllowed", `${verb} is not supported on resources of kind "${qualified(what)}"`, { ...groupDetail(what.group), kind: what.resource });
-
 /** Several problems as one text, in upstream's form; of those that say the same one is told. */
 export function joinProblems(messages: readonly string[]): string {
   const [first = "", ...more] = new Set(messages);

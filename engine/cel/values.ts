@@ -72,8 +72,6 @@ export abstract class OpaqueValue {
   abstract equals(other: OpaqueValue): boolean;
 }
 
-export type MapKey = string | boolean | bigint | Uint | number;
-
 /** Maps and objects: those made by expressions, and views of JSON. */
 export interface CelMap {
   readonly isCelMap: true;

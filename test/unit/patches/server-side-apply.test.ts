@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { unlessOnlyTimesChanged } from "../../../engine/apimachinery/managed-fields.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { applyServerSide, trackUpdate, type ApplyRequest, type UpdateRequest } from "../../../engine/apimachinery/server-side-apply.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { deepFreeze } from "../../../engine/lib/freeze.ts";
+import { isSameState } from "../../../engine/registry/before-update.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
 
 const T1 = "2026-01-01T00:00:01Z";
@@ -181,16 +181,9 @@ describe("server-side apply of a ConfigMap", () => {
 
 test("what differs in nothing but times is not worth a write", () => {
   const live = apply(undefined, "m1", configMap({ k: "1" }));
-  const later = apply(undefined, "m1", configMap({ k: "1" }), { nowText: T2 });
-  expect(unlessOnlyTimesChanged(live, later)).toBe(live);
-  for (const other of [configMap({ k: "2" }), configMap({ k: "1", l: "1" })]) {
-    const changed = apply(undefined, "m1", other, { nowText: T2 });
-    expect(unlessOnlyTimesChanged(live, changed)).toBe(changed);
-  }
-  const otherManager = apply(undefined, "m2", configMap({ k: "1" }));
-  expect(unlessOnlyTimesChanged(live, otherManager)).toBe(otherManager);
-  const otherVersion = deepFreeze({ ...later, metadata: { ...later.metadata, resourceVersion: "9" } });
-  expect(unlessOnlyTimesChanged(live, otherVersion)).toBe(otherVersion);
+  expect(isSameState(live, apply(undefined, "m1", configMap({ k: "1" }), { nowText: T2 }))).toBe(true);
+  for (const other of [configMap({ k: "2" }), configMap({ k: "1", l: "1" })]) expect(isSameState(live, apply(undefined, "m1", other, { nowText: T2 }))).toBe(false);
+  expect(isSameState(live, apply(undefined, "m2", configMap({ k: "1" })))).toBe(false);
 });
 
 describe("first applies", () => {
