@@ -45,7 +45,7 @@ export async function openStore(config: ServerConfig, place: { readonly serverDi
     const { datastoreEndpoint: endpoint, datastoreCaFile: caFile, datastoreCertFile: certFile, datastoreKeyFile: keyFile } = config;
     return { choice, storage: await openStorage({ dataDir: serverDir, endpoint, caFile, certFile, keyFile }), quorum: undefined };
   }
-  const { clusterName, clusterCidr, serviceCidr, server, token = "" } = config;
+  const { clusterName, clusterCidr, serviceCidr, clusterDomain, server, token = "" } = config;
   const { openQuorum } = await import("./quorum/open-quorum.ts");
   const quorum = await openQuorum(
     {
@@ -56,7 +56,7 @@ export async function openStore(config: ServerConfig, place: { readonly serverDi
       clientPort: config.etcdClientPort,
       peerPort: config.etcdPeerPort,
       join: server === undefined ? undefined : { server, token },
-      terms: { clusterName, clusterCidr, serviceCidr },
+      terms: { clusterName, clusterCidr, serviceCidr, clusterDomain },
       clock,
       logger,
     },

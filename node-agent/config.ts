@@ -1,11 +1,13 @@
 import os from "node:os";
 import path from "node:path";
+import type { ClusterNetwork } from "../engine/auth/join-call.ts";
+import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../engine/apimachinery/names.ts";
 import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
 import { parseReserved } from "./resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
 /** Everything an agent is told; `mainstay server` passes it to the agent of its own machine. */
-export interface AgentConfig {
+export interface AgentConfig extends ClusterNetwork {
   readonly dataDir: string;
   /** Where drivers find the pods' volumes and are found themselves: kubelet's folder, laid out as a kubelet's. */
   readonly rootDir: string;
@@ -18,9 +20,6 @@ export interface AgentConfig {
   /** Port of the agent's own endpoint, on the node's address. */
   readonly port: number;
   readonly containerRuntimeEndpoint: string | undefined;
-  readonly clusterCidr: string;
-  readonly clusterDns: string;
-  readonly clusterDomain: string;
   /** Thresholds at which pods have to go; see resources/thresholds.ts for the form. */
   readonly evictionHard: string;
   readonly evictionSoft: string;
@@ -59,9 +58,9 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "nodeIp", flags: "--node-ip <ips>", description: "address of this machine towards other nodes, or one of each family with a comma between them (default: those on the default routes)" },
   { key: "port", flags: "--port <port>", description: "port of the agent's own endpoint (HTTPS)", default: "10250" },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
-  { key: "clusterCidr", flags: "--cluster-cidr <cidrs>", description: "addresses of all pods of the cluster: a range, or one of each family", default: "10.42.0.0/16" },
-  { key: "clusterDns", flags: "--cluster-dns <ips>", description: "address at which pods find the cluster's names, or one of each family", default: "10.43.0.10" },
-  { key: "clusterDomain", flags: "--cluster-domain <name>", description: "domain of the cluster's names", default: "cluster.local" },
+  { key: "clusterCidr", flags: "--cluster-cidr <cidrs>", description: "addresses of all pods of the cluster: a range, or one of each family (default: what the server says)" },
+  { key: "clusterDns", flags: "--cluster-dns <ips>", description: "address at which pods find the cluster's names, or one of each family (default: what the server says)" },
+  { key: "clusterDomain", flags: "--cluster-domain <name>", description: "domain of the cluster's names (default: what the server says)" },
   { key: "evictionHard", flags: "--eviction-hard <thresholds>", description: "end pods at once below these: <signal><<amount or percent>, separated by commas", default: DEFAULT_EVICTION_HARD },
   { key: "evictionSoft", flags: "--eviction-soft <thresholds>", description: "end pods when it stays below these for the grace period", default: "" },
   { key: "evictionSoftGracePeriod", flags: "--eviction-soft-grace-period <periods>", description: "how long for each soft signal: memory.available=1m30s", default: "" },
@@ -75,13 +74,17 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info" },
 ];
 
-/** Merges flags, environment and defaults. Throws with the option's name for what cannot be. */
-export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string | undefined>>): AgentConfig {
+/** A cluster's network whose servers say nothing of it: they are of an earlier version, which expected that agents are told. */
+const USUAL_NETWORK: ClusterNetwork = { clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: USUAL_CLUSTER_DOMAIN };
+
+type Flags = Readonly<Record<string, unknown>>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Merges flags, environment, what the cluster's servers say of its network, and defaults. Throws with the option's name for what cannot be. */
+export function resolveAgentConfig(flags: Flags, environment: Environment, network: Partial<ClusterNetwork> = {}): AgentConfig {
+  const learned: Readonly<Record<string, unknown>> = { ...USUAL_NETWORK, ...network };
   const values: Record<string, unknown> = {};
-  for (const row of agentOptions) {
-    const flag = flags[row.key];
-    values[row.key] = typeof flag === "string" ? flag : (environment[`MAINSTAY_${row.key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`] ?? row.default);
-  }
+  for (const row of agentOptions) values[row.key] = toldOf(row.key, flags, environment) ?? learned[row.key] ?? row.default;
   const port = Number(values["port"]);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port "${String(values["port"])}": must be a port number from 0 to 65535`);
   const number = (key: "evictionMaxPodGracePeriod" | "imageGcHighThreshold" | "imageGcLowThreshold" | "podMaxPids", min: number, max: number): number => {
@@ -93,6 +96,8 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   if (numbers.imageGcLowThreshold >= numbers.imageGcHighThreshold) throw new Error(`--image-gc-low-threshold ${numbers.imageGcLowThreshold} must be below --image-gc-high-threshold ${numbers.imageGcHighThreshold}`);
   const addresses = Object.fromEntries((["nodeIp", "clusterDns"] as const).map((key) => [key, networkText(key, values[key], parseHostAddress, "an IP address")]));
   const ranges = { clusterCidr: networkText("clusterCidr", values["clusterCidr"], parseBlock, "a range of addresses") };
+  const problem = dnsSubdomainError(String(values["clusterDomain"]));
+  if (problem !== undefined) throw new Error(`--cluster-domain "${String(values["clusterDomain"])}": ${problem}`);
   // What cannot be read is said now, not when the machine is in need.
   parseThresholds(String(values["evictionHard"]));
   parseThresholds(String(values["evictionSoft"]), parseGracePeriods(String(values["evictionSoftGracePeriod"])));
@@ -103,6 +108,17 @@ export function resolveAgentConfig(flags: Readonly<Record<string, unknown>>, env
   const config = { ...values, ...addresses, ...ranges, ...numbers, allowedUnsafeSysctls, port, dataDir, rootDir } as unknown as AgentConfig; // the table has a row for every key
   if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config;
+}
+
+/** Whether the agent was told all of the cluster's network, so that no server has to be asked. */
+export function isToldNetwork(flags: Flags, environment: Environment): boolean {
+  return (Object.keys(USUAL_NETWORK) as readonly (keyof ClusterNetwork)[]).every((key) => toldOf(key, flags, environment) !== undefined);
+}
+
+/** What the flag says, or else the variable. */
+function toldOf(key: keyof AgentConfig, flags: Flags, environment: Environment): string | undefined {
+  const flag = flags[key];
+  return typeof flag === "string" ? flag : environment[`MAINSTAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
 }
 
 /** Where manifests of drivers look; agents that share a machine have a data directory and so a folder each. */

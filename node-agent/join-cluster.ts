@@ -25,18 +25,27 @@ interface JoinAnswer {
  * The machine's own password, made here, keeps its name to it. Throws with what the server said.
  */
 export async function joinCluster(config: AgentConfig, nodeIps: readonly string[], nowMs: number): Promise<string> {
-  const folder = path.join(config.dataDir, "pki");
-  const file = path.join(folder, "kubeconfig.yaml");
+  const file = joinedKubeconfig(config.dataDir);
+  const folder = path.dirname(file);
   if (existsSync(file)) {
     await renewIfEnding(config, folder, nodeIps, nowMs);
     return file;
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await obtainCertificates(config.nodeName, nodeIps, folder, await tokenProof(config));
+  return file;
+}
+
+/** Where a machine that has joined has its certificates; there is no such file before. */
+export function joinedKubeconfig(dataDir: string): string {
+  return path.join(dataDir, "pki", "kubeconfig.yaml");
+}
+
+/** The proof of a machine that has not joined yet, for the server that it was told of. */
+export async function tokenProof(config: Pick<AgentConfig, "server" | "token">): Promise<Proof> {
   const server = (config.server ?? "").replace(/\/$/, "");
   const { caHash, secret } = parseNodeToken(config.token ?? "");
-  const trusted = caHash === undefined ? undefined : await fetchAuthority(server, caHash);
-  await obtainCertificates(config.nodeName, nodeIps, folder, { server, trusted, token: secret });
-  return file;
+  return { server, trusted: caHash === undefined ? undefined : await fetchAuthority(server, caHash), token: secret };
 }
 
 /** A certificate is replaced when less than this part of its life is left. */

@@ -81,3 +81,6 @@ function problemOf({ pattern, lengthMax, description }: Rule, text: string, unit
 
 /** The name by which the cluster's own clients ask for the API: its certificate is always of the cluster's authority. */
 export const API_SERVER_NAME = "kubernetes.default.svc";
+
+/** What the names of a cluster's Services and pods end in, unless its servers are told otherwise. */
+export const USUAL_CLUSTER_DOMAIN = "cluster.local";

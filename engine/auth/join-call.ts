@@ -1,6 +1,6 @@
 import { nodeJs } from "../lib/late-modules.ts";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
-import { AUTHORITY_PATH } from "./join-paths.ts";
+import { AUTHORITY_PATH, NETWORK_PATH } from "./join-paths.ts";
 import { hashOfAuthority } from "./node-token.ts";
 
 /** How a machine proves that it may have what it asks for: with a token, or with the certificate that it has. */
@@ -17,11 +17,21 @@ export class JoinRefusedError extends Error {
   }
 }
 
+/** What every agent of a cluster has to know of its network; where there are two families, both have a part, with a comma between them. */
+export interface ClusterNetwork {
+  /** The addresses of all pods. */
+  readonly clusterCidr: string;
+  /** Where pods ask for names. */
+  readonly clusterDns: string;
+  /** What these names end in. */
+  readonly clusterDomain: string;
+}
+
 const TIMEOUT_MS = 30_000;
 
 /** The authority's certificate, PEM, if it is the one that the token names: nothing secret has been sent before. */
 export async function fetchAuthority(server: string, caHash: string): Promise<string> {
-  const ca = await call(`${server}${AUTHORITY_PATH}`, undefined);
+  const ca = await call(`${server}${AUTHORITY_PATH}`);
   if (hashOfAuthority(ca) !== caHash) throw new Error(`${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`);
   return ca;
 }
@@ -31,18 +41,31 @@ export async function fetchAuthority(server: string, caHash: string): Promise<st
  * Rejects with a JoinRefusedError for a server's no, and with what was tried for everything else.
  */
 export async function askToJoin(url: string, trusted: string | undefined, proof: JoinProof, body: unknown): Promise<unknown> {
-  return JSON.parse(await call(url, trusted, { proof, body })); // the server's own form, checked by whoever asks
+  return JSON.parse(await call(url, { trusted, proof, body })); // the server's own form, checked by whoever asks
+}
+
+/** What a server says of the cluster's network. Rejects as `askToJoin` does: with a JoinRefusedError of 403 or 404 for a server of an earlier version. */
+export async function fetchNetwork(server: string, trusted: string | undefined, proof: JoinProof, timeoutMs = TIMEOUT_MS): Promise<ClusterNetwork> {
+  const { clusterCidr, clusterDns, clusterDomain } = JSON.parse(await call(`${server}${NETWORK_PATH}`, { trusted, proof, timeoutMs })) as ClusterNetwork; // as the server writes it
+  return { clusterCidr, clusterDns, clusterDomain };
+}
+
+interface CallOptions {
+  readonly trusted?: string | undefined;
+  readonly proof?: JoinProof;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
 }
 
 /** A GET, or with something to post a POST. */
-function call(url: string, ca: string | undefined, post?: { readonly proof: JoinProof; readonly body: unknown }): Promise<string> {
-  const payload = post === undefined ? undefined : JSON.stringify(post.body);
-  const bearer: Record<string, string> = post !== undefined && "token" in post.proof ? { authorization: `Bearer ${post.proof.token}` } : {};
-  const identity = post !== undefined && "certificate" in post.proof ? { cert: post.proof.certificate, key: post.proof.key } : {};
-  const headers = post === undefined ? {} : { ...bearer, "content-type": "application/json", "content-length": Buffer.byteLength(payload ?? "") };
+function call(url: string, { trusted: ca, proof, body, timeoutMs = TIMEOUT_MS }: CallOptions = {}): Promise<string> {
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const bearer: Record<string, string> = proof !== undefined && "token" in proof ? { authorization: `Bearer ${proof.token}` } : {};
+  const identity = proof !== undefined && "certificate" in proof ? { cert: proof.certificate, key: proof.key } : {};
+  const headers = { ...bearer, ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }) };
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
   return new Promise((resolve, reject) => {
-    const outgoing = nodeJs.https.request(url, { method: post === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false }, (response) => {
+    const outgoing = nodeJs.https.request(url, { method: payload === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(timeoutMs), agent: false }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       response.on("error", reject);

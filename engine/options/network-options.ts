@@ -1,8 +1,10 @@
 import { parsePodRanges, POD_RANGE, type PodRange } from "../controllers/pod-ranges.ts";
 import { familyOf, parseBlock, parseHostAddress, parsePair, type IpFamily } from "../lib/ip-address.ts";
 import { isLoopback, isUnspecified } from "../lib/loopback.ts";
+import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../apimachinery/names.ts";
+import type { ClusterNetwork } from "../auth/join-call.ts";
+import { dnsAddress, parseServiceRanges } from "../registry/ip-range.ts";
 import { bool, type OptionRowOf } from "./option-values.ts";
-import { parseServiceRanges } from "../registry/ip-range.ts";
 
 /** Addresses of the machine, of pods and of Services. Those of both families stand in one text with a comma between them, the usual family first. */
 export interface NetworkConfig {
@@ -15,6 +17,7 @@ export interface NetworkConfig {
   readonly serviceCidr: string;
   /** Stands in for serviceCidr where it is given. */
   readonly serviceClusterIpRange: string | undefined;
+  readonly clusterDomain: string;
 }
 
 export const networkOptions: readonly OptionRowOf<NetworkConfig>[] = [
@@ -26,6 +29,7 @@ export const networkOptions: readonly OptionRowOf<NetworkConfig>[] = [
   { key: "nodeCidrMaskSizeIpv6", flags: "--node-cidr-mask-size-ipv6 <bits>", description: "prefix of a node's part of IPv6", parse: bits },
   { key: "serviceCidr", flags: "--service-cidr <cidrs>", description: "addresses of Services: a range, or one of each family such as 10.43.0.0/16,fd00:10:43::/112", default: "10.43.0.0/16", parse: serviceRanges },
   { key: "serviceClusterIpRange", flags: "--service-cluster-ip-range <cidrs>", description: "the same, by the name that upstream's operators know", parse: serviceRanges },
+  { key: "clusterDomain", flags: "--cluster-domain <name>", description: "what the names of the cluster's Services and pods end in", default: USUAL_CLUSTER_DOMAIN, parse: domain },
 ];
 
 /** The ranges of pods with the prefixes that nodes get. Throws an Error for prefixes that do not go with them. */
@@ -59,6 +63,11 @@ export function networkProblem(config: Omit<NetworkConfig, "serviceClusterIpRang
   return undefined;
 }
 
+/** What the agents of all machines have to know of it: names are asked for at the tenth address of each range of Services. */
+export function agentNetwork({ clusterCidr, serviceCidr, clusterDomain }: Pick<NetworkConfig, "clusterCidr" | "serviceCidr" | "clusterDomain">): ClusterNetwork {
+  return { clusterCidr, clusterDns: parseServiceRanges(serviceCidr).map(dnsAddress).join(","), clusterDomain };
+}
+
 /** The families of addresses or ranges with commas between them, in their order. */
 export function familiesOf(texts: string): readonly IpFamily[] {
   return texts.split(",").flatMap((text) => familyOf(text) ?? []);
@@ -74,6 +83,12 @@ function serviceRanges(text: string): string {
 
 function addresses(text: string): string {
   return parsePair(text, parseHostAddress, "an IP address").map((address) => address.text).join(",");
+}
+
+function domain(text: string): string {
+  const problem = dnsSubdomainError(text);
+  if (problem !== undefined) throw new Error(problem);
+  return text;
 }
 
 function bits(text: string): number {

@@ -1,4 +1,4 @@
-import { dnsSubdomainError } from "../apimachinery/names.ts";
+import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../apimachinery/names.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { errorText } from "../storage/etcd/etcd-errors.ts";
@@ -9,6 +9,7 @@ export interface ClusterTerms {
   readonly clusterName: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
+  readonly clusterDomain: string;
 }
 
 export interface AdmissionRequest {
@@ -64,7 +65,7 @@ export async function admitMember(body: unknown, quorum: AdmittingQuorum): Promi
   };
 }
 
-const TERMS = [["clusterName", "--cluster-name"], ["clusterCidr", "--cluster-cidr"], ["serviceCidr", "--service-cidr"]] as const;
+const TERMS = [["clusterName", "--cluster-name"], ["clusterCidr", "--cluster-cidr"], ["serviceCidr", "--service-cidr"], ["clusterDomain", "--cluster-domain"]] as const;
 
 function checkTerms(asked: ClusterTerms, ours: ClusterTerms): void {
   for (const [key, flag] of TERMS) {
@@ -99,7 +100,7 @@ function parseRequest(body: unknown): AdmissionRequest {
   if (problem !== undefined) throw badRequest(`name: Invalid value: ${JSON.stringify(name)}: ${problem}`);
   if (typeof peerUrl !== "string" || !URL.canParse(peerUrl) || new URL(peerUrl).protocol !== "https:") throw badRequest("peerUrl: must be an https URL");
   const said = (isObject(terms) ? terms : {}) as Record<string, unknown>; // compared as they are
-  return { name, peerUrl, terms: { clusterName: String(said.clusterName), clusterCidr: String(said.clusterCidr), serviceCidr: String(said.serviceCidr) } };
+  return { name, peerUrl, terms: { clusterName: String(said.clusterName), clusterCidr: String(said.clusterCidr), serviceCidr: String(said.serviceCidr), clusterDomain: String(said.clusterDomain ?? USUAL_CLUSTER_DOMAIN) } };
 }
 
 function isObject(value: unknown): value is object {

@@ -27,6 +27,7 @@ import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts"
 import { takeProtocolToken } from "./http/protocol-token.ts";
 import { WatchTurns } from "./http/watch-turns.ts";
 import { KindSchemas } from "./kind-schemas.ts";
+import type { ClusterNetwork } from "../auth/join-call.ts";
 import type { CertificateSigner } from "./node-join.ts";
 import type { NodeTransport } from "./node-proxy.ts";
 import { Paths } from "./paths.ts";
@@ -39,6 +40,8 @@ export interface HttpListenerOptions extends CertificateSources {
   /** 0 picks a free one. */
   readonly port: number;
   readonly signer?: CertificateSigner;
+  /** See PathOptions. */
+  readonly network?: ClusterNetwork;
   /** Lets a server into the control plane; absent where there is none to be in. */
   readonly admitServer?: (body: unknown) => Promise<unknown>;
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
@@ -98,7 +101,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     server,
     schemas: new KindSchemas(server.parts.resources),
     watchTurns: new WatchTurns(clock),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.network === undefined ? {} : { network: options.network }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),

@@ -10,7 +10,8 @@ import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { JSON_TYPE, parseAccept, YAML_TYPE } from "./http/negotiation.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
-import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
+import type { ClusterNetwork } from "../auth/join-call.ts";
+import { AUTHORITY_PATH, JOIN_PATH, NETWORK_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
 import { joinNode, type CertificateSigner } from "./node-join.ts";
 import { NodePasswords } from "./node-passwords.ts";
 import { OpenApi, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi.ts";
@@ -32,6 +33,8 @@ export interface PathOptions {
   readonly isEnding?: () => boolean;
   /** Without one nobody can join. */
   readonly signer?: CertificateSigner;
+  /** What agents are told of the cluster's network; nothing when absent. */
+  readonly network?: ClusterNetwork;
   /** Lets a server into the control plane; rejects with a StatusError. */
   readonly admitServer?: (body: unknown) => Promise<unknown>;
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
@@ -170,7 +173,7 @@ function healthRoutes({ server, isStarted, isEnding = () => false }: PathOptions
 }
 
 function serverRoutes(options: PathOptions): readonly Route[] {
-  const { server, signer } = options;
+  const { server, signer, network } = options;
   const client = createLocalClient(server, API_SERVER_USER, "node-join");
   const names = new NodePasswords(client, server.parts.clock);
   const tokens = server.parts.tokens;
@@ -181,8 +184,10 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   };
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
   const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
+  const tell: Route[] = network === undefined ? [] : [{ method: "GET", path: NETWORK_PATH, handle: () => json(network) }];
   return [
     admit,
+    ...tell,
     { method: "GET", path: "/version", handle: () => readable(versionInfo()) },
     { method: "GET", path: "/metrics", handle: () => metricsPage(server.metrics.render()) },
     {

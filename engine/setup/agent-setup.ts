@@ -15,8 +15,7 @@ import { sleep } from "../lib/clock.ts";
 import { familyOf } from "../lib/ip-address.ts";
 import { isLoopback, isUnspecified, loopbackOf } from "../lib/loopback.ts";
 import type { Service } from "../lib/service.ts";
-import { familiesOf } from "../options/network-options.ts";
-import { dnsAddress, parseServiceRanges } from "../registry/ip-range.ts";
+import { agentNetwork, familiesOf } from "../options/network-options.ts";
 import { nodeResource } from "../resources/core/node.ts";
 
 /** The addresses of this machine towards others, one of each family that pods have, as far as there are any; the first is what others come to. */
@@ -40,8 +39,8 @@ export async function setUpAgent(config: ServerConfig, { clock, logger }: Engine
   write("serving.crt", serving.certificate);
   write("serving.key", serving.key);
   write("kubeconfig.yaml", formatKubeconfig({ server: apiUrl, ca: pki.ca, serverName: API_SERVER_NAME, certificate: client.certificate, key: client.key }, { cluster: config.clusterName, user: commonName }));
-  const clusterDns = parseServiceRanges(config.serviceCidr).map(dnsAddress).join(",");
-  const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIps.join(","), "--cluster-cidr", config.clusterCidr, "--cluster-dns", clusterDns, "--log-level", config.logLevel];
+  const { clusterCidr, clusterDns, clusterDomain } = agentNetwork(config);
+  const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIps.join(","), "--cluster-cidr", clusterCidr, "--cluster-dns", clusterDns, "--cluster-domain", clusterDomain, "--log-level", config.logLevel];
   if (config.containerRuntimeEndpoint !== undefined) args.push("--container-runtime-endpoint", config.containerRuntimeEndpoint);
   return createAgentProcess(args, agentLog(agentDir), clock, logger);
 }

@@ -9,6 +9,7 @@ import type { ClusterPki } from "../auth/cluster-pki.ts";
 import { API_SERVER_USER, MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ServerConfig } from "../options/config.ts";
+import { agentNetwork } from "../options/network-options.ts";
 import { controlPlaneChecks } from "../elected-services.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { openOperatorCertificate, openOwnCertificate } from "../followed-certificates.ts";
@@ -70,7 +71,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));
-  const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost", os.hostname()];
+  const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", `kubernetes.default.svc.${config.clusterDomain}`, "localhost", os.hostname()];
   const ipAddresses = certificateAddresses([...nodeIps, ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]), config.bindAddress, ...parseServiceRanges(config.serviceCidr).map(firstAddress)]);
   const serving = await openOwnCertificate("apiserver", () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses }), clock, logger);
   scope.start(serving.service);
@@ -83,7 +84,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   let isStarted = false;
   const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites };
   const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, isEnding: () => told?.aborted === true, isStarted: () => isStarted };
-  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving: serving.shown, signer: pki, nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving: serving.shown, signer: pki, network: agentNetwork(config), nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented, started: () => void (isStarted = true) };

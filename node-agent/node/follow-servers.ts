@@ -15,6 +15,9 @@ export interface KnownServers {
   readonly file: string;
 }
 
+/** Beside the kubeconfig of a node that has joined. */
+export const SERVERS_FILE = "servers.json";
+
 /** What earlier runs learned; the one that the node was told of comes first. */
 export function readServers(file: string, first: string): readonly [string, ...string[]] {
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly string[]) : []; // written by followServers

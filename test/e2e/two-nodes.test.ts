@@ -46,8 +46,6 @@ spec:
   ports: [{port: 80, targetPort: http}]
 `;
 
-const RANGES = ["--cluster-cidr", "10.42.0.0/16,fd00:42::/56"];
-
 interface PodPlace {
   readonly name: string;
   readonly node: string;
@@ -78,9 +76,9 @@ describe.skipIf(!isRoot)("two nodes", () => {
   beforeAll(async () => {
     fabric = await createFabric("tn", 2, ["IPv4", "IPv6"]);
     [first, second] = fabric.hosts as [Host, Host]; // two were asked for
-    server = await startMainstay(first, serverDir, ["--bind-address", first.address, ...RANGES, "--service-cidr", "10.43.0.0/16,fd00:43::/112"]);
+    server = await startMainstay(first, serverDir, ["--bind-address", first.address, "--cluster-cidr", "10.42.0.0/16,fd00:42::/56", "--service-cidr", "10.43.0.0/16,fd00:43::/112", "--cluster-domain", "cluster.example.org"]);
     const token = readFileSync(path.join(serverDir, "server", "pki", "node-token"), "utf8").trim();
-    agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token, ...RANGES, "--cluster-dns", "10.43.0.10,fd00:43::a"]);
+    agent = await startAgent(second, agentDir, ["--server", `https://${first.address}:6443`, "--token", token]);
     await eventually(() => kubectl(first, server, "get", "node", second.name), (text) => / Ready /.test(text));
     await first.exec("sh", "-c", `printf '%s' "$1" | kubectl --kubeconfig ${server.kubeconfig} apply -f -`, "sh", manifest);
     await eventually(pods, (list) => list.length === 4);
@@ -107,7 +105,7 @@ describe.skipIf(!isRoot)("two nodes", () => {
   it("lets pods reach pods of the other machine and see their own address there", async () => {
     const [a] = (await pods()).filter((pod) => pod.node === first.name);
     const [b] = (await pods()).filter((pod) => pod.node === second.name);
-    await kubectl(first, server, "run", "caller", "--image=mainstay.local/busybox:1", "--restart=Never", `--overrides={"spec":{"nodeName":"${first.name}"}}`, "--", "sh", "-c", `wget -qO- http://${b?.ip}:8080/ && wget -qO- http://[${b?.ip6}]:8080/ && nslookup echo.default.svc.cluster.local fd00:43::a`);
+    await kubectl(first, server, "run", "caller", "--image=mainstay.local/busybox:1", "--restart=Never", `--overrides={"spec":{"nodeName":"${first.name}"}}`, "--", "sh", "-c", `wget -qO- http://${b?.ip}:8080/ && wget -qO- http://[${b?.ip6}]:8080/ && nslookup echo.default.svc.cluster.example.org fd00:43::a`);
     await eventually(() => kubectl(first, server, "get", "pod", "caller", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
     const [byIpv4, byIpv6, ...names] = (await kubectl(first, server, "logs", "caller")).trim().split("\n");
     expect([byIpv4, byIpv6]).toEqual([b?.name, b?.name]);
@@ -155,7 +153,7 @@ describe.skipIf(!isRoot)("two nodes", () => {
   });
 
   it("answers the cluster's names in pods", async () => {
-    await kubectl(first, server, "run", "namer", "--image=mainstay.local/busybox:1", "--restart=Never", "--", "wget", "-qO-", "http://echo.default.svc.cluster.local/");
+    await kubectl(first, server, "run", "namer", "--image=mainstay.local/busybox:1", "--restart=Never", "--", "wget", "-qO-", "http://echo.default.svc.cluster.example.org/");
     await eventually(() => kubectl(first, server, "get", "pod", "namer", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
     expect((await kubectl(first, server, "logs", "namer")).trim()).toMatch(/^echo-/);
   });

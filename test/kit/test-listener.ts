@@ -29,6 +29,8 @@ export interface TestListenerOptions extends TestApiOptions {
   readonly transportSecurity?: readonly string[];
   /** How the listener meets browsers, names and versions of the protocol. */
   readonly manners?: Pick<HttpListenerOptions, "allowedOrigins" | "streamsMax" | "isHttp1Only" | "goawayChance" | "isEnding" | "tls">;
+  /** What agents are told of the cluster's network; servers of earlier versions tell nothing. */
+  readonly network?: HttpListenerOptions["network"];
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** PEM of further authorities whose certificates clients may show. */
   readonly clientCa?: string;
@@ -52,6 +54,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     ca: pki.ca,
     serving: new ChangingValue(await pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] })),
     signer: pki,
+    ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
     ...(options.transportSecurity === undefined ? {} : { transportSecurity: options.transportSecurity }),
     nodes: createNodeTransport(pki.ca, clientCertificate),

@@ -1,5 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from "../../resources/types.ts";
-import { AUTHORITY_PATH, JOIN_PATH, SERVERS_PATH } from "../join-paths.ts";
+import { AUTHORITY_PATH, JOIN_PATH, NETWORK_PATH, SERVERS_PATH } from "../join-paths.ts";
 import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { clusterRole, clusterRoleBinding, group, paths, READ, role, roleBinding, rule, user, writeEvents } from "./define-role.ts";
@@ -29,7 +29,7 @@ export const mainstayRoles: readonly ClusterRole[] = [
   clusterRole("mainstay:scheduler", [rule(READ, "core", "namespaces,nodes,pods,services"), rule("patch,update", "core", "pods/status"), rule("delete", "core", "pods")]),
   // An agent is the network's proxy and its names' server as well. Its own pods and what they name are the node authorizer's matter.
   clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices"), rule(READ, "networking.k8s.io", "networkpolicies"), rule(READ, "mainstay.dev", "podaddresses")]),
-  clusterRole("mainstay:node-join", [paths("post", JOIN_PATH)]),
+  clusterRole("mainstay:node-join", [paths("post", JOIN_PATH), paths("get", NETWORK_PATH)]),
   clusterRole("mainstay:server-join", [paths("post", SERVERS_PATH)]),
   clusterRole("mainstay:authority-viewer", [paths("get", AUTHORITY_PATH)]),
   // A repository says what the cluster is: whoever may push to it may have made anything that is written there.

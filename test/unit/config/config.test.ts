@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { CONTROLLER_NAMES, USUAL_CONTROLLERS } from "../../../engine/controllers/choose-controllers.ts";
 import { environmentName, resolveServerConfig, serverOptions, UsageError, type OptionRow } from "../../../engine/options/config.ts";
-import { podRangesOf } from "../../../engine/options/network-options.ts";
+import { agentNetwork, podRangesOf } from "../../../engine/options/network-options.ts";
 
 describe("server options", () => {
   it("have their defaults without flags and environment", () => {
@@ -21,6 +21,7 @@ describe("server options", () => {
     ["apiPort", "70000", '--api-port "70000": must be a port number'],
     ["clusterName", "My Cluster", '--cluster-name "My Cluster": must consist of'],
     ["clusterCidr", "10.42.0.0", '--cluster-cidr "10.42.0.0": must be a range of addresses such as 10.42.0.0/16'],
+    ["clusterDomain", "Not A Domain", '--cluster-domain "Not A Domain": a lowercase RFC 1123 subdomain must consist of'],
     ["controllers", "job", '--controllers "job": must be names such as job-controller'],
     ["controllers", "ttl-controller", '--controllers "ttl-controller": "ttl-controller" does not exist here'],
     ["strictTransportSecurityDirectives", "max-age=1,always", '--strict-transport-security-directives "max-age=1,always": must be some of max-age=SECONDS'],
@@ -92,6 +93,12 @@ describe("addresses", () => {
 
   it("may have any size where somebody else gives nodes their ranges", () => {
     expect(resolveServerConfig({ clusterCidr: "10.42.0.0/26", allocateNodeCidrs: "false" }, {}).clusterCidr).toBe("10.42.0.0/26");
+  });
+
+  it("are what agents are told of, with the addresses of names in the ranges of Services", () => {
+    const config = resolveServerConfig({ clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112", clusterDomain: "cluster.example.org" }, {});
+    expect(agentNetwork(config)).toEqual({ clusterCidr: "10.42.0.0/16,fd00:42::/56", clusterDns: "10.43.0.10,fd00:43::a", clusterDomain: "cluster.example.org" });
+    expect(agentNetwork(resolveServerConfig({}, {}))).toEqual({ clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: "cluster.local" });
   });
 
   const both = { clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112" };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { admitMember, type AdmittingQuorum } from "../../../engine/quorum/admit-member.ts";
 import type { EtcdMember } from "../../../engine/storage/etcd/etcd-members.ts";
 
-const terms = { clusterName: "local", clusterCidr: "10.42.0.0/16", serviceCidr: "10.43.0.0/16" };
+const terms = { clusterName: "local", clusterCidr: "10.42.0.0/16", serviceCidr: "10.43.0.0/16", clusterDomain: "cluster.local" };
 const member = (id: number, name: string, over: Partial<EtcdMember> = {}): EtcdMember => ({
   id: BigInt(id),
   name,
@@ -59,6 +59,7 @@ describe("admitting a member", () => {
     ["a name that is somebody else's", asks(3, "b"), {}, 'server "b" is a member already, at https://10.0.0.2:2380'],
     ["an address at which a member runs", asks(2, "b"), { isRunning: async () => true }, 'is the address of member "b", which is running'],
     ["who was told another name of the cluster", asks(3, "c", { ...terms, clusterName: "other" }), {}, "start it with --cluster-name local"],
+    ["who was told another domain", asks(3, "c", { ...terms, clusterDomain: "cluster.example.org" }), {}, "start it with --cluster-domain cluster.local"],
     ["who was told other addresses of pods", asks(3, "c", { ...terms, clusterCidr: "10.9.0.0/16" }), {}, "start it with --cluster-cidr 10.42.0.0/16"],
     ["who does not say what it was told", { name: "c", peerUrl: "https://10.0.0.3:2380" }, {}, "start it with --cluster-name local"],
     ["no name", { peerUrl: "https://10.0.0.3:2380", terms }, {}, "name: Required value"],
