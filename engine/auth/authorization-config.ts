@@ -30,6 +30,8 @@ export function parseAuthorizationConfig(text: string): readonly ConfiguredAutho
     if (before.some((other) => other.name === name)) throw new Error(`authorizers[${index}].name: ${JSON.stringify(name)} is there twice`);
     if (type !== "Webhook" && before.some((other) => other.type === type)) throw new Error(`authorizers[${index}].type: ${type} is there twice`);
   }
+  const misnamed = authorizers.find(({ type, name }) => type !== "Webhook" && name !== type.toLowerCase());
+  if (misnamed !== undefined) throw new Error(`expected name ${misnamed.type.toLowerCase()} for authorizer ${misnamed.type} instead of ${misnamed.name}`);
   return authorizers;
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { AuthConfig } from "../options/auth-options.ts";
 import { abacMode, parseAbacPolicies } from "../auth/abac-authorizer.ts";
-import { alwaysAllowMode, alwaysDenyMode } from "../auth/authorize.ts";
+import { alwaysAllowMode, alwaysDenyMode, type AuthorizerType } from "../auth/authorize.ts";
 import { parseAuthorizationConfig, type ConfiguredAuthorizer } from "../auth/authorization-config.ts";
 import { WEBHOOK_TIMEOUT_MS, webhookMode } from "../auth/authorization-webhook.ts";
 import { AuthorizationWebhookMetrics } from "../auth/authorization-webhook-metrics.ts";
@@ -17,6 +17,8 @@ import type { ModeChoice } from "../server/api-server.ts";
 
 /** Whoever changes who may wants to see it soon. */
 const LOOK_MS = 5_000;
+/** What follows objects or a file of its own from the start on. */
+const NEVER_ADDED: readonly AuthorizerType[] = ["Node", "RBAC", "ABAC"];
 
 export interface AuthorizationParts {
   readonly clock: Clock;
@@ -41,10 +43,29 @@ export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts
   if (config.authorizationWebhookConfigFile !== undefined && (file !== undefined || !types.includes("Webhook"))) throw new UsageError("--authorization-webhook-config-file belongs to --authorization-mode Webhook");
   if (config.authorizationPolicyFile !== undefined && !types.includes("ABAC")) throw new UsageError("--authorization-policy-file belongs to --authorization-mode ABAC");
   const webhookMetrics = new AuthorizationWebhookMetrics(parts.metrics, parts.clock);
-  const modesOf = (list: readonly ConfiguredAuthorizer[]) => list.map((authorizer) => modeOf(authorizer, config, parts, webhookMetrics));
+  const kept = new Map<AuthorizerType, ModeChoice>();
+  const modesOf = (list: readonly ConfiguredAuthorizer[]) =>
+    list.map((authorizer) => {
+      const mode = kept.get(authorizer.type) ?? modeOf(authorizer, config, parts, webhookMetrics);
+      if (authorizer.type !== "Webhook") kept.set(authorizer.type, mode);
+      return mode;
+    });
   const modes = new ChangingValue<readonly ModeChoice[]>(modesOf(authorizers));
   if (file === undefined || structured === undefined) return { modes, services: [] };
-  return { modes, services: [followConfig(file, structured.text, (content) => modes.set(modesOf(parseAuthorizationConfig(content))), parts)] };
+  const apply = (text: string) => {
+    const next = parseAuthorizationConfig(text);
+    requireSameTypes(types, next.map(({ type }) => type));
+    modes.set(modesOf(next));
+  };
+  return { modes, services: [followConfig(file, structured.text, apply, parts)] };
+}
+
+/** Other servers may come and go while this one runs. All else that decides stays, in whatever order: upstream's rule, so that a slip of the hand takes nobody's rights. */
+function requireSameTypes(first: readonly AuthorizerType[], next: readonly AuthorizerType[]): void {
+  const missing = first.filter((type) => type !== "Webhook" && !next.includes(type)).sort();
+  if (missing.length > 0) throw new Error(`missing required types: [${missing.join(" ")}]`);
+  const added = next.find((type) => NEVER_ADDED.includes(type) && !first.includes(type));
+  if (added !== undefined) throw new Error(`authorizer type ${added} is not allowed if it was not enabled at initial server startup`);
 }
 
 /** Takes up what the file says from now on. What cannot be taken up is told of, and what was in force stays so. */

@@ -39,6 +39,7 @@ describe("an AuthorizationConfiguration", () => {
     ["an unknown type", config({ type: "Magic", name: "a" }), "authorizers[0].type: must be one of Node, RBAC, ABAC, Webhook, AlwaysAllow, AlwaysDeny"],
     ["no name", config({ type: "RBAC" }), "authorizers[0].name: must be set"],
     ["a type twice", config({ type: "RBAC", name: "a" }, { type: "RBAC", name: "b" }), "authorizers[1].type: RBAC is there twice"],
+    ["a name of one's own for what there is once", config({ type: "Node", name: "node" }, { type: "RBAC", name: "rights" }), "expected name rbac for authorizer RBAC instead of rights"],
     ["a name twice", config(hook(), hook()), 'authorizers[1].name: "hook.example" is there twice'],
     ["a webhook of another type", config({ type: "RBAC", name: "a", webhook: webhook() }), "authorizers[0].webhook: may only be specified when type=Webhook"],
     ["no webhook", config({ type: "Webhook", name: "a" }), "authorizers[0].webhook: must be set"],
@@ -75,10 +76,11 @@ describe("the switches of authorization", () => {
   test("let a configuration be changed while the server runs, and go on with the last good one", async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), "authz-"));
     const [clock, metrics, stop] = [new VirtualClock(), new MetricsRegistry(), new AbortController()];
+    const said: string[] = [];
     const file = path.join(folder, "authz.yaml");
     const write = (text: string) => writeFileSync(file, text);
     write(config({ type: "RBAC", name: "rbac" }));
-    const setup = setUpAuthorization(resolveServerConfig({ authorizationConfig: file }, {}), { ...parts, clock, metrics });
+    const setup = setUpAuthorization(resolveServerConfig({ authorizationConfig: file }, {}), { ...parts, clock, metrics, logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) } });
     const running = setup.services.map((service) => service.run(stop.signal));
     await using api = await startTestApi({ authorization: setup.modes });
     const pods = api.as("ann").for(podResource);
@@ -86,12 +88,19 @@ describe("the switches of authorization", () => {
     const until = async (isSo: () => boolean) => {
       while (!isSo()) await clock.advance(5_000);
     };
+    const failures = () => Number(/automatic_reloads_total\{[^}]*status="failure"\} (\d+)/.exec(metrics.render())?.[1] ?? 0);
     try {
       await expect(pods.list("default")).rejects.toMatchObject({ reason: "Forbidden" });
       write("nonsense");
-      await until(() => /automatic_reloads_total\{[^}]*status="failure"\} 1/.test(metrics.render()));
+      await until(() => failures() === 1);
       expect(typesOf(setup)).toEqual(["RBAC"]);
-      write(config({ type: "AlwaysAllow", name: "all" }, { type: "Node", name: "node" }));
+      write(config({ type: "AlwaysAllow", name: "alwaysallow" }));
+      await until(() => failures() === 2);
+      write(config({ type: "RBAC", name: "rbac" }, { type: "Node", name: "node" }));
+      await until(() => failures() === 3);
+      expect(said).toEqual([expect.stringContaining("must be a"), "missing required types: [RBAC]", "authorizer type Node is not allowed if it was not enabled at initial server startup"]);
+      expect(typesOf(setup)).toEqual(["RBAC"]);
+      write(config({ type: "AlwaysAllow", name: "alwaysallow" }, { type: "RBAC", name: "rbac" }));
       await until(() => typesOf(setup)[0] === "AlwaysAllow");
       expect((await pods.list("default")).items).toEqual([]);
       expect(metrics.render()).toMatch(/config_controller_last_config_info\{apiserver_id_hash="sha256:[0-9a-f]{64}",hash="sha256:[0-9a-f]{64}"\} 1/);
