@@ -44,7 +44,7 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
   const snapshot = new ClusterSnapshot();
   for (const node of nodes) snapshot.setNode(node);
   const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
-  for (const pod of pods) if (!gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))) snapshot.setPod(pod);
+  for (const pod of pods) if (!gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))) snapshot.setPod(podInfo(pod));
   const cache = new FilterCache();
   const profile = createProfile();
   let start = 0;

@@ -244,7 +244,7 @@ class Scheduler {
       this.#queue.remove(info.key);
       this.#nominations.remove(info.key);
       if (isFinished(pod)) return this.#podLeft(info.key);
-      this.#snapshot.setPod(pod);
+      this.#snapshot.setPod(info);
       if (!wasPlaced) this.#wake({ is: "pod-placed", pod: info, nodeName: pod.spec.nodeName ?? "" });
       else if (!jsonEqual(old?.metadata.labels, pod.metadata.labels)) this.#wake({ is: "pod-relabelled", pod: info, nodeName: pod.spec.nodeName ?? "" });
       return;

@@ -1,5 +1,7 @@
+import { findCondition } from "../apimachinery/conditions.ts";
+import { jsonEqual } from "../lib/freeze.ts";
 import type { Node, Pod } from "../resources/types.ts";
-import { nodeInfo, podInfo, withPod, withoutPod, type NodeInfo, type PodInfo } from "./node-info.ts";
+import { nodeInfo, withPod, withoutPod, type NodeInfo, type PodInfo } from "./node-info.ts";
 
 /**
  * The cluster as the scheduler sees it: what watches reported, plus the placements it has decided but not yet seen confirmed.
@@ -22,7 +24,7 @@ export class ClusterSnapshot {
 
   setNode(node: Node): NodeInfo {
     const name = node.metadata.name ?? "";
-    const pods = [...this.#placements.values()].filter((placement) => placement.nodeName === name).map((placement) => placement.pod);
+    const pods = this.#nodes.get(name)?.pods ?? [...this.#placements.values()].filter((placement) => placement.nodeName === name).map((placement) => placement.pod);
     const info = nodeInfo(node, pods);
     this.#put(name, info);
     return info;
@@ -34,8 +36,8 @@ export class ClusterSnapshot {
   }
 
   /** Records a pod that a watch shows on a node; finished pods need no room. */
-  setPod(pod: Pod): void {
-    const info = podInfo(pod);
+  setPod(info: PodInfo): void {
+    const { pod } = info;
     const nodeName = pod.spec.nodeName;
     if (!nodeName || isFinished(pod)) {
       const known = this.#placements.get(info.key);
@@ -78,9 +80,7 @@ export class ClusterSnapshot {
     }
     const info = this.#nodes.get(nodeName);
     if (info === undefined) return; // the node will bring its pods in when it appears
-    // A confirmed assumption and a status change leave the sums alone; only what the sums are made of matters.
-    const same = known !== undefined && known.nodeName === nodeName && known.pod.signature === pod.signature && known.pod.pod.metadata.labels === pod.pod.metadata.labels;
-    if (same && known.pod.pod.metadata.deletionTimestamp === pod.pod.metadata.deletionTimestamp) return;
+    if (known?.nodeName === nodeName && isAlike(known.pod, pod)) return;
     this.#put(nodeName, withPod(withoutPod(info, pod.key), pod));
   }
 
@@ -88,6 +88,12 @@ export class ClusterSnapshot {
     this.#nodes.set(name, info);
     this.#list = undefined;
   }
+}
+
+/** Whether decisions cannot tell two states of a placed pod apart: that it is bound, and most changes of its status, are such. Who has to make room depends on when pods began, and on who is making room already. */
+function isAlike(one: PodInfo, other: PodInfo): boolean {
+  const factsOf = ({ pod: { metadata, status }, requests, scoredRequests }: PodInfo) => [metadata.uid, metadata.labels, metadata.deletionTimestamp, requests, scoredRequests, status?.startTime, findCondition(status?.conditions, "DisruptionTarget")];
+  return jsonEqual(factsOf(one), factsOf(other));
 }
 
 function isFinished(pod: Pod): boolean {
