@@ -33,6 +33,7 @@ import { CsiDrivers } from "./csi/csi-drivers.ts";
 import { CsiVolumes } from "./csi/csi-volumes.ts";
 import { openImageSnapshots } from "./cri/image-snapshots.ts";
 import { openStreamingRuntime } from "./cri/streaming-runtime.ts";
+import { meterClaims } from "./devices/claims-in-use.ts";
 import { DeviceDrivers } from "./devices/device-drivers.ts";
 import { DeviceHealthBook } from "./devices/device-health.ts";
 import { DeviceManager } from "./devices/device-manager.ts";
@@ -129,9 +130,11 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   let node: Node | undefined;
   const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
   const health = new DeviceHealthBook(() => manager.devicesChanged());
-  const drivers = new DeviceDrivers({ client, clock, logger, nodeName, health });
-  const devices = new DeviceManager({ client, clock, logger, drivers, health, claims: new PreparedClaims(path.join(dataDir, "prepared-claims.json")) });
-  const csiDrivers = new CsiDrivers({ client, clock, logger, nodeName });
+  const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
+  const claims = new PreparedClaims(path.join(dataDir, "prepared-claims.json"));
+  meterClaims(metrics.registry, claims);
+  const devices = new DeviceManager({ client, clock, logger, metrics, drivers, health, claims });
+  const csiDrivers = new CsiDrivers({ client, clock, logger, metrics, nodeName });
   const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token: requestToken });
   const context: PodContext = {
     runtime,

@@ -60,12 +60,12 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
     });
   return {
     unaryBytes,
-    unary: async (method, request, options) => fromBinary(method.output, await unaryBytes(pathOf(method), frameMessage(toBinary(method.input, create(method.input, request))), options)),
+    unary: async (method, request, options) => fromBinary(method.output, await unaryBytes(methodPath(method), frameMessage(toBinary(method.input, create(method.input, request))), options)),
     async *serverStream(method, request, options = {}) {
       const { signal } = options;
       if (signal?.aborted) return;
       const messages = new Mailbox<Buffer>(Number.POSITIVE_INFINITY); // holds what came in one read, no more
-      const call = new GrpcCall(connection, pathOf(method), messageBytesMax, options, {
+      const call = new GrpcCall(connection, methodPath(method), messageBytesMax, options, {
         message(message) {
           messages.push(message);
           call.pause();
@@ -84,7 +84,7 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
       }
     },
     duplex(method, listener, options = {}) {
-      const call = new GrpcCall(connection, pathOf(method), messageBytesMax, options, {
+      const call = new GrpcCall(connection, methodPath(method), messageBytesMax, options, {
         message: (message) => listener.message(fromBinary(method.output, message)),
         end: listener.end,
       });
@@ -94,6 +94,7 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
   };
 }
 
-function pathOf({ parent, name }: DescMethod): string {
+/** `/package.Service/Method`. */
+export function methodPath({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
 }

@@ -1,4 +1,4 @@
-import { openGrpcChannel, type CallOptions, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import type { CallOptions, GrpcChannel } from "../../engine/lib/grpc.ts";
 import { GrpcCode, grpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { Node, NodeServiceCapability_RPC_Type, type NodeExpandVolumeRequest, type NodeGetInfoResponse, type NodePublishVolumeRequest, type NodeStageVolumeRequest, type VolumeUsage } from "./csi_pb.ts";
@@ -28,9 +28,8 @@ const NAMES = new Map<number, string>(Object.entries(NodeServiceCapability_RPC_T
 /** The driver may still be at work on what was asked. */
 const UNCERTAIN: readonly number[] = [GrpcCode.cancelled, GrpcCode.deadlineExceeded, GrpcCode.unavailable, GrpcCode.resourceExhausted, GrpcCode.aborted];
 
-/** Opens the driver behind a socket; calls end when the signal fires. */
-export function openCsiDriver(name: string, endpoint: string, signal: AbortSignal): CsiDriver {
-  const channel: GrpcChannel = openGrpcChannel(`unix:${endpoint.replace(/^unix:\/\//, "")}`);
+/** The driver at the other end of a channel; calls end when the signal fires. */
+export function openCsiDriver(name: string, channel: GrpcChannel, signal: AbortSignal): CsiDriver {
   const { method } = Node;
   const options: CallOptions = { timeoutMs: CALL_MS, signal };
   const asked = async <T>(what: string, answer: Promise<T>): Promise<T> => {

@@ -6,7 +6,9 @@ import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { resourceSliceResource } from "../../engine/resources/device/resource-slice.ts";
+import { withCallTimes } from "../plugins/metered-channel.ts";
 import type { PluginHandler, PluginInfo } from "../plugins/plugin-handler.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { DeviceHealthBook } from "./device-health.ts";
 import { DRAResourceHealth } from "./dra_health_pb.ts";
 import { DRAPlugin as DRAPluginV1, type NodePrepareResourcesResponse, type NodeUnprepareResourcesResponse } from "./dra_pb.ts";
@@ -38,6 +40,7 @@ export interface DeviceDriversOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<AgentMetrics, "draCallSeconds">;
   readonly nodeName: string;
   readonly health: DeviceHealthBook;
 }
@@ -72,7 +75,9 @@ export class DeviceDrivers implements PluginHandler {
   register(plugin: PluginInfo, _signal: AbortSignal): Promise<void> {
     const running = this.#drivers.get(plugin.name) ?? [];
     if (running.some((other) => other.plugin.endpoint === plugin.endpoint)) return Promise.reject(new Error(`endpoint ${plugin.endpoint} already registered for DRA driver plugin ${plugin.name}`));
-    const added: Running = { plugin, channel: openGrpcChannel(`unix:${plugin.endpoint}`), service: chooseService(plugin.versions) ?? "v1.DRAPlugin", stop: new AbortController(), isConnected: true };
+    const { clock, metrics } = this.#options;
+    const channel = withCallTimes(openGrpcChannel(`unix:${plugin.endpoint}`), clock, (seconds, end) => metrics.draCallSeconds.observe(seconds, { driver_name: plugin.name, ...end }));
+    const added: Running = { plugin, channel, service: chooseService(plugin.versions) ?? "v1.DRAPlugin", stop: new AbortController(), isConnected: true };
     this.#drivers.set(plugin.name, [...running, added]);
     this.#connectionChanged(plugin.name);
     this.#track(this.#follow(added));

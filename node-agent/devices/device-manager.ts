@@ -7,6 +7,7 @@ import { service, type Service } from "../../engine/lib/service.ts";
 import { claimsOfPod, deviceClaimNames, hasDeviceClaims, isClaimOf, isReservedFor } from "../../engine/resources/device/pod-device-claims.ts";
 import { resourceClaimResource } from "../../engine/resources/device/resource-claim.ts";
 import type { Container, Pod, ResourceClaim } from "../../engine/resources/types.ts";
+import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { DeviceDrivers } from "./device-drivers.ts";
 import type { DeviceHealthBook, HeldDevice } from "./device-health.ts";
 import type { NodePrepareResourceResponse } from "./dra_pb.ts";
@@ -19,6 +20,7 @@ export interface DeviceManagerOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<AgentMetrics, "draSeconds">;
   readonly drivers: Pick<DeviceDrivers, "get">;
   readonly claims: PreparedClaims;
   readonly health: Pick<DeviceHealthBook, "of">;
@@ -38,12 +40,13 @@ export class DeviceManager {
 
   /** Makes the pod's devices ready. Rejects with what a driver, or the API, has against it; to be tried again. */
   prepare(pod: Pod): Promise<void> {
-    return hasDeviceClaims(pod) ? this.#locks.run(deviceClaimNames(pod).map((name) => keyOf(pod.metadata.namespace, name)), () => this.#prepare(pod)) : Promise.resolve();
+    if (!hasDeviceClaims(pod)) return Promise.resolve();
+    return this.#timed("PrepareResources", () => this.#locks.run(deviceClaimNames(pod).map((name) => keyOf(pod.metadata.namespace, name)), () => this.#prepare(pod)));
   }
 
   /** The pod runs no more: what nobody else uses is taken back. Rejects when a driver cannot; to be tried again. */
   unprepare({ metadata: { uid = "" } }: Pod): Promise<void> {
-    return this.#takeBack(uid);
+    return this.#claimsFor(uid).length === 0 ? Promise.resolve() : this.#timed("UnprepareResources", () => this.#takeBack(uid));
   }
 
   /** The CDI names of what a container may use. Throws when it has not been prepared. */
@@ -78,9 +81,18 @@ export class DeviceManager {
     });
   }
 
+  async #timed(operation_name: string, work: () => Promise<void>): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const startMs = clock.monotonic();
+    const ended = (is_error: "true" | "false") => metrics.draSeconds.observe((clock.monotonic() - startMs) / 1000, { operation_name, is_error });
+    await work().then(() => ended("false"), (error: unknown) => {
+      ended("true");
+      throw error;
+    });
+  }
+
   #takeBack(podUid: string): Promise<void> {
-    const claims = this.#claimsFor(podUid);
-    return claims.length === 0 ? Promise.resolve() : this.#locks.run(claims.map(({ namespace, name }) => keyOf(namespace, name)), () => this.#unprepare(podUid));
+    return this.#locks.run(this.#claimsFor(podUid).map(({ namespace, name }) => keyOf(namespace, name)), () => this.#unprepare(podUid));
   }
 
   async #prepare(pod: Pod): Promise<void> {

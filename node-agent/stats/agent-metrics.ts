@@ -30,6 +30,9 @@ export interface AgentMetrics {
   readonly imageVolumesRequested: Counter;
   readonly imageVolumesMounted: Counter;
   readonly imageVolumeErrors: Counter;
+  readonly draSeconds: Histogram;
+  readonly draCallSeconds: Histogram;
+  readonly csiCallSeconds: Histogram;
   readonly probeResults: Counter;
   readonly probeSeconds: Histogram;
 }
@@ -37,6 +40,9 @@ export interface AgentMetrics {
 /** Those that Prometheus clients take when nothing else is said. */
 const USUAL = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const RUNTIME = Array.from({ length: 14 }, (_, exponent) => Number((0.005 * 2.5 ** exponent).toPrecision(6)));
+/** Fifteen from a tenth of a second to what a call of a driver of devices may take, each by the same factor larger than the last. */
+const DEVICES = Array.from({ length: 15 }, (_, step) => 0.1 * 400 ** (step / 14));
+const VOLUMES = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600];
 const STARTUP = [0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600];
 
 export function createAgentMetrics(nodeName: string): AgentMetrics {
@@ -67,6 +73,9 @@ export function createAgentMetrics(nodeName: string): AgentMetrics {
     imageVolumesMounted: registry.counter("kubelet_image_volume_mounted_succeed_total", "Images that were mounted as volumes."),
     imageVolumeErrors: registry.counter("kubelet_image_volume_mounted_errors_total", "Images that could not be mounted as volumes."),
     evictions: registry.counter("kubelet_evictions", "Pods that had to go, by what the node was short of."),
+    draSeconds: registry.histogram("dra_operations_duration_seconds", "Time until all devices of a pod were prepared, or taken back, by whether that failed.", DEVICES),
+    draCallSeconds: registry.histogram("dra_grpc_operations_duration_seconds", "Time that drivers of devices took for a call, by driver, method and how it ended.", DEVICES),
+    csiCallSeconds: registry.histogram("csi_operations_seconds", "Time that drivers of volumes took for a call, by driver, method and how it ended.", VOLUMES),
     probeResults: probes.counter("prober_probe_total", "Probes of containers, by their kind and result."),
     probeSeconds: probes.histogram("prober_probe_duration_seconds", "Time of probes that succeeded.", USUAL),
   };

@@ -12,6 +12,7 @@ import { csiNodeResource } from "../../../engine/resources/storage/csi-node.ts";
 import type { CSINode } from "../../../engine/resources/types.ts";
 import { CsiDrivers } from "../../../node-agent/csi/csi-drivers.ts";
 import { Node } from "../../../node-agent/csi/csi_pb.ts";
+import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { serveGrpc, served } from "../../kit/grpc-server.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -35,7 +36,7 @@ afterEach(async () => {
 
 /** As one registration socket names the driver: each is a value of its own. */
 const plugin = () => ({ name: NAME, endpoint, versions: ["1.0.0"] });
-const driversOf = (client: Client) => new CsiDrivers({ client, clock: systemClock, logger: silentLogger, nodeName: "n1" });
+const driversOf = (client: Client, metrics = createAgentMetrics("n1")) => new CsiDrivers({ client, clock: systemClock, logger: silentLogger, metrics, nodeName: "n1" });
 const named = async () => ((await api.client.for(csiNodeResource).get("", "n1")).spec.drivers ?? []).map(({ name }) => name);
 const answers = (drivers: CsiDrivers) => drivers.get(NAME).capabilities();
 
@@ -92,4 +93,18 @@ test("a driver goes on being asked when its second registration fails", async ()
   await api.client.for(nodeResource).delete("", "n1");
   await expect(drivers.register(plugin())).rejects.toThrow("n1");
   expect(await answers(drivers)).toEqual(new Set());
+});
+
+test("what a driver is asked is timed, by method and by how it ended", async () => {
+  const metrics = createAgentMetrics("n1");
+  const drivers = driversOf(api.client, metrics);
+  const registered = plugin();
+  await drivers.register(registered);
+  await expect(drivers.get(NAME).unstage("h", "/place")).rejects.toThrow("NodeUnstageVolume of driver disks.example.com failed");
+  const series = metrics.registry.render().split("\n").filter((line) => line.startsWith("csi_operations_seconds_count"));
+  expect(series).toEqual([
+    `csi_operations_seconds_count{driver_name="${NAME}",grpc_status_code="OK",method_name="/csi.v1.Node/NodeGetInfo",migrated="false"} 1`,
+    `csi_operations_seconds_count{driver_name="${NAME}",grpc_status_code="Unimplemented",method_name="/csi.v1.Node/NodeUnstageVolume",migrated="false"} 1`,
+  ]);
+  drivers.deregister(registered);
 });

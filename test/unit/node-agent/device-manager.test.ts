@@ -9,6 +9,7 @@ import { runServices } from "../../../engine/lib/service.ts";
 import type { Pod, ResourceClaim } from "../../../engine/resources/types.ts";
 import type { ContainerConfig } from "../../../node-agent/cri/runtime.ts";
 import { applyCdiDevices } from "../../../node-agent/devices/cdi-edits.ts";
+import { meterClaims } from "../../../node-agent/devices/claims-in-use.ts";
 import { DeviceDrivers } from "../../../node-agent/devices/device-drivers.ts";
 import { DeviceHealthBook, resourcesStatus } from "../../../node-agent/devices/device-health.ts";
 import { DeviceManager } from "../../../node-agent/devices/device-manager.ts";
@@ -16,6 +17,7 @@ import { DeviceHealthSchema, HealthStatus } from "../../../node-agent/devices/dr
 import { NodePrepareResourcesResponseSchema, NodeUnprepareResourcesResponseSchema } from "../../../node-agent/devices/dra_pb.ts";
 import { PreparedClaims } from "../../../node-agent/devices/prepared-claims.ts";
 import { withCdiDevices } from "../../../node-agent/devices/runtime-devices.ts";
+import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { DeviceDriver } from "../../kit/device-driver.ts";
 import { aDeviceClaim, DRIVER } from "../../kit/devices.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -28,7 +30,7 @@ const pod = (name: string, ...claims: readonly string[]): Pod => ({ apiVersion: 
 const reserved = (name: string, ...pods: readonly string[]): ResourceClaim => aDeviceClaim(name, {}, { status: { allocation: { devices: { results: [{ request: "gpu", driver: DRIVER, pool: "p", device: `device-of-${name}` }] } }, reservedFor: pods.map((user) => ({ resource: "pods", name: user, uid: `uid-${user}` })) } });
 
 /** A manager over a file in the folder, with one driver that says what it was asked. */
-function aManager(...claims: readonly ResourceClaim[]) {
+function aManager(...known: readonly ResourceClaim[]) {
   const calls: string[] = [];
   const trouble = { error: "" };
   let go = () => {};
@@ -45,12 +47,15 @@ function aManager(...claims: readonly ResourceClaim[]) {
       return create(NodeUnprepareResourcesResponseSchema, { claims: Object.fromEntries(wanted.map(({ uid }) => [uid, { error: trouble.error }])) });
     },
   };
-  const client = { for: () => ({ get: async (_namespace: string, name: string) => claims.find(({ metadata }) => metadata.name === name) ?? Promise.reject(new Error(`no claim ${name}`)) }) } as unknown as Client; // nothing else of it is used
+  const client = { for: () => ({ get: async (_namespace: string, name: string) => known.find(({ metadata }) => metadata.name === name) ?? Promise.reject(new Error(`no claim ${name}`)) }) } as unknown as Client; // nothing else of it is used
   const drivers = { get: (name: string) => (name === DRIVER ? driver : (() => { throw new Error(`DRA driver ${name} is not registered`); })()) };
   const health = new DeviceHealthBook(() => {});
   const clock = new VirtualClock();
-  const manager = new DeviceManager({ client, clock, logger: silentLogger, drivers, health, claims: new PreparedClaims(path.join(folder, "claims.json")) });
-  return { manager, calls, trouble, health, pause, clock };
+  const metrics = createAgentMetrics("n1");
+  const claims = new PreparedClaims(path.join(folder, "claims.json"));
+  meterClaims(metrics.registry, claims);
+  const manager = new DeviceManager({ client, clock, logger: silentLogger, metrics, drivers, health, claims });
+  return { shown: (name: string) => metrics.registry.render().split("\n").filter((line) => line.startsWith(name)), manager, calls, trouble, health, pause, clock };
 }
 const main = (of: Pod) => of.spec.containers[0]!;
 
@@ -77,6 +82,24 @@ describe("the devices of a pod", () => {
     await manager.prepare(a);
     await manager.unprepare(a);
     expect(calls).toEqual(["prepare mine", "unprepare mine"]);
+  });
+
+  test("are counted while they are prepared, and how long that takes is told of those that have any", async () => {
+    const { manager, trouble, shown } = aManager(reserved("mine", "a"), reserved("other", "b"));
+    await manager.prepare(pod("a", "mine"));
+    await manager.prepare(pod("none"));
+    trouble.error = "out of order";
+    await expect(manager.prepare(pod("b", "other"))).rejects.toThrow("out of order");
+    expect(shown("dra_resource_claims_in_use")).toEqual(['dra_resource_claims_in_use{driver_name="<any>"} 1', `dra_resource_claims_in_use{driver_name="${DRIVER}"} 1`]);
+    trouble.error = "";
+    await manager.unprepare(pod("a", "mine"));
+    await manager.unprepare(pod("a", "mine"));
+    expect(shown("dra_resource_claims_in_use")).toEqual(['dra_resource_claims_in_use{driver_name="<any>"} 0']);
+    expect(shown("dra_operations_duration_seconds_count")).toEqual([
+      'dra_operations_duration_seconds_count{is_error="false",operation_name="PrepareResources"} 1',
+      'dra_operations_duration_seconds_count{is_error="true",operation_name="PrepareResources"} 1',
+      'dra_operations_duration_seconds_count{is_error="false",operation_name="UnprepareResources"} 1',
+    ]);
   });
 
   test("are prepared again for the next pod when only some of its drivers took them back", async () => {
@@ -192,12 +215,13 @@ describe("a driver of devices", () => {
     const clock = new VirtualClock();
     const wiped: string[] = [];
     const api = { deleteCollection: async (_namespace: string, { fieldSelector }: { readonly fieldSelector: string }) => void wiped.push(fieldSelector), list: async () => (failures-- > 0 ? Promise.reject(new Error("no server")) : { items: slices.map((driver) => ({ spec: { driver } })) }) };
-    const drivers = new DeviceDrivers({ client: { for: () => api } as unknown as Client, clock, logger: silentLogger, nodeName: "n1", health: new DeviceHealthBook(() => {}) }); // nothing else of it is used
-    return { clock, wiped, drivers };
+    const metrics = createAgentMetrics("n1");
+    const drivers = new DeviceDrivers({ metrics, client: { for: () => api } as unknown as Client, clock, logger: silentLogger, nodeName: "n1", health: new DeviceHealthBook(() => {}) }); // nothing else of it is used
+    return { clock, wiped, drivers, metrics };
   }
 
   test("is asked in the protocol that it names first of those known here, and refused without one", async () => {
-    const { drivers } = someDrivers();
+    const { drivers, metrics } = someDrivers();
     const driver = new DeviceDriver({ name: `test-${process.pid}.example.com`, rootDir: folder, versions: ["v1beta1.DRAPlugin"] });
     await driver.start();
     const registered = { name: DRIVER, endpoint: path.join(folder, "plugins", `test-${process.pid}.example.com`, "dra.sock"), versions: ["v9.DRAPlugin", "v1beta1.DRAPlugin"] };
@@ -206,6 +230,7 @@ describe("a driver of devices", () => {
       await drivers.register(registered, new AbortController().signal);
       expect((await drivers.get(DRIVER).unprepare([{ namespace: "default", name: "c", uid: "u" }])).claims["u"]?.error).toBe("");
       expect(driver.calls).toEqual(["unprepare c"]);
+      expect(metrics.registry.render()).toContain(`dra_grpc_operations_duration_seconds_count{driver_name="${DRIVER}",grpc_status_code="OK",method_name="/k8s.io.kubelet.pkg.apis.dra.v1beta1.DRAPlugin/NodeUnprepareResources"} 1`);
       expect(() => drivers.validate(plugin("/s", ["v9.DRAPlugin"]))).toThrow(/none of services supported by the plugin \(v9.DRAPlugin\)/);
     } finally {
       drivers.deregister(registered);
