@@ -24,6 +24,8 @@ export interface CsiDriver {
 
 /** Upstream's time for one call; what takes longer goes on in the driver, and is asked for again. */
 const CALL_MS = 120_000;
+/** Who reads the agent's pages waits for all volumes, and not as long as a pod. */
+const USAGE_MS = 5_000;
 const NAMES = new Map<number, string>(Object.entries(NodeServiceCapability_RPC_Type).map(([name, value]) => [value, name]));
 /** The driver may still be at work on what was asked. */
 const UNCERTAIN: readonly number[] = [GrpcCode.cancelled, GrpcCode.deadlineExceeded, GrpcCode.unavailable, GrpcCode.resourceExhausted, GrpcCode.aborted];
@@ -67,7 +69,7 @@ export function openCsiDriver(name: string, channel: GrpcChannel, signal: AbortS
       await asked("NodeExpandVolume", channel.unary(method.nodeExpandVolume, request, options));
     },
     async usage(volumeId, volumePath, stagingTargetPath) {
-      return (await asked("NodeGetVolumeStats", channel.unary(method.nodeGetVolumeStats, { volumeId, volumePath, stagingTargetPath }, options))).usage;
+      return (await asked("NodeGetVolumeStats", channel.unary(method.nodeGetVolumeStats, { volumeId, volumePath, stagingTargetPath }, { ...options, timeoutMs: USAGE_MS }))).usage;
     },
     close: () => channel.close(),
   };

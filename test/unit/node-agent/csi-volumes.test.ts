@@ -3,6 +3,8 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { CSINodeDriver, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
+import type { CallOptions, GrpcChannel } from "../../../engine/lib/grpc.ts";
+import { openCsiDriver } from "../../../node-agent/csi/csi-driver.ts";
 import { computeNodeDrivers, computeNodePatch, NODE_ID_ANNOTATION } from "../../../node-agent/csi/driver-registration.ts";
 import { computeFailedStatus, computeGrownStatus, planExpansion } from "../../../node-agent/csi/expand-volume.ts";
 import { deviceDataDir, deviceLink, nodeVolumes, podVolumes, publishPath, stagedVolumes, stagingPath, writeVolumeData } from "../../../node-agent/csi/volume-places.ts";
@@ -150,4 +152,16 @@ test("a note is replaced whole, so that one cut short leaves what was there, and
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test("a driver that does not say how full a volume is does not keep the agent's pages from who reads them", async () => {
+  const asked: (number | undefined)[] = [];
+  const unary = async (_method: unknown, _request: unknown, { timeoutMs }: CallOptions) => {
+    asked.push(timeoutMs);
+    return { usage: [] };
+  };
+  const driver = openCsiDriver("d", { unary } as unknown as GrpcChannel, new AbortController().signal); // nothing else of it is used
+  await driver.unstage("h", "/staging");
+  await driver.usage("h", "/place", "/staging");
+  expect(asked).toEqual([120_000, 5_000]);
 });
