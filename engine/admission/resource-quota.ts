@@ -2,11 +2,16 @@ import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, hasReason } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
+import { podResource } from "../resources/core/pod.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
+import { deviceClassResource } from "../resources/device/device-class.ts";
+import { podNameOfExtendedClaim } from "../resources/device/extended-resources.ts";
+import { resourceClaimResource } from "../resources/device/resource-claim.ts";
 import { computeCharge, type QuotaWrite } from "../resources/quota/charge.ts";
 import { describeUncovered, type LimitedResource } from "../resources/quota/limited-resources.ts";
-import type { ResourceQuota, ScopedResourceSelectorRequirement } from "../resources/types.ts";
-import type { AdmissionAttributes, AdmissionPlugin } from "./admission.ts";
+import { deviceQuotaFacts, needsDeviceFacts, plainQuotaFacts, type QuotaFacts } from "../resources/quota/quota-facts.ts";
+import type { ResourceClaim, ResourceQuota, ScopedResourceSelectorRequirement } from "../resources/types.ts";
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionReader } from "./admission.ts";
 
 /** Changes a quota's status: `change` sees the newest state, gives the next or undefined, and is asked again when it was raced. */
 export type ChangeQuota = (namespace: string, name: string, change: (current: ResourceQuota & KubeObject) => (ResourceQuota & KubeObject) | undefined) => Promise<void>;
@@ -47,24 +52,26 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limi
       const refuse = (why: string) => forbidden(definition, attributes.name || (write.object.metadata.generateName ?? ""), why);
       const charged: string[] = [];
       const quotas = await reader.list(resourceQuotaResource, namespace);
+      if (quotas.length === 0 && limited.length === 0) return;
+      const facts = needsDeviceFacts(write.kind) ? await deviceFacts(write.object as ResourceClaim & KubeObject, reader, clock.now()) : plainQuotaFacts(clock.now()); // the kind decides
       for (const quota of quotas) {
-        const charge = computeCharge(quota, write, clock.now());
+        const charge = computeCharge(quota, write, facts);
         if (charge.is === "none") continue;
         // What the cache says may be over; only the newest state refuses. All are asked before any is charged.
         const current = charge.is === "refused" ? await reader.get(resourceQuotaResource, namespace, quota.metadata.name ?? "", { fresh: true }) : undefined;
-        const again = current === undefined ? charge : computeCharge(current, write, clock.now());
+        const again = current === undefined ? charge : computeCharge(current, write, facts);
         if (charge.is === "refused" && current === undefined) continue; // the quota is gone
         if (again.is === "refused") throw refuse(again.why);
         charged.push(quota.metadata.name ?? "");
       }
-      const uncovered = describeUncovered(limited, quotas, write, clock.now());
+      const uncovered = describeUncovered(limited, quotas, write, facts);
       // A quota may just have been made; and where upstream says 500 to a missing scope, it is a refusal like any other here.
-      const stillUncovered = uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, clock.now());
+      const stillUncovered = uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, facts);
       if (stillUncovered !== undefined) throw refuse(stillUncovered);
       if (attributes.isDryRun === true) return;
       for (const name of charged) {
         const apply = (current: ResourceQuota & KubeObject) => {
-          const charge = computeCharge(current, write, clock.now());
+          const charge = computeCharge(current, write, facts);
           if (charge.is === "refused") throw refuse(charge.why);
           return charge.is === "none" ? undefined : { ...current, status: { ...current.status, used: charge.used } };
         };
@@ -74,6 +81,15 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limi
       }
     },
   };
+}
+
+async function deviceFacts(claim: ResourceClaim & KubeObject, reader: AdmissionReader, nowMs: number): Promise<QuotaFacts> {
+  const classes = await reader.list(deviceClassResource, "");
+  const { namespace = "" } = claim.metadata;
+  const podName = podNameOfExtendedClaim(claim);
+  if (podName === undefined) return deviceQuotaFacts(nowMs, classes, [], []);
+  const pod = await reader.get(podResource, namespace, podName);
+  return deviceQuotaFacts(nowMs, classes, await reader.list(resourceClaimResource, namespace), pod === undefined ? [] : [pod]);
 }
 
 /** Creates count for every kind; later changes only where they can take more: Services, claims, and pods that are resized. */

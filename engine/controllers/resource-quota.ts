@@ -2,12 +2,16 @@ import { splitKey, type KubeObject } from "../apimachinery/object-meta.ts";
 import type { Informer, InformerHandler } from "../client/informer.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { catalog } from "../resources/catalog.ts";
+import { podResource } from "../resources/core/pod.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceDefinition, ResourceReference } from "../resources/define-resource.ts";
+import { deviceClassResource } from "../resources/device/device-class.ts";
+import { podNameOfExtendedClaim } from "../resources/device/extended-resources.ts";
 import { countQuota } from "../resources/quota/charge.ts";
+import { deviceQuotaFacts, needsDeviceFacts } from "../resources/quota/quota-facts.ts";
 import { quotaNamesOf } from "../resources/quota/usage.ts";
-import type { ResourceQuota } from "../resources/types.ts";
+import type { DeviceClass, Pod, ResourceClaim, ResourceQuota } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
@@ -20,11 +24,15 @@ export interface QuotaInputs {
   readonly counted: readonly { readonly kind: ResourceReference; readonly objects: readonly KubeObject[] }[];
   /** Whether custom kinds are among them, whose ends nobody follows here. */
   readonly countsCustom: boolean;
+  /** All there are; needed where claims of devices are counted. */
+  readonly deviceClasses: readonly DeviceClass[];
+  /** Of the namespace, those whose extended resources claims stand for. */
+  readonly deviceUsers: readonly Pod[];
 }
 
 /** Sets a quota's status to what is asked and what is used of it; nothing when it says so already. Pure. */
-export function planQuota({ quota, counted }: Pick<QuotaInputs, "quota" | "counted">, nowMs: number, resyncMs: number): readonly Action[] {
-  const status = countQuota(quota, counted, nowMs);
+export function planQuota({ quota, counted, deviceClasses, deviceUsers }: Omit<QuotaInputs, "countsCustom">, nowMs: number, resyncMs: number): readonly Action[] {
+  const status = countQuota(quota, counted, deviceQuotaFacts(nowMs, deviceClasses, claimsAmong(counted), deviceUsers));
   const again: Action = { do: "wait", forMs: resyncMs };
   if (jsonEqual(quota.status?.hard ?? {}, status.hard) && jsonEqual(quota.status?.used ?? {}, status.used)) return [again];
   // The whole object with its version: a charge in between makes this count worthless, and it is made again.
@@ -37,6 +45,7 @@ export function planQuota({ quota, counted }: Pick<QuotaInputs, "quota" | "count
  */
 export function resourceQuotaController({ client, informers, timings }: ControllerContext): ControllerDefinition<QuotaInputs> {
   const quotas = informers.informer(resourceQuotaResource);
+  const deviceClasses = informers.informer(deviceClassResource);
   const definitions = informers.informer(customResourceDefinitionResource);
   const kinds = catalog.filter(({ namespaced, verbs, resource }) => namespaced && verbs.includes("delete") && resource !== "events");
   const keysFor = (kind: ResourceDefinition, namespace: string) =>
@@ -57,7 +66,7 @@ export function resourceQuotaController({ client, informers, timings }: Controll
       watch(quotas, ({ metadata }) => [`${metadata.namespace ?? ""}/${metadata.name ?? ""}`], (old, quota) => quota !== undefined && (!jsonEqual(old?.spec, quota.spec) || !jsonEqual(quota.spec?.hard ?? {}, quota.status?.hard ?? {}))),
       ...replenishing,
     ],
-    reads: [read(definitions)],
+    reads: [read(definitions), read(deviceClasses)],
     async observe(key) {
       const { namespace, name } = splitKey(key);
       const quota = await unlessGone(client.for(resourceQuotaResource).get(namespace, name));
@@ -68,10 +77,17 @@ export function resourceQuotaController({ client, informers, timings }: Controll
       const names = Object.keys(quota.spec?.hard ?? {}).filter((name) => name.startsWith("count/"));
       // Also a kind that is not defined yet.
       const countsCustom = names.some((name) => !kinds.some((kind) => quotaNamesOf(kind, [name]).length > 0));
-      return { quota, countsCustom, counted: await Promise.all(wanted.map(async (kind) => ({ kind, objects: (await client.for(kind).list(namespace)).items }))) };
+      const counted = await Promise.all(wanted.map(async (kind) => ({ kind, objects: (await client.for(kind).list(namespace)).items })));
+      const podNames = new Set(claimsAmong(counted).flatMap((claim) => podNameOfExtendedClaim(claim) ?? []));
+      const deviceUsers = await Promise.all([...podNames].map((podName) => unlessGone(client.for(podResource).get(namespace, podName))));
+      return { quota, countsCustom, counted, deviceClasses: deviceClasses.list(), deviceUsers: deviceUsers.filter((pod) => pod !== undefined) };
     },
     plan: (inputs, nowMs) => planQuota(inputs, nowMs, inputs.countsCustom ? timings.customQuotaResyncMs : timings.quotaResyncMs),
   };
+}
+
+function claimsAmong(counted: QuotaInputs["counted"]): readonly ResourceClaim[] {
+  return counted.flatMap(({ kind, objects }) => (needsDeviceFacts(kind) ? (objects as readonly (KubeObject & ResourceClaim)[]) : [])); // the kind decides
 }
 
 /** Whether changes of such objects may give something back; of others it is enough to know when they go. */

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceReference } from "../define-resource.ts";
 import type { Container, Pod, ResourceQuota } from "../types.ts";
 import { doesQuotaMatch } from "./matching.ts";
+import type { QuotaFacts } from "./quota-facts.ts";
 import { formatQuotaAmount, fromQuotaAmounts, quotaNamesOf, quotaUsage, toQuotaAmounts, type QuotaAmounts } from "./usage.ts";
 
 /** One write, as far as quotas see it. */
@@ -23,7 +24,7 @@ export type Charge =
 const MUST_SAY = new Set(["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"]);
 
 /** What a write means for a quota: nothing, a refusal in upstream's words, or the new usage. Pure. */
-export function computeCharge(quota: ResourceQuota, { kind, object, old, isStatus }: QuotaWrite, nowMs: number): Charge {
+export function computeCharge(quota: ResourceQuota, { kind, object, old, isStatus }: QuotaWrite, facts: QuotaFacts): Charge {
   if (!doesQuotaMatch(quota, kind, object)) return { is: "none" };
   const name = quota.metadata.name ?? "";
   const hard = toQuotaAmounts(quota.status?.hard);
@@ -32,8 +33,8 @@ export function computeCharge(quota: ResourceQuota, { kind, object, old, isStatu
   if (unsaid !== undefined) return { is: "refused", why: `failed quota: ${name}: must specify ${unsaid}` };
   const used = toQuotaAmounts(quota.status?.used);
   if (bounded.some((resource) => used[resource] === undefined)) return { is: "refused", why: `status unknown for quota: ${name}, resources: ${[...bounded].sort().join(",")}` };
-  const before = old !== undefined && doesQuotaMatch(quota, kind, old) ? quotaUsage(kind, old, nowMs) : {};
-  const delta = increase(quotaUsage(kind, object, nowMs), before, bounded);
+  const before = old !== undefined && doesQuotaMatch(quota, kind, old) ? quotaUsage(kind, old, facts) : {};
+  const delta = increase(quotaUsage(kind, object, facts), before, bounded);
   const names = Object.keys(delta).sort();
   if (names.length === 0) return { is: "none" };
   const exceeded = isStatus ? [] : names.filter((resource) => (used[resource] ?? 0) + (delta[resource] ?? 0) > (hard[resource] ?? 0));
@@ -65,7 +66,7 @@ function describeUnsaid({ spec }: Pod, bounded: readonly string[]): string | und
 }
 
 /** The usage of everything that a quota counts: `hard` as it is asked for now, and what is used of it. Pure. */
-export function countQuota(quota: ResourceQuota, objects: readonly { readonly kind: Pick<ResourceReference, "group" | "resource">; readonly objects: readonly KubeObject[] }[], nowMs: number): { readonly hard: Record<string, string>; readonly used: Record<string, string> } {
+export function countQuota(quota: ResourceQuota, objects: readonly { readonly kind: Pick<ResourceReference, "group" | "resource">; readonly objects: readonly KubeObject[] }[], facts: QuotaFacts): { readonly hard: Record<string, string>; readonly used: Record<string, string> } {
   const hard = { ...quota.spec?.hard };
   // The spec may just have changed; what is counted follows it, not what the status still says.
   const asked: ResourceQuota = { ...quota, status: { ...quota.status, hard } };
@@ -75,7 +76,7 @@ export function countQuota(quota: ResourceQuota, objects: readonly { readonly ki
     if (names.length === 0) continue;
     for (const object of all) {
       if (!doesQuotaMatch(asked, kind, object)) continue;
-      const usage = quotaUsage(kind, object, nowMs);
+      const usage = quotaUsage(kind, object, facts);
       for (const name of names) sums[name] = (sums[name] ?? 0) + (usage[name] ?? 0);
     }
   }

@@ -1,6 +1,7 @@
 import type { ResourceQuota, ScopedResourceSelectorRequirement } from "../types.ts";
 import type { QuotaWrite } from "./charge.ts";
 import { doesQuotaMatch, doesScopeMatch, scopesOf } from "./matching.ts";
+import type { QuotaFacts } from "./quota-facts.ts";
 import { quotaNamesOf, quotaUsage } from "./usage.ts";
 
 /** What may only be used where a quota bounds it. */
@@ -14,12 +15,12 @@ export interface LimitedResource {
 }
 
 /** What of a write no quota covers although one must, in upstream's words; undefined when nothing is open. Pure. */
-export function describeUncovered(limited: readonly LimitedResource[], quotas: readonly ResourceQuota[], { kind, object, old }: QuotaWrite, nowMs: number): string | undefined {
+export function describeUncovered(limited: readonly LimitedResource[], quotas: readonly ResourceQuota[], { kind, object, old }: QuotaWrite, facts: QuotaFacts): string | undefined {
   const ofKind = limited.filter(({ group, resource }) => group === kind.group && resource === kind.resource);
   const scopes = limited.flatMap(({ matchScopes }) => matchScopes.filter((scope) => doesScopeMatch(scope, kind, object)));
   if (ofKind.length === 0 && scopes.length === 0) return undefined;
-  const usage = quotaUsage(kind, object, nowMs);
-  const before = old === undefined ? {} : quotaUsage(kind, old, nowMs);
+  const usage = quotaUsage(kind, object, facts);
+  const before = old === undefined ? {} : quotaUsage(kind, old, facts);
   if (Object.entries(usage).every(([name, amount]) => amount <= (before[name] ?? 0))) return undefined;
   const covered = new Set(quotas.filter((quota) => doesQuotaMatch(quota, kind, object)).flatMap(({ status }) => quotaNamesOf(kind, Object.keys(status?.hard ?? {}))));
   const bare = Object.keys(usage).filter((name) => (usage[name] ?? 0) > 0 && !covered.has(name) && ofKind.some(({ matchContains }) => matchContains.some((part) => name.includes(part))));

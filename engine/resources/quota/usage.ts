@@ -3,8 +3,9 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { claimClassName } from "../core/persistent-volume-claim.ts";
 import type { ResourceReference } from "../define-resource.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../pod-requests.ts";
-import type { PersistentVolumeClaim, Pod, PodSpec, ResourceClaim, Service } from "../types.ts";
-import { deviceUsage, isDeviceCount } from "./device-usage.ts";
+import type { PersistentVolumeClaim, Pod, ResourceClaim, Service } from "../types.ts";
+import { deviceUsage, isDeviceCount, isExtendedResourceBound } from "./device-usage.ts";
+import { needsDeviceFacts, type QuotaFacts } from "./quota-facts.ts";
 
 /** Amounts by the names that quotas use, in thousandths: whole numbers, so that sums are exact. */
 export type QuotaAmounts = Readonly<Record<string, number>>;
@@ -19,13 +20,13 @@ export function countName({ group, resource }: Pick<ResourceReference, "group" |
 }
 
 /** What an object takes of the quotas of its namespace. Pure. */
-export function quotaUsage(kind: Pick<ResourceReference, "group" | "resource">, object: KubeObject, nowMs: number): QuotaAmounts {
+export function quotaUsage(kind: Pick<ResourceReference, "group" | "resource">, object: KubeObject, { nowMs, devices }: QuotaFacts): QuotaAmounts {
   const counted: QuotaAmounts = { [countName(kind)]: 1000, ...(kind.group === "" && PLAIN_COUNTS.has(kind.resource) ? { [kind.resource]: 1000 } : {}) };
-  if (isDeviceClaim(kind)) return { ...counted, ...deviceUsage(object as KubeObject & ResourceClaim) }; // the kind decides
+  if (needsDeviceFacts(kind)) return { ...counted, ...deviceUsage(object as KubeObject & ResourceClaim, devices) }; // the kind decides
   if (kind.group !== "") return counted;
   switch (kind.resource) {
     case "pods":
-      return isCharged(object as Pod, nowMs) ? { ...counted, ...podUsage((object as Pod).spec) } : counted; // the kind decides
+      return { ...counted, ...podUsage(object as Pod, nowMs) }; // the kind decides
     case "services":
       return { ...counted, ...serviceUsage(object as Service) }; // likewise
     case "persistentvolumeclaims":
@@ -33,10 +34,6 @@ export function quotaUsage(kind: Pick<ResourceReference, "group" | "resource">, 
     default:
       return counted;
   }
-}
-
-function isDeviceClaim({ group, resource }: Pick<ResourceReference, "group" | "resource">): boolean {
-  return group === "resource.k8s.io" && resource === "resourceclaims";
 }
 
 /** A pod counts until it is over, or should have been gone by now. */
@@ -47,8 +44,9 @@ function isCharged({ metadata, status, spec }: Pod, nowMs: number): boolean {
   return nowMs <= Date.parse(metadata.deletionTimestamp) + graceSeconds * 1000;
 }
 
-function podUsage(spec: PodSpec): QuotaAmounts {
-  return { pods: 1000, ...computeUsage(podRequests(spec), podLimits(spec)) };
+/** What a pod takes beyond its place among all objects. Pure. */
+export function podUsage(pod: Pod, nowMs: number): QuotaAmounts {
+  return isCharged(pod, nowMs) ? { pods: 1000, ...computeUsage(podRequests(pod.spec), podLimits(pod.spec)) } : {};
 }
 
 /** Of requests and limits in the units of `podRequests`: processors in thousandths already. */
@@ -87,9 +85,9 @@ function claimUsage(claim: PersistentVolumeClaim): QuotaAmounts {
 export function quotaNamesOf(kind: Pick<ResourceReference, "group" | "resource">, names: readonly string[]): readonly string[] {
   return names.filter((name) => {
     if (name === countName(kind)) return true;
-    if (isDeviceClaim(kind)) return isDeviceCount(name);
+    if (needsDeviceFacts(kind)) return isDeviceCount(name);
     if (kind.group !== "") return false;
-    if (kind.resource === "pods") return name === "pods" || /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.test(name) || /^(requests\.)?hugepages-/.test(name) || (name.startsWith("requests.") && name.includes("/"));
+    if (kind.resource === "pods") return name === "pods" || /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.test(name) || /^(requests\.)?hugepages-/.test(name) || isExtendedResourceBound(name);
     if (kind.resource === "services") return name === "services" || name.startsWith("services.");
     if (kind.resource === "persistentvolumeclaims") return name === "persistentvolumeclaims" || name === "requests.storage" || /\.storageclass\.storage\.k8s\.io\/(persistentvolumeclaims|requests\.storage)$/.test(name);
     return PLAIN_COUNTS.has(kind.resource) && name === kind.resource;

@@ -8,6 +8,7 @@ import { formatTime, type Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { deviceClassResource } from "../../resources/device/device-class.ts";
+import { classesByResource } from "../../resources/device/extended-resources.ts";
 import { CLAIM_FINALIZER, EXTENDED_CLAIM_ANNOTATION, isReservedFor, withReservation } from "../../resources/device/pod-device-claims.ts";
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import { resourceSliceResource } from "../../resources/device/resource-slice.ts";
@@ -16,7 +17,7 @@ import type { PodInfo } from "../node-info.ts";
 import type { ClusterEvent } from "../plugin.ts";
 import { indexSlices, type SliceIndex } from "./device-pools.ts";
 import { DevicesInUse } from "./devices-in-use.ts";
-import { classesByResource, extendedClaimUid, type ExtendedClaim } from "./extended-claim.ts";
+import { extendedClaimUid, type ExtendedClaim } from "./extended-claim.ts";
 import { bindingState, DEVICE_BINDING_MS_MAX, hasBindingFailed, resolvePodDevices, type DeviceFacts, type NodeDevices, type PodDevices } from "./pod-devices.ts";
 
 const OWNER_INDEX = "owner";

@@ -2,19 +2,6 @@ import { parseQuantity } from "../../apimachinery/quantity.ts";
 import { EXTENDED_CLAIM_ANNOTATION } from "../../resources/device/pod-device-claims.ts";
 import type { Container, ContainerExtendedResourceRequest, DeviceClass, DeviceRequest, Pod, ResourceClaim } from "../../resources/types.ts";
 
-/** Under this prefix, every class is an extended resource of its own name. */
-const CLASS_PREFIX = "deviceclass.resource.kubernetes.io/";
-
-/** Which class stands behind an extended resource: of several with its name, the youngest. Pure. */
-export function classesByResource(classes: readonly DeviceClass[]): ReadonlyMap<string, DeviceClass> {
-  const isOlder = (one: DeviceClass, other: DeviceClass) => {
-    const [a, b] = [one, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? "") || 0) as [number, number]; // one for each
-    return a - b || ((one.metadata.name ?? "") < (other.metadata.name ?? "") ? 1 : -1);
-  };
-  const named = classes.filter(({ spec }) => Boolean(spec.extendedResourceName)).sort(isOlder);
-  return new Map([...classes.map((deviceClass) => [`${CLASS_PREFIX}${deviceClass.metadata.name}`, deviceClass] as const), ...named.map((deviceClass) => [deviceClass.spec.extendedResourceName ?? "", deviceClass] as const)]);
-}
-
 /** The claim that stands for a pod's extended resources on a node, and which container gets what of it. */
 export interface ExtendedClaim {
   readonly claim: ResourceClaim;

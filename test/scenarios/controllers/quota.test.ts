@@ -4,7 +4,10 @@ import { customResourceDefinitionResource } from "../../../engine/resources/apie
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
-import type { Pod } from "../../../engine/resources/types.ts";
+import { deviceClassResource } from "../../../engine/resources/device/device-class.ts";
+import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
+import type { Pod, ResourceClaim } from "../../../engine/resources/types.ts";
+import { aDeviceClass } from "../../kit/devices.ts";
 import { createTestNamespace } from "../../kit/test-api.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 
@@ -85,4 +88,25 @@ test("a changed quota is counted anew", async () => {
   await plane.clock.settle();
   expect((await plane.client.for(resourceQuotaResource).get("bounded", "q")).status).toEqual({ hard: { pods: "3", "requests.cpu": "1" }, used: { pods: "1", "requests.cpu": "100m" } });
   expect(plane.warnings).toEqual([]);
+});
+
+test("devices count against the extended resource that their class stands behind, whoever asks for them", async () => {
+  await plane.client.for(deviceClassResource).create(aDeviceClass("cards", { extendedResourceName: "example.com/card" }));
+  const [chosen, own] = ["requests.example.com/card", "requests.deviceclass.resource.kubernetes.io/cards"];
+  await quotaOf({ [chosen]: "3", [own]: "9" });
+  const claim = (name: string, count: number): ResourceClaim => ({ apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: { name, namespace: "bounded" }, spec: { devices: { requests: [{ name: "a", exactly: { deviceClassName: "cards", count } }] } } });
+  const claims = plane.client.for(resourceClaimResource);
+  await claims.create(claim("two", 2));
+  expect(await used()).toEqual({ [chosen]: "2", [own]: "2" });
+  const wanting = (name: string) => ({ ...pod(name), spec: { containers: [{ name: "c", image: "i", resources: { requests: { "example.com/card": "1" }, limits: { "example.com/card": "1" } } }] } });
+  expect(await create(wanting("a"))).toBe("made");
+  expect(await create(wanting("b"))).toContain(`exceeded quota: q, requested: ${chosen}=1, used: ${chosen}=3, limited: ${chosen}=3`);
+  await expect(claims.create(claim("one", 1))).rejects.toThrow(`exceeded quota: q, requested: ${chosen}=1, used: ${chosen}=3, limited: ${chosen}=3`);
+  // What the scheduler makes for the pod has been charged to it.
+  const { metadata: { uid = "" } } = await plane.client.for(podResource).get("bounded", "a");
+  await claims.create({ ...claim("for-a", 1), metadata: { name: "for-a", namespace: "bounded", annotations: { "resource.kubernetes.io/extended-resource-claim": "true" }, ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "a", uid, controller: true }] } });
+  expect(await used()).toEqual({ [chosen]: "3", [own]: "3" });
+  await claims.delete("bounded", "two");
+  await plane.clock.settle();
+  expect(await used()).toEqual({ [chosen]: "1", [own]: "1" });
 });
