@@ -24,6 +24,7 @@ import { ownerReferencesPermissionEnforcement, type OwnerReferenceParts } from "
 import { podNodeSelector } from "./pod-node-selector.ts";
 import { podResizeValidator } from "./pod-resize.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
+import type { PodSecurityMetrics } from "./pod-security/pod-security-metrics.ts";
 import { podTolerationRestriction } from "./pod-toleration-restriction.ts";
 import { podTopologyLabels } from "./pod-topology-labels.ts";
 import type { PolicyParts } from "./policies/match-policy.ts";
@@ -51,6 +52,7 @@ export interface AdmissionParts {
   readonly webhooks: WebhookIndex & { readonly mutatingParts: WebhookParts; readonly validatingParts: WebhookParts };
   readonly settings: AdmissionSettings;
   readonly logger: Logger;
+  readonly podSecurityMetrics: PodSecurityMetrics;
   readonly makeNamespace: MakeNamespace;
   readonly owners: OwnerReferenceParts;
   /** Undefined where no image policy is configured. */
@@ -60,7 +62,7 @@ export interface AdmissionParts {
 }
 
 /** Every rule of admission, in upstream's order: whoever stands later sees what the earlier ones made of the object. */
-export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, settings, logger, makeNamespace, owners, askImagePolicy, always }: AdmissionParts): readonly AdmissionPlugin[] {
+export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, settings, logger, podSecurityMetrics, makeNamespace, owners, askImagePolicy, always }: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     alwaysAdmit,
     namespaceAutoProvision(makeNamespace),
@@ -73,7 +75,7 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     taintNodesByCondition,
     alwaysPullImages,
     ...(settings.imagePolicy === undefined || askImagePolicy === undefined ? [] : [imagePolicyWebhook({ settings: settings.imagePolicy, ask: askImagePolicy, clock, logger })]),
-    podSecurity(settings.podSecurity),
+    podSecurity({ settings: settings.podSecurity, metrics: podSecurityMetrics }),
     podNodeSelector(settings.nodeSelectors),
     priority,
     defaultTolerationSeconds(settings.lostNodeSeconds),

@@ -5,6 +5,7 @@ import { deviceClaimRights } from "../admission/device-claims.ts";
 import { deviceTaintTimes } from "../admission/device-taint-times.ts";
 import { GitFieldPlaces, gitOwnedFields } from "../admission/git-owned-fields.ts";
 import { USUAL_SETTINGS, type AdmissionSettings } from "../admission/admission-configuration.ts";
+import { PodSecurityMetrics } from "../admission/pod-security/pod-security-metrics.ts";
 import { privilegeBan } from "../admission/privilege-ban.ts";
 import type { AskImagePolicy } from "../admission/image-policy.ts";
 import { choosePlugins, type PluginChoice } from "../admission/choose-plugins.ts";
@@ -69,6 +70,7 @@ import { ResourceIndex } from "./resource-index.ts";
 import { followServiceRanges } from "./service-range.ts";
 import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
+import { KUBERNETES_VERSION } from "./version.ts";
 import { virtualResources } from "./virtual-resources.ts";
 import { serviceResolver } from "./webhooks/resolve-service.ts";
 import { WebhookClient } from "./webhooks/webhook-client.ts";
@@ -231,7 +233,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     authorizer,
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, logger, makeNamespace, owners: policyParts, askImagePolicy: options.askImagePolicy, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation, deviceClaimRights(policyParts.askRights), deviceTaintTimes(clock), ...(options.allowsPrivileged === false ? [privilegeBan] : [])] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
+    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, logger, podSecurityMetrics: new PodSecurityMetrics(options.metrics, Number(KUBERNETES_VERSION.minor)), makeNamespace, owners: policyParts, askImagePolicy: options.askImagePolicy, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation, deviceClaimRights(policyParts.askRights), deviceTaintTimes(clock), ...(options.allowsPrivileged === false ? [privilegeBan] : [])] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
       list: async (definition, namespace, fresh) => (await store.list(definition, namespace, fresh?.fresh === true ? {} : { resourceVersion: "0" })).items.map(({ object }) => object),
     }, new AdmissionMetrics(options.metrics, clock)),

@@ -1,32 +1,40 @@
 import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { forbidden } from "../../apimachinery/status-error.ts";
-import { namespaceResource } from "../../resources/core/namespace.ts";
+import { forbidden, internalError, joinProblems } from "../../apimachinery/status-error.ts";
+import { describeError } from "../../lib/log.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { Container, Namespace, Pod, PodSpec } from "../../resources/types.ts";
-import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "../admission.ts";
+import { isKind, requestName, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "../admission.ts";
 import { templatePlace, valueAt } from "../pod-templates.ts";
+import { readNamespace } from "../request-matching.ts";
 import type { PodParts } from "./check.ts";
 import { describeViolations, evaluatePod } from "./evaluate-pod.ts";
-import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, readPolicy, type LevelVersion, type Policy } from "./policy.ts";
+import type { PodSecurityMetrics } from "./pod-security-metrics.ts";
+import { asksForNothing, formatLevel, isSameLevel, labelsOf, LEVELS, MODES, OPEN_POLICY, readPolicy, type LevelVersion, type Policy } from "./policy.ts";
 import type { PodSecuritySettings } from "./pod-security-settings.ts";
 
 /** More pods of a namespace are not looked at when its level rises. */
 const PODS_MAX = 3_000;
 const ANNOTATION = "pod-security.kubernetes.io/";
+const [ENFORCED, EXEMPT, ERROR] = [`${ANNOTATION}enforce-policy`, `${ANNOTATION}exempt`, `${ANNOTATION}error`] as const;
 /** Writes to these change nothing of what a pod may do. */
-const HARMLESS_SUBRESOURCES = new Set(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status", "resize"]);
+const HARMLESS_SUBRESOURCES = new Set(["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"]);
+
+export interface PodSecurityParts {
+  readonly settings: PodSecuritySettings;
+  readonly metrics: PodSecurityMetrics;
+}
 
 /** Holds pods to the level that their namespace's labels ask for; makers of pods are warned early, and so is who raises the level. */
-export function podSecurity(settings: PodSecuritySettings): AdmissionPlugin {
+export function podSecurity(parts: PodSecurityParts): AdmissionPlugin {
   return {
     name: "PodSecurity",
     async validate(attributes, reader) {
       if (attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") return;
-      if (isKind(attributes, "", "namespaces")) return validateNamespace(attributes, reader, settings);
-      if (isKind(attributes, "", "pods")) return validatePod(attributes, reader, settings);
+      if (isKind(attributes, "", "namespaces")) return validateNamespace(attributes, reader, parts.settings);
+      if (isKind(attributes, "", "pods")) return validatePod(attributes, reader, parts);
       const place = attributes.subresource === undefined ? templatePlace(attributes) : undefined;
-      if (place !== undefined) return validateWorkload(attributes, place, reader, settings);
+      if (place !== undefined) return validateWorkload(attributes, place, reader, parts);
     },
   };
 }
@@ -73,62 +81,97 @@ export function describeMisfits(namespace: string, pods: readonly Pod[], enforce
   ];
 }
 
-async function validatePod(attributes: AdmissionAttributes, reader: AdmissionReader, settings: PodSecuritySettings): Promise<void> {
-  if (attributes.subresource !== undefined && HARMLESS_SUBRESOURCES.has(attributes.subresource)) return;
+async function validatePod(attributes: AdmissionAttributes, reader: AdmissionReader, parts: PodSecurityParts): Promise<void> {
+  const { subresource, notes } = attributes;
+  if ((subresource !== undefined && HARMLESS_SUBRESOURCES.has(subresource)) || isExemptRequest(attributes, parts)) return;
+  const found = await policyOf(attributes, reader, parts);
+  if (found.is === "failed") throw internalError(found.problem);
+  if (found.problem === undefined && asksForNothing(found.policy)) {
+    notes?.annotate(ENFORCED, formatLevel(OPEN_POLICY.enforce));
+    return parts.metrics.evaluated(attributes, "enforce", found.policy.enforce, "allow");
+  }
   const pod = attributes.object as Pod; // isKind, and subresources with other bodies are left out
   const old = attributes.old as Pod | undefined; // likewise
-  if (isExemptRequest(attributes, settings)) return;
-  if (old !== undefined && !isSignificant(pod, old)) return;
-  const policy = await policyOf(attributes, reader, settings);
-  if (policy === undefined || isExemptPod(attributes, pod.spec, settings)) return;
-  const violations = evaluatePod(pod, policy.enforce);
-  attributes.notes?.annotate(`${ANNOTATION}enforce-policy`, formatLevel(policy.enforce));
-  remark(attributes, pod, policy, violations.length === 0);
-  if (violations.length > 0) throw forbidden(podResource, attributes.name || (pod.metadata.generateName ?? ""), `violates PodSecurity "${formatLevel(policy.enforce)}": ${describeViolations(violations)}`);
+  if (old === undefined || isSignificant(pod, old)) judge(attributes, pod, found, parts, true);
 }
 
-async function validateWorkload(attributes: AdmissionAttributes, place: readonly string[], reader: AdmissionReader, settings: PodSecuritySettings): Promise<void> {
-  if (isExemptRequest(attributes, settings)) return;
-  const policy = await policyOf(attributes, reader, settings);
+async function validateWorkload(attributes: AdmissionAttributes, place: readonly string[], reader: AdmissionReader, parts: PodSecurityParts): Promise<void> {
+  if (isExemptRequest(attributes, parts)) return;
+  const found = await policyOf(attributes, reader, parts);
+  // Its pods will be refused; whoever makes what makes them need not wait for that to be mended.
+  if (found.is === "failed" || (found.problem === undefined && found.policy.audit.level === "privileged" && found.policy.warn.level === "privileged")) return;
   const template = templateAt(attributes.object, place);
-  if (policy !== undefined && template !== undefined && !isExemptPod(attributes, template.spec, settings)) remark(attributes, template, policy, true);
+  if (template !== undefined) judge(attributes, template, found, parts, false);
+}
+
+/** Notes for the audit log what a pod breaks, and tells its writer, by an error when it `isEnforced`. */
+function judge(attributes: AdmissionAttributes, pod: PodParts, { policy, problem }: FoundPolicy, { settings, metrics }: PodSecurityParts, isEnforced: boolean): void {
+  const { notes } = attributes;
+  if (isExemptClass(pod.spec, settings)) {
+    notes?.annotate(EXEMPT, "runtimeClass");
+    return metrics.exempted(attributes);
+  }
+  if (problem !== undefined) {
+    notes?.annotate(ERROR, problem);
+    metrics.failed(attributes, false);
+  }
+  const known = new Map<string, string>();
+  const breaches = (level: LevelVersion): string => {
+    const name = formatLevel(level);
+    const text = known.get(name) ?? describeViolations(evaluatePod(pod, level));
+    known.set(name, text);
+    return text === "" ? "" : `PodSecurity "${name}": ${text}`;
+  };
+  const refusal = isEnforced ? breaches(policy.enforce) : "";
+  if (isEnforced) {
+    notes?.annotate(ENFORCED, formatLevel(policy.enforce));
+    metrics.evaluated(attributes, "enforce", policy.enforce, refusal === "" ? "allow" : "deny");
+  }
+  const audited = breaches(policy.audit);
+  if (audited !== "") {
+    notes?.annotate(`${ANNOTATION}audit-violations`, `would violate ${audited}`);
+    metrics.evaluated(attributes, "audit", policy.audit, "deny");
+  }
+  if (refusal !== "") throw forbidden(podResource, requestName(attributes), `violates ${refusal}`);
+  const warned = breaches(policy.warn);
+  if (warned === "") return;
+  notes?.warn(`would violate ${warned}`);
+  metrics.evaluated(attributes, "warn", policy.warn, "deny");
 }
 
 /** Whose pods are not looked at is noted for the audit log. */
-function isExemptRequest({ namespace, user, notes }: AdmissionAttributes, { exemptions }: PodSecuritySettings): boolean {
+function isExemptRequest(attributes: AdmissionAttributes, { settings: { exemptions }, metrics }: PodSecurityParts): boolean {
+  const { namespace, user, notes } = attributes;
   const reason = exemptions.namespaces.includes(namespace) ? "namespace" : exemptions.usernames.includes(user.username) ? "user" : undefined;
-  if (reason !== undefined) notes?.annotate(`${ANNOTATION}exempt`, reason);
-  return reason !== undefined;
-}
-
-function isExemptPod({ notes }: AdmissionAttributes, spec: PodSpec, settings: PodSecuritySettings): boolean {
-  const isExempt = isExemptClass(spec, settings);
-  if (isExempt) notes?.annotate(`${ANNOTATION}exempt`, "runtimeClass");
-  return isExempt;
+  if (reason === undefined) return false;
+  notes?.annotate(EXEMPT, reason);
+  metrics.exempted(attributes);
+  return true;
 }
 
 function isExemptClass({ runtimeClassName }: PodSpec, { exemptions }: PodSecuritySettings): boolean {
   return runtimeClassName !== undefined && exemptions.runtimeClasses.includes(runtimeClassName);
 }
 
-/** Notes for the audit log; and for the writer, unless an error says it all. */
-function remark({ notes }: AdmissionAttributes, pod: PodParts, policy: Policy, isAllowed: boolean): void {
-  const describe = (level: LevelVersion) => {
-    const violations = evaluatePod(pod, level);
-    return violations.length === 0 ? undefined : `would violate PodSecurity "${formatLevel(level)}": ${describeViolations(violations)}`;
-  };
-  const audit = describe(policy.audit);
-  if (audit !== undefined) notes?.annotate(`${ANNOTATION}audit-violations`, audit);
-  const warning = isAllowed ? describe(policy.warn) : undefined;
-  if (warning !== undefined) notes?.warn(warning);
+interface FoundPolicy {
+  readonly is: "found";
+  readonly policy: Policy;
+  /** What of the labels cannot be read. */
+  readonly problem: string | undefined;
 }
 
-/** Undefined when the namespace asks for nothing. A commit may bring the namespace itself; then its labels are judged when it comes. */
-async function policyOf({ namespace, notes }: AdmissionAttributes, reader: AdmissionReader, { defaults }: PodSecuritySettings): Promise<Policy | undefined> {
-  const found = (await reader.get(namespaceResource, "", namespace)) ?? (await reader.get(namespaceResource, "", namespace, { fresh: true }));
-  const { policy, errors } = readPolicy(found?.metadata.labels, defaults);
-  if (errors.length > 0) notes?.annotate(`${ANNOTATION}error`, `Failed to parse policy: ${errors.map(({ field, message }) => `${field}: ${message}`).join(", ")}`);
-  return asksForNothing(policy) ? undefined : policy;
+/** A commit may bring the namespace itself; then its labels are judged when it comes. */
+async function policyOf(attributes: AdmissionAttributes, reader: AdmissionReader, { settings, metrics }: PodSecurityParts): Promise<FoundPolicy | { readonly is: "failed"; readonly problem: string }> {
+  const { namespace, assumedNamespaces, notes } = attributes;
+  const found = await readNamespace(attributes, reader).catch((error: unknown) => describeError(error));
+  if (typeof found === "string" || (found === undefined && assumedNamespaces?.has(namespace) !== true)) {
+    const problem = `failed to lookup namespace ${JSON.stringify(namespace)}`;
+    notes?.annotate(ERROR, `${problem}: ${found ?? `namespace ${JSON.stringify(namespace)} not found`}`);
+    metrics.failed(attributes, true);
+    return { is: "failed", problem };
+  }
+  const { policy, errors } = readPolicy(found?.metadata.labels, settings.defaults);
+  return { is: "found", policy, problem: errors.length === 0 ? undefined : `Failed to parse policy: ${joinProblems(errors.map(({ field, message }) => `${field}: ${message}`))}` };
 }
 
 function templateAt(object: KubeObject | undefined, place: readonly string[]): PodParts | undefined {

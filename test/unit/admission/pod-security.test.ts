@@ -107,6 +107,7 @@ describe("through the API", () => {
     const refusal = await api.client.for(podResource).create(pod({ hostPID: true })).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(StatusError);
     expect((refusal as StatusError).message).toBe('pods "p" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)');
+    expect(api.server.metrics.render()).toContain('pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="baseline",policy_version="latest",request_operation="create",resource="pod",subresource=""} 1');
     const [warning] = warnings(await post(podResource, pod(), "guarded"));
     expect(warning).toContain('would violate PodSecurity "restricted:v1.20": allowPrivilegeEscalation != false');
   });
