@@ -80,3 +80,41 @@ export class AuthorizationMetrics {
     if (is !== "none") this.#decisions(type, name, RESULTS[is]);
   }
 }
+
+/** Who acts as somebody else, under upstream's names: by which mode, and what was asked of the authorizer for it. */
+export class ImpersonationMetrics {
+  readonly #clock: Clock;
+  readonly #attempts;
+  readonly #attemptSeconds;
+  readonly #questions;
+  readonly #questionSeconds;
+
+  constructor(registry: MetricsRegistry, clock: Clock) {
+    this.#clock = clock;
+    const prefix = "apiserver_impersonation";
+    this.#attempts = registry.counter(`${prefix}_attempts_total`, "Requests in the name of somebody else, by mode and decision.");
+    this.#attemptSeconds = registry.histogram(`${prefix}_attempts_duration_seconds`, "Time that finding out whether a caller may act as somebody else took.", SECONDS);
+    this.#questions = registry.counter(`${prefix}_authorization_attempts_total`, "Questions to the authorizer about them, by mode and decision.");
+    this.#questionSeconds = registry.histogram(`${prefix}_authorization_attempts_duration_seconds`, "Time that such a question took.", SECONDS);
+  }
+
+  /** Begins an attempt; one that is denied has no mode. */
+  attempt(): ImpersonationEnd {
+    return this.#begin(this.#attempts, this.#attemptSeconds);
+  }
+
+  /** Begins a question to the authorizer. */
+  question(): ImpersonationEnd {
+    return this.#begin(this.#questions, this.#questionSeconds);
+  }
+
+  #begin(counter: Counter, histogram: Histogram): ImpersonationEnd {
+    const start = this.#clock.monotonic();
+    return (decision, mode) => {
+      counter.add({ decision, mode });
+      histogram.observe((this.#clock.monotonic() - start) / 1000, { decision, mode });
+    };
+  }
+}
+
+type ImpersonationEnd = (decision: "allowed" | "denied", mode: string) => void;

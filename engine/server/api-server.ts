@@ -21,7 +21,8 @@ import { hasReason, internalError, StatusError } from "../apimachinery/status-er
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { API_SERVER_USER, CONTROLLER_USER, GITOPS_USER } from "../apimachinery/known-users.ts";
 import { Authenticator, type AuthenticationOptions } from "../auth/authenticate.ts";
-import { AuthenticationMetrics, AuthorizationMetrics } from "../auth/auth-metrics.ts";
+import { Impersonator } from "../auth/authentication/impersonate.ts";
+import { AuthenticationMetrics, AuthorizationMetrics, ImpersonationMetrics } from "../auth/auth-metrics.ts";
 import { createAuthorizer, requireAllowed, type AuthorizationMode } from "../auth/authorize.ts";
 import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
@@ -232,6 +233,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     aggregator,
     resources,
     authorizer,
+    impersonator: new Impersonator(authorizer, new ImpersonationMetrics(options.metrics, clock)),
     rbac,
     admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, logger, podSecurityMetrics: new PodSecurityMetrics(options.metrics, Number(KUBERNETES_VERSION.minor)), makeNamespace, owners: policyParts, askImagePolicy: options.askImagePolicy, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation, deviceClaimRights(policyParts.askRights), deviceTaintTimes(clock), ...(options.allowsPrivileged === false ? [privilegeBan] : [])] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
       get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,

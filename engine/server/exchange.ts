@@ -6,6 +6,7 @@ import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
+import type { Impersonator } from "../auth/authentication/impersonate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
 import type { RbacIndex } from "../auth/rbac-index.ts";
 import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
@@ -29,6 +30,7 @@ export interface ServerParts {
   readonly store: ObjectStore;
   readonly resources: ResourceIndex;
   readonly authorizer: Authorizer;
+  readonly impersonator: Impersonator;
   readonly rbac: RbacIndex;
   readonly authenticator: Authenticator;
   readonly admission: AdmissionChain;

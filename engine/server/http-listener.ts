@@ -7,7 +7,6 @@ import type { TLSSocket } from "node:tls";
 import { nodeJs } from "../lib/late-modules.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
-import { impersonate } from "../auth/authentication/impersonate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
 import { parseRequestTarget } from "../lib/request-url.ts";
@@ -188,7 +187,7 @@ function logUnwritten({ options }: Listening, path: string, error: unknown): voi
 
 async function respond({ options, parts }: Listening, incoming: Incoming, work: AbortController): Promise<void> {
   const { method, url: address, headers, connection, raw } = incoming;
-  const { auditor, authenticator, authorizer } = options.server.parts;
+  const { auditor, authenticator, impersonator } = options.server.parts;
   // A browser asks beforehand whether a page may call, without any credentials.
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
   const proxied = proxiedPath(address);
@@ -210,7 +209,7 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
     const shown = distinctHeaders(incoming);
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
     const proven = caller;
-    const { user, constraint } = await impersonate(proven, shown, authorizer, () => attributesOfAddress(method, target, proven));
+    const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(method, target, proven));
     audit = beginRecord(auditor, { ...arrival, caller, user, constraint });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
@@ -235,7 +234,7 @@ function requestTarget(text: string): { readonly pathname: string; readonly sear
 async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessage, caller: { readonly socket: Duplex; readonly head: Buffer }, signal: AbortSignal): Promise<void> {
   const headers = takeProtocolToken(raw.headers);
   const url = raw.url ?? "/";
-  const { authenticator, authorizer, random, auditor } = options.server.parts;
+  const { authenticator, impersonator, random, auditor } = options.server.parts;
   const connection = connectionOf(raw.socket, () => raw.socket);
   const notes = new RequestNotes();
   const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: connection.remoteAddress, auditId: random.uuid(), notes };
@@ -244,7 +243,7 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
     const target = requestTarget(url);
     const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    const { user, constraint } = await impersonate(proven, shown, authorizer, () => attributesOfAddress(arrival.method, target, proven));
+    const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
     audit = beginRecord(auditor, { ...arrival, caller: proven, user, constraint });
     await auditor?.requireStored(audit);
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal });

@@ -1,12 +1,16 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
-import { accessDenied, requireAllowed, type AuthorizationAttributes, type Authorizer } from "../authorize.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
+import type { ImpersonationMetrics } from "../auth-metrics.ts";
+import { accessDenied, type AuthorizationAttributes, type Authorizer, type Decision } from "../authorize.ts";
 import { ANONYMOUS_USER, AUTHENTICATED_GROUP, serviceAccountGroups, splitServiceAccountUsername, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
-import { impersonationModes, type ImpersonationMode } from "./impersonation-modes.ts";
-import { decodeKey, valuesOf, type Headers } from "./request-header.ts";
+import { extraProblem, groupProblem, impersonationModes, type ImpersonationMode } from "./impersonation-modes.ts";
+import { decodeKey, type Headers } from "./request-header.ts";
 
 const EXTRA_PREFIX = "impersonate-extra-";
 const AUTHENTICATION_GROUP = "authentication.k8s.io";
+/** As many callers as upstream remembers. */
+const CALLERS_MAX = 10_000;
 /** From so many groups or extra values on, the right to all of them is asked for before the right to each. */
 const MANY = 4;
 
@@ -19,28 +23,102 @@ export interface Impersonated {
 
 type ResourceAttributes = Extract<AuthorizationAttributes, { readonly is: "resource" }>;
 
-/**
- * The user that `Impersonate-*` headers ask for, when the caller may be that user; else the caller. Either he has upstream's older
- * right, `impersonate`, and may do as that user whatever the user may; or he has the rights `impersonate:<mode>`, to be him, and
- * `impersonate-on:<mode>:<verb>`, to do as him what `request` says (KEP 5284). Throws a 403 with the first reason, a 400 for headers without a user.
- */
-export async function impersonate(caller: UserInfo, headers: Headers, authorizer: Authorizer, request: () => AuthorizationAttributes): Promise<Impersonated> {
-  if (!asksForSomebody(headers)) return { user: caller };
-  const wanted = readHeaders(headers);
-  if (wanted === undefined) return { user: caller };
-  let refusal: unknown;
-  for (const mode of impersonationModes) {
-    if (!mode.covers(wanted, caller)) continue;
+/** Finds out whom callers act as. */
+export class Impersonator {
+  readonly #authorizer: Authorizer;
+  readonly #metrics: ImpersonationMetrics;
+  /** Who has one kind of these rights mostly uses that: the mode by which each caller came through last is tried first. */
+  readonly #lastModes = new BoundedCache<ImpersonationMode>(CALLERS_MAX);
+
+  constructor(authorizer: Authorizer, metrics: ImpersonationMetrics) {
+    this.#authorizer = authorizer;
+    this.#metrics = metrics;
+  }
+
+  /**
+   * The user that `Impersonate-*` headers ask for, when the caller may be that user; else the caller. Either he has upstream's older
+   * right, `impersonate`, and may do as that user whatever the user may; or he has the rights `impersonate:<mode>`, to be him, and
+   * `impersonate-on:<mode>:<verb>`, to do as him what `request` says (KEP 5284). Throws a 403 with the first reason, a 400 for headers without a user.
+   */
+  async userOf(caller: UserInfo, headers: Headers, request: () => AuthorizationAttributes): Promise<Impersonated> {
+    if (!asksForSomebody(headers)) return { user: caller };
+    const wanted = readHeaders(headers);
+    if (wanted === undefined) return { user: caller };
+    const end = this.#metrics.attempt();
     try {
-      if (mode.name !== undefined) await requireAllowed(authorizer, mode.seen(onBehalf(request(), mode.name)));
-      await requireParts(wanted, caller, authorizer, mode);
+      const mode = await this.#findMode(wanted, caller, request());
+      end("allowed", labelOf(mode));
       return { user: completed(wanted, mode), ...(mode.name === undefined ? {} : { constraint: `impersonate:${mode.name}` }) };
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      refusal ??= error;
+      end("denied", "");
+      throw error;
     }
   }
-  throw refusal;
+
+  /** The first mode that lets the caller be the user. Throws the first refusal. */
+  async #findMode(wanted: UserInfo, caller: UserInfo, asked: AuthorizationAttributes): Promise<ImpersonationMode> {
+    const last = this.#lastModes.get(caller.username);
+    let refusal: unknown;
+    for (const mode of last === undefined ? impersonationModes : [last, ...impersonationModes.filter((other) => other !== last)]) {
+      if (!mode.covers(wanted, caller)) continue;
+      try {
+        if (mode.name !== undefined) await this.#require(mode, mode.seen({ ...asked, verb: `impersonate-on:${mode.name}:${asked.verb}` }));
+        await this.#requireParts(wanted, caller, mode);
+        this.#lastModes.set(caller.username, mode);
+        return mode;
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal;
+  }
+
+  /** Whether the caller may be the user in every respect. */
+  async #requireParts({ username, uid, groups, extra = {} }: UserInfo, caller: UserInfo, mode: ImpersonationMode): Promise<void> {
+    const isConstrained = mode.name !== undefined;
+    const verb = isConstrained ? `impersonate:${mode.name}` : "impersonate";
+    const part = (resource: string, name: string, more: Partial<ResourceAttributes> = {}): AuthorizationAttributes =>
+      mode.seen({ is: "resource", user: caller, verb, group: AUTHENTICATION_GROUP, version: "v1", resource, namespace: "", name, ...more });
+    const named = isConstrained ? {} : { group: "" }; // users, accounts and groups, since before there was that group
+
+    const account = splitServiceAccountUsername(username);
+    await this.#require(mode, account !== undefined ? part("serviceaccounts", account.name, { ...named, namespace: account.namespace }) : mode.nodeName !== undefined ? part("nodes", mode.nodeName(username)) : part("users", username, named));
+    if (uid !== undefined) await this.#require(mode, part("uids", uid));
+
+    const badGroup = isConstrained ? groupProblem(groups) : undefined;
+    if (badGroup !== undefined) throw accessDenied(part("groups", badGroup.name), badGroup.why);
+    if (!(isConstrained && groups.length >= MANY && (await this.#mayAll(mode, part("groups", "*"))))) {
+      for (const group of groups) await this.#require(mode, part("groups", group, named));
+    }
+
+    const badExtra = isConstrained ? extraProblem(extra) : undefined;
+    if (badExtra !== undefined) throw accessDenied(part("userextras", ""), badExtra);
+    const values = Object.entries(extra).flatMap(([key, list]) => list.map((value) => ({ key, value })));
+    if (isConstrained && values.length >= MANY && (await this.#mayAll(mode, part("userextras", "*", { subresource: "*" })))) return;
+    for (const { key, value } of values) await this.#require(mode, part("userextras", value, { subresource: key }));
+  }
+
+  async #require(mode: ImpersonationMode, attributes: AuthorizationAttributes): Promise<void> {
+    const { is, reason } = await this.#decide(mode, attributes);
+    if (is !== "allow") throw accessDenied(attributes, reason);
+  }
+
+  async #mayAll(mode: ImpersonationMode, attributes: AuthorizationAttributes): Promise<boolean> {
+    return (await this.#decide(mode, attributes)).is === "allow";
+  }
+
+  /** These questions are counted apart from those that requests ask for themselves, as upstream does. */
+  async #decide(mode: ImpersonationMode, attributes: AuthorizationAttributes): Promise<Decision> {
+    const end = this.#metrics.question();
+    const decision = await this.#authorizer.decide(attributes);
+    end(decision.is === "allow" ? "allowed" : "denied", labelOf(mode));
+    return decision;
+  }
+}
+
+function labelOf({ name }: ImpersonationMode): string {
+  return name ?? "legacy";
 }
 
 /** Most callers are themselves: they pay for one look at the names of their headers. */
@@ -52,37 +130,12 @@ function asksForSomebody(headers: Headers): boolean {
 /** Undefined where nobody is named and nothing of him. */
 function readHeaders(headers: Headers): UserInfo | undefined {
   const first = (name: string) => [headers[name] ?? []].flat()[0] ?? "";
-  const [username, uid, groups] = [first("impersonate-user"), first("impersonate-uid"), valuesOf(headers["impersonate-group"])];
-  const extra = Object.entries(headers).filter(([name]) => name.startsWith(EXTRA_PREFIX)).map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), valuesOf(value)] as const);
+  const all = (value: Headers[string]) => [value ?? []].flat();
+  const [username, uid, groups] = [first("impersonate-user"), first("impersonate-uid"), all(headers["impersonate-group"])];
+  const extra = Object.entries(headers).filter(([name]) => name.startsWith(EXTRA_PREFIX)).map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), all(value)] as const);
   if (username !== "") return { username, groups, ...(uid === "" ? {} : { uid }), ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }) };
   if (groups.length === 0 && uid === "" && extra.length === 0) return undefined;
   throw badRequest("requested impersonation of groups, uid or extra without impersonating a user name");
-}
-
-const onBehalf = (asked: AuthorizationAttributes, mode: string): AuthorizationAttributes => ({ ...asked, verb: `impersonate-on:${mode}:${asked.verb}` });
-
-/** Whether the caller may be the user in every respect. */
-async function requireParts(wanted: UserInfo, caller: UserInfo, authorizer: Authorizer, mode: ImpersonationMode): Promise<void> {
-  const { username, uid, groups, extra = {} } = wanted;
-  const isConstrained = mode.name !== undefined;
-  const verb = isConstrained ? `impersonate:${mode.name}` : "impersonate";
-  const part = (resource: string, name: string, more: Partial<ResourceAttributes> = {}): AuthorizationAttributes =>
-    mode.seen({ is: "resource", user: caller, verb, group: AUTHENTICATION_GROUP, version: "v1", resource, namespace: "", name, ...more });
-  const named = isConstrained ? {} : { group: "" }; // users, accounts and groups, since before there was that group
-  const require = (attributes: AuthorizationAttributes) => requireAllowed(authorizer, attributes);
-
-  const account = splitServiceAccountUsername(username);
-  await require(account !== undefined ? part("serviceaccounts", account.name, { ...named, namespace: account.namespace }) : mode.nodeName !== undefined ? part("nodes", mode.nodeName(username)) : part("users", username, named));
-  if (uid !== undefined) await require(part("uids", uid));
-
-  const problem = isConstrained ? mode.problem(wanted) : undefined;
-  if (problem !== undefined) throw accessDenied(part(problem.of, problem.name), problem.why);
-  if (!(isConstrained && groups.length >= MANY && (await authorizer.allows(part("groups", "*", named))))) {
-    for (const group of groups) await require(part("groups", group, named));
-  }
-  const values = Object.entries(extra).flatMap(([key, list]) => list.map((value) => ({ key, value })));
-  if (isConstrained && values.length >= MANY && (await authorizer.allows(part("userextras", "*", { subresource: "*" })))) return;
-  for (const { key, value } of values) await require(part("userextras", value, { subresource: key }));
 }
 
 /** With the groups that follow from who he is. */

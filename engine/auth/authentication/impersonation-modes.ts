@@ -16,8 +16,6 @@ export interface ImpersonationMode {
   nodeName?(username: string): string;
   /** Those of everyone whom the mode covers, where they are the same. */
   readonly groups?: readonly string[];
-  /** Of what may never be impersonated by this mode: which part, and why. */
-  problem(wanted: UserInfo): { readonly of: "groups" | "userextras"; readonly name: string; readonly why: string } | undefined;
   /** A question to the authorizer, as this mode puts it. */
   seen(attributes: AuthorizationAttributes): AuthorizationAttributes;
 }
@@ -27,13 +25,13 @@ const nodeNameOf = (username: string): string | undefined => {
   return name === "" || dnsSubdomainError(name) !== undefined ? undefined : name;
 };
 const isNameAlone = ({ uid, groups, extra }: UserInfo): boolean => uid === undefined && groups.length === 0 && extra === undefined;
-const ofName = { problem: () => undefined, seen: (attributes: AuthorizationAttributes) => attributes };
+const asAsked = { seen: (attributes: AuthorizationAttributes) => attributes };
 const ofNodes = { nodeName: (username: string) => nodeNameOf(username) ?? "", groups: [NODES_GROUP] };
 
 /** In the order in which they are tried: the narrower right first. */
 export const impersonationModes: readonly ImpersonationMode[] = [
   {
-    ...ofName,
+    ...asAsked,
     ...ofNodes,
     name: "associated-node",
     covers: (wanted, caller) => {
@@ -47,25 +45,27 @@ export const impersonationModes: readonly ImpersonationMode[] = [
       return attributes.is === "resource" && attributes.verb === "impersonate:associated-node" ? { ...attributes, user, name: "*" } : { ...attributes, user };
     },
   },
-  { ...ofName, ...ofNodes, name: "arbitrary-node", covers: (wanted) => isNameAlone(wanted) && nodeNameOf(wanted.username) !== undefined },
-  { ...ofName, name: "serviceaccount", covers: (wanted) => isNameAlone(wanted) && splitServiceAccountUsername(wanted.username) !== undefined },
-  { ...ofName, name: "user-info", covers: ({ username }) => nodeNameOf(username) === undefined && splitServiceAccountUsername(username) === undefined, problem: problemOfUser },
-  { ...ofName, covers: () => true },
+  { ...asAsked, ...ofNodes, name: "arbitrary-node", covers: (wanted) => isNameAlone(wanted) && nodeNameOf(wanted.username) !== undefined },
+  { ...asAsked, name: "serviceaccount", covers: (wanted) => isNameAlone(wanted) && splitServiceAccountUsername(wanted.username) !== undefined },
+  { ...asAsked, name: "user-info", covers: ({ username }) => nodeNameOf(username) === undefined && splitServiceAccountUsername(username) === undefined },
+  { ...asAsked, covers: () => true },
 ];
 
-function problemOfUser({ groups, extra = {} }: UserInfo): ReturnType<ImpersonationMode["problem"]> {
-  if (groups.includes(MASTERS_GROUP)) return { of: "groups", name: MASTERS_GROUP, why: `impersonating the ${MASTERS_GROUP} group is not allowed` };
-  for (const [key, values] of Object.entries(extra)) {
-    const why = problemOfExtra(key, values);
-    if (why !== undefined) return { of: "userextras", name: "", why };
-  }
-  return undefined;
+/** Which of the groups nobody may have by a right for some verbs only, and why. */
+export function groupProblem(groups: readonly string[]): { readonly name: string; readonly why: string } | undefined {
+  if (groups.includes("")) return { name: "", why: "impersonating the empty string group is not allowed" };
+  return groups.includes(MASTERS_GROUP) ? { name: MASTERS_GROUP, why: `impersonating the ${MASTERS_GROUP} group is not allowed` } : undefined;
 }
 
-function problemOfExtra(key: string, values: readonly string[]): string | undefined {
-  if (key === "") return "impersonating the empty string key in extra is not allowed";
-  const errors = domainPrefixedPathErrors(key, "extra.key").map(({ field, message }) => `${field}: ${message}`);
-  if (errors.length > 0) return `impersonating an invalid key in extra is not allowed: ${joinProblems(errors)}`;
-  if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
-  return values.length === 0 ? "impersonating empty values in extra is not allowed" : undefined;
+/** The same of extra values. */
+export function extraProblem(extra: Readonly<Record<string, readonly string[]>>): string | undefined {
+  for (const [key, values] of Object.entries(extra)) {
+    if (key === "") return "impersonating the empty string key in extra is not allowed";
+    const errors = domainPrefixedPathErrors(key, "extra.key").map(({ field, message }) => `${field}: ${message}`);
+    if (errors.length > 0) return `impersonating an invalid key in extra is not allowed: ${joinProblems(errors)}`;
+    if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
+    if (values.length === 0) return "impersonating empty values in extra is not allowed";
+    if (values.includes("")) return "impersonating the empty string value in extra is not allowed";
+  }
+  return undefined;
 }

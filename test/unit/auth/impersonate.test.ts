@@ -1,8 +1,11 @@
 import { expect, describe, test } from "vitest";
-import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
+import { ImpersonationMetrics } from "../../../engine/auth/auth-metrics.ts";
+import { Impersonator } from "../../../engine/auth/authentication/impersonate.ts";
 import { createAuthorizer, type AuthorizationAttributes } from "../../../engine/auth/authorize.ts";
 import type { UserInfo } from "../../../engine/apimachinery/api-request.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { attributesOfAddress } from "../../../engine/server/request-attributes.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const jane: UserInfo = { username: "jane", groups: ["system:authenticated"] };
 const list = (user: UserInfo) => () => attributesOfAddress("GET", new URL("https://here/api/v1/namespaces/shop/pods?labelSelector=a"), user);
@@ -19,8 +22,12 @@ function allowing(...rights: readonly string[]) {
   const asked: string[] = [];
   const users: UserInfo[] = [];
   const authorizer = createAuthorizer([{ decide: (attributes) => (asked.push(rightOf(attributes)), users.push(attributes.user), { is: rights.includes(rightOf(attributes)) ? "allow" : "none", reason: "" }) }]);
-  const as = (headers: Record<string, string | string[]>, caller = jane) => impersonate(caller, headers, authorizer, list(caller));
-  return { as, asked, users };
+  const metrics = new MetricsRegistry();
+  const impersonator = new Impersonator(authorizer, new ImpersonationMetrics(metrics, new VirtualClock()));
+  const as = (headers: Record<string, string | string[]>, caller = jane) => impersonator.userOf(caller, headers, list(caller));
+  /** How often something was counted, under a metric's name after that of all of them. */
+  const counts = (name: string) => Object.fromEntries([...metrics.render().matchAll(new RegExp(`^apiserver_impersonation_${name}\\{decision="(\\w+)",mode="([\\w-]*)"\\} (\\d+)$`, "gm"))].map(([, decision = "", mode = "", count]) => [`${decision} ${mode}`.trim(), Number(count)]));
+  return { as, asked, users, counts };
 }
 
 describe("the right to be somebody in everything", () => {
@@ -67,7 +74,10 @@ describe("the right to be somebody for some verbs", () => {
     const refused = (headers: Record<string, string | string[]>) => expect(allowing(...rights).as({ "impersonate-user": "joe", ...headers })).rejects;
     await refused({ "impersonate-group": ["a", "b", "c", "system:masters"] }).toMatchObject({ status: { message: expect.stringContaining("impersonating the system:masters group is not allowed") } });
     await refused({ "impersonate-extra-scope": "view" }).toMatchObject({ status: { message: expect.stringContaining("domain-prefixed path") } });
-    await refused({ "impersonate-extra-example.com%2fscope": "" }).toMatchObject({ status: { message: expect.stringContaining("empty values") } });
+    await refused({ "impersonate-extra-scope": "view" }).toMatchObject({ status: { message: expect.stringContaining('not allowed: extra.key: Invalid value: "scope": must be a') } });
+    await refused({ "impersonate-extra-example.com%2fscope": "" }).toMatchObject({ status: { message: expect.stringContaining("impersonating the empty string value in extra is not allowed") } });
+    await refused({ "impersonate-extra-example.com%2fscope": [] }).toMatchObject({ status: { message: expect.stringContaining("empty values") } });
+    await refused({ "impersonate-group": ["a", ""] }).toMatchObject({ status: { message: expect.stringContaining("impersonating the empty string group is not allowed") } });
   });
 
   test("to all groups is asked for once when they are many", async () => {
@@ -91,4 +101,36 @@ describe("the right to be somebody for some verbs", () => {
     expect(users[0]?.extra).toEqual({ "authentication.kubernetes.io/associated-node-keys": ["authentication.kubernetes.io/node-name", "authentication.kubernetes.io/pod-name"] });
     await expect(as({ "impersonate-user": "system:node:n2" }, robot)).rejects.toMatchObject({ status: { message: expect.stringContaining("arbitrary-node") } });
   });
+});
+
+test("the mode by which a caller came through last is tried first, and the others when it is not enough", async () => {
+  const rights = ["impersonate /users /joe", "impersonate /serviceaccounts shop/robot", "impersonate-on:serviceaccount:list /pods shop/", "impersonate:serviceaccount authentication.k8s.io/serviceaccounts shop/robot"];
+  const { as, asked } = allowing(...rights);
+  const asJoe = { "impersonate-user": "joe" };
+  expect(await as(asJoe)).not.toHaveProperty("constraint");
+  expect(asked.splice(0)).toEqual(["impersonate-on:user-info:list /pods shop/", "impersonate /users /joe"]);
+  await as(asJoe);
+  expect(asked.splice(0)).toEqual(["impersonate /users /joe"]);
+  // Of another caller nothing is known yet.
+  await as(asJoe, { username: "ann", groups: [] });
+  expect(asked.splice(0)).toHaveLength(2);
+  // What was enough once is enough, also where a narrower right would do.
+  expect(await as({ "impersonate-user": "system:serviceaccount:shop:robot" })).not.toHaveProperty("constraint");
+  expect(asked.splice(0)).toEqual(["impersonate /serviceaccounts shop/robot"]);
+  await expect(as({ "impersonate-user": "bob" })).rejects.toMatchObject({ status: { message: 'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope' } });
+  expect(asked.splice(0)).toEqual(["impersonate /users /bob", "impersonate-on:user-info:list /pods shop/"]);
+});
+
+test("attempts and the questions behind them are counted by mode and decision", async () => {
+  const { as, counts } = allowing("impersonate /users /joe", "impersonate-on:serviceaccount:list /pods shop/", "impersonate:serviceaccount authentication.k8s.io/serviceaccounts shop/robot");
+  await as({});
+  await as({ "impersonate-user": "joe" });
+  await as({ "impersonate-user": "system:serviceaccount:shop:robot" });
+  await as({ "impersonate-user": "bob" }).catch(() => {});
+  await as({ "impersonate-group": "dev" }).catch(() => {});
+  expect(counts("attempts_total")).toEqual({ "allowed legacy": 1, "allowed serviceaccount": 1, denied: 1 });
+  expect(counts("attempts_duration_seconds_count")).toEqual(counts("attempts_total"));
+  const questions = { "denied user-info": 2, "allowed legacy": 1, "denied legacy": 2, "allowed serviceaccount": 2 };
+  expect(counts("authorization_attempts_total")).toEqual(questions);
+  expect(counts("authorization_attempts_duration_seconds_count")).toEqual(questions);
 });

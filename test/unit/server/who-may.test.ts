@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import { credentialsOf, distinctHeaders } from "../../../engine/server/http/peer.ts";
-import { impersonate } from "../../../engine/auth/authentication/impersonate.ts";
+import { Impersonator } from "../../../engine/auth/authentication/impersonate.ts";
+import { ImpersonationMetrics } from "../../../engine/auth/auth-metrics.ts";
 import { createAuthorizer } from "../../../engine/auth/authorize.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
@@ -65,7 +67,7 @@ describe("what a client shows of itself", () => {
     const jane = { username: "jane", groups: [] };
     const everything = createAuthorizer([{ decide: () => ({ is: "allow", reason: "" }) }]);
     const request = () => ({ is: "path", user: jane, verb: "get", path: "/api" }) as const;
-    expect((await impersonate(jane, distinct, everything, request)).user.groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
+    expect((await new Impersonator(everything, new ImpersonationMetrics(new MetricsRegistry(), systemClock)).userOf(jane, distinct, request)).user.groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
     const single = { "impersonate-group": "one,two" };
     expect(distinctHeaders({ headers: single, rawHeaders: ["impersonate-group", "one,two"] })).toBe(single);
   });
