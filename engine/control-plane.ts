@@ -13,6 +13,7 @@ import type { Logger } from "./lib/log.ts";
 import type { MetricsRegistry } from "./lib/metrics.ts";
 import type { Random } from "./lib/random.ts";
 import type { Service } from "./lib/service.ts";
+import { SCHEDULER_NAME } from "./scheduler/scheduler-name.ts";
 import { createScheduler } from "./scheduler/scheduler.ts";
 
 export interface ControlPlaneOptions {
@@ -39,10 +40,10 @@ export function createControlPlane({ as, clock, random, logger, metrics, rootCa,
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
-  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
+  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, metrics, timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
   return [
     ...createControllers(context, { rootCa, wanted, ...(podRanges === undefined ? {} : { podRanges }), ...(keys === undefined ? {} : { keys }) }),
-    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, "default-scheduler"), clock, random, logger, metrics })] : []),
+    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: recorder(SCHEDULER_USER, SCHEDULER_NAME), clock, random, logger, metrics })] : []),
     informers.asService(),
   ];
 }

@@ -4,6 +4,7 @@ import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import type { ControllerTimings } from "./timings.ts";
 
@@ -16,5 +17,6 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
   readonly timings: ControllerTimings;
 }

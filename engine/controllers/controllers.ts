@@ -13,6 +13,7 @@ import type { ControllerContext } from "./controller-context.ts";
 import { customKindController } from "./custom-kind.ts";
 import type { ControllerDefinition } from "./define-controller.ts";
 import { deploymentController } from "./deployment.ts";
+import { claimGauge } from "./devices/claim-metrics.ts";
 import { claimReleaseController } from "./devices/claim-release.ts";
 import { claimTemplateController } from "./devices/claim-templates.ts";
 import { deviceTaintController } from "./devices/device-taints.ts";
@@ -99,7 +100,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "pod-garbage-collector-controller": () => [run(podGarbageCollector(context))],
     "replicaset-controller": () => [run(replicaSetController(context))],
     "replicationcontroller-controller": () => [run(replicationControllerController(context))],
-    "resourceclaim-controller": () => [run(claimTemplateController(context)), run(claimReleaseController(context))],
+    "resourceclaim-controller": () => [run(claimTemplateController(context)), run(claimReleaseController(context)), claimGauge(context)],
     "resourcequota-controller": () => [run(resourceQuotaController(context))],
     "service-cidr-controller": () => [run(serviceRangeController(context))],
     "service-lb-controller": () => [run(nodeBalancerController(context))],

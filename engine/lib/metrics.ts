@@ -4,7 +4,7 @@
  */
 export class MetricsRegistry {
   readonly #families = new Map<string, Family>();
-  readonly #collectors: (() => void)[] = [];
+  readonly #collectors = new Set<() => void>();
 
   counter(name: string, help: string): Counter {
     const family = this.#family(name, help, "counter");
@@ -24,9 +24,10 @@ export class MetricsRegistry {
     return { set: (value, labels = {}) => void family.values.set(key(labels), value), clear: () => family.values.clear() };
   }
 
-  /** Sets gauges just before they are read, where following every change would cost more. */
-  beforeRender(collect: () => void): void {
-    this.#collectors.push(collect);
+  /** Sets gauges just before they are read, where following every change would cost more. Gives the function that ends it. */
+  beforeRender(collect: () => void): () => void {
+    this.#collectors.add(collect);
+    return () => void this.#collectors.delete(collect);
   }
 
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */

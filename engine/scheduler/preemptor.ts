@@ -11,6 +11,7 @@ import { podDisruptionBudgetResource } from "../resources/policy/pod-disruption-
 import type { Pod, PodDisruptionBudget } from "../resources/types.ts";
 import type { PodInfo } from "./node-info.ts";
 import { PREEMPTION_REASON, type Preemption } from "./preemption.ts";
+import { SCHEDULER_NAME } from "./scheduler-name.ts";
 
 export interface PreemptorOptions {
   readonly client: Client;
@@ -47,7 +48,7 @@ export class Preemptor {
     const { client, clock, events, logger } = this.#options;
     const { namespace = "", name = "", uid = "", deletionTimestamp } = victim.metadata;
     if (deletionTimestamp !== undefined) return;
-    const condition = { type: "DisruptionTarget", status: "True", reason: PREEMPTION_REASON, message: `${by.spec.schedulerName ?? "default-scheduler"}: preempting to accommodate a higher priority pod`, lastTransitionTime: formatTime(clock.now()) };
+    const condition = { type: "DisruptionTarget", status: "True", reason: PREEMPTION_REASON, message: `${by.spec.schedulerName ?? SCHEDULER_NAME}: preempting to accommodate a higher priority pod`, lastTransitionTime: formatTime(clock.now()) };
     await this.#patchStatus(victim, { conditions: [condition] });
     await client.for(podResource).delete(namespace, name, { preconditions: { uid } });
     logger.info("preempted", { pod: describeObject(victim), by: describeObject(by), node: nodeName });

@@ -25,6 +25,7 @@ import { choosePreemption, isRoomBeingMade } from "./preemption.ts";
 import { Preemptor } from "./preemptor.ts";
 import { createProfile } from "./profile.ts";
 import { FilterCache, fitsOn, schedulePod, type Decision } from "./schedule-pod.ts";
+import { SCHEDULER_NAME } from "./scheduler-name.ts";
 import { DEFAULT_QUEUE_OPTIONS, SchedulingQueue, type QueueOptions } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
 import { VolumeBinder } from "./volume-binder.ts";
@@ -40,7 +41,6 @@ export interface SchedulerOptions {
   readonly queue?: QueueOptions;
 }
 
-const SCHEDULER_NAME = "default-scheduler";
 /** Bindings under way at once; when all are taken, deciding waits. */
 const BINDINGS_MAX = 64;
 const LATENCY_BUCKETS_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];

@@ -13,6 +13,7 @@ import { runController } from "../../engine/controllers/run-controller.ts";
 import { DEFAULT_TIMINGS } from "../../engine/controllers/timings.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
 import { apiServiceResource } from "../../engine/resources/apiregistration/api-service.ts";
@@ -42,7 +43,7 @@ beforeAll(async () => {
   const client = api.as(CONTROLLER_USER, [], "kube-controller-manager");
   const base = { client, clock: systemClock, random: seededRandom(1), logger: silentLogger };
   const informers = new InformerFactory(base);
-  const context: ControllerContext = { ...base, informers, events: new EventRecorder({ ...base, component: "test" }), consistency: new ConsistencyStore(), timings: { ...DEFAULT_TIMINGS, namespacePeriodMs: 100 } };
+  const context: ControllerContext = { ...base, informers, events: new EventRecorder({ ...base, component: "test" }), consistency: new ConsistencyStore(), metrics: new MetricsRegistry(), timings: { ...DEFAULT_TIMINGS, namespacePeriodMs: 100 } };
   const remoteKinds = new RemoteKinds(context);
   running = new AbortController();
   ended = runServices(

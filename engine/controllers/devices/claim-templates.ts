@@ -6,6 +6,7 @@ import { resourceClaimTemplateResource } from "../../resources/device/resource-c
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import type { Pod, PodResourceClaim, ResourceClaim, ResourceClaimTemplate } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
+import { claimCreationCounter } from "./claim-metrics.ts";
 import { create, isBeingDeleted, tell, update, watch, type Action, type ControllerDefinition, type Outcome } from "../define-controller.ts";
 import { isPodFinished, OWNER_INDEX, ownerIndex } from "../pods.ts";
 
@@ -29,12 +30,11 @@ export interface ClaimTemplateInputs {
 /** Makes what is missing of a pod's claims, and has a pod that came to its node without the scheduler use those that have devices. Pure. */
 export function planPodClaims(inputs: ClaimTemplateInputs): readonly Action[] {
   const { pod, templates, claims } = inputs;
-  const missing = awaitedEntries(inputs).filter((entry) => madeFor(inputs.own, entry) === undefined);
-  const actions = missing.map((entry): Action => {
-    const template = templates.get(entry.resourceClaimTemplateName ?? "");
-    if (template === undefined) return failed(pod, entry, `resource claim template "${entry.resourceClaimTemplateName}": resourceclaimtemplate.resource.k8s.io "${entry.resourceClaimTemplateName}" not found`);
-    return create(resourceClaimResource, claimFrom(pod, entry, template));
-  });
+  const untemplated = missingEntries(inputs).filter(({ resourceClaimTemplateName: name = "" }) => !templates.has(name));
+  const actions = [
+    ...untemplated.map((entry) => failed(pod, entry, `resource claim template "${entry.resourceClaimTemplateName}": resourceclaimtemplate.resource.k8s.io "${entry.resourceClaimTemplateName}" not found`)),
+    ...plannedClaims(inputs).map((claim) => create(resourceClaimResource, claim)),
+  ];
   if (!pod.spec.nodeName) return actions;
   const unreserved = findDeviceClaims(pod, (name) => claims.get(name)).filter((claim) => claim.status?.allocation !== undefined && !isReservedFor(claim, pod));
   return [...actions, ...unreserved.map((claim) => update(resourceClaimResource, withReservation(claim, pod), "status"))];
@@ -54,6 +54,19 @@ export function concludePodClaims(inputs: ClaimTemplateInputs, { created, failur
     ...(statuses.length === 0 ? [] : [{ do: "patch", resource: podResource, object: pod, patch: { status: { resourceClaimStatuses: statuses } }, subresource: "status" } as const]),
     ...(stuck === undefined ? [] : [failed(pod, stuck, `create ResourceClaim: ${describeError(failure)}`)]),
   ];
+}
+
+/** The entries for which nothing has been made yet. */
+function missingEntries(inputs: ClaimTemplateInputs): readonly PodResourceClaim[] {
+  return awaitedEntries(inputs).filter((entry) => madeFor(inputs.own, entry) === undefined);
+}
+
+/** What is to be made for them, in the order in which it is. */
+function plannedClaims(inputs: ClaimTemplateInputs): readonly Stored<ResourceClaim>[] {
+  return missingEntries(inputs).flatMap((entry) => {
+    const template = inputs.templates.get(entry.resourceClaimTemplateName ?? "");
+    return template === undefined ? [] : [claimFrom(inputs.pod, entry, template)];
+  });
 }
 
 /** The entries of a pod that have no claim of the pod's own yet. */
@@ -92,10 +105,11 @@ function claimFrom({ metadata: { name: podName = "", namespace = "", uid = "" } 
 }
 
 /** Gives pods the claims that their templates ask for. */
-export function claimTemplateController({ informers }: ControllerContext): ControllerDefinition<ClaimTemplateInputs> {
+export function claimTemplateController({ informers, metrics }: ControllerContext): ControllerDefinition<ClaimTemplateInputs> {
   const pods = informers.informer(podResource);
   const claims = informers.informer(resourceClaimResource);
   const templates = informers.informer(resourceClaimTemplateResource);
+  const countCreation = claimCreationCounter(metrics);
   pods.addIndex(CLAIM_INDEX, (pod) => deviceClaimNames(pod).map((name) => `${pod.metadata.namespace ?? ""}/${name}`));
   pods.addIndex(TEMPLATE_INDEX, (pod) => (pod.spec.resourceClaims ?? []).flatMap(({ resourceClaimTemplateName: name }) => (name === undefined ? [] : [`${pod.metadata.namespace ?? ""}/${name}`])));
   claims.addIndex(OWNER_INDEX, ownerIndex);
@@ -121,6 +135,11 @@ export function claimTemplateController({ informers }: ControllerContext): Contr
       };
     },
     plan: planPodClaims,
-    conclude: concludePodClaims,
+    conclude(inputs, outcome) {
+      for (const claim of outcome.created) countCreation("success", (claim as Stored<ResourceClaim>).spec); // nothing else is created
+      const failed = outcome.failure === undefined ? undefined : plannedClaims(inputs)[outcome.created.length];
+      if (failed !== undefined) countCreation("failure", failed.spec);
+      return concludePodClaims(inputs, outcome);
+    },
   };
 }

@@ -5,6 +5,7 @@ import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import type { InformerFactory } from "../../client/informer-factory.ts";
 import { formatTime, type Clock } from "../../lib/clock.ts";
+import type { MetricsRegistry } from "../../lib/metrics.ts";
 import type { Random } from "../../lib/random.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { deviceClassResource } from "../../resources/device/device-class.ts";
@@ -15,6 +16,7 @@ import { resourceSliceResource } from "../../resources/device/resource-slice.ts"
 import type { AllocationResult, DeviceClass, Pod, ResourceClaim } from "../../resources/types.ts";
 import type { PodInfo } from "../node-info.ts";
 import type { ClusterEvent } from "../plugin.ts";
+import { DeviceMetrics, type BindingResult } from "./device-metrics.ts";
 import { indexSlices, type SliceIndex } from "./device-pools.ts";
 import { DevicesInUse } from "./devices-in-use.ts";
 import { extendedClaimUid, type ExtendedClaim } from "./extended-claim.ts";
@@ -31,6 +33,7 @@ export interface DeviceBinderOptions {
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: MetricsRegistry;
 }
 
 /**
@@ -42,6 +45,7 @@ export class DeviceBinder {
   readonly #claims;
   readonly #slices;
   readonly #classes;
+  readonly #metrics: DeviceMetrics;
   readonly #inUse = new DevicesInUse();
   /** Chosen and not written yet, by the claim's uid. */
   readonly #pending = new Map<string, AllocationResult>();
@@ -54,6 +58,7 @@ export class DeviceBinder {
   constructor(options: DeviceBinderOptions) {
     const { informers, clock, random } = options;
     this.#options = options;
+    this.#metrics = new DeviceMetrics(options.metrics);
     this.#claims = informers.informer(resourceClaimResource);
     this.#slices = informers.informer(resourceSliceResource);
     this.#classes = informers.informer(deviceClassResource);
@@ -179,7 +184,14 @@ export class DeviceBinder {
   async #writeExtended(pod: Pod, { claim, mappings }: ExtendedClaim, allocation: AllocationResult | undefined): Promise<StoredClaim> {
     const { client } = this.#options;
     const { uid: _uid, ...metadata } = claim.metadata;
-    const created = (await client.for(resourceClaimResource).create({ ...claim, metadata } as StoredClaim)) as StoredClaim; // the API names it
+    let created: StoredClaim;
+    try {
+      created = (await client.for(resourceClaimResource).create({ ...claim, metadata } as StoredClaim)) as StoredClaim; // the API names it
+    } catch (error) {
+      this.#metrics.claimCreated("failure");
+      throw error;
+    }
+    this.#metrics.claimCreated("success");
     const written = await this.#write(created, pod, allocation);
     // From here on the devices belong to the claim that there is.
     this.#drop(extendedClaimUid(pod), undefined);
@@ -190,8 +202,13 @@ export class DeviceBinder {
   }
 
   async #areReady(bound: readonly StoredClaim[], pod: Pod, signal: AbortSignal): Promise<boolean> {
-    if (bound.every((claim) => bindingState(claim) === "ready")) return true;
     const { clock, events } = this.#options;
+    const startedMs = clock.monotonic();
+    const ended = (result: BindingResult) => {
+      this.#metrics.bindingEnded(bound, result, (clock.monotonic() - startedMs) / 1000);
+      return result === "success";
+    };
+    if (bound.every((claim) => bindingState(claim) === "ready")) return ended("success");
     events.record(pod as Pod & KubeObject, { type: "Normal", reason: "BindingConditionsPending", action: "Scheduling", message: "waiting for binding conditions for device" }); // stored, so it has its names
     const enough = new AbortController();
     const cancel = clock.after(DEVICE_BINDING_MS_MAX, () => enough.abort());
@@ -200,9 +217,9 @@ export class DeviceBinder {
     const isReady = () => current().every((claim) => claim !== undefined && bindingState(claim) === "ready");
     try {
       await this.#claims.waitUntil(() => isReady() || isOver(), AbortSignal.any([signal, enough.signal]));
-      return !isOver() && isReady();
+      return ended(!isOver() && isReady() ? "success" : "failure");
     } catch {
-      return false; // it took too long, or the scheduler ends
+      return signal.aborted ? false : ended("timeout");
     } finally {
       cancel();
     }

@@ -6,6 +6,7 @@ import { createControllers } from "../../../engine/controllers/controllers.ts";
 import { parsePodRanges } from "../../../engine/controllers/pod-ranges.ts";
 import { DEFAULT_TIMINGS, type ControllerTimings } from "../../../engine/controllers/timings.ts";
 import type { Logger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
@@ -25,10 +26,12 @@ export interface ControlPlane extends AsyncDisposable {
   /** A cluster admin. */
   readonly client: Client;
   readonly kubelets: Kubelets;
+  /** Of the controllers, and of a scheduler beside them. */
+  readonly metrics: MetricsRegistry;
   /** Reasons and messages of all events so far, by object name, in order. */
   stories(name: string): Promise<string[]>;
-  /** Warnings that the controllers logged. */
-  readonly warnings: readonly string[];
+  /** Warnings that the controllers logged; who has judged them may take them out. */
+  readonly warnings: string[];
   stop(): Promise<void>;
 }
 
@@ -57,7 +60,8 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const client = seenThrough(api.as(CONTROLLER_USER, [], "kube-controller-manager"));
   const informers = new InformerFactory({ client, clock, random, logger });
   const events = new EventRecorder({ client, clock, random, logger, component: "controller-manager" });
-  const context = { client, informers, events, consistency: new ConsistencyStore(), clock, random, logger, timings: { ...DEFAULT_TIMINGS, ...timings } };
+  const metrics = new MetricsRegistry();
+  const context = { client, informers, events, consistency: new ConsistencyStore(), clock, random, logger, metrics, timings: { ...DEFAULT_TIMINGS, ...timings } };
   const kubelets = new Kubelets(api.client, clock);
   const tokens = api.server.parts.tokens;
   const keys = { signApproved, issueAccountToken: tokens.issueLegacy.bind(tokens) };
@@ -74,6 +78,7 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
     api,
     client: api.client,
     kubelets,
+    metrics,
     warnings,
     async stories(name) {
       const { items } = await api.client.for(eventResource).list("");

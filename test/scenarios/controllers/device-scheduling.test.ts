@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatTime } from "../../../engine/lib/clock.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { deviceClassResource } from "../../../engine/resources/device/device-class.ts";
 import { resourceClaimTemplateResource } from "../../../engine/resources/device/resource-claim-template.ts";
 import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
@@ -46,6 +47,8 @@ const podNamed = (name: string) => plane.client.for(podResource).get("default", 
 const nodeOf = async (name: string) => (await podNamed(name)).spec.nodeName ?? "";
 const claims = async () => (await plane.client.for(resourceClaimResource).list("default")).items;
 const devicesOf = (claim: ResourceClaim | undefined) => claim?.status?.allocation?.devices?.results?.map(({ device }) => device);
+/** Lines of the metrics page that begin so. */
+const metered = (prefix: string) => plane.metrics.render().split("\n").filter((line) => line.startsWith(prefix)).sort();
 const finish = async (name: string) => {
   const found = await podNamed(name);
   await plane.client.for(podResource).updateStatus({ ...found, status: { ...found.status, phase: "Succeeded" } });
@@ -136,6 +139,8 @@ test("what a container asks of an extended resource comes from a class that stan
   const [claim] = await claims();
   expect(devicesOf(claim)).toEqual(["gpu-0", "gpu-1"]);
   expect((await podNamed("a")).status?.extendedResourceClaimStatus).toEqual({ resourceClaimName: claim?.metadata.name, requestMappings: [{ containerName: "c", resourceName: "example.com/card", requestName: "container-0-request-0" }] });
+  expect(metered("scheduler_resourceclaim_creates_total")).toEqual(['scheduler_resourceclaim_creates_total{status="success"} 1']);
+  expect(metered("resourceclaim_controller_resource_claims")).toEqual(['resourceclaim_controller_resource_claims{admin_access="false",allocated="true",source="extended_resource"} 1']);
   await finish("a");
   expect(await claims()).toEqual([]);
 });
@@ -159,4 +164,33 @@ test("a pod is not bound before its device is ready, and another device is found
   expect([await nodeOf("a"), devicesOf((await claims())[0])]).toEqual(["", ["gpu-7"]]);
   await tell("attached.example.com");
   expect(await nodeOf("a")).toBe("n2");
+  const labels = (status: string) => `{driver="${DRIVER}",profile="default-scheduler",status="${status}"}`;
+  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([`scheduler_dra_bindingconditions_allocations_total${labels("failure")} 1`, `scheduler_dra_bindingconditions_allocations_total${labels("success")} 1`]);
+  expect(metered("scheduler_dra_bindingconditions_wait_duration_seconds_count")).toHaveLength(2);
+});
+
+test("claims that are made from templates are counted, and so are all that there are, by what has become of them", async () => {
+  await plane.client.for(resourceClaimTemplateResource).create(aClaimTemplate("one-gpu", wants()));
+  await makeClaim("mine", wants());
+  await makePod(pod("a", { resourceClaimTemplateName: "one-gpu" }));
+  const created = (status: string, count: number) => `resourceclaim_controller_creates_total{admin_access="false",status="${status}"} ${count}`;
+  const known = (source: string, allocated: boolean) => `resourceclaim_controller_resource_claims{admin_access="false",allocated="${allocated}",source="${source}"} 1`;
+  expect(metered("resourceclaim_controller_creates_total")).toEqual([created("success", 1)]);
+  expect(metered("resourceclaim_controller_resource_claims")).toEqual([known("", false), known("resource_claim_template", false)]);
+  await offer("n1", { name: "gpu-0" });
+  expect(metered("resourceclaim_controller_resource_claims")).toEqual([known("", false), known("resource_claim_template", true)]);
+  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "default" }, spec: { hard: { "count/resourceclaims.resource.k8s.io": "2" } } });
+  await plane.clock.settle();
+  await makePod(pod("b", { resourceClaimTemplateName: "one-gpu" }));
+  expect(metered("resourceclaim_controller_creates_total")[0]).toMatch(/^resourceclaim_controller_creates_total\{admin_access="false",status="failure"\} [1-9]/);
+  expect(plane.warnings.splice(0).join()).toContain("exceeded quota: q");
+});
+
+test("devices that are not ready after ten minutes are waited for no longer", async () => {
+  await offer("n1", { name: "gpu-0", bindingConditions: ["attached.example.com"], bindingFailureConditions: ["broken.example.com"] });
+  await makeClaim("mine", wants());
+  await makePod(pod("a", { resourceClaimName: "mine" }));
+  await plane.clock.advance(601_000);
+  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([`scheduler_dra_bindingconditions_allocations_total{driver="${DRIVER}",profile="default-scheduler",status="timeout"} 1`]);
+  expect(await nodeOf("a")).toBe("");
 });

@@ -5,7 +5,6 @@ import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { formatTime } from "../../../engine/lib/clock.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
-import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { Node } from "../../../engine/resources/types.ts";
@@ -19,12 +18,12 @@ export interface SchedulerSettings {
 }
 
 /** The real scheduler beside the plane's controllers, with its own rights. Gives the function that stops it. */
-export function startScheduler({ api, clock }: ControlPlane, { seenThrough = (client) => client, logger = silentLogger }: SchedulerSettings = {}): () => Promise<void> {
+export function startScheduler({ api, clock, metrics }: ControlPlane, { seenThrough = (client) => client, logger = silentLogger }: SchedulerSettings = {}): () => Promise<void> {
   const client = seenThrough(api.as(SCHEDULER_USER, [], "kube-scheduler"));
   const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
   const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
   const running = new AbortController();
-  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics: new MetricsRegistry() }), informers.asService()], running.signal);
+  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics }), informers.asService()], running.signal);
   return async () => {
     running.abort();
     await ended;

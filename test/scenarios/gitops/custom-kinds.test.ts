@@ -9,6 +9,7 @@ import { runController } from "../../../engine/controllers/run-controller.ts";
 import { DEFAULT_TIMINGS } from "../../../engine/controllers/timings.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { systemRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
@@ -49,7 +50,7 @@ beforeEach(async () => {
   const client = cluster.api.as(CONTROLLER_USER);
   const base = { client, clock: systemClock, random: systemRandom, logger: silentLogger };
   const informers = new InformerFactory(base);
-  const context = { ...base, informers, events: new EventRecorder({ ...base, component: "test" }), consistency: new ConsistencyStore(), timings: DEFAULT_TIMINGS };
+  const context = { ...base, informers, events: new EventRecorder({ ...base, component: "test" }), consistency: new ConsistencyStore(), metrics: new MetricsRegistry(), timings: DEFAULT_TIMINGS };
   const abort = new AbortController();
   const ended = runServices([runController(customKindController(context), context), informers.asService()], abort.signal);
   stopController = async () => {

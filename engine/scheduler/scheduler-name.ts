@@ -1,0 +1,2 @@
+/** Pods that name no other scheduler are ours. */
+export const SCHEDULER_NAME = "default-scheduler";
