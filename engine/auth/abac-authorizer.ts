@@ -5,6 +5,7 @@ import type { PolicyRule } from "../resources/types.ts";
 import type { AuthorizationAttributes, AuthorizationMode } from "./authorize.ts";
 
 const GROUP = "abac.authorization.kubernetes.io";
+const OLDER = `${GROUP}/v0`;
 const READING = ["get", "list", "watch"];
 
 /** One line of the file: who may do something. An empty field asks for nothing of a subject, and of a request that it says nothing either. */
@@ -19,8 +20,8 @@ export interface AbacPolicy {
 }
 
 /**
- * Reads a file of policies, each a JSON object in a line of its own; empty lines and those that begin with # say nothing. Throws with `file` and
- * the line for what is wrong, fields that are not known among it: a misspelt `readonly` would give more than was meant.
+ * Reads a file of policies, each a JSON object in a line of its own; empty lines and those that begin with # say nothing, and neither do fields that
+ * are not known. Throws with `file` and the line for what is wrong.
  */
 export function parseAbacPolicies(text: string, file: string): readonly AbacPolicy[] {
   return text.split("\n").flatMap((line, index) => {
@@ -35,19 +36,16 @@ export function parseAbacPolicies(text: string, file: string): readonly AbacPoli
 }
 
 function parsePolicy(fields: ConfigFields): AbacPolicy {
-  const version = fields.text("apiVersion");
-  if (version === undefined || fields.text("kind") === undefined || version === `${GROUP}/v0`) return olderPolicy(fields);
+  const [version, kind] = [fields.text("apiVersion") || OLDER, fields.text("kind") || "Policy"];
+  if (version === OLDER && kind === "Policy") return olderPolicy(fields);
   fields.requireKind("Policy", [`${GROUP}/v1beta1`]);
-  fields.refuseOthers(["kind", "apiVersion", "spec"]);
   const spec = fields.part("spec") ?? new ConfigFields({}, "spec");
-  spec.refuseOthers(["user", "group", "readonly", "apiGroup", "resource", "namespace", "nonResourcePath"]);
   const text = (name: string) => spec.text(name) ?? "";
   return { user: text("user"), group: text("group"), isReadOnly: spec.flag("readonly"), apiGroup: text("apiGroup"), resource: text("resource"), namespace: text("namespace"), path: text("nonResourcePath") };
 }
 
-/** The form without a version, where what is not said is everything. */
+/** The form that needs no version, where what is not said is everything. */
 function olderPolicy(fields: ConfigFields): AbacPolicy {
-  fields.refuseOthers(["kind", "apiVersion", "user", "group", "readonly", "resource", "namespace"]);
   const [user, group, resource, namespace] = ["user", "group", "resource", "namespace"].map((name) => fields.text(name) ?? "") as [string, string, string, string]; // as many as there are names
   const isForAll = user === "*" || group === "*" || (user === "" && group === "");
   return {

@@ -51,10 +51,18 @@ describe("policies line by line", () => {
     ["another kind", JSON.stringify({ apiVersion: VERSION, kind: "Role" }), "policies:2: must be a Policy of abac.authorization.kubernetes.io/v1beta1"],
     ["another version", JSON.stringify({ apiVersion: "v1", kind: "Policy" }), "policies:2: must be a Policy"],
     ["a field of another type", policy({ user: 5 }), "policies:2: spec.user: must be a text"],
-    ["a misspelt field, which would give more", policy({ user: "ann", readOnly: true }), "policies:2: spec.readOnly: is not known"],
+    ["no kind beside the version", JSON.stringify({ apiVersion: VERSION, user: "ann" }), "policies:2: must be a Policy"],
+    ["a kind of the older form that is none", JSON.stringify({ kind: "Role", user: "ann" }), "policies:2: must be a Policy"],
     ["a list", "[]", "policies:2: the file: must be an object"],
   ])("with %s are refused by their line", (_name, line, problem) => {
     expect(() => modeOf("# first", line)).toThrow(problem);
+  });
+
+  test("say nothing by fields that nobody knows, as upstream's", () => {
+    const given = { user: "ann", namespace: "*", resource: "*", surprise: [1] };
+    expect(modeOf(JSON.stringify({ apiVersion: VERSION, kind: "Policy", metadata: { name: "x" }, spec: { ...given, readOnly: true } })).decide(asks("update", "pods"))).toEqual(ALLOWED);
+    expect(modeOf(JSON.stringify({ apiVersion: "abac.authorization.kubernetes.io/v0", kind: "Policy", ...given, nonResourcePath: "/logs" })).decide(asks("update", "pods"))).toEqual(ALLOWED);
+    expect(modeOf(JSON.stringify({ ...given, spec: { readonly: true } })).decide(asks("update", "pods"))).toEqual(ALLOWED);
   });
 
   test("tell what they give in a namespace", () => {
