@@ -1,10 +1,10 @@
 import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { forbidden } from "../apimachinery/status-error.ts";
-import { podResource, qosClass } from "../resources/core/pod.ts";
+import { withoutReason } from "../apimachinery/status-error.ts";
+import { qosClass } from "../resources/core/pod.ts";
 import type { Pod, Toleration } from "../resources/types.ts";
 import { validateTolerations } from "../resources/validation/scheduling.ts";
-import { isKind, requestName, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 import { covers, mergeTolerations } from "./merge-tolerations.ts";
 import { requireNamespace } from "./request-matching.ts";
 
@@ -45,8 +45,7 @@ export function podTolerationRestriction(settings: TolerationSettings): Admissio
     const own = await annotated(attributes, WHITELIST_ANNOTATION, reader);
     const whitelist = own ?? settings.whitelist;
     if (whitelist.length === 0 || tolerations.every((one) => whitelist.some((listed) => covers(listed, one)))) return;
-    // Upstream sends this without any reason, as a failure of its own.
-    throw forbidden(podResource, requestName(attributes), `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`);
+    throw withoutReason(`pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`);
   };
   return {
     name: "PodTolerationRestriction",
@@ -73,10 +72,10 @@ async function annotated(attributes: AdmissionAttributes, annotation: string, re
   if (text === undefined) return undefined;
   if (text === "") return [];
   try {
-    const list: unknown = JSON.parse(text);
+    const list: unknown = JSON.parse(text) ?? [];
     if (!Array.isArray(list) || !list.every((one) => typeof one === "object" && one !== null)) throw new Error("must be a list of tolerations");
     return list as readonly Toleration[]; // only compared, field by field, and validated once it is part of a pod
   } catch (error) {
-    throw forbidden(podResource, requestName(attributes), `annotation ${annotation} of namespace ${attributes.namespace}: ${error instanceof Error ? error.message : String(error)}`);
+    throw withoutReason(`annotation ${annotation} of namespace ${attributes.namespace}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -1,6 +1,6 @@
 import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { forbidden, hasReason } from "../apimachinery/status-error.ts";
+import { forbidden, hasReason, withoutReason } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { resourceQuotaResource } from "../resources/core/resource-quota.ts";
@@ -65,9 +65,9 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limi
         charged.push(quota.metadata.name ?? "");
       }
       const uncovered = describeUncovered(limited, quotas, write, facts);
-      // A quota may just have been made; and where upstream says 500 to a missing scope, it is a refusal like any other here.
+      // A quota may just have been made.
       const stillUncovered = uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, facts);
-      if (stillUncovered !== undefined) throw refuse(stillUncovered);
+      if (stillUncovered !== undefined) throw stillUncovered.of === "scopes" ? withoutReason(stillUncovered.why) : refuse(stillUncovered.why);
       if (attributes.isDryRun === true) return;
       for (const name of charged) {
         const apply = (current: ResourceQuota & KubeObject) => {

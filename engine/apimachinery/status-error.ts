@@ -110,6 +110,9 @@ export const expired = (message: string, metadata: Status["metadata"] = {}) => n
 
 export const internalError = (message: string) => new StatusError("InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
 
+/** What upstream refuses without giving a reason, which makes a failure of its own of it: a 500 that says no more than this. */
+export const withoutReason = (message: string) => StatusError.from({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+
 /** Several problems as one text, in upstream's form; of those that say the same one is told. */
 export function joinProblems(messages: readonly string[]): string {
   const [first = "", ...more] = new Set(messages);

@@ -14,8 +14,14 @@ export interface LimitedResource {
   readonly matchScopes: readonly ScopedResourceSelectorRequirement[];
 }
 
-/** What of a write no quota covers although one must, in upstream's words; undefined when nothing is open. Pure. */
-export function describeUncovered(limited: readonly LimitedResource[], quotas: readonly ResourceQuota[], { kind, object, old }: QuotaWrite, facts: QuotaFacts): string | undefined {
+/** What lacks a quota, in upstream's words. */
+export interface Uncovered {
+  readonly of: "amounts" | "scopes";
+  readonly why: string;
+}
+
+/** What of a write no quota covers although one must; undefined when nothing is open. Pure. */
+export function describeUncovered(limited: readonly LimitedResource[], quotas: readonly ResourceQuota[], { kind, object, old }: QuotaWrite, facts: QuotaFacts): Uncovered | undefined {
   const ofKind = limited.filter(({ group, resource }) => group === kind.group && resource === kind.resource);
   const scopes = limited.flatMap(({ matchScopes }) => matchScopes.filter((scope) => doesScopeMatch(scope, kind, object)));
   if (ofKind.length === 0 && scopes.length === 0) return undefined;
@@ -24,8 +30,8 @@ export function describeUncovered(limited: readonly LimitedResource[], quotas: r
   if (Object.entries(usage).every(([name, amount]) => amount <= (before[name] ?? 0))) return undefined;
   const covered = new Set(quotas.filter((quota) => doesQuotaMatch(quota, kind, object)).flatMap(({ status }) => quotaNamesOf(kind, Object.keys(status?.hard ?? {}))));
   const bare = Object.keys(usage).filter((name) => (usage[name] ?? 0) > 0 && !covered.has(name) && ofKind.some(({ matchContains }) => matchContains.some((part) => name.includes(part))));
-  if (bare.length > 0) return `insufficient quota to consume: ${bare.sort().join(",")}`;
+  if (bare.length > 0) return { of: "amounts", why: `insufficient quota to consume: ${bare.sort().join(",")}` };
   const chosen = new Set(quotas.flatMap((quota) => scopesOf(quota).filter((scope) => doesScopeMatch(scope, kind, object)).map(({ scopeName }) => scopeName)));
   const open = scopes.filter(({ scopeName }) => !chosen.has(scopeName));
-  return open.length === 0 ? undefined : `insufficient quota to match these scopes: [${open.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`).join(" ")}]`;
+  return open.length === 0 ? undefined : { of: "scopes", why: `insufficient quota to match these scopes: [${open.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`).join(" ")}]` };
 }

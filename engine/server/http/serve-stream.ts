@@ -65,7 +65,7 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 /** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
 export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<StreamRequest, "url" | "headers" | "audit">, socket: Duplex, error: unknown): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
-  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${error instanceof StatusError ? error.status.reason : "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
 }
 
 /** The request as one to watch what this server keeps; undefined when it is another. */

@@ -139,7 +139,7 @@ describe("ResourceQuota with limited resources", () => {
     await api.client.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "high" }, value: 10 });
     const pods = api.client.for(podResource);
     await pods.create(pod("shop"));
-    await expect(pods.create(pod("shop", { priorityClassName: "high" }))).rejects.toThrow("insufficient quota to match these scopes: [{PriorityClass In [high]}]");
+    await expect(pods.create(pod("shop", { priorityClassName: "high" }))).rejects.toMatchObject({ status: { code: 500, message: "insufficient quota to match these scopes: [{PriorityClass In [high]}]" }, reason: undefined });
     const made = await api.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "shop" }, spec: { hard: { pods: "5" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["high"] }] } } });
     await api.client.for(resourceQuotaResource).updateStatus({ ...made, status: { hard: { pods: "5" }, used: { pods: "0" } } });
     await pods.create(pod("shop", { priorityClassName: "high" }));

@@ -65,11 +65,13 @@ describe("PodTolerationRestriction", () => {
     const conflict = (scope: string) => `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${scope} whitelist`;
     await using own = await on({ [WHITELIST]: JSON.stringify([taint("a")]) });
     await own.client.for(podResource).create(pod({ tolerations: [taint("a")] }));
-    await expect(own.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toThrow(conflict("namespace"));
+    await expect(own.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({ status: { code: 500, message: conflict("namespace"), metadata: {} } });
     await using cluster = await on({}, { whitelist: [taint("a")] });
-    await expect(cluster.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toThrow(conflict("cluster"));
+    await expect(cluster.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({ message: conflict("cluster"), reason: undefined });
     await using broken = await on({ [WHITELIST]: "[" });
-    await expect(broken.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toThrow(`annotation ${WHITELIST} of namespace shop`);
+    await expect(broken.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({ status: { code: 500, message: expect.stringContaining(`annotation ${WHITELIST} of namespace shop`) } });
+    await using nothing = await on({ [WHITELIST]: "null" }, { whitelist: [taint("a")] });
+    await nothing.client.for(podResource).create(pod({ tolerations: [taint("b")] }));
   });
 });
 
