@@ -10,8 +10,8 @@ const OPERATION_FIELDS: ReadonlySet<string> = new Set(["op", "path", "from", "va
 export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
 
 /**
- * JSON patch (RFC 6902), as the library that upstream uses has it: all operations or none, and neither argument is changed.
- * What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
+ * JSON patch (RFC 6902), as the library that upstream uses has it (json-patch v4): all operations or none, neither argument is changed, and
+ * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   const outcome = tryJsonPatch(target, operations);
@@ -63,7 +63,7 @@ interface Place {
 }
 
 class PatchedDocument {
-  readonly value: unknown;
+  value: unknown;
   #copiedBytes = 0;
 
   constructor(target: unknown) {
@@ -74,6 +74,7 @@ class PatchedDocument {
     if (typeof operation !== "object" || operation === null || Array.isArray(operation)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type jsonpatch.Operation`);
     const { op, path, from, value } = operation as JsonMap; // an object, see above
     const verb = typeof op === "string" ? op : "unknown";
+    if (path === "" && (verb === "test" || verb === "replace")) return this.#applyToAll(verb, value);
     const place = this.#find(verb, path, verb === "move" || verb === "copy" ? "destination" : "path");
     switch (verb) {
       case "add":
@@ -100,6 +101,16 @@ class PatchedDocument {
       default:
         throw new PatchError(`Unexpected kind: ${verb}`);
     }
+  }
+
+  /** Nothing else can be done with the document as a whole. */
+  #applyToAll(verb: "test" | "replace", value: unknown): void {
+    if (verb === "test") {
+      if (!jsonEqual(this.value, value ?? null)) throw new TestFailed();
+      return;
+    }
+    if (!isContainer(value)) throw new PatchError("replace operation value must be object or array");
+    this.value = structuredClone(value);
   }
 
   /** Throws when there is nothing that could hold the place. */
@@ -131,8 +142,7 @@ function add({ container, key }: Place, value: unknown): void {
 
 function replace({ container, key }: Place, value: unknown): void {
   if (Array.isArray(container)) container[indexOf(container, key, container.length)] = value;
-  else if (Object.hasOwn(container, key)) container[key] = value;
-  else throw new PatchError(`replace operation does not apply: doc is missing key: ${key}`);
+  else container[key] = value;
 }
 
 function remove({ container, key }: Place): void {

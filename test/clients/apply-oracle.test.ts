@@ -14,10 +14,21 @@ import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
 /** What kubectl works out by itself, without asking us or by three-way merge, is the reference for what the server works out. */
-const kubectl = (await findKubectls()).toSorted((a, b) => Number(a.version.split(".")[1]) - Number(b.version.split(".")[1])).at(-1); // its library is that of the current server
+const kubectls = (await findKubectls()).toSorted((a, b) => Number(a.version.split(".")[1]) - Number(b.version.split(".")[1]));
+/** Debian builds kubectl with version 5 of json-patch, which refuses to replace what is not there. Upstream's, and its servers to this day, have version 4. */
+const kubectl = kubectls.findLast(({ binary }) => hasServersJsonPatch(binary)) ?? kubectls.at(-1);
 if (kubectl === undefined) {
   if (process.env["CI"]) throw new Error("no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
   console.warn("skipped: no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
+}
+
+function hasServersJsonPatch(binary: string): boolean {
+  const target = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" }, data: {} };
+  return runPatch(binary, "json", target, [{ op: "replace", path: "/data/a", value: "1" }]).status === 0;
+}
+
+function runPatch(binary: string, type: "json" | "merge", target: object, patch: unknown) {
+  return spawnSync(binary, ["patch", "--local", "-f", "-", "--type", type, "-p", JSON.stringify(patch), "-o", "json"], { input: JSON.stringify(target), encoding: "utf8" });
 }
 
 type Loose = Readonly<Record<string, unknown>>;
@@ -25,7 +36,7 @@ const SEED = 20_261_121;
 
 /** `kubectl patch --local`: undefined where it refuses the patch. */
 function byKubectl(type: "json" | "merge", target: Loose, patch: unknown): unknown {
-  const { status, stdout } = spawnSync(kubectl?.binary ?? "kubectl", ["patch", "--local", "-f", "-", "--type", type, "-p", JSON.stringify(patch), "-o", "json"], { input: JSON.stringify(target), encoding: "utf8" });
+  const { status, stdout } = runPatch(kubectl?.binary ?? "kubectl", type, target, patch);
   return status === 0 ? withoutNulls(JSON.parse(stdout)) : undefined;
 }
 
@@ -42,7 +53,7 @@ const data = fc.dictionary(key, text, { maxKeys: 4 });
 const configMap = fc.record({ data, labels: data }).map(({ data: values, labels }) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m", labels }, data: values }));
 const pointer = fc.tuple(fc.constantFrom("/data", "/metadata/labels", "/none"), key).map(([place, name]) => `${place}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
 const operation = fc.oneof(
-  fc.record({ op: fc.constantFrom("add", "replace", "test"), path: pointer, value: text }),
+  fc.record({ op: fc.constantFrom("add", "test", ...(kubectl !== undefined && hasServersJsonPatch(kubectl.binary) ? ["replace"] : [])), path: pointer, value: text }),
   fc.record({ op: fc.constant("remove"), path: pointer }),
   fc.record({ op: fc.constantFrom("move", "copy"), path: pointer, from: pointer }),
 );
