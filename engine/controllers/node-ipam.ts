@@ -1,40 +1,47 @@
 import { parseCidr } from "../lib/ip-address.ts";
-import { nodeResource } from "../resources/core/node.ts";
+import { nodeResource, podCidrsOf } from "../resources/core/node.ts";
 import type { Node } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { tell, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
-import { chooseNodeRange, type PodRange } from "./pod-ranges.ts";
+import { freeNodeRanges, type PodRange } from "./pod-ranges.ts";
+
+/** Nodes that get ranges in one go; what is left follows at once. */
+const NODES_MAX = 32;
 
 export interface NodeIpamInputs {
-  readonly node: Node;
+  /** Without ranges. */
+  readonly nodes: readonly Node[];
   readonly podRanges: readonly PodRange[];
   /** What nodes have. */
   readonly taken: readonly string[];
 }
 
-/** Ranges for a node that has none, one of each family. They are written under the node's resourceVersion: who sets some meanwhile, wins. Pure. */
-export function planNodeIpam({ node, podRanges, taken }: NodeIpamInputs): readonly Action[] {
+/** Ranges for nodes that have none, one of each family. They are written under the nodes' resourceVersions: who sets some meanwhile, wins. Pure. */
+export function planNodeIpam({ nodes, podRanges, taken }: NodeIpamInputs): readonly Action[] {
   const blocks = taken.flatMap((text) => parseCidr(text) ?? []);
-  const podCIDRs: string[] = [];
-  for (const range of podRanges) {
-    const chosen = chooseNodeRange(range, blocks);
-    if (chosen === undefined) return [tell(node, "Warning", "CIDRNotAvailable", `No range of ${range.text} is left for this node's pods`)];
-    podCIDRs.push(chosen);
-  }
-  return [{ do: "patch", resource: nodeResource, object: node, type: "merge", patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR: podCIDRs[0], podCIDRs } } }];
+  const free = podRanges.map((range) => ({ range, parts: freeNodeRanges(range, blocks) }));
+  return nodes.map((node): Action => {
+    const podCIDRs: string[] = [];
+    for (const { range, parts } of free) {
+      const { value } = parts.next();
+      if (value === undefined) return tell(node, "Warning", "CIDRNotAvailable", `No range of ${range.text} is left for this node's pods`);
+      podCIDRs.push(value);
+    }
+    return { do: "patch", resource: nodeResource, object: node, type: "merge", patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR: podCIDRs[0], podCIDRs } } };
+  });
 }
 
 /** Gives each node ranges of pod addresses, once and for its life. All nodes are one key, so that no range is given twice. */
 export function nodeIpamController({ informers }: ControllerContext, podRanges: readonly PodRange[]): ControllerDefinition<NodeIpamInputs> {
-  const nodes = informers.informer(nodeResource);
+  const informer = informers.informer(nodeResource);
   return {
     name: "node-ipam-controller",
     workers: 1,
-    watches: [watch(nodes, () => ["nodes"], (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR))],
+    watches: [watch(informer, () => ["nodes"], (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR))],
     observe() {
-      const all = nodes.list();
-      const node = all.find(({ spec }) => !spec?.podCIDR);
-      return node && { node, podRanges, taken: all.flatMap(({ spec }) => spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : [])) };
+      const all = informer.list();
+      const nodes = all.filter(({ spec }) => !spec?.podCIDR).slice(0, NODES_MAX);
+      return nodes.length === 0 ? undefined : { nodes, podRanges, taken: all.flatMap(podCidrsOf) };
     },
     plan: planNodeIpam,
   };

@@ -26,15 +26,14 @@ export function parsePodRanges(texts: string, prefixes: Readonly<Partial<Record<
   });
 }
 
-/** The first part of the range that overlaps with nothing that is taken; undefined when there is none. Pure. */
-export function chooseNodeRange(range: PodRange, taken: readonly Cidr[]): string | undefined {
+/** The parts of the range that overlap with nothing that is taken, from the first on. Pure. */
+export function* freeNodeRanges(range: PodRange, taken: readonly Cidr[]): Generator<string, void> {
   const shift = BigInt(ADDRESS_BITS[range.family] - range.nodePrefix);
   const used = usedParts(range, taken);
   const count = 2 ** (range.nodePrefix - range.prefix);
   for (let index = 0; index < count; index++) {
-    if (!used.has(index)) return formatCidr({ family: range.family, network: range.network + (BigInt(index) << shift), prefix: range.nodePrefix });
+    if (!used.has(index)) yield formatCidr({ family: range.family, network: range.network + (BigInt(index) << shift), prefix: range.nodePrefix });
   }
-  return undefined;
 }
 
 /** Indexes of the parts that others have some of. */

@@ -1,5 +1,4 @@
 import { ADDRESS_BITS, FAMILIES, familyOf, type IpFamily } from "../../engine/lib/ip-address.ts";
-import type { Node } from "../../engine/resources/types.ts";
 
 /** A range for each family that a cluster's pods have. */
 export type FamilyRanges = Readonly<Partial<Record<IpFamily, string>>>;
@@ -12,11 +11,6 @@ export function rangesByFamily(texts: string): FamilyRanges {
 /** The families that pods have. */
 export function familiesIn(ranges: FamilyRanges): readonly IpFamily[] {
   return FAMILIES.filter((family) => ranges[family] !== undefined);
-}
-
-/** The ranges that a node gives its pods addresses from. */
-export function podCidrsOf(node: Node | undefined): readonly string[] {
-  return node?.spec?.podCIDRs ?? (node?.spec?.podCIDR ? [node.spec.podCIDR] : []);
 }
 
 /** An address as a block of its own. */

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { canonicalAddress, FAMILIES, familyOf, parseBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { podCidrsOf } from "../../engine/resources/core/node.ts";
 import type { Node } from "../../engine/resources/types.ts";
-import { podCidrsOf } from "./families.ts";
 
 const run = promisify(execFile);
 

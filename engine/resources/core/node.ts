@@ -43,13 +43,18 @@ export const nodeResource = defineResource<Node>({
   selectableFields: { "spec.unschedulable": (node) => String(node.spec?.unschedulable ?? false) },
 });
 
+/** The ranges that a node gives its pods addresses from. */
+export function podCidrsOf(node: Node | undefined): readonly string[] {
+  return node?.spec?.podCIDRs ?? (node?.spec?.podCIDR ? [node.spec.podCIDR] : []);
+}
+
 function withDefaults(node: Node): Node {
   const { spec, status } = node;
-  const ranges = spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
+  const ranges = podCidrsOf(node);
   return {
     ...node,
     // The old field for one range and the new one for several say the same.
-    ...(spec !== undefined && ranges.length > 0 ? { spec: { ...spec, podCIDR: spec.podCIDR || ranges[0], podCIDRs: ranges } } : {}),
+    ...(spec !== undefined && ranges.length > 0 ? { spec: { ...spec, podCIDR: spec.podCIDR || ranges[0], podCIDRs: [...ranges] } } : {}),
     ...(status?.capacity !== undefined && status.allocatable === undefined ? { status: { ...status, allocatable: status.capacity } } : {}),
   };
 }

@@ -115,7 +115,7 @@ describe("eviction", () => {
 
 describe("a node's ranges", () => {
   const chosen = (cidrs: string, taken: readonly string[], prefixes = {}) => {
-    const [action] = planNodeIpam({ node: aNode("n1"), podRanges: parsePodRanges(cidrs, prefixes), taken });
+    const [action] = planNodeIpam({ nodes: [aNode("n1")], podRanges: parsePodRanges(cidrs, prefixes), taken });
     return action?.do === "patch" ? (action.patch as { readonly spec: object }).spec : action?.do;
   };
   const spec = (...podCIDRs: string[]) => ({ podCIDR: podCIDRs[0], podCIDRs });
@@ -128,6 +128,11 @@ describe("a node's ranges", () => {
     ["end, which people are told", "10.42.0.0/16,fd00:42::/63", ["fd00:42::/64", "fd00:42:0:1::/64"], "event"],
   ])("%s", (_what, cidrs, taken, expected) => {
     expect(chosen(cidrs, taken)).toEqual(expected);
+  });
+
+  test("of several nodes are all different, and those that come when nothing is left are told so", () => {
+    const actions = planNodeIpam({ nodes: ["n1", "n2", "n3"].map((name) => aNode(name)), podRanges: parsePodRanges("10.42.0.0/22"), taken: ["10.42.1.0/24", "10.42.3.0/24"] });
+    expect(actions.map((action) => (action.do === "patch" ? (action.patch as { readonly spec: object }).spec : action.do))).toEqual([spec("10.42.0.0/24"), spec("10.42.2.0/24"), "event"]);
   });
 
   test("have the prefixes that the operator chose", () => {
