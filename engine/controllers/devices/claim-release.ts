@@ -1,7 +1,7 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { controllerOf, objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import { podResource } from "../../resources/core/pod.ts";
-import { CLAIM_FINALIZER, deviceClaimNames, hasDeviceClaims } from "../../resources/device/pod-device-claims.ts";
+import { CLAIM_FINALIZER, deviceClaimKeys, hasDeviceClaims } from "../../resources/device/pod-device-claims.ts";
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import type { Pod, ResourceClaim, ResourceClaimConsumerReference } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
@@ -68,7 +68,7 @@ export function claimReleaseController({ client, informers }: ControllerContext)
     name: "resource-claim-release",
     watches: [
       watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
-      watch(pods, (pod) => deviceClaimNames(pod).map((name) => `${pod.metadata.namespace ?? ""}/${name}`), (old, pod) => hasDeviceClaims((pod ?? old) as Pod) && (pod === undefined || isDone(pod))), // a change has an object before or after it
+      watch(pods, deviceClaimKeys, (old, pod) => hasDeviceClaims((pod ?? old) as Pod) && (pod === undefined || isDone(pod))), // a change has an object before or after it
     ],
     async observe(key) {
       const { namespace, name } = splitKey(key);

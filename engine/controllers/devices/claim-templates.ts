@@ -1,7 +1,7 @@
 import { objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import { describeError } from "../../lib/log.ts";
 import { podResource } from "../../resources/core/pod.ts";
-import { claimsOfPod, deviceClaimNames, findDeviceClaims, isClaimOf, isReservedFor, POD_CLAIM_ANNOTATION, withReservation } from "../../resources/device/pod-device-claims.ts";
+import { claimsOfPod, deviceClaimKeys, findDeviceClaims, isClaimOf, isReservedFor, POD_CLAIM_ANNOTATION, withReservation } from "../../resources/device/pod-device-claims.ts";
 import { resourceClaimTemplateResource } from "../../resources/device/resource-claim-template.ts";
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import type { Pod, PodResourceClaim, ResourceClaim, ResourceClaimTemplate } from "../../resources/types.ts";
@@ -110,7 +110,7 @@ export function claimTemplateController({ informers, metrics }: ControllerContex
   const claims = informers.informer(resourceClaimResource);
   const templates = informers.informer(resourceClaimTemplateResource);
   const countCreation = claimCreationCounter(metrics);
-  pods.addIndex(CLAIM_INDEX, (pod) => deviceClaimNames(pod).map((name) => `${pod.metadata.namespace ?? ""}/${name}`));
+  pods.addIndex(CLAIM_INDEX, deviceClaimKeys);
   pods.addIndex(TEMPLATE_INDEX, (pod) => (pod.spec.resourceClaims ?? []).flatMap(({ resourceClaimTemplateName: name }) => (name === undefined ? [] : [`${pod.metadata.namespace ?? ""}/${name}`])));
   claims.addIndex(OWNER_INDEX, ownerIndex);
   return {
@@ -125,7 +125,7 @@ export function claimTemplateController({ informers, metrics }: ControllerContex
       const { namespace, name } = splitKey(key);
       const pod = pods.get(namespace, name) as Stored<Pod> | undefined; // stored, so it has its names
       if (pod === undefined || isBeingDeleted(pod) || isPodFinished(pod)) return undefined;
-      const found = deviceClaimNames(pod).flatMap((claimName) => claims.get(namespace, claimName) ?? []);
+      const found = deviceClaimKeys(pod).flatMap((claimKey) => claims.getByKey(claimKey) ?? []);
       const wanted = (pod.spec.resourceClaims ?? []).flatMap(({ resourceClaimTemplateName = "" }) => templates.get(namespace, resourceClaimTemplateName) ?? []);
       return {
         pod,

@@ -38,6 +38,11 @@ export function deviceClaimNames(pod: Pod): readonly string[] {
   return [...claimsOfPod(pod).flatMap((claim) => (claim.is === "named" ? [claim.name] : [])), ...(extended === undefined ? [] : [extended])];
 }
 
+/** The same as keys of claims. */
+export function deviceClaimKeys(pod: Pod): readonly string[] {
+  return deviceClaimNames(pod).map((name) => `${pod.metadata.namespace ?? ""}/${name}`);
+}
+
 /** The claims of a pod that there are, as `find` knows them by name; none that was made for another pod of its name. Pure. */
 export function findDeviceClaims<T extends ResourceClaim>(pod: Pod, find: (name: string) => T | undefined): readonly T[] {
   return claimsOfPod(pod).flatMap((entry) => {

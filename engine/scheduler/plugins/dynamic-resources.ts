@@ -1,4 +1,5 @@
-import { deviceClaimNames } from "../../resources/device/pod-device-claims.ts";
+import { objectKey } from "../../apimachinery/object-meta.ts";
+import { deviceClaimKeys } from "../../resources/device/pod-device-claims.ts";
 import type { PodDevices } from "../devices/pod-devices.ts";
 import { normalise, type ClusterEvent, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 import type { PodInfo } from "../node-info.ts";
@@ -31,6 +32,5 @@ export const dynamicResourcesScore: ScorePlugin = {
 /** Devices that come free may be anybody's; other news of a claim are for its own pods. */
 function mayHelp({ old, claim }: Extract<ClusterEvent, { is: "claim-changed" }>, { pod }: PodInfo): boolean {
   if (old?.status?.allocation !== undefined && claim.status?.allocation === undefined) return true;
-  const isOwn = claim.metadata.namespace === pod.metadata.namespace && deviceClaimNames(pod).includes(claim.metadata.name ?? "");
-  return isOwn && (old === undefined || !jsonEqual(old.status, claim.status));
+  return deviceClaimKeys(pod).includes(objectKey(claim)) && (old === undefined || !jsonEqual(old.status, claim.status));
 }
