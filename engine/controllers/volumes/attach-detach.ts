@@ -35,8 +35,8 @@ export function attachDetachController({ client, clock, informers }: ControllerC
     if (claim === undefined || claim.metadata.uid !== uid || claim.spec?.volumeName !== metadata.name) return [];
     return pods.byIndex(POD_CLAIM_INDEX, `${namespace}/${name}`).filter(usesVolumes);
   };
-  /** When an attachment was first found to be unwanted, by its volume and its name. An elected successor begins to count anew, as upstream's does. */
-  const unwantedSince = new Map<string, number>();
+  /** When the attachments of a volume were first found to be unwanted, by their names. An elected successor begins to count anew, as upstream's does. */
+  const unwantedSince = new Map<string, ReadonlyMap<string, number>>();
   return {
     name: "attach-detach",
     watches: [
@@ -51,10 +51,12 @@ export function attachDetachController({ client, clock, informers }: ControllerC
       const volume = volumes.get("", name);
       // Under any other name it is somebody else's to keep and to delete.
       const existing = attachments.byIndex(VOLUME_INDEX, name).filter(({ metadata }) => isAttachmentName(metadata.name ?? ""));
+      if (existing.length === 0) unwantedSince.delete(name);
       if (volume?.spec?.csi === undefined && existing.length === 0) return undefined;
       const users = volume === undefined ? [] : podsOf(volume);
       const names = new Set([...users.map(({ spec }) => spec.nodeName ?? ""), ...existing.map(({ spec }) => spec.nodeName)]);
-      noteUnwanted(unwantedSince, name, existing, users, clock.monotonic());
+      const unwantedSinceMs = timesUnwanted(existing, users, unwantedSince.get(name), clock.monotonic());
+      if (existing.length > 0) unwantedSince.set(name, unwantedSinceMs);
       const driver = volume?.spec?.csi === undefined ? undefined : drivers.get("", volume.spec.csi.driver);
       return {
         volume,
@@ -62,10 +64,7 @@ export function attachDetachController({ client, clock, informers }: ControllerC
         attachments: existing,
         pods: users,
         nodes: names.size === 0 ? new Map() : await readNodes([...names]),
-        unwantedSinceMs: new Map(existing.flatMap(({ metadata }) => {
-          const sinceMs = unwantedSince.get(`${name}/${metadata.name}`);
-          return sinceMs === undefined ? [] : [[metadata.name ?? "", sinceMs] as const];
-        })),
+        unwantedSinceMs,
       };
     },
     plan: (inputs) => planAttachments(inputs, clock.monotonic()),
@@ -84,15 +83,11 @@ function usesVolumes(pod: Pod): boolean {
   return Boolean(pod.spec.nodeName) && !isPodFinished(pod) && !isDown;
 }
 
-function noteUnwanted(since: Map<string, number>, volume: string, attachments: readonly VolumeAttachment[], pods: readonly Pod[], nowMs: number): void {
+/** Since when no pod on the node wants each attachment: those that are unwanted now, with what was known of them before. */
+function timesUnwanted(attachments: readonly VolumeAttachment[], pods: readonly Pod[], before: ReadonlyMap<string, number> | undefined, nowMs: number): ReadonlyMap<string, number> {
   const wanted = new Set(pods.map(({ spec }) => spec.nodeName));
-  const known = new Set(attachments.map(({ metadata }) => `${volume}/${metadata.name}`));
-  for (const key of since.keys()) if (key.startsWith(`${volume}/`) && !known.has(key)) since.delete(key);
-  for (const { metadata, spec } of attachments) {
-    const key = `${volume}/${metadata.name}`;
-    if (wanted.has(spec.nodeName)) since.delete(key);
-    else if (!since.has(key)) since.set(key, nowMs);
-  }
+  const unwanted = attachments.filter(({ spec }) => !wanted.has(spec.nodeName)).map(({ metadata }) => metadata.name ?? "");
+  return new Map(unwanted.map((name) => [name, before?.get(name) ?? nowMs]));
 }
 
 /** Whether two states of a node differ in what attaching depends on. */
