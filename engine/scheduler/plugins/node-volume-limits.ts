@@ -3,35 +3,49 @@ import { claimClassName } from "../../resources/core/persistent-volume-claim.ts"
 import { podClaims } from "../../resources/pod-claims.ts";
 import type { Pod } from "../../resources/types.ts";
 import type { FilterPlugin } from "../plugin.ts";
-import type { PodStorage, StorageFacts } from "../pod-storage.ts";
+import type { StorageFacts } from "../pod-storage.ts";
+
+interface AttachedVolume {
+  readonly driver: string;
+  readonly id: string;
+}
+
+interface State {
+  readonly facts: StorageFacts;
+  /** Of the pod; at least one. */
+  readonly wanted: readonly AttachedVolume[];
+}
 
 /**
  * A driver attaches no more volumes to a node than the node's CSINode says. A volume counts once, however many pods use it, and before it is made.
  * Some drivers want no pods where they are not.
  */
-export const nodeVolumeLimits: FilterPlugin<PodStorage | undefined> = {
+export const nodeVolumeLimits: FilterPlugin<State | undefined> = {
   name: "NodeVolumeLimits",
-  prepare: (pod) => (pod.storage === undefined || volumesOf(pod.pod, pod.storage.facts).length === 0 ? undefined : pod.storage),
-  test: ({ pod }, node, storage) => {
-    if (storage === undefined) return undefined;
-    const { facts } = storage;
+  prepare: ({ pod, storage }) => {
+    const wanted = storage === undefined ? [] : volumesOf(pod, storage.facts);
+    return storage === undefined || wanted.length === 0 ? undefined : { facts: storage.facts, wanted };
+  },
+  test: (_pod, node, state) => {
+    if (state === undefined) return undefined;
+    const { facts, wanted } = state;
     const drivers = facts.csiNode(node.name)?.spec.drivers ?? [];
-    const own = volumesOf(pod, facts);
-    const missing = own.find(({ driver }) => facts.csiDriver(driver)?.spec.preventPodSchedulingIfMissing === true && !drivers.some(({ name }) => name === driver));
+    const missing = wanted.find(({ driver }) => facts.csiDriver(driver)?.spec.preventPodSchedulingIfMissing === true && !drivers.some(({ name }) => name === driver));
     if (missing !== undefined) return [`${missing.driver} CSI driver is not installed on the node`];
-    const present = new Map(node.pods.flatMap((other) => volumesOf(other.pod, facts)).map((volume) => [volume.id, volume.driver]));
-    const added = own.filter(({ id }) => !present.has(id));
-    const isOver = drivers.some(({ name, allocatable }) => {
-      const count = [...present.values()].filter((driver) => driver === name).length;
-      const more = new Set(added.filter(({ driver }) => driver === name).map(({ id }) => id)).size;
-      return allocatable?.count !== undefined && more > 0 && count + more > allocatable.count;
+    const limited = drivers.filter(({ name, allocatable }) => allocatable?.count !== undefined && wanted.some(({ driver }) => driver === name));
+    if (limited.length === 0) return undefined; // what is there need not be counted
+    const present = node.pods.flatMap((other) => volumesOf(other.pod, facts));
+    const isOver = limited.some(({ name, allocatable }) => {
+      const idsOf = (volumes: readonly AttachedVolume[]) => volumes.flatMap(({ driver, id }) => (driver === name ? [id] : []));
+      const [there, together] = [new Set(idsOf(present)), new Set(idsOf([...present, ...wanted]))];
+      return together.size > there.size && together.size > (allocatable?.count ?? Infinity);
     });
     return isOver ? ["node(s) exceed max volume count"] : undefined;
   },
   wokenBy: (event) => event.is === "node-added" || event.is === "pod-removed" || event.is === "storage-changed",
 };
 
-function volumesOf(pod: Pod, facts: StorageFacts): readonly { readonly driver: string; readonly id: string }[] {
+function volumesOf(pod: Pod, facts: StorageFacts): readonly AttachedVolume[] {
   return podClaims(pod).flatMap(({ claimName }) => {
     const claim = facts.claim(pod.metadata.namespace ?? "", claimName);
     const name = claim?.spec?.volumeName;
