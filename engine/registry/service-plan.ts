@@ -13,7 +13,7 @@ export interface ServiceClaims {
   readonly nodePorts: readonly number[];
 }
 
-export function needsClusterIp(spec: ServiceSpec): boolean {
+function needsClusterIp(spec: ServiceSpec): boolean {
   return spec.type !== "ExternalName" && spec.clusterIP !== "None";
 }
 

@@ -20,7 +20,7 @@ export interface AttachInputs {
 }
 
 /** A node that does not answer keeps others from a volume for this long. */
-export const FORCE_AFTER_MS = 6 * 60_000;
+const FORCE_AFTER_MS = 6 * 60_000;
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
 const SHARED_MODES = ["ReadWriteMany", "ReadOnlyMany"];
 

@@ -9,7 +9,7 @@ import { MapValue, type CelMap } from "../../cel/values.ts";
 import type { Device, DeviceAttribute } from "../types.ts";
 
 /** What one evaluation of a selector may cost, and what it may come to by its text; upstream's. */
-export const SELECTOR_COST_MAX = 1_000_000;
+const SELECTOR_COST_MAX = 1_000_000;
 
 const DOMAIN_MAX = 63;
 const ID_MAX = 32;
@@ -33,7 +33,7 @@ const ENVIRONMENT: CompileOptions = { variables: { device: DEVICE }, results: [B
 let programs: ProgramCache | undefined;
 
 /** The compiled selector. Throws its CelCompileError. */
-export function compileSelector(expression: string): CelProgram {
+function compileSelector(expression: string): CelProgram {
   return (programs ??= new ProgramCache(ENVIRONMENT)).get(expression);
 }
 
@@ -81,7 +81,7 @@ function attributeValue(name: string, { int, bool, string, version }: DeviceAttr
 }
 
 /** The domain and the name proper of an attribute or a capacity; without a domain, it is the driver's. */
-export function splitFactName(name: string, driver: string): readonly [domain: string, id: string] {
+function splitFactName(name: string, driver: string): readonly [domain: string, id: string] {
   const slash = name.indexOf("/");
   return slash < 0 ? [driver, name] : [name.slice(0, slash), name.slice(slash + 1)];
 }

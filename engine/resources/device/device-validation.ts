@@ -128,7 +128,7 @@ export function countErrors(list: readonly unknown[], max: number, at: string): 
   return list.length > max ? [tooMany(at, list.length, max)] : [];
 }
 
-export function uniqueNames(items: readonly { readonly name: string }[], at: string): FieldError[] {
+function uniqueNames(items: readonly { readonly name: string }[], at: string): FieldError[] {
   const seen = new Set<string>();
   return items.flatMap(({ name }, index) => {
     const path = `${at}[${index}]`;

@@ -22,7 +22,7 @@ export interface DevicePool {
   readonly counterSets: ReadonlyMap<string, CounterSet>;
 }
 
-export const poolKeyOf = ({ spec: { driver, pool } }: ResourceSlice): string => `${driver}/${pool.name}`;
+const poolKeyOf = ({ spec: { driver, pool } }: ResourceSlice): string => `${driver}/${pool.name}`;
 const generationOf = ({ spec: { pool } }: ResourceSlice): number => pool.generation ?? 0;
 const hasCounters = ({ spec: { sharedCounters = [] } }: ResourceSlice): boolean => sharedCounters.length > 0;
 

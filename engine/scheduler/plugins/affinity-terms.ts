@@ -2,7 +2,7 @@ import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from "../../resources/types.ts";
 import type { NamespaceLabels } from "../node-info.ts";
 
-export type Side = "podAffinity" | "podAntiAffinity";
+type Side = "podAffinity" | "podAntiAffinity";
 
 /** A term of a pod, which is about pods that it selects, in the domains of its topology key. */
 export interface OwnedTerm {
