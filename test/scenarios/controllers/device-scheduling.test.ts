@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatTime } from "../../../engine/lib/clock.ts";
-import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { deviceClassResource } from "../../../engine/resources/device/device-class.ts";
@@ -9,25 +8,19 @@ import { resourceClaimResource } from "../../../engine/resources/device/resource
 import { resourceSliceResource } from "../../../engine/resources/device/resource-slice.ts";
 import type { Device, DeviceClaim, Pod, ResourceClaim, ResourceSlice } from "../../../engine/resources/types.ts";
 import { aClaimTemplate, aDeviceClass, aSlice, DRIVER, wants } from "../../kit/devices.ts";
-import { startControlPlane, type ControlPlane } from "./control-plane.ts";
-import { readyNode, startScheduler } from "./running-scheduler.ts";
+import { startScheduledPlane, type ScheduledPlane } from "./running-scheduler.ts";
 
-let plane: ControlPlane;
-let stopScheduler: () => Promise<void>;
+let plane: ScheduledPlane;
 
-/** The real scheduler beside the real controllers, with its own rights; nodes and drivers are there by name only. */
+/** Drivers are there by name only, as nodes are. */
 beforeEach(async () => {
-  plane = await startControlPlane();
-  const { clock } = plane;
-  stopScheduler = startScheduler(plane);
-  for (const name of ["n1", "n2"]) await plane.client.for(nodeResource).create(readyNode(plane, { name, labels: { "kubernetes.io/hostname": name } }, "4"));
+  plane = await startScheduledPlane(["n1", "n2"].map((name) => ({ metadata: { name, labels: { "kubernetes.io/hostname": name } }, cpu: "4" })));
   await plane.client.for(deviceClassResource).create(aDeviceClass("gpu", { selectors: [{ cel: { expression: `device.driver == "${DRIVER}"` } }] }));
-  await clock.settle();
+  await plane.clock.settle();
 });
 afterEach(async () => {
-  await stopScheduler();
-  expect(plane.warnings).toEqual([]);
   await plane.stop();
+  expect(plane.warnings).toEqual([]);
 });
 
 const offer = async (node: string, ...devices: readonly Device[]) => {
@@ -39,12 +32,9 @@ const makeClaim = async (name: string, devices: DeviceClaim) => {
   await plane.client.for(resourceClaimResource).create({ apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: { name, namespace: "default" }, spec: { devices } });
 };
 const pod = (name: string, claim: { resourceClaimName: string } | { resourceClaimTemplateName: string }): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { resourceClaims: [{ name: "gpus", ...claim }], containers: [{ name: "c", image: "i", resources: { claims: [{ name: "gpus" }] } }] } });
-const makePod = async (made: Pod) => {
-  await plane.client.for(podResource).create(made);
-  await plane.clock.settle();
-};
-const podNamed = (name: string) => plane.client.for(podResource).get("default", name);
-const nodeOf = async (name: string) => (await podNamed(name)).spec.nodeName ?? "";
+const makePod = (made: Pod) => plane.makePod(made);
+const podNamed = (name: string) => plane.podNamed(name);
+const nodeOf = (name: string) => plane.nodeOf(name);
 const claims = async () => (await plane.client.for(resourceClaimResource).list("default")).items;
 const devicesOf = (claim: ResourceClaim | undefined) => claim?.status?.allocation?.devices?.results?.map(({ device }) => device);
 /** Lines of the metrics page that begin so. */

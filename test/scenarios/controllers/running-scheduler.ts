@@ -7,9 +7,11 @@ import { formatTime } from "../../../engine/lib/clock.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
-import type { Node } from "../../../engine/resources/types.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import type { Node, Pod } from "../../../engine/resources/types.ts";
 import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
-import type { ControlPlane } from "./control-plane.ts";
+import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 
 export interface SchedulerSettings {
   /** Stands between the scheduler and the API. */
@@ -42,5 +44,38 @@ export function readyNode({ clock }: ControlPlane, metadata: KubeObject["metadat
       capacity: { pods: "110", cpu },
       allocatable: { pods: "110", cpu },
     },
+  };
+}
+
+export interface ScheduledPlane extends ControlPlane {
+  /** Makes a pod, and has all that follows from it happen. */
+  makePod(pod: Pod): Promise<void>;
+  /** Of the namespace "default". */
+  podNamed(name: string): Promise<Pod>;
+  /** Where the pod is; "" for one without a node. */
+  nodeOf(name: string): Promise<string>;
+}
+
+/** A plane with the real scheduler and with nodes that are there by name only. */
+export async function startScheduledPlane(nodes: readonly { readonly metadata: KubeObject["metadata"]; readonly cpu: string }[]): Promise<ScheduledPlane> {
+  const plane = await startControlPlane();
+  const stopScheduler = startScheduler(plane);
+  for (const { metadata, cpu } of nodes) await plane.client.for(nodeResource).create(readyNode(plane, metadata, cpu));
+  await plane.clock.settle();
+  const pods = plane.client.for(podResource);
+  const stop = async () => {
+    await stopScheduler();
+    await plane.stop();
+  };
+  return {
+    ...plane,
+    async makePod(pod) {
+      await pods.create(pod);
+      await plane.clock.settle();
+    },
+    podNamed: (name) => pods.get("default", name),
+    nodeOf: async (name) => (await pods.get("default", name)).spec.nodeName ?? "",
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }

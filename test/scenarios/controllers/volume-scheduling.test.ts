@@ -1,38 +1,25 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import type { PersistentVolumeClaim, Pod } from "../../../engine/resources/types.ts";
-import { startControlPlane, type ControlPlane } from "./control-plane.ts";
-import { readyNode, startScheduler } from "./running-scheduler.ts";
+import { startScheduledPlane, type ScheduledPlane } from "./running-scheduler.ts";
 
-let plane: ControlPlane;
-let stopScheduler: () => Promise<void>;
-
-/** The real scheduler beside the real controllers, with its own rights; nodes are there by name only. */
+let plane: ScheduledPlane;
 beforeEach(async () => {
-  plane = await startControlPlane();
-  const { clock } = plane;
-  stopScheduler = startScheduler(plane);
-  for (const name of ["n1", "n2"]) await plane.client.for(nodeResource).create(readyNode(plane, { name, labels: { "kubernetes.io/hostname": name }, annotations: { "mainstay.dev/volumes-folder": `/data/${name}` } }, "1"));
-  await clock.settle();
+  plane = await startScheduledPlane(["n1", "n2"].map((name) => ({ metadata: { name, labels: { "kubernetes.io/hostname": name }, annotations: { "mainstay.dev/volumes-folder": `/data/${name}` } }, cpu: "1" })));
 });
 afterEach(async () => {
-  await stopScheduler();
-  expect(plane.warnings).toEqual([]);
   await plane.stop();
+  expect(plane.warnings).toEqual([]);
 });
 
 const claim = (name: string, storageClassName = "local-path", accessModes = ["ReadWriteOnce"]): PersistentVolumeClaim => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace: "default" }, spec: { accessModes, storageClassName, resources: { requests: { storage: "1Gi" } } } });
 const pod = (name: string, claimName: string, cpu = "100m"): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }], volumes: [{ name: "v", persistentVolumeClaim: { claimName } }] } });
 const makeClaim = (made: PersistentVolumeClaim) => plane.client.for(persistentVolumeClaimResource).create(made);
-const makePod = async (made: Pod) => {
-  await plane.client.for(podResource).create(made);
-  await plane.clock.settle();
-};
-const nodeOf = async (name: string) => (await plane.client.for(podResource).get("default", name)).spec.nodeName ?? "";
+const makePod = (made: Pod) => plane.makePod(made);
+const nodeOf = (name: string) => plane.nodeOf(name);
 const claimOf = (name: string) => plane.client.for(persistentVolumeClaimResource).get("default", name);
 
 test("a pod, its claim and its new volume end up on one node, and later pods follow the volume", async () => {
