@@ -43,19 +43,18 @@ const KUBERNETES = "kubernetes";
 /** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service; `api-presence.ts` gives it its endpoints. Harmless to repeat. */
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
-  for (const name of IMMORTAL_NAMESPACES) await ensure(client, namespaceResource, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
-  await bootstrapRoles(client);
-  for (const priority of systemPriorityClasses) await ensure(client, priorityClassResource, priority);
-  if (options.authenticationFacts !== undefined) await publishFacts(client, options.authenticationFacts);
-  if (options.hasMachines !== false) await ensureStorageClass(client);
-  if (options.registersApis === true) for (const service of localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)])) await ensure(client, apiServiceResource, service);
-  const { flowControlClock: clock } = options;
-  if (clock !== undefined) {
-    await ensureFlowControl(client, clock);
-    await ensureServiceRange(client, options.serviceCidr, clock);
-    await ensureTokenTracking(client, clock);
-  }
-  await ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options));
+  await ensureAll(client, namespaceResource, IMMORTAL_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })));
+  const { authenticationFacts: facts, flowControlClock: clock } = options;
+  // Together: the store commits at once what is written at the same time.
+  await Promise.all([
+    bootstrapRoles(client),
+    ensureAll(client, priorityClassResource, systemPriorityClasses),
+    ...(facts === undefined ? [] : [publishFacts(client, facts)]),
+    ...(options.hasMachines === false ? [] : [ensureStorageClass(client)]),
+    ...(options.registersApis === true ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))] : []),
+    ...(clock === undefined ? [] : [ensureFlowControl(client, clock), ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
+    ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options)),
+  ]);
 }
 
 function kubernetesService({ serviceCidr, apiPort }: BootstrapOptions): Service & KubeObject {
@@ -79,6 +78,12 @@ async function publishFacts(client: Client, data: Readonly<Record<string, string
   const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
   if (await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data })) return;
   await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
+}
+
+/** Creates those that are missing. */
+async function ensureAll<T extends KubeObject>(client: Client, resource: ResourceReference<T>, objects: readonly NoInfer<T>[]): Promise<void> {
+  const known = new Set((await client.for(resource).list("")).items.map(({ metadata }) => metadata.name));
+  await Promise.all(objects.filter(({ metadata }) => !known.has(metadata.name)).map((object) => ensure(client, resource, object)));
 }
 
 /** Creates an object unless it is there; whether it did. */

@@ -1,7 +1,7 @@
 // Makes the form of the program that is run: bundles its sources, then has Node keep the state of a process that has loaded them.
 // Runs under the project's own Node: `node build-snapshot.mjs <empty folder>`. See README.md.
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
@@ -94,6 +94,7 @@ function atOnce(fileName, found = new Map()) {
 /** Each file of the project that the program was made of, with what tells whether it has changed; packages change with package-lock.json. */
 function inputs() {
   const files = new Set(chunks.flatMap((chunk) => Object.keys(chunk.modules)).filter((id) => id.startsWith(projectRoot) && !id.includes("/node_modules/")));
+  for (const file of readdirSync(path.join(projectRoot, "schemas"), { recursive: true })) if (file.endsWith(".yaml")) files.add(path.join(projectRoot, "schemas", file));
   for (const file of ["build-snapshot.mjs", "snapshot-loader.cjs"]) files.add(fileURLToPath(new URL(file, import.meta.url)));
   return [...files].map((file) => [path.relative(projectRoot, file), statSync(file).mtimeMs, statSync(file).size]);
 }

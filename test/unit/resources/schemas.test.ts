@@ -36,6 +36,10 @@ describe("schemas", () => {
     expect(committed === (await generateTypes()), "run `npm run generate` and commit engine/resources/types.ts").toBe(true);
   });
 
+  it("can be kept as JSON, as a snapshot of the program keeps them", () => {
+    for (const { file, name, properties } of rawTypes()) expect(JSON.parse(JSON.stringify(properties)), `${file} ${name}`).toStrictEqual(properties);
+  });
+
   it("have exactly the fields that the official JavaScript client knows", () => {
     const differences = kubernetesTypes().flatMap(({ name, properties }) => {
       const model = modelOf(name);
