@@ -7,15 +7,27 @@ const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
 const OPERATION_FIELDS: ReadonlySet<string> = new Set(["op", "path", "from", "value"]);
 
-export type JsonPatchOutcome = { readonly is: "patched"; readonly value: unknown } | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
+/** What a patch makes of a document. */
+export interface PatchedJson {
+  readonly value: unknown;
+  /** The same with its keys in the order in which upstream's library writes them: in maps that operations went through by name, elsewhere as they were given. */
+  readonly inOrder: () => unknown;
+}
+
+export type JsonPatchOutcome = ({ readonly is: "patched" } & PatchedJson) | { readonly is: "test failed" } | { readonly is: "failed"; readonly why: string };
 
 /**
  * JSON patch (RFC 6902), as the library that upstream uses has it (json-patch v4): all operations or none, neither argument is changed, and
  * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
+  return patchJson(target, operations).value;
+}
+
+/** The same, for those who have to know the order of keys. */
+export function patchJson(target: unknown, operations: unknown): PatchedJson {
   const outcome = tryJsonPatch(target, operations);
-  if (outcome.is === "patched") return outcome.value;
+  if (outcome.is === "patched") return outcome;
   throw new StatusError("Invalid", "the server rejected our request due to an error in our request", {});
 }
 
@@ -42,7 +54,7 @@ export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOut
   const document = new PatchedDocument(target);
   try {
     for (const operation of operations as readonly unknown[]) document.apply(operation);
-    return { is: "patched", value: document.value };
+    return { is: "patched", value: document.value, inOrder: () => document.inOrder() };
   } catch (error) {
     if (error instanceof TestFailed) return { is: "test failed" };
     if (error instanceof PatchError) return { is: "failed", why: error.message };
@@ -65,9 +77,20 @@ interface Place {
 class PatchedDocument {
   value: unknown;
   #copiedBytes = 0;
+  /** What operations went through: upstream's library reads only that into maps, which know no order. */
+  readonly #opened = new Set<unknown>();
 
   constructor(target: unknown) {
     this.value = structuredClone(target);
+    this.#opened.add(this.value);
+  }
+
+  inOrder(value = this.value): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.inOrder(item));
+    if (!isContainer(value)) return value;
+    const entries = Object.entries(value);
+    const ordered = this.#opened.has(value) ? entries.sort(([a], [b]) => (a < b ? -1 : 1)) : entries;
+    return Object.fromEntries(ordered.map(([key, item]) => [key, this.inOrder(item)]));
   }
 
   apply(operation: unknown): void {
@@ -85,7 +108,7 @@ class PatchedDocument {
         return replace(place, structuredClone(value ?? null));
       case "test":
         if (!jsonEqual(read(place) ?? null, value ?? null)) throw new TestFailed();
-        return;
+        return this.#openAll(read(place));
       case "move": {
         const source = this.#find(verb, from, "path");
         const moved = read(source);
@@ -96,7 +119,7 @@ class PatchedDocument {
         const copied = read(this.#find(verb, from, "path")) ?? null;
         this.#copiedBytes += Buffer.byteLength(JSON.stringify(copied));
         if (this.#copiedBytes > COPIED_BYTES_MAX) throw new PatchError(`the accumulated size increase of copy operations is over the limit of ${COPIED_BYTES_MAX} bytes`);
-        return add(place, structuredClone(copied));
+        return add(place, this.inOrder(copied));
       }
       default:
         throw new PatchError(`Unexpected kind: ${verb}`);
@@ -107,10 +130,17 @@ class PatchedDocument {
   #applyToAll(verb: "test" | "replace", value: unknown): void {
     if (verb === "test") {
       if (!jsonEqual(this.value, value ?? null)) throw new TestFailed();
-      return;
+      return this.#openAll(this.value);
     }
     if (!isContainer(value)) throw new PatchError("replace operation value must be object or array");
     this.value = structuredClone(value);
+    this.#opened.add(this.value);
+  }
+
+  #openAll(value: unknown): void {
+    if (!isContainer(value)) return;
+    this.#opened.add(value);
+    for (const item of Object.values(value)) this.#openAll(item);
   }
 
   /** Throws when there is nothing that could hold the place. */
@@ -123,6 +153,7 @@ class PatchedDocument {
     for (const part of parts) {
       if (!isContainer(container)) throw missing();
       container = Array.isArray(container) ? container[indexOf(container, part, container.length)] : own(container, part);
+      this.#opened.add(container);
     }
     if (!isContainer(container)) throw missing();
     if (key === "__proto__") throw new PatchError("__proto__ may not be used as a key");

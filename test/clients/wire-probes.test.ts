@@ -160,6 +160,7 @@ describe("the form of answers", () => {
       ["merge-patch", merge, [...repeated, 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
       ["strategic-merge-patch", merge, [...repeated, 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
       ["json-patch", operations, ['json patch unknown field "[0].why"', 'json patch duplicate field "[1].path"', 'unknown field "spec.ape"', 'unknown field "spec.template.spec.containers[0].odd"', 'unknown field "spec.zebra"']],
+      ["json-patch", '[{"op":"replace","path":"/spec/template/spec/containers/0","value":{"name":"c","zebra":1,"image":"i","ports":[{"lynx":1,"containerPort":80,"eel":1}],"ape":1}}]', ["zebra", "ports[0].lynx", "ports[0].eel", "ape"].map((field) => `unknown field "spec.template.spec.containers[0].${field}"`)],
     ])("%s", async (type, body, problems) => {
       const headers = { "content-type": `application/${type}+json` };
       const strict = await send(`${at}?fieldValidation=Strict`, body, headers);

@@ -1,7 +1,7 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import { invalid, invalidField } from "../../apimachinery/field-error.ts";
-import { applyJsonPatch, unknownOperationFields } from "../../apimachinery/json-patch.ts";
+import { patchJson, unknownOperationFields, type PatchedJson } from "../../apimachinery/json-patch.ts";
 import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
@@ -53,12 +53,12 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
-  const result = withPatch(exchange, kind.schema, current);
+  const { value: result, inOrder } = withPatch(exchange, kind.schema, current);
   const { unknown, errors } = conform(kind.schema, result, { defaults: false, prune: false });
   const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (kind.content === undefined || /^metadata\b/.test(field)));
   if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ?? `${misfit.field}: ${misfit.message}`);
   // A patch names its fields in an order of its own: what it repeats comes first.
-  const problems = [...ofPatch, ...inOrder(unknown, request, kind, result).map((field) => `unknown field "${field}"`)];
+  const problems = [...ofPatch, ...ordered(unknown, request, kind, inOrder).map((field) => `unknown field "${field}"`)];
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
   if (schemaErrors.length > 0) refuseShape(resource, object, schemaErrors);
@@ -71,11 +71,11 @@ function problemsOfPatch({ patchType, body, options: { repeated } }: RequestOf<"
   return strictProblems(unknownOperationFields(body), repeated, false).map((problem) => `json patch ${problem}`);
 }
 
-/** As upstream's ways to apply a patch come upon them: kinds that users define apart, of strategic patches by name, of others by the names on the way. */
-function inOrder<T extends KubeObject>(unknown: readonly string[], { patchType }: RequestOf<"patch">, kind: Decodable<T>, result: unknown): readonly string[] {
+/** As upstream's ways to apply a patch come upon them: kinds that users define apart, of strategic patches by name, of others as the result is written. */
+function ordered<T extends KubeObject>(unknown: readonly string[], { patchType }: RequestOf<"patch">, kind: Decodable<T>, inOrder: PatchedJson["inOrder"]): readonly string[] {
   if (unknown.length < 2) return unknown;
   if (kind.content !== undefined) return orderOfCustom(kind.schema, unknown);
-  return patchType === "strategic" ? [...unknown].sort() : conform(kind.schema, withSortedKeys(result), { defaults: false, prune: false }).unknown;
+  return patchType === "strategic" ? [...unknown].sort() : conform(kind.schema, inOrder(), { defaults: false, prune: false }).unknown;
 }
 
 /** A patch that leaves no object of the kind. As upstream the failure names no object: it shows the patch, or what came of it. */
@@ -83,14 +83,16 @@ function unusable({ patchType, body }: RequestOf<"patch">, result: unknown, why:
   return invalid("", "", "", [invalidField("patch", patchType === "strategic" ? goText(body) : JSON.stringify(result), why)]);
 }
 
-function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, current: KubeObject): unknown {
+function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, current: KubeObject): PatchedJson {
+  // A merge patch is read into maps as a whole, and so is all that it touches.
+  const sorted = (value: unknown): PatchedJson => ({ value, inOrder: () => withSortedKeys(value) });
   switch (request.patchType) {
     case "json":
-      return applyJsonPatch(current, request.body);
+      return patchJson(current, request.body);
     case "merge":
-      return applyMergePatch(current, objectPatch(request.body));
+      return sorted(applyMergePatch(current, objectPatch(request.body)));
     case "strategic":
-      return applyStrategicMergePatch(schema, current, objectPatch(request.body));
+      return sorted(applyStrategicMergePatch(schema, current, objectPatch(request.body)));
     default:
       throw new Error(`invariant broken: ${request.patchType} patches have their own way`);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applyJsonPatch, unknownOperationFields } from "../../../engine/apimachinery/json-patch.ts";
+import { applyJsonPatch, patchJson, unknownOperationFields } from "../../../engine/apimachinery/json-patch.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { deepFreeze } from "../../../engine/lib/freeze.ts";
 
@@ -30,6 +30,21 @@ test.each([
   ["a test that holds", [{ op: "test", path: "/list", value: [1, 2, 3] }, { op: "remove", path: "/list" }], { metadata: target.metadata }],
 ])("JSON patch: %s", (_, operations, expected) => {
   expect(applyJsonPatch(target, deepFreeze(operations))).toEqual(expected);
+});
+
+const VALUE = { zebra: 1, ape: { y: 1, x: 2 } };
+test.each<[string, object[], string]>([
+  ["what was there and nobody went through stays as it was", [], '{"list":[{"d":1,"c":2}],"metadata":{"b":1,"a":2}}'],
+  ["what operations went through is by name", [{ op: "add", path: "/metadata/aa", value: 1 }], '{"list":[{"d":1,"c":2}],"metadata":{"a":2,"aa":1,"b":1}}'],
+  ["a value is as it was given", [{ op: "add", path: "/list/-", value: VALUE }], '{"list":[{"d":1,"c":2},{"zebra":1,"ape":{"y":1,"x":2}}],"metadata":{"b":1,"a":2}}'],
+  ["unless a later operation goes through it", [{ op: "add", path: "/list/-", value: VALUE }, { op: "replace", path: "/list/1/zebra", value: 2 }], '{"list":[{"d":1,"c":2},{"ape":{"y":1,"x":2},"zebra":2}],"metadata":{"b":1,"a":2}}'],
+  ["or compares it", [{ op: "add", path: "/list/-", value: VALUE }, { op: "test", path: "/list/1", value: VALUE }], '{"list":[{"d":1,"c":2},{"ape":{"x":2,"y":1},"zebra":1}],"metadata":{"b":1,"a":2}}'],
+  ["a copy is as what it copies was written", [{ op: "test", path: "/list/0/c", value: 2 }, { op: "copy", from: "/list/0", path: "/list/-" }, { op: "add", path: "/list/1/e", value: 1 }], '{"list":[{"c":2,"d":1},{"c":2,"d":1,"e":1}],"metadata":{"b":1,"a":2}}'],
+  ["what is moved stays as it was", [{ op: "add", path: "/list/-", value: VALUE }, { op: "move", from: "/list/1", path: "/moved" }], '{"list":[{"d":1,"c":2}],"metadata":{"b":1,"a":2},"moved":{"zebra":1,"ape":{"y":1,"x":2}}}'],
+])("keys are in the order in which upstream writes them: %s", (_, operations, text) => {
+  const patched = patchJson({ metadata: { b: 1, a: 2 }, list: [{ d: 1, c: 2 }] }, operations);
+  expect(JSON.stringify(patched.inOrder())).toBe(text);
+  expect(patched.value).toEqual(JSON.parse(text));
 });
 
 test("later operations may write into what earlier ones inserted", () => {
