@@ -5,6 +5,7 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { EndpointSlice } from "../types.ts";
+import { specialAddressErrors } from "../validation/ip.ts";
 
 const SHOWN_MAX = 3;
 const ENDPOINTS_MAX = 1000;
@@ -43,10 +44,7 @@ function validateSlice(slice: EndpointSlice): FieldError[] {
     const at = `endpoints[${index}]`;
     if (endpoint.addresses.length === 0) errors.push(requiredField(`${at}.addresses`, "must contain at least 1 address"));
     if (endpoint.addresses.length > ADDRESSES_MAX) errors.push(tooMany(`${at}.addresses`, endpoint.addresses.length, ADDRESSES_MAX));
-    for (const [a, address] of endpoint.addresses.entries()) {
-      const problem = addressError(address, slice.addressType);
-      if (problem !== undefined) errors.push(invalidField(`${at}.addresses[${a}]`, address, problem));
-    }
+    for (const [a, address] of endpoint.addresses.entries()) errors.push(...addressErrors(address, slice.addressType, `${at}.addresses[${a}]`));
     const problem = endpoint.hostname === undefined ? undefined : dnsLabelError(endpoint.hostname);
     if (problem !== undefined) errors.push(invalidField(`${at}.hostname`, endpoint.hostname, problem));
   }
@@ -64,8 +62,8 @@ function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
   });
 }
 
-function addressError(address: string, addressType: string): string | undefined {
-  if (addressType === "FQDN") return dnsSubdomainError(address);
-  if (isIP(address) !== (addressType === "IPv6" ? 6 : 4)) return `must be a valid ${addressType} address`;
-  return /^(0\.0\.0\.0|127\.|169\.254\.|::1?$|fe80:)/i.test(address) ? "may not be an unspecified, loopback or link-local address" : undefined;
+function addressErrors(address: string, addressType: string, at: string): FieldError[] {
+  const problem = addressType === "FQDN" ? dnsSubdomainError(address) : isIP(address) === (addressType === "IPv6" ? 6 : 4) ? undefined : `must be a valid ${addressType} address`;
+  if (problem !== undefined) return [invalidField(at, address, problem)];
+  return addressType === "FQDN" ? [] : specialAddressErrors(address, at);
 }

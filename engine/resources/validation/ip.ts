@@ -1,5 +1,5 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { canonicalAddress, cidrContains, formatAddress, formatCidr, parseAddress, parseCidr } from "../../lib/ip-address.ts";
+import { canonicalAddress, cidrContains, formatAddress, formatCidr, parseAddress, parseCidr, type Cidr } from "../../lib/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
@@ -45,23 +45,20 @@ export function interfaceAddressErrors(text: string, field: string): FieldError[
   return canonical === text ? addressErrors(address, field) : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
-const SPECIAL: readonly (readonly [string, string])[] = [
+const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = ([
   ["127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
   ["::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
   ["169.254.0.0/16", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
   ["fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
   ["224.0.0.0/24", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
   ["ff02::/16", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
-];
+] as const).map(([text, why]) => ({ block: parseCidr(text) as Cidr, why })); // all are blocks
 
 /** Addresses that mean something else on every machine are nobody's endpoint. */
 export function specialAddressErrors(text: string, field: string): FieldError[] {
   const address = parseAddress(text);
   if (address === undefined) return [];
   if (address.value === 0n) return [invalidField(field, text, `may not be unspecified (${text})`)];
-  const found = SPECIAL.find(([block]) => {
-    const cidr = parseCidr(block);
-    return cidr !== undefined && cidrContains(cidr, { family: address.family, network: address.value });
-  });
-  return found === undefined ? [] : [invalidField(field, text, found[1])];
+  const found = SPECIAL.find(({ block }) => cidrContains(block, { family: address.family, network: address.value }));
+  return found === undefined ? [] : [invalidField(field, text, found.why)];
 }

@@ -3,7 +3,7 @@ import { duplicateField, forbiddenField, invalidField, requiredField, unsupporte
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
-import { cidrErrors } from "./ip.ts";
+import { cidrErrors, specialAddressErrors } from "./ip.ts";
 import { isHeadless, serviceFamilyChangeErrors, serviceFamilyErrors } from "./service-families.ts";
 import { portNameErrors } from "./port-name.ts";
 
@@ -98,8 +98,8 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const isBalanced = spec.type === "LoadBalancer";
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
-    if (isIP(address) === 0) errors.push(invalidField(`spec.externalIPs[${index}]`, address, IP_RULE));
-    else if (/^(0\.0\.0\.0|127\.|169\.254\.|::1?$|fe80:)/i.test(address)) errors.push(invalidField(`spec.externalIPs[${index}]`, address, "may not be an unspecified, loopback or link-local address"));
+    const at = `spec.externalIPs[${index}]`;
+    errors.push(...(isIP(address) === 0 ? [invalidField(at, address, IP_RULE)] : specialAddressErrors(address, at)));
   }
   const isExternal = isBalanced || spec.type === "NodePort" || (spec.externalIPs ?? []).length > 0;
   if (spec.externalTrafficPolicy !== undefined && !isExternal) errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));

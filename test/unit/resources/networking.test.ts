@@ -6,6 +6,8 @@ import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { refuseShape, validateCreate, validateUpdate } from "../../../engine/registry/validate-object.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import { endpointsResource } from "../../../engine/resources/core/endpoints.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
+import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { flowSchemaResource } from "../../../engine/resources/flowcontrol/flow-schema.ts";
 import { priorityLevelConfigurationResource } from "../../../engine/resources/flowcontrol/priority-level-configuration.ts";
 import { MANDATORY_LEVELS, MANDATORY_SCHEMAS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from "../../../engine/resources/flowcontrol/suggested.ts";
@@ -149,6 +151,20 @@ describe("Endpoints", () => {
     ["are addresses", { notReadyAddresses: [{ ip: "web" }] }, ["subsets[0].notReadyAddresses[0].ip: Invalid value: \"web\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]],
   ])("%s", (_what, subset, expected) => {
     expect(problems(endpointsResource, { subsets: [subset] })).toEqual(expected);
+  });
+});
+
+describe("addresses that mean something else on every machine", () => {
+  it.each<[string, "IPv4" | "IPv6", string]>([
+    ["0.0.0.0", "IPv4", "may not be unspecified (0.0.0.0)"],
+    ["127.0.0.1", "IPv4", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+    ["169.254.169.254", "IPv4", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+    ["224.0.0.1", "IPv4", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+    ["fea0::1", "IPv6", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+  ])("%s is no endpoint, nor an external address of a Service", (address, addressType, why) => {
+    const told = `Invalid value: "${address}": ${why}`;
+    expect(problems(endpointSliceResource, { addressType, endpoints: [{ addresses: [address] }] })).toEqual([`endpoints[0].addresses[0]: ${told}`]);
+    expect(problems(serviceResource, { spec: { type: "ClusterIP", ports: [{ port: 80 }], externalIPs: [address] } })).toEqual([`spec.externalIPs[0]: ${told}`]);
   });
 });
 
