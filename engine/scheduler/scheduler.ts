@@ -180,7 +180,7 @@ class Scheduler {
 
   async #prepare(pod: PodInfo, node: Node, chosen: NodeDevices | undefined, signal: AbortSignal): Promise<boolean> {
     if (this.#volumes.isNeeded(pod) && !(await this.#volumes.bind(pod, node, signal))) return false;
-    return pod.devices === undefined || chosen?.is !== "available" || this.#devices.bind(pod.pod, pod.devices, chosen, signal);
+    return pod.devices === undefined || chosen?.is !== "available" || this.#devices.bind(pod.pod, node.metadata.name ?? "", pod.devices, chosen, signal);
   }
 
   /** The pod does not go where it was thought to be: others may, that found no room beside it. */

@@ -18,7 +18,7 @@ export function claimCreationCounter(metrics: MetricsRegistry): (status: "succes
 /** How many claims there are, by what has become of them and where they come from; counted when somebody asks. */
 export function claimGauge({ informers, metrics }: ControllerContext): Service {
   const claims = informers.informer(resourceClaimResource);
-  const gauge = metrics.gauge(`${PREFIX}_resource_claims`, "Number of ResourceClaims, categorized by allocation status, admin access, and source.");
+  const gauge = metrics.gauge(`${PREFIX}_resource_claims`, "Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be 'resource_claim_template' (created from a template), 'extended_resource' (extended resources), or empty (manually created by a user).");
   return service("resource-claim-gauge", async (signal) => {
     const forget = metrics.beforeRender(() => {
       gauge.clear();
@@ -31,7 +31,7 @@ export function claimGauge({ informers, metrics }: ControllerContext): Service {
 }
 
 function labelsOf({ metadata: { annotations = {} }, spec, status }: ResourceClaim): Labels {
-  const source = annotations[POD_CLAIM_ANNOTATION] !== undefined ? "resource_claim_template" : annotations[EXTENDED_CLAIM_ANNOTATION] === "true" ? "extended_resource" : "";
+  const source = annotations[EXTENDED_CLAIM_ANNOTATION] === "true" ? "extended_resource" : annotations[POD_CLAIM_ANNOTATION] ? "resource_claim_template" : "";
   return { allocated: String(status?.allocation !== undefined), admin_access: String(asksForAdminAccess(spec)), source };
 }
 

@@ -16,11 +16,12 @@ import { resourceSliceResource } from "../../resources/device/resource-slice.ts"
 import type { AllocationResult, DeviceClass, Pod, ResourceClaim } from "../../resources/types.ts";
 import type { PodInfo } from "../node-info.ts";
 import type { ClusterEvent } from "../plugin.ts";
-import { DeviceMetrics, type BindingResult } from "./device-metrics.ts";
+import { bindingResult, DEVICE_BINDING_MS_MAX, hasBindingConditions } from "./binding-conditions.ts";
+import { DeviceMetrics } from "./device-metrics.ts";
 import { indexSlices, type SliceIndex } from "./device-pools.ts";
 import { DevicesInUse } from "./devices-in-use.ts";
 import { extendedClaimUid, type ExtendedClaim } from "./extended-claim.ts";
-import { bindingState, DEVICE_BINDING_MS_MAX, hasBindingFailed, resolvePodDevices, type DeviceFacts, type NodeDevices, type PodDevices } from "./pod-devices.ts";
+import { resolvePodDevices, type DeviceFacts, type NodeDevices, type PodDevices } from "./pod-devices.ts";
 
 const OWNER_INDEX = "owner";
 const WRITES_MAX = 5;
@@ -123,7 +124,7 @@ export class DeviceBinder {
   }
 
   /** Writes down which devices the pod has, and waits until those that need it are ready. Whether they are; false asks to decide anew. */
-  async bind(pod: Pod, devices: PodDevices, chosen: Extract<NodeDevices, { is: "available" }>, signal: AbortSignal): Promise<boolean> {
+  async bind(pod: Pod, nodeName: string, devices: PodDevices, chosen: Extract<NodeDevices, { is: "available" }>, signal: AbortSignal): Promise<boolean> {
     const bound: StoredClaim[] = [];
     for (const claim of devices.claims) {
       const uid = claim.metadata.uid ?? "";
@@ -133,7 +134,7 @@ export class DeviceBinder {
       this.#pending.delete(uid);
     }
     if (chosen.extended !== undefined) bound.push(await this.#writeExtended(pod, chosen.extended, chosen.allocations.get(extendedClaimUid(pod))));
-    return this.#areReady(bound, pod, signal);
+    return this.#areReady(bound, pod, nodeName, signal);
   }
 
   /** Nothing came of it: what was chosen is free again, and who has devices already does not need them for this pod now. */
@@ -201,28 +202,24 @@ export class DeviceBinder {
     return written;
   }
 
-  async #areReady(bound: readonly StoredClaim[], pod: Pod, signal: AbortSignal): Promise<boolean> {
+  async #areReady(bound: readonly StoredClaim[], pod: Pod, nodeName: string, signal: AbortSignal): Promise<boolean> {
+    if (!bound.some(hasBindingConditions)) return true;
     const { clock, events } = this.#options;
+    events.record(pod as Pod & KubeObject, { type: "Normal", reason: "BindingConditionsPending", action: "Scheduling", message: `waiting for binding conditions for device on node ${nodeName}` }); // stored, so it has its names
     const startedMs = clock.monotonic();
-    const ended = (result: BindingResult) => {
-      this.#metrics.bindingEnded(bound, result, (clock.monotonic() - startedMs) / 1000);
-      return result === "success";
-    };
-    if (bound.every((claim) => bindingState(claim) === "ready")) return ended("success");
-    events.record(pod as Pod & KubeObject, { type: "Normal", reason: "BindingConditionsPending", action: "Scheduling", message: "waiting for binding conditions for device" }); // stored, so it has its names
     const enough = new AbortController();
     const cancel = clock.after(DEVICE_BINDING_MS_MAX, () => enough.abort());
-    const current = () => bound.map((claim) => this.#newest(objectKey(claim)));
-    const isOver = () => current().some((claim) => claim === undefined || claim.status?.allocation === undefined || hasBindingFailed(claim, clock.now()));
-    const isReady = () => current().every((claim) => claim !== undefined && bindingState(claim) === "ready");
+    const result = () => bindingResult(bound.map((claim) => this.#newest(objectKey(claim))), clock.now());
     try {
-      await this.#claims.waitUntil(() => isReady() || isOver(), AbortSignal.any([signal, enough.signal]));
-      return ended(!isOver() && isReady() ? "success" : "failure");
+      await this.#claims.waitUntil(() => result() !== undefined, AbortSignal.any([signal, enough.signal]));
     } catch {
-      return signal.aborted ? false : ended("timeout");
+      if (signal.aborted) return false;
     } finally {
       cancel();
     }
+    const found = result() ?? "timeout";
+    this.#metrics.bindingEnded(bound, found, (clock.monotonic() - startedMs) / 1000);
+    return found === "success";
   }
 
   async #release(claim: StoredClaim, pod: Pod): Promise<void> {

@@ -1,11 +1,9 @@
 import type { Counter, Histogram, MetricsRegistry } from "../../lib/metrics.ts";
 import type { ResourceClaim } from "../../resources/types.ts";
 import { SCHEDULER_NAME } from "../scheduler-name.ts";
+import type { BindingResult } from "./binding-conditions.ts";
 
 const WAIT_BUCKETS_SECONDS = Array.from({ length: 14 }, (_, exponent) => 0.1 * 2 ** exponent);
-
-/** What came of devices that a pod had to wait for. */
-export type BindingResult = "success" | "failure" | "timeout";
 
 /** What is counted of devices, under upstream's names. */
 export class DeviceMetrics {
@@ -24,13 +22,11 @@ export class DeviceMetrics {
     this.#creations.add({ status });
   }
 
-  /** Of each driver that has such devices among those of the claims. */
+  /** Of each device that was waited for; the time counts for those that came with them as well. */
   bindingEnded(claims: readonly ResourceClaim[], status: BindingResult, seconds: number): void {
-    const results = claims.flatMap((claim) => claim.status?.allocation?.devices?.results ?? []);
-    const drivers = new Set(results.flatMap(({ driver, bindingConditions = [] }) => (bindingConditions.length === 0 ? [] : [driver])));
-    for (const driver of drivers) {
+    for (const { driver, bindingConditions = [] } of claims.flatMap((claim) => claim.status?.allocation?.devices?.results ?? [])) {
       const labels = { profile: SCHEDULER_NAME, driver, status };
-      this.#bindings.add(labels);
+      if (bindingConditions.length > 0) this.#bindings.add(labels);
       this.#waits.observe(seconds, labels);
     }
   }

@@ -1,17 +1,15 @@
-import { findCondition, isConditionTrue } from "../../apimachinery/conditions.ts";
 import { claimsOfPod, EXTENDED_CLAIM_ANNOTATION, isClaimOf } from "../../resources/device/pod-device-claims.ts";
 import { matchesSelector } from "../../resources/node-selector.ts";
 import type { AllocationResult, DeviceClass, Pod, ResourceClaim } from "../../resources/types.ts";
 import type { Random } from "../../lib/random.ts";
 import { allocateDevices, AllocationError } from "./allocate-devices.ts";
+import { hasBindingFailed } from "./binding-conditions.ts";
 import type { SliceIndex } from "./device-pools.ts";
 import { readWishes, type ClaimWishes } from "./device-wish.ts";
 import type { DevicesInUse } from "./devices-in-use.ts";
 import { computeExtendedClaim, extendedClaimUid, type ExtendedClaim } from "./extended-claim.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 
-/** Upstream's time for drivers to have a device ready for its pod. */
-export const DEVICE_BINDING_MS_MAX = 600_000;
 /** Alternatives of a request; the first scores highest. */
 const ALTERNATIVES_MAX = 8;
 
@@ -87,25 +85,6 @@ function findClaims(pod: Pod, facts: DeviceFacts): FoundClaims {
     claims.push(claim);
   }
   return { claims };
-}
-
-/** Whether every device of an allocated claim is ready for use, or never will be. */
-export function bindingState({ status }: ResourceClaim): "ready" | "pending" | "failed" {
-  let state: "ready" | "pending" = "ready";
-  for (const { driver, pool, device, shareID, bindingConditions = [], bindingFailureConditions = [] } of status?.allocation?.devices?.results ?? []) {
-    if (bindingConditions.length === 0) continue;
-    const conditions = status?.devices?.find((told) => told.driver === driver && told.pool === pool && told.device === device && (told.shareID ?? "") === (shareID ?? ""))?.conditions;
-    if (bindingFailureConditions.some((type) => findCondition(conditions, type)?.status === "True")) return "failed";
-    if (!bindingConditions.every((type) => isConditionTrue(conditions, type))) state = "pending";
-  }
-  return state;
-}
-
-/** Whether the devices of a claim failed, or are not ready long after they were given. */
-export function hasBindingFailed(claim: ResourceClaim, nowMs: number): boolean {
-  const state = bindingState(claim);
-  const since = claim.status?.allocation?.allocationTimestamp;
-  return state === "failed" || (state === "pending" && since !== undefined && Date.parse(since) + DEVICE_BINDING_MS_MAX < nowMs);
 }
 
 interface Resolution extends Pick<PodDevices, "problem" | "isAwaited" | "claims" | "leftover" | "extended"> {

@@ -147,6 +147,7 @@ test("a pod is not bound before its device is ready, and another device is found
     await plane.clock.settle();
   };
   expect([await nodeOf("a"), devicesOf((await claims())[0])]).toEqual(["", ["gpu-0"]]);
+  expect(await plane.stories("a")).toContain("BindingConditionsPending: waiting for binding conditions for device on node n1");
   await offer("n2", { name: "gpu-7", ...conditions });
   await tell("broken.example.com");
   await plane.client.for(resourceSliceResource).delete("", "n1-gpus");
