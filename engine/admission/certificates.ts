@@ -1,5 +1,5 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
-import { contentOf, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
+import { CLIENT_SIGNER, contentOf, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
 import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { forbidden } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
@@ -8,7 +8,6 @@ import { isCreateOf, isKind, type AdmissionAttributes, type AdmissionPlugin } fr
 
 const GROUP = "certificates.k8s.io";
 const RESOURCE = "certificatesigningrequests";
-const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
 
 /** Whether a user may use a verb on a signer of this name. */
 export type SignerCheck = (user: UserInfo, verb: "approve" | "sign", name: string) => Promise<boolean>;

@@ -1,15 +1,16 @@
-import { nodeNameOf } from "../apimachinery/known-users.ts";
+import { contentOf, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
+import { nodeNameOf, nodeUsername } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
-import type { Node, PersistentVolume, Pod, ResourceSlice, TokenRequest } from "../resources/types.ts";
+import type { CertificateSigningRequest, Node, PersistentVolume, Pod, ResourceSlice, TokenRequest } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 import type { AskRights } from "./expressions/rights-questions.ts";
 import { forbiddenNodeLabels } from "./node-labels.ts";
-import { podReferences } from "./pod-references.ts";
+import { apiReference } from "./pod-references.ts";
 import { findTokenAudience } from "./token-audience.ts";
 
 const LEASE_NAMESPACE = "kube-node-lease";
@@ -50,6 +51,7 @@ const checks: readonly { readonly group: string; readonly resource: string; read
   { group: "coordination.k8s.io", resource: "leases", validate: validateLease },
   { group: "storage.k8s.io", resource: "csinodes", validate: validateCsiNode },
   { group: "resource.k8s.io", resource: "resourceslices", validate: validateSlice },
+  { group: "certificates.k8s.io", resource: "certificatesigningrequests", validate: validateSigningRequest },
 ];
 
 function validatePod(check: Check): Promise<void> | void {
@@ -82,8 +84,8 @@ async function validateMirrorPod({ object, nodeName, refuse, reader }: Check): P
   const known = await reader.get(nodeResource, "", nodeName, { fresh: true });
   if (known === undefined) throw notFound(nodeResource, nodeName);
   if (known.metadata.uid !== owner.uid) refuse(`node ${nodeName} UID mismatch: expected ${owner.uid} got ${known.metadata.uid ?? ""}`);
-  if (pod.spec.serviceAccountName) refuse(`node ${node} can not create pods that reference a service account`);
-  for (const what of podReferences(pod.spec)) refuse(`node ${node} can not create pods that reference ${what}`);
+  const reached = apiReference(pod.spec);
+  if (reached !== undefined) refuse(`node ${node} can not create pods that reference ${reached}`);
 }
 
 function validatePodStatus({ operation, object, old, nodeName, refuse }: Check): void {
@@ -93,6 +95,8 @@ function validatePodStatus({ operation, object, old, nodeName, refuse }: Check):
   if (before.spec.nodeName !== nodeName) refuse(`node ${node} can only update pod status for pods with spec.nodeName set to itself`);
   if (!jsonEqual(after.metadata.labels ?? {}, before.metadata.labels ?? {})) refuse(`node ${node} cannot update labels through pod status`);
   if (!jsonEqual(after.status?.resourceClaimStatuses ?? [], before.status?.resourceClaimStatuses ?? [])) refuse(`node ${node} cannot update resource claim statues`);
+  // What devices a pod has is the scheduler's to say: a node may read the claims that its pods name.
+  if (!jsonEqual(after.status?.extendedResourceClaimStatus, before.status?.extendedResourceClaimStatus)) refuse(`node ${node} cannot update extended resource claim status`);
 }
 
 /** The pod that is deleted or evicted; of an eviction only the name is known. */
@@ -117,6 +121,8 @@ function validateNode(check: Check): void {
   if (after.configSource !== undefined && !jsonEqual(after.configSource, before.configSource)) refuse(`node ${node} is not allowed to update configSource to a new non-nil configSource`);
   // Its own taints and labels decide which pods come to a node.
   if (!jsonEqual(after.taints ?? [], before.taints ?? [])) refuse(`node ${node} is not allowed to modify taints`);
+  // With an owner that is not there it would be collected, and could come back with other taints and labels.
+  if (!jsonEqual(object?.metadata.ownerReferences ?? [], old?.metadata.ownerReferences ?? [])) refuse(`node ${node} is not allowed to modify ownerReferences`);
   if (labels.length > 0) refuse(`is not allowed to modify labels: ${labels.join(", ")}`);
 }
 
@@ -174,6 +180,23 @@ function validateCsiNode(check: Check): void {
 function validateSlice({ operation, object, old, nodeName, refuse }: Check): void {
   const slice = (operation === "CREATE" ? object : operation === "DELETE" ? old : undefined) as ResourceSlice | undefined; // isKind
   if (slice !== undefined && slice.spec.nodeName !== nodeName) refuse(`can only ${operation.toLowerCase()} ResourceSlice with the same NodeName as the requesting node`);
+}
+
+/** A node asks for certificates in its own name. */
+function validateSigningRequest({ operation, object, nodeName, refuse }: Check): void {
+  if (operation !== "CREATE") return;
+  const { signerName, request } = (object as CertificateSigningRequest).spec; // isKind, a create
+  if (signerName !== KUBELET_SERVING_SIGNER && signerName !== KUBELET_CLIENT_SIGNER) return;
+  const name = commonNameOf(request, (problem) => refuse(`unable to parse csr: ${problem}`));
+  if (name !== nodeUsername(nodeName)) refuse(`can only create a node CSR with CN=${nodeUsername(nodeName)}`);
+}
+
+function commonNameOf(request: string, fail: (problem: string) => never): string {
+  try {
+    return contentOf(parseCertificateRequest(Buffer.from(request, "base64").toString("latin1"))).commonName;
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Of a volume that is a folder of its own, an agent may say that the folder is gone, and nothing else. */

@@ -2,6 +2,11 @@ import { webcrypto } from "node:crypto";
 import type { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { loadX509 } from "../lib/late-modules.ts";
 
+/** Signers of certificates by which clients are known to the API, and nodes' agents as clients and as servers. */
+export const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
+export const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+export const KUBELET_SERVING_SIGNER = "kubernetes.io/kubelet-serving";
+
 /** What a PKCS #10 request asks to be written into a certificate. */
 export interface CertificateRequestContent {
   readonly commonName: string;

@@ -1,4 +1,4 @@
-import { contentOf, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
+import { contentOf, KUBELET_CLIENT_SIGNER, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
 import { NODE_USER_PREFIX } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { formatTime } from "../lib/clock.ts";
@@ -9,7 +9,7 @@ import type { CertificateSigningRequest, CertificateSigningRequestSpec, SubjectA
 import type { ControllerContext } from "./controller-context.ts";
 import { unlessGone } from "./execute-actions.ts";
 import { update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
-import { kubeletClientProblem, KUBELET_CLIENT_SIGNER } from "./certificate-signers.ts";
+import { kubeletClientProblem } from "./certificate-signers.ts";
 
 const reviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };
 

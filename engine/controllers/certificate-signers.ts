@@ -1,4 +1,4 @@
-import { contentOf, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
+import { CLIENT_SIGNER, contentOf, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../apimachinery/known-users.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
@@ -6,10 +6,7 @@ import type { CertificateSigningRequest } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
-export const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
-export const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
-export const KUBELET_SERVING_SIGNER = "kubernetes.io/kubelet-serving";
-export const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
+const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
 
 /** Signs a request as it is, PEM to PEM, for so many seconds or less; without a number as long as certificates last here. */
 export type SignApproved = (requestPem: string, usages: readonly string[], seconds: number | undefined) => Promise<string>;

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { createSigningRequest } from "../../../engine/auth/certificates.ts";
+import { certificateSigningRequestResource } from "../../../engine/resources/certificates/certificate-signing-request.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
@@ -101,6 +103,8 @@ describe("a node's credentials", () => {
     expect((await agent().for(leaseResource).create(lease("n1"))).metadata.name).toBe("n1");
     expect(await messageOf(agent().for(leaseResource).create(lease("n2")))).toContain("can only access node lease with the same name as the requesting node");
     expect(await messageOf(agent().for(nodeResource).patch("", "n1", "merge", { spec: { taints: null } }))).toContain("is not allowed to modify taints");
+    const owner = { apiVersion: "v1", kind: "ConfigMap", name: "gone", uid: "u" };
+    expect(await messageOf(agent().for(nodeResource).patch("", "n1", "merge", { metadata: { ownerReferences: [owner] } }))).toBe('nodes "n1" is forbidden: node "n1" is not allowed to modify ownerReferences');
   });
 
   test("give its Node only labels that are a node's to give", async () => {
@@ -121,7 +125,28 @@ describe("a node's credentials", () => {
     expect(await messageOf(show(mirror("static-2", {}, [])))).toContain("can only create pods with an owner reference set to itself");
     expect(await messageOf(show(mirror("static-2", {}, [{ ...owner, uid: "other" }])))).toContain("UID mismatch");
     expect(await messageOf(show(mirror("static-2", { nodeName: "n2" })))).toContain("can only create pods with spec.nodeName set to itself");
-    expect(await messageOf(show(mirror("static-2", { volumes: [{ name: "s", secret: { secretName: "needed" } }] })))).toContain("can not create pods that reference secrets");
+    for (const [spec, what] of [
+      [{ serviceAccountName: "default" }, "serviceaccounts"],
+      [{ volumes: [{ name: "s", secret: { secretName: "needed" } }] }, "secrets"],
+      [{ containers: [{ name: "c", image: "i", envFrom: [{ configMapRef: { name: "m" } }] }] }, "configmaps"],
+      [{ resourceClaims: [{ name: "gpu", resourceClaimName: "theirs" }] }, "resourceclaims"],
+      [{ volumes: [{ name: "v", csi: { driver: "d.example.com" } }] }, "csidrivers (via CSI volumes)"],
+      [{ volumes: [{ name: "v", persistentVolumeClaim: { claimName: "c" } }] }, "persistentvolumeclaims"],
+      [{ volumes: [{ name: "v", ephemeral: { volumeClaimTemplate: { spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } } } }] }, "persistentvolumeclaims (via ephemeral volumes)"],
+      [{ volumes: [{ name: "v", projected: { sources: [{ downwardAPI: {} }, { serviceAccountToken: { path: "t" } }] } }] }, "serviceaccounts (via projected volumes)"],
+    ] as const) expect(await messageOf(show(mirror("static-2", spec)))).toContain(`node "n1" can not create pods that reference ${what}`);
+    expect((await show(mirror("static-2", { volumes: [{ name: "e", emptyDir: {} }, { name: "p", projected: { sources: [{ downwardAPI: {} }] } }] }))).metadata.name).toBe("static-2");
+  });
+
+  test("ask for certificates of agents in its own name only", async () => {
+    const ask = async (name: string, commonName: string, signerName: string) => {
+      const { request } = await createSigningRequest(commonName, ["system:nodes"]);
+      return agent().for(certificateSigningRequestResource).create({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name }, spec: { request: Buffer.from(request).toString("base64"), signerName, usages: ["digital signature", "client auth"] } });
+    };
+    const signer = "kubernetes.io/kube-apiserver-client-kubelet";
+    expect((await ask("own", "system:node:n1", signer)).metadata.name).toBe("own");
+    for (const name of [signer, "kubernetes.io/kubelet-serving"]) expect(await messageOf(ask("theirs", "system:node:n2", name))).toContain("can only create a node CSR with CN=system:node:n1");
+    expect((await ask("other", "joe", "example.com/people")).metadata.name).toBe("other");
   });
 
   test("say of its own folders that they are gone, and nothing else of any volume", async () => {
@@ -142,6 +167,8 @@ describe("a node's credentials", () => {
   test("report on its own pods only, and change nothing else about them", async () => {
     const status = (name: string) => agent().for(podResource).patch(NAMESPACE, name, "merge", { status: { phase: "Running" } }, { subresource: "status" });
     expect((await status("mine")).status?.phase).toBe("Running");
+    const claimed = { status: { extendedResourceClaimStatus: { resourceClaimName: "theirs", requestMappings: [{ containerName: "c", resourceName: "example.com/gpu", requestName: "r" }] } } };
+    expect(await messageOf(agent().for(podResource).patch(NAMESPACE, "mine", "merge", claimed, { subresource: "status" }))).toContain('node "n1" cannot update extended resource claim status');
     expect(await messageOf(status("theirs"))).toContain("can only update pod status for pods with spec.nodeName set to itself");
     expect(await messageOf(agent().for(podResource).create(pod("new")))).toContain("can only create mirror pods");
     expect(await messageOf(agent().for(podResource).delete(NAMESPACE, "theirs"))).toContain("can only delete pods with spec.nodeName set to itself");
