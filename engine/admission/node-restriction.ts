@@ -1,4 +1,5 @@
 import { contentOf, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
+import { MIRROR_ANNOTATION } from "../apimachinery/known-labels.ts";
 import { nodeNameOf, nodeUsername } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { forbidden, notFound } from "../apimachinery/status-error.ts";
@@ -14,7 +15,6 @@ import { apiReference } from "./pod-references.ts";
 import { findTokenAudience } from "./token-audience.ts";
 
 const LEASE_NAMESPACE = "kube-node-lease";
-const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** An agent writes only what is its own: its Node, its Lease, the status of its pods and of their claims, tokens for them. */
 export function nodeRestriction(askRights: AskRights): AdmissionPlugin {

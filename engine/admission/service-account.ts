@@ -1,3 +1,4 @@
+import { MIRROR_ANNOTATION } from "../apimachinery/known-labels.ts";
 import { forbidden } from "../apimachinery/status-error.ts";
 import { NEVER } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
@@ -13,7 +14,6 @@ const LOOK_MS = 100;
 const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** The hour upstream asks for, and the seven seconds by which a token from this volume can be told from others. */
 const TOKEN_SECONDS = 3607;
-const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** Every pod runs as a service account that exists, and finds its token mounted unless somebody said otherwise. */
 export function serviceAccountPlugin(random: Random, clock: Clock): AdmissionPlugin {

@@ -2,5 +2,8 @@
 export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const REGION_LABEL = "topology.kubernetes.io/region";
 
+/** On pods that stand for a file of their node, which the node alone has made. */
+export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
+
 /** The key of the taint by which the cluster autoscaler says that a node goes. */
 export const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { MIRROR_ANNOTATION } from "../apimachinery/known-labels.ts";
 import { deviceClaimNames } from "../resources/device/pod-device-claims.ts";
 import { claimNames, references, type ReferencedResource } from "../resources/pod-references.ts";
 import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
@@ -30,13 +31,16 @@ const nodeRules = componentRoles.find(({ metadata }) => metadata.name === "syste
  * What it may write is bounded further by the NodeRestriction admission plugin.
  */
 export function nodeMode(objects: NodeObjects): AuthorizationMode {
+  // A pod that the node itself has made gives it nothing.
+  const real: NodeObjects = { ...objects, podsOn: async (nodeName) => (await objects.podsOn(nodeName)).filter(({ metadata }) => metadata.annotations?.[MIRROR_ANNOTATION] === undefined) };
   return {
     type: "Node",
     decide(attributes) {
       const nodeName = nodeNameOf(attributes.user);
       if (nodeName === undefined) return NO_OPINION;
+      if (nodeName === "") return no(`unknown node for user ${JSON.stringify(attributes.user.username)}`);
       if (attributes.is === "resource") {
-        const decision = decideResource(objects, nodeName, attributes);
+        const decision = decideResource(real, nodeName, attributes);
         if (decision !== undefined) return decision;
       }
       return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;
@@ -62,7 +66,7 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
       if (subresource !== "token") return no("can only create token subresource of serviceaccount");
       return related((namespace, name) => usesObject(objects, nodeName, "serviceaccounts", namespace, name));
     case "/persistentvolumeclaims":
-      if (subresource === "status" ? !["get", "update", "patch"].includes(verb) : verb !== "get") return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
+      if (subresource === "status" ? !["update", "patch"].includes(verb) : verb !== "get") return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
       return related((namespace, name) => usesClaim(objects, nodeName, namespace, name));
     case "/persistentvolumes":
       return decideVolume(objects, attributes, nodeName);
@@ -141,7 +145,10 @@ async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, n
       // An agent must be able to learn that a pod is gone.
       return pod === undefined || pod.spec.nodeName === nodeName ? ALLOW : no(`no relationship found between node '${nodeName}' and this object`);
     }
-    if (verb === "list" || verb === "watch") return selects(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch pods with spec.nodeName field selector");
+    if (verb === "list" || verb === "watch") {
+      if (selects(fieldSelector, "spec.nodeName") === nodeName) return ALLOW;
+      return name === "" ? no("can only list/watch pods with spec.nodeName field selector") : relation(attributes, nodeName, async () => (await objects.pod(namespace, name))?.spec.nodeName === nodeName);
+    }
   }
   // Whether the pod is its own, NodeRestriction checks, which sees it.
   return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;

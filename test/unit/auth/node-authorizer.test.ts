@@ -7,6 +7,7 @@ import { aPod } from "../../kit/objects.ts";
 const named = (name: string, spec: object): KubeObject => ({ apiVersion: "v1", kind: "Any", metadata: { name }, spec }) as KubeObject; // as much of it as is read
 const pods = [
   aPod("web", { namespace: "shop", node: "n1", spec: { serviceAccountName: "robot", imagePullSecrets: [{ name: "registry" }], volumes: [{ name: "c", configMap: { name: "settings" } }, { name: "d", persistentVolumeClaim: { claimName: "data" } }, { name: "e", ephemeral: {} }, { name: "p", projected: { sources: [{ secret: { name: "projected" } }] } }] } }),
+  { ...aPod("file", { namespace: "shop", node: "n1", spec: { volumes: [{ name: "s", secret: { secretName: "wished" } }], resourceClaims: [{ name: "gpu", resourceClaimName: "wished" }] } }), metadata: { name: "file", namespace: "shop", annotations: { "kubernetes.io/config.mirror": "hash" } } },
   aPod("db", { namespace: "shop", node: "n2", spec: { volumes: [{ name: "s", secret: { secretName: "password" } }] } }),
 ];
 const others: Readonly<Record<string, KubeObject>> = {
@@ -59,6 +60,10 @@ describe("a node", () => {
     ["list", "persistentvolumeclaims", "can only get individual resources of this type"],
     ["get", "persistentvolumes pv2", "no relationship found between node 'n1' and this object"],
     ["get", "persistentvolumes other", "no relationship found between node 'n1' and this object"],
+    ["get", "secrets wished", "no relationship found between node 'n1' and this object"],
+    ["get", "resourceclaims.resource.k8s.io wished", "no relationship found between node 'n1' and this object"],
+    ["get", "persistentvolumeclaims:status data", "can only get/update/patch this type"],
+    ["list", "pods db", "no relationship found between node 'n1' and this object"],
     ["get", "pods db", "no relationship found between node 'n1' and this object"],
     ["list", "pods", "can only list/watch pods with spec.nodeName field selector"],
     ["create", "serviceaccounts:token other", "no relationship found between node 'n1' and this object"],
@@ -74,6 +79,7 @@ describe("a node", () => {
   test("lists its own pods, and watches a Secret by its name", async () => {
     expect((await ask("list", "pods", { namespace: "", fieldSelector: "spec.nodeName=n1" })).is).toBe("allow");
     expect((await ask("list", "pods", { namespace: "", fieldSelector: "spec.nodeName=n2" })).is).toBe("none");
+    expect((await ask("watch", "pods web", { fieldSelector: "metadata.name=web" })).is).toBe("allow");
     expect((await ask("watch", "secrets", { fieldSelector: "metadata.name=registry" })).is).toBe("allow");
   });
 
@@ -81,6 +87,11 @@ describe("a node", () => {
     const list = (labelSelector: string) => ask("watch", "persistentvolumes", { namespace: "", labelSelector });
     expect([(await list("mainstay.dev/local-path-node=n1")).is, (await list("mainstay.dev/local-path-node=n2")).is, (await list("")).is]).toEqual(["allow", "none", "none"]);
     expect([(await ask("patch", "persistentvolumes folder")).is, (await ask("patch", "persistentvolumes theirs")).is, (await ask("patch", "persistentvolumes pv1")).is, (await ask("delete", "persistentvolumes folder")).is]).toEqual(["allow", "none", "none", "none"]);
+  });
+
+  test("has a name", async () => {
+    const nameless = { username: "system:node:", groups: ["system:nodes"] };
+    expect(await ask("list", "services", { user: nameless })).toEqual({ is: "none", reason: 'unknown node for user "system:node:"' });
   });
 
   test("is nobody without its group, and cannot list what it may", async () => {
