@@ -30,14 +30,16 @@ export function openSqliteFile(path: string): DatabaseSync {
     if (isNew) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     // WAL with FULL syncs the log before each commit returns.
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
-    // `previous` is the revision of the version that this one replaced, 0 if it replaced none.
-    database.exec(`
-      BEGIN IMMEDIATE;
-      CREATE TABLE IF NOT EXISTS changes (rev INTEGER NOT NULL, seq INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL, previous INTEGER NOT NULL, deleted INTEGER NOT NULL, value BLOB, PRIMARY KEY (rev, seq)) WITHOUT ROWID;
-      CREATE UNIQUE INDEX IF NOT EXISTS changes_by_key ON changes (key, rev);
-      CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-      PRAGMA user_version = ${FORMAT};
-      COMMIT;`);
+    // As one transaction, so that a file has all of it or nothing. `previous` is the revision of the version that this one replaced, 0 if it replaced none.
+    if (isNew) {
+      database.exec(`
+        BEGIN IMMEDIATE;
+        CREATE TABLE changes (rev INTEGER NOT NULL, seq INTEGER NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL, previous INTEGER NOT NULL, deleted INTEGER NOT NULL, value BLOB, PRIMARY KEY (rev, seq)) WITHOUT ROWID;
+        CREATE UNIQUE INDEX changes_by_key ON changes (key, rev);
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        PRAGMA user_version = ${FORMAT};
+        COMMIT;`);
+    }
     return database;
   } catch (error) {
     database?.close();
