@@ -41,7 +41,7 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers and a node on a ne
   });
 
   it("go on when one of them dies, with the node that had joined there", { timeout: 120_000 }, async () => {
-    agent = await startAgent(host(3), dirs[3]!, ["--server", url(), "--token", token("node"), "--cluster-cidr", "fd00:42::/56", "--cluster-dns", "fd00:43::a"]);
+    agent = await startAgent(host(3), dirs[3]!, ["--server", url(), "--token", token("node")]);
     await eventually(() => on(1, "get", "node", host(3).name, "-o", "jsonpath={.spec.podCIDRs[*]} {.status.addresses[0].address}"), (text) => /^fd00:42:\S+\/64 fd00:88::4$/.test(text));
     await eventually(async () => readFileSync(path.join(dirs[3]!, "pki/servers.json"), "utf8"), (text) => text.includes(host(1).address));
     await servers[0]!.kill();
