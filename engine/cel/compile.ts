@@ -48,8 +48,8 @@ export interface CelProgram {
   readonly resultType: CelType;
   /** What an evaluation may cost by the bounds that the variables' types state. */
   readonly estimate: CostEstimate;
-  /** Whether the expression mentions the variable. */
-  readonly uses: (variable: string) => boolean;
+  /** Whether the expression mentions the variable, or a field of it (`a.b`), were it only to ask whether it is there. */
+  readonly uses: (name: string) => boolean;
   /**
    * Runs it over JSON values (converted by the variables' types), values of this package, and `Lazy` ones. The result is a CEL value:
    * see values.ts, and `toJson`. Throws a CelError when it fails or costs too much. A variable that is left out is missing only when read.
@@ -72,7 +72,7 @@ export function compileExpression(source: string, options: CompileOptions): CelP
     throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);
   }
   const step = planExpression(expr, checked, declarations, names);
-  const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : part.is === "select" ? [qualifiedName(part) ?? ""] : [])));
+  const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : part.is === "select" || part.is === "presence" ? [`${qualifiedName(part.operand) ?? ""}.${part.field}`] : [])));
   const evaluate: CelProgram["evaluate"] = (bindings, { costMax = CALL_COST_MAX } = {}) => {
     const run = new Evaluation(names.map((name) => (used.has(name) ? bind(bindings[name], options.variables[name] ?? DYN) : undefined)), costMax);
     return { value: runStep(step, run), cost: run.cost };

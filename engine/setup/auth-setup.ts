@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { AuthConfig } from "../options/auth-options.ts";
 import type { AuthenticationOptions, TokenAuthenticator } from "../auth/authenticate.ts";
-import { parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
+import { checkedIssuer, parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ApprovedSigning } from "../auth/cluster-pki.ts";
-import { CertificateVerifier } from "../auth/authentication/client-certificate.ts";
+import { CertificateVerifier, checkedAuthorities } from "../auth/authentication/client-certificate.ts";
 import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
 import type { FrontProxy } from "../auth/authentication/request-header.ts";
 import { parseTokenFile } from "../auth/authentication/static-tokens.ts";
@@ -54,7 +54,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
   const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
-  const structured = readOption("--authentication-config", config.authenticationConfig, parseAuthenticationConfig);
+  const structured = readOption("--authentication-config", config.authenticationConfig, (text) => parseAuthenticationConfig(text, config.serviceAccountIssuer));
   if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
   const providers = [...(structured?.providers ?? []), ...oidcProviderOf(config)];
   const tokenSettings = tokenSettingsOf(config);
@@ -95,7 +95,7 @@ function oidcProviderOf(config: AuthConfig): readonly OidcProvider[] {
   const { oidcIssuerUrl: issuer, oidcClientId, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = config;
   if (issuer === undefined && oidcClientId === undefined) return [];
   if (issuer === undefined || oidcClientId === undefined) throw new UsageError("--oidc-issuer-url and --oidc-client-id belong together: one of them is missing");
-  if (!issuer.startsWith("https://")) throw new UsageError(`--oidc-issuer-url "${issuer}": must be an https address`);
+  refuseIssuer(issuer, config.serviceAccountIssuer);
   const ca = readOption("--oidc-ca-file", config.oidcCaFile, checkedAuthorities);
   // As upstream: an address is a name of its own, other claims are told apart by their issuer.
   const prefix = oidcUsernamePrefix === "-" ? "" : (oidcUsernamePrefix ?? (oidcUsernameClaim === "email" ? "" : `${issuer}#`));
@@ -111,6 +111,14 @@ function oidcProviderOf(config: AuthConfig): readonly OidcProvider[] {
       algorithms: config.oidcSigningAlgs,
     },
   ];
+}
+
+function refuseIssuer(issuer: string, ownIssuers: readonly string[]): void {
+  try {
+    checkedIssuer(issuer, ownIssuers);
+  } catch (error) {
+    throw new UsageError(`--oidc-issuer-url "${issuer}": ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {
@@ -171,12 +179,6 @@ function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, str
     "requestheader-group-headers": JSON.stringify(config.requestheaderGroupHeaders),
     "requestheader-extra-headers-prefix": JSON.stringify(config.requestheaderExtraHeadersPrefix),
   };
-}
-
-/** Throws for text that is no certificate. */
-function checkedAuthorities(pem: string): string {
-  new CertificateVerifier(pem);
-  return pem;
 }
 
 /** Every key in a PEM file; it may hold several. */

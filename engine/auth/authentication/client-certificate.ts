@@ -61,3 +61,9 @@ function mayAuthenticateClients({ keyUsage }: X509Certificate): boolean {
 export function parseCertificates(pem: string): X509Certificate[] {
   return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)].map(([text]) => new X509Certificate(text));
 }
+
+/** Throws for text that holds no certificate of an authority. */
+export function checkedAuthorities(pem: string): string {
+  new CertificateVerifier(pem);
+  return pem;
+}

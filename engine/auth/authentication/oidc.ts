@@ -20,7 +20,7 @@ export interface OidcProvider {
   readonly groups?: ClaimMapping | CelProgram;
   readonly uid?: ClaimMapping | CelProgram;
   /** By the extra's key. */
-  readonly extra?: Readonly<Record<string, ClaimMapping | CelProgram>>;
+  readonly extra?: Readonly<Record<string, CelProgram>>;
   readonly requiredClaims: Readonly<Record<string, string>>;
   /** What must hold of the claims, and of the user that they make. */
   readonly claimRules?: readonly ExpressionRule[];
@@ -110,35 +110,43 @@ export class OidcAuthenticator {
 export function userOfClaims(provider: OidcProvider, claims: Readonly<Record<string, unknown>>): UserInfo | undefined {
   for (const [claim, value] of Object.entries(provider.requiredClaims)) if (claims[claim] !== value) return undefined;
   checkClaimRules(provider.claimRules ?? [], claims);
-  const [username, ...others] = mapped(provider.username, claims) ?? [];
-  if (username === undefined || username === "" || others.length > 0) return undefined;
+  const username = textOf(provider.username, claims);
+  if (username === undefined || username === "") return undefined;
   // Whoever could choose his own address unchecked would be whom he likes.
   if ("claim" in provider.username && provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true) return undefined;
-  const groups = provider.groups === undefined ? [] : mapped(provider.groups, claims);
-  if (groups === undefined) return undefined;
-  const [uid] = (provider.uid === undefined ? [] : mapped(provider.uid, claims)) ?? [];
-  const jti = claims["jti"];
-  const given = Object.entries(provider.extra ?? {}).map(([key, source]) => [key, mapped(source, claims) ?? []] as const);
-  const extra = {
-    ...Object.fromEntries(given.filter(([, values]) => values.length > 0)),
-    ...(typeof jti === "string" ? { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] } : {}),
-  };
-  const user: UserInfo = { username, groups, ...(uid === undefined ? {} : { uid }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
+  const groups = provider.groups === undefined ? [] : textsOf(provider.groups, claims);
+  const uid = provider.uid === undefined ? "" : textOf(provider.uid, claims);
+  const extra = extraOf(provider, claims);
+  if (groups === undefined || uid === undefined || extra === undefined) return undefined;
+  const user: UserInfo = { username, groups, ...(uid === "" ? {} : { uid }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
   checkUserRules(provider.userRules ?? [], user);
   return user;
 }
 
-/** The texts that a mapping finds, each with its prefix; undefined when there is something else. */
-function mapped(mapping: ClaimMapping | CelProgram, claims: Readonly<Record<string, unknown>>): readonly string[] | undefined {
-  if (!("claim" in mapping)) return textList(claimValue(mapping, claims));
-  return textList(claims[mapping.claim])?.map((text) => `${mapping.prefix}${text}`);
+function extraOf(provider: OidcProvider, claims: Readonly<Record<string, unknown>>): Record<string, readonly string[]> | undefined {
+  const extra: Record<string, readonly string[]> = {};
+  for (const [key, source] of Object.entries(provider.extra ?? {})) {
+    const values = textsOf(source, claims);
+    if (values === undefined) return undefined;
+    if (values.length > 0) extra[key] = values;
+  }
+  const jti = claims["jti"];
+  if (typeof jti === "string" && jti !== "") extra["authentication.kubernetes.io/credential-id"] = [`JTI=${jti}`];
+  return extra;
 }
 
-/** One text or many; undefined for anything else. */
-function textList(value: unknown): readonly string[] | undefined {
-  if (value === undefined || value === null) return [];
+/** The text that a mapping finds, with its prefix; undefined for anything else. */
+function textOf(mapping: ClaimMapping | CelProgram, claims: Readonly<Record<string, unknown>>): string | undefined {
+  const value = "claim" in mapping ? claims[mapping.claim] : claimValue(mapping, claims);
+  return typeof value !== "string" ? undefined : "claim" in mapping ? `${mapping.prefix}${value}` : value;
+}
+
+/** The texts that a mapping finds, none, one or many, each with its prefix; undefined for anything else. What is empty after an expression is no text. */
+function textsOf(mapping: ClaimMapping | CelProgram, claims: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+  const value = ("claim" in mapping ? claims[mapping.claim] : claimValue(mapping, claims)) ?? [];
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  return list.every((one): one is string => typeof one === "string") ? list : undefined;
+  if (!list.every((one): one is string => typeof one === "string")) return undefined;
+  return "claim" in mapping ? list.map((text) => `${mapping.prefix}${text}`) : list.filter((text) => text !== "");
 }
 
 function issuerOf(token: string): string | undefined {

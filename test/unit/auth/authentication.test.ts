@@ -262,25 +262,76 @@ describe("a file of tokens", () => {
 });
 
 describe("an AuthenticationConfiguration", () => {
-  const file = (jwt: string) => `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: true, conditions: [{path: /livez}]}\njwt:\n${jwt}`;
+  const file = (jwt: string, anonymous = "{enabled: true, conditions: [{path: /livez}]}") => `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: ${anonymous}\njwt:\n${jwt}`;
+  const parse = (text: string) => parseAuthenticationConfig(text, ["https://ours.example"]);
+  /** One provider, in the flow style of YAML. */
+  const jwt = (parts: { readonly issuer?: string; readonly mappings?: string; readonly more?: string } = {}) => `- {issuer: {${parts.issuer ?? "url: https://id.example, audiences: [us]"}}, claimMappings: {${parts.mappings ?? "username: {claim: sub, prefix: ''}"}}${parts.more === undefined ? "" : `, ${parts.more}`}}\n`;
+
   test("names providers and how claims become users", () => {
-    expect(parseAuthenticationConfig(file("- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]"))).toMatchObject({
+    expect(parse(file("- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]"))).toMatchObject({
       providers: [{ issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "" }, groups: { claim: "roles", prefix: "id:" }, uid: { claim: "sub", prefix: "" }, requiredClaims: { hd: "example.com" } }],
       anonymous: { isEnabled: true, paths: ["/livez"] },
     });
+    expect(parse(file(jwt({ issuer: "url: https://id.example, audiences: [us, them], audienceMatchPolicy: MatchAny", mappings: "username: {claim: sub, prefix: '', expression: ''}, groups: {prefix: ''}, uid: {}" }), "{}"))).toMatchObject({ providers: [{ audiences: ["us", "them"] }], anonymous: { isEnabled: false } });
   });
 
   test.each([
-    ["- issuer: {url: http://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].issuer.url: must be an https address"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub}}", "jwt[0].claimMappings.username.prefix: must be set"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: 'claims.a +'}}", "jwt[0].claimMappings.username.expression: compilation failed"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: '1'}}", "must evaluate to string, got int"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.sub, prefix: ''}}", "expression stands alone"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.email}}", "claims.email_verified must be used"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {expression: claims.sub}}\n  userValidationRules: [{expression: user.name == ''}]", "jwt[0].userValidationRules[0].expression: compilation failed"],
-    ["- issuer: {url: https://id.example, audiences: [us]}\n  surprise: 1\n  claimMappings: {username: {claim: sub, prefix: ''}}", "jwt[0].surprise: is not known"],
-  ])("is refused by the place of what is wrong: %s", (jwt, message) => {
-    expect(() => parseAuthenticationConfig(file(jwt))).toThrow(message);
+    ["nobody without a name is limited to nothing by a slip", file("", "{enabled: true, condition: [{path: /livez}]}"), "anonymous.condition: is not known"],
+    ["nor is it guessed whether he may come in", file("", "{enabled: 'no'}"), "anonymous.enabled: must be true or false"],
+    ["nor where", file("", "{enabled: true, conditions: [{path: /livez, method: GET}]}"), "anonymous.conditions[0].method: is not known"],
+    ["who may nowhere be goes nowhere", file("", "{conditions: [{path: /livez}]}"), "anonymous.conditions: enabled should be set to true when conditions are defined"],
+    ["more providers than upstream takes", file(jwt().repeat(65)), "jwt: must have at most 64 items"],
+    ["one provider twice", file(jwt() + jwt()), 'jwt[1].issuer.url: "https://id.example" is there twice'],
+    ["one description of two", file(["a", "b"].map((name) => jwt({ issuer: `url: https://${name}.example, discoveryURL: https://id.example, audiences: [us]` })).join("")), 'jwt[1].issuer.discoveryURL: "https://id.example" is there twice'],
+  ])("is refused as a whole: %s", (_what, text, message) => {
+    expect(() => parse(text)).toThrow(message);
+  });
+
+  const issuer = (rest: string) => ({ issuer: `url: https://id.example, ${rest}` });
+  const username = (fields: string) => ({ mappings: `username: {${fields}}` });
+  const rule = (fields: string) => ({ more: `claimValidationRules: [${fields}]` });
+  test.each<[Parameters<typeof jwt>[0], string]>([
+    [{ issuer: "url: http://id.example, audiences: [us]" }, "jwt[0].issuer.url: URL scheme must be https"],
+    [{ issuer: "url: https://ours.example, audiences: [us]" }, "jwt[0].issuer.url: URL must not overlap with disallowed issuers: [https://ours.example]"],
+    [{ issuer: "url: 'https://a:b@id.example', audiences: [us]" }, "jwt[0].issuer.url: URL must not contain a username or password"],
+    [{ issuer: "url: 'https://id.example/?a', audiences: [us]" }, "jwt[0].issuer.url: URL must not contain a query"],
+    [{ issuer: "url: 'https://id.example/#a', audiences: [us]" }, "jwt[0].issuer.url: URL must not contain a fragment"],
+    [issuer("discoveryURL: https://id.example/, audiences: [us]"), "jwt[0].issuer.discoveryURL: discoveryURL must be different from URL"],
+    [issuer("discoveryURL: http://id.example/x, audiences: [us]"), "jwt[0].issuer.discoveryURL: URL scheme must be https"],
+    [issuer("certificateAuthority: x, audiences: [us]"), "jwt[0].issuer.certificateAuthority: there is no certificate"],
+    [issuer("audiences: [us, '']"), "jwt[0].issuer.audiences[1]: must be set"],
+    [issuer("audiences: [us, us]"), 'jwt[0].issuer.audiences[1]: "us" is there twice'],
+    [issuer("audiences: [us, them]"), "jwt[0].issuer.audienceMatchPolicy: audienceMatchPolicy must be MatchAny for multiple audiences"],
+    [issuer("audiences: [us], audienceMatchPolicy: MatchAll"), "jwt[0].issuer.audienceMatchPolicy: audienceMatchPolicy must be empty or MatchAny for single audience"],
+    [username("claim: sub"), "jwt[0].claimMappings.username.prefix: prefix is required when claim is set"],
+    [username("prefix: x"), "jwt[0].claimMappings.username: claim or expression is required"],
+    [username("expression: 'claims.a +'"), "jwt[0].claimMappings.username.expression: compilation failed"],
+    [username("expression: '1'"), "must evaluate to string, got int"],
+    [username("expression: claims.sub, prefix: ''"), "jwt[0].claimMappings.username.prefix: may not be specified when expression is set"],
+    [username("expression: claims.sub, claim: sub"), "jwt[0].claimMappings.username: claim and expression can't both be set"],
+    [username("claim: sub, Prefix: ''"), "jwt[0].claimMappings.username.Prefix: is not known"],
+    [username("expression: claims.email"), "claims.email_verified must be used"],
+    [username(`expression: "claims.?email.orValue('claims.email_verified')"`), "claims.email_verified must be used"],
+    [{ mappings: "username: {claim: sub, prefix: ''}, uid: {claim: a, expression: claims.a}" }, "jwt[0].claimMappings.uid: claim and expression can't both be set"],
+    [rule("{claim: hd, requiredValue: x, expression: 'true'}"), "jwt[0].claimValidationRules[0]: claim and expression can't both be set"],
+    [rule("{requiredValue: x}"), "jwt[0].claimValidationRules[0]: claim or expression is required"],
+    [rule("{claim: hd, message: x}"), "jwt[0].claimValidationRules[0].message: may not be specified when claim is set"],
+    [rule("{expression: 'true', requiredValue: x}"), "jwt[0].claimValidationRules[0].requiredValue: may not be specified when expression is set"],
+    [rule("{claim: hd, requiredValue: x}, {claim: hd, requiredValue: y}"), 'jwt[0].claimValidationRules[1].claim: "hd" is there twice'],
+    [rule("{expression: 'true'}, {expression: 'true'}"), 'jwt[0].claimValidationRules[1].expression: "true" is there twice'],
+    [{ more: "userValidationRules: [{expression: user.name == ''}]" }, "jwt[0].userValidationRules[0].expression: compilation failed"],
+    [{ more: "userValidationRules: [{expression: 'true', claim: a}]" }, "jwt[0].userValidationRules[0].claim: is not known"],
+    [{ more: "surprise: 1" }, "jwt[0].surprise: is not known"],
+  ])("is refused by the place of what is wrong: %j", (parts, message) => {
+    expect(() => parse(file(jwt(parts)))).toThrow(message);
+  });
+
+  test.each([
+    username("expression: 'claims.email_verified ? claims.email : claims.sub'"),
+    { ...username("expression: claims.email"), ...rule("{expression: 'has(claims.email_verified) && claims.email_verified'}") },
+    { ...username("expression: claims.email"), ...rule("{expression: 'claims.?email_verified.orValue(false)'}") },
+  ])("takes addresses for names where somebody has looked whether they are checked: %j", (parts) => {
+    expect(parse(file(jwt(parts))).providers).toHaveLength(1);
   });
 
   test.each([
@@ -290,11 +341,24 @@ describe("an AuthenticationConfiguration", () => {
     ["{key: k8s.io/a}", "are reserved for Kubernetes use"],
     [`{key: example.com/a, valueExpression: "'x'"}, {key: example.com/a, valueExpression: "'y'"}`, 'jwt[0].claimMappings.extra[1].key: "example.com/a" is there twice'],
   ])("lets no provider say of a user what is not his to say: %s", (extra, message) => {
-    expect(() => parseAuthenticationConfig(file(`- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: sub, prefix: ''}, extra: [${extra}]}`))).toThrow(message);
+    expect(() => parse(file(jwt({ mappings: `username: {claim: sub, prefix: ''}, extra: [${extra}]` })))).toThrow(message);
+  });
+
+  test.each<[string, Readonly<Record<string, unknown>>]>([
+    ["a name that is a list", { sub: ["ada"] }],
+    ["an id that is not there", { number: undefined }],
+    ["an id that is no text", { number: 7 }],
+    ["values of which one is no text", { tenants: ["acme", 7] }],
+    ["groups of which one is no text", { roles: ["dev", 7] }],
+  ])("makes nobody of claims that it cannot use: %s", (_what, changed) => {
+    const { providers } = parse(file(jwt({ mappings: "username: {claim: sub, prefix: ''}, groups: {expression: claims.roles}, uid: {claim: number}, extra: [{key: example.com/tenants, valueExpression: claims.tenants}]" })));
+    const claims = { sub: "ada", number: "7", tenants: ["acme", ""], roles: ["", "dev"], jti: "" };
+    expect(userOfClaims(providers[0]!, claims)).toEqual({ username: "ada", groups: ["dev"], uid: "7", extra: { "example.com/tenants": ["acme"] } });
+    expect(userOfClaims(providers[0]!, { ...claims, ...changed })).toBeUndefined();
   });
 
   test("makes users of claims by expressions, and holds them against its rules", () => {
-    const { providers } = parseAuthenticationConfig(file(`- issuer: {url: https://id.example, audiences: [us]}
+    const { providers } = parse(file(`- issuer: {url: https://id.example, audiences: [us]}
   claimMappings:
     username: {expression: "claims.sub + '@' + claims.tenant"}
     groups: {expression: "claims.roles.filter(r, r.startsWith('k8s-')).map(r, r.substring(4))"}
