@@ -55,6 +55,7 @@ class Scheduler {
   readonly #snapshot = new ClusterSnapshot();
   readonly #queue: SchedulingQueue;
   readonly #profile = createProfile();
+  readonly #filters = new Map(this.#profile.filters.map((filter) => [filter.name, filter]));
   readonly #cache = new FilterCache();
   readonly #latency: Histogram;
   readonly #bindings = new Set<Promise<unknown>>();
@@ -280,7 +281,10 @@ class Scheduler {
   }
 
   #wake(event: ClusterEvent): void {
-    this.#queue.wakeAll((pod, rejectedBy) => this.#profile.filters.some((filter) => rejectedBy.has(filter.name) && filter.wokenBy(event, pod)));
+    this.#queue.wakeAll((pod, rejectedBy) => {
+      for (const name of rejectedBy) if (this.#filters.get(name)?.wokenBy(event, pod) === true) return true;
+      return false;
+    });
   }
 
   #track(work: Promise<unknown>): void {
