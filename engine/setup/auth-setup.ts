@@ -1,23 +1,20 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { AuthConfig } from "../options/auth-options.ts";
 import type { AuthenticationOptions, TokenAuthenticator } from "../auth/authenticate.ts";
-import { checkedIssuer, parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ApprovedSigning } from "../auth/cluster-pki.ts";
 import { CertificateVerifier, checkedAuthorities } from "../auth/authentication/client-certificate.ts";
-import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
 import type { FrontProxy } from "../auth/authentication/request-header.ts";
 import { parseTokenFile } from "../auth/authentication/static-tokens.ts";
 import { TokenWebhook } from "../auth/authentication/token-webhook.ts";
 import type { TokenSettings } from "../auth/service-account-token.ts";
-import { setUpAuthorization } from "./authorization-setup.ts";
 import { UsageError } from "../options/config.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Logger } from "../lib/log.ts";
-import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { ApiServerOptions } from "../server/api-server.ts";
+import { setUpAuthorization } from "./authorization-setup.ts";
+import type { FollowingParts } from "./followed-file.ts";
+import { setUpProviders } from "./providers-setup.ts";
 
 export interface AuthSetup {
   readonly authentication: AuthenticationOptions;
@@ -35,31 +32,24 @@ export interface AuthSetup {
   readonly authenticationFacts: Readonly<Record<string, string>>;
 }
 
-export interface AuthSetupParts {
+export interface AuthSetupParts extends FollowingParts {
   /** The cluster's own authority, PEM: its client certificates are always taken. */
   readonly clusterCa: string;
   readonly joinToken: string;
   readonly serverToken: string;
   readonly tokenKey: string;
-  readonly metrics: MetricsRegistry;
-  /** This server's own. */
-  readonly serverName: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** Reads the files that the switches name. Throws a UsageError with the switch for what cannot be. */
-export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, clock, logger, metrics, serverName }: AuthSetupParts): AuthSetup {
-  const { modes, services } = setUpAuthorization(config, { clock, logger, metrics, serverName });
+export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, ...parts }: AuthSetupParts): AuthSetup {
+  const { modes, services } = setUpAuthorization(config, parts);
   const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
   const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
-  const structured = readOption("--authentication-config", config.authenticationConfig, (text) => parseAuthenticationConfig(text, config.serviceAccountIssuer));
-  if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
-  const providers = [...(structured?.providers ?? []), ...oidcProviderOf(config)];
+  const provided = setUpProviders(config, parts);
   const tokenSettings = tokenSettingsOf(config);
-  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, clock, logger })];
-  const tokenAuthenticators: readonly TokenAuthenticator[] = [...providers.map((provider) => new OidcAuthenticator(provider, clock, logger)), ...webhook];
+  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, ...parts })];
+  const tokenAuthenticators: readonly TokenAuthenticator[] = [provided.authenticator, ...webhook];
   return {
     authentication: {
       clientAuthority: new CertificateVerifier(`${clusterCa}\n${clientCa}`),
@@ -67,12 +57,12 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
       serverToken,
       tokenAuthenticators,
       takesBootstrapTokens: config.enableBootstrapTokenAuth,
-      anonymous: structured?.anonymous ?? { isEnabled: config.anonymousAuth },
+      anonymous: provided.anonymous,
       ...(staticTokens === undefined ? {} : { staticTokens }),
       ...(proxyCa === undefined ? {} : { frontProxy: frontProxyOf(config, proxyCa) }),
     },
     authorization: modes,
-    services,
+    services: [...services, ...provided.services],
     tokenSettings,
     tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
     authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) },
@@ -89,36 +79,6 @@ function tokenSettingsOf(config: AuthConfig): TokenSettings {
     ...(config.serviceAccountMaxTokenExpiration === undefined ? {} : { secondsMax: config.serviceAccountMaxTokenExpiration }),
     looksUpLegacy: config.serviceAccountLookup,
   };
-}
-
-function oidcProviderOf(config: AuthConfig): readonly OidcProvider[] {
-  const { oidcIssuerUrl: issuer, oidcClientId, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = config;
-  if (issuer === undefined && oidcClientId === undefined) return [];
-  if (issuer === undefined || oidcClientId === undefined) throw new UsageError("--oidc-issuer-url and --oidc-client-id belong together: one of them is missing");
-  refuseIssuer(issuer, config.serviceAccountIssuer);
-  const ca = readOption("--oidc-ca-file", config.oidcCaFile, checkedAuthorities);
-  // As upstream: an address is a name of its own, other claims are told apart by their issuer.
-  const prefix = oidcUsernamePrefix === "-" ? "" : (oidcUsernamePrefix ?? (oidcUsernameClaim === "email" ? "" : `${issuer}#`));
-  const requiredClaims = Object.fromEntries(config.oidcRequiredClaim.map((pair) => [pair.split("=")[0] ?? "", pair.split("=").slice(1).join("=")]));
-  return [
-    {
-      issuer,
-      audiences: [oidcClientId],
-      ...(ca === undefined ? {} : { ca }),
-      username: { claim: oidcUsernameClaim, prefix },
-      ...(oidcGroupsClaim === undefined ? {} : { groups: { claim: oidcGroupsClaim, prefix: config.oidcGroupsPrefix } }),
-      requiredClaims,
-      algorithms: config.oidcSigningAlgs,
-    },
-  ];
-}
-
-function refuseIssuer(issuer: string, ownIssuers: readonly string[]): void {
-  try {
-    checkedIssuer(issuer, ownIssuers);
-  } catch (error) {
-    throw new UsageError(`--oidc-issuer-url "${issuer}": ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {

@@ -1,32 +1,18 @@
-import { readFile } from "node:fs/promises";
 import type { AuthConfig } from "../options/auth-options.ts";
 import { abacMode, parseAbacPolicies } from "../auth/abac-authorizer.ts";
 import { alwaysAllowMode, alwaysDenyMode, type AuthorizerType } from "../auth/authorize.ts";
 import { parseAuthorizationConfig, type ConfiguredAuthorizer } from "../auth/authorization-config.ts";
 import { WEBHOOK_TIMEOUT_MS, webhookMode } from "../auth/authorization-webhook.ts";
 import { AuthorizationWebhookMetrics } from "../auth/authorization-webhook-metrics.ts";
-import { ReloadMetrics } from "../auth/reload-metrics.ts";
 import { UsageError } from "../options/config.ts";
 import { ChangingValue, type Following } from "../lib/changing-value.ts";
-import { sleep, type Clock } from "../lib/clock.ts";
-import { describeError, type Logger } from "../lib/log.ts";
-import type { MetricsRegistry } from "../lib/metrics.ts";
-import { service, type Service } from "../lib/service.ts";
+import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { ModeChoice } from "../server/api-server.ts";
+import { followFile, type FollowingParts } from "./followed-file.ts";
 
-/** Whoever changes who may wants to see it soon. */
-const LOOK_MS = 5_000;
 /** What follows objects or a file of its own from the start on. */
 const NEVER_ADDED: readonly AuthorizerType[] = ["Node", "RBAC", "ABAC"];
-
-export interface AuthorizationParts {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: MetricsRegistry;
-  /** This server's own. */
-  readonly serverName: string;
-}
 
 export interface AuthorizationSetup {
   readonly modes: Following<readonly ModeChoice[]>;
@@ -35,7 +21,7 @@ export interface AuthorizationSetup {
 }
 
 /** Who decides, in this order, as the switches or their file say. Throws a UsageError with the switch for what cannot be. */
-export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts): AuthorizationSetup {
+export function setUpAuthorization(config: AuthConfig, parts: FollowingParts): AuthorizationSetup {
   const file = config.authorizationConfig;
   const structured = readOption("--authorization-config", file, (text) => ({ text, authorizers: parseAuthorizationConfig(text) }));
   const authorizers = structured?.authorizers ?? legacyAuthorizers(config);
@@ -52,12 +38,12 @@ export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts
     });
   const modes = new ChangingValue<readonly ModeChoice[]>(modesOf(authorizers));
   if (file === undefined || structured === undefined) return { modes, services: [] };
-  const apply = (text: string) => {
+  const parse = (text: string) => {
     const next = parseAuthorizationConfig(text);
     requireSameTypes(types, next.map(({ type }) => type));
-    modes.set(modesOf(next));
+    return modesOf(next);
   };
-  return { modes, services: [followConfig(file, structured.text, apply, parts)] };
+  return { modes, services: [followFile({ what: "authorization", file, text: structured.text, parse, apply: (next) => modes.set(next) }, parts)] };
 }
 
 /** Other servers may come and go while this one runs. All else that decides stays, in whatever order: upstream's rule, so that a slip of the hand takes nobody's rights. */
@@ -66,29 +52,6 @@ function requireSameTypes(first: readonly AuthorizerType[], next: readonly Autho
   if (missing.length > 0) throw new Error(`missing required types: [${missing.join(" ")}]`);
   const added = next.find((type) => NEVER_ADDED.includes(type) && !first.includes(type));
   if (added !== undefined) throw new Error(`authorizer type ${added} is not allowed if it was not enabled at initial server startup`);
-}
-
-/** Takes up what the file says from now on. What cannot be taken up is told of, and what was in force stays so. */
-function followConfig(file: string, first: string, apply: (text: string) => void, { clock, logger, metrics: registry, serverName }: AuthorizationParts): Service {
-  const metrics = new ReloadMetrics(registry, clock, { what: "authorization", server: serverName });
-  metrics.inForce(first);
-  return service("authorization-config", async (signal) => {
-    for (let known = first; !signal.aborted; ) {
-      await sleep(clock, LOOK_MS, signal).catch(() => {});
-      if (signal.aborted) return;
-      try {
-        const text = await readFile(file, "utf8");
-        if (text === known) continue;
-        known = text;
-        apply(text);
-        metrics.succeeded(text);
-        logger.info("the authorization configuration was taken up anew", { file });
-      } catch (error) {
-        metrics.failed();
-        logger.warn("the authorization configuration cannot be used, going on with the last one", { file, error: describeError(error) });
-      }
-    }
-  });
 }
 
 function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, authorizationWebhookVersion, authorizationWebhookCacheAuthorizedTtl, authorizationWebhookCacheUnauthorizedTtl }: AuthConfig): readonly ConfiguredAuthorizer[] {
@@ -101,7 +64,7 @@ function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, 
   });
 }
 
-function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, logger }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
+function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, logger }: FollowingParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
   switch (authorizer.type) {
     case "Node":
     case "RBAC":

@@ -20,11 +20,14 @@ import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { systemRandom } from "../../engine/lib/random.ts";
+import { resolveServerConfig } from "../../engine/options/config.ts";
+import { setUpProviders } from "../../engine/setup/providers-setup.ts";
 import { resolveAgentConfig } from "../../node-agent/config.ts";
 import { joinCluster } from "../../node-agent/join-cluster.ts";
 import { findKubectls, runKubectl, type KubectlResult } from "../kit/kubectl.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+import { VirtualClock } from "../kit/virtual-clock.ts";
 
 const kubectls = await findKubectls();
 if (kubectls.length === 0) {
@@ -201,6 +204,42 @@ describe("OpenID Connect", () => {
     } finally {
       await api.stop();
       await provider.stop();
+    }
+  });
+
+  test("takes a provider that its configuration names while the server runs, once that can be asked", async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), "authn-"));
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "RS256", use: "sig" };
+    let isAway = true;
+    const provider: OtherServer = await OtherServer.start((where) => (isAway ? undefined : where === "/keys" ? { keys: [jwk] } : { issuer: provider.url, jwks_uri: `${provider.url}/keys` }));
+    const file = path.join(folder, "authn.json");
+    const write = (...jwt: readonly object[]) => writeFile(file, JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthenticationConfiguration", jwt }));
+    await write();
+    const [clock, metrics, stop] = [new VirtualClock(systemClock.now()), new MetricsRegistry(), new AbortController()];
+    const { authenticator, services } = setUpProviders(resolveServerConfig({ authenticationConfig: file }, {}), { clock, metrics, logger: silentLogger, serverName: "m1" });
+    const running = services.map((one) => one.run(stop.signal));
+    const reloads = (status: string) => Number(new RegExp(`authentication_config_controller_automatic_reloads_total\\{[^}]*status="${status}"\\} (\\d+)`).exec(metrics.render())?.[1] ?? 0);
+    /** Files and servers are asked on the machine's time, not on the clock's. */
+    const until = async (isSo: () => boolean) => {
+      while (!isSo()) await clock.advance(5_000);
+    };
+    const token = await new SignJWT({ sub: "jane" }).setProtectedHeader({ alg: "RS256", kid: "one" }).setIssuer(provider.url).setAudience("us").setExpirationTime("30d").sign(privateKey);
+    try {
+      await write({ issuer: { url: provider.url, audiences: ["us"], certificateAuthority: provider.authority.certificate }, claimMappings: { username: { claim: "sub", prefix: "id:" } } });
+      await until(() => reloads("failure") >= 2);
+      expect(await authenticator.authenticate(token)).toBeUndefined();
+      isAway = false;
+      await until(() => reloads("success") === 1);
+      expect(await authenticator.authenticate(token)).toEqual({ username: "id:jane", groups: [] });
+      await write();
+      await until(() => reloads("success") === 2);
+      expect(await authenticator.authenticate(token)).toBeUndefined();
+    } finally {
+      stop.abort();
+      await Promise.all(running);
+      await provider.stop();
+      await rm(folder, { recursive: true });
     }
   });
 });

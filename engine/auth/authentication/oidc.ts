@@ -69,6 +69,11 @@ export class OidcAuthenticator {
     }
   }
 
+  /** Resolves once its keys are known, and rejects with why they are not. */
+  async prepare(): Promise<void> {
+    await this.#currentKeys(KEYS_TTL_MS);
+  }
+
   async #verify(token: string): Promise<JWTPayload> {
     const { issuer, audiences, algorithms } = this.#provider;
     const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), requiredClaims: ["exp"] };

@@ -1,0 +1,58 @@
+import { readFile } from "node:fs/promises";
+import { ReloadMetrics } from "../auth/reload-metrics.ts";
+import { isAbort, raceAbort } from "../lib/abort.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
+import { describeError, type Logger } from "../lib/log.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
+import { service, type Service } from "../lib/service.ts";
+
+/** Whoever changes who may come in, or who may what, wants to see it soon. */
+const LOOK_MS = 5_000;
+
+/** A configuration that may change while the server runs. */
+export interface FollowedFile<T> {
+  /** What it configures, as upstream's metrics call it. */
+  readonly what: "authentication" | "authorization";
+  readonly file: string;
+  /** What is in force. */
+  readonly text: string;
+  /** Throws for a text that can never be used. */
+  readonly parse: (text: string) => T;
+  /** Throws, or rejects, for what cannot be used yet: that is tried again. */
+  readonly apply: (value: T) => void | Promise<void>;
+}
+
+export interface FollowingParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+  /** This server's own. */
+  readonly serverName: string;
+}
+
+/** Takes up what the file says from now on. What cannot be taken up is told of, and what was in force stays so. */
+export function followFile<T>({ what, file, text: first, parse, apply }: FollowedFile<T>, { clock, logger, metrics: registry, serverName }: FollowingParts): Service {
+  const metrics = new ReloadMetrics(registry, clock, { what, server: serverName });
+  metrics.inForce(first);
+  return service(`${what}-config`, async (signal) => {
+    for (let known = first; !signal.aborted; ) {
+      await sleep(clock, LOOK_MS, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        const [text, before] = [await readFile(file, "utf8"), known];
+        if (text === before) continue;
+        known = text;
+        const value = parse(text);
+        known = before;
+        await raceAbort(Promise.resolve(apply(value)), signal);
+        known = text;
+        metrics.succeeded(text);
+        logger.info(`the ${what} configuration was taken up anew`, { file });
+      } catch (error) {
+        if (isAbort(error)) return;
+        metrics.failed();
+        logger.warn(`the ${what} configuration cannot be used, going on with the last one`, { file, error: describeError(error) });
+      }
+    }
+  });
+}
