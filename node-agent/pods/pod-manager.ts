@@ -14,7 +14,8 @@ import { sweepOrphans } from "./sweep-orphans.ts";
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;
 const EVENTS_RETRY_MS = 1_000;
-const SETTLE_MS = [50, 300] as const;
+/** How long after an event it looks once more: the runtime tells of an end before its own records show it, on a busy machine seconds before. */
+const SETTLE_MS = [50, 300, 1_000, 3_000] as const;
 
 /** Gives every pod of this node a worker, and wakes it when something of its pod changes. */
 export class PodManager {
@@ -157,7 +158,7 @@ export class PodManager {
     }
   }
 
-  /** The runtime tells of an end before its own records show it: look once more a moment later, however many events come meanwhile. */
+  /** Once for each delay, however many events come meanwhile. */
   #lookAgain(signal: AbortSignal): void {
     const { clock, logger } = this.#context;
     for (const delayMs of SETTLE_MS) {

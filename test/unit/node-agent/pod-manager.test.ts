@@ -8,7 +8,30 @@ import { runServices } from "../../../engine/lib/service.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
+import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+test("an end that the runtime's records show seconds after its event is seen before the next relist", async () => {
+  const clock = new VirtualClock();
+  const looks: number[] = [];
+  const containers = async () => {
+    looks.push(clock.monotonic());
+    return [];
+  };
+  async function* events() {
+    yield { containerId: "c" };
+    await new Promise(() => {});
+  }
+  const metrics = createAgentMetrics("n1");
+  const context = { runtime: { listSandboxes: async () => [], listContainers: containers, events }, clock, logger: silentLogger, metrics } as unknown as PodContext; // nothing else of it is used
+  const [, runtimeEvents] = new PodManager(context, {} as Informer<Pod>).services();
+  const running = new AbortController();
+  void runServices([runtimeEvents!], running.signal);
+  await expect.poll(() => looks).toEqual([0]);
+  await clock.advance(9_000);
+  running.abort();
+  expect(looks).toEqual([0, 50, 300, 1_000, 3_000]);
+});
 
 test("which pods there are is not said before the API has told: who has none is not who knows of none", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
