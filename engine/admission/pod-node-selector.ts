@@ -1,6 +1,6 @@
 import type { ConfigFields } from "../apimachinery/config-fields.ts";
 import { labelValueError, qualifiedNameError } from "../apimachinery/names.ts";
-import { forbidden, type StatusError } from "../apimachinery/status-error.ts";
+import { forbidden, withoutReason, type StatusError } from "../apimachinery/status-error.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Pod } from "../resources/types.ts";
 import { isCreateOf, requestName, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
@@ -28,8 +28,9 @@ function parseLabels(text: string): Labels {
       const parts = pair.split("=");
       if (parts.length !== 2) throw new Error(`invalid selector: [${parts.join(" ")}]`);
       const [key = "", value = ""] = parts.map((part) => part.trim());
-      const problem = qualifiedNameError(key) ?? labelValueError(value);
-      if (problem !== undefined) throw new Error(`invalid selector ${JSON.stringify(pair)}: ${problem}`);
+      const [badKey, badValue] = [qualifiedNameError(key), labelValueError(value)];
+      if (badKey !== undefined) throw new Error(`<nil>: Invalid value: ${JSON.stringify(key)}: ${badKey}`);
+      if (badValue !== undefined) throw new Error(`[${key}]: Invalid value: ${JSON.stringify(value)}: ${badValue}`);
       return [key, value];
     }),
   );
@@ -67,7 +68,7 @@ async function selectorOf(attributes: AdmissionAttributes, settings: NodeSelecto
   try {
     return parseLabels(text);
   } catch (error) {
-    throw refusal(attributes, error instanceof Error ? error.message : String(error));
+    throw withoutReason(error instanceof Error ? error.message : String(error)); // as upstream answers it
   }
 }
 
