@@ -93,10 +93,14 @@ export class FilterCache {
   of(signature: string, nodeCount: number): LocalResults {
     let results = this.#templates.get(signature);
     if (results === undefined) {
-      // As long as it will be: the first node that is looked at may be any.
-      results = { versions: new Array<number>(nodeCount).fill(0), results: new Array<Rejection | "fits">(nodeCount).fill("fits") };
+      results = { versions: [], results: [] };
       if (this.#templates.size >= this.#templatesMax) this.#templates.delete(this.#templates.keys().next().value ?? "");
       this.#templates.set(signature, results);
+    }
+    // As long as the list of nodes: the first that is looked at may be any, and arrays with gaps are slow.
+    while (results.versions.length < nodeCount) {
+      results.versions.push(0);
+      results.results.push("fits");
     }
     return results;
   }
