@@ -1,3 +1,4 @@
+import { BoundedCache } from "../lib/bounded-cache.ts";
 import type { NodeInfo, PodInfo } from "./node-info.ts";
 import type { FilterPlugin, ScorePlugin, Unfit } from "./plugin.ts";
 import type { Profile } from "./profile.ts";
@@ -67,6 +68,8 @@ export function fitsOn(pod: PodInfo, node: NodeInfo, nodes: readonly NodeInfo[],
   });
 }
 
+const TEMPLATES_MAX = 256;
+
 interface PreparedFilter {
   readonly filter: FilterPlugin;
   readonly state: unknown;
@@ -80,21 +83,15 @@ interface LocalResults {
 
 /**
  * Node-local filter results of recently seen pod templates. NodeInfo values are immutable, so a result stays true
- * for as long as the very same value is in the snapshot. Bounded by the number of templates kept.
+ * for as long as the very same value is in the snapshot.
  */
 export class FilterCache {
-  readonly #templates = new Map<string, LocalResults>();
-  readonly #templatesMax: number;
-
-  constructor(templatesMax = 256) {
-    this.#templatesMax = templatesMax;
-  }
+  readonly #templates = new BoundedCache<LocalResults>(TEMPLATES_MAX);
 
   of(signature: string, nodeCount: number): LocalResults {
     let results = this.#templates.get(signature);
     if (results === undefined) {
       results = { versions: [], results: [] };
-      if (this.#templates.size >= this.#templatesMax) this.#templates.delete(this.#templates.keys().next().value ?? "");
       this.#templates.set(signature, results);
     }
     // As long as the list of nodes: the first that is looked at may be any, and arrays with gaps are slow.

@@ -26,7 +26,7 @@ import { Preemptor } from "./preemptor.ts";
 import { createProfile } from "./profile.ts";
 import { FilterCache, fitsOn, schedulePod, type Decision } from "./schedule-pod.ts";
 import { SCHEDULER_NAME } from "./scheduler-name.ts";
-import { DEFAULT_QUEUE_OPTIONS, SchedulingQueue, type QueueOptions } from "./scheduling-queue.ts";
+import { SchedulingQueue } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
 import { VolumeBinder } from "./volume-binder.ts";
 
@@ -38,7 +38,6 @@ export interface SchedulerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
-  readonly queue?: QueueOptions;
 }
 
 /** Bindings under way at once; when all are taken, deciding waits. */
@@ -72,7 +71,7 @@ class Scheduler {
     this.#preemptor = new Preemptor(options);
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#devices = new DeviceBinder(options);
-    this.#queue = new SchedulingQueue(options.clock, options.queue ?? DEFAULT_QUEUE_OPTIONS);
+    this.#queue = new SchedulingQueue(options.clock);
     this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
   }
 

@@ -17,15 +17,10 @@ interface Failures {
   readonly errors: number;
 }
 
-export interface QueueOptions {
-  readonly initialBackoffMs: number;
-  readonly maxBackoffMs: number;
-  /** A pod that nothing woke is tried again after this long, in case a hint was wrong. */
-  readonly unschedulableMaxMs: number;
-}
-
-export const DEFAULT_QUEUE_OPTIONS: QueueOptions = { initialBackoffMs: 1_000, maxBackoffMs: 10_000, unschedulableMaxMs: 300_000 };
-
+const BACKOFF_FIRST_MS = 1_000;
+const BACKOFF_MS_MAX = 10_000;
+/** A pod that nothing woke is tried again after this long, in case a hint was wrong. */
+const UNSCHEDULABLE_MS_MAX = 300_000;
 /** Backoffs that end within the same span of this length end together, as far as their order goes; upstream's. */
 const BACKOFF_WINDOW_MS = 1_000;
 /**
@@ -41,7 +36,6 @@ const EARLY_MAX = 100;
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
-  readonly #options: QueueOptions;
   readonly #active = new KeyedHeap<QueuedPod>(comesBefore);
   readonly #backoff = new KeyedHeap<QueuedPod>((one, other) => one.readyAtMs < other.readyAtMs);
   /** Those of the backing off that were woken. */
@@ -54,9 +48,8 @@ export class SchedulingQueue {
   #wake: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(clock: Clock, options: QueueOptions = DEFAULT_QUEUE_OPTIONS) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#options = options;
   }
 
   get sizes(): { readonly active: number; readonly backoff: number; readonly unschedulable: number } {
@@ -92,7 +85,7 @@ export class SchedulingQueue {
     this.#failures.set(pod.key, failures);
     const now = this.#clock.now();
     const doublings = Math.min((failures.errors || failures.rejections) - 1, 20);
-    const delay = Math.min(this.#options.maxBackoffMs, this.#options.initialBackoffMs * 2 ** doublings);
+    const delay = Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 2 ** doublings);
     const entry: QueuedPod = { pod, addedAtMs: now, rejectedBy, readyAtMs: now + delay };
     if (rejectedBy.size > 0) {
       this.#unschedulable.delete(pod.key); // so that it comes last
@@ -150,7 +143,7 @@ export class SchedulingQueue {
   #promote(): void {
     const now = this.#clock.now();
     for (const [key, { entry, sinceMs }] of this.#unschedulable) {
-      if (now - sinceMs < this.#options.unschedulableMaxMs) break;
+      if (now - sinceMs < UNSCHEDULABLE_MS_MAX) break;
       this.#unschedulable.delete(key);
       this.#backOff(entry);
     }
@@ -177,7 +170,7 @@ export class SchedulingQueue {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const [oldest] = this.#unschedulable.values();
-    const earliest = Math.min(this.#backoff.first?.readyAtMs ?? Infinity, (oldest?.sinceMs ?? Infinity) + this.#options.unschedulableMaxMs);
+    const earliest = Math.min(this.#backoff.first?.readyAtMs ?? Infinity, (oldest?.sinceMs ?? Infinity) + UNSCHEDULABLE_MS_MAX);
     if (earliest !== Infinity) this.#cancelTimer = this.#clock.after(Math.max(0, earliest - this.#clock.now()), () => this.#promote());
   }
 

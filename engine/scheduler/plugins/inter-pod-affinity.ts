@@ -1,4 +1,4 @@
-import { RecentMap } from "../../lib/recent-map.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { Pod } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
@@ -6,8 +6,8 @@ import { ChosenPods, PlacedTerms, type Domains } from "./affinity-tallies.ts";
 import { preferredTerms, requiredTerms, type OwnedTerm } from "./affinity-terms.ts";
 
 const NAME = "InterPodAffinity";
-/** Selectors whose pods are counted; those that come after so many others are counted anew. */
-const SELECTORS_MAX = 64;
+/** Selectors whose pods are counted; one that nobody has asked for since so many others is counted anew. */
+const SELECTORS_MAX = 128;
 
 /** Domains of one topology. */
 interface Region {
@@ -28,7 +28,7 @@ interface State {
 
 /** What pods want of other pods, as a filter and as a score; both keep up counts of the pods that are placed. */
 export function interPodAffinity(): { readonly filter: FilterPlugin<State>; readonly score: ScorePlugin } {
-  const chosen = new RecentMap<string, ChosenPods>(SELECTORS_MAX);
+  const chosen = new BoundedCache<ChosenPods>(SELECTORS_MAX);
   const repelling = new PlacedTerms((pod) => requiredTerms(pod, "podAntiAffinity"));
   const wishing = new PlacedTerms(wishesOf);
 

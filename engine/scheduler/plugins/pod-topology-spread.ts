@@ -2,15 +2,15 @@ import { ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
 import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import { tolerates } from "../../resources/node-selection.ts";
-import { RecentMap } from "../../lib/recent-map.ts";
+import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { addCount, NodeTally } from "../node-tally.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
 const NAME = "PodTopologySpread";
-/** Constraints whose pods are counted; those that come after so many others are counted anew. */
-const CONSTRAINTS_MAX = 64;
+/** Constraints whose pods are counted; one that nobody has asked for since so many others is counted anew. */
+const CONSTRAINTS_MAX = 128;
 
 interface Spread {
   readonly constraint: TopologySpreadConstraint;
@@ -23,7 +23,7 @@ type MeasureSpread = (pod: PodInfo, constraint: TopologySpreadConstraint, nodes:
 
 /** Spreading over the domains of a topology, as a filter and as a score; both keep up counts of the pods that are placed. */
 export function podTopologySpread(): { readonly filter: FilterPlugin<readonly HardSpread[]>; readonly score: ScorePlugin } {
-  const known = new RecentMap<string, DomainTally>(CONSTRAINTS_MAX);
+  const known = new BoundedCache<DomainTally>(CONSTRAINTS_MAX);
   const measure: MeasureSpread = (pod, constraint, nodes) => {
     const matches = constraintPredicate(pod.pod, constraint);
     const key = tallyKey(pod.pod, constraint);
