@@ -7,7 +7,7 @@ import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
-import type { Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import type { Gauge, Histogram, MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
@@ -57,6 +57,9 @@ class Scheduler {
   readonly #filters = new Map(this.#profile.filters.map((filter) => [filter.name, filter]));
   readonly #cache = new FilterCache();
   readonly #latency: Histogram;
+  readonly #pending: Gauge;
+  /** Pods that others have still to let through. */
+  readonly #gated = new Set<string>();
   readonly #bindings = new Set<Promise<unknown>>();
   readonly #nominations = new Nominations();
   readonly #preemptor: Preemptor;
@@ -72,6 +75,7 @@ class Scheduler {
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#devices = new DeviceBinder(options);
     this.#queue = new SchedulingQueue(options.clock);
+    this.#pending = options.metrics.gauge("scheduler_pending_pods", "Number of pending pods, by the queue type. 'active' means number of pods in activeQ; 'backoff' means number of pods in backoffQ; 'unschedulable' means number of pods in unschedulablePods that the scheduler attempted to schedule and failed; 'gated' is the number of unschedulable pods that the scheduler never attempted to schedule because they are gated.");
     this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
   }
 
@@ -85,6 +89,9 @@ class Scheduler {
       pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
       this.#volumes.onChange(() => this.#wake({ is: "storage-changed" })),
       this.#devices.onChange((event) => this.#wake(event)),
+      this.#options.metrics.beforeRender(() => {
+        for (const [queue, pods] of Object.entries({ ...this.#queue.sizes, gated: this.#gated.size })) this.#pending.set(pods, { queue });
+      }),
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
@@ -97,6 +104,7 @@ class Scheduler {
       }
     } finally {
       for (const remove of removeHandlers) remove();
+      this.#pending.clear();
       this.#queue.close();
       await Promise.all([...this.#preparations, ...this.#bindings]);
     }
@@ -239,6 +247,7 @@ class Scheduler {
 
   #podChanged(old: Pod | undefined, pod: Pod): void {
     const info = podInfo(pod);
+    this.#gated.delete(info.key);
     const wasPlaced = old?.spec.nodeName !== undefined && old.spec.nodeName !== "";
     if (pod.spec.nodeName || isFinished(pod)) {
       this.#queue.remove(info.key);
@@ -249,7 +258,10 @@ class Scheduler {
       else if (!jsonEqual(old?.metadata.labels, pod.metadata.labels)) this.#wake({ is: "pod-relabelled", pod: info, nodeName: pod.spec.nodeName ?? "" });
       return;
     }
-    if (pod.metadata.deletionTimestamp !== undefined || (pod.spec.schedulerName ?? SCHEDULER_NAME) !== SCHEDULER_NAME || (pod.spec.schedulingGates ?? []).length > 0) {
+    const isOurs = pod.metadata.deletionTimestamp === undefined && (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+    const isGated = (pod.spec.schedulingGates ?? []).length > 0;
+    if (!isOurs || isGated) {
+      if (isOurs) this.#gated.add(info.key);
       this.#queue.remove(info.key);
       this.#giveUpRoom(info);
       return;
@@ -264,6 +276,7 @@ class Scheduler {
   #podDeleted(pod: Pod): void {
     const key = objectKey(pod);
     this.#queue.remove(key);
+    this.#gated.delete(key);
     this.#giveUpRoom(podInfo(pod));
     this.#podLeft(key);
   }

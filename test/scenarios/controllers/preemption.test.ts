@@ -109,3 +109,15 @@ test("a pod that could not be bound leaves its room to those who wait", async ()
   expect([(await get("a")).spec.nodeName, (await get("b")).spec.nodeName]).toEqual([undefined, "n1"]);
   expect(warnings.splice(0)).toEqual([expect.stringContaining("binding failed, will retry")]);
 });
+
+test("pods that wait are counted by what they wait for", async () => {
+  const waiting = () => [...plane.metrics.render().matchAll(/^scheduler_pending_pods\{queue="(\w+)"\} (\d+)$/gm)].map(([, queue, count]) => `${queue} ${count}`).sort();
+  await make("a", "low", "1");
+  await make("b", "low", "1");
+  await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name: "c", namespace: "default" }, spec: { schedulingGates: [{ name: "example.com/later" }], containers: [{ name: "c", image: "i" }] } });
+  await plane.clock.advance(100);
+  expect(waiting()).toEqual(["active 0", "backoff 0", "gated 1", "unschedulable 1"]);
+  await pods().patch("default", "c", "merge", { spec: { schedulingGates: [] } });
+  await isGone("a");
+  expect(waiting()).toEqual(["active 0", "backoff 0", "gated 0", "unschedulable 0"]);
+});
