@@ -7,7 +7,7 @@ import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
-import type { Gauge, Histogram, MetricsRegistry } from "../lib/metrics.ts";
+import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { service, type Service } from "../lib/service.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
@@ -25,6 +25,7 @@ import { choosePreemption, isRoomBeingMade } from "./preemption.ts";
 import { Preemptor } from "./preemptor.ts";
 import { createProfile } from "./profile.ts";
 import { FilterCache, fitsOn, schedulePod, type Decision } from "./schedule-pod.ts";
+import { SchedulerMetrics } from "./scheduler-metrics.ts";
 import { SCHEDULER_NAME } from "./scheduler-name.ts";
 import { SchedulingQueue } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
@@ -42,7 +43,6 @@ export interface SchedulerOptions {
 
 /** Bindings under way at once; when all are taken, deciding waits. */
 const BINDINGS_MAX = 64;
-const LATENCY_BUCKETS_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
 /** The scheduler as a service: watches pods and nodes, decides one pod at a time, binds in the background. */
 export function createScheduler(options: SchedulerOptions): Service {
@@ -56,8 +56,7 @@ class Scheduler {
   readonly #profile = createProfile();
   readonly #filters = new Map(this.#profile.filters.map((filter) => [filter.name, filter]));
   readonly #cache = new FilterCache();
-  readonly #latency: Histogram;
-  readonly #pending: Gauge;
+  readonly #metrics: SchedulerMetrics;
   /** Pods that others have still to let through. */
   readonly #gated = new Set<string>();
   readonly #bindings = new Set<Promise<unknown>>();
@@ -75,8 +74,7 @@ class Scheduler {
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#devices = new DeviceBinder(options);
     this.#queue = new SchedulingQueue(options.clock);
-    this.#pending = options.metrics.gauge("scheduler_pending_pods", "Number of pending pods, by the queue type. 'active' means number of pods in activeQ; 'backoff' means number of pods in backoffQ; 'unschedulable' means number of pods in unschedulablePods that the scheduler attempted to schedule and failed; 'gated' is the number of unschedulable pods that the scheduler never attempted to schedule because they are gated.");
-    this.#latency = options.metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Time to choose a node for a pod.", LATENCY_BUCKETS_SECONDS);
+    this.#metrics = new SchedulerMetrics(options.metrics);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -89,9 +87,7 @@ class Scheduler {
       pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
       this.#volumes.onChange(() => this.#wake({ is: "storage-changed" })),
       this.#devices.onChange((event) => this.#wake(event)),
-      this.#options.metrics.beforeRender(() => {
-        for (const [queue, pods] of Object.entries({ ...this.#queue.sizes, gated: this.#gated.size })) this.#pending.set(pods, { queue });
-      }),
+      this.#metrics.followPending(() => ({ ...this.#queue.sizes, gated: this.#gated.size })),
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
@@ -104,7 +100,6 @@ class Scheduler {
       }
     } finally {
       for (const remove of removeHandlers) remove();
-      this.#pending.clear();
       this.#queue.close();
       await Promise.all([...this.#preparations, ...this.#bindings]);
     }
@@ -116,7 +111,7 @@ class Scheduler {
     if (pod.devices?.isAwaited === true) return this.#queue.giveBack(queued, new Set([DYNAMIC_RESOURCES]));
     const startedMs = this.#options.clock.monotonic();
     const decision = this.#decide(pod);
-    this.#latency.observe((this.#options.clock.monotonic() - startedMs) / 1000);
+    this.#metrics.decided((this.#options.clock.monotonic() - startedMs) / 1000);
     if (decision.is === "unschedulable") {
       // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
       this.#queue.giveBack(queued, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
