@@ -19,10 +19,12 @@ export class NodeTally<Share> {
 
   update(nodes: readonly NodeInfo[]): void {
     const versions = this.#versions;
+    // Where nodes have gone, others have moved up.
+    const moved = nodes.length < versions.length ? new Map(versions.map((version, index) => [version, this.#shares[index]])) : undefined;
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index] as NodeInfo; // the index is within bounds
       if (versions[index] === node.version) continue;
-      this.#replace(index, this.#shareOf(node));
+      this.#replace(index, moved?.has(node.version) === true ? moved.get(node.version) : this.#shareOf(node));
       versions[index] = node.version;
     }
     for (let index = nodes.length; index < versions.length; index++) this.#replace(index, undefined);

@@ -39,7 +39,7 @@ export interface DeviceBinderOptions {
 
 /**
  * Devices as the scheduler needs them: what is known of a pod's claims, keeping the devices that were chosen for it, and writing that down
- * before the pod is bound. Pods without claims cost one look at an empty list.
+ * before the pod is bound. Pods without claims cost a look at an empty list, and at the names of their resources.
  */
 export class DeviceBinder {
   readonly #options: DeviceBinderOptions;

@@ -94,5 +94,7 @@ test("a tally asks only the nodes that have changed, and takes back what those a
   expect(look(a, b)).toEqual([1, "n1,n2"]);
   expect(look(a, b)).toEqual([1, ""]);
   expect(look(a, withPod(b, pod))).toEqual([2, "n2"]);
-  expect(look(b)).toEqual([0, "n2"]);
+  expect(look(b)).toEqual([0, "n2"]); // as it was before
+  expect(look(a, b)).toEqual([1, "n1,n2"]);
+  expect(look(b)).toEqual([0, ""]);
 });
