@@ -18,17 +18,25 @@ const LEASE_NAMESPACE = "kube-node-lease";
 
 /** An agent writes only what is its own: its Node, its Lease, the status of its pods and of their claims, tokens for them. */
 export function nodeRestriction(askRights: AskRights): AdmissionPlugin {
+  const judge = async (attributes: AdmissionAttributes, reader: AdmissionReader, validate: Validate): Promise<void> => {
+    const nodeName = nodeNameOf(attributes.user) ?? "";
+    const refuse: Refuse = (why) => {
+      throw forbidden(attributes.definition, attributes.name, why);
+    };
+    if (nodeName === "") refuse(`could not determine node from user ${JSON.stringify(attributes.user.username)}`);
+    await validate({ ...attributes, nodeName, refuse, reader, askRights });
+  };
   return {
     name: "NodeRestriction",
+    // For whom a token is to be is filled in before it is validated, where the agent does not say it.
+    mutate(attributes, reader) {
+      if (nodeNameOf(attributes.user) === undefined || !isKind(attributes, "", "serviceaccounts")) return attributes.object;
+      return judge(attributes, reader, validateToken).then(() => attributes.object);
+    },
     async validate(attributes, reader) {
-      const nodeName = nodeNameOf(attributes.user);
-      if (nodeName === undefined) return;
-      const refuse: Refuse = (why) => {
-        throw forbidden(attributes.definition, attributes.name, why);
-      };
-      if (nodeName === "") refuse(`could not determine node from user ${JSON.stringify(attributes.user.username)}`);
+      if (nodeNameOf(attributes.user) === undefined) return;
       const check = checks.find(({ group, resource }) => isKind(attributes, group, resource));
-      await check?.validate({ ...attributes, nodeName, refuse, reader, askRights });
+      await judge(attributes, reader, check?.validate ?? (() => {}));
     },
   };
 }
@@ -42,12 +50,13 @@ interface Check extends AdmissionAttributes {
   readonly askRights: AskRights;
 }
 
-const checks: readonly { readonly group: string; readonly resource: string; readonly validate: (check: Check) => Promise<void> | void }[] = [
+type Validate = (check: Check) => Promise<void> | void;
+
+const checks: readonly { readonly group: string; readonly resource: string; readonly validate: Validate }[] = [
   { group: "", resource: "pods", validate: validatePod },
   { group: "", resource: "nodes", validate: validateNode },
   { group: "", resource: "persistentvolumeclaims", validate: validateClaim },
   { group: "", resource: "persistentvolumes", validate: validateVolume },
-  { group: "", resource: "serviceaccounts", validate: validateToken },
   { group: "coordination.k8s.io", resource: "leases", validate: validateLease },
   { group: "storage.k8s.io", resource: "csinodes", validate: validateCsiNode },
   { group: "resource.k8s.io", resource: "resourceslices", validate: validateSlice },

@@ -17,6 +17,8 @@ const LEGACY_ISSUER = "kubernetes/serviceaccount";
 const NOTE_PREFIX = "authentication.k8s.io/legacy-token-";
 /** A token stays good this long after its pod was deleted, so that the pod can finish. */
 const DELETED_LEEWAY_MS = 60_000;
+/** Clocks of servers differ by less: a token of one is good at all others, from the first moment on. */
+const CLOCK_LEEWAY_SECONDS = 60;
 /** Signatures that were found good; checking one costs more than the rest of most requests. */
 const CHECKED_MAX = 2_000;
 
@@ -109,8 +111,9 @@ export class ServiceAccountTokens {
     return this.issuers[0] ?? DEFAULT_ISSUER;
   }
 
-  /** The token and when it ends, in milliseconds since the epoch. */
-  async issue(subject: TokenSubject, audiences: readonly string[], seconds: number): Promise<{ readonly token: string; readonly expiresMs: number }> {
+  /** The token, its id, and when it ends, in milliseconds since the epoch. */
+  async issue(subject: TokenSubject, audiences: readonly string[], seconds: number): Promise<{ readonly token: string; readonly id: string; readonly expiresMs: number }> {
+    const id = this.#random.uuid();
     const now = Math.floor(this.#clock.now() / 1000);
     const expires = now + seconds;
     const token = await new (loadJose().SignJWT)({ "kubernetes.io": subject })
@@ -121,9 +124,9 @@ export class ServiceAccountTokens {
       .setIssuedAt(now)
       .setNotBefore(now)
       .setExpirationTime(expires)
-      .setJti(this.#random.uuid())
+      .setJti(id)
       .sign(this.#signingKey);
-    return { token, expiresMs: expires * 1000 };
+    return { token, id, expiresMs: expires * 1000 };
   }
 
   /** A token without an end, to be kept in the Secret that it is bound to. */
@@ -171,7 +174,7 @@ export class ServiceAccountTokens {
     const named = this.#keys.filter(({ id }) => id === kid);
     for (const { key, algorithm } of named.length > 0 ? named : this.#keys) {
       try {
-        const { payload } = await loadJose().jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()) });
+        const { payload } = await loadJose().jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()), clockTolerance: CLOCK_LEEWAY_SECONDS });
         if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
         this.#checked.set(token, payload);
         return payload;
@@ -184,7 +187,7 @@ export class ServiceAccountTokens {
 
   #isTimely({ exp, nbf }: JWTPayload): boolean {
     const now = Math.floor(this.#clock.now() / 1000);
-    return (exp === undefined || exp > now) && (nbf === undefined || nbf <= now);
+    return (exp === undefined || exp > now - CLOCK_LEEWAY_SECONDS) && (nbf === undefined || nbf <= now + CLOCK_LEEWAY_SECONDS);
   }
 
   async #verifyLegacy(token: string, payload: JWTPayload, audiences: readonly string[], lookup: TokenLookup, notes: RequestNotes | undefined): Promise<VerifiedToken | undefined> {

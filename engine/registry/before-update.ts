@@ -1,7 +1,7 @@
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { badRequest, conflict } from "../apimachinery/status-error.ts";
+import { badRequest, conflict, type StatusError } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
@@ -16,9 +16,7 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
   if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   if (metadata.uid && metadata.uid !== old.metadata.uid) {
     if (isPatch) throw invalid(definition.group, definition.kind, name, [invalidField("metadata.uid", metadata.uid, "field is immutable")]);
-    // Upstream's text names its own key; clients show it, so it is the same here.
-    const key = ["/registry", definition.resource, ...(old.metadata.namespace ? [old.metadata.namespace] : []), name].join("/");
-    throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid ?? ""}`);
+    throw failedPrecondition(definition, old, "UID", metadata.uid);
   }
   // Revisions begin at one: "0" says as little as nothing does.
   if (!metadata.resourceVersion || metadata.resourceVersion === "0") {
@@ -26,6 +24,14 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
     throw invalid(definition.group, definition.kind, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]);
   }
   if (metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(definition, name);
+}
+
+/** Upstream's text names its own key; clients show it, so it is the same here. */
+export function failedPrecondition({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, { metadata }: KubeObject, what: "UID" | "ResourceVersion", wanted: string): StatusError {
+  const { name = "", namespace } = metadata;
+  const key = ["/registry", resource, ...(namespace ? [namespace] : []), name].join("/");
+  const actual = (what === "UID" ? metadata.uid : metadata.resourceVersion) ?? "";
+  return conflict({ group, resource }, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${actual}`);
 }
 
 /**

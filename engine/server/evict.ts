@@ -9,15 +9,17 @@ import { podDisruptionBudgetResource } from "../resources/policy/pod-disruption-
 import type { Pod } from "../resources/types.ts";
 import { parseDeleteOptions } from "./delete-options.ts";
 import { namespaceOf, nowText, success, type Exchange, type RequestOf } from "./exchange.ts";
+import type { AdmittedBody } from "./subresources.ts";
 import { deleteNamed } from "./verbs/delete.ts";
 
 /** Each try begins with the pod as it is then; nobody changes one pod so often in a row. */
 const TRIES_MAX = 20;
 
 /** POST of pods/eviction: deletes the pod, unless a disruption budget cannot spare it. */
-export async function evict(exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string): Promise<ApiResult> {
-  const eviction = body as KubeObject & { readonly deleteOptions?: object }; // decoded by evictionKind
-  if (body.metadata.name && body.metadata.name !== name) throw badRequest("name in URL does not match name in Eviction object");
+export async function evict(exchange: Exchange<RequestOf<"create">>, { object, validate }: AdmittedBody, name: string): Promise<ApiResult> {
+  const eviction = object as KubeObject & { readonly deleteOptions?: object }; // decoded by evictionKind
+  if (eviction.metadata.name !== name) throw badRequest("name in URL does not match name in Eviction object");
+  await validate(eviction);
   const given = parseDeleteOptions(eviction.deleteOptions ?? {}, undefined);
   const options = { ...given, dryRun: exchange.request.options.dryRun === true || given.dryRun === true };
   for (let tries = 1; ; tries++) {

@@ -1,10 +1,11 @@
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
-import { StatusError } from "../apimachinery/status-error.ts";
+import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Impersonator } from "../auth/authentication/impersonate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
@@ -76,6 +77,14 @@ export function nowText({ parts }: Exchange): string {
 /** The namespace of the request as far as the kind has one. */
 export function namespaceOf({ request, definition }: Exchange): string {
   return definition.namespaced ? (request.namespace ?? "") : "";
+}
+
+/** The object in the namespace of the address; one that says another is refused, or, where the address has none, loses it. */
+export function placeInNamespace<T extends KubeObject>(exchange: Exchange, object: T): T {
+  const namespace = namespaceOf(exchange);
+  const own = object.metadata.namespace ?? "";
+  if (own !== "" && namespace !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  return own === namespace && (namespace !== "" || object.metadata.namespace === undefined) ? object : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
 }
 
 /** Who is written into managed fields: the name the writer gives itself, or its user agent up to the version. */

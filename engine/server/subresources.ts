@@ -3,28 +3,35 @@ import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
-import { bindingKind, bindPod, checkBindingName, validateBinding } from "../registry/binding.ts";
+import { bindingKind, bindPod, checkBinding } from "../registry/binding.ts";
 import { isDeletedByUpdate } from "../registry/before-delete.ts";
 import { checkUpdatePreconditions, isSameState } from "../registry/before-update.ts";
 import { decodeObject, type Decodable } from "../registry/decode-object.ts";
 import { evictionKind } from "../registry/eviction.ts";
 import { evict } from "./evict.ts";
-import { planToken, tokenRequestKind } from "./token-request.ts";
+import { completeTokenRequest, planToken, refuseOtherName, tokenRequestKind } from "./token-request.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
-import type { Namespace } from "../resources/types.ts";
+import type { Namespace, TokenRequest } from "../resources/types.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
-import { madeUp, namespaceOf, nowText, objectResult, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
+import { madeUp, namespaceOf, nowText, objectResult, placeInNamespace, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
 
 interface CreateSubresource {
   readonly resource: string;
   readonly name: string;
   /** The kind of the body. */
   readonly kind: Decodable;
-  readonly create: (exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string) => Promise<ApiResult>;
+  readonly create: (exchange: Exchange<RequestOf<"create">>, body: AdmittedBody, name: string) => Promise<ApiResult>;
+}
+
+/** A body as admission has changed it. */
+export interface AdmittedBody {
+  readonly object: KubeObject;
+  /** Asks admission whether it may be; that comes after its own rules. */
+  readonly validate: (object: KubeObject) => Promise<void>;
 }
 
 /** What can be POSTed to an object of the core group. */
@@ -50,26 +57,26 @@ export async function createSubresource(exchange: Exchange<RequestOf<"create">>)
 /** POST of bindings: the older way to bind a pod, whose name is then in the body. */
 export async function createBinding(exchange: Exchange<RequestOf<"create">>): Promise<ApiResult> {
   const body = await admitBody(exchange, bindingKind as unknown as Decodable, undefined);
-  const { name } = body.metadata;
+  const { name } = body.object.metadata;
   if (name === undefined || name === "") throw badRequest("name must be provided");
   return bind(exchange, body, name);
 }
 
-/** The body as admission leaves it. */
-async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodable, name: string | undefined): Promise<KubeObject> {
+async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodable, name: string | undefined): Promise<AdmittedBody> {
   const { request, definition, parts } = exchange;
-  const { object, schemaErrors } = decodeObject(kind, request.body, request.options);
-  if (schemaErrors.length > 0) refuseShape({ ...definition, group: kind.group, kind: kind.kind }, object, schemaErrors);
-  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: name ?? object.metadata.name ?? "", object, old: undefined, kind }, request.options);
-  const body = await parts.admission.mutate({ ...attributes, object }, object);
-  await parts.admission.validate({ ...attributes, object: body });
-  return body;
+  const { object: decoded, warnings, schemaErrors } = decodeObject(kind, request.body, request.options);
+  for (const warning of warnings) exchange.notes.warn(warning);
+  if (schemaErrors.length > 0) refuseShape({ ...definition, group: kind.group, kind: kind.kind }, decoded, schemaErrors);
+  const placed = placeInNamespace(exchange, decoded);
+  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: name ?? placed.metadata.name ?? "", object: placed, old: undefined, kind }, request.options);
+  const object = await parts.admission.mutate({ ...attributes, object: placed }, placed);
+  return { object, validate: async (final) => parts.admission.validate({ ...attributes, object: final }) };
 }
 
-async function bind(exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string): Promise<ApiResult> {
-  const binding = body as typeof body & { readonly target: { readonly name?: string } }; // decoded by bindingKind
-  validateBinding(binding);
-  checkBindingName(binding, name);
+async function bind(exchange: Exchange<RequestOf<"create">>, { object, validate }: AdmittedBody, name: string): Promise<ApiResult> {
+  const binding = object as typeof object & { readonly target: { readonly name?: string } }; // decoded by bindingKind
+  checkBinding(binding, name);
+  await validate(binding);
   const { parts, request } = exchange;
   if (request.options.dryRun === true) {
     const pod = await parts.store.get(podResource, namespaceOf(exchange), name);
@@ -81,23 +88,27 @@ async function bind(exchange: Exchange<RequestOf<"create">>, body: KubeObject, n
   return success(201);
 }
 
-async function issueToken(exchange: Exchange<RequestOf<"create">>, body: KubeObject, name: string): Promise<ApiResult> {
-  const { parts } = exchange;
+async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, validate }: AdmittedBody, name: string): Promise<ApiResult> {
+  const { parts, notes } = exchange;
   const namespace = namespaceOf(exchange);
+  const asked = object as KubeObject & TokenRequest; // decoded by tokenRequestKind
+  refuseOtherName(asked, name);
   const account = await parts.store.get(serviceAccountResource, namespace, name);
   if (account === undefined) throw notFound(serviceAccountResource, name);
-  const request = body as KubeObject & { readonly spec?: { readonly boundObjectRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string } } }; // decoded by tokenRequestKind
+  const request = completeTokenRequest(account.object, asked, parts.tokens.audiences, nowText(exchange));
+  await validate(request);
   const bound = request.spec?.boundObjectRef;
   const pod = bound?.kind === "Pod" ? await parts.store.get(podResource, namespace, bound.name ?? "") : undefined;
   const secret = bound?.kind === "Secret" ? await parts.store.get(secretResource, namespace, bound.name ?? "") : undefined;
   const nodeName = bound?.kind === "Node" ? bound.name : pod?.object.spec.nodeName;
   const node = nodeName ? await parts.store.get(nodeResource, "", nodeName) : undefined;
   const found = { ...(pod === undefined ? {} : { pod: pod.object }), ...(secret === undefined ? {} : { secret: secret.object }), ...(node === undefined ? {} : { node: node.object }) };
-  const plan = planToken(account.object, request, found, parts.tokens);
-  const { token, expiresMs } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds);
+  const plan = planToken(account.object, request, found, parts.tokens.secondsMax);
+  if (plan.seconds < plan.askedSeconds) notes.warn(`requested expiration of ${plan.askedSeconds} seconds shortened to ${plan.seconds} seconds`);
+  const { token, expiresMs, id } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds);
+  notes.annotate("authentication.kubernetes.io/issued-credential-id", `JTI=${id}`);
   const status = { token, expirationTimestamp: formatTime(expiresMs) };
-  const metadata = { name, namespace, creationTimestamp: nowText(exchange) };
-  return objectResult(201, madeUp({ ...body, metadata, spec: { ...request.spec, audiences: plan.audiences, expirationSeconds: plan.seconds }, status } as KubeObject));
+  return objectResult(201, madeUp({ ...request, spec: { ...request.spec, expirationSeconds: plan.seconds }, status } as KubeObject));
 }
 
 /** PUT of namespaces/finalize: the only way to change spec.finalizers, and with the last of them the namespace goes. */

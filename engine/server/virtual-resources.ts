@@ -1,5 +1,4 @@
 import type { ApiResult, UserInfo } from "../apimachinery/api-request.ts";
-import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import { decodeObject } from "../registry/decode-object.ts";
@@ -10,7 +9,7 @@ import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRevi
 import { admissionAttributes } from "./admission-attributes.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { createBinding } from "./subresources.ts";
-import { madeUp, objectResult, type Exchange, type RequestOf } from "./exchange.ts";
+import { madeUp, objectResult, placeInNamespace, type Exchange, type RequestOf } from "./exchange.ts";
 
 /** A kind that is a question: it is created, answered and forgotten. Webhooks see it as they see any other, policies never do. */
 export interface VirtualResource {
@@ -31,16 +30,15 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
   return {
     definition,
     async create(exchange) {
-      const { object: asked, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
-      if (schemaErrors.length > 0) refuseShape(definition, asked, schemaErrors);
-      const namespace = namespaced === true ? (exchange.request.namespace ?? "") : undefined;
-      if (namespace !== undefined && asked.metadata.namespace !== undefined && asked.metadata.namespace !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+      const { object: decoded, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
+      if (schemaErrors.length > 0) refuseShape(definition, decoded, schemaErrors);
+      const asked = placeInNamespace(exchange, decoded);
       const { admission } = exchange.parts;
       const attributes = admissionAttributes(exchange, { operation: "CREATE", name: asked.metadata.name ?? "", object: asked, old: undefined }, exchange.request.options);
       const object = await admission.mutate(attributes, asked);
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(201, madeUp({ ...(namespace === undefined ? object : withMetadata(object, { namespace })), status } as KubeObject), warnings);
+      return objectResult(201, madeUp({ ...object, status } as KubeObject), warnings);
     },
   };
 }

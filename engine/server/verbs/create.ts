@@ -1,17 +1,16 @@
 import type { ApiResult, EncodedObject } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
-import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
-import { alreadyExists, badRequest, hasReason } from "../../apimachinery/status-error.ts";
+import { alreadyExists, hasReason } from "../../apimachinery/status-error.ts";
 import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts";
 import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
-import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
@@ -75,14 +74,6 @@ async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">
 async function refuseExisting({ definition, parts }: Exchange, object: KubeObject): Promise<void> {
   const { namespace = "", name = "" } = object.metadata;
   if ((await parts.store.get(definition, namespace, name)) !== undefined) throw alreadyExists(definition, name);
-}
-
-/** The object in the namespace of the address; one that says another is refused, or, where the address has none, loses it. */
-export function placeInNamespace<T extends KubeObject>(exchange: Exchange, object: T): T {
-  const namespace = namespaceOf(exchange);
-  const own = object.metadata.namespace ?? "";
-  if (own !== "" && namespace !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
-  return own === namespace && (namespace !== "" || object.metadata.namespace === undefined) ? object : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
 }
 
 function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): AdmissionAttributes {

@@ -22,9 +22,9 @@ import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
-import { kindIsEnding, madeUp, nowText, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { kindIsEnding, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { changeObject, type Wanted } from "./change-object.ts";
-import { createPrepared, placeInNamespace } from "./create.ts";
+import { createPrepared } from "./create.ts";
 import { scaleView } from "./update.ts";
 
 export const patch: VerbHandler<"patch"> = async (exchange) => {

@@ -9,10 +9,10 @@ import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import type { ScaleAccess } from "../../resources/define-resource.ts";
 import type { Scale } from "../../resources/types.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
-import { madeUp, objectResult, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { madeUp, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { finalizeNamespace } from "../subresources.ts";
 import { changeObject, type ObjectView } from "./change-object.ts";
-import { createPrepared, placeInNamespace, trackCreation } from "./create.ts";
+import { createPrepared, trackCreation } from "./create.ts";
 
 export const update: VerbHandler<"update"> = async (exchange) => {
   const { request, definition } = exchange;

@@ -89,7 +89,8 @@ describe("the cluster's certificates", () => {
 });
 
 describe("service account tokens", () => {
-  const tokens = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(1));
+  const KEY = generateTokenKey();
+  const tokens = new ServiceAccountTokens(KEY, clock, seededRandom(1));
   const subject = { namespace: "shop", serviceaccount: { name: "robot", uid: "u1" }, pod: { name: "p", uid: "u2" } };
   const living: { account: string | undefined; pod: string | undefined; deleted?: string } = { account: "u1", pod: "u2" };
   const kept = new Map<string, Secret>();
@@ -103,7 +104,16 @@ describe("service account tokens", () => {
     expect(verified?.user).toMatchObject({ username: "system:serviceaccount:shop:robot", uid: "u1", groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"], extra: { "authentication.kubernetes.io/pod-name": ["p"] } });
     expect(await tokens.verify(token, ["other"], lookup)).toBeUndefined();
     nowMs += 601_000;
+    expect(await tokens.verify(token, [ISSUER], lookup)).toBeDefined(); // clocks of servers are not quite the same
+    nowMs += 60_000;
     expect(await tokens.verify(token, [ISSUER], lookup)).toBeUndefined();
+    const next = await tokens.issue(subject, [ISSUER], 600);
+    nowMs -= 59_000;
+    const fresh = new ServiceAccountTokens(KEY, clock, seededRandom(1));
+    for (const server of [tokens, fresh]) expect(await server.verify(next.token, [ISSUER], lookup)).toBeDefined();
+    nowMs -= 2_000;
+    for (const server of [tokens, fresh]) expect(await server.verify(next.token, [ISSUER], lookup)).toBeUndefined();
+    nowMs += 61_000;
     const unseen = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(6), { looksUpLegacy: false });
     const alone = await unseen.issueLegacy("shop", { name: "robot", uid: "u1" }, "robot-token");
     expect((await unseen.verify(alone, [ISSUER], lookup))?.user.username).toBe("system:serviceaccount:shop:robot");

@@ -13,7 +13,6 @@ import { serviceAccountResource } from "../../../engine/resources/core/service-a
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
-import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
@@ -372,30 +371,6 @@ describe("delete", () => {
     expect((await failure(namespaces.get("", "ending"))).reason).toBe("NotFound");
     expect((await failure(namespaces.delete("", "kube-system"))).status).toMatchObject({ code: 403, message: 'namespaces "kube-system" is forbidden: this namespace may not be deleted' });
   });
-});
-
-test("a pod is bound once, with its condition, and a second binding conflicts", async () => {
-  const pods = api.client.for(podResource);
-  await pods.create(pod("bound"));
-  const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound" }, target: { kind: "Node", name: "n1" } };
-  expect(await pods.createSubresource("shop", "bound", "binding", binding)).toMatchObject({ status: "Success", code: 201 });
-  const bound = await pods.get("shop", "bound");
-  expect(bound.spec.nodeName).toBe("n1");
-  expect(bound.status?.conditions).toMatchObject([{ type: "PodScheduled", status: "True" }]);
-  const again = await failure(pods.createSubresource("shop", "bound", "binding", binding));
-  expect(again.status).toMatchObject({ code: 409, message: 'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"' });
-});
-
-test("a pod is bound by the older address as well, which names it in the body", async () => {
-  const pods = api.client.for(podResource);
-  const { definition } = virtualResources.find((virtual) => virtual.definition.resource === "bindings")!;
-  const bind = (body: unknown) => api.server.handle({ verb: "create", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: definition, namespace: "shop", body, options: {} });
-  await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "bound-by-body", namespace: "shop" }, spec: { containers: [{ name: "c", image: "i" }] } });
-  const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound-by-body", namespace: "shop" }, target: { kind: "Node", name: "n1" } };
-  expect(await bind(binding)).toMatchObject({ is: "status", status: { status: "Success", code: 201 } });
-  expect((await pods.get("shop", "bound-by-body")).spec.nodeName).toBe("n1");
-  expect((await failure(bind(binding))).status.code).toBe(409);
-  expect((await failure(bind({ ...binding, metadata: { namespace: "shop" } }))).status).toMatchObject({ code: 400, message: "name must be provided" });
 });
 
 test("a watch sees what happens after the list, in order", async () => {
