@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import type { KubeObject } from "../engine/apimachinery/object-meta.ts";
 import type { Client } from "../engine/client/client.ts";
 import { EventRecorder } from "../engine/client/event-recorder.ts";
 import { InformerFactory } from "../engine/client/informer-factory.ts";
@@ -15,15 +14,13 @@ import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
 import { runServices, type Service } from "../engine/lib/service.ts";
 import { podCidrsOf } from "../engine/resources/core/node.ts";
-import { configMapResource } from "../engine/resources/core/config-map.ts";
 import { persistentVolumeClaimResource } from "../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../engine/resources/core/pod.ts";
-import { secretResource } from "../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../engine/resources/core/service-account.ts";
 import { serviceResource } from "../engine/resources/core/service.ts";
 import { runtimeClassResource } from "../engine/resources/node/runtime-class.ts";
-import type { ConfigMap, Node, Pod, Secret, TokenRequest } from "../engine/resources/types.ts";
+import type { Node, Pod, TokenRequest } from "../engine/resources/types.ts";
 import { agentLog, type AgentConfig } from "./config.ts";
 import { computeKubeletConfiguration } from "./kubelet-configuration.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
@@ -50,6 +47,7 @@ import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
 import { openRootDir } from "./root-dir.ts";
 import { refusePod } from "./pods/admit-pod.ts";
+import { FollowedContent } from "./pods/followed-content.ts";
 import { Limiter } from "./pods/limiter.ts";
 import { limitCgroup } from "./pods/cgroups.ts";
 import { podCgroup } from "./pods/container-config.ts";
@@ -156,10 +154,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
     refuse: (pod, options) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
   };
-  const manager = new PodManager(context, pods);
+  const manager = new PodManager(context, pods, () => content.podEnded());
+  const content = new FollowedContent({ client, informers, pods: () => manager.pods(), onChange: (changed) => manager.contentChanged(changed) });
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
   const resources = createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
-  const watched = new Set<string>();
 
   const volumes = () => readVolumes(manager.mountedVolumes(), (place) => csi.usage(place));
   const all: Service[] = [
@@ -232,8 +230,8 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
 
   function sources(podIps: readonly string[]): VolumeSources {
     return {
-      configMap: (namespace, name) => watchedContent<ConfigMap>(configMapResource, namespace, name),
-      secret: (namespace, name) => watchedContent<Secret>(secretResource, namespace, name),
+      configMap: (namespace, name) => content.configMap(namespace, name),
+      secret: (namespace, name) => content.secret(namespace, name),
       services: () => services.list(),
       podIps,
       hostIps: nodeIps,
@@ -246,18 +244,6 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       nowMs: () => clock.now(),
       csi,
     };
-  }
-
-  /** Reads an object fresh, and from then on hears of its changes. */
-  async function watchedContent<T extends KubeObject>(resource: typeof configMapResource | typeof secretResource, namespace: string, name: string): Promise<T> {
-    const object = await client.for(resource as typeof configMapResource).get(namespace, name);
-    const key = `${resource.resource}/${namespace}/${name}`;
-    if (!watched.has(key)) {
-      watched.add(key);
-      const changed = (content: ConfigMap | Secret) => manager.contentChanged(content);
-      informers.informer(resource as typeof configMapResource, { namespace, fieldSelector: `metadata.name=${name}` }).addHandler({ add: changed, update: (_old, content) => changed(content) });
-    }
-    return object as unknown as T; // the resource decides the kind
   }
 
   async function requestToken(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<{ token: string; expiresAtMs: number }> {

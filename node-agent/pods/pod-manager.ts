@@ -7,6 +7,7 @@ import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
 import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
+import { showsContent } from "./followed-content.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -21,6 +22,7 @@ const SETTLE_MS = [50, 300, 1_000, 3_000] as const;
 export class PodManager {
   readonly #context: PodContext;
   readonly #pods: Informer<Pod>;
+  readonly #onEnded: () => void;
   readonly #workers = new Map<string, { readonly worker: PodWorker; readonly ended: Promise<void> }>();
   #signal: AbortSignal | undefined;
   /** What each pod looked like in the runtime at the last relist. */
@@ -31,9 +33,11 @@ export class PodManager {
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
-  constructor(context: PodContext, pods: Informer<Pod>) {
+  /** `onEnded` is told whenever one of the pods is here no more. */
+  constructor(context: PodContext, pods: Informer<Pod>, onEnded: () => void = () => {}) {
     this.#context = context;
     this.#pods = pods;
+    this.#onEnded = onEnded;
   }
 
   /** The pods with a worker, for the node's room and its endpoint. */
@@ -62,7 +66,9 @@ export class PodManager {
 
   /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */
   contentChanged(object: ConfigMap | Secret): void {
-    for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === object.metadata.namespace && uses(worker.pod, object)) worker.refreshVolumes();
+    const { namespace, name = "" } = object.metadata;
+    const kind = object.kind === "ConfigMap" ? "ConfigMap" : "Secret";
+    for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === namespace && showsContent(worker.pod, kind, name)) worker.refreshVolumes();
   }
 
   /** A device fares differently: the status of pods that have it may say so. */
@@ -108,7 +114,10 @@ export class PodManager {
   #start(pod: Pod): PodWorker {
     const uid = pod.metadata.uid ?? "";
     const worker = new PodWorker(this.#context, pod);
-    const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => this.#workers.delete(uid));
+    const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => {
+      this.#workers.delete(uid);
+      this.#onEnded();
+    });
     this.#workers.set(uid, { worker, ended });
     return worker;
   }
@@ -203,15 +212,6 @@ export class PodManager {
     metrics.runningPods.set(sandboxes.filter(({ isReady }) => isReady).length);
     for (const container_state of ["created", "running", "exited", "unknown"] as const) metrics.runningContainers.set(containers.filter(({ state }) => state === container_state).length, { container_state });
   }
-}
-
-function uses(pod: Pod, object: ConfigMap | Secret): boolean {
-  const name = object.metadata.name ?? "";
-  return (pod.spec.volumes ?? []).some((volume) =>
-    object.kind === "ConfigMap"
-      ? volume.configMap?.name === name || volume.projected?.sources?.some((part) => part.configMap?.name === name) === true
-      : volume.secret?.secretName === name || volume.projected?.sources?.some((part) => part.secret?.name === name) === true,
-  );
 }
 
 /** What is known of a pod that the API has no more. */

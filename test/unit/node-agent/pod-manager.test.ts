@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
-import type { Informer } from "../../../engine/client/informer.ts";
+import type { Informer, InformerHandler } from "../../../engine/client/informer.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
+import { Limiter } from "../../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
+import { FakeRuntime } from "../../kit/fake-runtime.ts";
+import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 test("an end that the runtime's records show seconds after its event is seen before the next relist", async () => {
@@ -47,6 +51,41 @@ test("which pods there are is not said before the API has told: who has none is 
     expect(manager.uids()).toBeUndefined();
     told();
     await expect.poll(() => manager.uids()).toEqual(new Set());
+  } finally {
+    running.abort();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("who wants to know is told when a pod is here no more, and finds it gone", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  const clock = new VirtualClock();
+  let handler: InformerHandler<Pod> = {};
+  const pods = { waitForSync: async () => {}, list: () => [], addHandler: (added: InformerHandler<Pod>) => { handler = added; return () => {}; } } as unknown as Informer<Pod>; // nothing else of it is used
+  const context = {
+    runtime: new FakeRuntime({ clock, images: [] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
+    client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
+    events: { record: () => {} },
+    images: { release: async () => {}, releaseOthers: async () => {} },
+    csi: { follows: () => true, unmountPod: async () => {} },
+    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
+    starts: new Limiter(1), sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined,
+  } as unknown as PodContext; // what a pod like this needs of it
+  const left: number[] = [];
+  const manager = new PodManager(context, pods, () => left.push(manager.pods().length));
+  const running = new AbortController();
+  const [service] = manager.services();
+  const ended = runServices([service!], running.signal);
+  try {
+    await expect.poll(() => manager.uids()).toEqual(new Set());
+    const pod = aPod("web");
+    handler.add?.(pod);
+    expect(manager.pods()).toEqual([pod]);
+    handler.delete?.(pod);
+    await clock.advance(60_000);
+    await expect.poll(() => left).toEqual([0]);
   } finally {
     running.abort();
     await ended;
