@@ -35,9 +35,14 @@ export interface ClientCertificate {
   readonly chain: readonly Buffer[];
 }
 
-/** One more way of finding the user of a token. */
+/** One more way of finding the user of a token, which is for this server. */
 export interface TokenAuthenticator {
   authenticate(token: string): Promise<UserInfo | undefined>;
+}
+
+/** The same, which knows for whom a token is: for at least one of the audiences in question. */
+export interface AudienceAuthenticator {
+  authenticateFor(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined>;
 }
 
 export interface AnonymousPolicy {
@@ -57,7 +62,7 @@ export interface AuthenticationOptions {
   /** Fixed bearer tokens of people and programs. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;
   /** Asked in this order, after our own kinds of tokens. */
-  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  readonly tokenAuthenticators?: readonly (TokenAuthenticator | AudienceAuthenticator)[];
   /** Whether tokens in Secrets of type bootstrap.kubernetes.io/token are good; they are when absent. */
   readonly takesBootstrapTokens?: boolean;
   /** Allowed everywhere when absent. */
@@ -122,33 +127,35 @@ export class Authenticator {
 
   /** Whose token it is, when it is for one of the audiences; undefined when nobody knows it. */
   async authenticateToken(token: string, audiences: readonly string[], notes?: RequestNotes): Promise<AuthenticatedToken | undefined> {
-    const { tokens, lookup } = this.#parts;
+    const { tokens, lookup, tokenAuthenticators = [] } = this.#parts;
     const verified = await tokens.verify(token, audiences, lookup, notes);
     if (verified !== undefined) return verified;
     // Tokens that name no audience are for this server.
     const ours = audiences.filter((audience) => tokens.audiences.includes(audience));
-    const user = ours.length === 0 ? undefined : await this.#userOfOtherToken(token);
-    return user === undefined ? undefined : { user: withAuthenticatedGroup(user), audiences: ours };
+    const known = ours.length === 0 ? undefined : await this.#userOfKnownToken(token);
+    if (known !== undefined) return { user: withAuthenticatedGroup(known), audiences: ours };
+    for (const one of tokenAuthenticators) {
+      const found = "authenticateFor" in one ? await one.authenticateFor(token, audiences) : ours.length === 0 ? undefined : forAudiences(await one.authenticate(token), ours);
+      if (found !== undefined) return { ...found, user: withAuthenticatedGroup(found.user) };
+    }
+    return undefined;
   }
 
-  async #userOfOtherToken(token: string): Promise<UserInfo | undefined> {
-    const { joinToken, serverToken, tokenAuthenticators = [], takesBootstrapTokens = true, lookup, clock } = this.#parts;
+  async #userOfKnownToken(token: string): Promise<UserInfo | undefined> {
+    const { joinToken, serverToken, takesBootstrapTokens = true, lookup, clock } = this.#parts;
     if (joinToken !== undefined && isSameSecret(joinToken, token)) return { username: "system:bootstrap:mainstay", groups: [JOINERS_GROUP] };
     if (serverToken !== undefined && isSameSecret(serverToken, token)) return { username: "system:bootstrap:mainstay-server", groups: [SERVERS_GROUP] };
     const fixed = this.#staticTokens.get(hashOfToken(token));
     if (fixed !== undefined) return fixed;
     const bootstrap = parseBootstrapToken(token);
-    if (bootstrap !== undefined && takesBootstrapTokens) {
-      const secret = await lookup.secretObject(BOOTSTRAP_TOKEN_NAMESPACE, bootstrapSecretName(bootstrap.id));
-      const user = secret && userOfBootstrapToken(secret, bootstrap, clock.now());
-      if (user !== undefined) return user;
-    }
-    for (const authenticator of tokenAuthenticators) {
-      const user = await authenticator.authenticate(token);
-      if (user !== undefined) return user;
-    }
-    return undefined;
+    if (bootstrap === undefined || !takesBootstrapTokens) return undefined;
+    const secret = await lookup.secretObject(BOOTSTRAP_TOKEN_NAMESPACE, bootstrapSecretName(bootstrap.id));
+    return secret && userOfBootstrapToken(secret, bootstrap, clock.now());
   }
+}
+
+function forAudiences(user: UserInfo | undefined, audiences: readonly string[]): AuthenticatedToken | undefined {
+  return user === undefined ? undefined : { user, audiences };
 }
 
 function userOfCertificate({ commonName, organizations, fingerprint }: ClientCertificate): UserInfo {

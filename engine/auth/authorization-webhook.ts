@@ -2,15 +2,18 @@ import type { CelProgram } from "../cel/compile.ts";
 import type { Clock } from "../lib/clock.ts";
 import { ExpiringCache } from "../lib/expiring-cache.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Random } from "../lib/random.ts";
 import type { SubjectAccessReviewSpec } from "../resources/types.ts";
 import { accessReviewSpec, conditionView } from "./access-review-spec.ts";
 import { NO_OPINION, type AuthorizationMode, type Decision } from "./authorize.ts";
 import type { WebhookTarget } from "./authentication/token-webhook.ts";
 import type { AuthorizationWebhookMetrics, WebhookResult } from "./authorization-webhook-metrics.ts";
-import { fetchRemoteJson, RemoteAnswerError, type RemoteJson } from "./remote-json.ts";
+import { fetchRemoteJson, RemoteAnswerError, retried, REVIEW_RETRIES, type RemoteJson } from "./remote-json.ts";
 
 export const WEBHOOK_TIMEOUT_MS = 30_000;
 const CACHED_MAX = 8_192;
+/** What a caller can make long as he likes is not remembered when it is. */
+const CACHED_CHARS_MAX = 10_000;
 
 /** What an operator says of one authorization webhook. */
 export interface AuthorizationWebhookSettings {
@@ -29,25 +32,29 @@ export interface AuthorizationWebhookSettings {
 export interface AuthorizationWebhookOptions extends AuthorizationWebhookSettings {
   readonly target: WebhookTarget;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly metrics?: AuthorizationWebhookMetrics;
 }
 
 /** Asks another server by SubjectAccessReview. */
 export function webhookMode(options: AuthorizationWebhookOptions): AuthorizationMode {
-  const { target, name, version, timeoutMs, allowedTtlMs, refusedTtlMs, deniesOnFailure, clock, logger, metrics } = options;
+  const { target, name, version, timeoutMs, allowedTtlMs, refusedTtlMs, deniesOnFailure, clock, random, logger, metrics } = options;
   const cache = new ExpiringCache<Decision>(clock, CACHED_MAX);
   const ask = async (spec: SubjectAccessReviewSpec): Promise<Decision> => {
     const key = JSON.stringify(spec);
     const known = cache.get(key);
     if (known !== undefined) return known;
-    const end = metrics?.ask(name);
-    const answer = await askOnce({ ...target, method: "POST", body: { apiVersion: `authorization.k8s.io/${version}`, kind: "SubjectAccessReview", metadata: {}, spec: version === "v1" ? spec : olderSpec(spec) }, timeoutMs }, (result) => {
-      end?.(result);
-      if (result !== "success" && !deniesOnFailure) metrics?.failedOpen(name, result);
-    });
-    const decision = readDecision(answer);
-    cache.set(key, decision, decision.is === "allow" ? allowedTtlMs : refusedTtlMs);
+    let last: WebhookResult = "success";
+    const askOnce = () => askNoted({ ...target, method: "POST", body: { apiVersion: `authorization.k8s.io/${version}`, kind: "SubjectAccessReview", metadata: {}, spec: version === "v1" ? spec : olderSpec(spec) }, timeoutMs }, metrics?.ask(name), (result) => (last = result));
+    let decision: Decision;
+    try {
+      decision = readDecision(await retried(askOnce, { ...REVIEW_RETRIES, clock, random }));
+    } catch (error) {
+      if (!deniesOnFailure) metrics?.failedOpen(name, last);
+      throw error;
+    }
+    if (controlledChars(spec) < CACHED_CHARS_MAX) cache.set(key, decision, decision.is === "allow" ? allowedTtlMs : refusedTtlMs);
     return decision;
   };
   return {
@@ -66,16 +73,25 @@ export function webhookMode(options: AuthorizationWebhookOptions): Authorization
   };
 }
 
-async function askOnce(remote: RemoteJson, ended: (result: WebhookResult) => void): Promise<unknown> {
+/** Asks once, and tells how that went. */
+async function askNoted(remote: RemoteJson, ...told: readonly (((result: WebhookResult) => void) | undefined)[]): Promise<unknown> {
+  const tell = (result: WebhookResult) => told.forEach((one) => one?.(result));
   try {
     const answer = await fetchRemoteJson(remote);
-    ended("success");
+    tell("success");
     return answer;
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
-    ended((cause instanceof Error && cause.name === "TimeoutError") || (cause instanceof RemoteAnswerError && cause.code === 504) ? "timeout" : "error");
+    tell((cause instanceof Error && cause.name === "TimeoutError") || (cause instanceof RemoteAnswerError && cause.code === 504) ? "timeout" : "error");
     throw error;
   }
+}
+
+/** The length of all that the caller chooses by asking for it. */
+function controlledChars({ resourceAttributes = {}, nonResourceAttributes = {} }: SubjectAccessReviewSpec): number {
+  const { namespace = "", verb = "", group = "", version = "", resource = "", subresource = "", name = "" } = resourceAttributes;
+  const { path = "", verb: pathVerb = "" } = nonResourceAttributes;
+  return [namespace, verb, group, version, resource, subresource, name, path, pathVerb].reduce((sum, text) => sum + text.length, 0);
 }
 
 /** Whether all conditions hold. One that does not decides at once; throws the first failure of the others. */

@@ -80,11 +80,19 @@ export interface Retries {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Upstream's for servers that say who somebody is, or what he may. */
+export const REVIEW_RETRIES = { firstMs: 500, triesMax: 5 } as const;
+
 /** Asks again while what went wrong may pass by itself: a broken connection, or a server that is too busy or failed. */
-export async function fetchRemoteJsonRetried(remote: RemoteJson, { firstMs, triesMax, clock, random, signal = NEVER }: Retries): Promise<unknown> {
+export function fetchRemoteJsonRetried(remote: RemoteJson, retries: Retries): Promise<unknown> {
+  return retried(() => fetchRemoteJson(remote), retries);
+}
+
+/** The same, where each question is asked in a way of the caller's own. */
+export async function retried<T>(ask: () => Promise<T>, { firstMs, triesMax, clock, random, signal = NEVER }: Retries): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await fetchRemoteJson(remote);
+      return await ask();
     } catch (error) {
       if (tries === triesMax || !mayPass(error)) throw error;
       await sleep(clock, backoffMs({ initialMs: firstMs, maxMs: Infinity, factor: 1.5, jitter: 0.2 }, tries, random), signal);

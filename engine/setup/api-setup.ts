@@ -57,7 +57,7 @@ export interface ServedApi {
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
 export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
-  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, logger, metrics, serverName: config.nodeName });
+  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
   scope.start(...auth.services);
   const auditor = await setUpAudit(config, { clock, logger, metrics });
   scope.defer(async () => auditor?.close());

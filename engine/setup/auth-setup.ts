@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { AuthConfig } from "../options/auth-options.ts";
-import type { AuthenticationOptions, TokenAuthenticator } from "../auth/authenticate.ts";
+import type { AuthenticationOptions } from "../auth/authenticate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ApprovedSigning } from "../auth/cluster-pki.ts";
 import { CertificateVerifier, checkedAuthorities } from "../auth/authentication/client-certificate.ts";
@@ -12,8 +12,7 @@ import { UsageError } from "../options/config.ts";
 import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { ApiServerOptions } from "../server/api-server.ts";
-import { setUpAuthorization } from "./authorization-setup.ts";
-import type { FollowingParts } from "./followed-file.ts";
+import { setUpAuthorization, type AuthorizationParts } from "./authorization-setup.ts";
 import { setUpProviders } from "./providers-setup.ts";
 
 export interface AuthSetup {
@@ -32,7 +31,7 @@ export interface AuthSetup {
   readonly authenticationFacts: Readonly<Record<string, string>>;
 }
 
-export interface AuthSetupParts extends FollowingParts {
+export interface AuthSetupParts extends AuthorizationParts {
   /** The cluster's own authority, PEM: its client certificates are always taken. */
   readonly clusterCa: string;
   readonly joinToken: string;
@@ -49,7 +48,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   const provided = setUpProviders(config, parts);
   const tokenSettings = tokenSettingsOf(config);
   const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, ...parts })];
-  const tokenAuthenticators: readonly TokenAuthenticator[] = [provided.authenticator, ...webhook];
+  const tokenAuthenticators = [provided.authenticator, ...webhook];
   return {
     authentication: {
       clientAuthority: new CertificateVerifier(`${clusterCa}\n${clientCa}`),

@@ -6,6 +6,7 @@ import { WEBHOOK_TIMEOUT_MS, webhookMode } from "../auth/authorization-webhook.t
 import { AuthorizationWebhookMetrics } from "../auth/authorization-webhook-metrics.ts";
 import { UsageError } from "../options/config.ts";
 import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import type { Random } from "../lib/random.ts";
 import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { ModeChoice } from "../server/api-server.ts";
@@ -14,6 +15,10 @@ import { followFile, type FollowingParts } from "./followed-file.ts";
 /** What follows objects or a file of its own from the start on. */
 const NEVER_ADDED: readonly AuthorizerType[] = ["Node", "RBAC", "ABAC"];
 
+export interface AuthorizationParts extends FollowingParts {
+  readonly random: Random;
+}
+
 export interface AuthorizationSetup {
   readonly modes: Following<readonly ModeChoice[]>;
   /** Follows the file that may change; none where there is none. */
@@ -21,7 +26,7 @@ export interface AuthorizationSetup {
 }
 
 /** Who decides, in this order, as the switches or their file say. Throws a UsageError with the switch for what cannot be. */
-export function setUpAuthorization(config: AuthConfig, parts: FollowingParts): AuthorizationSetup {
+export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts): AuthorizationSetup {
   const file = config.authorizationConfig;
   const structured = readOption("--authorization-config", file, (text) => ({ text, authorizers: parseAuthorizationConfig(text) }));
   const authorizers = structured?.authorizers ?? legacyAuthorizers(config);
@@ -64,7 +69,7 @@ function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, 
   });
 }
 
-function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, logger }: FollowingParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
+function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, random, logger }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
   switch (authorizer.type) {
     case "Node":
     case "RBAC":
@@ -80,7 +85,7 @@ function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, l
       return alwaysDenyMode;
     case "Webhook": {
       const option = config.authorizationConfig === undefined ? "--authorization-webhook-config-file" : "--authorization-config";
-      return webhookMode({ ...authorizer.settings, target: webhookTarget(option, authorizer.kubeconfigFile), clock, logger, metrics });
+      return webhookMode({ ...authorizer.settings, target: webhookTarget(option, authorizer.kubeconfigFile), clock, random, logger, metrics });
     }
   }
 }

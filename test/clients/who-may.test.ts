@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
@@ -196,6 +196,8 @@ describe("OpenID Connect", () => {
       expect(await as(await token({ hd: "example.org" }))).toBe(401);
       expect(await as(await token({ email_verified: false }))).toBe(401);
       expect(await as(await token({}, "mainstay", "-1m"))).toBe(401);
+      const begins = (inSeconds: number) => token({ nbf: Math.floor(systemClock.now() / 1000) + inSeconds });
+      expect([await as(await begins(240)), await as(await begins(360))]).toEqual([["id:jane@example.com", "id:dev", "system:authenticated"], 401]); // clocks differ
       current = makeKey("two");
       expect(await as(await token())).toBe(401);
       keys = [{ ...(await exportJWK(current.publicKey)), kid: current.kid, alg: "RS256", use: "sig" }];
@@ -214,7 +216,11 @@ describe("OpenID Connect", () => {
     let isAway = true;
     const provider: OtherServer = await OtherServer.start((where) => (isAway ? undefined : where === "/keys" ? { keys: [jwk] } : { issuer: provider.url, jwks_uri: `${provider.url}/keys` }));
     const file = path.join(folder, "authn.json");
-    const write = (...jwt: readonly object[]) => writeFile(file, JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthenticationConfiguration", jwt }));
+    /** At once: nobody reads half of it. */
+    const write = async (...jwt: readonly object[]) => {
+      await writeFile(`${file}.new`, JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthenticationConfiguration", jwt }));
+      await rename(`${file}.new`, file);
+    };
     await write();
     const [clock, metrics, stop] = [new VirtualClock(systemClock.now()), new MetricsRegistry(), new AbortController()];
     const { authenticator, services } = setUpProviders(resolveServerConfig({ authenticationConfig: file }, {}), { clock, metrics, logger: silentLogger, serverName: "m1" });
@@ -260,16 +266,28 @@ describe("other servers", () => {
     const settings = configured?.type === "Webhook" ? configured.settings : { ...ASKED_AT_ONCE };
     const asks = (namespace: string) => ({ is: "resource" as const, user, verb: "get", group: "", resource: "pods", namespace, name: "" });
     try {
-      const mode = webhookMode({ ...settings, target: { url: `${other.url}/review`, ca: authority }, clock, logger, metrics });
+      const mode = webhookMode({ ...settings, target: { url: `${other.url}/review`, ca: authority }, clock, random: systemRandom, logger, metrics });
       expect(await mode.decide(asks("shop"))).toEqual({ is: "allow", reason: "" });
       expect(other.asked).toEqual([expect.objectContaining({ apiVersion: "authorization.k8s.io/v1beta1", spec: { user: "ann", group: ["ops"], resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } } })]);
       expect(await mode.decide(asks("free"))).toEqual({ is: "none", reason: "" });
       // A condition about a resource fails for a path, which has none.
       expect(await mode.decide({ is: "path", user, verb: "get", path: "/x" })).toEqual({ is: "deny", reason: "" });
-      expect(await webhookMode({ ...settings, target: { url: `${other.url}/none`, ca: authority }, clock, logger }).decide(asks("shop"))).toEqual({ is: "deny", reason: "" });
-      expect(await webhookMode({ ...ASKED_AT_ONCE, target: { url: `${other.url}/none`, ca: authority }, clock, logger }).decide(asks("shop"))).toEqual({ is: "none", reason: "" });
+      expect(await webhookMode({ ...settings, target: { url: `${other.url}/none`, ca: authority }, clock, random: systemRandom, logger }).decide(asks("shop"))).toEqual({ is: "deny", reason: "" });
+      expect(await webhookMode({ ...ASKED_AT_ONCE, target: { url: `${other.url}/none`, ca: authority }, clock, random: systemRandom, logger }).decide(asks("shop"))).toEqual({ is: "none", reason: "" });
       expect(other.asked).toHaveLength(3);
       expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_total{name="other",result="success"} 1\n');
+      let failures = 2;
+      const busy = await OtherServer.start(() => (failures-- > 0 ? 500 : { status: { allowed: true } }));
+      const soon = { ...systemClock, after: (_delayMs: number, callback: () => void) => systemClock.after(0, callback) };
+      const impatient = webhookMode({ ...ASKED_AT_ONCE, name: "busy", allowedTtlMs: 60_000, target: { url: busy.url, ca: busy.authority.certificate }, clock: soon, random: systemRandom, logger, metrics });
+      expect(await impatient.decide(asks("shop"))).toEqual({ is: "allow", reason: "" });
+      failures = 5;
+      expect(await impatient.decide(asks("other"))).toEqual({ is: "none", reason: "" });
+      for (const namespace of ["shop", "x".repeat(10_000), "x".repeat(10_000)]) expect(await impatient.decide(asks(namespace))).toEqual({ is: "allow", reason: "" });
+      expect(busy.asked).toHaveLength(3 + 5 + 2); // what is too long is not remembered
+      await busy.stop();
+      expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_total{name="busy",result="error"} 7\n');
+      expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_fail_open_total{name="busy",result="error"} 1\n');
       expect(registry.render()).toContain('apiserver_authorization_match_condition_exclusions_total{name="other",type="Webhook"} 1\n');
       expect(registry.render()).toContain('apiserver_authorization_match_condition_evaluation_errors_total{name="other",type="Webhook"} 1\n');
     } finally {
@@ -302,8 +320,8 @@ describe("other servers", () => {
     });
     const target = { url: `${other.url}/review`, ca: other.authority.certificate };
     const clock = systemClock;
-    const webhook = new TokenWebhook({ version: "v1", target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, logger: silentLogger });
-    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ ...ASKED_AT_ONCE, target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, logger: silentLogger }), "RBAC"] });
+    const webhook = new TokenWebhook({ version: "v1", target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger });
+    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ ...ASKED_AT_ONCE, target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger }), "RBAC"] });
     try {
       expect(await whoami(api, { authorization: "Bearer good" })).toEqual(["hook", "hooked", "system:authenticated"]);
       expect(await whoami(api, { authorization: "Bearer bad" })).toBe(401);
@@ -320,6 +338,47 @@ describe("other servers", () => {
       await api.stop();
       await other.stop();
     }
+  });
+});
+
+describe("another server's word about a token", () => {
+  const OURS = "https://kubernetes.default.svc.cluster.local";
+  /** Asks about the token `asked`, of which the other server says this; how often it was asked in the end. */
+  const review = async (answers: readonly unknown[], audiences: readonly string[], times = 1) => {
+    let count = 0;
+    const other = await OtherServer.start(() => answers[Math.min(count++, answers.length - 1)]);
+    const clock = { ...systemClock, after: (_delayMs: number, callback: () => void) => systemClock.after(0, callback) };
+    const webhook = new TokenWebhook({ version: "v1", target: { url: other.url, ca: other.authority.certificate }, audiences: [OURS], cacheTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger });
+    try {
+      let found: unknown;
+      for (let time = 0; time < times; time++) found = await webhook.authenticateFor("asked", audiences);
+      expect(other.asked[0]).toMatchObject({ spec: { token: "asked", audiences } });
+      return [found, count];
+    } finally {
+      await other.stop();
+    }
+  };
+  const user = { username: "ann", uid: "7", groups: ["dev"], extra: { a: ["b"] } };
+  const good = (more: object = {}) => ({ status: { authenticated: true, user, ...more } });
+
+  test.each<[string, readonly unknown[], readonly string[], unknown]>([
+    ["says for whom it is", [good({ audiences: ["vault", "bank"] })], ["bank", OURS], [{ user, audiences: ["bank"] }, 1]],
+    ["says that it is for nobody in question", [good({ audiences: ["vault"] })], [OURS], [undefined, 1]],
+    ["says nothing of that: it is for this server", [good()], [OURS, "vault"], [{ user, audiences: [OURS] }, 1]],
+    ["says nothing of that to somebody else", [good()], ["vault"], [undefined, 1]],
+    ["is no user", [good({ user: { ...user, extra: { a: "b" } } })], [OURS], [undefined, 1]],
+    ["has a list that is none", [good({ user: { ...user, groups: "dev" } })], [OURS], [undefined, 1]],
+    ["comes at the third time", [500, 429, good()], [OURS], [{ user, audiences: [OURS] }, 3]],
+    ["does not come", [500], [OURS], [undefined, 5]],
+    ["is that it must not ask", [403], [OURS], [undefined, 1]],
+  ])("%s", async (_what, answers, audiences, expected) => {
+    expect(await review(answers, audiences)).toEqual(expected);
+  });
+
+  test("is remembered, a refusal as well, but not that something went wrong", async () => {
+    expect(await review([good()], [OURS], 3)).toEqual([{ user, audiences: [OURS] }, 1]);
+    expect(await review([{ status: { authenticated: false } }], [OURS], 3)).toEqual([undefined, 1]);
+    expect(await review([{ status: { authenticated: false, error: "ask later" } }], [OURS], 3)).toEqual([undefined, 3]);
   });
 });
 

@@ -35,6 +35,8 @@ export interface ClaimMapping {
 }
 
 const TIMEOUT_MS = 10_000;
+/** A token may begin to be good this much later: the provider's clock is not ours. None is good after its end. */
+const BEGIN_LEEWAY_SECONDS = 300;
 /** A provider changes keys rarely, and a key nobody knows makes us ask it earlier. */
 const KEYS_TTL_MS = 3_600_000;
 /** Tokens of unknown keys cannot make us ask more often than this. */
@@ -75,8 +77,14 @@ export class OidcAuthenticator {
   }
 
   async #verify(token: string): Promise<JWTPayload> {
+    const payload = await this.#verifySignature(token);
+    if (payload.exp === undefined || payload.exp * 1000 < this.#clock.now()) throw new Error("the token has expired");
+    return payload;
+  }
+
+  async #verifySignature(token: string): Promise<JWTPayload> {
     const { issuer, audiences, algorithms } = this.#provider;
-    const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), requiredClaims: ["exp"] };
+    const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), clockTolerance: BEGIN_LEEWAY_SECONDS };
     try {
       return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
     } catch (error) {

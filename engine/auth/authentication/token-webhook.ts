@@ -3,7 +3,9 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { ExpiringCache } from "../../lib/expiring-cache.ts";
-import { fetchRemoteJson, type RemoteJson } from "../remote-json.ts";
+import type { Random } from "../../lib/random.ts";
+import type { AudienceAuthenticator, AuthenticatedToken } from "../authenticate.ts";
+import { fetchRemoteJsonRetried, REVIEW_RETRIES, type RemoteJson } from "../remote-json.ts";
 
 /** Where another server answers reviews. */
 export type WebhookTarget = Omit<RemoteJson, "method" | "body" | "timeoutMs">;
@@ -11,49 +13,69 @@ export type WebhookTarget = Omit<RemoteJson, "method" | "body" | "timeoutMs">;
 const TIMEOUT_MS = 30_000;
 const CACHED_MAX = 4_096;
 
+export interface TokenWebhookOptions {
+  readonly version: "v1" | "v1beta1";
+  readonly target: WebhookTarget;
+  /** For whom a token is when the other server does not say it. */
+  readonly audiences: readonly string[];
+  readonly cacheTtlMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
 interface Verdict {
-  readonly user: UserInfo | undefined;
+  readonly found: AuthenticatedToken | undefined;
 }
 
 /** Asks another server whose token it is; answers, refusals too, are kept for `cacheTtlMs`. */
-export class TokenWebhook {
-  readonly #version: "v1" | "v1beta1";
-  readonly #target: WebhookTarget;
-  readonly #audiences: readonly string[];
-  readonly #cacheTtlMs: number;
+export class TokenWebhook implements AudienceAuthenticator {
+  readonly #options: TokenWebhookOptions;
   readonly #cache: ExpiringCache<Verdict>;
-  readonly #logger: Logger;
 
-  constructor(options: { readonly version: "v1" | "v1beta1"; readonly target: WebhookTarget; readonly audiences: readonly string[]; readonly cacheTtlMs: number; readonly clock: Clock; readonly logger: Logger }) {
-    this.#version = options.version;
-    this.#target = options.target;
-    this.#audiences = options.audiences;
-    this.#cacheTtlMs = options.cacheTtlMs;
+  constructor(options: TokenWebhookOptions) {
+    this.#options = options;
     this.#cache = new ExpiringCache(options.clock, CACHED_MAX);
-    this.#logger = options.logger;
   }
 
-  async authenticate(token: string): Promise<UserInfo | undefined> {
-    const key = createHash("sha256").update(token).digest("hex");
+  async authenticateFor(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined> {
+    const { version, target, cacheTtlMs, clock, random, logger } = this.#options;
+    const key = createHash("sha256").update(JSON.stringify([token, audiences])).digest("hex");
     const known = this.#cache.get(key);
-    if (known !== undefined) return known.user;
-    const body = { apiVersion: `authentication.k8s.io/${this.#version}`, kind: "TokenReview", metadata: {}, spec: { token, audiences: this.#audiences } };
+    if (known !== undefined) return known.found;
+    const body = { apiVersion: `authentication.k8s.io/${version}`, kind: "TokenReview", metadata: {}, spec: { token, audiences } };
     try {
-      const verdict = readVerdict(await fetchRemoteJson({ ...this.#target, method: "POST", body, timeoutMs: TIMEOUT_MS }), this.#audiences);
-      this.#cache.set(key, verdict, this.#cacheTtlMs);
-      return verdict.user;
+      const answer = await fetchRemoteJsonRetried({ ...target, method: "POST", body, timeoutMs: TIMEOUT_MS }, { ...REVIEW_RETRIES, clock, random });
+      const verdict = { found: readVerdict(answer, audiences, this.#options.audiences) };
+      this.#cache.set(key, verdict, cacheTtlMs);
+      return verdict.found;
     } catch (error) {
-      this.#logger.warn("the token webhook could not be asked", { url: this.#target.url, error });
+      logger.warn("the token webhook gave no answer that can be used", { url: target.url, error });
       return undefined;
     }
   }
 }
 
-/** What a TokenReview answers. A server that knows audiences says which of ours the token is for. */
-function readVerdict(answer: unknown, audiences: readonly string[]): Verdict {
-  const { status = {} } = (answer ?? {}) as { readonly status?: { readonly authenticated?: unknown; readonly audiences?: unknown; readonly user?: Partial<UserInfo> } }; // each field is checked
-  if (status.authenticated !== true || typeof status.user?.username !== "string") return { user: undefined };
-  if (Array.isArray(status.audiences) && status.audiences.length > 0 && !audiences.some((audience) => (status.audiences as readonly unknown[]).includes(audience))) return { user: undefined };
-  const { username, uid, groups, extra } = status.user;
-  return { user: { username, groups: Array.isArray(groups) ? groups : [], ...(typeof uid === "string" && uid !== "" ? { uid } : {}), ...(extra === undefined ? {} : { extra }) } };
+/** What a TokenReview answers; throws for what is no answer. A server that knows audiences says for which of those in question the token is. */
+function readVerdict(answer: unknown, audiences: readonly string[], implied: readonly string[]): AuthenticatedToken | undefined {
+  const { status = {} } = (answer ?? {}) as { readonly status?: { readonly authenticated?: unknown; readonly audiences?: unknown; readonly error?: unknown; readonly user?: Partial<Record<keyof UserInfo, unknown>> } }; // each field is checked
+  const said = status.audiences ?? [];
+  if (!isTexts(said)) throw new Error("status.audiences: must be a list of texts");
+  const accepted = audiences.filter((audience) => (said.length === 0 ? implied : said).includes(audience));
+  if (accepted.length === 0) return undefined;
+  if (status.authenticated !== true) {
+    if (typeof status.error === "string" && status.error !== "") throw new Error(status.error);
+    return undefined;
+  }
+  const { username, uid = "", groups, extra } = status.user ?? {};
+  if (typeof username !== "string" || typeof uid !== "string" || !isTexts(groups ?? []) || !isExtra(extra ?? {})) throw new Error("status.user: is no user");
+  return { user: { username, groups: (groups ?? []) as readonly string[], ...(uid === "" ? {} : { uid }), ...(extra === undefined || extra === null ? {} : { extra: extra as NonNullable<UserInfo["extra"]> }) }, audiences: accepted }; // just checked
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+function isExtra(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every(isTexts);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { resolveServerConfig, UsageError } from "../../../engine/options/config.
 import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { systemRandom } from "../../../engine/lib/random.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -69,7 +70,7 @@ test("a request is told to others with its selectors as requirements", () => {
 });
 
 describe("the switches of authorization", () => {
-  const parts = { clock: systemClock, logger: silentLogger, metrics: new MetricsRegistry(), serverName: "m1" };
+  const parts = { clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), serverName: "m1" };
   const typesOf = ({ modes }: AuthorizationSetup) => modes.current.map((mode) => (typeof mode === "string" ? mode : mode.type));
   const modes = (flags: Readonly<Record<string, string>>) => typesOf(setUpAuthorization(resolveServerConfig(flags, {}), parts));
 
@@ -78,7 +79,11 @@ describe("the switches of authorization", () => {
     const [clock, metrics, stop] = [new VirtualClock(), new MetricsRegistry(), new AbortController()];
     const said: string[] = [];
     const file = path.join(folder, "authz.yaml");
-    const write = (text: string) => writeFileSync(file, text);
+    /** At once: nobody reads half of it. */
+    const write = (text: string) => {
+      writeFileSync(`${file}.new`, text);
+      renameSync(`${file}.new`, file);
+    };
     write(config({ type: "RBAC", name: "rbac" }));
     const setup = setUpAuthorization(resolveServerConfig({ authorizationConfig: file }, {}), { ...parts, clock, metrics, logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) } });
     const running = setup.services.map((service) => service.run(stop.signal));

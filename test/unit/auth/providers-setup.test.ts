@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -35,8 +35,13 @@ describe("the switches of identity providers", () => {
   test("let a configuration be changed while the server runs, but not who comes without credentials", async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), "authn-"));
     const file = path.join(folder, "authn.json");
+    /** At once: nobody reads half of it. */
+    const write = (text: string) => {
+      writeFileSync(`${file}.new`, text);
+      renameSync(`${file}.new`, file);
+    };
     const [all, stop, said] = [parts(), new AbortController(), [] as string[]];
-    writeFileSync(file, config({ enabled: true, conditions: [{ path: "/livez" }] }));
+    write(config({ enabled: true, conditions: [{ path: "/livez" }] }));
     const setup = setUpProviders(resolveServerConfig({ authenticationConfig: file, anonymousAuth: "false" }, {}), { ...all, logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) } });
     const running = setup.services.map((one) => one.run(stop.signal));
     /** Files are read on the machine's time, not on the clock's. */
@@ -46,12 +51,12 @@ describe("the switches of identity providers", () => {
     const reloads = (status: string, count: number) => new RegExp(`apiserver_authentication_config_controller_automatic_reloads_total\\{[^}]*status="${status}"\\} ${count}\\n`);
     try {
       expect(setup.anonymous).toEqual({ isEnabled: true, paths: ["/livez"] });
-      writeFileSync(file, config({ enabled: true }));
+      write(config({ enabled: true }));
       await until(reloads("failure", 1));
-      writeFileSync(file, config({ enabled: true, conditions: [{ path: "/livez" }] }, { issuer: {} }));
+      write(config({ enabled: true, conditions: [{ path: "/livez" }] }, { issuer: {} }));
       await until(reloads("failure", 2));
       for (let looks = 0; looks < 3; looks++) await all.clock.advance(5_000); // what can never be used is looked at once
-      writeFileSync(file, config({ conditions: [{ path: "/livez" }], enabled: true }));
+      write(config({ conditions: [{ path: "/livez" }], enabled: true }));
       await until(reloads("success", 1));
       expect(said).toEqual(["anonymous: changed from initial configuration file", expect.stringContaining("jwt[0].")]);
       expect(all.metrics.render()).toMatch(/apiserver_authentication_config_controller_last_config_info\{apiserver_id_hash="sha256:[0-9a-f]{64}",hash="sha256:[0-9a-f]{64}"\} 1/);
