@@ -23,7 +23,7 @@ interface AuditParts {
 /** Who keeps the record that the switches ask for; undefined without a policy. Throws a UsageError for files that cannot be used. */
 export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<Auditor | undefined> {
   const { auditLogPath, auditWebhookConfigFile } = config;
-  const policy = readOption("--audit-policy-file", config.auditPolicyFile, parseAuditPolicy);
+  const policy = readOption("--audit-policy-file", config.auditPolicyFile, (text) => parseAuditPolicy(text, (problem) => parts.logger.warn("the audit policy says something that nobody knows", { file: config.auditPolicyFile, problem })));
   if (policy === undefined) return undefined;
   const sinks: AuditSink[] = [];
   if (auditLogPath !== undefined) sinks.push(sinkOf(config, "Log", await openLog(config, auditLogPath, parts), parts));

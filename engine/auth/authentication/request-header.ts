@@ -22,11 +22,15 @@ export function userOfProxy(proxy: FrontProxy, certificate: ClientCertificate, h
   if (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(certificate.commonName)) return undefined;
   const uid = firstOf(headers, proxy.uidHeaders);
   const groups = proxy.groupHeaders.flatMap((name) => valuesOf(headers[name.toLowerCase()]));
-  const extra: Record<string, readonly string[]> = {};
+  const extra = new Map<string, readonly string[]>();
   for (const prefix of proxy.extraHeaderPrefixes.map((one) => one.toLowerCase())) {
-    for (const [name, value] of Object.entries(headers)) if (name.startsWith(prefix)) extra[decodeKey(name.slice(prefix.length))] = valuesOf(value);
+    for (const [name, value] of Object.entries(headers)) {
+      if (!name.startsWith(prefix)) continue;
+      const key = decodeKey(name.slice(prefix.length));
+      extra.set(key, [...(extra.get(key) ?? []), ...valuesOf(value)]);
+    }
   }
-  return { username, groups, ...(uid === undefined ? {} : { uid }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
+  return { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra.size === 0 ? {} : { extra: Object.fromEntries(extra) }) };
 }
 
 function firstOf(headers: Headers, names: readonly string[]): string | undefined {

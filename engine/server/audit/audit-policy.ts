@@ -1,3 +1,4 @@
+import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
@@ -76,18 +77,44 @@ function matchesPath(pattern: string, path: string): boolean {
   return pattern === path || (pattern.endsWith("*") && path.startsWith(pattern.slice(0, -1)));
 }
 
-/** Reads a policy file. Throws with every problem for what is none. */
-export function parseAuditPolicy(text: string): AuditPolicy {
-  const value = parseYamlDocuments(text)[0]?.value;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it holds no object");
-  const { apiVersion, kind } = value as { readonly apiVersion?: unknown; readonly kind?: unknown };
-  if (apiVersion !== "audit.k8s.io/v1" || kind !== "Policy") throw new Error("it must be a Policy of audit.k8s.io/v1");
-  const policy = { rules: [], ...value } as AuditPolicy; // checked below, field by field
-  if (!Array.isArray(policy.rules)) throw new Error("rules must be a list");
+const RULE_FIELDS = ["level", "users", "userGroups", "verbs", "resources", "namespaces", "nonResourceURLs", "omitStages", "omitManagedFields"];
+
+/** Reads a policy file. Throws with every problem for what is none; fields that nobody knows are told and mean nothing, as upstream has it. */
+export function parseAuditPolicy(text: string, warn: (text: string) => void = () => {}): AuditPolicy {
+  const root = new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
+  root.requireKind("Policy", ["audit.k8s.io/v1"]);
+  const knownOf = (fields: ConfigFields, known: readonly string[]): ConfigFields => {
+    try {
+      fields.refuseOthers(known);
+    } catch (error) {
+      warn(error instanceof Error ? error.message : String(error));
+    }
+    return fields;
+  };
+  const policy: AuditPolicy = {
+    rules: knownOf(root, ["apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"]).list("rules").map((rule) => ruleOf(knownOf(rule, RULE_FIELDS), knownOf)),
+    omitStages: root.texts("omitStages") as readonly AuditStage[], // checked below
+    omitManagedFields: root.flag("omitManagedFields"),
+  };
   if (policy.rules.length === 0) throw new Error("loaded illegal policy with 0 rules");
   const errors = policyErrors(policy);
   if (errors.length > 0) throw new Error(errors.map(({ field, message }) => `${field}: ${message}`).join(", "));
   return policy;
+}
+
+function ruleOf(fields: ConfigFields, knownOf: (fields: ConfigFields, known: readonly string[]) => ConfigFields): AuditRule {
+  const resources = fields.list("resources").map((one) => knownOf(one, ["group", "resources", "resourceNames"]));
+  return {
+    level: (fields.text("level") ?? "") as AuditLevel, // checked by the caller, as the stages are
+    users: fields.texts("users"),
+    userGroups: fields.texts("userGroups"),
+    verbs: fields.texts("verbs"),
+    resources: resources.map((one) => ({ group: one.text("group") ?? "", resources: one.texts("resources"), resourceNames: one.texts("resourceNames") })),
+    namespaces: fields.texts("namespaces"),
+    nonResourceURLs: fields.texts("nonResourceURLs"),
+    omitStages: fields.texts("omitStages") as readonly AuditStage[],
+    ...((fields.value("omitManagedFields") ?? undefined) === undefined ? {} : { omitManagedFields: fields.flag("omitManagedFields") }),
+  };
 }
 
 function policyErrors({ rules, omitStages = [] }: AuditPolicy): readonly FieldError[] {
@@ -96,7 +123,7 @@ function policyErrors({ rules, omitStages = [] }: AuditPolicy): readonly FieldEr
 
 function ruleErrors(rule: AuditRule, at: string): readonly FieldError[] {
   const errors: FieldError[] = [];
-  if ((rule.level as string | undefined) === undefined) errors.push(requiredField(`${at}.level`));
+  if ((rule.level as string) === "") errors.push(requiredField(`${at}.level`));
   else if (!AUDIT_LEVELS.includes(rule.level)) errors.push(unsupportedValue(`${at}.level`, rule.level, AUDIT_LEVELS));
   for (const [index, url] of (rule.nonResourceURLs ?? []).entries()) {
     if (url === "*") continue;

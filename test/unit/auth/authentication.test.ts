@@ -258,6 +258,7 @@ describe("a proxy before the server", () => {
   test("says who is calling, in headers", () => {
     const headers = { "x-remote-user": "jane", "x-remote-uid": "7", "x-remote-group": ["a", "b"], "x-remote-extra-acme.com%2fproject": "p" };
     expect(userOfProxy(proxy, front, headers, 0)).toEqual({ username: "jane", uid: "7", groups: ["a", "b"], extra: { "acme.com/project": ["p"] } });
+    expect(userOfProxy({ ...proxy, extraHeaderPrefixes: ["X-Remote-Extra-", "X-More-"] }, front, { ...headers, "x-more-acme.com%2fproject": "q", "x-more-constructor": "c" }, 0)?.extra).toEqual({ "acme.com/project": ["p", "q"], constructor: ["c"] });
     expect(userOfProxy(proxy, { ...front, commonName: "other" }, headers, 0)).toBeUndefined();
     expect(userOfProxy(proxy, front, {}, 0)).toBeUndefined();
     expect(userOfProxy({ ...proxy, verifier: { isTrusted: () => false } as unknown as CertificateVerifier }, front, headers, 0)).toBeUndefined(); // as above

@@ -50,14 +50,26 @@ describe("a rule of a policy", () => {
 describe("a policy file", () => {
   const file = (body: string) => `apiVersion: audit.k8s.io/v1\nkind: Policy\n${body}`;
   it.each([
-    ["apiVersion: v1\nkind: Policy\nrules: []", "it must be a Policy of audit.k8s.io/v1"],
+    ["apiVersion: v1\nkind: Policy\nrules: []", "must be a Policy of audit.k8s.io/v1"],
     [file("rules: []"), "loaded illegal policy with 0 rules"],
     [file("rules: [{level: Loud}]"), 'rules[0].level: Unsupported value: "Loud": supported values: "None", "Metadata", "Request", "RequestResponse"'],
     [file("rules: [{level: None, nonResourceURLs: [metrics]}]"), "non-resource URL rules must begin with a '/' character"],
     [file("rules: [{level: None, resources: [{resourceNames: [a]}]}]"), "using resourceNames requires at least one resource"],
+    [file("rules: [{users: [a]}]"), "rules[0].level: Required value"],
+    [file("rules: [{level: None, users: bob}]"), "rules[0].users: must be a list of texts"],
+    [file("rules: [{level: None, omitManagedFields: 'no'}]"), "rules[0].omitManagedFields: must be true or false"],
+    [file("rules: [{level: None, resources: [pods]}]"), "rules[0].resources[0]: must be an object"],
+    [file("rules: [null]"), "rules[0]: must be an object"],
     [file("rules: [{level: None, omitStages: [Later]}]"), "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic"],
   ])("is refused with what is wrong with it: %s", (text, message) => {
     expect(() => parseAuditPolicy(text)).toThrow(message);
+  });
+
+  it("may leave lists empty, and is told what nobody knows in it", () => {
+    const warnings: string[] = [];
+    const policy = parseAuditPolicy(file("omitStages:\nrules: [{level: Request, users: , resources: , namespaces: , user: [bob]}]"), (text) => warnings.push(text));
+    expect(decideAudit(policy, page)).toEqual({ level: "Request", omitStages: new Set(), omitManagedFields: false });
+    expect(warnings).toEqual(["rules[0].user: is not known"]);
   });
 });
 
