@@ -1,3 +1,4 @@
+import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
 import { parseGoDurationMs } from "../../lib/go-duration.ts";
@@ -12,42 +13,31 @@ export interface EncryptionRule {
   readonly sealers: readonly Sealer[];
 }
 
-interface RawKey {
-  readonly name?: unknown;
-  readonly secret?: unknown;
-}
-
-interface RawKms {
-  readonly apiVersion?: unknown;
-  readonly name?: unknown;
-  readonly endpoint?: unknown;
-  readonly timeout?: unknown;
-}
-
-type RawProvider = Readonly<Record<string, (RawKms & { readonly keys?: readonly RawKey[] }) | undefined>>;
-
 /** Connects to a key management plugin. */
 export type OpenKms = (settings: KmsSettings) => Sealer;
 
 const API_VERSIONS = ["apiserver.config.k8s.io/v1", "v1"];
 const KINDS = ["EncryptionConfiguration", "EncryptionConfig"];
 const KEY_BYTES: Readonly<Record<SealerKind, readonly number[]>> = { aescbc: [16, 24, 32], aesgcm: [16, 24, 32], secretbox: [32] };
-const isSealerKind = (name: string): name is SealerKind => name in KEY_BYTES;
+const PROVIDERS = ["kms", "aesgcm", "aescbc", "secretbox", "identity"] as const;
+/** What upstream keeps for itself. */
+const UNSERVED = ["apiserveripinfo", "serviceipallocations", "servicenodeportallocations"];
 
-/** Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to; keys are never part of a message. */
+/** Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to, or with the first field that cannot be read; keys are never part of a message. */
 export function parseEncryptionConfig(text: string, openKms: OpenKms): readonly EncryptionRule[] {
-  const value = parseYamlDocuments(text)[0]?.value;
-  if (typeof value !== "object" || value === null) throw new Error("it holds no object");
-  const { apiVersion, kind, resources } = value as { readonly apiVersion?: unknown; readonly kind?: unknown; readonly resources?: unknown }; // checked here
-  if (!API_VERSIONS.includes(String(apiVersion)) || !KINDS.includes(String(kind))) throw new Error("it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1");
-  if (!Array.isArray(resources) || resources.length === 0) throw new Error("resources: Required value: at least one resource is required");
+  const root = new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
+  if (!API_VERSIONS.includes(root.text("apiVersion") ?? "") || !KINDS.includes(root.text("kind") ?? "")) throw new Error("it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1");
+  root.refuseOthers(["apiVersion", "kind", "resources"]);
+  const list = root.list("resources");
+  if (list.length === 0) throw new Error("resources: Required value: at least one resource is required");
   const errors: FieldError[] = [];
   const names = new Set<string>();
-  const rules = (resources as readonly { readonly resources?: readonly string[]; readonly providers?: readonly RawProvider[] }[]).map((rule, index) => {
-    const at = `resources[${index}]`;
-    errors.push(...resourceErrors(rule.resources ?? [], `${at}.resources`));
-    if ((rule.providers ?? []).length === 0) errors.push(requiredField(`${at}.providers`, "at least one provider is required"));
-    return { resources: rule.resources ?? [], sealers: (rule.providers ?? []).flatMap((provider, p) => sealersOf(provider, `${at}.providers[${p}]`, names, errors)) };
+  const rules = list.map((rule) => {
+    rule.refuseOthers(["resources", "providers"]);
+    const [resources, providers] = [rule.texts("resources"), rule.list("providers")];
+    errors.push(...resourceErrors(resources, `${rule.path}.resources`));
+    if (providers.length === 0) errors.push(requiredField(`${rule.path}.providers`, "at least one provider is required"));
+    return { resources, sealers: providers.flatMap((provider) => sealersOf(provider, names, errors)) };
   });
   if (errors.length > 0) throw new Error(errors.map(({ field, message }) => `${field}: ${message}`).join(", "));
   return rules.map(({ resources: names, sealers }) => ({ resources: names, sealers: sealers.map((sealer) => ("endpoint" in sealer ? openKms(sealer) : sealer)) }));
@@ -64,10 +54,12 @@ function resourceErrors(resources: readonly string[], at: string): FieldError[] 
   const errors = resources.flatMap((name, index) => {
     const field = `${at}[${index}]`;
     if (name === "*") return [invalidField(field, name, "use '*.' to encrypt all the resources from core API group or *.* to encrypt all resources")];
+    if (UNSERVED.includes(name)) return [invalidField(field, name, "resources which do not have REST API/s cannot be encrypted")];
     if (name !== name.toLowerCase()) return [invalidField(field, name, "resource name should not contain capital letters")];
     if (name.startsWith("*") && name.split(".").includes("*", 1) && name !== "*.*") return [invalidField(field, name, "encrypting the same resource across groups is not supported")];
     if (name.endsWith(".*") && name !== "*.*") return [invalidField(field, name, "encrypting the same resource across groups is not supported")];
-    return name.endsWith("events.k8s.io") ? [invalidField(field, name, "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. Use 'events' instead in the config file")] : [];
+    if (name.endsWith(".extensions")) return [invalidField(field, name, "'extensions' group has been removed and cannot be used for encryption")];
+    return name.endsWith(".events.k8s.io") ? [invalidField(field, name, "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. Use 'events' instead in the config file")] : [];
   });
   if (new Set(resources).size < resources.length) errors.push(invalidField(at, resources, "the same resource cannot be specified multiple times"));
   const isMasked = resources.some((name) => resources.some((other) => other !== name && (other === "*.*" || (other.startsWith("*.") && (name.includes(".") ? name.endsWith(other.slice(1)) && other !== "*." : other === "*.")))));
@@ -75,44 +67,55 @@ function resourceErrors(resources: readonly string[], at: string): FieldError[] 
   return errors;
 }
 
-function sealersOf(provider: RawProvider, at: string, kmsNames: Set<string>, errors: FieldError[]): readonly (Sealer | KmsSettings)[] {
-  const kinds = Object.keys(provider);
-  if (kinds.length > 1) errors.push(invalidField(at, kinds, "more than one provider specified in a single element, should split into different list elements"));
-  const [kind = ""] = kinds;
-  if (kind === "identity") return [IDENTITY];
-  if (kind === "kms") return kmsSettings(provider[kind] ?? {}, `${at}.kms`, kmsNames, errors);
-  if (!isSealerKind(kind)) {
-    errors.push(invalidField(at, kind, "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity"));
+function sealersOf(provider: ConfigFields, kmsNames: Set<string>, errors: FieldError[]): readonly (Sealer | KmsSettings)[] {
+  provider.refuseOthers(PROVIDERS);
+  const kinds = PROVIDERS.filter((name) => provider.part(name) !== undefined);
+  const [kind] = kinds;
+  if (kind === undefined || kinds.length > 1) {
+    errors.push(invalidField(provider.path, kinds, kind === undefined ? "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity" : "more than one provider specified in a single element, should split into different list elements"));
     return [];
   }
-  const keys = provider[kind]?.keys ?? [];
-  if (keys.length === 0) errors.push(requiredField(`${at}.${kind}.keys`, "at least one keys is required"));
-  return keys.flatMap((key, index) => sealerOfKey(kind, key, `${at}.${kind}.keys[${index}]`, errors));
+  const settings = provider.requiredPart(kind);
+  if (kind === "identity") {
+    settings.refuseOthers([]);
+    return [IDENTITY];
+  }
+  if (kind === "kms") return kmsSettings(settings, kmsNames, errors);
+  settings.refuseOthers(["keys"]);
+  const keys = settings.list("keys");
+  if (keys.length === 0) errors.push(requiredField(`${settings.path}.keys`, "at least one keys is required"));
+  return keys.flatMap((key) => sealerOfKey(kind, key, errors));
 }
 
 const KMS_TIMEOUT = "3s";
 
-function kmsSettings({ apiVersion = "v1", name, endpoint, timeout = KMS_TIMEOUT }: RawKms, at: string, names: Set<string>, errors: FieldError[]): readonly KmsSettings[] {
+function kmsSettings(fields: ConfigFields, names: Set<string>, errors: FieldError[]): readonly KmsSettings[] {
+  fields.refuseOthers(["apiVersion", "name", "cachesize", "endpoint", "timeout"]);
   const before = errors.length;
+  const [apiVersion, name, endpoint, timeout] = [fields.text("apiVersion") ?? "v1", fields.text("name") ?? "", fields.text("endpoint") ?? "", fields.text("timeout") ?? KMS_TIMEOUT];
+  const at = fields.path;
   if (apiVersion === "v1") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "KMSv1 is deprecated and is not served here: use KMSv2 instead, with apiVersion v2"));
   else if (apiVersion !== "v2") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported"));
-  if (typeof name !== "string" || name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a provider"));
+  else if ((fields.value("cachesize") ?? undefined) !== undefined) errors.push(invalidField(`${at}.cachesize`, fields.value("cachesize"), "cachesize is not supported in v2"));
+  if (name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a provider"));
   else if (name.includes(":")) errors.push(invalidField(`${at}.name`, name, `invalid KMS provider name ${name}, must not contain ':'`));
   else if (names.has(name)) errors.push(invalidField(`${at}.name`, name, `duplicate KMS provider name ${name}, names must be unique`));
   else names.add(name);
-  if (typeof endpoint !== "string" || endpoint === "") errors.push(invalidField(`${at}.endpoint`, "", "endpoint is a mandatory field for a kms"));
+  if (endpoint === "") errors.push(invalidField(`${at}.endpoint`, "", "endpoint is a mandatory field for a kms"));
   else if (!endpoint.startsWith("unix:///")) errors.push(invalidField(`${at}.endpoint`, endpoint, `unsupported scheme ${JSON.stringify(endpoint.split(":")[0])} for KMS provider, only unix is supported`));
-  const timeoutMs = parseGoDurationMs(String(timeout));
+  const timeoutMs = parseGoDurationMs(timeout);
   if (timeoutMs === undefined || timeoutMs <= 0) errors.push(invalidField(`${at}.timeout`, timeout, "timeout should be a positive value"));
-  return errors.length > before ? [] : [{ name: String(name), endpoint: String(endpoint), timeoutMs: timeoutMs ?? 0 }];
+  return errors.length > before ? [] : [{ name, endpoint, timeoutMs: timeoutMs ?? 0 }];
 }
 
-function sealerOfKey(kind: SealerKind, { name, secret }: RawKey, at: string, errors: FieldError[]): readonly Sealer[] {
+function sealerOfKey(kind: SealerKind, fields: ConfigFields, errors: FieldError[]): readonly Sealer[] {
+  fields.refuseOthers(["name", "secret"]);
   const before = errors.length;
-  if (typeof name !== "string" || name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a key"));
-  if (typeof secret !== "string" || secret === "") errors.push(requiredField(`${at}.secret`, "secret is a mandatory field for a key"));
+  const [name, secret, at] = [fields.text("name") ?? "", fields.text("secret") ?? "", fields.path];
+  if (name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a key"));
+  if (secret === "") errors.push(requiredField(`${at}.secret`, "secret is a mandatory field for a key"));
   else if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(secret)) errors.push(invalidField(`${at}.secret`, "REDACTED", "secrets must be base64 encoded"));
-  if (errors.length > before || typeof name !== "string" || typeof secret !== "string") return [];
+  if (errors.length > before) return [];
   const key = Buffer.from(secret, "base64");
   if (!KEY_BYTES[kind].includes(key.length)) {
     errors.push(invalidField(`${at}.secret`, "REDACTED", `secret is not of the expected length, got ${key.length}, expected one of [${KEY_BYTES[kind].join(" ")}]`));

@@ -47,6 +47,15 @@ describe("a sealed value", () => {
 describe("the configuration", () => {
   it.each([
     [IDENTITY, "[]", "at least one resource is required"],
+    [IDENTITY, "secrets", "resources[0].resources: must be a list of texts"],
+    [`${IDENTITY}  writes: all`, "[secrets]", "resources[0].writes: is not known"],
+    ["  - identity:", "[secrets]", "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity"],
+    ["  - Identity: {}", "[secrets]", "resources[0].providers[0].Identity: is not known"],
+    ["  - aesgcm: {keys: [{name: a, value: x}]}", "[secrets]", "resources[0].providers[0].aesgcm.keys[0].value: is not known"],
+    ["  - aesgcm: {keys: [{name: 1, secret: x}]}", "[secrets]", "resources[0].providers[0].aesgcm.keys[0].name: must be a text"],
+    ["  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k', cachesize: 10}", "[secrets]", "kms.cachesize: Invalid value: 10: cachesize is not supported in v2"],
+    [IDENTITY, "[ingresses.extensions]", "'extensions' group has been removed and cannot be used for encryption"],
+    [IDENTITY, "[serviceipallocations]", "resources which do not have REST API/s cannot be encrypted"],
     ["  - aesgcm: {keys: []}", "[secrets]", "at least one keys is required"],
     ["  - aesgcm: {keys: [{name: a, secret: c2hvcnQ=}]}", "[secrets]", "secret is not of the expected length, got 5, expected one of [16 24 32]"],
     ["  - secretbox: {keys: [{secret: c2hvcnQ=}]}", "[secrets]", "name is a mandatory field for a key"],
