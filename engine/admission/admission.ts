@@ -26,6 +26,8 @@ export interface AdmissionAttributes {
   readonly namespace: string;
   /** Empty while a name is still to be generated. */
   readonly name: string;
+  /** The name in the address: what is created at that of its kind has none. */
+  readonly addressName?: string;
   /** Absent for deletes. For `create` subresources it is their body, such as a Binding; for connections their options. */
   readonly object: KubeObject | undefined;
   /** Absent for creates and connections. */

@@ -17,6 +17,7 @@ export function admissionAttributes(exchange: Exchange, own: Own, options: Write
     isDryRun,
     options: own.operation === "DELETE" ? deleteOptionsObject(options) : writeOptionsObject(own.operation === "CREATE" ? "CreateOptions" : "UpdateOptions", options),
     notes,
+    ...("name" in request && request.name !== undefined ? { addressName: request.name } : {}),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     ...own,
   };

@@ -42,20 +42,21 @@ export function rbacEscalation(parts: EscalationParts): AdmissionPlugin {
 
 async function checkRole(parts: EscalationParts, attributes: AdmissionAttributes, role: RoleLike): Promise<void> {
   const old = attributes.old as RoleLike | undefined; // of the same kind as the new one
-  if (old !== undefined && jsonEqual(old.rules ?? [], role.rules ?? []) && jsonEqual(old.aggregationRule, role.aggregationRule)) return;
-  if (await mayDo(parts, attributes, "escalate", attributes.definition.resource, role.metadata.name ?? "")) return;
+  if (old !== undefined && jsonEqual(facts(old), facts(role))) return;
+  // As upstream: what is created at the address of its kind has no name yet.
+  if (await mayDo(parts, attributes, "escalate", attributes.definition.resource, attributes.addressName ?? "")) return;
   await parts.catchUp();
   const problem = escalation(parts.index, attributes.user, attributes.namespace, role.rules ?? []);
   if (problem !== undefined) throw forbidden(attributes.definition, role.metadata.name ?? "", problem);
-  // What an aggregated role will hold is decided by labels that others set.
-  const all = role.aggregationRule === undefined ? undefined : escalation(parts.index, attributes.user, "", EVERYTHING);
-  if (all !== undefined) throw forbidden(attributes.definition, role.metadata.name ?? "", `must have cluster-admin privileges to use an aggregationRule: ${all}`);
+  // What an aggregated role will hold is decided by labels that others set, and what it holds may not be made less either.
+  const isAggregated = [old, role].some((one) => (one?.aggregationRule?.clusterRoleSelectors ?? []).length > 0);
+  if (isAggregated && escalation(parts.index, attributes.user, "", EVERYTHING) !== undefined) throw forbidden(attributes.definition, role.metadata.name ?? "", "must have cluster-admin privileges to use the aggregationRule");
 }
 
 async function checkBinding(parts: EscalationParts, attributes: AdmissionAttributes, binding: BindingLike): Promise<void> {
   const old = attributes.old as BindingLike | undefined; // of the same kind as the new one
   const { roleRef, metadata } = binding;
-  if (old !== undefined && jsonEqual(old.roleRef, roleRef) && jsonEqual(old.subjects ?? [], binding.subjects ?? [])) return;
+  if (old !== undefined && jsonEqual(facts(old), facts(binding))) return;
   const resource = roleRef?.kind === "Role" ? "roles" : "clusterroles";
   if (await mayDo(parts, attributes, "bind", resource, roleRef?.name ?? "")) return;
   await parts.catchUp();
@@ -67,6 +68,11 @@ async function checkBinding(parts: EscalationParts, attributes: AdmissionAttribu
   }
   const problem = escalation(parts.index, attributes.user, attributes.namespace, rules);
   if (problem !== undefined) throw forbidden(attributes.definition, metadata.name ?? "", problem);
+}
+
+/** All that is of a writer but what the garbage collector may take away. Labels are rights as well: they choose what is aggregated. */
+function facts({ metadata, rules = [], aggregationRule, roleRef, subjects = [] }: RoleLike & Partial<BindingLike>): readonly unknown[] {
+  return [metadata.labels ?? {}, metadata.annotations ?? {}, rules, aggregationRule, roleRef, subjects];
 }
 
 function mayDo({ authorizer }: EscalationParts, { user, namespace }: AdmissionAttributes, verb: string, resource: string, name: string): Promise<boolean> {

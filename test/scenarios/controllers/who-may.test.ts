@@ -110,6 +110,32 @@ describe("nobody grants what he does not hold", () => {
     expect(await failure(jane.for(roleBindingResource).create(roleBinding("c", "edit", "joe")))).toContain("not currently held");
   });
 
+  test("by a label, which would make others' rights his own", async () => {
+    await plane.client.for(clusterRoleResource).create({ ...RBAC, kind: "ClusterRole", metadata: { name: "role-keeper" }, rules: [{ ...mayWriteRoles, resources: ["clusterroles"] }, readPods] });
+    await plane.client.for(clusterRoleBindingResource).create({ ...RBAC, kind: "ClusterRoleBinding", metadata: { name: "role-keeper" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "role-keeper" }, subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "jane" }] });
+    const roles = jane.for(clusterRoleResource);
+    const change = (name: string, patch: object) => roles.patch("", name, "merge", patch);
+    for (const metadata of [{ labels: { "rbac.authorization.k8s.io/aggregate-to-view": "true" } }, { annotations: { a: "b" } }]) expect(await failure(change("cluster-admin", { metadata }))).toContain("not currently held");
+    // What the garbage collector takes away gives no rights.
+    expect((await change("cluster-admin", { metadata: { finalizers: ["example.com/a"] } })).metadata.finalizers).toEqual(["example.com/a"]);
+    const held: PolicyRule = { ...readPods, verbs: ["get"] };
+    const aggregationRule = (...clusterRoleSelectors: readonly object[]) => ({ clusterRoleSelectors });
+    const clusterRole = (name: string, more: object) => ({ ...RBAC, kind: "ClusterRole", metadata: { name }, rules: [held], ...more }) as Parameters<typeof roles.create>[0];
+    const selector = { matchLabels: { a: "b" } };
+    expect(await failure(roles.create(clusterRole("gathers", { aggregationRule: aggregationRule(selector) })))).toBe('clusterroles.rbac.authorization.k8s.io "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule');
+    await plane.client.for(clusterRoleResource).create(clusterRole("gathers", { aggregationRule: aggregationRule(selector) }));
+    expect(await failure(change("gathers", { aggregationRule: null }))).toContain("must have cluster-admin privileges to use the aggregationRule");
+    expect((await roles.create(clusterRole("gathers-nothing", { aggregationRule: aggregationRule() }))).metadata.name).toBe("gathers-nothing");
+  });
+
+  test("unless he may escalate what has that name, and is there", async () => {
+    await grant("escalator", [{ verbs: ["escalate"], apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles"], resourceNames: ["one"] }], "jane");
+    const all = [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }];
+    expect(await failure(jane.for(roleResource).create(role("one", all)))).toContain("not currently held");
+    await plane.client.for(roleResource).create(role("one", []));
+    expect((await jane.for(roleResource).patch("default", "one", "merge", { rules: all })).rules).toEqual(all);
+  });
+
   test("unless he may escalate", async () => {
     await grant("escalator", [{ verbs: ["escalate"], apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles"] }], "jane");
     expect((await jane.for(roleResource).create(role("more", [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }]))).metadata.name).toBe("more");
