@@ -11,7 +11,7 @@ import { podNameOfExtendedClaim } from "../resources/device/extended-resources.t
 import { countQuota } from "../resources/quota/charge.ts";
 import { deviceQuotaFacts, needsDeviceFacts } from "../resources/quota/quota-facts.ts";
 import { quotaNamesOf } from "../resources/quota/usage.ts";
-import type { DeviceClass, Pod, ResourceClaim, ResourceQuota } from "../resources/types.ts";
+import type { DeviceClass, PersistentVolumeClaim, Pod, ResourceClaim, ResourceQuota } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
@@ -99,6 +99,12 @@ function mayTakeLess({ group, resource }: ResourceDefinition): boolean {
 function takesLess(kind: ResourceDefinition, old: KubeObject, object: KubeObject): boolean {
   if (!mayTakeLess(kind)) return false;
   const specOf = (of: KubeObject) => (of as { readonly spec?: unknown }).spec; // compared only
-  const isFinished = (pod: KubeObject) => isPodFinished(pod as Parameters<typeof isPodFinished>[0]); // asked of pods only
-  return !jsonEqual(specOf(old), specOf(object)) || (kind.resource === "pods" && isFinished(old) !== isFinished(object));
+  if (!jsonEqual(specOf(old), specOf(object))) return true;
+  if (kind.resource === "pods") return isPodFinished(old as Pod) !== isPodFinished(object as Pod); // the kind decides
+  return kind.resource === "persistentvolumeclaims" && !jsonEqual(countedStatus(old as PersistentVolumeClaim), countedStatus(object as PersistentVolumeClaim)); // likewise
+}
+
+/** What a claim's status adds to its size and to the classes that it is counted for. */
+function countedStatus({ status }: PersistentVolumeClaim): readonly unknown[] {
+  return [status?.allocatedResources ?? {}, status?.currentVolumeAttributesClassName ?? "", status?.modifyVolumeStatus?.targetVolumeAttributesClassName ?? ""];
 }

@@ -2,11 +2,12 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { deviceClassResource } from "../../../engine/resources/device/device-class.ts";
 import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
-import type { Pod, ResourceClaim } from "../../../engine/resources/types.ts";
+import type { PersistentVolumeClaim, Pod, ResourceClaim } from "../../../engine/resources/types.ts";
 import { aDeviceClass } from "../../kit/devices.ts";
 import { createTestNamespace } from "../../kit/test-api.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
@@ -88,6 +89,25 @@ test("a changed quota is counted anew", async () => {
   await plane.clock.settle();
   expect((await plane.client.for(resourceQuotaResource).get("bounded", "q")).status).toEqual({ hard: { pods: "3", "requests.cpu": "1" }, used: { pods: "1", "requests.cpu": "100m" } });
   expect(plane.warnings).toEqual([]);
+});
+
+test("a claim counts for the class that its volume has until the volume has another, and for what its volume was to grow to until that is given up", async () => {
+  const claims = plane.client.for(persistentVolumeClaimResource);
+  const bound: PersistentVolumeClaim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data", namespace: "bounded" }, spec: { accessModes: ["ReadWriteOnce"], volumeAttributesClassName: "silver", volumeName: "pv", storageClassName: "", resources: { requests: { storage: "1Gi" } } } };
+  await claims.create(bound);
+  const tell = async (status: NonNullable<PersistentVolumeClaim["status"]>) => {
+    await claims.updateStatus({ ...(await claims.get("bounded", "data")), status: { phase: "Bound", accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" }, ...status } });
+    await plane.clock.settle();
+  };
+  await tell({ currentVolumeAttributesClassName: "gold", allocatedResources: { storage: "3Gi" } });
+  const scopeSelector = { matchExpressions: [{ scopeName: "VolumeAttributesClass", operator: "In", values: ["gold"] }] };
+  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { persistentvolumeclaims: "2", "requests.storage": "9Gi" }, scopeSelector } });
+  await plane.clock.settle();
+  expect(await used()).toEqual({ persistentvolumeclaims: "1", "requests.storage": "3Gi" });
+  await tell({ currentVolumeAttributesClassName: "gold", allocatedResources: { storage: "1Gi" } });
+  expect(await used()).toEqual({ persistentvolumeclaims: "1", "requests.storage": "1Gi" });
+  await tell({ currentVolumeAttributesClassName: "silver", allocatedResources: { storage: "1Gi" } });
+  expect(await used()).toEqual({ persistentvolumeclaims: "0", "requests.storage": "0" });
 });
 
 test("devices count against the extended resource that their class stands behind, whoever asks for them", async () => {
