@@ -15,8 +15,9 @@ export interface DeviceContent {
 }
 
 /** A block device as a folder: the file system on it, mounted for one pod. An empty device gets one; whatever else is on it is left alone. */
-export async function mountDevice(device: string, folder: string, fsType = "ext4", options: readonly string[] = []): Promise<string> {
+export async function mountDevice(device: string, folder: string, asked: string | undefined, options: readonly string[] = []): Promise<string> {
   if (isMountPoint(folder)) return folder;
+  const fsType = chooseFileSystem(asked);
   const make = planFormat(device, await probe(device), fsType);
   try {
     if (make !== undefined) await run(make.program, make.args);
@@ -26,6 +27,11 @@ export async function mountDevice(device: string, folder: string, fsType = "ext4
     throw new MountError(`device "${device}" could not be mounted as ${fsType}`, { cause: error });
   }
   return folder;
+}
+
+/** A volume that names no file system, or an empty one, has what upstream gives it. Pure. */
+export function chooseFileSystem(asked: string | undefined): string {
+  return asked === undefined || asked === "" ? "ext4" : asked;
 }
 
 /** The program that makes the file system; undefined when it is there. Throws a MountError when something else is. Pure. */

@@ -145,7 +145,7 @@ test.skipIf(!canRun)("a block device is a device for who asks for one, and for o
   const device = execFileSync("losetup", ["-f", "--show", file], { encoding: "utf8" }).trim();
   const volume = (name: string, volumeMode: string) => ({
     apiVersion: "v1", kind: "PersistentVolume", metadata: { name },
-    spec: { capacity: { storage: "16Mi" }, accessModes: ["ReadWriteOnce"], storageClassName: name, volumeMode, local: { path: device }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node.host.name] }] }] } } },
+    spec: { capacity: { storage: "16Mi" }, accessModes: ["ReadWriteOnce"], storageClassName: name, volumeMode, local: { path: device, fsType: "" }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node.host.name] }] }] } } },
   });
   try {
     await node.apply(volume("folder", "Filesystem"), claim("folder", { storageClassName: "folder" }), volume("raw", "Block"), claim("raw", { storageClassName: "raw", volumeMode: "Block" }));

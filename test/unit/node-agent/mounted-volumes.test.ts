@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseProbe, planFormat } from "../../../node-agent/volumes/device-volume.ts";
+import { chooseFileSystem, parseProbe, planFormat } from "../../../node-agent/volumes/device-volume.ts";
 import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
 
 describe("a device as a folder", () => {
@@ -18,6 +18,10 @@ describe("a device as a folder", () => {
     expect(planFormat("/dev/x", { type: "ext4" }, "ext4")).toBeUndefined();
     expect(() => planFormat("/dev/x", { type: "LVM2_member" }, "ext4")).toThrow('device "/dev/x" holds LVM2_member and not ext4');
     expect(() => planFormat("/dev/x", { partitions: "gpt" }, "ext4")).toThrow("has a partition table (gpt) and no file system");
+  });
+
+  test("gets ext4 when its volume names no file system, or an empty one", () => {
+    expect([undefined, "", "xfs"].map(chooseFileSystem)).toEqual(["ext4", "ext4", "xfs"]);
   });
 });
 
