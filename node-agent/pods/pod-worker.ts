@@ -125,12 +125,14 @@ export class PodWorker {
         this.#isDirty = false;
         let againMs: number;
         try {
-          if (this.#isOrphan || this.#pod.metadata.deletionTimestamp !== undefined) {
+          if (this.#isToGo()) {
             await this.#timed("terminated", () => this.#terminate(signal));
             return;
           }
           againMs = await this.#timed(this.#operation, () => this.#sync(signal));
           failures = 0;
+          // Told while its containers were ended, which takes the wake for itself: nothing else would say it again.
+          if (this.#isToGo()) continue;
         } catch (error) {
           if (signal.aborted) return;
           failures++;
@@ -144,6 +146,10 @@ export class PodWorker {
       this.#probes.stop();
       this.#eviction?.ended();
     }
+  }
+
+  #isToGo(): boolean {
+    return this.#isOrphan || this.#pod.metadata.deletionTimestamp !== undefined;
   }
 
   async #timed<T>(operation_type: string, work: () => Promise<T>): Promise<T> {

@@ -17,10 +17,10 @@ let folder: string;
 beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "pod-worker-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
+const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
 
-/** A worker of the pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
-function aWorker() {
+/** A worker of a pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
+function aWorker(pod: Pod = aPod) {
   const clock = new VirtualClock();
   const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } } = {};
   const done: string[] = [];
@@ -70,6 +70,21 @@ test("a pod that is refused has its devices taken back before its status lets ot
   const ended = worker.run(running.signal);
   await clock.advance(100);
   expect(done.slice(0, 2)).toEqual(["devices taken back", "Failed"]);
+  running.abort();
+  await ended;
+});
+
+test("a pod that leaves the API while its containers are ended, as one that had failed, is gone when they are", async () => {
+  const slow: Pod = { ...aPod, spec: { ...aPod.spec, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } };
+  const { worker, clock, done } = aWorker(slow);
+  const running = new AbortController();
+  const ended = worker.run(running.signal).then(() => done.push("gone"));
+  await clock.advance(5_000);
+  worker.update({ ...slow, status: { phase: "Failed" } });
+  await clock.advance(10_000); // of the 30 seconds that its container takes to end
+  worker.orphan();
+  await clock.advance(60_000);
+  expect(done.at(-1)).toBe("gone");
   running.abort();
   await ended;
 });
