@@ -80,9 +80,12 @@ async function publishFacts(client: Client, data: Readonly<Record<string, string
   await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
 }
 
-/** Creates those that are missing. */
+/**
+ * Creates those that are missing. What the server has heard of is enough to tell: the newest state of a new store begins with keys that are no
+ * objects, and over etcd it takes seconds until a watch of objects has heard that there is nothing to hear of them.
+ */
 async function ensureAll<T extends KubeObject>(client: Client, resource: ResourceReference<T>, objects: readonly NoInfer<T>[]): Promise<void> {
-  const known = new Set((await client.for(resource).list("")).items.map(({ metadata }) => metadata.name));
+  const known = new Set((await client.for(resource).list("", { resourceVersion: "0" })).items.map(({ metadata }) => metadata.name));
   await Promise.all(objects.filter(({ metadata }) => !known.has(metadata.name)).map((object) => ensure(client, resource, object)));
 }
 
