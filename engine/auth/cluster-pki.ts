@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import { KeyedLocks } from "../lib/keyed-locks.ts";
 import { createAuthority, isFor, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
 import { formatNodeToken } from "./node-token.ts";
 import { generateTokenKey } from "./service-account-token.ts";
@@ -30,7 +31,7 @@ export interface ApprovedSigning {
 export class ClusterPki {
   readonly #directory: string;
   /** By name: two that make one pair at a time would leave the key of one beside the certificate of the other. */
-  readonly #issuing = new Map<string, Promise<unknown>>();
+  readonly #issuing = new KeyedLocks();
   readonly #clock: Clock;
   readonly #authority: KeyPair;
 
@@ -61,13 +62,7 @@ export class ClusterPki {
 
   /** The certificate kept under this name, or a new one when there is none that says this and lasts. Who asks at the same time gets the same. */
   certificate(name: string, request: PkiRequest): Promise<KeyPair> {
-    const before = this.#issuing.get(name) ?? Promise.resolve();
-    const issued = before.then(() => this.#provide(name, request));
-    const settled = issued.catch(() => {}).finally(() => {
-      if (this.#issuing.get(name) === settled) this.#issuing.delete(name);
-    });
-    this.#issuing.set(name, settled);
-    return issued;
+    return this.#issuing.run([name], () => this.#provide(name, request));
   }
 
   async #provide(name: string, request: PkiRequest): Promise<KeyPair> {
