@@ -77,6 +77,16 @@ export function hasReason(error: unknown, ...reasons: readonly StatusReason[]): 
   return error instanceof StatusError && error.reason !== undefined && reasons.includes(error.reason);
 }
 
+/** Runs work that may find its object gone; that is success, for what was wanted of it is moot. */
+export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasReason(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
 interface Named {
   readonly group: string;
   readonly resource: string;

@@ -1,4 +1,4 @@
-import { hasReason } from "../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
 import { isAbort, raceAbort } from "../lib/abort.ts";
 import { formatMicroTime, sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
@@ -152,10 +152,7 @@ class Candidate {
   async #step(): Promise<boolean> {
     const { client, clock, identity, name, namespace = "kube-system" } = this.#options;
     const leases = client.for(leaseResource);
-    const lease = await leases.get(namespace, name).catch((error: unknown) => {
-      if (hasReason(error, "NotFound")) return undefined;
-      throw error;
-    });
+    const lease = await unlessGone(leases.get(namespace, name));
     this.#observe(lease);
     const step = planElection(lease, identity, clock.monotonic() - (this.#seen?.atMs ?? clock.monotonic()));
     if (step.do === "wait") return false;

@@ -1,4 +1,5 @@
 import { objectKey } from "../apimachinery/object-meta.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
@@ -6,7 +7,6 @@ import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION } f
 import type { Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
-import { unlessGone } from "./execute-actions.ts";
 
 /** Makes the token of a Secret; it is good as long as the Secret holds it. */
 export type IssueAccountToken = (namespace: string, account: { readonly name: string; readonly uid: string }, secretName: string) => Promise<string>;

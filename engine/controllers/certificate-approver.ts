@@ -1,13 +1,13 @@
 import { contentOf, KUBELET_CLIENT_SIGNER, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
 import { NODE_USER_PREFIX } from "../apimachinery/known-users.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CertificateSigningRequest, CertificateSigningRequestSpec, SubjectAccessReview } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { unlessGone } from "./execute-actions.ts";
 import { update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 import { kubeletClientProblem } from "./certificate-signers.ts";
 

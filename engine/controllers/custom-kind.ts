@@ -1,5 +1,5 @@
 import { findCondition, isConditionTrue } from "../apimachinery/conditions.ts";
-import { unlessGone } from "./execute-actions.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../resources/types.ts";

@@ -1,6 +1,6 @@
 import { describeObject, type KubeObject } from "../apimachinery/object-meta.ts";
 import { newControllerRef } from "../apimachinery/owner-references.ts";
-import { hasReason } from "../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
 import type { ResourceClient } from "../client/client.ts";
 import { assertNever } from "../lib/assert.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
@@ -170,16 +170,6 @@ class Executor {
     if (object === undefined) return;
     this.#context.consistency.wrote(this.#writer, resource, object);
     this.#context.logger[level](verb, { object: describeObject(object), by: this.#writer });
-  }
-}
-
-/** Runs work that may find its object gone; that is success, for what was wanted of it is moot. */
-export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (hasReason(error, "NotFound")) return undefined;
-    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { parseApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject, OwnerReference } from "../apimachinery/object-meta.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import type { InformerHandler } from "../client/informer.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { catalog } from "../resources/catalog.ts";
@@ -8,7 +9,6 @@ import type { ResourceReference } from "../resources/define-resource.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { ChangingSources, indexed, OWNER_UID_INDEX, UID_INDEX, watchCustomKinds, watchRemoteKinds } from "./garbage-sources.ts";
 import { isBeingDeleted, type ControllerDefinition, type Watch } from "./define-controller.ts";
-import { unlessGone } from "./execute-actions.ts";
 import type { RemoteKinds } from "./remote-kinds.ts";
 import { isForeground, planGarbage, type GarbageInputs, type Located, type OwnerState } from "./garbage-plan.ts";
 

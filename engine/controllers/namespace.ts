@@ -1,5 +1,6 @@
 import { withCondition } from "../apimachinery/conditions.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { describeError } from "../lib/log.ts";
@@ -12,7 +13,6 @@ import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Namespace, NamespaceCondition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
-import { unlessGone } from "./execute-actions.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition, type Outcome } from "./define-controller.ts";
 import { findRemoteKinds, type RemoteKind } from "./remote-kinds.ts";
 

@@ -1,11 +1,11 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, read, type Action, type ControllerDefinition } from "./define-controller.ts";
-import { unlessGone } from "./execute-actions.ts";
 import { disruption, isPodFinished, isPodTerminating } from "./pods.ts";
 
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";

@@ -1,4 +1,5 @@
 import { splitKey, type KubeObject } from "../apimachinery/object-meta.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import type { Informer, InformerHandler } from "../client/informer.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { catalog } from "../resources/catalog.ts";
@@ -15,7 +16,6 @@ import type { DeviceClass, PersistentVolumeClaim, Pod, ResourceClaim, ResourceQu
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
-import { unlessGone } from "./execute-actions.ts";
 import { isPodFinished } from "./pods.ts";
 
 export interface QuotaInputs {

@@ -1,10 +1,10 @@
+import { unlessGone } from "../apimachinery/status-error.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { ConfigMap } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { unlessGone } from "./execute-actions.ts";
 import { create, isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 
 const ROOT_CA_NAME = "kube-root-ca.crt";

@@ -1,3 +1,4 @@
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
@@ -7,7 +8,6 @@ import { references } from "../resources/pod-references.ts";
 import type { Pod, Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, read, type Action, type ControllerDefinition } from "./define-controller.ts";
-import { unlessGone } from "./execute-actions.ts";
 
 const DAY_MS = 24 * 3_600_000;
 

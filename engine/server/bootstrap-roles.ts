@@ -1,5 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { hasReason } from "../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
 import { defaultRoles, type DefaultRoles } from "../auth/default-roles/default-roles.ts";
 import { planBinding, planRole, type Reconciliation } from "../auth/reconcile-roles.ts";
 import type { Client } from "../client/client.ts";
@@ -33,10 +33,7 @@ async function reconcile<T extends KubeObject>(client: Client, resource: Resourc
         return await execute(client, resource, plan(object, existing));
       } catch (error) {
         if (tries === TRIES_MAX || !(hasReason(error, "AlreadyExists") || hasReason(error, "Conflict") || hasReason(error, "NotFound"))) throw error;
-        existing = await api.get(namespace, name).catch((missing: unknown) => {
-          if (hasReason(missing, "NotFound")) return undefined;
-          throw missing;
-        });
+        existing = await unlessGone(api.get(namespace, name));
       }
     }
   };

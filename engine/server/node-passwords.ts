@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hasReason, StatusError } from "../apimachinery/status-error.ts";
+import { hasReason, StatusError, unlessGone } from "../apimachinery/status-error.ts";
 import { isSameSecret } from "../auth/authentication/static-tokens.ts";
 import type { Client } from "../client/client.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -32,12 +32,12 @@ export class NodePasswords {
     const secrets = this.#client.for(secretResource);
     const name = secretName(nodeName);
     const hash = createHash("sha256").update(password).digest("hex");
-    const known = await ifThere(secrets.get(NAMESPACE, name));
+    const known = await unlessGone(secrets.get(NAMESPACE, name));
     if (known !== undefined && isSameSecret(hashOf(known), hash)) return;
-    const node = await ifThere(this.#client.for(nodeResource).get("", nodeName));
+    const node = await unlessGone(this.#client.for(nodeResource).get("", nodeName));
     const isFree = node === undefined && (known === undefined || Date.parse(known.metadata.creationTimestamp ?? "") + REGISTRATION_MS < this.#clock.now());
     if (!isFree) throw taken(nodeName);
-    if (known !== undefined) await ifThere(secrets.delete(NAMESPACE, name, { preconditions: { uid: known.metadata.uid ?? "" } }));
+    if (known !== undefined) await unlessGone(secrets.delete(NAMESPACE, name, { preconditions: { uid: known.metadata.uid ?? "" } }));
     try {
       await secrets.create({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: NAMESPACE }, type: "Opaque", immutable: true, data: { hash: Buffer.from(hash).toString("base64") } });
     } catch (error) {
@@ -75,13 +75,4 @@ function hashOf(secret: Secret): string {
 
 function taken(nodeName: string): StatusError {
   return new StatusError("Forbidden", `the name ${JSON.stringify(nodeName)} belongs to another machine: give this one another --node-name, or delete the Node and the Secret ${NAMESPACE}/${secretName(nodeName)} if that machine is gone`, {});
-}
-
-async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (hasReason(error, "NotFound")) return undefined;
-    throw error;
-  }
 }

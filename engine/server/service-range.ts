@@ -2,7 +2,7 @@ import { findCondition } from "../apimachinery/conditions.ts";
 import type { Client } from "../client/client.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
-import { hasReason } from "../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
 import { parseIpRange, parseServiceRanges, type IpRange } from "../registry/ip-range.ts";
 import { serviceCidrResource } from "../resources/networking/service-cidr.ts";
 import type { ServiceRanges } from "../registry/cluster-ip.ts";
@@ -48,10 +48,7 @@ function isReady({ metadata, status }: ServiceCIDR): boolean {
 export async function ensureServiceRange(client: Client, serviceCidr: string, clock: Clock): Promise<void> {
   const cidrs = parseServiceRanges(serviceCidr).map(({ text }) => text);
   const ranges = client.for(serviceCidrResource);
-  const found = await ranges.get("", NAME).catch((error: unknown) => {
-    if (!hasReason(error, "NotFound")) throw error;
-    return undefined;
-  });
+  const found = await unlessGone(ranges.get("", NAME));
   try {
     if (found !== undefined) {
       // A second family may join. Another range than it says means another option than before: the addresses in use decide which of them was a mistake.

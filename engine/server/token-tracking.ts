@@ -1,4 +1,4 @@
-import { hasReason } from "../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
 import type { ApiHandler } from "../apimachinery/api-request.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { LegacyTokenSecret } from "../auth/service-account-token.ts";
@@ -20,9 +20,7 @@ const REPEAT_MS = 30 * 60_000;
 export async function ensureTokenTracking(client: Client, clock: Clock): Promise<void> {
   const maps = client.for(configMapResource);
   const data = { [SINCE]: dayOf(clock.now()) };
-  const found = await maps.get(NAMESPACE, NAME).catch((error: unknown) => {
-    if (!hasReason(error, "NotFound")) throw error;
-  });
+  const found = await unlessGone(maps.get(NAMESPACE, NAME));
   if (found !== undefined && DAY.test(found.data?.[SINCE] ?? "")) return;
   const written = found === undefined ? maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: NAME, namespace: NAMESPACE }, data }) : maps.patch(NAMESPACE, NAME, "merge", { data });
   await written.catch((error: unknown) => {

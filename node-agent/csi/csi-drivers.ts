@@ -1,5 +1,5 @@
 import type { Client } from "../../engine/client/client.ts";
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../../engine/apimachinery/status-error.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { openGrpcChannel } from "../../engine/lib/grpc.ts";
@@ -62,12 +62,7 @@ export class CsiDrivers implements PluginHandler {
 
   /** What the cluster knows of a driver; nothing when it has no CSIDriver object, which it need not have. */
   async describe(name: string): Promise<CsiDriverObject["spec"] | undefined> {
-    try {
-      return (await this.#options.client.for(csiDriverResource).get("", name)).spec;
-    } catch (error) {
-      if (hasReason(error, "NotFound")) return undefined;
-      throw error;
-    }
+    return (await unlessGone(this.#options.client.for(csiDriverResource).get("", name)))?.spec;
   }
 
   validate({ name, endpoint, versions }: PluginInfo): void {

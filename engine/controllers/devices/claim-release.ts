@@ -1,12 +1,12 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { controllerOf, objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { CLAIM_FINALIZER, deviceClaimKeys, hasDeviceClaims } from "../../resources/device/pod-device-claims.ts";
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import type { Pod, ResourceClaim, ResourceClaimConsumerReference } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition, type Outcome } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { isPodFinished } from "../pods.ts";
 
 type StoredClaim = ResourceClaim & KubeObject;

@@ -1,5 +1,6 @@
 import { controllerOf, objectKey, splitKey, type OwnerReference } from "../../apimachinery/object-meta.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import { deploymentResource } from "../../resources/apps/deployment.ts";
 import { replicaSetResource } from "../../resources/apps/replica-set.ts";
@@ -10,7 +11,6 @@ import { podDisruptionBudgetResource } from "../../resources/policy/pod-disrupti
 import type { Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { read, watch, type ControllerDefinition } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { findScalable } from "../scalable-kinds.ts";
 import { planDisruptionBudget, planStaleDisruption, type DisruptionInputs } from "./disruption-plan.ts";
 

@@ -1,11 +1,11 @@
 import { controllerOf, objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { isControlledBy } from "../../apimachinery/owner-references.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { cronJobResource } from "../../resources/batch/cron-job.ts";
 import { jobResource } from "../../resources/batch/job.ts";
 import type { Job } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { concludeCronJob, planCronJob, type CronJobInputs } from "./cron-job-plan.ts";
 
 /** Starts Jobs by the clock. */

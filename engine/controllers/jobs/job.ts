@@ -1,12 +1,12 @@
 import { controllerOf, objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { JOB_CONTROLLER_NAME } from "../../resources/batch/job-labels.ts";
 import { jobResource } from "../../resources/batch/job.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { Job, Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
 import { letGo, planJob } from "./job-plan.ts";
 import { hasFinalizer } from "./job-pods.ts";

@@ -1,4 +1,5 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
@@ -10,7 +11,6 @@ import { volumeAttachmentResource } from "../../resources/storage/volume-attachm
 import type { Node, PersistentVolume, Pod, VolumeAttachment } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { isPodFinished } from "../pods.ts";
 import { planAttachments, type AttachInputs } from "./attach-plan.ts";
 import { POD_CLAIM_INDEX, podsByClaim } from "./volume-binding.ts";

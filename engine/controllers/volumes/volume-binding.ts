@@ -1,4 +1,5 @@
 import { objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { claimClassName, persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource, volumeClassName } from "../../resources/core/persistent-volume.ts";
@@ -11,7 +12,6 @@ import { chooseDefaultClass, isDefaultClass, storageClassResource } from "../../
 import type { PersistentVolume, PersistentVolumeClaim } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
-import { unlessGone } from "../execute-actions.ts";
 import { planClaim, type ClaimInputs } from "./claim-plan.ts";
 import { planVolume, type VolumeInputs } from "./volume-plan.ts";
 

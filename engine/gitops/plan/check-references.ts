@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { hasReason } from "../../apimachinery/status-error.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
 import { objectsByUnit, ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
@@ -28,10 +28,7 @@ export async function checkReferences(client: Client, kinds: ServedKinds, state:
     const resource = kinds.ofGroupKind(reference.group, reference.kind);
     const before = live.get(identity);
     if (before !== undefined || resource === undefined) return before;
-    const asked = client.for(resource).get(reference.namespace ?? "", reference.name).catch((error: unknown) => {
-      if (hasReason(error, "NotFound")) return undefined;
-      throw error;
-    });
+    const asked = unlessGone(client.for(resource).get(reference.namespace ?? "", reference.name));
     live.set(identity, asked);
     return asked;
   };

@@ -1,6 +1,6 @@
 import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
-import { hasReason, type StatusError } from "../../apimachinery/status-error.ts";
+import { hasReason, type StatusError, unlessGone } from "../../apimachinery/status-error.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
@@ -96,12 +96,7 @@ function judgeByDefinition({ resource, object }: DesiredObject, live: KubeObject
 /** The object as it is stored now; undefined when there is none. */
 export async function readLive(client: Client, desired: Pick<DesiredObject, "resource" | "object">): Promise<KubeObject | undefined> {
   const { namespace, name } = desired.object.metadata;
-  try {
-    return await client.for(desired.resource).get(namespace ?? "", name ?? "");
-  } catch (error) {
-    if (hasReason(error, "NotFound")) return undefined;
-    throw error;
-  }
+  return unlessGone(client.for(desired.resource).get(namespace ?? "", name ?? ""));
 }
 
 /**

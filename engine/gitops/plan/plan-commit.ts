@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { hasReason } from "../../apimachinery/status-error.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import type { Client } from "../../client/client.ts";
@@ -123,16 +123,7 @@ function kindsOf(state: DesiredState): ReadonlySet<string> {
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {
   return mapConcurrently(entries, CONCURRENCY, async (owned): Promise<StaleEntry> => {
     const resource = kinds.ofGroupKind(owned.entry.group ?? "", owned.entry.kind);
-    const live = resource === undefined ? undefined : await getOrUndefined(() => client.for(resource).get(owned.entry.namespace ?? "", owned.entry.name));
+    const live = resource === undefined ? undefined : await unlessGone(client.for(resource).get(owned.entry.namespace ?? "", owned.entry.name));
     return { ...owned, live };
   });
-}
-
-async function getOrUndefined(get: () => Promise<KubeObject>): Promise<KubeObject | undefined> {
-  try {
-    return await get();
-  } catch (error) {
-    if (hasReason(error, "NotFound")) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import { hasReason } from "../../apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
@@ -38,10 +38,7 @@ export class ApplicationStore {
   /** Takes over an Application that nobody else writes any more, as it is now. */
   async adopt(name: string): Promise<void> {
     if (this.#known.has(name)) return;
-    const application = await this.#client.for(applicationResource).get("", name).catch((error: unknown) => {
-      if (hasReason(error, "NotFound")) return undefined;
-      throw error;
-    });
+    const application = await unlessGone(this.#client.for(applicationResource).get("", name));
     if (application !== undefined) this.#remember(application);
   }
 
