@@ -36,11 +36,20 @@ export class RemoteAnswerError extends Error {
 const BYTES_MAX = 4 << 20;
 
 /** Asks another server, over TLS only. Throws with the address and what went wrong, answers that are no success among it. */
-export function fetchRemoteJson({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, timeoutMs, ignoresAnswer = false }: RemoteJson): Promise<unknown> {
+export function fetchRemoteJson(remote: RemoteJson): Promise<unknown> {
+  return fetchRemote(remote, "application/json", (text) => (remote.ignoresAnswer === true ? undefined : JSON.parse(text)));
+}
+
+/** The same, where the answer is a text of whatever kind. */
+export function fetchRemoteText(remote: RemoteJson): Promise<string> {
+  return fetchRemote(remote, "*/*", (text) => text);
+}
+
+function fetchRemote<T>({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, timeoutMs }: RemoteJson, accept: string, read: (text: string) => T): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
-    const headers = { accept: "application/json", ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = { accept, ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     let outgoing;
     try {
       outgoing = nodeJs.https.request(url, { method, headers, ca, servername: serverName, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
@@ -61,7 +70,7 @@ export function fetchRemoteJson({ url, method = "GET", body, ca, serverName, cer
         const status = answer.statusCode ?? 0;
         if (status < 200 || status > 299) return fail(new RemoteAnswerError(status));
         try {
-          resolve(ignoresAnswer ? undefined : JSON.parse(Buffer.concat(chunks).toString("utf8")));
+          resolve(read(Buffer.concat(chunks).toString("utf8")));
         } catch (error) {
           fail(error);
         }

@@ -1,7 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { exportJWK, SignJWT } from "jose";
@@ -12,7 +10,7 @@ import { TokenWebhook } from "../../engine/auth/authentication/token-webhook.ts"
 import { parseAuthorizationConfig } from "../../engine/auth/authorization-config.ts";
 import { AuthorizationWebhookMetrics } from "../../engine/auth/authorization-webhook-metrics.ts";
 import { webhookMode } from "../../engine/auth/authorization-webhook.ts";
-import { createAuthority, createSigningRequest, issueCertificate, isFor, readCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
+import { createAuthority, createSigningRequest, issueCertificate, isFor, readCertificate } from "../../engine/auth/certificates.ts";
 import { formatNodeToken } from "../../engine/auth/node-token.ts";
 import { fetchRemoteJsonRetried } from "../../engine/auth/remote-json.ts";
 import { readKubeconfig } from "../../engine/client/kubeconfig.ts";
@@ -25,6 +23,7 @@ import { setUpProviders } from "../../engine/setup/providers-setup.ts";
 import { resolveAgentConfig } from "../../node-agent/config.ts";
 import { joinCluster } from "../../node-agent/join-cluster.ts";
 import { findKubectls, runKubectl, type KubectlResult } from "../kit/kubectl.ts";
+import { OtherServer } from "../kit/other-server.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 import { VirtualClock } from "../kit/virtual-clock.ts";
@@ -33,48 +32,6 @@ const kubectls = await findKubectls();
 if (kubectls.length === 0) {
   if (process.env["CI"]) throw new Error("no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
   console.warn("skipped in part: no kubectl of 1.32 or newer on this machine, and none could be fetched from Debian");
-}
-const BODY_MAX = 1 << 20;
-
-/** Somebody else's HTTPS server on a free port, whose certificate its own authority has signed. */
-class OtherServer {
-  readonly asked: unknown[] = [];
-  readonly authority: KeyPair;
-  readonly #server: Server;
-
-  private constructor(authority: KeyPair, server: Server) {
-    this.authority = authority;
-    this.#server = server;
-  }
-
-  /** `answer` gets the path and the body, and gives the answer's body, or the code of a failure; undefined is a 404. */
-  static async start(answer: (path: string, body: unknown) => unknown): Promise<OtherServer> {
-    const now = systemClock.now();
-    const authority = await createAuthority("somebody else", now - 60_000, now + 3_600_000);
-    const { certificate, key } = await issueCertificate(authority, { commonName: "other", usage: "serving", ipAddresses: ["127.0.0.1"], notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000 });
-    const server = createServer({ cert: certificate, key }, (request, response) => {
-      let text = "";
-      request.setEncoding("utf8").on("data", (chunk: string) => (text = (text + chunk).slice(0, BODY_MAX)));
-      request.on("end", () => {
-        const body: unknown = text === "" ? undefined : JSON.parse(text);
-        if (body !== undefined) other.asked.push(body);
-        const value = answer(request.url ?? "", body);
-        response.writeHead(value === undefined ? 404 : typeof value === "number" ? value : 200, { "content-type": "application/json" }).end(JSON.stringify(value ?? {}));
-      });
-    });
-    const other = new OtherServer(authority, server);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return other;
-  }
-
-  get url(): string {
-    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`; // it listens on TCP
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
 }
 
 describe.each(kubectls)("kubectl $version", (kubectl) => {
@@ -197,7 +154,7 @@ describe("OpenID Connect", () => {
       expect(await as(await token({ email_verified: false }))).toBe(401);
       expect(await as(await token({}, "mainstay", "-1m"))).toBe(401);
       const begins = (inSeconds: number) => token({ nbf: Math.floor(systemClock.now() / 1000) + inSeconds });
-      expect([await as(await begins(240)), await as(await begins(360))]).toEqual([["id:jane@example.com", "id:dev", "system:authenticated"], 401]); // clocks differ
+      expect([await as(await begins(40)), await as(await begins(90))]).toEqual([["id:jane@example.com", "id:dev", "system:authenticated"], 401]); // clocks differ
       current = makeKey("two");
       expect(await as(await token())).toBe(401);
       keys = [{ ...(await exportJWK(current.publicKey)), kid: current.kid, alg: "RS256", use: "sig" }];
@@ -207,6 +164,23 @@ describe("OpenID Connect", () => {
       await api.stop();
       await provider.stop();
     }
+  });
+
+  test("takes Google by both names that it gives itself, and nobody else without a scheme", async () => {
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "RS256", use: "sig" };
+    const userOf = async (issuer: string, written: string) => {
+      const provider: OtherServer = await OtherServer.start((where) => (where === "/keys" ? { keys: [jwk] } : { issuer, jwks_uri: `${provider.url}/keys` }));
+      const token = await new SignJWT({ sub: "jane" }).setProtectedHeader({ alg: "RS256", kid: "one" }).setIssuer(written).setAudience("us").setExpirationTime("5m").sign(privateKey);
+      try {
+        return await new OidcAuthenticator({ issuer, discoveryUrl: `${provider.url}/discovery`, audiences: ["us"], ca: provider.authority.certificate, username: { claim: "sub", prefix: "" }, requiredClaims: {}, algorithms: ["RS256"] }, systemClock, silentLogger).authenticate(token);
+      } finally {
+        await provider.stop();
+      }
+    };
+    expect(await userOf("https://accounts.google.com", "https://accounts.google.com")).toEqual({ username: "jane", groups: [] });
+    expect(await userOf("https://accounts.google.com", "accounts.google.com")).toEqual({ username: "jane", groups: [] });
+    expect(await userOf("https://id.example.com", "id.example.com")).toBeUndefined();
   });
 
   test("takes a provider that its configuration names while the server runs, once that can be asked", async () => {

@@ -1,21 +1,13 @@
-import type { createLocalJWKSet, JSONWebKeySet, JWTPayload } from "jose";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";
-import { fetchRemoteJson } from "../remote-json.ts";
+import { checkClaimSources, DistributedClaim } from "./distributed-claims.ts";
+import { claimedIssuer, OidcVerifier, type OidcIssuer } from "./oidc-verifier.ts";
 
 /** One identity provider that signs tokens of people, and how its claims become users of ours. */
-export interface OidcProvider {
-  readonly issuer: string;
-  /** Where its description is, when not below the issuer's own address. */
-  readonly discoveryUrl?: string;
-  /** One of these must be in the token's `aud`. */
-  readonly audiences: readonly string[];
-  /** PEM of the authority that has signed its certificate; the system's ones when absent. */
-  readonly ca?: string;
+export interface OidcProvider extends OidcIssuer {
   readonly username: ClaimMapping | CelProgram;
   readonly groups?: ClaimMapping | CelProgram;
   readonly uid?: ClaimMapping | CelProgram;
@@ -25,7 +17,6 @@ export interface OidcProvider {
   /** What must hold of the claims, and of the user that they make. */
   readonly claimRules?: readonly ExpressionRule[];
   readonly userRules?: readonly ExpressionRule[];
-  readonly algorithms: readonly string[];
 }
 
 /** The value of one claim. */
@@ -34,37 +25,29 @@ export interface ClaimMapping {
   readonly prefix: string;
 }
 
-const TIMEOUT_MS = 10_000;
-/** A token may begin to be good this much later: the provider's clock is not ours. None is good after its end. */
-const BEGIN_LEEWAY_SECONDS = 300;
-/** A provider changes keys rarely, and a key nobody knows makes us ask it earlier. */
-const KEYS_TTL_MS = 3_600_000;
-/** Tokens of unknown keys cannot make us ask more often than this. */
-const REFETCH_MIN_MS = 10_000;
-
-type KeyLookup = ReturnType<typeof createLocalJWKSet>;
-
-/** Checks OpenID Connect ID tokens of one provider; its keys are fetched when first needed and kept. */
+/** Checks OpenID Connect ID tokens of one provider, and makes users of them. */
 export class OidcAuthenticator {
   readonly #provider: OidcProvider;
-  readonly #clock: Clock;
   readonly #logger: Logger;
-  #keys: KeyLookup | undefined;
-  #fetchedMs = -Infinity;
-  #fetching: Promise<KeyLookup> | undefined;
+  readonly #verifier: OidcVerifier;
+  readonly #groups: DistributedClaim | undefined;
 
   constructor(provider: OidcProvider, clock: Clock, logger: Logger) {
-    if (!provider.issuer.startsWith("https://")) throw new Error(`the OpenID Connect issuer ${provider.issuer} must be an https address`);
     this.#provider = provider;
-    this.#clock = clock;
     this.#logger = logger;
+    this.#verifier = new OidcVerifier(provider, clock, logger);
+    const { groups } = provider;
+    // As upstream: an expression sees the token's own claims only.
+    this.#groups = groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, clock, logger) : undefined;
   }
 
   /** Undefined for tokens that are not of this provider, not for us, or not good. */
   async authenticate(token: string): Promise<UserInfo | undefined> {
-    if (issuerOf(token) !== this.#provider.issuer) return undefined;
+    if (claimedIssuer(token) !== this.#provider.issuer) return undefined;
     try {
-      return userOfClaims(this.#provider, await this.#verify(token));
+      const claims = await this.#verifier.verify(token);
+      checkClaimSources(claims);
+      return userOfClaims(this.#provider, (await this.#groups?.expand(token, claims)) ?? claims);
     } catch (error) {
       this.#logger.debug("an OpenID Connect token was refused", { issuer: this.#provider.issuer, error });
       return undefined;
@@ -72,50 +55,8 @@ export class OidcAuthenticator {
   }
 
   /** Resolves once its keys are known, and rejects with why they are not. */
-  async prepare(): Promise<void> {
-    await this.#currentKeys(KEYS_TTL_MS);
-  }
-
-  async #verify(token: string): Promise<JWTPayload> {
-    const payload = await this.#verifySignature(token);
-    if (payload.exp === undefined || payload.exp * 1000 < this.#clock.now()) throw new Error("the token has expired");
-    return payload;
-  }
-
-  async #verifySignature(token: string): Promise<JWTPayload> {
-    const { issuer, audiences, algorithms } = this.#provider;
-    const options = { issuer, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), clockTolerance: BEGIN_LEEWAY_SECONDS };
-    try {
-      return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
-    } catch (error) {
-      if (!(error instanceof loadJose().errors.JWKSNoMatchingKey)) throw error;
-      return (await loadJose().jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
-    }
-  }
-
-  async #currentKeys(ageMaxMs: number): Promise<KeyLookup> {
-    if (this.#keys !== undefined && this.#clock.monotonic() - this.#fetchedMs < ageMaxMs) return this.#keys;
-    this.#fetching ??= this.#fetch().finally(() => (this.#fetching = undefined));
-    try {
-      return await this.#fetching;
-    } catch (error) {
-      // Old keys are better than shutting everybody out while the provider is away.
-      if (this.#keys === undefined) throw error;
-      this.#logger.warn("the keys of an OpenID Connect provider could not be fetched, going on with the old ones", { issuer: this.#provider.issuer, error });
-      return this.#keys;
-    }
-  }
-
-  async #fetch(): Promise<KeyLookup> {
-    const { issuer, discoveryUrl, ca } = this.#provider;
-    const common = { timeoutMs: TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
-    const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
-    if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
-    if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
-    const keys = loadJose().createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
-    this.#keys = keys;
-    this.#fetchedMs = this.#clock.monotonic();
-    return keys;
+  prepare(): Promise<void> {
+    return this.#verifier.prepare();
   }
 }
 
@@ -160,12 +101,4 @@ function textsOf(mapping: ClaimMapping | CelProgram, claims: Readonly<Record<str
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (!list.every((one): one is string => typeof one === "string")) return undefined;
   return "claim" in mapping ? list.map((text) => `${mapping.prefix}${text}`) : list.filter((text) => text !== "");
-}
-
-function issuerOf(token: string): string | undefined {
-  try {
-    return loadJose().decodeJwt(token).iss;
-  } catch {
-    return undefined; // not a JSON web token
-  }
 }

@@ -1,0 +1,108 @@
+import type { createLocalJWKSet, JSONWebKeySet, JWTPayload } from "jose";
+import type { Clock } from "../../lib/clock.ts";
+import { loadJose } from "../../lib/late-modules.ts";
+import type { Logger } from "../../lib/log.ts";
+import { fetchRemoteJson } from "../remote-json.ts";
+
+/** An issuer of tokens, and what its tokens must be to be taken. */
+export interface OidcIssuer {
+  readonly issuer: string;
+  /** Where its description is, when not below the issuer's own address. */
+  readonly discoveryUrl?: string;
+  /** One of these must be in the token's `aud`. */
+  readonly audiences: readonly string[];
+  /** PEM of the authority that has signed its certificate; the system's ones when absent. */
+  readonly ca?: string;
+  readonly algorithms: readonly string[];
+}
+
+/** How long each question to a provider may take, as upstream. */
+export const PROVIDER_TIMEOUT_MS = 30_000;
+/** A token may begin to be good this much later, as upstream: the provider's clock is not ours. None is good after its end. */
+const BEGIN_LEEWAY_SECONDS = 60;
+/** A provider changes keys rarely, and a key nobody knows makes us ask it earlier. */
+const KEYS_TTL_MS = 3_600_000;
+/** Tokens of unknown keys cannot make us ask more often than this. */
+const REFETCH_MIN_MS = 10_000;
+
+const GOOGLE = "https://accounts.google.com";
+/** Google writes itself so in some tokens, as OpenID Connect Core 1.0, section 15.6.2, allows it and nobody else. */
+const GOOGLE_WITHOUT_SCHEME = "accounts.google.com";
+
+type KeyLookup = ReturnType<typeof createLocalJWKSet>;
+
+/** Checks the tokens of one issuer, whose keys are fetched when first needed and kept. */
+export class OidcVerifier {
+  readonly #issuer: OidcIssuer;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #keys: KeyLookup | undefined;
+  #fetchedMs = -Infinity;
+  #fetching: Promise<KeyLookup> | undefined;
+
+  constructor(issuer: OidcIssuer, clock: Clock, logger: Logger) {
+    if (!issuer.issuer.startsWith("https://")) throw new Error(`the OpenID Connect issuer ${issuer.issuer} must be an https address`);
+    this.#issuer = issuer;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** The claims of a token that is this issuer's, for us and good now. Throws with why it is not. */
+  async verify(token: string): Promise<JWTPayload> {
+    const payload = await this.#verifySignature(token);
+    if (payload.exp === undefined || payload.exp * 1000 < this.#clock.now()) throw new Error("the token has expired");
+    return payload;
+  }
+
+  /** Resolves once the keys are known, and rejects with why they are not. */
+  async prepare(): Promise<void> {
+    await this.#currentKeys(KEYS_TTL_MS);
+  }
+
+  async #verifySignature(token: string): Promise<JWTPayload> {
+    const { issuer, audiences, algorithms } = this.#issuer;
+    const written = issuer === GOOGLE ? [GOOGLE, GOOGLE_WITHOUT_SCHEME] : issuer;
+    const options = { issuer: written, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), clockTolerance: BEGIN_LEEWAY_SECONDS };
+    try {
+      return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
+    } catch (error) {
+      if (!(error instanceof loadJose().errors.JWKSNoMatchingKey)) throw error;
+      return (await loadJose().jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
+    }
+  }
+
+  async #currentKeys(ageMaxMs: number): Promise<KeyLookup> {
+    if (this.#keys !== undefined && this.#clock.monotonic() - this.#fetchedMs < ageMaxMs) return this.#keys;
+    this.#fetching ??= this.#fetch().finally(() => (this.#fetching = undefined));
+    try {
+      return await this.#fetching;
+    } catch (error) {
+      // Old keys are better than shutting everybody out while the provider is away.
+      if (this.#keys === undefined) throw error;
+      this.#logger.warn("the keys of an OpenID Connect provider could not be fetched, going on with the old ones", { issuer: this.#issuer.issuer, error });
+      return this.#keys;
+    }
+  }
+
+  async #fetch(): Promise<KeyLookup> {
+    const { issuer, discoveryUrl, ca } = this.#issuer;
+    const common = { timeoutMs: PROVIDER_TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
+    const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
+    if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
+    if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
+    const keys = loadJose().createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
+    this.#keys = keys;
+    this.#fetchedMs = this.#clock.monotonic();
+    return keys;
+  }
+}
+
+/** Who says to have issued a token, which nobody has checked; undefined for what is no token. */
+export function claimedIssuer(token: string): string | undefined {
+  try {
+    const { iss } = loadJose().decodeJwt(token);
+    return iss === GOOGLE_WITHOUT_SCHEME ? GOOGLE : iss;
+  } catch {
+    return undefined; // not a JSON web token
+  }
+}
