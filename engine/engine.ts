@@ -16,6 +16,7 @@ import type { ServerConfig } from "./options/config.ts";
 import { createControlSocket } from "./control-socket.ts";
 import { elected, electedOptions } from "./elected-services.ts";
 import { setUpGit, type ClientsByUser } from "./setup/git-setup.ts";
+import { setUpMetrics } from "./setup/metrics-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
@@ -25,7 +26,6 @@ import { lockDirectory } from "./lib/directory-lock.ts";
 import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
-import { MetricsRegistry } from "./lib/metrics.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
 import { service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
@@ -80,6 +80,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   // Wrong files are refused before anything is written.
   const signing = approvedSigning(config);
   const admission = setUpAdmission(config, parts);
+  const metrics = setUpMetrics(config);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
   const serverDir = path.join(config.dataDir, "server");
@@ -96,7 +97,6 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   }
   scope.defer(() => storage.close());
   const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
-  const metrics = new MetricsRegistry();
   meterProcess(metrics, clock);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
   // The store must run before the API can answer, and until nothing asks it any more.

@@ -5,9 +5,22 @@
 export class MetricsRegistry {
   readonly #families = new Map<string, Family>();
   readonly #collectors = new Set<() => void>();
+  readonly #disabled: ReadonlySet<string>;
+  readonly #allowed: AllowedLabels;
+  readonly #unexpected: Counter | undefined;
+
+  /** What is disabled is measured by nobody; values of labels that are not among those `allowed` are counted as "unexpected". */
+  constructor({ disabled = [], allowed = new Map() }: { readonly disabled?: readonly string[]; readonly allowed?: AllowedLabels } = {}) {
+    this.#disabled = new Set(disabled);
+    this.#allowed = allowed;
+    if (disabled.length > 0) this.counter("disabled_metrics_total", "The count of disabled metrics.").add({}, this.#disabled.size);
+    if (allowed.size > 0) this.#unexpected = this.counter("cardinality_enforcement_unexpected_categorizations_total", "The count of unexpected categorizations during cardinality enforcement.");
+  }
 
   counter(name: string, help: string): Counter {
+    if (this.#disabled.has(name)) return IDLE;
     const family = this.#family(name, help, "counter");
+    const key = this.#keyOf(name);
     const add = (id: string, amount: number) => void family.values.set(id, (family.values.get(id) ?? 0) + amount);
     return {
       add: (labels = {}, amount = 1) => add(key(labels), amount),
@@ -15,11 +28,13 @@ export class MetricsRegistry {
         const id = key(labels);
         return () => add(id, 1);
       },
-      remove: (labels) => void family.values.delete(key(labels)),
+      remove: (labels) => void family.values.delete(textOf(labels)), // what is counted together stays
     };
   }
 
   gauge(name: string, help: string): Gauge {
+    if (this.#disabled.has(name)) return IDLE;
+    const key = this.#keyOf(name);
     const family = this.#family(name, help, "gauge");
     return { set: (value, labels = {}) => void family.values.set(key(labels), value), clear: () => family.values.clear() };
   }
@@ -32,6 +47,8 @@ export class MetricsRegistry {
 
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
+    if (this.#disabled.has(name)) return IDLE;
+    const key = this.#keyOf(name);
     const family = this.#family(name, help, "histogram");
     const cellsOf = (id: string): Cells => {
       let cells = family.cells.get(id);
@@ -45,7 +62,7 @@ export class MetricsRegistry {
         let cells: Cells | undefined;
         return (value) => observe((cells ??= cellsOf(id)), value);
       },
-      remove: (labels) => void family.cells.delete(key(labels)),
+      remove: (labels) => void family.cells.delete(textOf(labels)),
     };
   }
 
@@ -61,6 +78,20 @@ export class MetricsRegistry {
     return `${lines.join("\n")}\n`;
   }
 
+  /** How labels of this metric are written. */
+  #keyOf(name: string): (labels: Labels) => string {
+    const allowed = this.#allowed.get(name);
+    if (allowed === undefined) return textOf;
+    return (labels) => {
+      const bounded = Object.entries(labels).map(([label, value]) => {
+        if (allowed.get(label)?.has(value) !== false) return [label, value];
+        this.#unexpected?.add();
+        return [label, UNEXPECTED];
+      });
+      return textOf(Object.fromEntries(bounded) as Labels); // pairs of the labels' own names
+    };
+  }
+
   #family(name: string, help: string, type: Family["type"]): Family {
     let family = this.#families.get(name);
     if (family === undefined) this.#families.set(name, (family = { help, type, values: new Map(), cells: new Map() }));
@@ -69,6 +100,14 @@ export class MetricsRegistry {
 }
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** The values that labels may have, by metric and label; those of others may be any. */
+export type AllowedLabels = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
+
+const UNEXPECTED = "unexpected";
+/** A metric that is disabled. */
+const IDLE = { add() {}, set() {}, clear() {}, observe() {}, remove() {}, bind: () => () => {} };
+
 export interface Counter {
   add(labels?: Labels, amount?: number): void;
   /** Adds 1 under labels that are put together once: for what happens thousands of times a second. */
@@ -102,7 +141,7 @@ interface Family {
   readonly cells: Map<string, Cells>;
 }
 
-function key(labels: Labels): string {
+function textOf(labels: Labels): string {
   return Object.keys(labels)
     .sort()
     .map((name) => `${name}="${(labels[name] ?? "").replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")}"`)

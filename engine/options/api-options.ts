@@ -1,11 +1,12 @@
 import { auditOptions, type AuditConfig } from "./audit-options.ts";
 import { catalog } from "../resources/catalog.ts";
+import { metricsOptions, type MetricsConfig } from "./metrics-options.ts";
 import { parsePortRange, type PortRange } from "../registry/port-range.ts";
 import { servingOptions, type ServingConfig } from "./serving-options.ts";
 import { amount, bool, durationMs, list, wholeNumber, type OptionRowOf } from "./option-values.ts";
 
 /** How requests are bounded, recorded and admitted: switches under upstream's names. */
-export interface ApiConfig extends AuditConfig, ServingConfig {
+export interface ApiConfig extends AuditConfig, MetricsConfig, ServingConfig {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
@@ -49,6 +50,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "storageMediaType", flags: "--storage-media-type <type>", description: "how objects are kept; there is one way", default: "application/json", parse: storageMediaType },
   ...servingOptions,
   ...auditOptions,
+  ...metricsOptions,
 ];
 
 function eventTtl(text: string): number {

@@ -97,6 +97,8 @@ export interface ApiServerOptions {
   readonly authentication?: AuthenticationOptions;
   /** The certificate that API servers behind this one know it by. */
   readonly frontProxy?: () => Promise<KeyPair>;
+  /** Whether these may send clients elsewhere; they may not when absent. */
+  readonly allowsRemoteRedirects?: boolean;
   /** How webhooks are asked; over HTTPS when absent. */
   readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
@@ -219,7 +221,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const gitFields = new GitFieldPlaces();
-  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
+  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), allowsRedirects: options.allowsRemoteRedirects === true, ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
   const makeNamespace = async (name: string) => {
     await createLocalClient(server, API_SERVER_USER, "kube-apiserver").for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }).catch((error: unknown) => {

@@ -60,6 +60,8 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly isHttp1Only?: boolean;
   /** The share of requests of HTTP/2 that are the last of their connection. */
   readonly goawayChance?: number;
+  /** Whether others may listen at the same address and port. */
+  readonly sharesPort?: boolean;
   /** Whether the server has been told to end; /readyz says so. */
   readonly isEnding?: () => boolean;
   /** What /readyz waits for; true when absent. */
@@ -109,7 +111,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const certificates = new ServingCertificates(options);
   const front = createFront(certificates, { options, parts, open, always: alwaysSent(options) });
   const connections = new Connections(front);
-  front.listen({ host, port: options.port });
+  front.listen({ host, port: options.port, reusePort: options.sharesPort === true });
   await once(front, "listening").catch((error: unknown) => {
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
   });

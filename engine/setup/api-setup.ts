@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import type { AdmissionSetup } from "./admission-setup.ts";
@@ -16,7 +17,7 @@ import { openOperatorCertificate, openOwnCertificate } from "../followed-certifi
 import type { Following } from "../lib/changing-value.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { familyOf } from "../lib/ip-address.ts";
+import { familyOf, hostAndPort } from "../lib/ip-address.ts";
 import { isLoopback, isUnspecified } from "../lib/loopback.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { service } from "../lib/service.ts";
@@ -65,7 +66,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   const nodes = createNodeTransport(pki.ca, toAgents);
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
@@ -82,12 +83,20 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
     return { names, pair: shown };
   }));
   let isStarted = false;
-  const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites };
-  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, isEnding: () => told?.aborted === true, isStarted: () => isStarted };
-  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...(config.serviceAccountJwksUri === undefined ? {} : { jwksUri: config.serviceAccountJwksUri }), serving: serving.shown, signer: pki, network: agentNetwork(config), nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites, groups: config.tlsCurvePreferences };
+  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, sharesPort: config.permitPortSharing, isEnding: () => told?.aborted === true, isStarted: () => isStarted };
+  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...jwksPlace(config), serving: serving.shown, signer: pki, network: agentNetwork(config), nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());
   return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented, started: () => void (isStarted = true) };
+}
+
+/** Where others find the keys of service account tokens; nothing where that is at the issuer. As upstream, a host without a port is asked at the API's own. */
+export function jwksPlace({ serviceAccountJwksUri, externalHostname, apiPort }: Pick<ServerConfig, "serviceAccountJwksUri" | "externalHostname" | "apiPort">): { readonly jwksUri?: string } {
+  if (serviceAccountJwksUri !== undefined) return { jwksUri: serviceAccountJwksUri };
+  if (externalHostname === undefined) return {};
+  const hasPort = /:\d+$/.test(externalHostname) && !isIPv6(externalHostname);
+  return { jwksUri: `https://${hasPort ? externalHostname : hostAndPort(externalHostname, apiPort)}/openid/v1/jwks` };
 }
 
 async function setUpOperatorCertificate(config: ServerConfig, clock: Clock, logger: Logger, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {

@@ -29,6 +29,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   seen.push({ method, url, user: String(headers["x-remote-user"]), groups: String(headers["x-remote-group"]), proxy: certificate.subject === undefined ? undefined : String(certificate.subject.CN), authorization: headers.authorization });
   const send = (code: number, body: object) => response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
   const path = url.split("?")[0] ?? "";
+  if (path.endsWith("/flunders/moved")) return void response.writeHead(307, { location: "https://elsewhere.example/" }).end();
   if (path === FLUNDERS) return void send(200, { kind: "APIResourceList", apiVersion: "v1", groupVersion: "wardle.example.com/v1alpha1", resources: [{ name: "flunders", singularName: "flunder", namespaced: true, kind: "Flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }] });
   if (path === `/openapi/v3${FLUNDERS}`) return void send(200, { openapi: "3.0.0", info: { title: "Wardle", version: "1" }, paths: {}, components: { schemas: {} } });
   const meta = { apiVersion: "wardle.example.com/v1alpha1" };
@@ -119,6 +120,17 @@ test("only those who may are passed on", async () => {
   expect((await user.send(`${FLUNDERS}/namespaces/default/flunders`, { headers: { "x-remote-user": "boss" } })).code).toBe(200);
   expect(asked().at(-1)).toMatchObject({ user: "jane", groups: "staff, system:authenticated" });
   user.close();
+});
+
+test("clients are not sent elsewhere by it, whether they ask or want another protocol", async () => {
+  const moved = `${FLUNDERS}/namespaces/default/flunders/moved`;
+  const refusal = "the backend attempted to redirect this request, which is not permitted";
+  expect(await admin.send(moved)).toMatchObject({ code: 502, text: refusal });
+  const { certificate, key } = await api.pki.certificate("boss", { commonName: "boss", organizations: ["system:masters"], usage: "client" });
+  const answered = await new Promise<IncomingMessage>((resolve, reject) => {
+    https.get(`${api.url}${moved}`, { ca: api.pki.ca, cert: certificate, key, agent: false, headers: { connection: "upgrade", upgrade: "SPDY/3.1" } }, resolve).on("error", reject);
+  });
+  expect([answered.statusCode, Buffer.concat(await answered.toArray() as Buffer[]).toString()]).toEqual([502, refusal]);
 });
 
 test("kubectl lists its objects and its APIService", async () => {

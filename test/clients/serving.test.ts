@@ -1,9 +1,10 @@
 import { connect } from "node:http2";
+import { createServer } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { systemRandom } from "../../engine/lib/random.ts";
-import { parseTlsCiphers } from "../../engine/server/http/tls-settings.ts";
+import { parseTlsCiphers, parseTlsGroups } from "../../engine/server/http/tls-settings.ts";
 import { roleBindingResource } from "../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../engine/resources/rbac/role.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
@@ -52,6 +53,36 @@ test("HTTP/1.1 may be all that is spoken, by the ciphers that were chosen", asyn
   const admin = await rawClient(api.url, api.pki, ROOT);
   expect((await admin.send("/api/v1/namespaces")).code).toBe(200);
   admin.close();
+});
+
+test("a key is agreed on in the ways that were chosen only", async () => {
+  await using api = await startTestListener({ manners: { tls: { minVersion: "TLSv1.2", groups: parseTlsGroups(["24", "4588"]) } } });
+  const agree = async (ecdhCurve: string) => {
+    const socket = connectTls({ port: Number(new URL(api.url).port), host: "127.0.0.1", ca: api.pki.ca, ecdhCurve });
+    try {
+      await once(socket, "secureConnect");
+      return socket.getProtocol();
+    } finally {
+      socket.destroy();
+    }
+  };
+  expect([await agree("P-384"), await agree("X25519MLKEM768:X25519")]).toEqual(["TLSv1.3", "TLSv1.3"]);
+  await expect(agree("X25519")).rejects.toThrow();
+});
+
+test("others may listen at the same port only where that was allowed", async () => {
+  const listenBeside = async (sharesPort: boolean) => {
+    await using api = await startTestListener({ manners: { sharesPort } });
+    const beside = createServer();
+    beside.listen({ host: "127.0.0.1", port: Number(new URL(api.url).port), reusePort: true });
+    try {
+      await once(beside, "listening");
+    } finally {
+      beside.close();
+    }
+  };
+  await listenBeside(true);
+  await expect(listenBeside(false)).rejects.toThrow("EADDRINUSE");
 });
 
 test("a server that is told to end says so, and serves on", async () => {

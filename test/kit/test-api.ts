@@ -37,6 +37,7 @@ export interface TestApiOptions {
   readonly askImagePolicy?: ApiServerOptions["askImagePolicy"];
   readonly webhookUsers?: ApiServerOptions["webhookUsers"];
   readonly allowsPrivileged?: boolean;
+  readonly allowsRemoteRedirects?: boolean;
   readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
@@ -89,9 +90,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
@@ -105,6 +106,7 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(admissionSettings === undefined ? {} : { admissionSettings }),
     ...(askImagePolicy === undefined ? {} : { askImagePolicy }),
     ...(allowsPrivileged === undefined ? {} : { allowsPrivileged }),
+    ...(allowsRemoteRedirects === undefined ? {} : { allowsRemoteRedirects }),
     ...(serviceNodePorts === undefined ? {} : { serviceNodePorts }),
     ...(webhookUsers === undefined ? {} : { webhookUsers }),
   };

@@ -10,6 +10,8 @@ export interface FrontProxyIdentity {
   /** The certificate that is shown; absent when there is none. */
   readonly certificate?: () => Promise<KeyPair>;
   readonly resolveService: WebhookClientOptions["resolveService"];
+  /** Whether these servers may send clients elsewhere; they may not when absent. */
+  readonly allowsRedirects?: boolean;
 }
 
 /** Who asks, in the headers that extension-apiserver-authentication announces. */
@@ -24,7 +26,7 @@ function encodeExtraKey(key: string): string {
 }
 
 /** Where a request of a user for this part of the API goes. Rejects with an Error when its Service has no ready end. */
-export async function aggregationTarget({ spec, metadata }: APIService, user: UserInfo, path: string, { certificate, resolveService }: FrontProxyIdentity): Promise<ProxyTarget> {
+export async function aggregationTarget({ spec, metadata }: APIService, user: UserInfo, path: string, { certificate, resolveService, allowsRedirects = false }: FrontProxyIdentity): Promise<ProxyTarget> {
   const { namespace = "", name = "", port = 443 } = spec.service ?? {};
   const { host, port: endPort } = await resolveService({ namespace, name, port });
   const pair = await certificate?.();
@@ -36,6 +38,7 @@ export async function aggregationTarget({ spec, metadata }: APIService, user: Us
     port: endPort,
     path,
     isAgent: false,
+    isRedirectRefused: !allowsRedirects,
     tls: {
       servername: isIP(serverName) === 0 ? serverName : "",
       rejectUnauthorized: spec.insecureSkipTLSVerify !== true,

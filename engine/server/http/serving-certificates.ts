@@ -29,6 +29,8 @@ export interface TlsSettings {
   readonly minVersion: TlsVersion;
   /** OpenSSL's list of them; its usual one when undefined. */
   readonly ciphers?: string | undefined;
+  /** OpenSSL's list of ways to agree on a key; its usual one when undefined. */
+  readonly groups?: string | undefined;
 }
 
 const USUAL_TLS: TlsSettings = { minVersion: "TLSv1.2" };
@@ -85,9 +87,9 @@ export class ServingCertificates {
   }
 
   #contextOptions({ certificate, key }: KeyPair) {
-    const { ca, tls: { minVersion, ciphers } = USUAL_TLS } = this.#sources;
+    const { ca, tls: { minVersion, ciphers, groups } = USUAL_TLS } = this.#sources;
     // The order of the server's own list counts, as it does in upstream's.
-    return { cert: certificate, key, ca, minVersion, ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }) } as const;
+    return { cert: certificate, key, ca, minVersion, ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }), ...(groups === undefined ? {} : { ecdhCurve: groups }) } as const;
   }
 }
 

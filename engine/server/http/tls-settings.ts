@@ -19,6 +19,20 @@ export function parseTlsCiphers(names: readonly string[]): string | undefined {
   return [...NEWEST, ...older].join(":");
 }
 
+/** By the numbers that TLS and upstream's language give them (IANA, TLS Supported Groups). */
+const GROUPS: Readonly<Record<string, string>> = { 23: "P-256", 24: "P-384", 25: "P-521", 29: "X25519", 4587: "SecP256r1MLKEM768", 4588: "X25519MLKEM768", 4589: "SecP384r1MLKEM1024" };
+
+/** OpenSSL's list of the ways to agree on a key that are numbered so; undefined for none. Throws for a number that is not known, or there twice. */
+export function parseTlsGroups(numbers: readonly string[]): string | undefined {
+  const names = numbers.map((number, index) => {
+    const name = GROUPS[number];
+    if (name === undefined) throw new Error(`${number} is not known here: it must be one of ${Object.entries(GROUPS).map(([known, what]) => `${known} (${what})`).join(", ")}`);
+    if (numbers.indexOf(number) < index) throw new Error(`${number} is there twice`);
+    return name;
+  });
+  return names.length === 0 ? undefined : names.join(":");
+}
+
 /** TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is ECDHE-RSA-AES128-GCM-SHA256. */
 function opensslName(name: string): string {
   const [, exchange, cipher] = /^TLS_(ECDHE_RSA|ECDHE_ECDSA|RSA)_WITH_(AES_128_GCM_SHA256|AES_256_GCM_SHA384|AES_128_CBC_SHA|AES_256_CBC_SHA|AES_128_CBC_SHA256|CHACHA20_POLY1305(?:_SHA256)?)$/.exec(name) ?? [];

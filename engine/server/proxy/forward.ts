@@ -50,6 +50,7 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const answer = await answered;
   if (answer.is === "upgrade") throw new StatusError("InternalError", `${target.description} switched protocols without being asked`);
   const { response } = answer;
+  if (isRefusedRedirect(response, target)) return refuseRedirect(response, raw, options.auditId);
   const { "content-length": length, warning: theirs = [], ...headers } = passedOn(response.headers) as Record<string, string | string[]>;
   const warning = [...[theirs].flat(), ...(warningHeaders(options.notes?.warnings ?? []).warning ?? [])];
   const isRewritten = options.prefix !== "" && request.method !== "HEAD" && hasLinks(response);
@@ -69,6 +70,10 @@ export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, ca
   const outgoing = await connect(target, request.method, headers, options.identity, options.signal);
   outgoing.end();
   const answer = await answerOf(outgoing, target);
+  if (isRefusedRedirect(answer.response, target)) {
+    answer.response.destroy();
+    return void socket.end(`HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${REDIRECT_REFUSAL.length}\r\nconnection: close\r\n\r\n${REDIRECT_REFUSAL}`);
+  }
   socket.write(headText(answer.response, answer.is === "upgrade" ? {} : { connection: "close" }));
   if (answer.is === "response") return pipeline(answer.response, socket).catch(() => void socket.destroy());
   if (answer.head.length > 0) socket.write(answer.head);
@@ -116,6 +121,20 @@ function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 
 function hostHeader({ host, port }: ProxyTarget): string {
   return hostAndPort(host, port);
+}
+
+/** Upstream's words. */
+const REDIRECT_REFUSAL = "the backend attempted to redirect this request, which is not permitted";
+
+/** A server behind the API could send clients, with what they prove themselves by, to where they would never go. */
+function isRefusedRedirect({ statusCode = 0, headers }: IncomingMessage, target: ProxyTarget): boolean {
+  return target.isRedirectRefused === true && statusCode >= 300 && statusCode <= 399 && (headers.location ?? "") !== "";
+}
+
+function refuseRedirect(response: IncomingMessage, raw: RawResponse, auditId: string): void {
+  response.destroy();
+  raw.writeHead(502, { "content-type": "text/plain; charset=utf-8", "content-length": String(REDIRECT_REFUSAL.length), "audit-id": auditId });
+  raw.end(Buffer.from(REDIRECT_REFUSAL));
 }
 
 /** A redirect within the other end stays within the proxy. */

@@ -12,6 +12,8 @@ export interface ProxyTarget {
   readonly path: string;
   /** Whether the server shows its own certificate, and expects one of the cluster's; other ends are not verified, as upstream has it. */
   readonly isAgent: boolean;
+  /** Whether an answer that sends the client elsewhere is none; it is passed on when absent. */
+  readonly isRedirectRefused?: boolean;
   /** How the other end is known, and what it is shown, where that is said; then nothing else is. */
   readonly tls?: { readonly servername: string; readonly rejectUnauthorized: boolean; readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** Sent beside the caller's headers. */

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { APIService, EndpointSlice, Service } from "../../../engine/resources/types.ts";
-import { userHeaders } from "../../../engine/server/aggregation/front-proxy.ts";
+import { aggregationTarget, userHeaders } from "../../../engine/server/aggregation/front-proxy.ts";
 import { localApiServices } from "../../../engine/server/aggregation/local-api-services.ts";
 import { AVAILABLE, findObstacle, withAvailability } from "../../../engine/server/aggregation/plan-availability.ts";
 import { remoteResources } from "../../../engine/server/aggregation/remote-resources.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { startTestApi } from "../../kit/test-api.ts";
 
 const api = { apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: "v1.tide.example" }, spec: { group: "tide.example", version: "v1", groupPriorityMinimum: 1, versionPriority: 1, service: { name: "tide", namespace: "sea", port: 443 } } } as APIService;
 const service = (spec: object = {}) => ({ apiVersion: "v1", kind: "Service", metadata: { name: "tide", namespace: "sea" }, spec: { type: "ClusterIP", ports: [{ name: "https", port: 443 }], ...spec } }) as Service;
@@ -31,6 +32,15 @@ describe("an API behind a Service", () => {
     expect(told.status?.conditions).toEqual([{ type: "Available", status: "True", reason: "Passed", message: "all checks passed", lastTransitionTime: "2024-01-01T00:00:00Z" }]);
     expect(withAvailability(told, AVAILABLE, "2024-01-02T00:00:00Z")).toBe(told);
   });
+});
+
+it("may send clients elsewhere only where an operator lets it", async () => {
+  for (const allowsRemoteRedirects of [undefined, false, true]) {
+    await using server = await startTestApi(allowsRemoteRedirects === undefined ? {} : { allowsRemoteRedirects });
+    const identity = { ...server.server.parts.aggregator.identity, resolveService: () => Promise.resolve({ host: "10.0.0.1", port: 443 }) };
+    const { isRedirectRefused } = await aggregationTarget(api, { username: "ann", groups: [] }, "/apis", identity);
+    expect(isRedirectRefused).toBe(allowsRemoteRedirects !== true);
+  }
 });
 
 it("says who asks, in headers that any name fits", () => {

@@ -5,7 +5,8 @@ import { parsePortRange } from "../../../engine/registry/port-range.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
-import { parseTlsCiphers } from "../../../engine/server/http/tls-settings.ts";
+import { parseTlsCiphers, parseTlsGroups } from "../../../engine/server/http/tls-settings.ts";
+import { jwksPlace } from "../../../engine/setup/api-setup.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 
 test.each([
@@ -19,6 +20,20 @@ test.each([
   expect(parseTlsCiphers([name])).toBe(`TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:${own}`);
 });
 
+test("ways to agree on a key are known by their numbers", () => {
+  expect([parseTlsGroups([]), parseTlsGroups(["29", "23", "4588"])]).toEqual([undefined, "X25519:P-256:X25519MLKEM768"]);
+});
+
+test.each([
+  [{}, {}],
+  [{ serviceAccountJwksUri: "https://keys.example/jwks", externalHostname: "api.example.com" }, { jwksUri: "https://keys.example/jwks" }],
+  [{ externalHostname: "api.example.com" }, { jwksUri: "https://api.example.com:6443/openid/v1/jwks" }],
+  [{ externalHostname: "api.example.com:443" }, { jwksUri: "https://api.example.com:443/openid/v1/jwks" }],
+  [{ externalHostname: "fd00::1", securePort: "8443" }, { jwksUri: "https://[fd00::1]:8443/openid/v1/jwks" }],
+])("others find the keys of tokens where %j says", (flags, place) => {
+  expect(jwksPlace(resolveServerConfig(flags, {}))).toEqual(place);
+});
+
 test("ports of nodes are a range, by both ends or by its length", () => {
   expect([parsePortRange("30000-32767"), parsePortRange("20000+99"), parsePortRange("4000")]).toEqual([{ first: 30000, last: 32767 }, { first: 20000, last: 20099 }, { first: 4000, last: 4000 }]);
   for (const text of ["", "a-b", "5-4", "0-10", "1-70000"]) expect(() => parsePortRange(text)).toThrow("must be a range of ports such as 30000-32767");
@@ -30,6 +45,11 @@ test.each<[string, Record<string, string>, string]>([
   ["an origin that could be anybody's end", { corsAllowedOrigins: "example.com" }, "must pin the start"],
   ["a chance that is too high", { goawayChance: "0.5" }, "must be from 0 to 0.02"],
   ["a certificate without its key", { tlsSniCertKey: "a.crt" }, "must be cert,key"],
+  ["a way to agree on a key that is not known", { tlsCurvePreferences: "1" }, "1 is not known here: it must be one of 23 (P-256)"],
+  ["a way to agree on a key that is there twice", { tlsCurvePreferences: "29,29" }, "29 is there twice"],
+  ["a name with a path", { externalHostname: "api.example.com/x" }, "must be a name or an address, and perhaps a port"],
+  ["a metric with a name that none has", { disabledMetrics: "a,b-c" }, 'must be fully qualified metric names, got "b-c"'],
+  ["a label without its metric", { allowMetricLabels: "verb=GET" }, '"verb" must have the form metricName,labelName'],
   ["another way of counting servers", { endpointReconcilerType: "zookeeper" }, "must be lease, master-count or none"],
 ])("%s is refused", (_name, flags, problem) => {
   expect(() => resolveServerConfig(flags, {})).toThrow(problem);
@@ -46,6 +66,9 @@ test("options without effect say so where they would have one, and are refused w
   expect(idleNotices({ profiling: "false", storageBackend: "etcd3", watchCache: true })).toEqual([]);
   expect(idleNotices({ profiling: true, kubeletTimeout: "5s" })).toEqual(["--profiling changes nothing: there are no profiles to be had over HTTP", "--kubelet-timeout changes nothing: agents are waited for as long as the request is"]);
   expect(() => idleNotices({ storageBackend: "etcd2" })).toThrow('--storage-backend "etcd2": must be etcd3');
+  expect(idleNotices({ emulatedVersion: "kube=1.36", kubernetesServiceNodePort: "0", etcdServersOverrides: "" })).toEqual([]);
+  expect(() => idleNotices({ emulatedVersion: "1.35" })).toThrow('--emulated-version "1.35": must be 1.36 or kube=1.36: the API is that of one version');
+  expect(() => idleNotices({ etcdServersOverrides: "/events#http://e" })).toThrow("cannot be done: every kind is in one store");
   expect(() => idleNotices({ enableGarbageCollector: "false" })).toThrow("see --controllers");
   expect(idleOptions.filter(({ flag }) => serverOptions.some((row) => flagKey(row) === flagKey({ flags: `--${flag}` })))).toEqual([]);
 });
