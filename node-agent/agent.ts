@@ -9,6 +9,7 @@ import { createLogBounds } from "../engine/lib/bounded-log.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
 import { createIdleCollection } from "../engine/lib/idle-collection.ts";
+import { KeyedLocks } from "../engine/lib/keyed-locks.ts";
 import type { Logger } from "../engine/lib/log.ts";
 import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
@@ -63,6 +64,7 @@ import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
 import { createPluginRegistry } from "./plugins/plugin-registry.ts";
+import { executeExpansion } from "./volumes/expand-volume.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import { shareMounts } from "./volumes/mounts.ts";
 import type { VolumeSources } from "./volumes/volume-plugin.ts";
@@ -133,6 +135,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const claims = new PreparedClaims(path.join(dataDir, "prepared-claims.json"));
   meterClaims(metrics.registry, claims);
   const devices = new DeviceManager({ client, clock, logger, metrics, drivers, health, claims });
+  const expansions = new KeyedLocks();
   const csiDrivers = new CsiDrivers({ client, clock, logger, metrics, nodeName });
   const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token: requestToken });
   const context: PodContext = {
@@ -243,6 +246,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       nodeName,
       nowMs: () => clock.now(),
       csi,
+      expand: (pod, claimed, plan, grow) => expansions.run([claimed.persistent.metadata.name ?? ""], () => executeExpansion({ client, events, clock }, pod, claimed, plan, grow)),
     };
   }
 

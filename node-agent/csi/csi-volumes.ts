@@ -10,13 +10,13 @@ import { service, type Service } from "../../engine/lib/service.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import { attachmentName } from "../../engine/resources/storage/attachment-name.ts";
 import type { CSIDriver, Pod, SecretReference } from "../../engine/resources/types.ts";
+import { executeExpansion, planExpansion, type ClaimedVolume } from "../volumes/expand-volume.ts";
 import { isMountPoint } from "../volumes/mounts.ts";
 import { giveToGroupOnce } from "../volumes/ownership.ts";
 import { MountError, type VolumeSources } from "../volumes/volume-plugin.ts";
 import { isFinal, type CsiDriver, type NodeCapability } from "./csi-driver.ts";
 import type { CsiDrivers } from "./csi-drivers.ts";
 import type { VolumeUsage } from "./csi_pb.ts";
-import { executeExpansion, planExpansion, type ClaimedVolume } from "./expand-volume.ts";
 import { VolumesInUse } from "./volumes-in-use.ts";
 import { allPodVolumes, deviceDataDir, deviceLink, devicePublishPath, deviceStagingPath, podVolumes, publishPath, removeEmpty, removeMountFolder, stagedVolumes, stagingPath, writeVolumeData, type PodVolume, type VolumeData } from "./volume-places.ts";
 import { checkLifecycle, computeCapability, computeContext, givesToGroup, type CsiVolume } from "./volume-request.ts";
@@ -230,6 +230,8 @@ export class CsiVolumes {
     const plan = planExpansion(claimed, size);
     if (plan.do === "nothing") return size;
     if (volume.readOnly) return size;
+    // Whose step nobody waits for may have had nothing to do here.
+    if (!capabilities.has("EXPAND_VOLUME") && plan.marks !== "steps") return plan.size;
     if (!capabilities.has("EXPAND_VOLUME")) throw new MountError(`NodeExpand is not supported by the CSI driver ${volume.driver}`);
     const secrets = await this.#secret(volume.secrets.expand);
     await executeExpansion(this.#options, pod, claimed, plan, (bytes) =>

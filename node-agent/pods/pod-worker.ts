@@ -197,7 +197,7 @@ export class PodWorker {
     let trouble: unknown;
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
     await (isOver ? this.#releaseVolumes().catch((error: unknown) => (trouble = error)) : this.#provideVolumes());
-    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
     let hasActed = false;
     for (const action of actions) {
@@ -325,7 +325,7 @@ export class PodWorker {
 
   async #provideVolumes(): Promise<void> {
     const { clock, events, podsDir, sources } = this.#context;
-    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
+    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
     const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
     mkdirSync(podDir, { recursive: true, mode: 0o750 });
     try {

@@ -6,11 +6,12 @@ import { podClaims } from "../../engine/resources/pod-claims.ts";
 import { isLocalPathVolume, LOCAL_PATH_NODE_LABEL } from "../../engine/resources/storage/local-path.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
 import { persistentCsiVolume } from "../csi/volume-request.ts";
-import { mountDevice } from "./device-volume.ts";
+import { growDevice, mountDevice } from "./device-volume.ts";
+import { planExpansion } from "./expand-volume.ts";
 import { provideHostPath } from "./host-path-volume.ts";
 import { mountNfs } from "./nfs-volume.ts";
 import { giveToGroupOnce } from "./ownership.ts";
-import { MountError, volumeFolder, type VolumeSources } from "./volume-plugin.ts";
+import { isVolumeFolder, MountError, volumeFolder, type VolumeSources } from "./volume-plugin.ts";
 
 /** The volume behind a claim. Folders of this node are made when they are first needed. */
 export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
@@ -21,14 +22,30 @@ export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sourc
   if (spec.nfs !== undefined) return mountNfs(spec.nfs, volumeFolder(podDir, "nfs", persistent.metadata.name ?? ""), spec.mountOptions);
   if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
-  if (!existsSync(spec.local.path)) throw new MountError(`path "${spec.local.path}" does not exist`);
-  const stat = statSync(spec.local.path);
+  const source = spec.local.path;
+  const place = await provideLocal(pod, volume, podDir, persistent);
+  const growth = readOnly ? undefined : planExpansion({ claim, persistent }, undefined);
+  // Of a folder, and of a device that a pod has as such, nothing has to be done.
+  if (growth?.do === "expand") await sources.expand(pod, { claim, persistent }, growth, async () => (place === source ? undefined : growDevice(source, place)));
+  return place;
+}
+
+/** Whether a claim's volume, once provided, is looked at again from time to time: devices may grow while they are in use. */
+export function followsDevice({ persistentVolumeClaim, ephemeral }: Volume, place: string | undefined): boolean {
+  if (place === undefined || (persistentVolumeClaim ?? ephemeral) === undefined) return false;
+  return isVolumeFolder(place, "local-volume") || statSync(place, { throwIfNoEntry: false })?.isBlockDevice() === true;
+}
+
+async function provideLocal(pod: Pod, volume: Volume, podDir: string, { metadata, spec = {} }: PersistentVolume): Promise<string> {
+  const { path: source = "", fsType } = spec.local ?? {};
+  if (!existsSync(source)) throw new MountError(`path "${source}" does not exist`);
+  const stat = statSync(source);
   if (spec.volumeMode === "Block") {
-    if (!stat.isBlockDevice()) throw new MountError(`path "${spec.local.path}" is no block device`);
-    return spec.local.path;
+    if (!stat.isBlockDevice()) throw new MountError(`path "${source}" is no block device`);
+    return source;
   }
-  if (!stat.isDirectory() && !stat.isBlockDevice()) throw new MountError(`path "${spec.local.path}" is neither a folder nor a block device`);
-  const place = stat.isDirectory() ? spec.local.path : await mountDevice(spec.local.path, volumeFolder(podDir, "local-volume", persistent.metadata.name ?? ""), spec.local.fsType, spec.mountOptions);
+  if (!stat.isDirectory() && !stat.isBlockDevice()) throw new MountError(`path "${source}" is neither a folder nor a block device`);
+  const place = stat.isDirectory() ? source : await mountDevice(source, volumeFolder(podDir, "local-volume", metadata.name ?? ""), fsType, spec.mountOptions);
   await giveToGroupOnce(place, pod, podDir, volume.name);
   return place;
 }

@@ -14,6 +14,11 @@ export interface DeviceContent {
   readonly partitions?: string;
 }
 
+interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
 /** A block device as a folder: the file system on it, mounted for one pod. An empty device gets one; whatever else is on it is left alone. */
 export async function mountDevice(device: string, folder: string, asked: string | undefined, options: readonly string[] = []): Promise<string> {
   if (isMountPoint(folder)) return folder;
@@ -29,13 +34,32 @@ export async function mountDevice(device: string, folder: string, asked: string 
   return folder;
 }
 
+/** Lets the file system on a device take all of it, while it is mounted. A device that is as large as before, or holds none, stays as it is. */
+export async function growDevice(device: string, folder: string): Promise<void> {
+  const grow = planGrowth(device, (await probe(device)).type, folder);
+  try {
+    if (grow !== undefined) await run(grow.program, grow.args);
+  } catch (error) {
+    throw new MountError(`the file system on device "${device}" could not be grown`, { cause: error });
+  }
+}
+
+/** The program that lets a mounted file system grow; undefined when there is none. Throws a MountError for one that this agent cannot grow. Pure. */
+export function planGrowth(device: string, type: string | undefined, folder: string): Command | undefined {
+  if (type === undefined) return undefined;
+  if (/^ext[234]$/.test(type)) return { program: "resize2fs", args: [device] };
+  if (type === "xfs") return { program: "xfs_growfs", args: ["-d", folder] };
+  if (type === "btrfs") return { program: "btrfs", args: ["filesystem", "resize", "max", folder] };
+  throw new MountError(`device "${device}" holds ${type}, which does not grow`);
+}
+
 /** A volume that names no file system, or an empty one, has what upstream gives it. Pure. */
 export function chooseFileSystem(asked: string | undefined): string {
   return asked === undefined || asked === "" ? "ext4" : asked;
 }
 
 /** The program that makes the file system; undefined when it is there. Throws a MountError when something else is. Pure. */
-export function planFormat(device: string, { type, partitions }: DeviceContent, fsType: string): { readonly program: string; readonly args: readonly string[] } | undefined {
+export function planFormat(device: string, { type, partitions }: DeviceContent, fsType: string): Command | undefined {
   if (type === undefined && partitions !== undefined) throw new MountError(`device "${device}" has a partition table (${partitions}) and no file system; name one of its partitions`);
   if (type !== undefined && type !== fsType) throw new MountError(`device "${device}" holds ${type} and not ${fsType}`);
   if (type !== undefined) return undefined;

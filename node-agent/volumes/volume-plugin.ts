@@ -3,6 +3,7 @@ import path from "node:path";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
 import type { CsiVolume } from "../csi/volume-request.ts";
 import type { EnvironmentSources } from "../pods/pod-environment.ts";
+import type { ClaimedVolume, PlannedExpansion } from "./expand-volume.ts";
 
 export interface VolumeSources extends EnvironmentSources {
   /** A token of the pod's ServiceAccount, bound to the pod. */
@@ -15,11 +16,13 @@ export interface VolumeSources extends EnvironmentSources {
   readonly nodeName: string;
   readonly nowMs: () => number;
   readonly csi: DriverVolumes;
+  /** Has a claim's volume grown as planned, by `grow` with its size in bytes, and tells of it in the claim. One at a time for each volume. */
+  readonly expand: (pod: Pod, claimed: ClaimedVolume, plan: PlannedExpansion, grow: (bytes: number) => Promise<void>) => Promise<void>;
 }
 
 /** Volumes of CSI drivers, of which the folder `csi` is made. */
 export interface DriverVolumes {
-  mount(pod: Pod, volumeName: string, volume: CsiVolume, podDir: string, claimed?: { readonly claim: PersistentVolumeClaim; readonly persistent: PersistentVolume }): Promise<string>;
+  mount(pod: Pod, volumeName: string, volume: CsiVolume, podDir: string, claimed?: ClaimedVolume): Promise<string>;
   /** Whether a pod's volume is mounted again from time to time. */
   follows(pod: Pod, volumeName: string): boolean;
   /** Takes away all that a pod has of drivers. Rejects when something of it stays. */
@@ -45,4 +48,9 @@ export type VolumeKind = "configmap" | "secret" | "downward-api" | "projected" |
 export function volumeFolder(podDir: string, kind: VolumeKind, name: string): string {
   const withoutKind = path.join(podDir, VOLUMES, name); // where pods have it that are older than this layout
   return existsSync(withoutKind) ? withoutKind : path.join(podDir, VOLUMES, `kubernetes.io~${kind}`, name);
+}
+
+/** Whether a place is the folder of a pod's volume of that kind. */
+export function isVolumeFolder(place: string, kind: VolumeKind): boolean {
+  return path.basename(path.dirname(place)) === `kubernetes.io~${kind}`;
 }

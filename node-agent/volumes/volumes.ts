@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
 import { ephemeralCsiVolume } from "../csi/volume-request.ts";
-import { mountClaim } from "./claim-volume.ts";
+import { followsDevice, mountClaim } from "./claim-volume.ts";
 import { mountEmptyDir } from "./empty-dir-volume.ts";
 import { mountHostPath } from "./host-path-volume.ts";
 import { mountsBelow } from "./mounts.ts";
@@ -32,28 +32,39 @@ const UMOUNT_MS = 30_000;
 
 /**
  * Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. What this
- * agent has provided before and follows nothing stays as it is.
+ * agent has provided before and follows nothing stays as it is. When one cannot be brought up to date, the others are, before it rejects.
  */
 export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const places = new Map<string, string>();
+  let trouble: unknown;
   for (const volume of pod.spec.volumes ?? []) {
     // An image is its container's business: see pods/image-volumes.ts.
     if (volume.image !== undefined) continue;
-    const known = isLive(volume) || sources.csi.follows(pod, volume.name) ? undefined : before.get(volume.name);
-    if (known !== undefined) {
+    const known = before.get(volume.name);
+    if (known !== undefined && !isFollowed(pod, volume, sources.csi, known)) {
       places.set(volume.name, known);
       continue;
     }
     const plugin = plugins.find(({ field }) => volume[field] !== undefined);
     if (plugin === undefined) throw new MountError(`volume "${volume.name}": volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
-    places.set(volume.name, await plugin.mount(pod, volume, podDir, sources));
+    try {
+      places.set(volume.name, await plugin.mount(pod, volume, podDir, sources));
+    } catch (error) {
+      if (known === undefined) throw error;
+      trouble ??= error;
+    }
   }
+  if (trouble !== undefined) throw trouble;
   return places;
 }
 
-/** Whether a pod has volumes whose content follows objects of the API or has to be renewed. */
-export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes): boolean {
-  return (pod.spec.volumes ?? []).some((volume) => isLive(volume) || drivers.follows(pod, volume.name));
+/** Whether a pod has volumes whose content or size follows objects of the API, or has to be renewed. `places`: where they have been provided. */
+export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes, places: ReadonlyMap<string, string> = new Map()): boolean {
+  return (pod.spec.volumes ?? []).some((volume) => isFollowed(pod, volume, drivers, places.get(volume.name)));
+}
+
+function isFollowed(pod: Pod, volume: Volume, drivers: DriverVolumes, place: string | undefined): boolean {
+  return isLive(volume) || drivers.follows(pod, volume.name) || followsDevice(volume, place);
 }
 
 function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean {

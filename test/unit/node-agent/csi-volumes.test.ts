@@ -2,11 +2,10 @@ import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symli
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import type { CSINodeDriver, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
+import type { CSINodeDriver, PersistentVolume, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
 import type { CallOptions, GrpcChannel } from "../../../engine/lib/grpc.ts";
 import { openCsiDriver } from "../../../node-agent/csi/csi-driver.ts";
 import { computeNodeDrivers, computeNodePatch, NODE_ID_ANNOTATION } from "../../../node-agent/csi/driver-registration.ts";
-import { computeFailedStatus, computeGrownStatus, planExpansion } from "../../../node-agent/csi/expand-volume.ts";
 import { deviceDataDir, deviceLink, nodeVolumes, podVolumes, publishPath, stagedVolumes, stagingPath, writeVolumeData } from "../../../node-agent/csi/volume-places.ts";
 import { checkLifecycle, computeCapability, computeContext, ephemeralCsiVolume, givesToGroup, persistentCsiVolume, type CsiVolume } from "../../../node-agent/csi/volume-request.ts";
 import { aNode } from "../../kit/objects.ts";
@@ -88,30 +87,6 @@ describe("a driver in the node's CSINode", () => {
     expect(computeNodePatch(registered, "e", undefined)).toBeUndefined();
     expect(computeNodePatch(registered, "d", undefined)).toEqual({ metadata: { annotations: { [NODE_ID_ANNOTATION]: null } } });
     expect(() => computeNodePatch(registered, "d", { ...info, topology: { zone: "b" } })).toThrow('detected topology value collision: driver reported "zone":"b" but existing label is "zone":"a"');
-  });
-});
-
-describe("a volume grows on the node", () => {
-  const claim = (capacity: string, state?: string, more: object = {}): PersistentVolumeClaim => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "c" }, spec: { accessModes: ["ReadWriteMany"] }, status: { capacity: { storage: capacity }, ...(state === undefined ? {} : { allocatedResourceStatuses: { storage: state } }) }, ...more });
-
-  test("when its resizer has left that to the node, and not while the resizer is at work or has given up", () => {
-    for (const state of ["NodeResizePending", "NodeResizeInProgress"]) expect(planExpansion({ claim: claim("1Gi", state), persistent: persistent() }, "1Gi")).toEqual({ do: "expand", size: "2Gi", marks: true });
-    for (const state of ["ControllerResizeInProgress", "NodeResizeInfeasible", undefined]) expect(planExpansion({ claim: claim("1Gi", state), persistent: persistent() }, "1Gi")).toEqual({ do: "nothing" });
-  });
-
-  test("after another node's part is done, if many have it and nobody has said that there is nothing to do", () => {
-    const done = claim("2Gi");
-    expect(planExpansion({ claim: done, persistent: persistent() }, "1Gi")).toEqual({ do: "expand", size: "2Gi", marks: false });
-    expect(planExpansion({ claim: done, persistent: persistent() }, "2Gi")).toEqual({ do: "nothing" });
-    expect(planExpansion({ claim: { ...done, spec: { accessModes: ["ReadWriteOnce"] } }, persistent: persistent() }, "1Gi")).toEqual({ do: "nothing" });
-    expect(planExpansion({ claim: { ...done, metadata: { annotations: { "volume.kubernetes.io/node-expansion-not-required": "true" } } }, persistent: persistent() }, "1Gi")).toEqual({ do: "nothing" });
-  });
-
-  test("and the claim tells of it, or of why it has not", () => {
-    const status = { capacity: { storage: "1Gi" }, conditions: [{ type: "FileSystemResizePending", status: "True" }, { type: "ModifyingVolume", status: "True" }] };
-    expect(computeGrownStatus(status, "2Gi")).toEqual({ capacity: { storage: "2Gi" }, allocatedResourceStatuses: { storage: null }, conditions: [{ type: "ModifyingVolume", status: "True" }] });
-    expect(computeFailedStatus({}, "no room", false, 0)).toEqual({ conditions: [{ type: "NodeResizeError", status: "True", message: "failed to expand pvc with no room", lastTransitionTime: "1970-01-01T00:00:00Z" }] });
-    expect(computeFailedStatus({}, "no room", true, 0)).toMatchObject({ allocatedResourceStatuses: { storage: "NodeResizeInfeasible" } });
   });
 });
 

@@ -1,6 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { chooseFileSystem, parseProbe, planFormat } from "../../../node-agent/volumes/device-volume.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
+import { followsDevice } from "../../../node-agent/volumes/claim-volume.ts";
+import { chooseFileSystem, parseProbe, planFormat, planGrowth } from "../../../node-agent/volumes/device-volume.ts";
 import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
+import { MountError, type VolumeSources } from "../../../node-agent/volumes/volume-plugin.ts";
+import { mountVolumes } from "../../../node-agent/volumes/volumes.ts";
+import { aPod } from "../../kit/objects.ts";
 
 describe("a device as a folder", () => {
   test.each([
@@ -25,6 +33,20 @@ describe("a device as a folder", () => {
   });
 });
 
+test.each([
+  ["ext4", { program: "resize2fs", args: ["/dev/x"] }],
+  ["ext2", { program: "resize2fs", args: ["/dev/x"] }],
+  ["xfs", { program: "xfs_growfs", args: ["-d", "/p"] }],
+  ["btrfs", { program: "btrfs", args: ["filesystem", "resize", "max", "/p"] }],
+  [undefined, undefined],
+])("a file system grows while it is mounted, by its own program: %s", (type, command) => {
+  expect(planGrowth("/dev/x", type, "/p")).toEqual(command);
+});
+
+test("a file system that does not grow is named", () => {
+  expect(() => planGrowth("/dev/x", "squashfs", "/p")).toThrow('device "/dev/x" holds squashfs, which does not grow');
+});
+
 describe("a folder of an NFS server", () => {
   test.each([
     [{ server: "nfs.example", path: "/export" }, [], ["-t", "nfs", "nfs.example:/export", "/p"]],
@@ -32,4 +54,33 @@ describe("a folder of an NFS server", () => {
   ])("is mounted with what the volume says: %j %j", (source, options, args) => {
     expect(planNfsMount(source, "/p", options)).toEqual(args);
   });
+});
+
+test("a claim's device is looked at again while a pod has it, and other places are not", () => {
+  const claimed = { name: "v", persistentVolumeClaim: { claimName: "c" } };
+  expect(followsDevice(claimed, "/root/pods/u/volumes/kubernetes.io~local-volume/pv")).toBe(true);
+  expect(followsDevice(claimed, undefined)).toBe(false);
+  expect(followsDevice(claimed, os.tmpdir())).toBe(false);
+  expect(followsDevice(claimed, "/nowhere")).toBe(false);
+  expect(followsDevice({ name: "v", emptyDir: {} }, "/root/pods/u/volumes/kubernetes.io~local-volume/pv")).toBe(false);
+});
+
+test("of a pod's volumes, one that cannot be brought up to date keeps none of the others from it", async () => {
+  const podDir = mkdtempSync(path.join(os.tmpdir(), "volumes-"));
+  try {
+    let content = "old";
+    let isAway = false;
+    const csi = { mount: async () => isAway ? Promise.reject(new MountError("driver is away")) : "/driver", follows: () => true, unmountPod: async () => {} };
+    const sources = { csi, nowMs: () => 0, configMap: async () => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" }, data: { file: content } }) } as unknown as VolumeSources; // nothing else is used
+    const pod: Pod = aPod("p", { spec: { containers: [], volumes: [{ name: "a", csi: { driver: "d" } }, { name: "b", configMap: { name: "m" } }] } });
+    const places = await mountVolumes(pod, podDir, sources);
+    const file = path.join(places.get("b") ?? "", "file");
+    expect(readFileSync(file, "utf8")).toBe("old");
+    [content, isAway] = ["new", true];
+    await expect(mountVolumes(pod, podDir, sources, places)).rejects.toThrow("driver is away");
+    expect(readFileSync(file, "utf8")).toBe("new");
+    await expect(mountVolumes(pod, podDir, sources)).rejects.toThrow("driver is away");
+  } finally {
+    rmSync(podDir, { recursive: true });
+  }
 });

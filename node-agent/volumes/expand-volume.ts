@@ -7,7 +7,7 @@ import { GrpcCode } from "../../engine/lib/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { persistentVolumeClaimResource } from "../../engine/resources/core/persistent-volume-claim.ts";
 import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus, Pod } from "../../engine/resources/types.ts";
-import { driverCode, isFinal } from "./csi-driver.ts";
+import { driverCode, isFinal } from "../csi/csi-driver.ts";
 
 /** A claim and the volume that it has. */
 export interface ClaimedVolume {
@@ -15,8 +15,16 @@ export interface ClaimedVolume {
   readonly persistent: PersistentVolume;
 }
 
-/** `marks`: the claim's status tells how far it is, and is written along; otherwise another node has done that already. */
-export type Expansion = { readonly do: "nothing" } | { readonly do: "expand"; readonly size: string; readonly marks: boolean };
+/**
+ * `marks`: what is written into the claim's status: each step, where its resizer has left one to this node; the end alone, where nothing but
+ * the volume's size tells of it, as with resizers of old and sizes that a person has raised; nothing, where another node has done that.
+ */
+export interface PlannedExpansion {
+  readonly do: "expand";
+  readonly size: string;
+  readonly marks: "steps" | "end" | "nothing";
+}
+export type Expansion = { readonly do: "nothing" } | PlannedExpansion;
 
 const NOT_REQUIRED_ANNOTATION = "volume.kubernetes.io/node-expansion-not-required";
 const RESIZE_CONDITIONS = ["Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError"];
@@ -27,14 +35,16 @@ const RESIZE_CONDITIONS = ["Resizing", "FileSystemResizePending", "ControllerRes
  */
 export function planExpansion({ claim, persistent }: ClaimedVolume, knownSize: string | undefined): Expansion {
   const size = persistent.spec?.capacity?.["storage"];
-  const { capacity, allocatedResourceStatuses } = claim.status ?? {};
+  const { capacity, allocatedResources, allocatedResourceStatuses } = claim.status ?? {};
   const state = allocatedResourceStatuses?.["storage"];
   if (size === undefined) return { do: "nothing" };
-  if (state === "NodeResizePending" || state === "NodeResizeInProgress") return { do: "expand", size, marks: true };
-  const isElsewhereDone = state === undefined && wholeValue(capacity?.["storage"] ?? "0") >= wholeValue(size);
+  if (state === "NodeResizePending" || state === "NodeResizeInProgress") return { do: "expand", size: allocatedResources?.["storage"] ?? size, marks: "steps" };
+  const known = capacity?.["storage"];
+  if (state !== undefined || known === undefined) return { do: "nothing" };
+  if (wholeValue(known) < wholeValue(size)) return allocatedResources === undefined ? { do: "expand", size, marks: "end" } : { do: "nothing" };
   const isForAllNodes = claim.spec?.accessModes?.includes("ReadWriteMany") === true && claim.metadata.annotations?.[NOT_REQUIRED_ANNOTATION] === undefined;
   const isSmallerHere = knownSize !== undefined && wholeValue(knownSize) < wholeValue(size);
-  return isElsewhereDone && isForAllNodes && isSmallerHere ? { do: "expand", size, marks: false } : { do: "nothing" };
+  return isForAllNodes && isSmallerHere ? { do: "expand", size, marks: "nothing" } : { do: "nothing" };
 }
 
 /** A claim's status when its volume has grown. Pure. */
@@ -60,25 +70,25 @@ export interface ExpansionParts {
   readonly clock: Clock;
 }
 
-/** Lets the driver grow a volume and tells of it in the claim. Rejects when it would not, unless it only would not while the volume is in use. */
-export async function executeExpansion({ client, events, clock }: ExpansionParts, pod: Pod, { claim }: ClaimedVolume, { size, marks }: Extract<Expansion, { do: "expand" }>, expand: (bytes: number) => Promise<void>): Promise<void> {
+/** Has a volume grown, by its driver or by this agent, and tells of it in the claim. Rejects when it would not, unless a driver only would not while it is in use. */
+export async function executeExpansion({ client, events, clock }: ExpansionParts, pod: Pod, { claim }: ClaimedVolume, { size, marks }: PlannedExpansion, expand: (bytes: number) => Promise<void>): Promise<void> {
   const api = client.for(persistentVolumeClaimResource);
   const { namespace = "", name = "" } = claim.metadata;
   const write = (status: object) => api.patch(namespace, name, "merge", { metadata: { uid: claim.metadata.uid }, status }, { subresource: "status" });
-  if (marks) await write({ allocatedResourceStatuses: { storage: "NodeResizeInProgress" } });
+  if (marks === "steps") await write({ allocatedResourceStatuses: { storage: "NodeResizeInProgress" } });
   try {
     await expand(wholeValue(size));
   } catch (error) {
     const code = driverCode(error);
     const message = describeError(error);
     events.record(pod, { type: "Warning", reason: "VolumeResizeFailed", message: `NodeExpandVolume failed for volume of claim "${name}": ${message}` });
-    if (marks && isFinal(error)) await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code), clock.now()));
+    if (marks === "steps" && isFinal(error)) await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code), clock.now()));
     // It can grow when no pod has it; that is no reason for this one to wait.
     if (code === GrpcCode.failedPrecondition) return;
     throw error;
   }
   for (const object of [pod, claim]) events.record(object, { type: "Normal", reason: "FileSystemResizeSuccessful", message: `MountVolume.NodeExpandVolume succeeded for volume of claim "${name}"` });
-  if (marks) await write(computeGrownStatus((await api.get(namespace, name)).status ?? {}, size));
+  if (marks !== "nothing") await write(computeGrownStatus((await api.get(namespace, name)).status ?? {}, size));
 }
 
 function isInfeasible(code: number | undefined): boolean {
