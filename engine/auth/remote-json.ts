@@ -1,6 +1,7 @@
 import { NEVER } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
+import { connectionBy, type Dial } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
 
@@ -17,6 +18,8 @@ export interface RemoteJson {
   readonly key?: string;
   readonly token?: string;
   readonly insecureSkipVerify?: boolean;
+  /** How the other server is connected to; directly when absent. */
+  readonly dial?: Dial | undefined;
   readonly timeoutMs: number;
   /** That it was taken is all that is asked: the answer's text is not read. */
   readonly ignoresAnswer?: boolean;
@@ -45,14 +48,14 @@ export function fetchRemoteText(remote: RemoteJson): Promise<string> {
   return fetchRemote(remote, "*/*", (text) => text);
 }
 
-function fetchRemote<T>({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, timeoutMs }: RemoteJson, accept: string, read: (text: string) => T): Promise<T> {
+function fetchRemote<T>({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs }: RemoteJson, accept: string, read: (text: string) => T): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
     const headers = { accept, ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     let outgoing;
     try {
-      outgoing = nodeJs.https.request(url, { method, headers, ca, servername: serverName, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), agent: false });
+      outgoing = nodeJs.https.request(url, { method, headers, ca, servername: serverName, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), ...connectionBy(dial, "https") });
     } catch (error) {
       return fail(error);
     }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { WebhookTarget } from "../auth/authentication/token-webhook.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import { UsageError } from "./config.ts";
 
 /** What the file of an option means; undefined where none is named. Throws a UsageError that names option and file. */
@@ -8,11 +9,11 @@ export function readOption<T>(flag: string, file: string | undefined, parse: (te
   return file === undefined ? undefined : about(flag, file, () => parse(readFileSync(file, "utf8")));
 }
 
-/** The server that an option's kubeconfig names, and how to be let in. */
-export function webhookTarget(flag: string, file: string): WebhookTarget {
+/** The server that an option's kubeconfig names, and how to be let in: one of the control plane. */
+export function webhookTarget(flag: string, file: string, egress: Egress | undefined): WebhookTarget {
   return about(flag, file, () => {
     const { server, ...credentials } = readKubeconfig(file);
-    return { url: server, ...credentials };
+    return { url: server, ...credentials, dial: egress?.get("controlplane") };
   });
 }
 

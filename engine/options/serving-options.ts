@@ -20,6 +20,7 @@ export interface ServingConfig {
   readonly permitPortSharing: boolean;
   readonly externalHostname: string | undefined;
   readonly aggregatorRejectForwardingRedirect: boolean;
+  readonly egressSelectorConfigFile: string | undefined;
   readonly shutdownDelayDuration: number;
   readonly advertiseAddress: string | undefined;
   readonly endpointReconcilerType: "lease" | "none";
@@ -48,6 +49,7 @@ export const servingOptions: readonly OptionRowOf<ServingConfig>[] = [
   { key: "permitPortSharing", flags: "--permit-port-sharing <bool>", description: "let other processes listen at the API's address and port as well (SO_REUSEPORT), so that a new one can take over from an old one", default: "false", parse: bool },
   { key: "externalHostname", flags: "--external-hostname <host>", description: "name, and perhaps port, by which others find the keys of service account tokens here, where --service-account-jwks-uri names no other place", parse: hostName },
   { key: "aggregatorRejectForwardingRedirect", flags: "--aggregator-reject-forwarding-redirect <bool>", description: "answer with a failure when a server behind the API sends clients elsewhere", default: "true", parse: bool },
+  { key: "egressSelectorConfigFile", flags: "--egress-selector-config-file <file>", description: "EgressSelectorConfiguration: by which proxies nodes, pods and Services, and other servers of the control plane, are reached" },
   { key: "shutdownDelayDuration", flags: "--shutdown-delay-duration <duration>", description: "how long the API is served on when it is told to end, while /readyz says so", default: "0s", parse: durationMs },
   { key: "advertiseAddress", flags: "--advertise-address <ip>", description: "address by which pods and other machines reach this server (default: that of the node)" },
   { key: "endpointReconcilerType", flags: "--endpoint-reconciler-type <type>", description: "lease: the servers keep their addresses behind the Service default/kubernetes; none: somebody else does", default: "lease", parse: endpointReconciler },

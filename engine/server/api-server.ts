@@ -28,6 +28,7 @@ import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
 import { followRbac, type RbacIndex } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import type { KubeconfigUsers } from "../client/kubeconfig.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import { NEVER } from "../lib/abort.ts";
@@ -99,6 +100,8 @@ export interface ApiServerOptions {
   readonly frontProxy?: () => Promise<KeyPair>;
   /** Whether these may send clients elsewhere; they may not when absent. */
   readonly allowsRemoteRedirects?: boolean;
+  /** By which ways connections leave this server; directly when absent. */
+  readonly egress?: Egress | undefined;
   /** How webhooks are asked; over HTTPS when absent. */
   readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
@@ -213,7 +216,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
-  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, ...(users === undefined ? {} : { users }) });
+  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, egress: options.egress, ...(users === undefined ? {} : { users }) });
   const webhooks = options.webhooks ?? webhookClient();
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
@@ -221,7 +224,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, random, logger }).follow();
   const gitFields = new GitFieldPlaces();
-  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), allowsRedirects: options.allowsRemoteRedirects === true, ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
+  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), allowsRedirects: options.allowsRemoteRedirects === true, dial: options.egress?.get("cluster"), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
   const makeNamespace = async (name: string) => {
     await createLocalClient(server, API_SERVER_USER, "kube-apiserver").for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }).catch((error: unknown) => {
@@ -233,6 +236,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     webhooks,
     gitFields,
     aggregator,
+    ...(options.egress === undefined ? {} : { egress: options.egress }),
     resources,
     authorizer,
     impersonator: new Impersonator(authorizer, new ImpersonationMetrics(options.metrics, clock)),

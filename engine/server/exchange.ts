@@ -13,6 +13,7 @@ import type { RbacIndex } from "../auth/rbac-index.ts";
 import type { ServiceAccountTokens } from "../auth/service-account-token.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import type { Random } from "../lib/random.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ServiceAddresses } from "../registry/cluster-ip.ts";
@@ -40,6 +41,8 @@ export interface ServerParts {
   readonly gitFields: GitFieldPlaces;
   /** What other servers answer for. */
   readonly aggregator: Aggregator;
+  /** By which ways connections leave this server; directly when absent. */
+  readonly egress?: Egress;
   readonly addresses: ServiceAddresses;
   readonly tokens: ServiceAccountTokens;
   /** What nodes and pods use; absent where no node can be asked. */

@@ -1,6 +1,7 @@
 import type { RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { hostAndPort } from "../lib/ip-address.ts";
+import { connectionBy, type Dial } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { StatusError, type StatusReason } from "../apimachinery/status-error.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -30,7 +31,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const MESSAGE_BYTES_MAX = 16 * 1024;
 
 /** Over HTTPS with the server's client certificate; agents must show one of the same authority for their address. */
-export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>): NodeTransport {
+export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>, dial?: Dial): NodeTransport {
   const identity = async (): Promise<ServerIdentity> => {
     const { certificate, key } = await credentials();
     return { ca, cert: certificate, key };
@@ -39,7 +40,7 @@ export function createNodeTransport(ca: string, credentials: () => Promise<KeyPa
     identity,
     async open(target, signal) {
       const { host, port, path } = target;
-      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS }, target);
+      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS, ...(dial === undefined ? {} : connectionBy(dial, "https")) }, target);
       if ((response.statusCode ?? 500) < 300) return response;
       throw await failureOf(response, target);
     },

@@ -5,6 +5,7 @@ import path from "node:path";
 import type { AdmissionSetup } from "./admission-setup.ts";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
+import { setUpEgress } from "./egress-setup.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
 import { API_SERVER_USER, MASTERS_GROUP } from "../apimachinery/known-users.ts";
@@ -58,15 +59,16 @@ export interface ServedApi {
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
 export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
-  const auth = setUpAuth(config, { clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
+  const egress = setUpEgress(config, { metrics, clock });
+  const auth = setUpAuth(config, { egress, clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
   scope.start(...auth.services);
-  const auditor = await setUpAudit(config, { clock, logger, metrics });
+  const auditor = await setUpAudit(config, { clock, logger, metrics, egress });
   scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
-  const nodes = createNodeTransport(pki.ca, toAgents);
+  const nodes = createNodeTransport(pki.ca, toAgents, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));

@@ -4,6 +4,7 @@ import { UsageError } from "../options/config.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { AuditBatch } from "../server/audit/audit-batch.ts";
 import { blockingSink, truncatingSink } from "../server/audit/audit-blocking.ts";
@@ -18,6 +19,7 @@ interface AuditParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
+  readonly egress?: Egress | undefined;
 }
 
 /** Who keeps the record that the switches ask for; undefined without a policy. Throws a UsageError for files that cannot be used. */
@@ -54,7 +56,7 @@ async function openLog(config: ApiConfig, file: string, parts: AuditParts): Prom
 }
 
 function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditBackend {
-  const target = webhookTarget("--audit-webhook-config-file", file);
+  const target = webhookTarget("--audit-webhook-config-file", file, parts.egress);
   const send = async (body: unknown) => void (await fetchRemoteJson({ ...target, method: "POST", body, timeoutMs: WEBHOOK_TIMEOUT_MS, ignoresAnswer: true }));
   return new AuditWebhook({ ...parts, send, initialBackoffMs: config.auditWebhookInitialBackoff });
 }

@@ -47,7 +47,7 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
   const provided = setUpProviders(config, parts);
   const tokenSettings = tokenSettingsOf(config);
-  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, ...parts })];
+  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile, parts.egress), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, ...parts })];
   const tokenAuthenticators = [provided.authenticator, ...webhook];
   return {
     authentication: {

@@ -6,6 +6,7 @@ import { WEBHOOK_TIMEOUT_MS, webhookMode } from "../auth/authorization-webhook.t
 import { AuthorizationWebhookMetrics } from "../auth/authorization-webhook-metrics.ts";
 import { UsageError } from "../options/config.ts";
 import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import type { Random } from "../lib/random.ts";
 import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
@@ -17,6 +18,7 @@ const NEVER_ADDED: readonly AuthorizerType[] = ["Node", "RBAC", "ABAC"];
 
 export interface AuthorizationParts extends FollowingParts {
   readonly random: Random;
+  readonly egress?: Egress | undefined;
 }
 
 export interface AuthorizationSetup {
@@ -69,7 +71,7 @@ function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, 
   });
 }
 
-function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, random, logger }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
+function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, random, logger, egress }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
   switch (authorizer.type) {
     case "Node":
     case "RBAC":
@@ -85,7 +87,7 @@ function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, r
       return alwaysDenyMode;
     case "Webhook": {
       const option = config.authorizationConfig === undefined ? "--authorization-webhook-config-file" : "--authorization-config";
-      return webhookMode({ ...authorizer.settings, target: webhookTarget(option, authorizer.kubeconfigFile), clock, random, logger, metrics });
+      return webhookMode({ ...authorizer.settings, target: webhookTarget(option, authorizer.kubeconfigFile, egress), clock, random, logger, metrics });
     }
   }
 }

@@ -3,11 +3,17 @@ import type { AnonymousPolicy, TokenAuthenticator } from "../auth/authenticate.t
 import { checkedIssuer, parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
 import { checkedAuthorities } from "../auth/authentication/client-certificate.ts";
 import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
+import type { Egress } from "../apimachinery/egress.ts";
+import type { Dial } from "../lib/dial.ts";
 import type { Service } from "../lib/service.ts";
 import type { AuthConfig } from "../options/auth-options.ts";
 import { UsageError } from "../options/config.ts";
 import { readOption } from "../options/option-files.ts";
 import { followFile, type FollowingParts } from "./followed-file.ts";
+
+export interface ProvidersParts extends FollowingParts {
+  readonly egress?: Egress | undefined;
+}
 
 export interface ProvidersSetup {
   /** Asks the identity providers of the moment, in their order. */
@@ -18,13 +24,16 @@ export interface ProvidersSetup {
 }
 
 /** Which identity providers' tokens are taken, and who may come without any, as the switches or their file say. Throws a UsageError with the switch for what cannot be. */
-export function setUpProviders(config: AuthConfig, parts: FollowingParts): ProvidersSetup {
+export function setUpProviders(config: AuthConfig, parts: ProvidersParts): ProvidersSetup {
   const file = config.authenticationConfig;
   const parse = (text: string) => parseAuthenticationConfig(text, config.serviceAccountIssuer);
-  const structured = readOption("--authentication-config", file, (text) => ({ text, ...parse(text) }));
+  const authenticatorsOf = (providers: readonly OidcProvider[]) => providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger, dialOf(provider, parts.egress)));
+  const structured = readOption("--authentication-config", file, (text) => {
+    const { providers, anonymous } = parse(text);
+    return { text, anonymous, authenticators: authenticatorsOf(providers) };
+  });
   if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
-  const authenticatorsOf = (providers: readonly OidcProvider[]) => providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger));
-  let current = authenticatorsOf(structured?.providers ?? oidcProviderOf(config));
+  let current = structured?.authenticators ?? authenticatorsOf(oidcProviderOf(config));
   const authenticator = { authenticate: (token: string) => firstUser(current, token) };
   const anonymous = structured?.anonymous ?? anonymousBySwitch(config, parts);
   if (file === undefined || structured === undefined) return { authenticator, anonymous, services: [] };
@@ -45,6 +54,14 @@ export function setUpProviders(config: AuthConfig, parts: FollowingParts): Provi
     },
   }, parts);
   return { authenticator, anonymous, services: [follower] };
+}
+
+/** The way that a provider's configuration names. Throws where there is none, as upstream: whoever chooses one means it. */
+function dialOf({ issuer, egress: name }: OidcProvider, egress: Egress | undefined): Dial | undefined {
+  if (name === undefined) return undefined;
+  if (egress === undefined) throw new Error(`${issuer}: egress lookup required with egress selector type ${JSON.stringify(name)}: there is no --egress-selector-config-file`);
+  if (!egress.has(name)) throw new Error(`${issuer}: egress lookup for ${JSON.stringify(name)} is not configured`);
+  return egress.get(name);
 }
 
 async function firstUser(authenticators: readonly TokenAuthenticator[], token: string): ReturnType<TokenAuthenticator["authenticate"]> {

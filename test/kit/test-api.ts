@@ -1,3 +1,4 @@
+import type { Egress } from "../../engine/apimachinery/egress.ts";
 import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
 import type { AuthenticationOptions } from "../../engine/auth/authenticate.ts";
 import { generateTokenKey, type TokenSettings } from "../../engine/auth/service-account-token.ts";
@@ -38,6 +39,7 @@ export interface TestApiOptions {
   readonly webhookUsers?: ApiServerOptions["webhookUsers"];
   readonly allowsPrivileged?: boolean;
   readonly allowsRemoteRedirects?: boolean;
+  readonly egress?: Egress;
   readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
@@ -90,9 +92,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
@@ -107,6 +109,7 @@ function given({ authentication, authorization, tokenSettings, webhooks, request
     ...(askImagePolicy === undefined ? {} : { askImagePolicy }),
     ...(allowsPrivileged === undefined ? {} : { allowsPrivileged }),
     ...(allowsRemoteRedirects === undefined ? {} : { allowsRemoteRedirects }),
+    ...(egress === undefined ? {} : { egress }),
     ...(serviceNodePorts === undefined ? {} : { serviceNodePorts }),
     ...(webhookUsers === undefined ? {} : { webhookUsers }),
   };

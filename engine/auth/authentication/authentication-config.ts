@@ -2,6 +2,7 @@ import * as yaml from "js-yaml";
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import type { CelProgram } from "../../cel/compile.ts";
+import type { EgressName } from "../../apimachinery/egress.ts";
 import type { AnonymousPolicy } from "../authenticate.ts";
 import { compileConfigExpression } from "../config-expression.ts";
 import { compileClaimRule, compileClaimValue, compileUserRule, type ExpressionRule } from "./claim-expressions.ts";
@@ -68,13 +69,14 @@ function provider(fields: ConfigFields, ownIssuers: readonly string[]): OidcProv
   };
 }
 
-function issuerOf(fields: ConfigFields, ownIssuers: readonly string[]): Pick<OidcProvider, "issuer" | "discoveryUrl" | "audiences" | "ca"> {
-  fields.refuseOthers(["url", "discoveryURL", "certificateAuthority", "audiences", "audienceMatchPolicy"]);
+function issuerOf(fields: ConfigFields, ownIssuers: readonly string[]): Pick<OidcProvider, "issuer" | "discoveryUrl" | "audiences" | "ca" | "egress"> {
+  fields.refuseOthers(["url", "discoveryURL", "certificateAuthority", "audiences", "audienceMatchPolicy", "egressSelectorType"]);
   const issuer = fields.requiredParsed("url", (url) => checkedIssuer(url, ownIssuers));
   const discoveryUrl = fields.parsed("discoveryURL", (url) => checkedIssuer(url, []));
   if (discoveryUrl !== undefined && withoutSlashes(discoveryUrl) === withoutSlashes(issuer)) throw new Error(`${fields.path}.discoveryURL: discoveryURL must be different from URL`);
   const ca = fields.parsed("certificateAuthority", checkedAuthorities);
-  return { issuer, audiences: audiencesOf(fields), ...(discoveryUrl === undefined ? {} : { discoveryUrl }), ...(ca === undefined ? {} : { ca }) };
+  const egress = fields.parsed("egressSelectorType", egressName);
+  return { issuer, audiences: audiencesOf(fields), ...(egress === undefined ? {} : { egress }), ...(discoveryUrl === undefined ? {} : { discoveryUrl }), ...(ca === undefined ? {} : { ca }) };
 }
 
 /** Throws in upstream's words for an address that no provider can have. */
@@ -86,6 +88,11 @@ export function checkedIssuer(text: string, ownIssuers: readonly string[]): stri
   if (username !== "" || password !== "") throw new Error("URL must not contain a username or password");
   if (search !== "") throw new Error("URL must not contain a query");
   if (hash !== "") throw new Error("URL must not contain a fragment");
+  return text;
+}
+
+function egressName(text: string): EgressName {
+  if (text !== "controlplane" && text !== "cluster") throw new Error("egress selector must be either controlplane or cluster");
   return text;
 }
 

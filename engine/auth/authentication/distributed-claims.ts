@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Dial } from "../../lib/dial.ts";
 import { ExpiringCache } from "../../lib/expiring-cache.ts";
 import type { Logger } from "../../lib/log.ts";
 import { fetchRemoteText } from "../remote-json.ts";
@@ -13,6 +14,13 @@ export interface ClaimEndpoint {
   readonly url: string;
   /** Shown there as a bearer token; none when empty. */
   readonly accessToken: string;
+}
+
+export interface DistributedClaimParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How the provider and its endpoints are connected to; directly when undefined. */
+  readonly dial: Dial | undefined;
 }
 
 /** As long as upstream remembers whose a token is. */
@@ -28,21 +36,19 @@ const ISSUERS_MAX = 16;
 export class DistributedClaim {
   readonly #claim: string;
   readonly #provider: OidcIssuer;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #parts: DistributedClaimParts;
   readonly #own: OidcVerifier;
   readonly #others = new BoundedCache<OidcVerifier>(ISSUERS_MAX);
   readonly #known: ExpiringCache<{ readonly value: unknown }>;
   readonly #asking = new Map<string, Promise<unknown>>();
 
   /** `verifier` is the provider's own. */
-  constructor(claim: string, provider: OidcIssuer, verifier: OidcVerifier, clock: Clock, logger: Logger) {
+  constructor(claim: string, provider: OidcIssuer, verifier: OidcVerifier, parts: DistributedClaimParts) {
     this.#claim = claim;
     this.#provider = provider;
-    this.#clock = clock;
-    this.#logger = logger;
+    this.#parts = parts;
     this.#own = verifier;
-    this.#known = new ExpiringCache(clock, REMEMBERED_MAX);
+    this.#known = new ExpiringCache(parts.clock, REMEMBERED_MAX);
   }
 
   /** The claims of a token with the one that may be elsewhere. Throws when it is said to be somewhere and cannot be had there. */
@@ -65,7 +71,7 @@ export class DistributedClaim {
 
   async #fetch({ url, accessToken }: ClaimEndpoint): Promise<unknown> {
     const { ca } = this.#provider;
-    const token = (await fetchRemoteText({ url, timeoutMs: PROVIDER_TIMEOUT_MS, ...(ca === undefined ? {} : { ca }), ...(accessToken === "" ? {} : { token: accessToken }) })).trim();
+    const token = (await fetchRemoteText({ url, timeoutMs: PROVIDER_TIMEOUT_MS, dial: this.#parts.dial, ...(ca === undefined ? {} : { ca }), ...(accessToken === "" ? {} : { token: accessToken }) })).trim();
     const issuer = claimedIssuer(token);
     if (issuer === undefined) throw new Error(`what ${url} answers for the claim ${this.#claim} is no token that names its issuer`);
     const found = await this.#verifierOf(issuer).verify(token);
@@ -77,8 +83,9 @@ export class DistributedClaim {
     if (issuer === this.#provider.issuer) return this.#own;
     const known = this.#others.get(issuer);
     if (known !== undefined) return known;
+    const { clock, logger, dial } = this.#parts;
     const { discoveryUrl: _, ...common } = this.#provider; // says where the provider's own description is
-    const verifier = new OidcVerifier({ ...common, issuer }, this.#clock, this.#logger);
+    const verifier = new OidcVerifier({ ...common, issuer }, clock, logger, dial);
     this.#others.set(issuer, verifier);
     return verifier;
   }

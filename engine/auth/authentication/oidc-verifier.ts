@@ -1,5 +1,7 @@
 import type { createLocalJWKSet, JSONWebKeySet, JWTPayload } from "jose";
 import type { Clock } from "../../lib/clock.ts";
+import type { EgressName } from "../../apimachinery/egress.ts";
+import type { Dial } from "../../lib/dial.ts";
 import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { fetchRemoteJson } from "../remote-json.ts";
@@ -14,6 +16,8 @@ export interface OidcIssuer {
   /** PEM of the authority that has signed its certificate; the system's ones when absent. */
   readonly ca?: string;
   readonly algorithms: readonly string[];
+  /** By which way it is to be reached; directly when absent. */
+  readonly egress?: EgressName;
 }
 
 /** How long each question to a provider may take, as upstream. */
@@ -36,15 +40,17 @@ export class OidcVerifier {
   readonly #issuer: OidcIssuer;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #dial: Dial | undefined;
   #keys: KeyLookup | undefined;
   #fetchedMs = -Infinity;
   #fetching: Promise<KeyLookup> | undefined;
 
-  constructor(issuer: OidcIssuer, clock: Clock, logger: Logger) {
+  constructor(issuer: OidcIssuer, clock: Clock, logger: Logger, dial: Dial | undefined) {
     if (!issuer.issuer.startsWith("https://")) throw new Error(`the OpenID Connect issuer ${issuer.issuer} must be an https address`);
     this.#issuer = issuer;
     this.#clock = clock;
     this.#logger = logger;
+    this.#dial = dial;
   }
 
   /** The claims of a token that is this issuer's, for us and good now. Throws with why it is not. */
@@ -86,7 +92,7 @@ export class OidcVerifier {
 
   async #fetch(): Promise<KeyLookup> {
     const { issuer, discoveryUrl, ca } = this.#issuer;
-    const common = { timeoutMs: PROVIDER_TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) };
+    const common = { timeoutMs: PROVIDER_TIMEOUT_MS, dial: this.#dial, ...(ca === undefined ? {} : { ca }) };
     const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
     if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
     if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Dial } from "../../lib/dial.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";
@@ -32,13 +33,13 @@ export class OidcAuthenticator {
   readonly #verifier: OidcVerifier;
   readonly #groups: DistributedClaim | undefined;
 
-  constructor(provider: OidcProvider, clock: Clock, logger: Logger) {
+  constructor(provider: OidcProvider, clock: Clock, logger: Logger, dial?: Dial) {
     this.#provider = provider;
     this.#logger = logger;
-    this.#verifier = new OidcVerifier(provider, clock, logger);
+    this.#verifier = new OidcVerifier(provider, clock, logger, dial);
     const { groups } = provider;
     // As upstream: an expression sees the token's own claims only.
-    this.#groups = groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, clock, logger) : undefined;
+    this.#groups = groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, { clock, logger, dial }) : undefined;
   }
 
   /** Undefined for tokens that are not of this provider, not for us, or not good. */

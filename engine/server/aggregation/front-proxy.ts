@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
+import type { Dial } from "../../lib/dial.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { WebhookClientOptions } from "../webhooks/webhook-client.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
@@ -10,6 +11,8 @@ export interface FrontProxyIdentity {
   /** The certificate that is shown; absent when there is none. */
   readonly certificate?: () => Promise<KeyPair>;
   readonly resolveService: WebhookClientOptions["resolveService"];
+  /** How they are connected to; directly when absent. */
+  readonly dial?: Dial | undefined;
   /** Whether these servers may send clients elsewhere; they may not when absent. */
   readonly allowsRedirects?: boolean;
 }
@@ -26,7 +29,7 @@ function encodeExtraKey(key: string): string {
 }
 
 /** Where a request of a user for this part of the API goes. Rejects with an Error when its Service has no ready end. */
-export async function aggregationTarget({ spec, metadata }: APIService, user: UserInfo, path: string, { certificate, resolveService, allowsRedirects = false }: FrontProxyIdentity): Promise<ProxyTarget> {
+export async function aggregationTarget({ spec, metadata }: APIService, user: UserInfo, path: string, { certificate, resolveService, dial, allowsRedirects = false }: FrontProxyIdentity): Promise<ProxyTarget> {
   const { namespace = "", name = "", port = 443 } = spec.service ?? {};
   const { host, port: endPort } = await resolveService({ namespace, name, port });
   const pair = await certificate?.();
@@ -38,6 +41,7 @@ export async function aggregationTarget({ spec, metadata }: APIService, user: Us
     port: endPort,
     path,
     isAgent: false,
+    dial,
     isRedirectRefused: !allowsRedirects,
     tls: {
       servername: isIP(serverName) === 0 ? serverName : "",

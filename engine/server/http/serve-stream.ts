@@ -103,15 +103,16 @@ async function planStream({ server }: ServeParts, request: StreamRequest, form: 
   const attributes = attributesOfInfo({ user: request.user, method: request.method, query }, info);
   const stream = form === "upgrade" && resource === "pods" && isPodStream(subresource) ? subresource : undefined;
   await (stream === undefined ? requireAllowed : requireStream)(server.parts.authorizer, attributes, request.audit?.notes);
+  const dial = server.parts.egress?.get("cluster");
   const proxied = proxiedPath(request.url);
   const connection = { user: request.user, resource, namespace, name, query, signal, notes: request.notes ?? request.audit?.notes ?? new RequestNotes() };
   if (subresource === "proxy" && isProxied(resource) && proxied !== undefined) {
     await admitConnection(server.parts, { ...connection, subresource, path: proxied.path });
-    return { target: await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`), prefix: proxied.prefix };
+    return { target: { ...(await planProxy(server.parts, { resource, namespace, name }, `${proxied.path}${proxied.query}`)), dial }, prefix: proxied.prefix };
   }
   if (stream !== undefined) {
     const admitted = await admitConnection(server.parts, { ...connection, subresource: stream, path: "" });
-    return { target: await planConnect(server.parts, { namespace, name, stream }, admitted), prefix: "" };
+    return { target: { ...(await planConnect(server.parts, { namespace, name, stream }, admitted)), dial }, prefix: "" };
   }
   throw badRequest("this address cannot be upgraded");
 }

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { connectionBy } from "../../lib/dial.ts";
 import { hostAndPort } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
@@ -98,7 +99,7 @@ type Answered = { readonly is: "response"; readonly response: IncomingMessage } 
 async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<ClientRequest> {
   if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
   const tls = target.tls !== undefined ? target.tls : target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
-  const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, agent: false as const, timeout: CONNECT_TIMEOUT_MS };
+  const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, timeout: CONNECT_TIMEOUT_MS, ...connectionBy(target.dial, target.scheme) };
   return target.scheme === "https" ? nodeJs.https.request({ ...common, ...tls }) : nodeJs.http.request(common);
 }
 
@@ -108,7 +109,11 @@ function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answere
     const onTimeout = (): void => void outgoing.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} seconds`));
     // Only connecting is bounded: how long an answer takes is the other end's matter.
     outgoing.on("timeout", onTimeout);
-    outgoing.on("socket", (socket) => socket.once(target.scheme === "https" ? "secureConnect" : "connect", () => outgoing.off("timeout", onTimeout).setTimeout(0)));
+    const onConnected = () => void outgoing.off("timeout", onTimeout).setTimeout(0);
+    outgoing.on("socket", (socket) => {
+      if (target.scheme === "http" && !socket.connecting) onConnected(); // a proxy has connected it before
+      else socket.once(target.scheme === "https" ? "secureConnect" : "connect", onConnected);
+    });
     outgoing.on("response", (response) => resolve({ is: "response", response }));
     outgoing.on("upgrade", (response, socket, head) => resolve({ is: "upgrade", response, socket, head }));
     outgoing.on("error", (error) => fail(error.message));

@@ -1,4 +1,5 @@
 import { badRequest } from "../../apimachinery/status-error.ts";
+import type { Dial } from "../../lib/dial.ts";
 import { canonicalAddress, familyOf } from "../../lib/ip-address.ts";
 
 /** Where a request of somebody is passed on to. */
@@ -12,6 +13,8 @@ export interface ProxyTarget {
   readonly path: string;
   /** Whether the server shows its own certificate, and expects one of the cluster's; other ends are not verified, as upstream has it. */
   readonly isAgent: boolean;
+  /** How it is connected to; directly when absent. */
+  readonly dial?: Dial | undefined;
   /** Whether an answer that sends the client elsewhere is none; it is passed on when absent. */
   readonly isRedirectRefused?: boolean;
   /** How the other end is known, and what it is shown, where that is said; then nothing else is. */

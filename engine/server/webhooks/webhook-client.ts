@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
 import { isIP, isIPv6 } from "node:net";
+import type { Egress, EgressName } from "../../apimachinery/egress.ts";
+import { createConnectionBy } from "../../lib/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
@@ -16,6 +18,8 @@ export interface WebhookTarget {
   readonly port: number;
   readonly path: string;
   readonly serverName: string;
+  /** By which way it is reached. */
+  readonly egress: EgressName;
 }
 
 /** Who has signed the webhook's certificate (PEM in base64), and who is calling. */
@@ -29,6 +33,8 @@ export interface WebhookClientOptions {
   readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
   /** Who is called as whom; everyone as nobody when absent. */
   readonly users?: KubeconfigUsers;
+  /** The ways to Services, which are in the cluster, and to all others. */
+  readonly egress?: Egress | undefined;
   readonly clock: Clock;
 }
 
@@ -41,7 +47,7 @@ const IDLE_MS = 90_000;
 /** Asks webhooks; connections to each are kept for the next request. Call `close` at the end. */
 export class WebhookClient implements WebhookTransport {
   readonly #options: WebhookClientOptions;
-  /** By what connections may be shared: the name on the certificate, its authority, and who calls. */
+  /** By what connections may be shared: the way, the name on the certificate, its authority, and who calls. */
   readonly #agents = new Map<string, Agent>();
 
   constructor(options: WebhookClientOptions) {
@@ -77,11 +83,11 @@ export class WebhookClient implements WebhookTransport {
     if (url !== undefined) {
       const { hostname, port, pathname } = new URL(url);
       const host = hostname.replace(/^\[|\]$/g, "");
-      return { host, port: port === "" ? HTTPS_PORT : Number(port), path: pathname, serverName: host };
+      return { host, port: port === "" ? HTTPS_PORT : Number(port), path: pathname, serverName: host, egress: "controlplane" };
     }
     if (service === undefined) throw new Error("the webhook has neither an address nor a Service");
     const { namespace, name, path = "", port = HTTPS_PORT } = service;
-    return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc` };
+    return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc`, egress: "cluster" };
   }
 
   async #send(target: WebhookTarget, trust: WebhookTrust, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -101,8 +107,8 @@ export class WebhookClient implements WebhookTransport {
     return attempt();
   }
 
-  #agentFor({ serverName }: WebhookTarget, { caBundle, user }: WebhookTrust): Agent {
-    const key = `${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
+  #agentFor({ serverName, egress }: WebhookTarget, { caBundle, user }: WebhookTrust): Agent {
+    const key = `${egress}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
     const known = this.#agents.get(key);
     if (known !== undefined) {
       this.#agents.delete(key);
@@ -111,6 +117,8 @@ export class WebhookClient implements WebhookTransport {
     }
     const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
     const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
+    const dial = this.#options.egress?.get(egress);
+    if (dial !== undefined) agent.createConnection = createConnectionBy(dial, "https") as typeof agent.createConnection; // node waits for its callback where nothing is returned
     const [oldest] = this.#agents.keys();
     if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
       this.#agents.get(oldest)?.destroy();

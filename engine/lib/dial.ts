@@ -1,0 +1,82 @@
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
+import { hostAndPort } from "./ip-address.ts";
+import { nodeJs } from "./late-modules.ts";
+
+/** A connection to an address that is not reached directly. Rejects with why there is none. */
+export type Dial = (host: string, port: number) => Promise<Duplex>;
+
+/** A proxy that connects by HTTP's CONNECT: at an address, by TLS where it says so, or at a socket of this machine. */
+export type ConnectProxy = { readonly is: "socket"; readonly path: string } | { readonly is: "http"; readonly host: string; readonly port: number } | { readonly is: "https"; readonly host: string; readonly port: number; readonly tls: ProxyTls };
+
+/** PEM: who signed the proxy's certificate (the system's authorities when undefined), whom it must be of, and who we are. */
+export interface ProxyTls {
+  readonly ca: string | undefined;
+  readonly serverName: string | undefined;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** How long a proxy may take until a connection is there. */
+const DIAL_TIMEOUT_MS = 30_000;
+
+/** The proxy was reached, but connects to nobody. */
+export class ProxyRefusal extends Error {}
+
+/** Connects through a proxy. Rejects with a ProxyRefusal when it answers with a failure, and with node's own error when it cannot be reached. */
+export function dialThrough(proxy: ConnectProxy): Dial {
+  const shown = proxy.is === "socket" ? proxy.path : hostAndPort(proxy.host, proxy.port);
+  return (host, port) =>
+    new Promise((resolve, reject) => {
+      const address = hostAndPort(host, port);
+      const outgoing = askToConnect(proxy, { method: "CONNECT", path: address, headers: { host: "127.0.0.1" }, agent: false, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
+      outgoing.on("connect", ({ statusCode = 0, statusMessage = "" }: IncomingMessage, socket: Duplex, head: Buffer) => {
+        const refuse = (why: string) => {
+          socket.destroy();
+          reject(new ProxyRefusal(why));
+        };
+        if (statusCode !== 200) refuse(`proxy error from ${shown} while dialing ${address}, code ${statusCode}: ${statusMessage}`);
+        else if (head.length > 0) refuse(`unexpected ${head.length} bytes of buffered data from CONNECT proxy ${JSON.stringify(shown)}`); // whoever is asked by TLS speaks second
+        else resolve(socket);
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+}
+
+function askToConnect(proxy: ConnectProxy, options: RequestOptions): ClientRequest {
+  if (proxy.is === "socket") return nodeJs.http.request({ ...options, socketPath: proxy.path });
+  if (proxy.is === "http") return nodeJs.http.request({ ...options, host: proxy.host, port: proxy.port });
+  const { ca, serverName, certificate, key } = proxy.tls;
+  return nodeJs.https.request({ ...options, host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? nameOf(proxy.host) });
+}
+
+/** Who creates the connection of a request, as node's requests and agents take it. */
+type CreateConnection = (options: RequestOptions & { readonly servername?: string }, done: (error: Error | null, socket: Duplex) => void) => undefined;
+
+/** For node's requests: each has a connection of its own, by this way or, when it is undefined, directly. */
+export function connectionBy(dial: Dial | undefined, scheme: "http" | "https"): RequestOptions {
+  if (dial === undefined) return { agent: false };
+  return { createConnection: createConnectionBy(dial, scheme) as NonNullable<RequestOptions["createConnection"]>, defaultPort: scheme === "https" ? 443 : 80 }; // node waits for `done` where nothing is returned
+}
+
+/** The same for an agent that keeps connections. */
+export function createConnectionBy(dial: Dial, scheme: "http" | "https"): CreateConnection {
+  return (options, done) => {
+    const { host = "localhost", port } = options;
+    dial(host ?? "localhost", Number(port)).then(
+      (socket) => {
+        if (scheme === "http") return done(null, socket);
+        // As node's own agent: the name is that of the host, where it has one.
+        done(null, nodeJs.tls.connect({ ...(options as object), socket, host: host ?? "localhost", servername: options.servername ?? nameOf(host ?? "localhost") }));
+      },
+      (error: Error) => done(error, undefined as unknown as Duplex), // there is none to be looked at
+    );
+    return undefined;
+  };
+}
+
+function nameOf(host: string): string {
+  return isIP(host) === 0 ? host : "";
+}
