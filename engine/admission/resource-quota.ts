@@ -10,7 +10,7 @@ import { resourceClaimResource } from "../resources/device/resource-claim.ts";
 import { computeCharge, type QuotaWrite } from "../resources/quota/charge.ts";
 import { describeUncovered, type LimitedResource } from "../resources/quota/limited-resources.ts";
 import { deviceQuotaFacts, needsDeviceFacts, plainQuotaFacts, type QuotaFacts } from "../resources/quota/quota-facts.ts";
-import type { ResourceClaim, ResourceQuota, ScopedResourceSelectorRequirement } from "../resources/types.ts";
+import type { Pod, ResourceClaim, ResourceQuota, ScopedResourceSelectorRequirement } from "../resources/types.ts";
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionReader } from "./admission.ts";
 
 /** Changes a quota's status: `change` sees the newest state, gives the next or undefined, and is asked again when it was raced. */
@@ -92,14 +92,18 @@ async function deviceFacts(claim: ResourceClaim & KubeObject, reader: AdmissionR
   return deviceQuotaFacts(nowMs, classes, await reader.list(resourceClaimResource, namespace), pod === undefined ? [] : [pod]);
 }
 
-/** Creates count for every kind; later changes only where they can take more: Services, claims, and pods that are resized. */
+/** Creates count for every kind; later changes only where they can take more: Services, claims, and pods that are resized or come under other scopes. */
 function quotaWrite({ definition, operation, subresource, object, old }: AdmissionAttributes): QuotaWrite | undefined {
   const { group, resource } = definition;
   if (object === undefined || !definition.namespaced || UNCOUNTED.has(`${group}/${resource}`)) return undefined;
   const write = { kind: { group, resource }, object, old, isStatus: subresource === "status" };
   if (operation === "CREATE") return subresource === undefined ? write : undefined;
   if (operation !== "UPDATE" || group !== "" || old === undefined) return undefined;
-  if (resource === "pods") return subresource === "resize" ? write : undefined;
+  if (resource === "pods") return subresource === "resize" || (subresource === undefined && hasDeadline(object) !== hasDeadline(old)) ? write : undefined;
   if (resource === "services") return subresource === undefined ? write : undefined;
   return resource === "persistentvolumeclaims" && (subresource === undefined || subresource === "status") ? write : undefined;
+}
+
+function hasDeadline(object: KubeObject): boolean {
+  return (object as Pod & KubeObject).spec.activeDeadlineSeconds !== undefined; // only of pods it is asked
 }

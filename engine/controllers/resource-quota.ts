@@ -11,12 +11,11 @@ import { deviceClassResource } from "../resources/device/device-class.ts";
 import { podNameOfExtendedClaim } from "../resources/device/extended-resources.ts";
 import { countQuota } from "../resources/quota/charge.ts";
 import { deviceQuotaFacts, needsDeviceFacts } from "../resources/quota/quota-facts.ts";
-import { quotaNamesOf } from "../resources/quota/usage.ts";
+import { podUsage, quotaNamesOf } from "../resources/quota/usage.ts";
 import type { DeviceClass, PersistentVolumeClaim, Pod, ResourceClaim, ResourceQuota } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
-import { isPodFinished } from "./pods.ts";
 
 export interface QuotaInputs {
   readonly quota: ResourceQuota;
@@ -53,8 +52,12 @@ export function resourceQuotaController({ client, informers, timings }: Controll
   const replenishing = kinds.map((kind): Watch => {
     const informer: Informer<KubeObject> = mayTakeLess(kind) ? informers.informer(kind) : informers.identityInformer(kind);
     const handler = (enqueue: (key: string) => void): InformerHandler<KubeObject> => {
-      const tell = (object: KubeObject) => keysFor(kind, object.metadata.namespace ?? "").forEach(enqueue);
-      return { update: (old, object) => takesLess(kind, old, object) && tell(object), delete: tell };
+      const told = ({ metadata }: KubeObject) => keysFor(kind, metadata.namespace ?? "");
+      const update = (old: KubeObject, object: KubeObject) => {
+        const keys = told(object);
+        if (keys.length > 0 && takesLess(kind, old, object)) keys.forEach(enqueue);
+      };
+      return { update, delete: (object) => told(object).forEach(enqueue) };
     };
     return { informer, handler };
   });
@@ -90,6 +93,9 @@ function claimsAmong(counted: QuotaInputs["counted"]): readonly ResourceClaim[] 
   return counted.flatMap(({ kind, objects }) => (needsDeviceFacts(kind) ? (objects as readonly (KubeObject & ResourceClaim)[]) : [])); // the kind decides
 }
 
+/** That a pod should have been gone by now is not a change of it. */
+const NEVER_LATE = 0;
+
 /** Whether changes of such objects may give something back; of others it is enough to know when they go. */
 function mayTakeLess({ group, resource }: ResourceDefinition): boolean {
   return group === "" && (resource === "pods" || resource === "services" || resource === "persistentvolumeclaims");
@@ -100,7 +106,7 @@ function takesLess(kind: ResourceDefinition, old: KubeObject, object: KubeObject
   if (!mayTakeLess(kind)) return false;
   const specOf = (of: KubeObject) => (of as { readonly spec?: unknown }).spec; // compared only
   if (!jsonEqual(specOf(old), specOf(object))) return true;
-  if (kind.resource === "pods") return isPodFinished(old as Pod) !== isPodFinished(object as Pod); // the kind decides
+  if (kind.resource === "pods") return !jsonEqual(podUsage(old as Pod, NEVER_LATE), podUsage(object as Pod, NEVER_LATE)); // the kind decides
   return kind.resource === "persistentvolumeclaims" && !jsonEqual(countedStatus(old as PersistentVolumeClaim), countedStatus(object as PersistentVolumeClaim)); // likewise
 }
 

@@ -42,8 +42,8 @@ function podAmounts(spec: PodSpec, list: "requests" | "limits"): ResourceAmounts
   }
   raise(running, starting);
   Object.assign(running, amounts(spec.resources?.[list]));
-  // An overhead is part of a limit only where there is one.
-  for (const [name, amount] of Object.entries(amounts(spec.overhead))) if (list === "requests" || running[name] !== undefined) add(running, { [name]: amount });
+  // An overhead is part of a limit only where there is one; a limit of nothing is none.
+  for (const [name, amount] of Object.entries(amounts(spec.overhead))) if (list === "requests" || (running[name] ?? 0) > 0) add(running, { [name]: amount });
   return running;
 }
 

@@ -1,6 +1,7 @@
+import { effectiveSpec } from "../resources/effective-spec.ts";
 import { hostPortsOf, type HostPort } from "../resources/host-ports.ts";
 import { amounts, podRequests, type ResourceAmounts } from "../resources/pod-requests.ts";
-import type { Node, Pod } from "../resources/types.ts";
+import type { Node, Pod, PodSpec } from "../resources/types.ts";
 import type { PodDevices } from "./devices/pod-devices.ts";
 import type { PodStorage } from "./pod-storage.ts";
 
@@ -47,11 +48,17 @@ const DEFAULT_SCORED_MILLI_CPU = 100;
 const DEFAULT_SCORED_MEMORY_BYTES = 200 * 1024 * 1024;
 
 export function podInfo(pod: Pod): PodInfo {
-  const { spec, metadata } = pod;
+  const { metadata } = pod;
+  const spec = effectiveSpec(pod, { countsWhole: true });
   const requests = podRequests(spec);
   const ports = hostPortsOf(pod);
   const signature = JSON.stringify([requests, ports, spec.nodeSelector, spec.affinity?.nodeAffinity, spec.tolerations, spec.nodeName]);
-  return { pod, key: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`, requests, scoredRequests: scoredRequests(pod, requests), ports, signature };
+  return { pod, key: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`, requests, scoredRequests: scoredRequests(spec, requests), ports, signature };
+}
+
+/** Whether a pod has given back any of what it took. */
+export function takesLess({ requests }: PodInfo, before: PodInfo): boolean {
+  return Object.entries(before.requests).some(([name, amount]) => (requests[name] ?? 0) < amount);
 }
 
 export function nodeInfo(node: Node, pods: readonly PodInfo[] = []): NodeInfo {
@@ -93,10 +100,10 @@ export function withoutPod(info: NodeInfo, key: string): NodeInfo {
   };
 }
 
-function scoredRequests(pod: Pod, requests: ResourceAmounts): ResourceAmounts {
+function scoredRequests({ containers }: PodSpec, requests: ResourceAmounts): ResourceAmounts {
   let cpu = requests["cpu"] ?? 0;
   let memory = requests["memory"] ?? 0;
-  for (const container of pod.spec.containers) {
+  for (const container of containers) {
     if (container.resources?.requests?.["cpu"] === undefined) cpu += DEFAULT_SCORED_MILLI_CPU;
     if (container.resources?.requests?.["memory"] === undefined) memory += DEFAULT_SCORED_MEMORY_BYTES;
   }

@@ -6,6 +6,8 @@ export type ClusterEvent =
   | { readonly is: "node-added" | "node-changed"; readonly node: NodeInfo }
   | { readonly is: "pod-removed"; readonly pod: PodInfo; readonly nodeName: string }
   | { readonly is: "pod-placed" | "pod-relabelled"; readonly pod: PodInfo; readonly nodeName: string }
+  /** A pod on a node takes less than before. */
+  | { readonly is: "pod-shrunk"; readonly nodeName: string }
   /** A claim, a volume or a class. */
   | { readonly is: "storage-changed" }
   | { readonly is: "claim-changed"; readonly old: ResourceClaim | undefined; readonly claim: ResourceClaim }

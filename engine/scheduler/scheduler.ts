@@ -16,7 +16,7 @@ import { podResource } from "../resources/core/pod.ts";
 import type { Node, Pod } from "../resources/types.ts";
 import { DeviceBinder } from "./devices/device-binder.ts";
 import type { NodeDevices } from "./devices/pod-devices.ts";
-import { podInfo, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
+import { podInfo, takesLess, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { Nominations, priorityOf } from "./nominations.ts";
 import type { ClusterEvent } from "./plugin.ts";
 import { DYNAMIC_RESOURCES } from "./plugins/dynamic-resources.ts";
@@ -248,7 +248,9 @@ class Scheduler {
       this.#queue.remove(info.key);
       this.#nominations.remove(info.key);
       if (isFinished(pod)) return this.#podLeft(info.key);
+      const before = this.#snapshot.placed(info.key);
       this.#snapshot.setPod(info);
+      if (before !== undefined && takesLess(info, before)) this.#wake({ is: "pod-shrunk", nodeName: pod.spec.nodeName ?? "" });
       if (!wasPlaced) this.#wake({ is: "pod-placed", pod: info, nodeName: pod.spec.nodeName ?? "" });
       else if (!jsonEqual(old?.metadata.labels, pod.metadata.labels)) this.#wake({ is: "pod-relabelled", pod: info, nodeName: pod.spec.nodeName ?? "" });
       return;

@@ -35,6 +35,11 @@ export class ClusterSnapshot {
     this.#list = undefined;
   }
 
+  /** A pod as it is counted on its node. */
+  placed(key: string): PodInfo | undefined {
+    return this.#placements.get(key)?.pod;
+  }
+
   /** Records a pod that a watch shows on a node; finished pods need no room. */
   setPod(info: PodInfo): void {
     const { pod } = info;

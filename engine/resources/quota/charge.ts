@@ -51,12 +51,13 @@ function increase(now: QuotaAmounts, before: QuotaAmounts, bounded: readonly str
   return Object.fromEntries(bounded.map((name) => [name, (now[name] ?? 0) - (before[name] ?? 0)] as const).filter(([, amount]) => amount > 0));
 }
 
-/** `cpu for: a,b; limits.memory for: b`: what containers leave open although it is bounded. Pod-level resources say it for all. */
+/** `cpu for: a,b; limits.memory for: b`: what containers leave open although it is bounded. Any pod-level resource says enough for all of them. */
 function describeUnsaid({ spec }: Pod, bounded: readonly string[]): string | undefined {
+  if ([spec.resources?.requests, spec.resources?.limits].some((list) => Object.keys(list ?? {}).length > 0)) return undefined;
   const required = bounded.filter((name) => MUST_SAY.has(name)).sort();
   const says = ({ resources }: Pick<Container, "resources">, name: string) => {
     const [list, resource] = name.startsWith("limits.") ? (["limits", name.slice(7)] as const) : (["requests", name.replace("requests.", "")] as const);
-    return resources?.[list]?.[resource] !== undefined || spec.resources?.[list]?.[resource] !== undefined;
+    return resources?.[list]?.[resource] !== undefined;
   };
   const parts = required.flatMap((name) => {
     const silent = [...spec.containers, ...(spec.initContainers ?? [])].filter((container) => !says(container, name)).map((container) => container.name);

@@ -2,6 +2,7 @@ import { formatQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { claimClassName } from "../core/persistent-volume-claim.ts";
 import type { ResourceReference } from "../define-resource.ts";
+import { effectiveSpec } from "../effective-spec.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../pod-requests.ts";
 import type { PersistentVolumeClaim, Pod, ResourceClaim, Service } from "../types.ts";
 import { deviceUsage, isDeviceCount, isExtendedResourceBound } from "./device-usage.ts";
@@ -44,9 +45,11 @@ function isCharged({ metadata, status, spec }: Pod, nowMs: number): boolean {
   return nowMs <= Date.parse(metadata.deletionTimestamp) + graceSeconds * 1000;
 }
 
-/** What a pod takes beyond its place among all objects. Pure. */
+/** What a pod takes beyond its place among all objects. While its containers are resized, the most that they have or shall have counts. Pure. */
 export function podUsage(pod: Pod, nowMs: number): QuotaAmounts {
-  return isCharged(pod, nowMs) ? { pods: 1000, ...computeUsage(podRequests(pod.spec), podLimits(pod.spec)) } : {};
+  if (!isCharged(pod, nowMs)) return {};
+  const spec = effectiveSpec(pod, { countsWhole: false });
+  return { pods: 1000, ...computeUsage(podRequests(spec), podLimits(spec)) };
 }
 
 /** Of requests and limits in the units of `podRequests`: processors in thousandths already. */

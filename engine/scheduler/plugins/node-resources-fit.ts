@@ -16,7 +16,7 @@ export const nodeResourcesFit: FilterPlugin = {
     }
     return short.length === 0 ? undefined : short;
   },
-  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "pod-removed" || event.is === "device-classes-changed",
+  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "pod-removed" || event.is === "pod-shrunk" || event.is === "device-classes-changed",
 };
 
 /** Prefers nodes that keep the largest share of cpu and memory free once the pod is there. */

@@ -121,3 +121,18 @@ test("pods that wait are counted by what they wait for", async () => {
   await isGone("a");
   expect(waiting()).toEqual(["active 0", "backoff 0", "gated 0", "unschedulable 0"]);
 });
+
+test("a pod that waits for room gets what another gives back, when it has given it back", async () => {
+  await make("a", "low", "700m");
+  await make("b", "low", "600m");
+  const has = async (cpu: string) => {
+    await pods().patch("default", "a", "merge", { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } }, { subresource: "status" });
+    await plane.clock.advance(15_000);
+  };
+  await has("700m");
+  await pods().patch("default", "a", "strategic", { spec: { containers: [{ name: "c", resources: { requests: { cpu: "300m" } } }] } }, { subresource: "resize" });
+  await plane.clock.advance(15_000);
+  expect((await get("b")).spec.nodeName).toBeUndefined();
+  await has("300m");
+  expect((await get("b")).spec.nodeName).toBe("n1");
+});

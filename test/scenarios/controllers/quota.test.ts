@@ -41,6 +41,32 @@ test("a namespace gets what its quota leaves, and what goes is given to the next
   expect(await create(pod("c"))).toBe("made");
 });
 
+test("a pod that shrinks is counted with what it has until it has given it back", async () => {
+  await quotaOf({ "requests.cpu": "1" });
+  await create(pod("a", "600m"));
+  const pods = plane.client.for(podResource);
+  const has = async (cpu: string) => {
+    await pods.patch("bounded", "a", "merge", { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } }, { subresource: "status" });
+    await plane.clock.settle();
+  };
+  await has("600m");
+  await pods.patch("bounded", "a", "strategic", { spec: { containers: [{ name: "c", resources: { requests: { cpu: "200m" } } }] } }, { subresource: "resize" });
+  await plane.clock.settle();
+  expect([await used(), await create(pod("b", "500m"))]).toEqual([{ "requests.cpu": "600m" }, expect.stringContaining("exceeded quota")]);
+  await has("200m");
+  expect([await used(), await create(pod("b", "500m"))]).toEqual([{ "requests.cpu": "200m" }, "made"]);
+});
+
+test("a pod that is given a deadline is charged to those who bound pods with one", async () => {
+  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { pods: "1" }, scopes: ["Terminating"] } });
+  await plane.clock.settle();
+  for (const name of ["a", "b"]) expect(await create(pod(name))).toBe("made");
+  const end = (name: string) => plane.client.for(podResource).patch("bounded", name, "merge", { spec: { activeDeadlineSeconds: 600 } }).then(() => "ends", (error: unknown) => (error as StatusError).message);
+  expect(await end("a")).toBe("ends");
+  expect(await used()).toEqual({ pods: "1" });
+  expect(await end("b")).toBe('pods "b" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1');
+});
+
 test("of many writers at once no more get through than the quota allows", async () => {
   await quotaOf({ pods: "5" });
   const results = await Promise.all(Array.from({ length: 20 }, (_nothing, index) => create(pod(`p-${index}`))));

@@ -23,6 +23,8 @@ describe("what an object takes", () => {
     ["a pod its requests and limits, of sidecars too", PODS, pod({ initContainers: [{ ...container("s", { cpu: "50m" }), restartPolicy: "Always" }] }), { "count/pods": "1", pods: "1", cpu: "150m", "requests.cpu": "150m", "limits.cpu": "1", memory: "64Mi", "requests.memory": "64Mi", "limits.memory": "128Mi" }],
     ["a pod that is over only its place", PODS, pod({}, { phase: "Failed" }), { "count/pods": "1" }],
     ["a pod that should have been gone only its place", PODS, pod({}, {}, { deletionTimestamp: "2025-12-31T23:00:00Z", deletionGracePeriodSeconds: 30 }), { "count/pods": "1" }],
+    ["a pod that is resized the most that it has or shall have", PODS, pod({}, { containerStatuses: [{ name: "c", resources: { requests: { cpu: "300m" }, limits: { cpu: "300m" } }, allocatedResources: { memory: "96Mi" } }] }), { "count/pods": "1", pods: "1", cpu: "300m", "requests.cpu": "300m", "limits.cpu": "1", memory: "96Mi", "requests.memory": "96Mi", "limits.memory": "128Mi" }],
+    ["a pod that is resized as a whole what it shall have", PODS, pod({ containers: [container("c")], resources: { requests: { cpu: "1" } } }, { resources: { requests: { cpu: "2" } } }), { "count/pods": "1", pods: "1", cpu: "1", "requests.cpu": "1" }],
     ["devices what is asked of them", PODS, pod({ containers: [container("c", { "example.com/gpu": "2" }, { "example.com/gpu": "2" })] }), { "count/pods": "1", pods: "1", "requests.example.com/gpu": "2" }],
     ["a balanced Service its ports on nodes", SERVICES, object({ spec: { type: "LoadBalancer", ports: [{ port: 1 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "2", "services.loadbalancers": "1" }],
     ["a balanced Service without them only what it names", SERVICES, object({ spec: { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [{ port: 1, nodePort: 30000 }, { port: 2 }] } }), { "count/services": "1", services: "1", "services.nodeports": "1", "services.loadbalancers": "1" }],
@@ -112,6 +114,20 @@ describe("a charge", () => {
     const open = pod({ containers: [container("b"), container("a", { cpu: "1" })] });
     expect(computeCharge(quota({ cpu: "9", "limits.memory": "9Gi" }), write(open), FACTS)).toEqual({ is: "refused", why: "failed quota: q: must specify cpu for: b; limits.memory for: a,b" });
     expect(computeCharge(quota({ "requests.cpu": "9" }), write({ ...open, spec: { containers: [container("b")], resources: { requests: { cpu: "1" } } } } as KubeObject), FACTS)).toEqual({ is: "charged", used: { "requests.cpu": "1" } });
+  });
+
+  test("is no matter of what containers leave open where anything is said for the pod as a whole", () => {
+    const whole = pod({ containers: [container("b")], resources: { limits: { memory: "1Gi" } } });
+    expect(computeCharge(quota({ "requests.cpu": "9" }), write(whole), FACTS)).toEqual({ is: "none" });
+    expect(computeCharge(quota({ "requests.cpu": "9" }), write(pod({ containers: [container("b")], resources: {} })), FACTS).is).toBe("refused");
+  });
+
+  test("of a resize is what grows beyond what the pod still has", () => {
+    const sized = (cpu: string) => pod({ containers: [container("c", { cpu })] }, { containerStatuses: [{ name: "c", resources: { requests: { cpu: "400m" } } }] });
+    const grow = (to: string) => computeCharge(quota({ "requests.cpu": "1" }, { "requests.cpu": "900m" }), write(sized(to), sized("100m")), FACTS);
+    expect(grow("300m")).toEqual({ is: "none" });
+    expect(grow("500m")).toEqual({ is: "charged", used: { "requests.cpu": "1" } });
+    expect(grow("600m")).toEqual({ is: "refused", why: "exceeded quota: q, requested: requests.cpu=200m, used: requests.cpu=900m, limited: requests.cpu=1" });
   });
 
   test("waits until the quota has been counted", () => {
