@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 import { projectRoot } from "../setup.mjs";
+import { nodeFlags } from "./program.mjs";
 
 /** A snapshot is made of each. */
 const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
@@ -71,7 +72,7 @@ function takeSnapshot(name) {
   const script = path.join(folder, `${name}-snapshot.cjs`);
   writeFileSync(script, snapshotScript(`${name}.cjs`));
   // Nothing of this environment is to be found in the snapshot.
-  const { status, stderr } = spawnSync(process.execPath, ["--no-warnings", "--snapshot-blob", path.join(folder, `${name}.blob`), "--build-snapshot", script], { env: {}, encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, ["--no-warnings", ...nodeFlags, "--snapshot-blob", path.join(folder, `${name}.blob`), "--build-snapshot", script], { env: {}, encoding: "utf8" });
   if (status !== 0) throw new Error(`node --build-snapshot failed for the ${name}:\n${stderr}`);
 }
 
