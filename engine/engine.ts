@@ -27,7 +27,7 @@ import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
-import { service } from "./lib/service.ts";
+import { inTurns, service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
 import { podRangesOf } from "./options/network-options.ts";
 import { chooseStore, describeStore, openStore } from "./open-store.ts";
@@ -111,11 +111,11 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
   await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent });
+  started();
   // What only looks on may look whatever the operator lets others do.
   const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
   const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
   await presence.announce();
-  started();
 
   const as: ClientsByUser = (username, groups = [AUTHENTICATED_GROUP]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
@@ -125,8 +125,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl)] : [];
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
-  // A server that does not lead needs none of their code, and the API need not wait for it.
-  const controlPlane = async () => (await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys });
+  // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
+  const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();

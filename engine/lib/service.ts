@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { isAbort } from "./abort.ts";
 
 /**
@@ -34,4 +35,16 @@ export async function runServices(services: readonly Service[], signal: AbortSig
 /** A service out of a function. */
 export function service(name: string, run: (signal: AbortSignal) => Promise<void>): Service {
   return { name, run };
+}
+
+/** The same services, each begun in a later turn of the event loop than the one before it: what else there is to do is done between them. */
+export function inTurns(services: readonly Service[]): readonly Service[] {
+  let turn = Promise.resolve();
+  return services.map((one) => {
+    const own = (turn = turn.then(() => setImmediate()));
+    return service(one.name, async (signal) => {
+      await own;
+      if (!signal.aborted) await one.run(signal);
+    });
+  });
 }

@@ -1,6 +1,6 @@
 import type { ApiHandler } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { hasReason } from "../apimachinery/status-error.ts";
+import { unlessGone } from "../apimachinery/status-error.ts";
 import { IMMORTAL_NAMESPACES } from "../admission/namespace-lifecycle.ts";
 import type { Client } from "../client/client.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
@@ -76,8 +76,8 @@ export async function ensureStorageClass(client: Client): Promise<void> {
 /** Kept true at every start; other facts in it are left alone. */
 async function publishFacts(client: Client, data: Readonly<Record<string, string>>): Promise<void> {
   const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
-  if (await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data })) return;
-  await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
+  const found = await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+  if (Object.entries(data).some(([key, value]) => found.data?.[key] !== value)) await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
 }
 
 /**
@@ -86,24 +86,27 @@ async function publishFacts(client: Client, data: Readonly<Record<string, string
  */
 async function ensureAll<T extends KubeObject>(client: Client, resource: ResourceReference<T>, objects: readonly NoInfer<T>[]): Promise<void> {
   const known = new Set((await client.for(resource).list("", { resourceVersion: "0" })).items.map(({ metadata }) => metadata.name));
-  await Promise.all(objects.filter(({ metadata }) => !known.has(metadata.name)).map((object) => ensure(client, resource, object)));
+  await Promise.all(objects.filter(({ metadata }) => !known.has(metadata.name)).map((object) => create(client, resource, object)));
 }
 
-/** Creates an object unless it is there; whether it did. */
-async function ensure<T extends KubeObject>(client: Client, resource: ResourceReference<T>, object: T): Promise<boolean> {
+/** The object as it is, or is created. It is looked for first: all starts but one find it, and a creation that is refused costs as much as one that is not. */
+async function ensure<T extends KubeObject>(client: Client, resource: ResourceReference<T>, object: T): Promise<T> {
+  return (await find(client, resource, object)) ?? (await create(client, resource, object));
+}
+
+/** Creates an object unless it is there; answers what is there. */
+async function create<T extends KubeObject>(client: Client, resource: ResourceReference<T>, object: T): Promise<T> {
   try {
-    await client.for(resource).create(object);
-    return true;
+    return await client.for(resource).create(object);
   } catch (error) {
-    if (!hasReason(error, "AlreadyExists")) {
-      // A second server may have been first, and a taken address says so before the name does.
-      const isThere = await client.for(resource).get(object.metadata.namespace ?? "", object.metadata.name ?? "").then(() => true, (cause: unknown) => {
-        // A store that is away says nothing about the object; told as what was wrong first, it would end the start for good.
-        if (hasReason(cause, "NotFound")) return false;
-        throw cause;
-      });
-      if (!isThere) throw error;
-    }
-    return false;
+    // A second server may have been first, and a taken address says so before the name does. A store that is away says nothing about the
+    // object; told as what was wrong first, it would end the start for good.
+    const found = await find(client, resource, object);
+    if (found === undefined) throw error;
+    return found;
   }
+}
+
+function find<T extends KubeObject>(client: Client, resource: ResourceReference<T>, { metadata: { namespace = "", name = "" } }: T): Promise<T | undefined> {
+  return unlessGone(client.for(resource).get(namespace, name));
 }
