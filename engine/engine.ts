@@ -22,9 +22,11 @@ import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
 import { createLogBounds } from "./lib/bounded-log.ts";
 import { ChangingValue, type Following } from "./lib/changing-value.ts";
+import type { Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
+import { loadHttpsServer } from "./lib/late-modules.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
 import { inTurns, service } from "./lib/service.ts";
@@ -89,8 +91,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const [nodeIp] = nodeIps;
 
   const choice = chooseStore(config, serverDir);
-  const { storage, quorum } = await during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
   const isShared = choice !== "sqlite";
+  const pkiDir = path.join(serverDir, "pki");
+  const opening = during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
+  // The store's thread takes as long to begin as this does. Both come to their ends, whichever fails.
+  const preparing = prepare(isShared ? undefined : pkiDir, clock);
+  await Promise.allSettled([opening, preparing]);
+  const { storage, quorum } = await opening;
   if (quorum !== undefined) {
     scope.defer(() => quorum.stop());
     scope.start(quorum.service);
@@ -102,8 +109,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   // The store must run before the API can answer, and until nothing asks it any more.
   scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor(storage, clock, logger, { keepMs: config.etcdCompactionInterval })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
-  const pkiDir = path.join(serverDir, "pki");
-  const pki = isShared ? await openSharedPki(storage, pkiDir, clock) : await ClusterPki.open(pkiDir, clock);
+  const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: [MASTERS_GROUP], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
@@ -132,6 +138,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
   return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(own, scope.signal), ended: scope.ended };
+}
+
+/** What can be done without the store: the keys of a cluster that has one server, and loading what the API is served with. */
+async function prepare(pkiDir: string | undefined, clock: Clock): Promise<ClusterPki | undefined> {
+  const pki = pkiDir === undefined ? undefined : await ClusterPki.open(pkiDir, clock);
+  loadHttpsServer();
+  return pki;
 }
 
 /** What pods are told to trust: they may come to the API by a name for which the operator's certificate is shown. */

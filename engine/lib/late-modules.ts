@@ -35,6 +35,11 @@ const loadHttps = late(() => process.getBuiltinModule("node:https"));
 const loadHttp2 = late(() => process.getBuiltinModule("node:http2"));
 const loadSqlite = late(() => process.getBuiltinModule("node:sqlite"));
 
+/** Loads what HTTPS is served with, where there is time to. */
+export function loadHttpsServer(): void {
+  loadHttp2();
+}
+
 /** Certificates and signing requests, to be made and read. */
 export const loadX509 = late(() => {
   require("reflect-metadata"); // its ASN.1 decorators register themselves through it

@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { aborted, throwIfAborted } from "../../../engine/lib/abort.ts";
 import { assert, assertNever } from "../../../engine/lib/assert.ts";
 import { describeError } from "../../../engine/lib/log.ts";
-import { runServices, service } from "../../../engine/lib/service.ts";
+import { inTurns, runServices, service } from "../../../engine/lib/service.ts";
 
 describe("services", () => {
   test("run until they are told to end, and are awaited", async () => {
@@ -38,6 +38,32 @@ describe("services", () => {
   test("may not end by themselves", async () => {
     const failure: unknown = await runServices([service("short", async () => {})], new AbortController().signal).catch((error: unknown) => error);
     expect(describeError(failure)).toBe("service short: ended while it should still run");
+  });
+
+  test("begin in turns, between which the process does what else there is", async () => {
+    const seen: string[] = [];
+    const stop = new AbortController();
+    const until = (name: string) => service(name, async (signal) => {
+      seen.push(name);
+      setImmediate(() => seen.push(`turn after ${name}`));
+      await aborted(signal);
+    });
+    const done = runServices(inTurns([until("a"), until("b"), until("c")]), stop.signal);
+    expect(seen).toEqual([]);
+    await vi.waitFor(() => expect(seen).toContain("turn after c"));
+    expect(seen.filter((entry) => !entry.startsWith("turn"))).toEqual(["a", "b", "c"]);
+    expect(seen.indexOf("turn after a")).toBeLessThan(seen.indexOf("c"));
+    stop.abort();
+    await done;
+  });
+
+  test("do not begin once they are to end", async () => {
+    const stop = new AbortController();
+    let hasBegun = false;
+    const done = runServices(inTurns([service("late", async () => void (hasBegun = true))]), stop.signal);
+    stop.abort();
+    await done;
+    expect(hasBegun).toBe(false);
   });
 });
 
