@@ -4,7 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import type { KeyPair } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
-import { openOperatorCertificate, openOwnCertificate } from "../../../engine/followed-certificates.ts";
+import { openOperatorCertificate, openOwnCertificate } from "../../../engine/setup/followed-certificates.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { nodeJs } from "./lib/late-modules.ts";
-import type { KeyPair } from "./auth/certificates.ts";
-import { ChangingValue, type Following } from "./lib/changing-value.ts";
-import { sleep, type Clock } from "./lib/clock.ts";
-import { describeError, type Logger } from "./lib/log.ts";
-import { service, type Service } from "./lib/service.ts";
+import { nodeJs } from "../lib/late-modules.ts";
+import type { KeyPair } from "../auth/certificates.ts";
+import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
+import { describeError, type Logger } from "../lib/log.ts";
+import { service, type Service } from "../lib/service.ts";
 
 /** Reading two small files costs nothing, and whoever renews a certificate wants to see it served. */
 const LOOK_MS = 10_000;
