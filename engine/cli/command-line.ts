@@ -16,6 +16,13 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   });
 }
 
+/** Goes through what a server does before it does anything, so that a snapshot of the program has it compiled. */
+export function rehearseCommandLine(): void {
+  const program = createProgram();
+  program.commands.find((command) => command.name() === "server")?.action((flags: Record<string, unknown>) => void [resolveServerConfig(flags, {}), idleNotices(flags)]);
+  program.parse(["server", "--no-agent"], { from: "user" });
+}
+
 /** Each command's code is loaded only when it runs, so that `mainstay --help` answers at once. */
 function createProgram(): Command {
   const program = new Command("mainstay")

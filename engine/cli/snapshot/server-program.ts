@@ -1,9 +1,10 @@
 import { startupSnapshot } from "node:v8";
 import "../../control-plane.ts";
 import { keepSchemaTexts } from "../../resources/load-schema.ts";
-import { runCommandLine } from "../command-line.ts";
+import { rehearseCommandLine, runCommandLine } from "../command-line.ts";
 import "../server-command.ts";
 
-/** The program that the server's snapshot is made of: what it needs is loaded before. */
+/** The program that the server's snapshot is made of: what it needs is loaded before, and what all starts begin with has been run once. */
 keepSchemaTexts();
+rehearseCommandLine();
 startupSnapshot.setDeserializeMainFunction(() => void runCommandLine(process.argv.slice(2)));
