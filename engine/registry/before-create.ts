@@ -36,14 +36,17 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
   return prepared;
 }
 
+/** Upstream's versions have 64 bits. */
+const VERSION_MAX = (1n << 64n) - 1n;
+
 /** The base with a random suffix; undefined without a base. */
 export function generateName(base: string | undefined, random: Random): string | undefined {
   return base ? `${base.slice(0, GENERATED_BASE_MAX)}${randomSuffix(random)}` : undefined;
 }
 
-/** Throws for a new object that names a version, as upstream's store does: last of all, with a 500 that has no reason. */
-export function requireNoVersion({ metadata }: KubeObject): void {
-  if (!metadata.resourceVersion) return;
+/** Throws for a new object that names a version, as upstream's store does: last of all, with a 500 that has no reason. What is no version, or none yet, is nobody's and is not kept. */
+export function requireNoVersion({ metadata: { resourceVersion = "" } }: KubeObject): void {
+  if (!/^\d+$/.test(resourceVersion) || /^0+$/.test(resourceVersion) || BigInt(resourceVersion) > VERSION_MAX) return;
   const message = "resourceVersion should not be set on objects to be created";
   throw StatusError.from({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
 }

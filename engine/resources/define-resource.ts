@@ -103,8 +103,8 @@ export interface Strategy<T extends KubeObject> {
   readonly orphansByDefault?: { readonly warning?: string };
   /** What a deletion adds before it is planned, such as a finalizer. */
   readonly prepareForDelete?: (object: T, nowText: string) => T;
-  /** Warnings for the writer, e.g. deprecated fields. */
-  readonly warnings?: (object: T) => readonly string[];
+  /** Warnings for the writer of the whole object, e.g. deprecated fields; `old` is what it replaces. */
+  readonly warnings?: (object: T, old?: T) => readonly string[];
 }
 
 /** One column of `kubectl get`; order and names follow upstream's Table answers. */

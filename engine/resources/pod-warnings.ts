@@ -1,4 +1,5 @@
 import { parseQuantity } from "../apimachinery/quantity.ts";
+import type { ObjectMeta } from "../apimachinery/object-meta.ts";
 import type { Container, PodSpec } from "./types.ts";
 
 /** What is accepted, yet hardly meant: told to the writer, as upstream does. `path` is the spec's place. */
@@ -9,6 +10,11 @@ export function podWarnings(spec: PodSpec, path: string): string[] {
     ...((spec.terminationGracePeriodSeconds ?? 0) < 0 ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`] : []),
     ...(spec.volumes ?? []).flatMap((volume, index) => (volume.gitRepo === undefined ? [] : [`${path}.volumes[${index}].gitRepo: deprecated in v1.11, and disabled by default in v1.33+`])),
   ];
+}
+
+/** Whether a write has left the spec as it was: its writer has heard before what is odd about it. */
+export function isSameGeneration({ generation }: ObjectMeta, old: { readonly metadata: ObjectMeta } | undefined): boolean {
+  return old !== undefined && old.metadata.generation === generation;
 }
 
 function containerWarnings(container: Container, path: string): string[] {

@@ -37,9 +37,10 @@ function shapeErrors(schema: JsonSchema, object: KubeObject, old: KubeObject | u
   return errors.map((error) => (error.field === "<nil>" ? error : { ...error, field: error.field === "" ? "status" : `status.${error.field}` }));
 }
 
-/** What is said about finalizers whose names may clash with others'. */
-export function finalizerWarnings(object: KubeObject): readonly string[] {
-  return (object.metadata.finalizers ?? []).flatMap((name) => {
+/** What is said about finalizers whose names may clash with others', of those that are new. */
+export function finalizerWarnings({ metadata }: KubeObject, old?: KubeObject): readonly string[] {
+  const known = new Set(old?.metadata.finalizers);
+  return [...new Set(metadata.finalizers)].filter((name) => !known.has(name)).sort().flatMap((name) => {
     const problem = qualifiedNameError(name);
     const shown = `metadata.finalizers: ${JSON.stringify(name)}: `;
     const clash = name.includes("/") || STANDARD_FINALIZERS.has(name) ? [] : [`${shown}prefer a domain-qualified finalizer name ${name.includes(".") ? "including a path (/) " : ""}to avoid accidental conflicts with other finalizer writers`];

@@ -30,7 +30,7 @@ export const daemonSetResource = defineResource<DaemonSet>({
     prepareForUpdate: (set, old) => withTemplateGeneration(set, generationOf(old) + (jsonEqual(set.spec.template, old.spec.template) ? 0 : 1)),
     validate: validateDaemonSet,
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
-    warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: ({ spec }, old) => (spec.template.spec === undefined || (old !== undefined && jsonEqual(spec.template, old.spec.template)) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
   subresources: [{ name: "status" }],
   columns: [

@@ -6,7 +6,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { podWarnings } from "../pod-warnings.ts";
+import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { PersistentVolumeClaim, StatefulSet, StatefulSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
@@ -28,7 +28,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
     validate: validateStatefulSet,
     validateUpdate: (set, old) => (jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)]),
     validateStatusUpdate: (set, old) => validateStatus(set.status ?? { replicas: 0 }, old.status),
-    warnings: ({ spec }) => (spec.template.spec === undefined ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: ({ spec, metadata }, old) => (spec.template.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
   },
   subresources: [{ name: "status" }, replicaScale<StatefulSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

@@ -35,7 +35,8 @@ export const podResource = defineResource<Pod>({
     validateUpdate: validatePodUpdate,
     // Node agents of other versions send a status without it, and it never changes.
     prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),
-    warnings: (pod) => podWarnings(pod.spec, "spec"),
+    // As upstream: people make pods, and hardly change them.
+    warnings: (pod, old) => (old === undefined ? podWarnings(pod.spec, "spec") : []),
     gracePeriodSeconds: (pod, asked) => {
       // Nothing runs yet, or any more: there is nobody to wait for.
       const isIdle = !pod.spec.nodeName || pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";

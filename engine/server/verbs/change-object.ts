@@ -41,8 +41,10 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
   const { dryRun } = request.options as WriteOptions;
   let warnings: readonly string[] = [];
   let written: KubeObject | undefined;
+  let former: KubeObject | undefined;
   const encoded = await withClaimRetries(async (tries) => {
     const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
+      former = current.object;
       const wanted = await want(current.object);
       warnings = wanted.warnings;
       const planned = await planChange(exchange, wanted, current.object, tries);
@@ -58,7 +60,9 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
     const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
     return result.encoded;
   });
-  return objectResult(200, encoded, [...warnings, ...(definition.strategy.warnings?.(encoded.object) ?? [])]);
+  // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
+  const ofKind = request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined;
+  return objectResult(200, encoded, [...warnings, ...(ofKind ?? [])]);
 }
 
 async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {

@@ -30,8 +30,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
     refuseShape(definition, placed, schemaErrors);
   }
-  const tracked = trackCreation(exchange, placed);
-  return createPrepared(exchange, tracked, [...warnings, ...(definition.strategy.warnings?.(tracked) ?? [])]);
+  return createPrepared(exchange, trackCreation(exchange, placed), warnings);
 };
 
 /** The new object with its writer as the owner of every field in it. */
@@ -47,7 +46,8 @@ export async function createPrepared(exchange: Exchange<RequestOf<"create" | "up
   const admitted = withOwnersOnce(await parts.admission.mutate(attributes(exchange, object), object), (text) => exchange.notes.warn(text), " after mutating admission happens");
   for (let tries = 1; ; tries++) {
     try {
-      return objectResult(201, await withClaimRetries((claimTries) => store(exchange, admitted, claimTries)), warnings);
+      const encoded = await withClaimRetries((claimTries) => store(exchange, admitted, claimTries));
+      return objectResult(201, encoded, [...warnings, ...(definition.strategy.warnings?.(encoded.object) ?? [])]);
     } catch (error) {
       const isGenerated = !object.metadata.name && object.metadata.generateName;
       if (!hasReason(error, "AlreadyExists") || !isGenerated || tries === GENERATED_NAME_TRIES_MAX) throw error;

@@ -107,8 +107,6 @@ function objectPatch(body: unknown): Record<string, unknown> {
 function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema">): KubeObject {
   const { request } = exchange;
   const body = objectPatch(request.body);
-  const { repeated, fieldValidation } = request.options;
-  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${describeStrictProblems([], repeated, true)}`);
   const apiVersion = formatApiVersion(kind.group, kind.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
   if (givenKind !== kind.kind || givenVersion !== apiVersion) {
@@ -141,6 +139,7 @@ const OWNABLE: ReadonlySet<string> = new Set(["labels", "annotations", "finalize
 function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, current: KubeObject): Wanted {
   const { definition } = exchange;
   const merged = applyIntent(exchange, intent, current);
+  refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   return { object, warnings, isTracked: true };
@@ -153,12 +152,19 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   if (intent.metadata.uid) throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
-  const { object, warnings, schemaErrors } = decodeObject(definition, applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined), repeatedFieldsOf(exchange));
+  const made = applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined);
+  refuseRepeated(exchange);
+  const { object, warnings, schemaErrors } = decodeObject(definition, made, repeatedFieldsOf(exchange));
   if (schemaErrors.length > 0) {
     await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
     refuseShape(definition, object, schemaErrors);
   }
   return createPrepared(exchange, object, warnings);
+}
+
+/** As upstream once the intent has been applied: that others own a field is said before that the text names one twice. */
+function refuseRepeated({ request: { options: { repeated, fieldValidation } } }: Exchange<RequestOf<"patch">>): void {
+  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${describeStrictProblems([], repeated, true)}`);
 }
 
 /** What the intent repeats is warned of; unknown fields it has none any more. */

@@ -52,6 +52,13 @@ describe("create", () => {
     expect((await failure(classes.create(usual("other", { resourceVersion: "7" })))).status).toMatchObject({ code: 500, message: "resourceVersion should not be set on objects to be created" });
   });
 
+  test("what is no version, or none yet, is not looked at", async () => {
+    for (const [index, resourceVersion] of ["0", "abc", "-1", "99999999999999999999999"].entries()) {
+      const created = await api.client.for(configMapResource).create(configMap(`version-${index}`, {}, { resourceVersion }));
+      expect(created.metadata.resourceVersion).not.toBe(resourceVersion);
+    }
+  });
+
   test("the server fills in uid, creation time and managed fields, and no generation for a ConfigMap", async () => {
     const created = await api.client.for(configMapResource).create(configMap("filled"));
     expect(created.metadata).toMatchObject({ name: "filled", namespace: "shop" });
@@ -216,6 +223,39 @@ test("required numbers may be zero, and a spec that is missing is asked for its 
   expect(none.value).toBe(0);
   const bare = { apiVersion: "v1", kind: "Pod", metadata: { name: "bare", namespace: "shop" } };
   expect((await failure(api.client.for(podResource).create(bare as Pod))).status.details?.causes).toMatchObject([{ reason: "FieldValueRequired", field: "spec.containers" }]);
+});
+
+describe("what is accepted, yet hardly meant", () => {
+  const resources = { requests: { memory: "100m" } };
+  const warning = 'resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer';
+  const write = async (request: object): Promise<readonly string[]> => {
+    const result = await api.server.handle({ user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", options: {}, ...request } as unknown as ApiRequest); // each says its verb and what belongs to it
+    return result.is === "object" ? (result.warnings ?? []) : ["no object"];
+  };
+  const odd = (name: string, more: object = {}) => ({ ...deployment(name), spec: { ...deployment(name).spec, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1", resources }] } }, ...more } });
+
+  test("is told to whoever creates it, also by an apply, and to whoever changes the spec", async () => {
+    const told = [`spec.template.spec.containers[0].${warning}`];
+    expect(await write({ verb: "create", body: odd("told") })).toEqual(told);
+    expect(await write({ verb: "patch", patchType: "apply", name: "applied", body: odd("applied"), options: { fieldManager: "m" } })).toEqual(told);
+    expect(await write({ verb: "update", name: "told", body: odd("told", { replicas: 3 }) })).toEqual(told);
+    expect(await write({ verb: "patch", patchType: "merge", name: "told", body: { metadata: { labels: { a: "b" } } } })).toEqual([]);
+    expect(await write({ verb: "patch", patchType: "merge", subresource: "status", name: "told", body: { status: { replicas: 1 } } })).toEqual([]);
+  });
+
+  test("is told of a pod once, when it is made", async () => {
+    const resource = podResource;
+    expect(await write({ verb: "create", resource, body: pod("twice", { containers: [{ name: "c", image: "nginx", resources }] }) })).toEqual([`spec.containers[0].${warning}`]);
+    expect(await write({ verb: "patch", patchType: "strategic", resource, name: "twice", body: { spec: { containers: [{ name: "c", image: "nginx:2" }] } } })).toEqual([]);
+  });
+
+  test("that a text repeats a key is said after who owns what", async () => {
+    await write({ verb: "patch", patchType: "apply", name: "owned", body: deployment("owned"), options: { fieldManager: "m" } });
+    const repeated = { is: "yaml", problems: ['line 9: key "replicas" already set in map'] };
+    const again = (fieldManager: string) => failure(write({ verb: "patch", patchType: "apply", name: "owned", body: { ...deployment("owned"), spec: { ...deployment("owned").spec, replicas: 5 } }, options: { fieldManager, fieldValidation: "Strict", repeated } }));
+    expect((await again("other")).reason).toBe("Conflict");
+    expect((await again("m")).message).toBe('error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 9: key "replicas" already set in map');
+  });
 });
 
 describe("owners that are named twice", () => {
