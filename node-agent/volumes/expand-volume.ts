@@ -1,4 +1,4 @@
-import { withCondition } from "../../engine/apimachinery/conditions.ts";
+import { isConditionTrue, withCondition } from "../../engine/apimachinery/conditions.ts";
 import { wholeValue } from "../../engine/apimachinery/quantity.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
@@ -82,13 +82,20 @@ export async function executeExpansion({ client, events, clock }: ExpansionParts
     const code = driverCode(error);
     const message = describeError(error);
     events.record(pod, { type: "Warning", reason: "VolumeResizeFailed", message: `NodeExpandVolume failed for volume of claim "${name}": ${message}` });
-    if (marks === "steps" && isFinal(error)) await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code), clock.now()));
+    // Of what the agent does itself, nothing goes on after it has failed.
+    if (marks === "steps" && (code === undefined || isFinal(error))) await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code) || hasGivenUp(claim, size), clock.now()));
     // It can grow when no pod has it; that is no reason for this one to wait.
     if (code === GrpcCode.failedPrecondition) return;
     throw error;
   }
   for (const object of [pod, claim]) events.record(object, { type: "Normal", reason: "FileSystemResizeSuccessful", message: `MountVolume.NodeExpandVolume succeeded for volume of claim "${name}"` });
   if (marks !== "nothing") await write(computeGrownStatus((await api.get(namespace, name)).status ?? {}, size));
+}
+
+/** Whether a claim has asked for another size since its volume failed to grow to this one: its resizer is to make another attempt, with that. Pure. */
+export function hasGivenUp({ spec, status }: PersistentVolumeClaim, size: string): boolean {
+  const asked = spec?.resources?.requests?.["storage"];
+  return asked !== undefined && wholeValue(asked) !== wholeValue(size) && isConditionTrue(status?.conditions, "NodeResizeError");
 }
 
 function isInfeasible(code: number | undefined): boolean {

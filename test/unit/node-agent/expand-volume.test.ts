@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import type { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { GrpcCode, GrpcError } from "../../../engine/lib/grpc-error.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../../../engine/resources/types.ts";
 import { computeFailedStatus, computeGrownStatus, executeExpansion, planExpansion } from "../../../node-agent/volumes/expand-volume.ts";
 import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";
@@ -47,12 +48,12 @@ describe("a volume grows on the node", () => {
 
 describe("a claim whose volume grows", () => {
   const held = (state: string | undefined): PersistentVolumeClaim => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "c", namespace: "default", uid: "u" }, spec: {}, status: { capacity: { storage: "1Gi" }, ...(state === undefined ? {} : { allocatedResourceStatuses: { storage: state } }) } });
-  const grow = async (marks: "steps" | "end" | "nothing", expand: () => Promise<void>) => {
+  const grow = async (marks: "steps" | "end" | "nothing", expand: () => Promise<void>, claim = held(undefined)) => {
     const written: unknown[] = [];
     const told: string[] = [];
     const client = { for: () => ({ get: async () => held(undefined), patch: async (_namespace: string, _name: string, _type: string, { status }: { status: unknown }) => void written.push(status) }) } as unknown as Client; // nothing else is used
     const events = { record: (object: { kind: string }, { reason }: { reason: string }) => void told.push(`${object.kind} ${reason}`) } as unknown as EventRecorder; // nor of this
-    const failure = await executeExpansion({ client, events, clock: new VirtualClock() }, aPod("p"), { claim: held(undefined), persistent: persistent() }, { do: "expand", size: "2Gi", marks }, expand).catch((error: unknown) => error);
+    const failure = await executeExpansion({ client, events, clock: new VirtualClock() }, aPod("p"), { claim, persistent: persistent() }, { do: "expand", size: "2Gi", marks }, expand).catch((error: unknown) => error);
     return { written, told, failure };
   };
   const done = { capacity: { storage: "2Gi" }, allocatedResourceStatuses: { storage: null }, conditions: [] };
@@ -68,5 +69,22 @@ describe("a claim whose volume grows", () => {
   test("says nothing of a growth that may still come about, but its pod does", async () => {
     const failure = new MountError("no room");
     expect(await grow("end", () => Promise.reject(failure))).toEqual({ written: [], told: ["Pod VolumeResizeFailed"], failure });
+  });
+
+  const asking = (storage: string, failed: boolean): PersistentVolumeClaim => ({ ...held("NodeResizePending"), spec: { resources: { requests: { storage } } }, status: { ...held("NodeResizePending").status, conditions: failed ? [{ type: "NodeResizeError", status: "True" }] : [] } });
+  const IN_PROGRESS = { allocatedResourceStatuses: { storage: "NodeResizeInProgress" } };
+  const told = (more: object = {}) => ({ ...more, conditions: [expect.objectContaining({ type: "NodeResizeError", status: "True", message: expect.stringContaining("failed to expand pvc with refused") as unknown }) as unknown] });
+  const GIVEN_UP = { allocatedResourceStatuses: { storage: "NodeResizeInfeasible" } };
+  test.each<[string, PersistentVolumeClaim, number | undefined, readonly object[]]>([
+    ["at the first failure", asking("2Gi", false), GrpcCode.permissionDenied, [IN_PROGRESS, told()]],
+    ["while it asks for what failed", asking("2Gi", true), GrpcCode.permissionDenied, [IN_PROGRESS, told()]],
+    ["when it asks for less before anything has failed", asking("1536Mi", false), GrpcCode.permissionDenied, [IN_PROGRESS, told()]],
+    ["when it asks for less after a failure, for the resizer to try that", asking("1536Mi", true), GrpcCode.permissionDenied, [IN_PROGRESS, told(GIVEN_UP)]],
+    ["when it can never be", asking("2Gi", false), GrpcCode.outOfRange, [IN_PROGRESS, told(GIVEN_UP)]],
+    ["while the driver may still be at it", asking("1536Mi", true), GrpcCode.deadlineExceeded, [IN_PROGRESS]],
+    ["when the agent itself could not grow it", asking("2Gi", false), undefined, [IN_PROGRESS, told()]],
+  ])("tells that it has not grown: %s", async (_when, claim, code, written) => {
+    const failure = new MountError("refused", code === undefined ? {} : { cause: new GrpcError(code, "") });
+    expect((await grow("steps", () => Promise.reject(failure), claim)).written).toEqual(written);
   });
 });
