@@ -3,7 +3,8 @@ import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { ResourceDefinition, Subresource } from "../resources/define-resource.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
-import { remoteResources } from "./aggregation/remote-resources.ts";
+import { localApiServices } from "./aggregation/local-api-services.ts";
+import { inOrderOfPriority } from "./discovery-order.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 /** A ready discovery document. */
@@ -74,7 +75,8 @@ export class Discovery {
   #aggregatedVersion(group: string, version: string): object {
     const remote = this.#aggregator?.find(group, version);
     if (remote === undefined) return { version, resources: this.#kinds(group, version).map(aggregatedResource), freshness: "Current" };
-    return { version, resources: remoteResources(remote), freshness: remote.isAvailable ? "Current" : "Stale" };
+    const list = remote.documents?.resources?.list ?? [];
+    return { version, ...(list.length === 0 ? {} : { resources: list }), freshness: remote.documents?.isFresh === true ? "Current" : "Stale" };
   }
 
   #kinds(group: string, version: string): readonly ResourceDefinition[] {
@@ -88,7 +90,8 @@ export class Discovery {
       groups.set(group, (groups.get(group) ?? new Set()).add(version));
     }
     if (root === "apis") for (const { group, version } of this.#aggregator?.versions() ?? []) groups.set(group, (groups.get(group) ?? new Set()).add(version));
-    return [...groups].map(([group, versions]) => [group, [...versions]] as const);
+    const own = localApiServices(this.#resources.all.filter(({ content }) => content === undefined));
+    return inOrderOfPriority(groups, [...own, ...(this.#aggregator?.services() ?? [])]);
   }
 
   #document(key: string, make: () => object): Document {

@@ -55,9 +55,11 @@ const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 /** Everything that is served besides the API's resources. The caller has authorized the path. */
 export class Paths {
   readonly #routes: readonly Route[];
+  readonly #discovery: Discovery;
 
   constructor(options: PathOptions) {
     const discovery = new Discovery(options.server.parts.resources, options.server.parts.aggregator);
+    this.#discovery = discovery;
     const openApi = new OpenApi(options.server.parts.resources, discovery, GIT_VERSION, options.server.parts.aggregator);
     this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...serverRoutes(options)];
   }
@@ -66,7 +68,7 @@ export class Paths {
   async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
     const method = request.method === "HEAD" ? "GET" : request.method;
     const path = request.path.length > 1 ? request.path.replace(/\/+$/, "") : request.path;
-    if (path === "/" && method === "GET") return readable({ paths: this.#routes.map((route) => route.path.replace(/\/?\*$/, "")).sort() });
+    if (path === "/" && method === "GET") return readable({ paths: this.#rootPaths() });
     for (const route of this.#routes) {
       const isPrefix = route.path.endsWith("*");
       const stem = isPrefix ? route.path.slice(0, -1) : route.path;
@@ -75,6 +77,12 @@ export class Paths {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** What there is to be asked for: pages, groups, and their versions, those of servers behind this one among them. */
+  #rootPaths(): readonly string[] {
+    const served = this.#discovery.groupVersions().flatMap(({ path, group }) => [`/${path}`, ...(group === "" ? [] : [`/apis/${group}`])]);
+    return [...new Set([...this.#routes.map((route) => route.path.replace(/\/?\*$/, "")), ...served])].sort();
   }
 }
 

@@ -22,6 +22,8 @@ import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 const FLUNDERS = "/apis/wardle.example.com/v1alpha1";
 const seen: { readonly method: string; readonly url: string; readonly user: string; readonly groups: string; readonly proxy: string | undefined; readonly authorization: string | undefined }[] = [];
 const objects = new Map<string, Record<string, unknown>>();
+/** What it tells of all that it serves, or the code of a failure; undefined where it knows lists of resources only. */
+let told: object | number | undefined;
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { headers, method = "", url = "" } = request;
@@ -30,6 +32,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const send = (code: number, body: object) => response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
   const path = url.split("?")[0] ?? "";
   if (path.endsWith("/flunders/moved")) return void response.writeHead(307, { location: "https://elsewhere.example/" }).end();
+  if (path === "/apis" && told !== undefined) return void response.writeHead(typeof told === "number" ? told : 200, { "content-type": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" }).end(JSON.stringify(told));
   if (path === FLUNDERS) return void send(200, { kind: "APIResourceList", apiVersion: "v1", groupVersion: "wardle.example.com/v1alpha1", resources: [{ name: "flunders", singularName: "flunder", namespaced: true, kind: "Flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }] });
   if (path === `/openapi/v3${FLUNDERS}`) return void send(200, { openapi: "3.0.0", info: { title: "Wardle", version: "1" }, paths: {}, components: { schemas: {} } });
   const meta = { apiVersion: "wardle.example.com/v1alpha1" };
@@ -80,6 +83,11 @@ const wardle = (spec: object = {}): APIService & KubeObject => ({
 });
 /** What users asked; the aggregator looks at the server, and fetches what it describes, whenever it likes. */
 const asked = () => seen.filter(({ user }) => user !== "system:kube-aggregator");
+/** What discovery tells of it. */
+const versions = async () => {
+  const { text } = await admin.send("/apis", { headers: { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" } });
+  return (JSON.parse(text) as { readonly items: readonly { readonly metadata: { readonly name: string }; readonly versions: readonly object[] }[] }).items.find(({ metadata }) => metadata.name === "wardle.example.com")?.versions;
+};
 const condition = async () => findCondition((await api.client.for(apiServiceResource).get("", "v1alpha1.wardle.example.com")).status?.conditions, "Available");
 const until = async (reason: string) => {
   await expect.poll(async () => (await condition())?.reason, { timeout: 20_000 }).toBe(reason);
@@ -102,12 +110,27 @@ test("a server behind the API is checked, asked with the user's name, and shown 
   expect(asked().at(-1)).toEqual({ method: "POST", url: `${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, user: "boss", groups: "system:masters, system:authenticated", proxy: "front-proxy-client", authorization: undefined });
   expect((await admin.send(`${FLUNDERS}/namespaces/default/flunders/none`)).code).toBe(404);
 
-  const aggregated = JSON.parse((await admin.send("/apis", { headers: { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" } })).text) as { items: { metadata: { name: string }; versions: { freshness: string; resources: object[] }[] }[] };
-  expect(aggregated.items.find(({ metadata }) => metadata.name === "wardle.example.com")?.versions).toEqual([
+  expect((JSON.parse((await admin.send("/")).text) as { readonly paths: readonly string[] }).paths).toEqual(expect.arrayContaining(["/apis/wardle.example.com", FLUNDERS, "/apis/apps/v1", "/api/v1"]));
+  await expect.poll(versions).toEqual([
     { version: "v1alpha1", freshness: "Current", resources: [{ resource: "flunders", responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Flunder" }, scope: "Namespaced", singularResource: "flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }] },
   ]);
-  expect((await admin.send(`/openapi/v3${FLUNDERS}`)).text).toContain("Wardle");
+  await expect.poll(async () => (await admin.send(`/openapi/v3${FLUNDERS}`)).text).toContain("Wardle");
   expect((await admin.send("/openapi/v3")).text).toContain(`/openapi/v3${FLUNDERS}?hash=`);
+});
+
+test("what a server serves is what it last told of itself, which is stale while it does not tell", async () => {
+  /** Whoever changes the registration has the server asked anew. */
+  const askAnew = (versionPriority: number) => api.client.for(apiServiceResource).patch("", "v1alpha1.wardle.example.com", "merge", { spec: { versionPriority } });
+  const boats = { resource: "boats", responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Boat" }, scope: "Cluster", singularResource: "boat", verbs: ["get"] };
+  told = 503;
+  await askAnew(199);
+  await expect.poll(versions).toMatchObject([{ version: "v1alpha1", freshness: "Stale", resources: [{ resource: "flunders" }] }]);
+  expect((await condition())?.reason).toBe("Passed");
+  told = { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", items: [{ metadata: { name: "wardle.example.com" }, versions: [{ version: "v1alpha1", resources: [boats], freshness: "Current" }] }] };
+  await expect.poll(versions).toEqual([{ version: "v1alpha1", freshness: "Current", resources: [boats] }]);
+  told = undefined;
+  await askAnew(200);
+  await expect.poll(versions).toMatchObject([{ freshness: "Current", resources: [{ resource: "flunders" }] }]);
 });
 
 test("only those who may are passed on", async () => {

@@ -8,12 +8,21 @@ import type { FrontProxyIdentity } from "./front-proxy.ts";
 
 /** What a server behind this one has told of one group and version. */
 export interface RemoteDocuments {
-  /** Its APIResourceList. */
-  readonly resources: Readonly<Record<string, unknown>>;
+  /** Undefined as long as it has not said. */
+  readonly resources: RemoteResources | undefined;
+  /** Whether it could be asked for them when that was last tried. */
+  readonly isFresh: boolean;
   /** Its OpenAPI document of this group and version, version 3; undefined when it has none. */
   readonly openApi: RemoteDocument | undefined;
   /** All it serves, in version 2. */
   readonly openApiV2: RemoteDocument | undefined;
+}
+
+export interface RemoteResources {
+  /** In the form of aggregated discovery. */
+  readonly list: readonly object[];
+  /** By which the other server knows whether they have changed. */
+  readonly etag?: string;
 }
 
 export interface RemoteDocument {
@@ -30,6 +39,8 @@ export interface RemoteVersion {
   /** What was learned when it was last reached. */
   readonly documents: (RemoteDocuments & { readonly hash: string }) | undefined;
 }
+
+const NOTHING: RemoteDocuments = { resources: undefined, isFresh: false, openApi: undefined, openApiV2: undefined };
 
 /** The parts of the API that other servers answer for: who they are, whether they can be reached, and what they serve. */
 export class Aggregator {
@@ -93,14 +104,15 @@ export class Aggregator {
     return root === "apis" && version !== "" ? this.find(group, version) : undefined;
   }
 
-  learned(name: string, documents: RemoteDocuments): void {
+  /** Takes what is new of a server; what is not named stays known. */
+  learned(name: string, news: Partial<RemoteDocuments>): void {
     const known = this.#documents.get(name);
-    const isSame = known !== undefined && known.openApi === documents.openApi && known.openApiV2 === documents.openApiV2 && jsonEqual(known.resources, documents.resources);
+    const documents: RemoteDocuments = { ...(known ?? NOTHING), ...news };
+    const isSame = known !== undefined && known.isFresh === documents.isFresh && known.openApi === documents.openApi && known.openApiV2 === documents.openApiV2 && jsonEqual(known.resources, documents.resources);
     if (isSame || !this.#services.has(name)) return;
-    const hash = createHash("sha512").update(JSON.stringify(documents.resources)).update(documents.openApi?.body ?? "").update(documents.openApiV2?.body ?? "").digest("hex").toUpperCase();
-    if (known?.hash === hash) return;
+    const hash = createHash("sha512").update(JSON.stringify(documents.resources?.list ?? [])).update(documents.openApi?.body ?? "").update(documents.openApiV2?.body ?? "").digest("hex").toUpperCase();
     this.#documents.set(name, { ...documents, hash });
-    this.#generation++;
+    if (known?.hash !== hash || known.isFresh !== documents.isFresh) this.#generation++;
   }
 
   #version(service: APIService): RemoteVersion {

@@ -12,7 +12,7 @@ import type { APIService, APIServiceCondition, EndpointSlice } from "../../resou
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { AVAILABLE, findObstacle, unavailable, withAvailability } from "./plan-availability.ts";
-import { fetchDocuments } from "./remote-discovery.ts";
+import { fetchOpenApi, fetchOpenApiV2, fetchResources, requirePresence, type RemoteAsk } from "./remote-discovery.ts";
 
 export interface AvailabilityOptions {
   readonly aggregator: Aggregator;
@@ -25,6 +25,8 @@ export interface AvailabilityOptions {
 const WORKERS = 3;
 /** A server that answers is asked again after this long, one that does not sooner and sooner later; upstream's times. */
 const RECHECK_MS = 30_000;
+/** One that is there, but does not say what it serves. */
+const RELEARN = { initialMs: 500, maxMs: 60_000 };
 
 /** Asks every server behind this one whether it is there and what it serves, and says so in the conditions of its APIService. */
 export function availabilityService(options: AvailabilityOptions): EngineService {
@@ -34,12 +36,16 @@ export function availabilityService(options: AvailabilityOptions): EngineService
 class AvailabilityRunner {
   readonly #options: AvailabilityOptions;
   readonly #signal: AbortSignal;
+  /** Whose presence is to be looked at. */
   readonly #queue: Workqueue;
+  /** Who has to be asked what it serves, as upstream whether it counts as present or not: who takes his time for that keeps nobody's presence from being seen. */
+  readonly #learning: Workqueue;
 
   constructor(options: AvailabilityOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
     this.#queue = new Workqueue({ clock: options.clock });
+    this.#learning = new Workqueue({ clock: options.clock, retry: RELEARN });
   }
 
   async run(): Promise<void> {
@@ -50,19 +56,19 @@ class AvailabilityRunner {
     };
     store.follow(serviceResource, { replaced: () => {}, changed: ({ metadata }) => touched(metadata.namespace ?? "", metadata.name ?? "") });
     store.follow(endpointSliceResource, { replaced: () => {}, changed: ({ metadata }) => touched(metadata.namespace ?? "", metadata.labels?.["kubernetes.io/service-name"] ?? "") });
-    const working = Array.from({ length: WORKERS }, () => this.#work());
+    const working = Array.from({ length: WORKERS }, () => [this.#work(this.#queue, (name) => this.#check(name)), this.#work(this.#learning, (name) => this.#learn(name))]).flat();
     await aborted(this.#signal);
     disconnect();
-    this.#queue.close();
+    for (const queue of [this.#queue, this.#learning]) queue.close();
     await Promise.all(working);
   }
 
-  async #work(): Promise<void> {
+  async #work(queue: Workqueue, handle: (name: string) => Promise<void>): Promise<void> {
     for (;;) {
-      const name = await this.#queue.take();
+      const name = await queue.take();
       if (name === undefined) return;
-      if (!this.#signal.aborted) await this.#check(name);
-      this.#queue.done(name);
+      if (!this.#signal.aborted) await handle(name);
+      queue.done(name);
     }
   }
 
@@ -70,6 +76,7 @@ class AvailabilityRunner {
     const { aggregator, logger } = this.#options;
     const api = aggregator.get(name);
     if (api === undefined) return this.#queue.forget(name);
+    this.#learning.add(name);
     try {
       const condition = await this.#conditionOf(api);
       await this.#tell(api, condition);
@@ -84,19 +91,45 @@ class AvailabilityRunner {
   }
 
   async #conditionOf(api: APIService): Promise<APIServiceCondition> {
-    const { aggregator, store } = this.#options;
+    const { store } = this.#options;
     const { namespace = "", name = "" } = api.spec.service ?? {};
     const found = await store.get(serviceResource, namespace, name, { resourceVersion: "0" });
     const slices = await store.list(endpointSliceResource, namespace, { labelSelector: `kubernetes.io/service-name=${name}`, resourceVersion: "0" });
     const obstacle = findObstacle(api, { service: found?.object, slices: slices.items.map(({ object }) => object as EndpointSlice) }); // listed by their own definition
     if (obstacle !== undefined) return obstacle;
     try {
-      const known = aggregator.find(api.spec.group ?? "", api.spec.version ?? "")?.documents;
-      aggregator.learned(api.metadata.name ?? "", await fetchDocuments(api, known, aggregator.identity, this.#options.clock, this.#signal));
+      await requirePresence(api, this.#ask());
       return AVAILABLE;
     } catch (error) {
       return unavailable("FailedDiscoveryCheck", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** Never rejects. Each part counts as soon as it is known. */
+  async #learn(name: string): Promise<void> {
+    const { aggregator, logger } = this.#options;
+    const api = aggregator.get(name);
+    if (api === undefined) return this.#learning.forget(name);
+    const known = aggregator.find(api.spec.group ?? "", api.spec.version ?? "")?.documents;
+    const ask = this.#ask();
+    const resources = fetchResources(api, known?.resources, ask).then(
+      (found) => {
+        aggregator.learned(name, { resources: found, isFresh: true });
+        this.#learning.forget(name);
+      },
+      (error: unknown) => {
+        if (this.#signal.aborted) return;
+        logger.debug("an aggregated API does not say what it serves, will retry", { name, error: describeError(error) });
+        aggregator.learned(name, { isFresh: false });
+        this.#learning.retry(name);
+      },
+    );
+    await Promise.all([resources, fetchOpenApi(api, known?.openApi, ask).then((openApi) => aggregator.learned(name, { openApi })), fetchOpenApiV2(api, known?.openApiV2, ask).then((openApiV2) => aggregator.learned(name, { openApiV2 }))]);
+  }
+
+  #ask(): RemoteAsk {
+    const { aggregator, clock } = this.#options;
+    return { identity: aggregator.identity, clock, signal: this.#signal };
   }
 
   async #tell(api: APIService, condition: APIServiceCondition): Promise<void> {

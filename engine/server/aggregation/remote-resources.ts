@@ -1,11 +1,24 @@
-import type { RemoteVersion } from "./aggregator.ts";
-
 type Json = Readonly<Record<string, unknown>>;
 
-/** What a server behind this one serves, from its APIResourceList in the form of aggregated discovery. Nothing as long as it has not been reached. */
-export function remoteResources({ group, version, documents }: RemoteVersion): readonly object[] {
-  const listed = documents?.resources["resources"];
-  const entries = Array.isArray(listed) ? (listed as unknown[]).filter(isJson) : [];
+/** What a server says of one group and version in its APIGroupDiscoveryList; nothing when it does not name them. Throws for what is no such list. */
+export function resourcesOfDiscovery(document: unknown, group: string, version: string): readonly object[] {
+  const items = isJson(document) ? document["items"] : undefined;
+  if (!Array.isArray(items)) throw new Error("the discovery document has no items");
+  const named = items.filter(isJson).find(({ metadata }) => isJson(metadata) && metadata["name"] === group);
+  const found = jsonList(named?.["versions"]).find((one) => one["version"] === version);
+  return jsonList(found?.["resources"]).map((resource) => ({ ...withKind(resource), ...(Array.isArray(resource["subresources"]) ? { subresources: jsonList(resource["subresources"]).map(withKind) } : {}) }));
+}
+
+/** Clients of some versions fail where there is none, so upstream adds an empty one. */
+function withKind(resource: Json): Json {
+  return { ...resource, responseKind: resource["responseKind"] ?? { group: "", version: "", kind: "" } };
+}
+
+/** The same out of an APIResourceList. Throws for what is none. */
+export function resourcesOfList(document: unknown, group: string, version: string): readonly object[] {
+  const listed = isJson(document) ? document["resources"] : undefined;
+  if (!Array.isArray(listed)) throw new Error("the list of resources has none");
+  const entries = (listed as unknown[]).filter(isJson);
   const nameOf = (entry: Json) => String(entry["name"] ?? "");
   return entries
     .filter((entry) => nameOf(entry) !== "" && !nameOf(entry).includes("/"))
@@ -30,6 +43,10 @@ function kindOf(entry: Json, group: string, version: string): object {
 
 function given(entry: Json, name: string): object {
   return Array.isArray(entry[name]) && entry[name].length > 0 ? { [name]: entry[name] as unknown } : {};
+}
+
+function jsonList(value: unknown): readonly Json[] {
+  return Array.isArray(value) ? value.filter(isJson) : [];
 }
 
 function isJson(value: unknown): value is Json {

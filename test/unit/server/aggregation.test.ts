@@ -3,7 +3,7 @@ import type { APIService, EndpointSlice, Service } from "../../../engine/resourc
 import { aggregationTarget, userHeaders } from "../../../engine/server/aggregation/front-proxy.ts";
 import { localApiServices } from "../../../engine/server/aggregation/local-api-services.ts";
 import { AVAILABLE, findObstacle, withAvailability } from "../../../engine/server/aggregation/plan-availability.ts";
-import { remoteResources } from "../../../engine/server/aggregation/remote-resources.ts";
+import { resourcesOfDiscovery, resourcesOfList } from "../../../engine/server/aggregation/remote-resources.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 
@@ -58,14 +58,24 @@ it("shows what a server behind this one serves as aggregated discovery does", ()
     "nonsense",
   ];
   const kind = { group: "tide.example", version: "v1", kind: "Tide" };
-  expect(remoteResources({ group: "tide.example", version: "v1", service: api, isAvailable: true, documents: { resources: { resources }, openApi: undefined, openApiV2: undefined, hash: "" } })).toEqual([
+  expect(resourcesOfList({ resources }, "tide.example", "v1")).toEqual([
     {
       resource: "tides", responseKind: kind, scope: "Namespaced", singularResource: "tide", verbs: ["get"], shortNames: ["td"],
       subresources: [{ subresource: "status", responseKind: kind, verbs: ["update"] }, { subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get"] }],
     },
     { resource: "moons", responseKind: { ...kind, kind: "Moon" }, scope: "Cluster", singularResource: "", verbs: ["list"] },
   ]);
-  expect(remoteResources({ group: "tide.example", version: "v1", service: api, isAvailable: false, documents: undefined })).toEqual([]);
+  for (const none of [undefined, "", [], { swagger: "2.0" }]) expect(() => resourcesOfList(none, "tide.example", "v1")).toThrow("the list of resources has none");
+});
+
+it("takes what a server tells of one group and version in aggregated discovery, with an empty kind where none is named", () => {
+  const tides = { resource: "tides", scope: "Namespaced", verbs: ["get"], subresources: [{ subresource: "status", verbs: ["update"] }] };
+  const moons = { resource: "moons", responseKind: { group: "tide.example", version: "v1", kind: "Moon" }, verbs: ["list"] };
+  const document = { items: [{ metadata: { name: "other.example" }, versions: [{ version: "v1", resources: [moons] }] }, { metadata: { name: "tide.example" }, versions: [{ version: "v2", resources: [moons] }, { version: "v1", resources: [tides, moons, "nonsense"] }] }] };
+  const none = { group: "", version: "", kind: "" };
+  expect(resourcesOfDiscovery(document, "tide.example", "v1")).toEqual([{ ...tides, responseKind: none, subresources: [{ subresource: "status", verbs: ["update"], responseKind: none }] }, moons]);
+  expect(resourcesOfDiscovery(document, "tide.example", "v3")).toEqual([]);
+  expect(() => resourcesOfDiscovery({ resources: [] }, "tide.example", "v1")).toThrow("the discovery document has no items");
 });
 
 it("registers what this server answers for itself, but not the registry", () => {
