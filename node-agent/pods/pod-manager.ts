@@ -56,7 +56,7 @@ export class PodManager {
 
   /** Those of them that a newcomer must leave room for: one that was taken out of the API by force has no claim any more, though it may still be ending. */
   claimants(): Pod[] {
-    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.pod);
+    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.claimant);
   }
 
   /** See PodWorker. A pod that is not here has ended already. */

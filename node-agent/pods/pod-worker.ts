@@ -22,6 +22,7 @@ import type { PodContext } from "./pod-context.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
+import { grantedPod } from "./resize.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { readTerminationMessage, startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
@@ -74,6 +75,11 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** The pod with what it has been granted of its node, which is what others have to leave it. */
+  get claimant(): Pod {
+    return grantedPod(this.#pod, this.#resizer.trouble);
   }
 
   /** Where its volumes are, by name; none while they are not all there. */
