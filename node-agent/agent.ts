@@ -64,6 +64,7 @@ import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
 import { createPluginRegistry } from "./plugins/plugin-registry.ts";
+import { ExclusiveClaims } from "./volumes/exclusive-claims.ts";
 import { executeExpansion } from "./volumes/expand-volume.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import { shareMounts } from "./volumes/mounts.ts";
@@ -136,6 +137,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   meterClaims(metrics.registry, claims);
   const devices = new DeviceManager({ client, clock, logger, metrics, drivers, health, claims });
   const expansions = new KeyedLocks();
+  const exclusiveClaims = new ExclusiveClaims(() => manager.volumeUsers());
   const csiDrivers = new CsiDrivers({ client, clock, logger, metrics, nodeName });
   const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token: requestToken });
   const context: PodContext = {
@@ -245,6 +247,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       nodeName,
       nowMs: () => clock.now(),
+      takeExclusively: (pod, claimName) => exclusiveClaims.take(pod, claimName),
       csi,
       expand: (pod, claimed, plan, grow) => expansions.run([claimed.persistent.metadata.name ?? ""], () => executeExpansion({ client, events, clock }, pod, claimed, plan, grow)),
     };

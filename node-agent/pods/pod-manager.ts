@@ -54,6 +54,11 @@ export class PodManager {
     return [...this.#workers.values()].map(({ worker }) => ({ pod: worker.pod, places: worker.volumes }));
   }
 
+  /** Those that have volumes or wait for them, also when the API knows them no more. */
+  volumeUsers(): readonly Pod[] {
+    return [...this.#workers.values()].filter(({ worker }) => !worker.hasReleasedVolumes).map(({ worker }) => worker.pod);
+  }
+
   /** Those of them that a newcomer must leave room for: one that was taken out of the API by force has no claim any more, though it may still be ending. */
   claimants(): Pod[] {
     return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.claimant);

@@ -102,6 +102,11 @@ export class PodWorker {
     });
   }
 
+  /** It is over, and its volumes have been taken away. */
+  get hasReleasedVolumes(): boolean {
+    return this.#isReleased;
+  }
+
   get isOrphan(): boolean {
     return this.#isOrphan;
   }

@@ -17,6 +17,7 @@ import { isVolumeFolder, MountError, volumeFolder, type VolumeSources } from "./
 export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
   const { claim, persistent, readOnly } = await volumeOf(pod, volume, sources);
   const { spec = {} } = persistent;
+  if (spec.accessModes?.includes("ReadWriteOncePod") === true && !sources.takeExclusively(pod, claim.metadata.name ?? "")) throw new MountError("volume uses the ReadWriteOncePod access mode and is already in use by another pod");
   if (spec.csi !== undefined) return sources.csi.mount(pod, volume.name, persistentCsiVolume(persistent, readOnly), podDir, { claim, persistent });
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
   if (spec.nfs !== undefined) return mountNfs(spec.nfs, volumeFolder(podDir, "nfs", persistent.metadata.name ?? ""), spec.mountOptions);

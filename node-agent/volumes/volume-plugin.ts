@@ -15,6 +15,8 @@ export interface VolumeSources extends EnvironmentSources {
   readonly volumesDir: string;
   readonly nodeName: string;
   readonly nowMs: () => number;
+  /** Whether the pod may have a claim that is for one pod alone: no other on this node has it. */
+  readonly takeExclusively: (pod: Pod, claimName: string) => boolean;
   readonly csi: DriverVolumes;
   /** Has a claim's volume grown as planned, by `grow` with its size in bytes, and tells of it in the claim. One at a time for each volume. */
   readonly expand: (pod: Pod, claimed: ClaimedVolume, plan: PlannedExpansion, grow: (bytes: number) => Promise<void>) => Promise<void>;

@@ -241,6 +241,19 @@ describe.skipIf(!canRun)("the file system on a device grows with its claim", () 
   }, 200_000);
 });
 
+test.skipIf(!canRun)("a claim for one pod alone is not given to a second that came without a scheduler, until the first has gone", async () => {
+  await node.apply(claim("alone", { accessModes: ["ReadWriteOncePod"] }));
+  await node.create("first", { ...using("alone"), containers: [shell("sleep 1000", at("/data"))] });
+  await node.until("first", isUp, 60_000);
+  await node.create("second", { nodeName: node.host.name, ...using("alone"), containers: [shell("sleep 1000", at("/data"))] });
+  const refusal = "FailedMount: MountVolume.SetUp failed: volume uses the ReadWriteOncePod access mode and is already in use by another pod";
+  await eventually(() => node.events("second"), (events) => events.includes(refusal), 30_000);
+  expect(container(await node.pod("second"))?.state?.waiting?.reason).toBe("ContainerCreating");
+  await node.kubectl("delete", "pod", "first", "--wait=true");
+  await node.until("second", isUp, 60_000);
+  await node.kubectl("delete", "pod/second", "pvc/alone", "--wait=true");
+}, 150_000);
+
 describe.skipIf(!canRun)("an image as a volume", () => {
   const snapshots = () => execFileSync("ctr", ["-a", containerdPaths(path.join(node.dataDir, "agent")).socket, "-n", "k8s.io", "snapshots", "ls"], { encoding: "utf8" });
   const image = (pullPolicy?: string, reference = IMAGE) => ({ volumes: [{ name: "v", image: { reference, ...(pullPolicy === undefined ? {} : { pullPolicy }) } }] });

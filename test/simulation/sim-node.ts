@@ -76,7 +76,7 @@ export class SimNode {
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
       csi: noDrivers,
       starts: new Limiter(6),
-      sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none }),
+      sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none, takeExclusively: () => true }),
       runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),

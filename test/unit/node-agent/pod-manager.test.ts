@@ -82,7 +82,7 @@ test("who wants to know is told when a pod is here no more, and finds it gone", 
     await expect.poll(() => manager.uids()).toEqual(new Set());
     const pod = aPod("web");
     handler.add?.(pod);
-    expect(manager.pods()).toEqual([pod]);
+    expect([manager.pods(), manager.claimants(), manager.volumeUsers()]).toEqual([[pod], [pod], [pod]]);
     handler.delete?.(pod);
     await clock.advance(60_000);
     await expect.poll(() => left).toEqual([0]);

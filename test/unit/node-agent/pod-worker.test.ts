@@ -88,3 +88,34 @@ test("a pod that leaves the API while its containers are ended, as one that had 
   running.abort();
   await ended;
 });
+
+test("a pod claims of its node what it was granted while more has to wait", async () => {
+  const asking = (cpu: string): Pod => ({ ...aPod, spec: { ...aPod.spec, restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"], resources: { requests: { cpu } } }] } });
+  const { worker, clock, trouble } = aWorker(asking("100m"));
+  const claimed = () => worker.claimant.spec.containers[0]?.resources?.requests?.["cpu"];
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  trouble.refusal = { reason: "OutOfcpu", message: "no room" };
+  worker.update({ ...asking("900m"), status: { phase: "Running", containerStatuses: [{ name: "c", image: "a:1", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "100m" } }] } });
+  await clock.advance(5_000);
+  expect(claimed()).toBe("100m");
+  delete trouble.refusal;
+  await clock.advance(60_000);
+  expect(claimed()).toBe("900m");
+  running.abort();
+  await ended;
+});
+
+test.each([
+  [["sleep", "1000"], false],
+  [["true"], true],
+])("a pod uses its volumes until it is over: one that runs %j has released them: %s", async (command, isReleased) => {
+  const { worker, clock } = aWorker({ ...aPod, spec: { ...aPod.spec, restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(20_000);
+  expect(worker.hasReleasedVolumes).toBe(isReleased);
+  running.abort();
+  await ended;
+});
