@@ -57,4 +57,6 @@ export type SqliteReply = { readonly id: number } & (
   | { readonly is: "closed" }
   /** With outcome "unknown" the file can no longer be trusted to keep what it is given, and the store ends. */
   | { readonly is: "error"; readonly message: string; readonly outcome: "none" | "unknown" }
+  /** The thread ends, at whatever it was: the answer to nobody. As the first one, the file could not be opened. */
+  | { readonly is: "broken"; readonly message: string }
 );

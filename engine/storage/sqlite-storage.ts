@@ -37,7 +37,8 @@ export interface SqliteOptions {
 export async function openSqliteStorage(file: string, options: SqliteOptions = {}): Promise<Storage> {
   const worker = new Worker(new URL("./sqlite-worker.ts", import.meta.url), { workerData: { path: file }, execArgv: ["--disable-warning=ExperimentalWarning"] });
   worker.unref();
-  const [[opened]] = (await once(worker, "message")) as [readonly SqliteReply[]]; // the worker's first message says it is open; else it fails with an error event
+  const [[opened]] = (await once(worker, "message")) as [readonly SqliteReply[]]; // an array, by sqlite-protocol.ts
+  if (opened?.is === "broken") throw new Error(opened.message);
   assert(opened?.is === "opened", "the worker opens before it answers");
   return new SqliteStorage(worker, opened.revision, opened.compactRevision, options);
 }
@@ -163,9 +164,11 @@ class SqliteStorage implements Storage {
 
   async close(): Promise<void> {
     if (this.#ended !== undefined) return;
-    await this.#ask({ do: "close" });
+    const closing = this.#ask({ do: "close" });
+    this.#ended = closedError(); // what is asked from now on would come after it
+    await closing;
     await this.#worker.terminate();
-    this.#end(closedError());
+    this.#end(this.#ended);
   }
 
   #ask(body: RequestBody): Promise<SqliteReply> {
@@ -180,6 +183,7 @@ class SqliteStorage implements Storage {
   }
 
   #receive(reply: SqliteReply): void {
+    if (reply.is === "broken") return this.#end(new StorageUnavailableError(`the store's thread failed: ${reply.message}`, "unknown"));
     const pending = this.#pending.get(reply.id);
     if (pending === undefined) return; // ended meanwhile
     this.#pending.delete(reply.id);

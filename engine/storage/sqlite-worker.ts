@@ -17,6 +17,13 @@ const VACUUM_PAGES = 500;
 /** Free pages will be needed again: the file shrinks only when more than this share of it is unused. */
 const FREE_SHARE_MAX = 0.25;
 
+const port = parentPort;
+if (port === null) throw new Error("sqlite-worker runs only as a worker thread");
+// Node would send on what is thrown out of this thread, by modules that it cannot load here in a process from a snapshot: the whole would end by a signal.
+process.on("uncaughtException", (error) => {
+  send([{ id: 0, is: "broken", message: text(error) }]);
+  process.exit(1);
+});
 const { path } = workerData as { path: string }; // from sqlite-storage.ts
 const database = openSqliteFile(path);
 const statements = {
@@ -51,8 +58,6 @@ let awaitingSweep: number[] = [];
 let queue: SqliteRequest[] = [];
 let isScheduled = false;
 
-const port = parentPort;
-if (port === null) throw new Error("sqlite-worker runs only as a worker thread");
 send([{ id: 0, is: "opened", revision, compactRevision }]);
 port.on("message", (requests: readonly SqliteRequest[]) => {
   queue.push(...requests);

@@ -116,6 +116,14 @@ describe("a server that cannot start", () => {
     });
   });
 
+  it("says what is wrong with the store's file, and how to go on", async () => {
+    mkdirSync(path.join(dataDir, "server"));
+    writeFileSync(path.join(dataDir, "server/state.db"), "no database at all ".repeat(500));
+    const { code, output } = await run([]);
+    expect({ code, output }).toMatchObject({ code: 1 });
+    expect(output).toContain("state.db is damaged (file is not a database); put a backup in its place, or move it away to begin with an empty cluster");
+  });
+
   it("names an address that this machine does not have", async () => {
     const { code, output } = await run(["--bind-address", "192.0.2.77"]);
     expect(code).toBe(1);
@@ -142,8 +150,8 @@ describe("a server that cannot start", () => {
 });
 
 describe("a start", () => {
-  it("that is interrupted ends at once, without an error, and can be repeated", async () => {
-    const { code, output } = await run([], /open the store/);
+  it.each([/open the store/, /serve the Kubernetes API/])("that is interrupted at %s ends at once, without an error, and can be repeated", async (step) => {
+    const { code, output } = await run([], step);
     expect({ code, output }).toMatchObject({ code: 0 });
     expect(output).not.toMatch(/error|abort/i);
     expect((await run([], /^mainstay is ready/m)).output).toContain("mainstay stopped");

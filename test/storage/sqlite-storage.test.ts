@@ -105,6 +105,21 @@ describe("a SQLite file", () => {
   });
 });
 
+describe("a store that is being closed", () => {
+  test("commits what was asked for before, and refuses what comes after", async () => {
+    const file = newFile();
+    const storage = await openSqliteStorage(file);
+    const before = put(storage, "/test/before", "1");
+    const closing = storage.close();
+    await new Promise((resolve) => setImmediate(resolve)); // what is asked from here on is a message of its own
+    await expect(put(storage, "/test/after", "1")).rejects.toMatchObject({ message: "the store is closed", outcome: "none" });
+    await expect(storage.get("/test/before")).rejects.toThrow("the store is closed");
+    await closing;
+    const [again, revision] = [await open(file), await before];
+    expect((await again.list("/test/")).entries).toMatchObject([{ key: "/test/before", modRevision: revision }]);
+  });
+});
+
 function newFile(): string {
   return path.join(suiteFolder, `${++files}.db`);
 }
