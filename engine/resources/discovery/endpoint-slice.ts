@@ -1,11 +1,12 @@
-import { isIP } from "node:net";
 import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import { familyOf } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { EndpointSlice } from "../types.ts";
-import { specialAddressErrors } from "../validation/ip.ts";
+import { addressErrors, canonicalAddressProblem, specialAddressErrors } from "../validation/ip.ts";
 
 const SHOWN_MAX = 3;
 const ENDPOINTS_MAX = 1000;
@@ -20,8 +21,10 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   schema: () => loadSchema("discovery.k8s.io/v1/endpoint-slice.yaml"),
   strategy: {
     hasGeneration: true,
-    validate: validateSlice,
-    validateUpdate: (slice, old) => (slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")]),
+    validate: ({ ports = [] }) => portErrors(ports),
+    validateNew: endpointErrors,
+    // What was good when it was written stays good, for as long as it is what it was.
+    validateUpdate: (slice, old) => [...(jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? [] : endpointErrors(slice)), ...(slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")])],
   },
   columns: [
     nameColumn,
@@ -37,18 +40,18 @@ function shorten(items: readonly string[], none: string): string {
   return items.length <= SHOWN_MAX ? items.join(",") : `${items.slice(0, SHOWN_MAX).join(",")} + ${items.length - SHOWN_MAX} more...`;
 }
 
-function validateSlice(slice: EndpointSlice): FieldError[] {
+function endpointErrors(slice: EndpointSlice): FieldError[] {
   const endpoints = slice.endpoints ?? [];
   const errors: FieldError[] = endpoints.length > ENDPOINTS_MAX ? [tooMany("endpoints", endpoints.length, ENDPOINTS_MAX)] : [];
   for (const [index, endpoint] of endpoints.entries()) {
     const at = `endpoints[${index}]`;
     if (endpoint.addresses.length === 0) errors.push(requiredField(`${at}.addresses`, "must contain at least 1 address"));
     if (endpoint.addresses.length > ADDRESSES_MAX) errors.push(tooMany(`${at}.addresses`, endpoint.addresses.length, ADDRESSES_MAX));
-    for (const [a, address] of endpoint.addresses.entries()) errors.push(...addressErrors(address, slice.addressType, `${at}.addresses[${a}]`));
+    for (const [a, address] of endpoint.addresses.entries()) errors.push(...endpointAddressErrors(address, slice.addressType, `${at}.addresses`, a));
     const problem = endpoint.hostname === undefined ? undefined : dnsLabelError(endpoint.hostname);
     if (problem !== undefined) errors.push(invalidField(`${at}.hostname`, endpoint.hostname, problem));
   }
-  return [...errors, ...portErrors(slice.ports ?? [])];
+  return errors;
 }
 
 function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
@@ -62,8 +65,15 @@ function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
   });
 }
 
-function addressErrors(address: string, addressType: string, at: string): FieldError[] {
-  const problem = addressType === "FQDN" ? dnsSubdomainError(address) : isIP(address) === (addressType === "IPv6" ? 6 : 4) ? undefined : `must be a valid ${addressType} address`;
-  if (problem !== undefined) return [invalidField(at, address, problem)];
-  return addressType === "FQDN" ? [] : specialAddressErrors(address, at);
+/** IPv6 came with the strict rules, so that there is one way to write its addresses. */
+function endpointAddressErrors(address: string, addressType: string, path: string, index: number): FieldError[] {
+  const at = `${path}[${index}]`;
+  if (addressType === "FQDN") {
+    const problem = dnsSubdomainError(address);
+    return problem === undefined ? [] : [invalidField(at, address, problem)];
+  }
+  const problem = addressType === "IPv6" ? canonicalAddressProblem(address) : undefined;
+  const errors = [...addressErrors(address, at), ...(problem === undefined ? [] : [invalidField(at, address, problem)])];
+  if (errors.length > 0) return errors.slice(0, 1);
+  return [...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]), ...specialAddressErrors(address, at)];
 }

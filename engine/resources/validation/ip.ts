@@ -1,16 +1,35 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { canonicalAddress, cidrContains, formatAddress, formatCidr, parseAddress, parseCidr, type Cidr } from "../../lib/ip-address.ts";
+import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, parseAddress, parseCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 const INTERFACE_RULE = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)";
 
-/** What is wrong with an address in a field that was there before the strict rules, so that it need not be canonical. */
-export function addressErrors(text: string, field: string): FieldError[] {
+/** What is wrong with an address in a field that was there before the strict rules, so that it need not be canonical. What the object had before stays good. */
+export function addressErrors(text: string, field: string, known: readonly string[] = []): FieldError[] {
+  if (known.includes(text)) return [];
   const address = parseAddress(text);
-  if (address === undefined) return [invalidField(field, text, ADDRESS_RULE)];
-  // Some programs take these as IPv4, others as IPv6.
-  return address.family === "IPv6" && address.value >> 32n === 0xffffn ? [invalidField(field, text, "must not be an IPv4-mapped IPv6 address")] : [];
+  if (address === undefined) return [invalidField(field, text, parseAddress(withoutLeadingZeros(text)) === undefined ? ADDRESS_RULE : "must not have leading 0s")];
+  return isMapped(address) ? [invalidField(field, text, "must not be an IPv4-mapped IPv6 address")] : [];
+}
+
+/** Some programs take these as IPv4, others as IPv6. */
+function isMapped({ family, value }: IpAddress): boolean {
+  return family === "IPv6" && value >> 32n === 0xffffn;
+}
+
+/** Some programs take 010 as ten, others as eight. */
+function withoutLeadingZeros(text: string): string {
+  return text.replace(/\d+(?:\.\d+){3}$/, (dotted) => dotted.replace(/\b0+(?=\d)/g, ""));
+}
+
+/** What is to be said of an address that is accepted, yet written in another way than everybody else does. */
+export function addressWarnings(text: string, field: string): string[] {
+  const loose = parseAddress(text) ?? parseAddress(withoutLeadingZeros(text));
+  if (loose === undefined) return [];
+  const shown = isMapped(loose) ? formatAddress("IPv4", loose.value & 0xffff_ffffn) : formatAddress(loose.family, loose.value);
+  if (parseAddress(text) === undefined || isMapped(loose)) return [`${field}: non-standard IP address ${JSON.stringify(text)} is invalid: use ${JSON.stringify(shown)}`];
+  return loose.family === "IPv6" && shown !== text ? [`${field}: IPv6 address ${JSON.stringify(text)} should be in RFC 5952 canonical format (${JSON.stringify(shown)})`] : [];
 }
 
 /** Addresses in newer fields have one way to be written. */
@@ -21,18 +40,51 @@ export function canonicalAddressProblem(text: string): string | undefined {
   return canonical === text ? undefined : `must be in canonical form (${JSON.stringify(canonical)})`;
 }
 
-/** What is wrong with a block in a field that was there before the strict rules. */
-export function cidrErrors(text: string, field: string): FieldError[] {
-  return parseCidr(text) === undefined ? [invalidField(field, text, CIDR_RULE)] : [];
+/** What is wrong with a block in a field that was there before the strict rules. What the object had before stays good. */
+export function cidrErrors(text: string, field: string, known: readonly string[] = []): FieldError[] {
+  if (known.includes(text)) return [];
+  const cidr = parseCidr(text);
+  if (cidr === undefined) return [invalidField(field, text, parseLooseCidr(text) === undefined ? CIDR_RULE : "must not have leading 0s in IP or prefix length")];
+  const address = addressOfCidr(text);
+  if (address !== undefined && isMapped(address)) return [invalidField(field, text, "must not have an IPv4-mapped IPv6 address")];
+  return address?.value === cidr.network ? [] : [invalidField(field, text, "must not have bits set beyond the prefix length")];
+}
+
+/** What is to be said of a block that is accepted, yet means two things or is written in another way than everybody else does. */
+export function cidrWarnings(text: string, field: string): string[] {
+  const cidr = parseLooseCidr(text);
+  const address = addressOfCidr(looseCidr(text));
+  if (cidr === undefined || address === undefined) return [];
+  const canonical = isMapped(address) && cidr.prefix >= 96 ? formatCidr({ family: "IPv4", network: cidr.network & 0xffff_ffffn, prefix: cidr.prefix - 96 }) : formatCidr(cidr);
+  const alone = isMapped(address) ? `${formatAddress("IPv4", address.value & 0xffff_ffffn)}/32` : `${formatAddress(address.family, address.value)}/${ADDRESS_BITS[address.family]}`;
+  const shown = JSON.stringify(text);
+  const ambiguous = address.value === cidr.network ? [] : [`${field}: CIDR value ${shown} is ambiguous in this context (should be ${JSON.stringify(canonical)} or ${JSON.stringify(alone)}?)`];
+  if (parseCidr(text) === undefined || isMapped(address)) return [...ambiguous, `${field}: non-standard CIDR value ${shown} is invalid: use ${JSON.stringify(canonical)}`];
+  if (ambiguous.length > 0 || cidr.family === "IPv4" || canonical === text) return ambiguous;
+  return [`${field}: IPv6 CIDR value ${shown} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
+}
+
+/** Leading zeros of octets and of the prefix's length left out. */
+function looseCidr(text: string): string {
+  const [address = "", prefix = "", ...more] = text.split("/");
+  return [withoutLeadingZeros(address), prefix.replace(/^0+(?=\d)/, ""), ...more].join("/");
+}
+
+function parseLooseCidr(text: string): Cidr | undefined {
+  return parseCidr(looseCidr(text));
+}
+
+function addressOfCidr(text: string): IpAddress | undefined {
+  return parseAddress(text.slice(0, Math.max(0, text.indexOf("/"))));
 }
 
 /** Blocks in newer fields have one way to be written: the network's own address, canonical. */
 export function canonicalCidrErrors(text: string, field: string): FieldError[] {
   const cidr = parseCidr(text);
   if (cidr === undefined) return cidrErrors(text, field);
-  const address = parseAddress(text.slice(0, text.indexOf("/")));
+  const errors = cidrErrors(text, field);
   const canonical = formatCidr(cidr);
-  if (address?.value !== cidr.network) return [invalidField(field, text, `must not have bits set beyond the prefix length`)];
+  if (errors.length > 0) return errors;
   return canonical === text ? [] : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 

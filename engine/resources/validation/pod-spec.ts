@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { fieldNotFound, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
@@ -6,6 +5,7 @@ import { podContainers } from "../pod-containers.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
 import type { Container, PodSpec, PodTemplateSpec } from "../types.ts";
 import { validateContainers } from "./containers.ts";
+import { addressErrors } from "./ip.ts";
 import { validateAmounts, validateResources } from "./resource-requirements.ts";
 import { validateScheduling } from "./scheduling.ts";
 import { validatePodSecurityContext } from "./security.ts";
@@ -76,7 +76,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldErro
   if (dnsPolicy === "None" && dnsConfig === undefined) errors.push(requiredField(at, "must provide `dnsConfig` when `dnsPolicy` is None"));
   else if (dnsPolicy === "None" && nameservers.length === 0) errors.push(requiredField(`${at}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None"));
   if (nameservers.length > NAMESERVERS_MAX) errors.push(invalidField(`${at}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`));
-  for (const [index, address] of nameservers.entries()) if (isIP(address) === 0) errors.push(invalidField(`${at}.nameservers[${index}]`, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
+  errors.push(...nameservers.flatMap((address, index) => addressErrors(address, `${at}.nameservers[${index}]`)));
   if (searches.length > SEARCHES_MAX) errors.push(invalidField(`${at}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`));
   for (const [index, option] of (dnsConfig?.options ?? []).entries()) if (!option.name) errors.push(requiredField(`${at}.options[${index}]`, "must not be empty"));
   return errors;
@@ -85,7 +85,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldErro
 function validateHostAliases(spec: PodSpec, path: string): FieldError[] {
   return (spec.hostAliases ?? []).flatMap((alias, index) => {
     const at = `${path}.hostAliases[${index}]`;
-    const errors = isIP(alias.ip) === 0 ? [invalidField(`${at}.ip`, alias.ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")] : [];
+    const errors = addressErrors(alias.ip, `${at}.ip`);
     for (const hostname of alias.hostnames ?? []) {
       const problem = dnsSubdomainError(hostname);
       if (problem !== undefined) errors.push(invalidField(`${at}.hostnames`, hostname, problem));

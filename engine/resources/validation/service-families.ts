@@ -20,7 +20,7 @@ export function serviceFamilyErrors(spec: ServiceSpec, before: ServiceSpec | und
   const errors = [...pairErrors(spec), ...ipFamilies.flatMap((family, index) => familyErrors(family, ipFamilies, index))];
   const misplaced = clusterIPs[0] === "None" && clusterIPs.length > 1 ? [invalidField(AT_ADDRESSES, clusterIPs, "'None' must be the first and only value")] : [];
   const known = before?.clusterIPs ?? [];
-  const wrong = clusterIPs.flatMap((address, index) => (known.includes(address) || (index === 0 && address === "None") ? [] : addressErrors(address, `${AT_ADDRESSES}[${index}]`)));
+  const wrong = clusterIPs.flatMap((address, index) => (index === 0 && address === "None" ? [] : addressErrors(address, `${AT_ADDRESSES}[${index}]`, known)));
   errors.push(...misplaced, ...wrong);
   if (clusterIPs.length > 2) errors.push(invalidField(AT_ADDRESSES, clusterIPs, "may only hold up to 2 values"));
   if (misplaced.length + wrong.length > 0) return errors;

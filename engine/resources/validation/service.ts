@@ -1,9 +1,8 @@
-import { isIP } from "node:net";
 import { duplicateField, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
-import { cidrErrors, specialAddressErrors } from "./ip.ts";
+import { addressErrors, cidrErrors, specialAddressErrors } from "./ip.ts";
 import { isHeadless, serviceFamilyChangeErrors, serviceFamilyErrors } from "./service-families.ts";
 import { portNameErrors } from "./port-name.ts";
 
@@ -12,7 +11,6 @@ const AFFINITY_SECONDS_MAX = 86_400;
 
 const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"];
 
-const IP_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 
 /** Rules for a Service beyond its schema. */
 export function validateService(service: Service): FieldError[] {
@@ -29,14 +27,25 @@ export function validateService(service: Service): FieldError[] {
 
 /** Rules for a new Service. */
 export function validateNewService({ spec = {} }: Service): FieldError[] {
-  return serviceFamilyErrors(spec, undefined);
+  return [...serviceFamilyErrors(spec, undefined), ...outsideErrors(spec, undefined)];
 }
 
 /** A balancer holds on to the Services that are its own. */
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
   const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
-  return [...serviceFamilyErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
+  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
+}
+
+/** Addresses from outside, and who may come by them. */
+function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): FieldError[] {
+  const addresses = (spec.externalIPs ?? []).flatMap((address, index) => {
+    const at = `spec.externalIPs[${index}]`;
+    const errors = addressErrors(address, at, before?.externalIPs ?? []);
+    return errors.length > 0 ? errors : specialAddressErrors(address, at);
+  });
+  const known = (before?.loadBalancerSourceRanges ?? []).map((range) => range.trim());
+  return [...addresses, ...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`, known))];
 }
 
 /** What a type cannot do without, and what it cannot have. */
@@ -97,10 +106,6 @@ function validateAffinity(spec: ServiceSpec): FieldError[] {
 function validateExternal(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const isBalanced = spec.type === "LoadBalancer";
-  for (const [index, address] of (spec.externalIPs ?? []).entries()) {
-    const at = `spec.externalIPs[${index}]`;
-    errors.push(...(isIP(address) === 0 ? [invalidField(at, address, IP_RULE)] : specialAddressErrors(address, at)));
-  }
   const isExternal = isBalanced || spec.type === "NodePort" || (spec.externalIPs ?? []).length > 0;
   if (spec.externalTrafficPolicy !== undefined && !isExternal) errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));
   if (spec.healthCheckNodePort && !(isBalanced && spec.externalTrafficPolicy === "Local")) {
@@ -108,7 +113,6 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   }
   if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
   if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
-  errors.push(...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`)));
   if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
   return errors;
 }

@@ -226,7 +226,7 @@ describe("other kinds are refused when", () => {
     ["a Node has a taint twice", nodeResource as never, { spec: { taints: [{ key: "a", effect: "NoSchedule" }, { key: "a", effect: "NoSchedule" }] } }, ['spec.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}']],
     ["a Lease lasts no time", leaseResource as never, { spec: { leaseDurationSeconds: 0 } }, ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]],
     ["an Event is not where its object is", eventResource as never, { involvedObject: { namespace: "other" } }, ['involvedObject.namespace: Invalid value: "other": does not match event.namespace']],
-    ["a slice's address is of another family", endpointSliceResource as never, { addressType: "IPv4", endpoints: [{ addresses: ["fd00::1"] }] }, ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address']],
+    ["a slice's address is of another family", endpointSliceResource as never, { addressType: "IPv4", endpoints: [{ addresses: ["fd00::1"] }] }, ['endpoints[0].addresses: Invalid value: "fd00::1": must be an IPv4 address']],
   ])("%s", (_when, definition, body, expected) => {
     expect(problems(() => create(definition as unknown as ResourceDefinition, body))).toEqual(expected);
   });
