@@ -228,7 +228,12 @@ function logical(left: Step, right: Step, decisive: boolean): Step {
       if (!(error instanceof CelError) || error.isFatal) throw error;
       failure = error;
     }
-    if (asBool(right(run)) === decisive) return decisive;
+    try {
+      if (asBool(right(run)) === decisive) return decisive;
+    } catch (error) {
+      if (!(error instanceof CelError) || error.isFatal) throw error;
+      failure ??= error;
+    }
     if (failure !== undefined) throw failure;
     return !decisive;
   };

@@ -28,9 +28,11 @@ describe("the functions", () => {
     ["quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('1.5').add(quantity('500m')).compareTo(quantity('2')) == 0", true],
     ["isQuantity('1x') || !isQuantity('200Mi') || quantity('50k').asInteger() != 50000 || quantity('9.5').isInteger()", false],
     ["quantity('1') == quantity('1000m') && quantity('2').sub(1).sign() == 1", true],
-    ["url('https://u@example.com:80/a%20b?x=1&x=2').getHost() + url('https://example.com:80/a b').getEscapedPath()", undefined],
+    ["url('https://u@example.com:80/a%20b?x=1&x=2').getHost() + url('https://example.com:80/a b').getEscapedPath()", "example.com:80/a%20b"],
+    ["url('https://example.com#no-path').getHost()", undefined],
     ["url('https://example.com:8080/a/b?x=1&x=2').getPort() == '8080' && url('https://[::1]:80/').getHostname() == '::1' && isURL('/abs') && !isURL('no url')", true],
     ["url('https://a/?x=1&x=2').getQuery()", { x: ["1", "2"] }],
+    ["url('https://a/x;y?z=1;2&w=%zz&v').getQuery()", { v: [""] }],
     ["ip('10.1.2.3').family() == 4 && isIP('::1') && !isIP('1.2.3') && !isIP('::ffff:1.2.3.4') && ip.isCanonical('2001:db8::1') && !ip.isCanonical('2001:DB8::1')", true],
     ["string(ip('2001:db8:0:0:1:0:0:1'))", "2001:db8::1:0:0:1"],
     ["ip('127.0.0.1').isLoopback() && ip('fe80::1').isLinkLocalUnicast() && ip('8.8.8.8').isGlobalUnicast() && !ip('255.255.255.255').isGlobalUnicast()", true],
@@ -60,6 +62,46 @@ describe("the functions", () => {
     const program = compileExpression("authorizer.group('apps').resource('deployments').namespace('shop').check('get').allowed() && !authorizer.serviceAccount('a', 'b').path('/x').check('put').allowed()", { variables: { authorizer: AUTHORIZER } });
     expect((await program.evaluateLater({ authorizer })).value).toBe(true);
     expect(asked).toEqual([{ group: "apps", resource: "deployments", namespace: "shop", verb: "get" }, { serviceAccount: { namespace: "a", name: "b" }, path: "/x", verb: "put" }]);
+  });
+});
+
+describe("URLs", () => {
+  // What Go's net/url makes of them: scheme, host, name, port and path; a dash for what it refuses.
+  test.each([
+    ["https://example.com:8200#fragment", "-"],
+    ["https://a.example.com#f", "-"],
+    ["https://a/b#c", "https a a  /b"],
+    ["https://a/b?x=1#c", "https a a  /b"],
+    ["*", "    *"],
+    ["mailto:x@y", "mailto    "],
+    ["https://a b/", "-"],
+    ['https://a/<b>"', "https a a  /%3Cb%3E%22"],
+    ["https://[::1%25eth0]/", "https [::1%eth0] ::1%eth0  /"],
+    ["https://[1.2.3.4]/", "-"],
+    ["https://[::1/", "-"],
+    ["https://a:b/", "-"],
+    ["https://a:1:2/", "-"],
+    ["foo://a:1:2/", "foo a:1:2 a:1 2 /"],
+    ["https://a:/", "https a: a  /"],
+    ["https://%41/", "-"],
+    ["https://%C3%A9.example/é", "https é.example é.example  /%C3%A9"],
+    ["https://a/%zz", "-"],
+    ["https://us er@a/", "-"],
+    ["//host/path", " host host  /path"],
+    [":foo", "-"],
+    ["", "-"],
+    ["https://a/[b](c)'d'", "https a a  /[b](c)'d'"],
+    ["https://a/%2Fb c!", "https a a  //b%20c%21"],
+    ["HTTPS://A/?q", "https A A  /"],
+    ["https://?x", "https    "],
+    ["1a://b", "-"],
+    ["https://a|b/", "-"],
+    ["https://a<b>/", "https a<b> a<b>  /"],
+  ])("%s is %s", (text, parts) => {
+    const known = compileExpression("isURL(text)", { variables: { text: STRING } }).evaluate({ text }).value;
+    expect(known).toBe(parts !== "-");
+    const url = "[url(text)].map(u, [u.getScheme(), u.getHost(), u.getHostname(), u.getPort(), u.getEscapedPath()].join(' '))[0]";
+    if (known === true) expect(compileExpression(url, { variables: { text: STRING } }).evaluate({ text }).value).toBe(parts);
   });
 });
 
