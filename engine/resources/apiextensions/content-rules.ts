@@ -3,6 +3,7 @@ import { qualifiedNameError } from "../../apimachinery/names.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ContentRules } from "../define-resource.ts";
 import type { CustomResourceSubresourceScale } from "../types.ts";
+import { hasRules } from "./compiled-rules.ts";
 import { scaleErrors } from "./custom-scale.ts";
 import { embeddedErrors } from "./embedded-objects.ts";
 import type { JsonSchema } from "./json-schema.ts";
@@ -18,8 +19,9 @@ export function customContent(schema: JsonSchema, scale: CustomResourceSubresour
     validate(object, old, isStatus) {
       const errors = [...shapeErrors(schema, object, old, isStatus), ...(scale === undefined ? [] : scaleErrors(object, scale, isStatus)), ...embeddedErrors(schema, object)];
       if (old === undefined || listTypeErrors(schema, old).length === 0) errors.push(...listTypeErrors(schema, object));
+      if (!hasRules(schema)) return errors;
       if (errors.some(({ type }) => BLOCKING.has(type))) {
-        return [...errors, { type: "FieldValueInvalid", field: "<nil>", message: 'Invalid value: "null": some validation rules were not checked because the object was invalid; correct the existing errors to complete validation' }];
+        return [...errors, { type: "FieldValueInvalid", field: "<nil>", message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation" }];
       }
       return [...errors, ...validateRules(schema, object, old)];
     },

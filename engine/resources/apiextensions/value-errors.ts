@@ -13,17 +13,18 @@ type Path = string;
 
 const below = (path: Path, name: string | number) => (path === "" ? String(name) : `${path}.${name}`);
 
-/** Everything wrong with one value by itself: its type and the bounds, not what is inside of it. */
-export function scalarErrors(schema: JsonSchema, value: unknown, path: Path): FieldError[] {
+/** Everything wrong with one value, in upstream's order: its type, what holds of it as a whole, its bounds with what is inside of it, its fields that are missing. */
+export function valueErrors(schema: JsonSchema, value: unknown, path: Path, whole: readonly FieldError[], inside: readonly FieldError[]): FieldError[] {
   const wrong = typeError(schema, value, path);
   if (value === null) return [...wrong, ...enumErrors(schema, value, path)];
   return [
     ...wrong,
+    ...whole,
     ...(typeof value === "string" ? textErrors(schema, value, path) : []),
     ...(typeof value === "number" || typeof value === "bigint" ? numberErrors(schema, Number(value), path) : []),
-    ...(Array.isArray(value) ? sizeOfListErrors(schema, value, path) : []),
+    ...(Array.isArray(value) ? [...inside, ...sizeOfListErrors(schema, value, path)] : []),
     ...enumErrors(schema, value, path),
-    ...(isJsonObject(value) ? sizeOfObjectErrors(schema, value, path) : []),
+    ...(isJsonObject(value) ? [...sizeOfObjectErrors(schema, value, path), ...inside, ...missingErrors(schema, value, path)] : []),
   ];
 }
 
@@ -46,13 +47,14 @@ function typeError(schema: JsonSchema, value: unknown, path: Path): FieldError[]
   return [typeInvalid(path, actual, `${path} in body must be of type ${wanted.join(",")}: ${JSON.stringify(actual)}`)];
 }
 
+/** Of length and pattern upstream tells what it finds first. */
 function textErrors(schema: JsonSchema, value: string, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const length = [...value].length;
   const { maxLength, minLength, pattern, format } = schema;
   if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path, maxLength));
-  if (minLength !== undefined && length < minLength) errors.push(invalidField(path, value, `${path} in body should be at least ${minLength} chars long`));
-  if (pattern !== undefined && !hasPattern(pattern, value)) errors.push(invalidField(path, value, `${path} in body should match '${pattern}'`));
+  else if (minLength !== undefined && length < minLength) errors.push(invalidField(path, value, `${path} in body should be at least ${minLength} chars long`));
+  else if (pattern !== undefined && !hasPattern(pattern, value)) errors.push(invalidField(path, value, `${path} in body should match '${pattern}'`));
   if (format !== undefined && isKnownFormat(format, schema.type) && hasFormat(format, value) === false) errors.push(typeInvalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`));
   return errors;
 }
@@ -75,14 +77,17 @@ function sizeOfListErrors({ minItems, maxItems, uniqueItems }: JsonSchema, value
   return errors;
 }
 
-function sizeOfObjectErrors({ minProperties, maxProperties, required = [], properties, additionalProperties }: JsonSchema, value: Readonly<Record<string, unknown>>, path: Path): FieldError[] {
+function sizeOfObjectErrors({ minProperties, maxProperties, properties, additionalProperties }: JsonSchema, value: Readonly<Record<string, unknown>>, path: Path): FieldError[] {
   const names = Object.keys(value);
   const errors: FieldError[] = [];
   if (minProperties !== undefined && names.length < minProperties) errors.push(invalidField(path, names.length, `${path} in body should have at least ${minProperties} properties`));
   if (maxProperties !== undefined && names.length > maxProperties) errors.push(tooMany(path, names.length, maxProperties));
   if (additionalProperties === false) for (const name of names) if (properties?.[name] === undefined) errors.push(invalidField(path, "", `${below(path, name)} in body is a forbidden property`));
-  for (const name of required) if (!Object.hasOwn(value, name)) errors.push(requiredField(below(path, name)));
   return errors;
+}
+
+function missingErrors({ required = [] }: JsonSchema, value: Readonly<Record<string, unknown>>, path: Path): FieldError[] {
+  return required.filter((name) => !Object.hasOwn(value, name)).map((name) => requiredField(below(path, name)));
 }
 
 function enumErrors({ enum: allowed }: JsonSchema, value: unknown, path: Path): FieldError[] {

@@ -1,7 +1,7 @@
 import { duplicateField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import { isJsonObject, scalarErrors, type OldValue } from "./value-errors.ts";
+import { isJsonObject, valueErrors, type OldValue } from "./value-errors.ts";
 
 /**
  * Everything that a schema has against a value, in upstream's words. With an old value, parts that have not changed are not blamed:
@@ -9,7 +9,7 @@ import { isJsonObject, scalarErrors, type OldValue } from "./value-errors.ts";
  */
 export function validateValue(schema: JsonSchema, value: unknown, path = "", old?: OldValue): FieldError[] {
   if (old !== undefined && isUnchanged(schema, value, old.value)) return [];
-  return [...scalarErrors(schema, value, path), ...junctorErrors(schema, value, path), ...insideErrors(schema, value, path, old)];
+  return valueErrors(schema, value, path, junctorErrors(schema, value, path), insideErrors(schema, value, path, old));
 }
 
 function insideErrors(schema: JsonSchema, value: unknown, path: string, old: OldValue | undefined): FieldError[] {
@@ -111,7 +111,7 @@ export function listTypeErrors(schema: JsonSchema, value: unknown, path = ""): F
 function mapErrors(schema: JsonSchema, items: readonly unknown[], path: string): FieldError[] {
   const wrong = items.findIndex((item) => item !== null && !isJsonObject(item));
   if (wrong >= 0) return [invalidField(`${path}[${wrong}]`, items[wrong], "must be an object for an array of list-type map")];
-  const keys = schema["x-kubernetes-list-map-keys"] ?? [];
+  const keys = [...(schema["x-kubernetes-list-map-keys"] ?? [])].sort(); // as Go writes a map
   const identities = items.map((item) => Object.fromEntries(keys.filter((key) => isJsonObject(item) && item[key] !== undefined).map((key) => [key, (item as Record<string, unknown>)[key]])));
   return repeated(identities).map((index) => duplicateField(`${path}[${index}]`, identities[index]));
 }

@@ -62,7 +62,9 @@ describe("a custom kind", () => {
   });
 
   test("is judged by its schema in upstream's words", async () => {
-    await establish(api.client, cronTabs(schema));
+    const rule = { rule: "self.replicas < 10" };
+    const spec = { ...schema.properties.spec, "x-kubernetes-validations": [rule] };
+    await establish(api.client, cronTabs({ ...schema, properties: { ...schema.properties, spec } }));
     const status = await failure(client().create(cronTab("bad", { cronSpec: "x", replicas: 11, image: 5, tags: ["a", "a"], jobs: [{ name: "a" }, { name: "a" }], port: 1.5 })));
     expect(status).toMatchObject({ reason: "Invalid", code: 422 });
     expect(status.details?.causes).toEqual([
@@ -72,10 +74,15 @@ describe("a custom kind", () => {
       { reason: "FieldValueTypeInvalid", field: "spec.port", message: 'Invalid value: "number": spec.port in body must be of type integer,string: "number"' },
       { reason: "FieldValueDuplicate", field: "spec.tags[1]", message: 'Duplicate value: "a"' },
       { reason: "FieldValueDuplicate", field: "spec.jobs[1]", message: 'Duplicate value: {"name":"a"}' },
-      { reason: "FieldValueInvalid", field: "<nil>", message: 'Invalid value: "null": some validation rules were not checked because the object was invalid; correct the existing errors to complete validation' },
+      { reason: "FieldValueInvalid", field: "<nil>", message: 'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation' },
     ]);
     expect((await failure(client().create(cronTab("bad", {})))).message).toContain("spec.cronSpec: Required value");
-    expect((await failure(client().create({ ...cronTab("bad", spec), metadata: { name: "Bad", namespace: "default" } }))).message).toContain("metadata.name: Invalid value");
+    expect((await failure(client().create({ ...cronTab("bad", { cronSpec: "* * * * *" }), metadata: { name: "Bad", namespace: "default" } }))).message).toContain("metadata.name: Invalid value");
+  });
+
+  test("is not said to wait for rules of which its schema has none", async () => {
+    await establish(api.client, cronTabs(schema));
+    expect((await failure(client().create(cronTab("bad", {})))).details?.causes).toEqual([{ reason: "FieldValueRequired", field: "spec.cronSpec", message: "Required value" }]);
   });
 
   test("says of every item of a list what it is", async () => {

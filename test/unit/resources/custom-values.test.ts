@@ -28,11 +28,19 @@ describe("a custom value", () => {
     ["matches the pattern", { type: "string", pattern: "^a" }, "b", [`it: Invalid value: "b": it in body should match '^a'`]],
     ["is one of few", { type: "string", enum: ["a", "b"] }, "c", [`it: Unsupported value: "c": supported values: "a", "b"`]],
     ["has what is required", { type: "object", required: ["a"], properties: { a: { type: "string" } } }, {}, ["it.a: Required value"]],
+    ["is told of one thing about its length and form", { type: "string", minLength: 2, maxLength: 3, pattern: "^a" }, "b", [`it: Invalid value: "b": it in body should be at least 2 chars long`]],
+    ["is judged after its items", list({ maxItems: 1, items: { type: "integer", maximum: 1 } }), [2, 1], ["it[0]: Invalid value: 2: it[0] in body should be less than or equal to 1", "it: Too many: 2: must have at most 1 item"]],
+    ["lacks what is required after what it has", { type: "object", required: ["b"], properties: { a: { type: "integer" }, b: {} } }, { a: "x" }, [`it.a: Invalid value: "string": it.a in body must be of type integer: "string"`, "it.b: Required value"]],
     ["is judged inside", { type: "object", additionalProperties: { type: "integer" } }, { a: "x" }, [`it.a: Invalid value: "string": it.a in body must be of type integer: "string"`]],
     ["fits one branch", { type: "object", properties: { a: {}, b: {} }, oneOf: [{ required: ["a"] }, { required: ["b"] }] }, { a: 1, b: 2 }, [`<nil>: Invalid value: "": "it" must validate one and only one schema (oneOf). Found 2 valid alternatives`]],
     ["does not fit what it must not", { type: "string", not: { enum: ["x"] } }, "x", [`<nil>: Invalid value: "": "it" must not validate the schema (not)`]],
   ])("%s", (_what, schema, value, expected) => {
     expect(told(validateValue(schema, value, "it"))).toEqual(expected);
+  });
+
+  it("is told by its keys in the order of letters when it is there twice", () => {
+    const schema = list({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name", "at"], items: { type: "object", properties: { name: {}, at: {} } } });
+    expect(told(listTypeErrors(schema, [{ name: "a", at: 1 }, { name: "a", at: 1 }], "it"))).toEqual([`it[1]: Duplicate value: {"at":1,"name":"a"}`]);
   });
 
   it("is not blamed for what it was before", () => {
