@@ -18,8 +18,13 @@ export function customSchema(definition: ResourceDefinition, writer: SchemaWrite
   // kubectl takes properties for all there are: where the author names none, or keeps others, none may be named here.
   const isOpen = published === undefined || (openApi === 2 && published["x-kubernetes-preserve-unknown-fields"] === true);
   const root = isOpen ? { type: "object" } : converted(published, writer, openApi, true);
+  return { ...root, "x-kubernetes-group-version-kind": [{ group, version, kind }], ...selectableFields(definition) };
+}
+
+/** Said of a custom kind and of its lists alike. */
+export function selectableFields(definition: ResourceDefinition): Json {
   const selectable = Object.keys(definition.selectableFields).map((fieldPath) => ({ fieldPath }));
-  return { ...root, "x-kubernetes-group-version-kind": [{ group, version, kind }], ...(selectable.length === 0 ? {} : { "x-kubernetes-selectable-fields": selectable }) };
+  return selectable.length === 0 ? {} : { "x-kubernetes-selectable-fields": selectable };
 }
 
 function converted(schema: Json, writer: SchemaWriter, openApi: 2 | 3, isWhole: boolean): OpenApiSchema {

@@ -6,7 +6,7 @@ import { scaleKind } from "../registry/scale.ts";
 import { subresourceFacts, type Discovery, type Document } from "./discovery.ts";
 import { bodyKindOf } from "./subresources.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
-import { customSchema, customTypeName } from "./openapi-custom.ts";
+import { customSchema, customTypeName, selectableFields } from "./openapi-custom.ts";
 import { LIST_PARAMETERS, queryParameter } from "./openapi-parameters.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
@@ -164,7 +164,8 @@ function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: Ty
   return paths;
 }
 
-function listSchema({ group, version, resource, listKind }: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
+function listSchema(definition: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
+  const { group, version, resource, listKind } = definition;
   return {
     description: "A list of them, with the state of the store it was read at.",
     type: "object",
@@ -176,6 +177,7 @@ function listSchema({ group, version, resource, listKind }: ResourceDefinition, 
       items: { type: "array", items: object, description: `List of ${resource}.` },
     },
     "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
+    ...(definition.content === undefined ? {} : selectableFields(definition)),
   };
 }
 

@@ -3,6 +3,8 @@ import { storageClassResource } from "../../../engine/resources/storage/storage-
 import { bootstrapCluster } from "../../../engine/server/bootstrap.ts";
 import { Paths } from "../../../engine/server/paths.ts";
 import type { HttpRequest } from "../../../engine/server/http/http-request.ts";
+import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
+import { cronTabs, establish } from "../../kit/custom-kinds.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -54,6 +56,21 @@ describe("discovery", () => {
     expect(deployments).toMatchObject({ scope: "Namespaced", singularResource: "deployment", shortNames: ["deploy"], categories: ["all"], responseKind: { group: "apps", version: "v1", kind: "Deployment" } });
     expect(deployments?.subresources).toMatchObject([{ subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get", "patch", "update"] }, { subresource: "status" }]);
     expect((await get("/apis", { ...aggregated, "if-none-match": answer?.headers?.["etag"] }))?.code).toBe(304);
+  });
+
+  test("the versions of a group that several definitions share stand in Kubernetes' order, and lists say as well which fields select", async () => {
+    const schema = { type: "object", properties: { spec: { type: "object", properties: { at: { type: "string" } } } } };
+    const version = (name: string, storage: boolean) => ({ name, storage, served: true, schema: { openAPIV3Schema: schema }, selectableFields: [{ jsonPath: ".spec.at" }] });
+    const define = (kind: string, versions: readonly object[]) => {
+      const plural = `${kind.toLowerCase()}s`;
+      const definition = cronTabs(schema, {}, { group: "many.example.com", names: { plural, kind }, versions: versions as CustomResourceDefinition["spec"]["versions"] }); // written as the test needs them
+      return establish(api.client, { ...definition, metadata: { name: `${plural}.many.example.com` } });
+    };
+    await define("Beta", [version("v1beta1", true)]);
+    await define("Both", [version("v1beta1", false), version("v1", true)]);
+    expect(await json("/apis/many.example.com")).toMatchObject({ versions: [{ version: "v1" }, { version: "v1beta1" }], preferredVersion: { version: "v1" } });
+    const { components } = (await json("/openapi/v3/apis/many.example.com/v1")) as Json;
+    expect(components?.["schemas"]?.["com.example.many.v1.BothList"]).toMatchObject({ "x-kubernetes-selectable-fields": [{ fieldPath: "spec.at" }] });
   });
 
   test("the older documents are there for older clients", async () => {
