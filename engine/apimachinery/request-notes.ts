@@ -15,8 +15,9 @@ export class RequestNotes {
     return this.#annotations;
   }
 
-  warn(text: string): void {
-    if (this.#warnings.size < WARNINGS_MAX) this.#warnings.add(text);
+  /** A writer whose request is refused is warned as well. */
+  warn(...texts: readonly string[]): void {
+    for (const text of texts) if (this.#warnings.size < WARNINGS_MAX) this.#warnings.add(text);
   }
 
   /** What was noted first under a key stays. */

@@ -57,7 +57,7 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
   if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
   const result = await runVerb(exchange);
-  return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...result.warnings, ...notes.warnings.filter((warning) => !result.warnings.includes(warning))] };
+  return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...new Set([...notes.warnings, ...result.warnings])] };
 }
 
 /** Whether the address has a namespace exactly when the kind has. */

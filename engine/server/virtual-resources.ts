@@ -31,6 +31,7 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
     definition,
     async create(exchange) {
       const { object: decoded, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
+      exchange.notes.warn(...warnings);
       if (schemaErrors.length > 0) refuseShape(definition, decoded, schemaErrors);
       const asked = placeInNamespace(exchange, decoded);
       const { admission } = exchange.parts;
@@ -38,7 +39,7 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
       const object = await admission.mutate(attributes, asked);
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(201, madeUp({ ...object, status } as KubeObject), warnings);
+      return objectResult(201, madeUp({ ...object, status } as KubeObject));
     },
   };
 }

@@ -15,7 +15,6 @@ import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from
 /** What the writer wants the current object to become. */
 export interface Wanted {
   readonly object: KubeObject;
-  readonly warnings: readonly string[];
   /** Server-side apply has attributed the fields already. */
   readonly isTracked: boolean;
   /** What the writer sees of the object, and so admission; the object itself when absent. */
@@ -39,14 +38,12 @@ const WHOLE_OBJECT: ObjectView = { of: (object) => object, into: (_object, shown
 export async function changeObject(exchange: Exchange<RequestOf<"update" | "patch">>, want: (current: KubeObject) => Promise<Wanted> | Wanted): Promise<ApiResult> {
   const { request, definition, parts } = exchange;
   const { dryRun } = request.options as WriteOptions;
-  let warnings: readonly string[] = [];
   let written: KubeObject | undefined;
   let former: KubeObject | undefined;
   const encoded = await withClaimRetries(async (tries) => {
     const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
       former = current.object;
       const wanted = await want(current.object);
-      warnings = wanted.warnings;
       const planned = await planChange(exchange, wanted, current.object, tries);
       written = planned.do === "write" ? planned.object : undefined;
       return planned;
@@ -61,8 +58,7 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
     return result.encoded;
   });
   // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
-  const ofKind = request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined;
-  return objectResult(200, encoded, [...warnings, ...(ofKind ?? [])]);
+  return objectResult(200, encoded, request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined);
 }
 
 async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {

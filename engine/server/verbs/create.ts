@@ -25,12 +25,13 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   const virtual = virtualResource(definition);
   if (virtual !== undefined) return virtual.create(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
+  exchange.notes.warn(...warnings);
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   if (schemaErrors.length > 0) {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
     refuseShape(definition, placed, schemaErrors);
   }
-  return createPrepared(exchange, trackCreation(exchange, placed), warnings);
+  return createPrepared(exchange, trackCreation(exchange, placed));
 };
 
 /** The new object with its writer as the owner of every field in it. */
@@ -41,13 +42,13 @@ export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>
 }
 
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
-export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject, warnings: readonly string[]): Promise<ApiResult> {
+export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
   const admitted = withOwnersOnce(await parts.admission.mutate(attributes(exchange, object), object), (text) => exchange.notes.warn(text), " after mutating admission happens");
   for (let tries = 1; ; tries++) {
     try {
       const encoded = await withClaimRetries((claimTries) => store(exchange, admitted, claimTries));
-      return objectResult(201, encoded, [...warnings, ...(definition.strategy.warnings?.(encoded.object) ?? [])]);
+      return objectResult(201, encoded, definition.strategy.warnings?.(encoded.object));
     } catch (error) {
       const isGenerated = !object.metadata.name && object.metadata.generateName;
       if (!hasReason(error, "AlreadyExists") || !isGenerated || tries === GENERATED_NAME_TRIES_MAX) throw error;

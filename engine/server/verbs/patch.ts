@@ -44,12 +44,12 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 /** The current object with a JSON, merge or strategic merge patch applied. */
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
   const { definition } = exchange;
-  const { object, warnings } = patchedAs(exchange, definition, definition, current, exchange.request.subresource);
-  return { object: placeInNamespace(exchange, object), warnings, isTracked: false };
+  const object = patchedAs(exchange, definition, definition, current, exchange.request.subresource);
+  return { object: placeInNamespace(exchange, object), isTracked: false };
 }
 
 /** What the patch makes of an object of the kind; refusals are told of the resource. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
-function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, resource: ResourceDefinition, current: T, subresource?: string): { readonly object: T; readonly warnings: readonly string[] } {
+function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, resource: ResourceDefinition, current: T, subresource?: string): T {
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
@@ -60,9 +60,10 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   // A patch names its fields in an order of its own: what it repeats comes first.
   const problems = [...ofPatch, ...ordered(unknown, request, kind, inOrder).map((field) => `unknown field "${field}"`)];
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
+  if (fieldValidation !== "Ignore") exchange.notes.warn(...problems);
   const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
   if (schemaErrors.length > 0) refuseShape(resource, object, schemaErrors);
-  return { object, warnings: fieldValidation === "Ignore" ? [] : problems };
+  return object;
 }
 
 /** What is wrong with the patch whatever it is applied to: fields that it names twice, and of a JSON patch those that no operation has. */
@@ -141,8 +142,9 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
   const merged = applyIntent(exchange, intent, current);
   refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
+  exchange.notes.warn(...warnings);
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
-  return { object, warnings, isTracked: true };
+  return { object, isTracked: true };
 }
 
 /** An apply to a name that does not exist creates it. */
@@ -155,11 +157,12 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   const made = applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined);
   refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, made, repeatedFieldsOf(exchange));
+  exchange.notes.warn(...warnings);
   if (schemaErrors.length > 0) {
     await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
     refuseShape(definition, object, schemaErrors);
   }
-  return createPrepared(exchange, object, warnings);
+  return createPrepared(exchange, object);
 }
 
 /** As upstream once the intent has been applied: that others own a field is said before that the text names one twice. */
@@ -195,8 +198,8 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
   const result = await changeObject(exchange, (current) => {
     if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
-    const { object: scale, warnings } = patchedAs(exchange, scaleKind, { ...definition, group: scaleKind.group, kind: scaleKind.kind }, scaleOf(access, current));
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), warnings, isTracked: false, view: scaleView(access) };
+    const scale = patchedAs(exchange, scaleKind, { ...definition, group: scaleKind.group, kind: scaleKind.kind }, scaleOf(access, current));
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

@@ -20,28 +20,29 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
+  exchange.notes.warn(...warnings);
   if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
   if (!object.metadata.name) throw badRequest("name must be provided");
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   try {
     return await changeObject(exchange, () => {
       if (schemaErrors.length > 0) refuseShape(definition, placed, schemaErrors);
-      return { object: placed, warnings, isTracked: false };
+      return { object: placed, isTracked: false };
     });
   } catch (error) {
     if (definition.strategy.createOnUpdate !== true || request.subresource !== undefined || !hasReason(error, "NotFound")) throw error;
-    return createByUpdate(exchange, placed, warnings);
+    return createByUpdate(exchange, placed);
   }
 };
 
 /** PUT to a name that does not exist, for the kinds that allow it and writers that may create. */
-async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, warnings: readonly string[]) {
+async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject) {
   const { definition, parts, request } = exchange;
   const { group, resource } = definition;
   const attributes = { is: "resource" as const, user: request.user, verb: "create", group, resource, namespace: request.namespace ?? "", name: request.name };
   await requireAllowed(parts.authorizer, attributes);
   const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
-  return createPrepared(exchange, trackCreation(exchange, fresh), warnings);
+  return createPrepared(exchange, trackCreation(exchange, fresh));
 }
 
 /** What admission sees of a write to `scale`. */
@@ -62,7 +63,7 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   const result = await changeObject(exchange, (current) => {
     if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
     const { uid, resourceVersion } = scale.metadata;
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), warnings: [], isTracked: false, view: scaleView(access) };
+    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

@@ -14,6 +14,7 @@ import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
 import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
+import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import type { ConfigMap, CronJob, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
@@ -269,6 +270,15 @@ describe("owners that are named twice", () => {
   test("are kept once, with a warning", async () => {
     for (const verb of ["create", "update"] as const) expect(await write(verb)).toEqual([[owner, { ...owner, name: "p" }], [expect.stringMatching(/^\.metadata\.ownerReferences contains duplicate entries; .*observed: u-1$/)]]);
   });
+});
+
+test.each(["create", "update", "patch"] as const)("what nobody knows in an object is told by %s as well when the object is refused", async (verb) => {
+  if (verb !== "create") await api.client.for(configMapResource).create(configMap(`warned-${verb}`, {}));
+  const notes = new RequestNotes();
+  const body = { ...(verb === "patch" ? {} : configMap(`warned-${verb}`, {})), data: { "not a key": "x" }, surprise: 1 };
+  const request = { verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "create" ? {} : { name: `warned-${verb}` }), ...(verb === "patch" ? { patchType: "merge" } : {}), body, options: { fieldValidation: "Warn" }, notes };
+  expect((await failure(api.server.handle(request as ApiRequest))).status).toMatchObject({ code: 422 });
+  expect(notes.warnings).toEqual(['unknown field "surprise"']);
 });
 
 describe("patch", () => {
