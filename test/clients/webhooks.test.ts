@@ -1,3 +1,4 @@
+import { webcrypto } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 import type { KubeconfigUser } from "../../engine/client/kubeconfig.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
+import { loadX509 } from "../../engine/lib/late-modules.ts";
 import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
@@ -154,6 +156,49 @@ test("a certificate of somebody else is not trusted", async () => {
   const other = await ClusterPki.open(`${api.directory}/other`, systemClock);
   const { body } = await createWith(webhook({ url: `https://127.0.0.1:${port}/ok`, caBundle: Buffer.from(other.ca).toString("base64") }));
   expect(body["message"]).toContain(`Post "https://127.0.0.1:${port}/ok?timeout=10s": tls: failed to verify certificate: x509: certificate signed by unknown authority`);
+});
+
+/** Two certificates of one name, as Knative's webhooks make them: an authority and what it has signed, which does not say by which key. */
+async function namesakes(notAfterMs = Date.now() + 3_600_000): Promise<{ readonly authority: string; readonly certificate: string; readonly key: string }> {
+  const x509 = loadX509();
+  const signingAlgorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const [ours, theirs] = [await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]), await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"])];
+  const name = "CN=hook.shop.svc";
+  const common = { notBefore: new Date(Date.now() - 7_200_000), notAfter: new Date(notAfterMs), signingAlgorithm };
+  const authority = await x509.X509CertificateGenerator.createSelfSigned({ ...common, serialNumber: "01", name, keys: ours, extensions: [new x509.BasicConstraintsExtension(true, undefined, true), await x509.SubjectKeyIdentifierExtension.create(ours.publicKey)] });
+  const extensions = [new x509.BasicConstraintsExtension(false, undefined, true), new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "hook.shop.svc" }])];
+  const certificate = await x509.X509CertificateGenerator.create({ ...common, serialNumber: "02", subject: name, issuer: name, signingKey: ours.privateKey, publicKey: theirs.publicKey, extensions });
+  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", theirs.privateKey)).toString("base64");
+  return { authority: authority.toString("pem"), certificate: certificate.toString("pem"), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
+}
+
+test("a certificate that bears its authority's name is trusted if that has signed it, also after both were made anew", async () => {
+  const service = { namespace: "shop", name: "hook", path: "/ok", port };
+  const bundle = (...authorities: string[]) => Buffer.from(authorities.join("\n")).toString("base64");
+  const [first, second, expired] = [await namesakes(), await namesakes(), await namesakes(Date.now() - 3_600_000)];
+  const before = await api.pki.certificate("hook", { commonName: "hook", usage: "serving", dnsNames: ["hook.shop.svc", "localhost"], ipAddresses: ["127.0.0.1"] });
+  const show = ({ certificate, key }: { readonly certificate: string; readonly key: string }) => {
+    hook.setSecureContext({ cert: certificate, key, ca: api.pki.ca });
+    hook.closeAllConnections();
+  };
+  const ask = async (caBundle: string) => (await createWith(webhook({ service, caBundle }))).body;
+  const untrusted = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
+  try {
+    show(first);
+    expect(await ask(bundle(first.authority))).toMatchObject({ metadata: { labels: { hooked: "yes" } } });
+    expect((await ask(bundle(second.authority)))["message"]).toContain(untrusted);
+    const both = bundle(api.pki.ca, first.authority, second.authority);
+    expect(await ask(both)).toMatchObject({ kind: "ConfigMap" });
+    show(second);
+    expect(await ask(both)).toMatchObject({ kind: "ConfigMap" });
+    expect((await ask(bundle(first.authority)))["message"]).toContain(untrusted);
+    show(before);
+    expect(await ask(both)).toMatchObject({ kind: "ConfigMap" });
+    show(expired);
+    expect((await ask(bundle(expired.authority)))["message"]).toContain("tls: failed to verify certificate: x509: certificate");
+  } finally {
+    show(before);
+  }
 });
 
 test("connections to a pod are asked about before they are made", async () => {

@@ -9,7 +9,8 @@ import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../ap
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
-import { describeCallError } from "./call-error.ts";
+import { describeCallError, isOfUnknownAuthority } from "./call-error.ts";
+import { looksSelfSigned, namesakeCertificate } from "./namesake-certificate.ts";
 import { parseJson } from "../../lib/json.ts";
 
 /** Where a call goes. The name is what the certificate must be for; the address may be another. */
@@ -49,6 +50,8 @@ export class WebhookClient implements WebhookTransport {
   readonly #options: WebhookClientOptions;
   /** By what connections may be shared: the way, the name on the certificate, its authority, and who calls. */
   readonly #agents = new Map<string, Agent>();
+  /** By the same: a certificate that is trusted in place of its authorities, of whom one has signed it. */
+  readonly #namesakes = new Map<string, string>();
 
   constructor(options: WebhookClientOptions) {
     this.#options = options;
@@ -62,7 +65,12 @@ export class WebhookClient implements WebhookTransport {
       const target = await this.#resolve(endpoint);
       const text = JSON.stringify(body);
       const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
-      const response = await this.#send(target, { caBundle: endpoint.caBundle, user }, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
+      const trust = { caBundle: endpoint.caBundle, user };
+      const send = () => this.#send(target, trust, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
+      const response = await send().catch(async (error: unknown) => {
+        if (!(await this.#learnsToTrust(target, trust, error))) throw error;
+        return send();
+      });
       return await readJson(response);
     } catch (error) {
       if (deadline.signal.aborted) throw new Error(`Post ${JSON.stringify(shown)}: context deadline exceeded`, { cause: error });
@@ -77,6 +85,27 @@ export class WebhookClient implements WebhookTransport {
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
+    this.#namesakes.clear();
+  }
+
+  /** Whether a call that was refused for its certificate is to be tried again, as something else is trusted now. */
+  async #learnsToTrust(target: WebhookTarget, trust: WebhookTrust, refusal: unknown): Promise<boolean> {
+    const key = agentKey(target, trust);
+    const known = this.#namesakes.get(key);
+    if (!trust.caBundle || !(known === undefined ? looksSelfSigned(refusal) : isOfUnknownAuthority(refusal))) return false;
+    const { host, port, serverName, egress } = target;
+    const socket = await this.#options.egress?.get(egress)?.(host, port);
+    const certificate = await namesakeCertificate({ host, port, servername: nameInTls(serverName) }, socket, Buffer.from(trust.caBundle, "base64").toString("latin1"), this.#options.clock.now());
+    if (certificate === known) return false;
+    this.#forget(key);
+    if (certificate !== undefined) this.#namesakes.set(key, certificate);
+    return true;
+  }
+
+  #forget(key: string): void {
+    this.#agents.get(key)?.destroy();
+    this.#agents.delete(key);
+    this.#namesakes.delete(key);
   }
 
   async #resolve({ url, service }: WebhookEndpoint): Promise<WebhookTarget> {
@@ -97,7 +126,7 @@ export class WebhookClient implements WebhookTransport {
     const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
-        const servername = isIP(target.serverName) === 0 ? target.serverName : "";
+        const servername = nameInTls(target.serverName);
         const request = nodeJs.https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
         request.on("response", resolve);
         // A connection that was kept may have been closed by the other end just now: that says nothing about the webhook.
@@ -107,26 +136,34 @@ export class WebhookClient implements WebhookTransport {
     return attempt();
   }
 
-  #agentFor({ serverName, egress }: WebhookTarget, { caBundle, user }: WebhookTrust): Agent {
-    const key = `${egress}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
+  #agentFor(target: WebhookTarget, trust: WebhookTrust): Agent {
+    const { caBundle, user } = trust;
+    const key = agentKey(target, trust);
     const known = this.#agents.get(key);
     if (known !== undefined) {
       this.#agents.delete(key);
       this.#agents.set(key, known); // the least recently used one is first
       return known;
     }
-    const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
+    const namesake = this.#namesakes.get(key);
+    const ca = caBundle ? { ca: namesake ?? Buffer.from(caBundle, "base64") } : {};
     const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
-    const dial = this.#options.egress?.get(egress);
+    const dial = this.#options.egress?.get(target.egress);
     if (dial !== undefined) agent.createConnection = createConnectionBy(dial, "https") as typeof agent.createConnection; // node waits for its callback where nothing is returned
     const [oldest] = this.#agents.keys();
-    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
-      this.#agents.get(oldest)?.destroy();
-      this.#agents.delete(oldest);
-    }
+    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) this.#forget(oldest);
     this.#agents.set(key, agent);
     return agent;
   }
+}
+
+function agentKey({ serverName, egress }: WebhookTarget, { caBundle, user }: WebhookTrust): string {
+  return `${egress}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
+}
+
+/** Addresses are no names. */
+function nameInTls(serverName: string): string {
+  return isIP(serverName) === 0 ? serverName : "";
 }
 
 /** A token goes before a name and a password, and one in a file is read anew: whoever keeps it may have written another. */
