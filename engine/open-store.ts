@@ -8,7 +8,7 @@ import { isLoopback } from "./lib/loopback.ts";
 import { isQuorumMember } from "./quorum/member.ts";
 import type { Quorum } from "./quorum/open-quorum.ts";
 import { readSnapshot, writeSnapshot } from "./storage/copy-storage.ts";
-import { openStorage } from "./storage/open-storage.ts";
+import { openStorage, storeFile } from "./storage/open-storage.ts";
 import { openSqliteStorage } from "./storage/sqlite-storage.ts";
 import type { Storage } from "./storage/storage.ts";
 
@@ -62,7 +62,7 @@ export async function openStore(config: ServerConfig, place: { readonly serverDi
     },
     signal,
   );
-  if (quorum.isNew) await bringAlong(path.join(serverDir, "state.db"), quorum.storage, logger);
+  if (quorum.isNew) await bringAlong(storeFile(serverDir), quorum.storage, logger);
   return { choice, storage: quorum.storage, quorum };
 }
 

@@ -92,9 +92,14 @@ export async function readBackupFile(file: string): Promise<Backup> {
     }
     verify(sum, hash, header, backup);
   } catch (error) {
-    throw new Error(`read the backup ${file}`, { cause: error });
+    throw new Error(`read the backup ${file}`, { cause: isNoGzip(error) ? new Error("it is no backup of Mainstay") : error });
   }
   return backup;
+}
+
+/** zlib's words for a file of another kind. */
+function isNoGzip(error: unknown): boolean {
+  return error instanceof Error && error.message === "incorrect header check";
 }
 
 function verify(sum: string | undefined, hash: Hash, header: { readonly entries: number; readonly files: number } | undefined, backup: Pick<Backup, "entries" | "files">): void {

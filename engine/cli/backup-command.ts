@@ -11,7 +11,7 @@ import { requestBackup } from "../control-socket.ts";
 import { formatTime, systemClock } from "../lib/clock.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 import { isQuorumMember } from "../quorum/member.ts";
-import { openStorage } from "../storage/open-storage.ts";
+import { openStorage, storeFile } from "../storage/open-storage.ts";
 import type { Storage } from "../storage/storage.ts";
 
 export type StoreFlags = Readonly<Record<string, string>>;
@@ -21,8 +21,15 @@ export async function runBackupCommand(file: string | undefined, flags: StoreFla
   const dataDir = path.resolve(flags["dataDir"] ?? "");
   const cluster = process.env["MAINSTAY_CLUSTER_NAME"] ?? "local";
   const target = path.resolve(file ?? `mainstay-${cluster}-${formatTime(systemClock.now()).replaceAll(":", "")}.backup`);
-  const summary = (await requestBackup(dataDir, target)) ?? (await withStore(dataDir, flags, (storage) => backupCluster({ storage, dataDir, cluster, clock: systemClock }, target)));
+  const summary = (await requestBackup(dataDir, target)) ?? (await withStore(withState(dataDir, flags), flags, (storage) => backupCluster({ storage, dataDir, cluster, clock: systemClock }, target)));
   process.stdout.write(`${target}: ${describe(summary)}, ${(statSync(target).size / 2 ** 20).toFixed(1)} MiB, sha256 ${summary.sha256}\n`);
+}
+
+/** The data directory itself; refused when it has no store, of which opening would make an empty one. */
+function withState(dataDir: string, flags: StoreFlags): string {
+  const serverDir = path.join(dataDir, "server");
+  if (flags["datastoreEndpoint"] !== undefined || isQuorumMember(serverDir) || existsSync(storeFile(serverDir))) return dataDir;
+  throw new UsageError(`there is no cluster in ${dataDir}; name the server's directory with --data-dir, or its store with --datastore-endpoint`);
 }
 
 /** `mainstay restore`: from a file or a repository of backups, and never over something that is there. */

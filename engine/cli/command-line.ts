@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import manifest from "../../package.json" with { type: "json" };
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "../options/config.ts";
 import { idleNotices, idleOptions } from "../options/idle-options.ts";
 import type { BisectFlags } from "./bisect-command.ts";
@@ -8,6 +9,7 @@ import type { PlanFlags } from "./plan-command.ts";
 import type { RollbackFlags } from "./rollback-command.ts";
 import type { LogFlags } from "./status-log.ts";
 import { describeError } from "../lib/log.ts";
+import { GIT_VERSION } from "../server/version.ts";
 
 /** What `mainstay <arguments>` does, as the process that it is the command line of. Sets the exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -27,6 +29,7 @@ export function rehearseCommandLine(): void {
 function createProgram(): Command {
   const program = new Command("mainstay")
     .description("A GitOps-first container orchestrator that speaks the Kubernetes API. Push to main; it stays that way.")
+    .version(`mainstay ${manifest.version}, Kubernetes ${GIT_VERSION}`, "--version", "say which release this is")
     .configureHelp({ helpWidth: 110 })
     .exitOverride();
   for (const add of [addServer, addAgent, addStatus, addPlan, addRecords, addHold, addReset, addBackups, addMembers]) add(program);

@@ -41,11 +41,12 @@ function serialiseErrors(fields: LogFields | undefined): Record<string, unknown>
   return out;
 }
 
-/** An error and its causes as one line: `pull image nginx:1.27: connection refused`. */
+/** An error and its causes as one line: `pull image nginx:1.27: connection refused`. What an error says already is not said again for its cause. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let current: unknown = error, depth = 0; current !== undefined && current !== null && depth < 8; depth++) {
-    parts.push(current instanceof Error ? current.message : String(current));
+    const message = current instanceof Error ? current.message : String(current);
+    if (parts.at(-1)?.endsWith(message) !== true) parts.push(message);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(": ");

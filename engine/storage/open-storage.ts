@@ -13,9 +13,14 @@ export interface StorageLocation {
   readonly keyFile: string | undefined;
 }
 
+/** The SQLite file of a data directory. */
+export function storeFile(dataDir: string): string {
+  return path.join(dataDir, "state.db");
+}
+
 /** Opens the store that the options ask for. Rejects with what is wrong: a file in use, endpoints that do not answer. */
 export async function openStorage({ dataDir, endpoint, caFile, certFile, keyFile }: StorageLocation): Promise<Storage> {
-  if (endpoint === undefined) return openSqliteStorage(path.join(dataDir, "state.db"));
+  if (endpoint === undefined) return openSqliteStorage(storeFile(dataDir));
   const endpoints = endpoint.split(",").map((url) => url.trim()).filter((url) => url !== "");
   const { openEtcdStorage } = await import("./etcd-storage.ts"); // which takes protobuf along
   return openEtcdStorage(endpoints, await readTls(caFile, certFile, keyFile));

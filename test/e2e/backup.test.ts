@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { generateIdentity, identityToRecipient } from "age-encryption";
@@ -85,7 +85,12 @@ describe("a cluster's data", () => {
   it("is never restored over a cluster, and a damaged file not at all", async () => {
     expect(command("restore", file, "--data-dir", at("two"))).toMatchObject({ status: 1, output: expect.stringContaining("holds a cluster already") });
     writeFileSync(at("bad.backup"), "x");
-    expect(command("restore", at("bad.backup"), "--data-dir", at("three"))).toMatchObject({ status: 1, output: expect.stringContaining("read the backup") });
+    expect(command("restore", at("bad.backup"), "--data-dir", at("three"))).toMatchObject({ status: 1, output: expect.stringContaining("it is no backup of Mainstay") });
+  });
+
+  it("is not made of a directory without a cluster, which stays as it is", () => {
+    expect(command("backup", at("none.backup"), "--data-dir", at("nowhere"))).toMatchObject({ status: 2, output: expect.stringContaining(`there is no cluster in ${at("nowhere")}; name the server's directory with --data-dir`) });
+    expect([existsSync(at("none.backup")), existsSync(at("nowhere"))]).toEqual([false, false]);
   });
 
   it.skipIf(skipWithoutEtcd())("moves to etcd and back, with its revisions", async () => {

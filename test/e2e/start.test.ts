@@ -85,6 +85,10 @@ describe("the program", () => {
     expect(help.replace(/\s+/g, " ")).toContain(`(default: ${os.hostname().toLowerCase()})`);
   });
 
+  it("says which release it is", () => {
+    expect(execFileSync(process.execPath, [...nodeArgs, "--version"], { encoding: "utf8" })).toMatch(/^mainstay \d+\.\d+\.\d+, Kubernetes v1\.\d+\.\d+\+mainstay\n$/);
+  });
+
   it("is made anew when a source of it has changed or is gone", () => {
     const source = path.join(folder, "source.ts");
     writeFileSync(source, "export {};");

@@ -50,7 +50,7 @@ describe("a backup file", () => {
   });
 
   test.each([
-    ["no gzip", () => Buffer.from("hello"), /incorrect header/],
+    ["no gzip", () => Buffer.from("hello"), /it is no backup of Mainstay/],
     ["no backup", () => gzipSync('{"kind":"List"}\n'), /it is no backup of Mainstay/],
     ["another format", () => gzipSync('{"format":"mainstay-backup/9"}\n'), /its format is mainstay-backup\/9; this version reads mainstay-backup\/1/],
     ["nothing", () => gzipSync(""), /it is empty/],

@@ -71,6 +71,7 @@ describe("errors", () => {
   test("are described with all of their causes", () => {
     expect(describeError(new Error("pull image nginx", { cause: new Error("dial", { cause: "refused" }) }))).toBe("pull image nginx: dial: refused");
     expect(describeError("text")).toBe("text");
+    expect(describeError(new Error("join: connect ECONNREFUSED", { cause: new Error("connect ECONNREFUSED", { cause: "twice" }) }))).toBe("join: connect ECONNREFUSED: twice");
   });
 
   test("say that an invariant is broken", () => {
