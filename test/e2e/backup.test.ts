@@ -84,7 +84,7 @@ describe("a cluster's data", () => {
 
   it("is never restored over a cluster, and a damaged file not at all", async () => {
     expect(command("restore", file, "--data-dir", at("two"))).toMatchObject({ status: 1, output: expect.stringContaining("holds a cluster already") });
-    writeFileSync(at("bad.backup"), "x");
+    writeFileSync(at("bad.backup"), "something else");
     expect(command("restore", at("bad.backup"), "--data-dir", at("three"))).toMatchObject({ status: 1, output: expect.stringContaining("it is no backup of Mainstay") });
   });
 
