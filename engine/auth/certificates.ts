@@ -139,6 +139,13 @@ export function isFor(pem: string, { dnsNames = [], ipAddresses = [] }: Pick<Cer
   return dnsNames.every((name) => certificate.checkHost(name, { subject: "never", wildcards: false }) !== undefined) && ipAddresses.every((address) => certificate.checkIP(address) !== undefined);
 }
 
+/** Throws, saying why, unless these are the certificate of an authority and its key. */
+export function requireAuthority({ certificate: pem, key }: KeyPair): void {
+  const certificate = new X509Certificate(pem);
+  if (!certificate.ca) throw new Error("the certificate is not one of an authority");
+  if (!certificate.checkPrivateKey(createPrivateKey(key))) throw new Error("the key is that of another certificate");
+}
+
 /** Whether the authority has signed the certificate. */
 export function isSignedBy(authority: KeyPair, pem: string): boolean {
   return new X509Certificate(pem).verify(new X509Certificate(authority.certificate).publicKey);

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { KeyedLocks } from "../lib/keyed-locks.ts";
-import { createAuthority, isFor, isSignedBy, issueCertificate, readCertificate, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import { createAuthority, isFor, isSignedBy, issueCertificate, readCertificate, requireAuthority, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
 import { formatNodeToken } from "./node-token.ts";
 import { generateTokenKey } from "./service-account-token.ts";
 
@@ -47,6 +47,7 @@ export class ClusterPki {
     const known = await readPair(directory, "ca");
     const authority = known ?? (await createAuthority(`mainstay-ca@${Math.floor(nowMs / 1000)}`, nowMs - BACKDATE_MS, nowMs + AUTHORITY_DAYS * DAY_MS));
     if (known === undefined) await writePair(directory, "ca", authority);
+    else checkAuthority(known, directory);
     return new ClusterPki(directory, clock, authority);
   }
 
@@ -132,6 +133,14 @@ export class ClusterPki {
     const { commonName, notBeforeMs, notAfterMs } = readCertificate(pem);
     const lasts = notAfterMs - nowMs > (notAfterMs - notBeforeMs) * RENEW_SHARE && notBeforeMs <= nowMs;
     return lasts && commonName === request.commonName && isFor(pem, request) && isSignedBy(this.#authority, pem);
+  }
+}
+
+function checkAuthority(pair: KeyPair, directory: string): void {
+  try {
+    requireAuthority(pair);
+  } catch (error) {
+    throw new Error(`${path.join(directory, "ca.crt")} and ca.key cannot be used; put those of a backup in their place (new ones would be trusted by nobody who trusts these)`, { cause: error });
   }
 }
 

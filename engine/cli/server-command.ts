@@ -9,7 +9,11 @@ import { createProgress } from "./progress.ts";
 
 /** `mainstay server`: starts everything, tells the user what to do next, runs until it is told to stop. */
 export async function runServerCommand(config: ServerConfig, notices: readonly string[]): Promise<void> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Error(`make the data directory ${config.dataDir}, which --data-dir may put elsewhere`, { cause: error });
+  }
   const logFile = serverLog(config.dataDir);
   const [told, stop] = [new AbortController(), new AbortController()];
   let interrupts = 0;

@@ -1,14 +1,15 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Authenticator, type AuthenticatorParts, type ClientCertificate } from "../../../engine/auth/authenticate.ts";
 import { createAuthority, createSigningRequest, issueCertificate, isFor, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
 import { ClusterPki } from "../../../engine/auth/cluster-pki.ts";
 import { formatNodeToken, hashOfAuthority, parseNodeToken } from "../../../engine/auth/node-token.ts";
 import { DEFAULT_ISSUER as ISSUER, generateTokenKey, ServiceAccountTokens } from "../../../engine/auth/service-account-token.ts";
 import type { Clock } from "../../../engine/lib/clock.ts";
+import { describeError } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Secret } from "../../../engine/resources/types.ts";
 import { parseAuthenticationConfig } from "../../../engine/auth/authentication/authentication-config.ts";
@@ -45,6 +46,22 @@ describe("the cluster's certificates", () => {
     expect(again).toEqual(first);
     expect(await pki.joinToken()).toBe(await (await ClusterPki.open(directory, clock)).joinToken());
     for (const file of await readdir(directory)) expect((await stat(path.join(directory, file))).mode & 0o777).toBe(0o600);
+  });
+
+  test("are not looked for beside an authority that is none, or whose key is another's: the files are named", async () => {
+    const own = await mkdtemp(path.join(os.tmpdir(), "pki-"));
+    onTestFinished(() => rm(own, { recursive: true, force: true }));
+    const { certificate, key } = (await ClusterPki.open(directory, clock)).authority;
+    const other = await createAuthority("other", nowMs - 1000, nowMs + 1000);
+    const opened = async (files: { readonly crt: string; readonly key: string }) => {
+      await Promise.all(Object.entries(files).map(([end, text]) => writeFile(path.join(own, `ca.${end}`), text)));
+      return ClusterPki.open(own, clock).then(() => "opened", describeError);
+    };
+    expect(await opened({ crt: certificate, key })).toBe("opened");
+    expect(await opened({ crt: certificate, key: other.key })).toMatch(new RegExp(`^${own}/ca.crt and ca.key cannot be used; put those of a backup in their place .*: the key is that of another certificate$`));
+    expect(await opened({ crt: "garbage", key })).toContain(`${own}/ca.crt and ca.key cannot be used`);
+    const leaf = await issueCertificate(other, { ...admin, notBeforeMs: nowMs - 1000, notAfterMs: nowMs + 1000 });
+    expect(await opened({ crt: leaf.certificate, key: leaf.key })).toContain("the certificate is not one of an authority");
   });
 
   test("are renewed before they end, and when they must say something else", async () => {
