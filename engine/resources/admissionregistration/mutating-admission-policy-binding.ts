@@ -1,6 +1,7 @@
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { staticNameWarnings } from "../warnings/kind-warnings.ts";
 import type { MutatingAdmissionPolicyBinding } from "../types.ts";
 import { paramRefText } from "./policy-columns.ts";
 import { validateBindingSpec, validateMutableOperations } from "./policy-validation.ts";
@@ -14,6 +15,7 @@ export const mutatingAdmissionPolicyBindingResource = defineResource<MutatingAdm
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy-binding.yaml"),
   strategy: {
+    warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateMutableOperations(spec.matchResources, "spec.matchResources")],
   },

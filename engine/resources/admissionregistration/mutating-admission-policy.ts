@@ -2,6 +2,7 @@ import { invalidField, requiredField, unsupportedValue, type FieldError } from "
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { staticNameWarnings } from "../warnings/kind-warnings.ts";
 import type { MutatingAdmissionPolicy, Mutation } from "../types.ts";
 import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
 import { paramKindText } from "./policy-columns.ts";
@@ -20,7 +21,7 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
   namespaced: false,
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy.yaml"),
-  strategy: { hasGeneration: true, validate: validatePolicy },
+  strategy: { hasGeneration: true, validate: validatePolicy, warnings: staticNameWarnings },
   columns: [
     nameColumn,
     { name: "Mutations", type: "integer", description: "How many changes the policy makes.", cell: ({ spec }) => (spec.mutations ?? []).length },

@@ -2,6 +2,7 @@ import { invalidField, requiredField, unsupportedValue, type FieldError } from "
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { staticNameWarnings } from "../warnings/kind-warnings.ts";
 import type { ValidatingAdmissionPolicyBinding } from "../types.ts";
 import { paramRefText } from "./policy-columns.ts";
 import { validateBindingSpec } from "./policy-validation.ts";
@@ -17,6 +18,7 @@ export const validatingAdmissionPolicyBindingResource = defineResource<Validatin
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy-binding.yaml"),
   strategy: {
+    warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateActions(spec.validationActions)],
   },

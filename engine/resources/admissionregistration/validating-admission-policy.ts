@@ -3,6 +3,7 @@ import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { staticNameWarnings } from "../warnings/kind-warnings.ts";
 import type { AuditAnnotation, ExpressionWarning, ValidatingAdmissionPolicy, Validation } from "../types.ts";
 import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
 import { paramKindText } from "./policy-columns.ts";
@@ -24,6 +25,7 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
   subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
+    warnings: staticNameWarnings,
     hasGeneration: true,
     prepareForCreate: ({ status: _status, ...policy }) => ({ ...policy, status: {} }),
     validate: validatePolicy,

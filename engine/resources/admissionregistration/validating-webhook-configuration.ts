@@ -1,6 +1,7 @@
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { staticNameWarnings } from "../warnings/kind-warnings.ts";
 import type { ValidatingWebhookConfiguration } from "../types.ts";
 import { validateWebhook } from "./webhook-validation.ts";
 
@@ -13,6 +14,7 @@ export const validatingWebhookConfigurationResource = defineResource<ValidatingW
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-webhook-configuration.yaml"),
   strategy: {
+    warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ webhooks = [] }) => webhooks.flatMap((webhook, index) => validateWebhook(webhook, `webhooks[${index}]`)),
   },

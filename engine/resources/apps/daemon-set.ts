@@ -5,7 +5,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { podWarnings } from "../pod-warnings.ts";
+import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { DaemonSet, DaemonSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -30,7 +30,7 @@ export const daemonSetResource = defineResource<DaemonSet>({
     prepareForUpdate: (set, old) => withTemplateGeneration(set, generationOf(old) + (jsonEqual(set.spec.template, old.spec.template) ? 0 : 1)),
     validate: validateDaemonSet,
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
-    warnings: ({ spec }, old) => (spec.template.spec === undefined || (old !== undefined && jsonEqual(spec.template, old.spec.template)) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: ({ spec }, old) => (old !== undefined && jsonEqual(spec.template, old.spec.template) ? [] : podWarnings(spec.template, "spec.template")),
   },
   subresources: [{ name: "status" }],
   columns: [

@@ -5,7 +5,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
+import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -29,7 +29,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
       return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
     },
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
-    warnings: ({ spec, metadata }, old) => (spec.template?.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: ({ spec, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template")),
   },
   subresources: [{ name: "status" }, replicaScale<ReplicaSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

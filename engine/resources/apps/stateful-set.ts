@@ -5,8 +5,8 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { statefulSetWarnings } from "../warnings/kind-warnings.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { PersistentVolumeClaim, StatefulSet, StatefulSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
@@ -28,7 +28,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
     validate: validateStatefulSet,
     validateUpdate: (set, old) => (jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)]),
     validateStatusUpdate: (set, old) => validateStatus(set.status ?? { replicas: 0 }, old.status),
-    warnings: ({ spec, metadata }, old) => (spec.template.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: statefulSetWarnings,
   },
   subresources: [{ name: "status" }, replicaScale<StatefulSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

@@ -8,7 +8,7 @@ import { ageSince } from "../human-duration.ts";
 import { withJobSpecDefaults } from "./job.ts";
 import { validateJobSpec } from "./job-validation.ts";
 import { loadSchema } from "../load-schema.ts";
-import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
+import { cronJobWarnings } from "../warnings/kind-warnings.ts";
 import type { CronJob, CronJobSpec, JobTemplateSpec } from "../types.ts";
 
 /** A Job is called after its CronJob and the minute it is for: a dash and ten digits, in 63 characters. */
@@ -28,7 +28,7 @@ export const cronJobResource = defineResource<CronJob>({
     setDefaults: (cron) => ({ ...cron, spec: { ...cron.spec, jobTemplate: withTemplate(cron.spec.jobTemplate) } }),
     prepareForCreate: (cron) => ({ ...cron, status: {} }),
     validate: (cron) => [...scheduleErrors(cron.spec), ...zoneErrors(cron.spec.timeZone), ...templateErrors(cron.spec.jobTemplate), ...nameErrors(cron)],
-    warnings: ({ spec, metadata }, old) => (spec.jobTemplate.spec?.template.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.jobTemplate.spec.template.spec, "spec.jobTemplate.spec.template.spec")),
+    warnings: cronJobWarnings,
   },
   subresources: [{ name: "status" }],
   columns: [

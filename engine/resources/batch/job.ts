@@ -4,8 +4,8 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { humanDuration } from "../human-duration.ts";
 import { loadSchema } from "../load-schema.ts";
+import { jobWarnings } from "../warnings/kind-warnings.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
 import type { Job, JobSpec } from "../types.ts";
 import { JOB_LABELS } from "./job-labels.ts";
 import { validateJobStatus } from "./job-status-validation.ts";
@@ -30,10 +30,7 @@ export const jobResource = defineResource<Job>({
     validate: validateJob,
     validateUpdate: validateJobUpdate,
     validateStatusUpdate: validateJobStatus,
-    warnings: ({ spec, metadata }, old) => [
-      ...(old === undefined && (metadata.name ?? "").includes(".") ? [`metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]`] : []),
-      ...(spec.template.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
-    ],
+    warnings: jobWarnings,
   },
   subresources: [{ name: "status" }],
   columns: [

@@ -4,6 +4,7 @@ import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "../../apim
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { endpointsWarnings } from "../warnings/kind-warnings.ts";
 import type { CoreV1EndpointPort, EndpointAddress, Endpoints, EndpointSubset } from "../types.ts";
 import { addressErrors, specialAddressErrors } from "../validation/ip.ts";
 
@@ -21,6 +22,7 @@ export const endpointsResource = defineResource<Endpoints>({
   deprecationWarning: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   strategy: {
     createOnUpdate: true,
+    warnings: endpointsWarnings,
     validateNew: ({ subsets = [] }) => validateSubsets(subsets, new Set()),
     validateUpdate: ({ subsets = [] }, old) => validateSubsets(subsets, new Set(addressesOf(old.subsets ?? []))),
   },

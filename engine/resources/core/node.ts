@@ -5,6 +5,7 @@ import { familyOf } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { nodeWarnings } from "../warnings/kind-warnings.ts";
 import type { Node, Taint } from "../types.ts";
 import { cidrErrors } from "../validation/ip.ts";
 
@@ -26,6 +27,7 @@ export const nodeResource = defineResource<Node>({
     setDefaults: withDefaults,
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
+    warnings: nodeWarnings,
   },
   subresources: [{ name: "status" }, { name: "proxy", kind: "NodeProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
   columns: [

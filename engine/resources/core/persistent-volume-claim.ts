@@ -1,8 +1,9 @@
-import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
+import { canonicalQuantity } from "../../apimachinery/quantity.ts";
 import { accessModesText, CLASS_ANNOTATION } from "../access-modes.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { claimSpecWarnings } from "../warnings/claim-warnings.ts";
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "../types.ts";
 import { validateClaimSpec, validateClaimStatusUpdate, validateClaimUpdate } from "../validation/claim.ts";
 
@@ -20,7 +21,7 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
     validate: (claim) => validateClaimSpec(claim.spec ?? {}, "spec"),
     validateUpdate: validateClaimUpdate,
     validateStatusUpdate: validateClaimStatusUpdate,
-    warnings: (claim) => [...annotationWarnings(claim), ...sizeWarnings(claim.spec ?? {})],
+    warnings: (claim) => [...annotationWarnings(claim), ...claimSpecWarnings(claim.spec, "spec")],
   },
   subresources: [{ name: "status" }],
   columns: [
@@ -56,11 +57,4 @@ export function withBothSources(spec: PersistentVolumeClaimSpec): PersistentVolu
 
 function annotationWarnings(claim: PersistentVolumeClaim): string[] {
   return claim.metadata.annotations?.[CLASS_ANNOTATION] === undefined ? [] : [`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`];
-}
-
-function sizeWarnings(spec: PersistentVolumeClaimSpec): string[] {
-  return (["requests", "limits"] as const).flatMap((list) => {
-    const size = spec.resources?.[list]?.["storage"];
-    return size === undefined || Number.isInteger(parseQuantity(size)) ? [] : [`spec.resources.${list}[storage]: fractional byte value ${JSON.stringify(canonicalQuantity(size))} is invalid, must be an integer`];
-  });
 }

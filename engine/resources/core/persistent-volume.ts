@@ -3,6 +3,7 @@ import { accessModesText, CLASS_ANNOTATION } from "../access-modes.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { termWarnings } from "../warnings/node-label-warnings.ts";
 import type { PersistentVolume } from "../types.ts";
 import { validateVolumeSpec, validateVolumeUpdate } from "../validation/persistent-volume.ts";
 
@@ -55,6 +56,7 @@ function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
   if (metadata.annotations?.[CLASS_ANNOTATION] !== undefined) warnings.push(`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`);
   if (metadata.annotations?.["volume.beta.kubernetes.io/mount-options"] !== undefined) warnings.push('metadata.annotations[volume.beta.kubernetes.io/mount-options]: deprecated since v1.31; use "mountOptions" attribute instead');
   if (spec?.persistentVolumeReclaimPolicy === "Recycle") warnings.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.");
+  warnings.push(...(spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap((term, index) => termWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`, false)));
   for (const [source, sentence] of Object.entries(GONE_SOURCES)) if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source}: ${sentence}`);
   return warnings;
 }

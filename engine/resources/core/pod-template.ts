@@ -2,6 +2,7 @@ import { formatLabels } from "../../apimachinery/selectors.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import type { PodTemplate } from "../types.ts";
 import { validateAnyTemplate } from "../validation/pod-spec.ts";
@@ -17,6 +18,7 @@ export const podTemplateResource = defineResource<PodTemplate>({
     hasGeneration: true,
     setDefaults: (object) => (object.template === undefined ? object : { ...object, template: withTemplateDefaults(object.template) }),
     validate: ({ template }) => validateAnyTemplate(template ?? {}, "template"),
+    warnings: ({ template, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(template ?? {}, "template")),
   },
   columns: [
     nameColumn,

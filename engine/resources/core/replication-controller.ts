@@ -4,7 +4,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { isSameGeneration, podWarnings } from "../pod-warnings.ts";
+import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicationController } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -24,7 +24,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     setDefaults: withDefaults,
     prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     validate: validateController,
-    warnings: ({ spec, metadata }, old) => (spec.template?.spec === undefined || isSameGeneration(metadata, old) ? [] : podWarnings(spec.template.spec, "spec.template.spec")),
+    warnings: ({ spec, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template")),
   },
   subresources: [{ name: "status" }, replicaScale<ReplicationController>(({ spec }) => formatLabels(spec.selector, ""))],
   columns: [

@@ -1,6 +1,7 @@
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { serviceWarnings } from "../warnings/service-warnings.ts";
 import type { Service, ServiceSpec } from "../types.ts";
 import { validateNewService, validateService, validateServiceUpdate } from "../validation/service.ts";
 import { withoutOldTypeValues } from "./service-update.ts";
@@ -23,6 +24,7 @@ export const serviceResource = defineResource<Service>({
     validate: validateService,
     validateNew: validateNewService,
     validateUpdate: validateServiceUpdate,
+    warnings: serviceWarnings,
   },
   subresources: [{ name: "status" }, { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
   columns: [

@@ -5,6 +5,7 @@ import { familyOf } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { endpointSliceWarnings } from "../warnings/kind-warnings.ts";
 import type { EndpointSlice } from "../types.ts";
 import { addressErrors, canonicalAddressProblem, specialAddressErrors } from "../validation/ip.ts";
 
@@ -23,6 +24,7 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
     hasGeneration: true,
     validate: ({ ports = [] }) => portErrors(ports),
     validateNew: endpointErrors,
+    warnings: endpointSliceWarnings,
     // What was good when it was written stays good, for as long as it is what it was.
     validateUpdate: (slice, old) => [...(jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? [] : endpointErrors(slice)), ...(slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")])],
   },

@@ -4,6 +4,7 @@ import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { ingressWarnings } from "../warnings/kind-warnings.ts";
 import type { Ingress, IngressRule } from "../types.ts";
 import { hostErrors, validateIngressSpec, validateRule } from "../validation/ingress.ts";
 import { addressErrors } from "../validation/ip.ts";
@@ -29,6 +30,7 @@ export const ingressResource = defineResource<Ingress>({
     validateNew: (ingress) => [...validateIngressSpec(ingress.spec ?? {}), ...classErrors(ingress)],
     validateUpdate: (ingress, old) => validateIngressSpec(ingress.spec ?? {}, allowances(old)),
     validateStatusUpdate: validateStatus,
+    warnings: ingressWarnings,
   },
   subresources: [{ name: "status" }],
   columns: [

@@ -2,6 +2,7 @@ import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { networkPolicyWarnings } from "../warnings/kind-warnings.ts";
 import type { NetworkPolicy, NetworkPolicySpec } from "../types.ts";
 import { blocksOf, validatePolicySpec } from "../validation/network-policy.ts";
 
@@ -19,6 +20,7 @@ export const networkPolicyResource = defineResource<NetworkPolicy>({
     setDefaults: (policy) => (policy.spec === undefined || (policy.spec.policyTypes ?? []).length > 0 ? policy : { ...policy, spec: { ...policy.spec, policyTypes: policyTypesOf(policy.spec) } }),
     validateNew: ({ spec }) => validatePolicySpec(spec ?? {}, new Set()),
     validateUpdate: ({ spec }, old) => validatePolicySpec(spec ?? {}, new Set(blocksOf(old.spec ?? {}))),
+    warnings: networkPolicyWarnings,
   },
   columns: [nameColumn, { name: "Pod-Selector", type: "string", description: "The pods it is about.", cell: ({ spec }) => formatLabelSelector(spec?.podSelector) }, ageColumn],
 });

@@ -4,6 +4,7 @@ import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { runtimeClassWarnings } from "../warnings/kind-warnings.ts";
 import type { RuntimeClass } from "../types.ts";
 import { validateResources } from "../validation/resource-requirements.ts";
 import { validateTolerations } from "../validation/scheduling.ts";
@@ -17,6 +18,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
   schema: () => loadSchema("node.k8s.io/v1/runtime-class.yaml"),
   strategy: {
     createOnUpdate: true,
+    warnings: runtimeClassWarnings,
     validateNew({ handler, overhead, scheduling }) {
       const problem = dnsLabelError(handler);
       const errors = problem === undefined ? [] : [invalidField("handler", handler, problem)];

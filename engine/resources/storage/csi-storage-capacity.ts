@@ -5,6 +5,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { storageCapacityWarnings } from "../warnings/kind-warnings.ts";
 import type { CSIStorageCapacity } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 
@@ -17,6 +18,7 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
   schema: () => loadSchema("storage.k8s.io/v1/csi-storage-capacity.yaml"),
   strategy: {
     validate: validateCapacity,
+    warnings: storageCapacityWarnings,
     validateUpdate: (capacity, old) => [
       ...(jsonEqual(capacity.nodeTopology ?? null, old.nodeTopology ?? null) ? [] : [invalidField("nodeTopology", capacity.nodeTopology ?? null, "field is immutable")]),
       ...(capacity.storageClassName === old.storageClassName ? [] : [invalidField("storageClassName", capacity.storageClassName, "field is immutable")]),

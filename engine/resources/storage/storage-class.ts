@@ -4,6 +4,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
+import { storageClassWarnings } from "../warnings/kind-warnings.ts";
 import type { StorageClass, TopologySelectorTerm } from "../types.ts";
 import { parameterErrors, provisionerErrors } from "./parameters.ts";
 
@@ -24,6 +25,7 @@ export const storageClassResource = defineResource<StorageClass>({
       ...topologyErrors(storageClass.allowedTopologies ?? []),
     ],
     validateUpdate,
+    warnings: storageClassWarnings,
   },
   columns: [
     { ...nameColumn, cell: (storageClass) => `${storageClass.metadata.name ?? ""}${isDefaultClass(storageClass) ? " (default)" : ""}` },

@@ -1,0 +1,130 @@
+import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
+import type { Container, PodSpec, Volume } from "../types.ts";
+import { addressWarnings } from "../validation/ip.ts";
+import { claimSpecWarnings } from "./claim-warnings.ts";
+import { containerWarnings, fractionWarnings, portWarnings, type PlacedContainers } from "./container-warnings.ts";
+import { nodeLabelProblem, selectorWarnings, termWarnings } from "./node-label-warnings.ts";
+import { volumePathWarnings } from "./volume-path-warnings.ts";
+
+/** A pod, or the template of one. */
+export interface PodLike {
+  readonly metadata?: Pick<ObjectMeta, "annotations">;
+  readonly spec?: PodSpec;
+}
+
+/** Of no effect for a long time. */
+const GONE_ANNOTATIONS: Readonly<Record<string, string>> = {
+  "scheduler.alpha.kubernetes.io/critical-pod": 'non-functional in v1.16+; use the "priorityClassName" field instead',
+  "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+  "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+};
+const GONE_VOLUMES = {
+  photonPersistentDisk: "deprecated in v1.11, non-functional in v1.16+",
+  gitRepo: "deprecated in v1.11, and disabled by default in v1.33+",
+  scaleIO: "deprecated in v1.16, non-functional in v1.22+",
+  flocker: "deprecated in v1.22, non-functional in v1.25+",
+  storageos: "deprecated in v1.22, non-functional in v1.25+",
+  quobyte: "deprecated in v1.22, non-functional in v1.25+",
+  glusterfs: "deprecated in v1.25, non-functional in v1.26+",
+  cephfs: "deprecated in v1.28, non-functional in v1.31+",
+  rbd: "deprecated in v1.28, non-functional in v1.31+",
+} as const;
+const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
+const SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
+const APP_ARMOR_CONTAINER = "container.apparmor.security.beta.kubernetes.io/";
+
+/** What is accepted, yet hardly meant: told to the writer, as upstream does. `at` is the template's place, empty for a pod itself. */
+export function podWarnings({ metadata, spec }: PodLike, at: string): string[] {
+  if (spec === undefined) return [];
+  const [of, annotations] = [at === "" ? "spec" : `${at}.spec`, metadata?.annotations ?? {}];
+  const annotationAt = (key: string) => `${at === "" ? "" : `${at}.`}metadata.annotations[${key}]`;
+  const containers: PlacedContainers = ([["initContainers", spec.initContainers], ["containers", spec.containers]] as const).flatMap(([list, all = []]) => all.map((container, index) => [`${of}.${list}[${index}]`, container] as const));
+  return [
+    ...placementWarnings(spec, of),
+    ...Object.entries(GONE_ANNOTATIONS).flatMap(([key, sentence]) => (annotations[key] === undefined ? [] : [`${annotationAt(key)}: ${sentence}`])),
+    ...(spec.volumes ?? []).flatMap((volume, index) => volumeWarnings(volume, `${of}.volumes[${index}]`)),
+    ...volumePathWarnings(spec.volumes ?? []),
+    ...listWarnings(spec, of),
+    ...["memory", "ephemeral-storage"].flatMap((name) => fractionWarnings(spec.overhead?.[name], `${of}.overhead[${name}]`)),
+    ...(annotations[SECCOMP_POD] === undefined || spec.securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(SECCOMP_POD)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
+    ...containers.flatMap(([path, container]) => [...profileWarnings(container, spec, annotations, annotationAt), ...containerWarnings(container, path)]),
+    ...portWarnings(containers),
+    ...((spec.terminationGracePeriodSeconds ?? 0) < 0 ? [`${of}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`] : []),
+    ...affinityWarnings(spec, of),
+    ...(spec.dnsConfig?.nameservers ?? []).flatMap((address, index) => addressWarnings(address, `${of}.dnsConfig.nameservers[${index}]`)),
+    ...(spec.hostAliases ?? []).flatMap(({ ip }, index) => addressWarnings(ip, `${of}.hostAliases[${index}].ip`)),
+  ];
+}
+
+/** Whether a write has left the spec as it was: its writer has heard before what is odd about it. */
+export function isSameGeneration({ generation }: ObjectMeta, old: { readonly metadata: ObjectMeta } | undefined): boolean {
+  return old !== undefined && old.metadata.generation === generation;
+}
+
+/** By which labels nodes are chosen. */
+function placementWarnings({ nodeSelector = {}, affinity, topologySpreadConstraints = [] }: PodSpec, of: string): string[] {
+  const at = `${of}.affinity.nodeAffinity`;
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } = affinity?.nodeAffinity ?? {};
+  return [
+    ...selectorWarnings(nodeSelector, (label) => `${of}.nodeSelector[${label}]`),
+    ...(required?.nodeSelectorTerms ?? []).flatMap((term, index) => termWarnings(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${index}]`, false)),
+    ...preferred.flatMap(({ preference }, index) => termWarnings(preference, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`, true)),
+    ...topologySpreadConstraints.flatMap(({ topologyKey, labelSelector }, index) => {
+      const [constraint, problem] = [`${of}.topologySpreadConstraints[${index}]`, nodeLabelProblem(topologyKey)];
+      return [...(problem === undefined ? [] : [`${constraint}.topologyKey: ${topologyKey} is ${problem}`]), ...nullSelector(labelSelector, constraint)];
+    }),
+  ];
+}
+
+function affinityWarnings({ affinity }: PodSpec, of: string): string[] {
+  return (["podAffinity", "podAntiAffinity"] as const).flatMap((kind) => {
+    const { requiredDuringSchedulingIgnoredDuringExecution: required = [], preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } = affinity?.[kind] ?? {};
+    const at = `${of}.affinity.${kind}`;
+    return [
+      ...required.flatMap(({ labelSelector }, index) => nullSelector(labelSelector, `${at}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)),
+      ...preferred.flatMap(({ podAffinityTerm }, index) => nullSelector(podAffinityTerm.labelSelector, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm`)),
+    ];
+  });
+}
+
+function nullSelector(selector: unknown, at: string): string[] {
+  return selector === undefined ? [`${at}.labelSelector: a null labelSelector results in matching no pod`] : [];
+}
+
+function volumeWarnings(volume: Volume, at: string): string[] {
+  const gone = Object.entries(GONE_VOLUMES).flatMap(([source, sentence]) => (volume[source as keyof typeof GONE_VOLUMES] === undefined ? [] : [`${at}.${source}: ${sentence}`])); // the table's own names
+  return [...gone, ...claimSpecWarnings(volume.ephemeral?.volumeClaimTemplate?.spec, `${at}.ephemeral.volumeClaimTemplate.spec`)];
+}
+
+/** Of two items with one name only one counts. */
+function listWarnings({ hostAliases = [], imagePullSecrets = [] }: PodSpec, of: string): string[] {
+  const names = imagePullSecrets.map(({ name = "" }) => name);
+  return [
+    ...repeated(hostAliases.map(({ ip }) => ip)).map(([index, ip]) => `${of}.hostAliases[${index}].ip: duplicate ip ${JSON.stringify(ip)}`),
+    ...repeated(names).map(([index, name]) => `${of}.imagePullSecrets[${index}].name: duplicate name ${JSON.stringify(name)}`),
+    ...names.flatMap((name, index) => (name === "" ? [`${of}.imagePullSecrets[${index}].name: invalid empty name ""`] : [])),
+  ];
+}
+
+function repeated(texts: readonly string[]): readonly (readonly [number, string])[] {
+  return texts.flatMap((text, index) => (texts.indexOf(text) < index ? [[index, text] as const] : []));
+}
+
+/** Annotations that fields have taken the place of. */
+function profileWarnings({ name, securityContext }: Container, spec: PodSpec, annotations: Readonly<Record<string, string>>, annotationAt: (key: string) => string): string[] {
+  const [seccomp, appArmor] = [`${SECCOMP_CONTAINER}${name}`, `${APP_ARMOR_CONTAINER}${name}`];
+  const asked = annotations[appArmor];
+  const isAnswered = securityContext?.appArmorProfile !== undefined || asked === undefined || jsonEqual(spec.securityContext?.appArmorProfile, appArmorProfileOf(asked));
+  return [
+    ...(annotations[seccomp] === undefined || securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(seccomp)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
+    ...(isAnswered ? [] : [`${annotationAt(appArmor)}: deprecated since v1.30; use the "appArmorProfile" field instead`]),
+  ];
+}
+
+/** The field that says what the annotation does; undefined for what says nothing. */
+function appArmorProfileOf(annotation: string): object | undefined {
+  if (annotation === "unconfined") return { type: "Unconfined" };
+  if (annotation === "runtime/default") return { type: "RuntimeDefault" };
+  return annotation.startsWith("localhost/") ? { type: "Localhost", localhostProfile: annotation.slice("localhost/".length) } : undefined;
+}
