@@ -157,7 +157,8 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIps) => sources(podIps),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
-    refuse: (pod, options) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, options?.isAlone === true ? [] : manager.claimants(), node?.status?.allocatable ?? {}),
+    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
+    refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
   };
   const manager = new PodManager(context, pods, () => content.podEnded());
   const content = new FollowedContent({ client, informers, pods: () => manager.pods(), onChange: (changed) => manager.contentChanged(changed) });

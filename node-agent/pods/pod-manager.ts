@@ -8,6 +8,7 @@ import type { ContainerState, SandboxState } from "../cri/runtime.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
 import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
 import { showsContent } from "./followed-content.ts";
+import { orderResizes } from "./granted-resources.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -59,9 +60,23 @@ export class PodManager {
     return [...this.#workers.values()].filter(({ worker }) => !worker.hasReleasedVolumes).map(({ worker }) => worker.pod);
   }
 
-  /** Those of them that a newcomer must leave room for: one that was taken out of the API by force has no claim any more, though it may still be ending. */
+  /**
+   * Those of them that others must leave room for, with what they were granted: one that was taken out of the API by force has no claim any more,
+   * though it may still be ending.
+   */
   claimants(): Pod[] {
-    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.claimant);
+    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.granted);
+  }
+
+  /** Gives pods the other resources that they ask for, as far as there is room. What one of them gives up is another's at once. */
+  #grantResizes(): void {
+    for (let hasGranted = true; hasGranted; ) {
+      const requests = [...this.#workers.values()].flatMap(({ worker }) => {
+        const request = worker.resizeRequest;
+        return request === undefined ? [] : [{ ...request, worker }];
+      });
+      hasGranted = orderResizes(requests).filter(({ worker }) => worker.decideResize()).length > 0;
+    }
   }
 
   /** See PodWorker. A pod that is not here has ended already. */
@@ -96,7 +111,10 @@ export class PodManager {
     const remove = this.#pods.addHandler({
       add: (pod) => this.#see(pod),
       update: (_old, pod) => this.#see(pod),
-      delete: (pod) => this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan(),
+      delete: (pod) => {
+        this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan();
+        this.#grantResizes();
+      },
     });
     this.#isComplete = true;
     try {
@@ -110,7 +128,11 @@ export class PodManager {
   #see(pod: Pod): void {
     const uid = pod.metadata.uid ?? "";
     const known = this.#workers.get(uid);
-    if (known !== undefined) return known.worker.update(pod);
+    if (known !== undefined) {
+      known.worker.update(pod);
+      // It may want other resources, or have ended.
+      return this.#grantResizes();
+    }
     // A pod that ended while nobody looked needs no worker unless something of it is left, or the API waits for its end.
     if ((pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") && pod.metadata.deletionTimestamp === undefined && !this.#seen.has(uid)) return;
     this.#start(pod);
@@ -118,9 +140,10 @@ export class PodManager {
 
   #start(pod: Pod): PodWorker {
     const uid = pod.metadata.uid ?? "";
-    const worker = new PodWorker(this.#context, pod);
+    const worker = new PodWorker(this.#context, pod, () => this.#grantResizes());
     const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => {
       this.#workers.delete(uid);
+      this.#grantResizes();
       this.#onEnded();
     });
     this.#workers.set(uid, { worker, ended });
@@ -190,6 +213,8 @@ export class PodManager {
     while (!signal.aborted) {
       await sleep(clock, RELIST_MS, signal).catch(() => {});
       if (!signal.aborted) await this.#wakeChanged().catch((error: unknown) => logger.warn("runtime not listed, will retry", { error: describeError(error) }));
+      // The node may have grown.
+      this.#grantResizes();
     }
   }
 

@@ -19,10 +19,10 @@ import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
+import type { ResizeRequest } from "./granted-resources.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
-import { grantedPod } from "./resize.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { readTerminationMessage, startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
@@ -61,7 +61,8 @@ export class PodWorker {
   #reported: PodStatus | undefined;
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
-  constructor(context: PodContext, pod: Pod) {
+  /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
+  constructor(context: PodContext, pod: Pod, askForRoom: () => void = () => {}) {
     this.#context = context;
     this.#pod = pod;
     this.#seenAtMs = context.clock.monotonic();
@@ -70,16 +71,29 @@ export class PodWorker {
     this.#resizer = new PodResizer(context, {
       tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
       stop: (container, message, state) => this.#stop(container, message, this.#pod.spec.terminationGracePeriodSeconds ?? 30, state),
-    });
+      ask: askForRoom,
+    }, pod);
   }
 
   get pod(): Pod {
     return this.#pod;
   }
 
-  /** The pod with what it has been granted of its node, which is what others have to leave it. */
-  get claimant(): Pod {
-    return grantedPod(this.#pod, this.#resizer.trouble);
+  /** The pod as it counts on the node: without resources that it asks for and was not granted. */
+  get granted(): Pod {
+    return this.#resizer.granted(this.#pod);
+  }
+
+  /** The other resources that it asks for; of a pod that ends nothing is heard. */
+  get resizeRequest(): ResizeRequest | undefined {
+    return this.#isToGo() || isTerminal(this.#pod) ? undefined : this.#resizer.request(this.#pod);
+  }
+
+  /** Grants them if there is room; whether it did. */
+  decideResize(): boolean {
+    const { isGranted, isNews } = this.#resizer.decide(this.#pod);
+    if (isNews) this.wake();
+    return isGranted;
   }
 
   /** Where its volumes are, by name; none while they are not all there. */
@@ -178,7 +192,8 @@ export class PodWorker {
   async #sync(signal: AbortSignal): Promise<number> {
     const { clock, refuse } = this.#context;
     let state = await this.#observe();
-    const refusal = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0 ? refuse(this.#pod) : undefined;
+    const isNew = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0;
+    const refusal = isNew ? refuse(this.#pod) : undefined;
     if (refusal !== undefined) {
       // A sandbox that could not be made may have had its devices prepared.
       await this.#context.devices.unprepare(this.#pod);
@@ -186,6 +201,7 @@ export class PodWorker {
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: { ...refusal, message: `Pod was rejected: ${refusal.message}` } }));
       return VOLUME_REFRESH_MS;
     }
+    if (isNew) this.#resizer.admit(this.#pod);
     const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
     if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
@@ -271,9 +287,9 @@ export class PodWorker {
     switch (action.do) {
       case "createSandbox": {
         metrics.startedPods.add();
-        const config = computeSandboxConfig(this.#pod, action.attempt, settings);
+        const config = computeSandboxConfig(this.granted, action.attempt, settings);
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
-        this.#context.limitPod(this.#pod, false);
+        this.#context.limitPod(this.granted, false);
         await this.#prepareDevices();
         try {
           if (this.#pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
@@ -316,15 +332,17 @@ export class PodWorker {
     await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: podAddresses(this.#pod, currentSandbox(state), this.#context.settings.hostIps)[0] ?? "", message, leftSeconds, cutShort: NEVER });
   }
 
-  async #start({ container, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
+  async #start({ container: asked, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
     const sandbox = currentSandbox(state);
+    const pod = this.granted;
+    const container = podContainers(pod.spec).find(({ name }) => name === asked.name) ?? asked;
     if (sandbox === undefined) return;
     const container_type = containerTypeOf(this.#pod, container.name);
     this.#context.metrics.startedContainers.add({ container_type });
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
     try {
-      await this.#context.starts.run(() => startContainer(this.#context, { pod: this.#pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes ?? new Map() }));
+      await this.#context.starts.run(() => startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes ?? new Map() }));
       this.#failures.delete(container.name);
     } catch (error) {
       this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });

@@ -1,5 +1,5 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
-import type { Container, ContainerStatus, Pod, PodCondition } from "../../engine/resources/types.ts";
+import type { Container, Pod, PodCondition } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { latestOf, type PodState } from "./compute-pod-actions.ts";
 import { computeResources, ContainerAnnotation, memoryRequest, type NodeSettings } from "./container-config.ts";
@@ -48,19 +48,6 @@ export function memoryProblem({ container, state, resources }: ContainerResize, 
 
 /** What a pod's status says of a resize that is not done: that there is no room, now or ever; that it is being done; or what went wrong. */
 export type ResizeTrouble = Pick<PodCondition, "type" | "reason" | "message">;
-
-/** The pod with the requests that its node has granted: those of before, while it has to wait for others. Of limits nothing is counted. Pure. */
-export function grantedPod(pod: Pod, trouble: ResizeTrouble | undefined): Pod {
-  if (trouble?.type !== "PodResizePending") return pod;
-  const { spec, status = {} } = pod;
-  const granted = (statuses: readonly ContainerStatus[] | undefined) => (container: Container): Container => {
-    const requests = statuses?.find(({ name }) => name === container.name)?.allocatedResources;
-    return requests === undefined ? container : { ...container, resources: { ...container.resources, requests } };
-  };
-  const initContainers = spec.initContainers?.map(granted(status.initContainerStatuses));
-  const resources = spec.resources === undefined || status.allocatedResources === undefined ? spec.resources : { ...spec.resources, requests: status.allocatedResources };
-  return { ...pod, spec: { ...spec, containers: spec.containers.map(granted(status.containerStatuses)), ...(initContainers === undefined ? {} : { initContainers }), ...(resources === undefined ? {} : { resources }) } };
-}
 
 /** The conditions with those of a resize as they are now: its trouble, or none. Keeps the time of the last change. Pure. */
 export function withResizeCondition(conditions: readonly PodCondition[], trouble: ResizeTrouble | undefined, nowText: string, observedGeneration: number): PodCondition[] {

@@ -80,6 +80,7 @@ export class SimNode {
       runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
+      refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
     const scope = new ServiceScope(new AbortController().signal);

@@ -7,6 +7,7 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
+import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import { Limiter } from "../../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
@@ -58,36 +59,78 @@ test("which pods there are is not said before the API has told: who has none is 
   }
 });
 
-test("who wants to know is told when a pod is here no more, and finds it gone", async () => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+/** A manager with a fake runtime, on a node with these amounts. */
+function aNode(folder: string, allocatable: Record<string, string>, onEnded?: () => void) {
   const clock = new VirtualClock();
   let handler: InformerHandler<Pod> = {};
   const pods = { waitForSync: async () => {}, list: () => [], addHandler: (added: InformerHandler<Pod>) => { handler = added; return () => {}; } } as unknown as Informer<Pod>; // nothing else of it is used
   const context = {
-    runtime: new FakeRuntime({ clock, images: [] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
+    runtime: new FakeRuntime({ clock, images: ["app:1"] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
     client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
     events: { record: () => {} },
     images: { release: async () => {}, releaseOthers: async () => {} },
     csi: { follows: () => true, unmountPod: async () => {} },
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-    starts: new Limiter(1), sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined,
-  } as unknown as PodContext; // what a pod like this needs of it
+    starts: new Limiter(1), sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
+    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
+  } as unknown as PodContext; // what pods like these need of it
+  const manager: PodManager = new PodManager(context, pods, onEnded);
+  return { manager, clock, handler: () => handler };
+}
+
+test("who wants to know is told when a pod is here no more, and finds it gone", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   const left: number[] = [];
-  const manager = new PodManager(context, pods, () => left.push(manager.pods().length));
+  const { manager, clock, handler } = aNode(folder, {}, () => left.push(manager.pods().length));
   const running = new AbortController();
   const [service] = manager.services();
   const ended = runServices([service!], running.signal);
   try {
     await expect.poll(() => manager.uids()).toEqual(new Set());
     const pod = aPod("web");
-    handler.add?.(pod);
+    handler().add?.(pod);
     expect([manager.pods(), manager.claimants(), manager.volumeUsers()]).toEqual([[pod], [pod], [pod]]);
-    handler.delete?.(pod);
+    handler().delete?.(pod);
     await clock.advance(60_000);
     await expect.poll(() => left).toEqual([0]);
   } finally {
     running.abort();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("room that becomes free goes to the resizes that wait for it, the most urgent first, and what they wait for is nobody's yet", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  const node = { cpu: "8" };
+  const { manager, clock, handler } = aNode(folder, node);
+  const pod = (name: string, cpu: string, priority = 0) => aPod(name, { spec: { priority, containers: [{ name: "app", image: "app:1", resources: { requests: { cpu } } }] } });
+  const granted = () => Object.fromEntries(manager.claimants().map(({ metadata, spec }) => [metadata.name, spec.containers[0]?.resources?.requests?.["cpu"]]));
+  const resize = (before: Pod, after: Pod) => handler().update?.(before, after);
+  const running = new AbortController();
+  const ended = runServices(manager.services(), running.signal);
+  try {
+    await expect.poll(() => manager.uids()).toEqual(new Set());
+    const [first, low, high] = [pod("first", "5"), pod("low", "1"), pod("high", "1", 1)];
+    for (const each of [first, low, high]) handler().add?.(each);
+    resize(low, pod("low", "6"));
+    resize(high, pod("high", "6", 1));
+    expect(granted()).toEqual({ first: "5", low: "1", high: "1" });
+    // Shrinking is never refused, and what it gives up can be had at once.
+    resize(first, pod("first", "1"));
+    expect(granted()).toEqual({ first: "1", low: "1", high: "6" });
+    handler().delete?.(pod("high", "6", 1));
+    expect(granted()).toEqual({ first: "1", low: "6" });
+    resize(pod("low", "6"), pod("low", "9"));
+    expect(granted()).toEqual({ first: "1", low: "6" });
+    // Nobody says that the node has grown.
+    node.cpu = "16";
+    await clock.advance(10_000);
+    expect(granted()).toEqual({ first: "1", low: "9" });
+  } finally {
+    running.abort();
+    await clock.advance(60_000);
     await ended;
     rmSync(folder, { recursive: true, force: true });
   }

@@ -43,9 +43,10 @@ function aWorker(pod: Pod = aPod) {
     devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
-    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal,
+    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
-  return { worker: new PodWorker(context, pod), clock, trouble, events, done };
+  const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
+  return { worker, clock, trouble, events, done };
 }
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
@@ -92,7 +93,7 @@ test("a pod that leaves the API while its containers are ended, as one that had 
 test("a pod claims of its node what it was granted while more has to wait", async () => {
   const asking = (cpu: string): Pod => ({ ...aPod, spec: { ...aPod.spec, restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"], resources: { requests: { cpu } } }] } });
   const { worker, clock, trouble } = aWorker(asking("100m"));
-  const claimed = () => worker.claimant.spec.containers[0]?.resources?.requests?.["cpu"];
+  const claimed = () => worker.granted.spec.containers[0]?.resources?.requests?.["cpu"];
   const running = new AbortController();
   const ended = worker.run(running.signal);
   await clock.advance(5_000);
@@ -101,7 +102,7 @@ test("a pod claims of its node what it was granted while more has to wait", asyn
   await clock.advance(5_000);
   expect(claimed()).toBe("100m");
   delete trouble.refusal;
-  await clock.advance(60_000);
+  worker.decideResize();
   expect(claimed()).toBe("900m");
   running.abort();
   await ended;

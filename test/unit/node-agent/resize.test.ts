@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
-import { grantedPod, memoryProblem, planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
+import { memoryProblem, planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
 
 const settings = { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", logsDir: "", cgroupRoot: "/m", memoryBytes: 8 * 2 ** 30, seccompDir: "/profiles" };
 const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
@@ -56,21 +55,5 @@ describe("a resize in place", () => {
     expect(withResizeCondition(first, { ...trouble, message: "still none" }, "t2", 2)[1]).toMatchObject({ message: "still none", lastTransitionTime: "t1" });
     expect(withResizeCondition(first, { ...trouble, reason: "Infeasible" }, "t2", 2)[1]).toMatchObject({ lastTransitionTime: "t2" });
     expect(withResizeCondition(first, undefined, "t2", 2)).toEqual([ready]);
-  });
-});
-
-describe("what others have to leave a pod that is to be resized", () => {
-  const grown = (uid: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: uid, uid }, spec: { containers: [{ name: "c", resources: { requests: { cpu: "600m" } } }] }, status: { containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "300m" } }] } });
-  const pending = { type: "PodResizePending", reason: "Deferred" };
-
-  it("is what it was granted while it has to wait: two that wait for each other's room would do so for ever", () => {
-    const judge = (other: Pod) => refusePod(grown("a"), [other], { cpu: "1", pods: "9" })?.reason;
-    expect([judge(grown("b")), judge(grantedPod(grown("b"), pending)), judge(grantedPod(grown("b"), { type: "PodResizeInProgress" })), judge(grantedPod(grown("b"), undefined))]).toEqual(["OutOfcpu", undefined, "OutOfcpu", "OutOfcpu"]);
-  });
-
-  it("is so of its sidecars and of the pod as a whole too", () => {
-    const pod: Pod = { ...grown("a"), spec: { containers: [], initContainers: [{ name: "s", restartPolicy: "Always", resources: { requests: { cpu: "2" } } }], resources: { requests: { cpu: "3" } } }, status: { initContainerStatuses: [{ name: "s", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "1" } }], allocatedResources: { cpu: "2" } } };
-    const { spec } = grantedPod(pod, pending);
-    expect([spec.initContainers?.[0]?.resources?.requests, spec.resources?.requests]).toEqual([{ cpu: "1" }, { cpu: "2" }]);
   });
 });
