@@ -1,6 +1,8 @@
 import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
+import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
-import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "../../engine/resources/types.ts";
+import { podLimits, podRequests, type ResourceAmounts } from "../../engine/resources/pod-requests.ts";
+import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
@@ -51,7 +53,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     startTime: old.startTime ?? formatTime(nowMs),
     qosClass: old.qosClass ?? "BestEffort",
     observedGeneration: pod.metadata.generation ?? 1,
-    ...(pod.spec.resources === undefined ? {} : wholeResources(inputs)),
+    ...wholeResources(inputs),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
@@ -59,10 +61,23 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
   };
 }
 
-/** What the pod as a whole was granted: what it asks for, unless a change of that is not done. */
-function wholeResources({ pod, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
-  const { resources: granted, allocatedResources: allocated } = resize === undefined ? { resources: pod.spec.resources, allocatedResources: pod.spec.resources?.requests } : (pod.status ?? {});
+/** What the pod as a whole was granted: what it asks for, itself or by its containers together, unless a change of that is not done. */
+function wholeResources({ pod: { spec, status }, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
+  const { resources: granted, allocatedResources: allocated } = resize !== undefined ? (status ?? {}) : spec.resources === undefined ? sumOfContainers(spec) : { resources: spec.resources, allocatedResources: spec.resources.requests };
   return { ...(granted === undefined ? {} : { resources: granted }), ...(allocated === undefined ? {} : { allocatedResources: allocated }) };
+}
+
+function sumOfContainers(spec: PodSpec): Pick<PodStatus, "resources" | "allocatedResources"> {
+  const requests = quantities(podRequests(spec));
+  const limits = quantities(podLimits(spec));
+  const both = { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) };
+  return { ...(Object.keys(both).length === 0 ? {} : { resources: both }), ...(requests === undefined ? {} : { allocatedResources: requests }) };
+}
+
+/** Undefined for none. */
+function quantities(amounts: ResourceAmounts): Readonly<Record<string, string>> | undefined {
+  const entries = Object.entries(amounts).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, name.includes("/") ? "DecimalSI" : "BinarySI")]);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function withDisruption(conditions: PodCondition[], { disruption, nowMs }: StatusInputs): PodCondition[] {

@@ -124,6 +124,15 @@ describe("computePodStatus", () => {
     expect({ podIP, podIPs: podIPs?.map(({ ip }) => ip), hostIP, hostIPs: hostIPs?.map(({ ip }) => ip) }).toEqual({ podIP: expected[0], podIPs: expected, hostIP: "fd01::1", hostIPs: ["fd01::1", "10.0.0.1"] });
   });
 
+  it.each<[string, Pod, object, object | undefined]>([
+    ["what its containers ask for together", pod({ containers: [{ name: "a", resources: { requests: { cpu: "250m", memory: "64Mi" }, limits: { memory: "1Gi" } } }, { name: "b", resources: { requests: { cpu: "1750m" } } }] }), { requests: { cpu: "2", memory: "64Mi" }, limits: { memory: "1Gi" } }, { cpu: "2", memory: "64Mi" }],
+    ["what it asks for itself", pod({ containers: [{ name: "a", resources: { requests: { cpu: "1" } } }], resources: { requests: { cpu: "3" } } }), { requests: { cpu: "3" } }, { cpu: "3" }],
+    ["nothing, where nothing is asked for", pod(), {}, undefined],
+  ])("says of the pod as a whole that it has %s", (_what, p, resources, allocated) => {
+    const { resources: shown = {}, allocatedResources } = status(p, { sandboxes: [], containers: [] });
+    expect([shown, allocatedResources]).toEqual([resources, allocated]);
+  });
+
   it.each<[string, Pod, PodState, string]>([
     ["Pending before anything runs", pod(), { sandboxes: [], containers: [] }, "Pending"],
     ["Pending while init containers run", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, "Pending"],
