@@ -79,8 +79,11 @@ export class Discovery {
     return { version, ...(list.length === 0 ? {} : { resources: list }), freshness: remote.documents?.isFresh === true ? "Current" : "Stale" };
   }
 
+  /** Custom kinds are not shown in a group and version of our own, as with upstream. */
   #kinds(group: string, version: string): readonly ResourceDefinition[] {
-    return this.#resources.all.filter((definition) => definition.group === group && definition.version === version).sort((a, b) => (a.resource < b.resource ? -1 : 1));
+    const all = this.#resources.all.filter((definition) => definition.group === group && definition.version === version);
+    const own = all.filter(({ content }) => content === undefined);
+    return (own.length > 0 ? own : all).sort((a, b) => (a.resource < b.resource ? -1 : 1));
   }
 
   #groups(root: "api" | "apis"): readonly (readonly [string, readonly string[]])[] {
