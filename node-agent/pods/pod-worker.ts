@@ -12,7 +12,7 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
-import { hasLiveVolumes, mountVolumes, releaseVolumes, unmountVolumes } from "../volumes/volumes.ts";
+import { hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
@@ -103,6 +103,8 @@ export class PodWorker {
 
   /** The API's newest state of the pod. */
   update(pod: Pod): void {
+    // What a pod is told of itself in a volume may be what it waits for.
+    if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations))) this.#volumesAtMs = 0;
     this.#pod = pod;
     if (this.#operation === "sync") this.#operation = "update";
     this.wake();

@@ -63,6 +63,11 @@ export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes, places: Readonl
   return (pod.spec.volumes ?? []).some((volume) => isFollowed(pod, volume, drivers, places.get(volume.name)));
 }
 
+/** Whether a volume shows something of the pod itself. */
+export function showsItself({ spec }: Pod): boolean {
+  return (spec.volumes ?? []).some(({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((part) => part.downwardAPI !== undefined) === true);
+}
+
 function isFollowed(pod: Pod, volume: Volume, drivers: DriverVolumes, place: string | undefined): boolean {
   return isLive(volume) || drivers.follows(pod, volume.name) || followsDevice(volume, place);
 }

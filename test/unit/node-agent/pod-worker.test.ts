@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
-import type { Pod, PodStatus } from "../../../engine/resources/types.ts";
+import type { Pod, PodStatus, Volume } from "../../../engine/resources/types.ts";
 import { Limiter } from "../../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
@@ -60,6 +60,24 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
   await clock.advance(70_000);
   expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
   expect(worker.volumes.get("secrets")).toBe(folder);
+  running.abort();
+  await ended;
+});
+
+test.each<[string, Volume]>([
+  ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
+  ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
+])("what a pod is told of itself by a volume %s follows its annotations at once", async (_what, volume) => {
+  const about = (step: string): Pod => ({ ...aPod, metadata: { ...aPod.metadata, annotations: { step } }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [volume] } });
+  const { worker, clock } = aWorker(about("one"));
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  const told = () => readFileSync(path.join(worker.volumes.get("about") ?? "", "step"), "utf8");
+  await clock.advance(5_000);
+  expect(told()).toBe("one");
+  worker.update(about("two"));
+  await clock.advance(2_000);
+  expect(told()).toBe("two");
   running.abort();
   await ended;
 });
