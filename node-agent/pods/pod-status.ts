@@ -168,7 +168,7 @@ function waitingReason(pod: Pod, state: PodState, container: Container, latest: 
 function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, containers: readonly ContainerStatus[], inits: readonly ContainerStatus[]): PodCondition[] {
   const sandbox = currentSandbox(state);
   const isOver = phase === "Succeeded" || phase === "Failed";
-  const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : isInitDone(state, pod.spec.initContainers?.[index], pod)));
+  const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : status.ready || isInitDone(state, pod.spec.initContainers?.[index], pod)));
   const sidecars = inits.filter((_status, index) => pod.spec.initContainers?.[index]?.restartPolicy === "Always");
   const unready = [...sidecars, ...containers].filter((status) => !status.ready).map((status) => status.name);
   const incomplete = inits.filter((status) => !status.ready).map((status) => status.name);

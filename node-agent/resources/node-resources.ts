@@ -8,6 +8,7 @@ import { imagesOfVolumes } from "../pods/image-volumes.ts";
 import type { PodManager } from "../pods/pod-manager.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { UsageSampler } from "../stats/usage-sampler.ts";
+import { chooseDeadContainers } from "./dead-containers.ts";
 import { EvictionManager } from "./eviction-manager.ts";
 import { ImageGarbage } from "./image-garbage.ts";
 import { DEFAULT_IMAGE_GC } from "./image-gc-plan.ts";
@@ -78,7 +79,7 @@ export function createNodeResources({ config, runtime, clock, logger, events, me
     node,
     evict: ({ pod, message, graceSeconds }) => manager.evict(pod.metadata.uid ?? "", message, graceSeconds),
     async freeDisk() {
-      for (const container of await runtime.listContainers()) if (container.state === "exited") await runtime.removeContainer(container.id);
+      for (const { id } of chooseDeadContainers(await runtime.listContainers(), manager.pods())) await runtime.removeContainer(id);
       await images.freeAll();
     },
     onChange: () => listeners.forEach((changed) => changed()),

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { ImageInfo } from "../../../node-agent/cri/runtime.ts";
+import type { ContainerState, ImageInfo } from "../../../node-agent/cri/runtime.ts";
 import { resolveAgentConfig } from "../../../node-agent/config.ts";
 import { sharesToWeight } from "../../../node-agent/pods/cgroups.ts";
 import { computePodLimits, computeQosShares, qosFolder } from "../../../node-agent/pods/pod-cgroup.ts";
+import { chooseDeadContainers } from "../../../node-agent/resources/dead-containers.ts";
 import { chooseEviction, chooseOverfull, rankPods, refuseUnderPressure, type PodConsumption } from "../../../node-agent/resources/eviction-plan.ts";
 import { bytesToFree, chooseImages, DEFAULT_IMAGE_GC, noteImages } from "../../../node-agent/resources/image-gc-plan.ts";
 import { parseWritableLayers } from "../../../node-agent/resources/measure-pods.ts";
@@ -45,6 +46,13 @@ describe("thresholds", () => {
     expect(resolve({ systemReserved: "disks=1" })).toThrow('reserved "disks=1"');
     expect(resolve({})().evictionHard).toBe(DEFAULT_EVICTION_HARD);
   });
+});
+
+test("of containers that have ended, those of pods that go on are kept when disk space runs short", () => {
+  const dead = (podUid: string, state: ContainerState["state"] = "exited") => ({ id: `${podUid}-${state}`, podUid, state }) as ContainerState; // all that is asked about
+  const over: Pod = { ...pod("over"), status: { phase: "Failed" } };
+  const chosen = chooseDeadContainers([dead("goes"), dead("over"), dead("gone"), dead("goes", "running"), dead("gone", "running")], [pod("goes"), over]);
+  expect(chosen.map(({ id }) => id)).toEqual(["over-exited", "gone-exited"]);
 });
 
 describe("pressure", () => {

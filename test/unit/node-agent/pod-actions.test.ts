@@ -183,6 +183,13 @@ describe("computePodStatus", () => {
     expect(status(kept, { sandboxes: [], containers: [] }).containerStatuses).toEqual(kept.status.containerStatuses);
   });
 
+  it("was initialized and is still so when it has failed and the runtime has nothing of it any more", () => {
+    const p = pod({ restartPolicy: "Never", initContainers: [init("a")] });
+    const failed = { ...p, status: status(p, { sandboxes: [sandbox()], containers: [exited({ name: "a", exitCode: 0 }), exited()] }) };
+    const left = status(failed, { sandboxes: [], containers: [] });
+    expect(left).toMatchObject({ phase: "Failed", initContainerStatuses: [{ state: { terminated: { exitCode: 0 } } }], conditions: expect.arrayContaining([expect.objectContaining({ type: "Initialized", status: "True" })]) as unknown });
+  });
+
   it("says of whatever waits in a pod with init containers that the pod is initializing", () => {
     const waiting = status(pod({ initContainers: [init("a"), init("b")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] });
     expect([waiting.initContainerStatuses?.[1]?.state, waiting.containerStatuses?.[0]?.state]).toEqual([{ waiting: { reason: "PodInitializing" } }, { waiting: { reason: "PodInitializing" } }]);
