@@ -7,6 +7,7 @@ import { persistentVolumeResource } from "../../../engine/resources/core/persist
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { chooseDefaultClass, storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { PROVISIONED_BY_ANNOTATION } from "../../../engine/resources/storage/local-path.ts";
+import { volumeAttributesClassResource } from "../../../engine/resources/storage/volume-attributes-class.ts";
 import type { LimitRange, LimitRangeItem, PersistentVolume, PersistentVolumeClaim, Pod, PodSpec, StorageClass } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -64,13 +65,15 @@ describe("through the API", () => {
     expect(await messageOf(api.client.for(persistentVolumeClaimResource).create(claim("small", "1Mi")))).toBe('persistentvolumeclaims "small" is forbidden: minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi');
   });
 
-  test("a claim gets the default class and is protected, unless it says that it wants none", async () => {
+  test("a claim gets the default class, unless it says that it wants none, and is protected, as volumes and the classes of their attributes are", async () => {
     const claims = api.client.for(persistentVolumeClaimResource);
     const made = await claims.create(claim("plain", "1Gi", {}, "claims"));
     expect([made.spec?.storageClassName, made.metadata.finalizers]).toEqual(["local-path", ["kubernetes.io/pvc-protection"]]);
     expect((await claims.create(claim("none", "1Gi", { storageClassName: "" }, "claims"))).spec?.storageClassName).toBe("");
     const volume = await api.client.for(persistentVolumeResource).create({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "v" }, spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], hostPath: { path: "/tmp/v" } } });
     expect(volume.metadata.finalizers).toEqual(["kubernetes.io/pv-protection"]);
+    const attributes = await api.client.for(volumeAttributesClassResource).create({ apiVersion: "storage.k8s.io/v1", kind: "VolumeAttributesClass", metadata: { name: "fast" }, driverName: "d", parameters: { iops: "9" } });
+    expect(attributes.metadata.finalizers).toEqual(["kubernetes.io/vac-protection"]);
   });
 
   test("a claim grows when it is bound and its class lets it, whoever provides its volume", async () => {
