@@ -12,7 +12,7 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
-import { hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
+import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
@@ -356,7 +356,8 @@ export class PodWorker {
 
   async #provideVolumes(): Promise<void> {
     const { clock, events, podsDir, sources } = this.#context;
-    if (this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS)) return;
+    const isFresh = this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS);
+    if (isFresh && areProvided(this.#pod, this.#volumes ?? new Map())) return;
     const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
     mkdirSync(podDir, { recursive: true, mode: 0o750 });
     try {

@@ -11,12 +11,15 @@ import { planExpansion } from "./expand-volume.ts";
 import { provideHostPath } from "./host-path-volume.ts";
 import { mountNfs } from "./nfs-volume.ts";
 import { giveToGroupOnce } from "./ownership.ts";
+import { modeProblem } from "./used-volumes.ts";
 import { isVolumeFolder, MountError, volumeFolder, type VolumeSources } from "./volume-plugin.ts";
 
 /** The volume behind a claim. Folders of this node are made when they are first needed. */
 export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
   const { claim, persistent, readOnly } = await volumeOf(pod, volume, sources);
   const { spec = {} } = persistent;
+  const problem = modeProblem(pod, volume.name, spec.volumeMode ?? "Filesystem");
+  if (problem !== undefined) throw new MountError(problem);
   if (spec.accessModes?.includes("ReadWriteOncePod") === true && !sources.takeExclusively(pod, claim.metadata.name ?? "")) throw new MountError("volume uses the ReadWriteOncePod access mode and is already in use by another pod");
   if (spec.csi !== undefined) return sources.csi.mount(pod, volume.name, persistentCsiVolume(persistent, readOnly), podDir, { claim, persistent });
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);

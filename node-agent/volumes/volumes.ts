@@ -10,6 +10,7 @@ import { mountHostPath } from "./host-path-volume.ts";
 import { mountsBelow } from "./mounts.ts";
 import { mountNfsVolume } from "./nfs-volume.ts";
 import { mountProjected } from "./projected-volume.ts";
+import { usedVolumes } from "./used-volumes.ts";
 import { MountError, SUB_PATHS, VOLUMES, type DriverVolumes, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
 
 const run = promisify(execFile);
@@ -31,15 +32,13 @@ const plugins: readonly { readonly field: keyof Volume; readonly mount: VolumePl
 const UMOUNT_MS = 30_000;
 
 /**
- * Provides all volumes of a pod below its folder, or brings their content up to date. Gives each one's place on the machine. What this
+ * Provides the volumes that a pod's containers use below its folder, or brings their content up to date. Gives each one's place on the machine. What this
  * agent has provided before and follows nothing stays as it is. When one cannot be brought up to date, the others are, before it rejects.
  */
 export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const places = new Map<string, string>();
   let trouble: unknown;
-  for (const volume of pod.spec.volumes ?? []) {
-    // An image is its container's business: see pods/image-volumes.ts.
-    if (volume.image !== undefined) continue;
+  for (const volume of provided(pod)) {
     const known = before.get(volume.name);
     if (known !== undefined && !isFollowed(pod, volume, sources.csi, known)) {
       places.set(volume.name, known);
@@ -58,9 +57,20 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
   return places;
 }
 
+/** Whether all is there that a pod's containers use: those that are added for debugging may use more than the others. */
+export function areProvided(pod: Pod, places: ReadonlyMap<string, string>): boolean {
+  return provided(pod).every(({ name }) => places.has(name));
+}
+
+function provided(pod: Pod): readonly Volume[] {
+  const { mounted, devices } = usedVolumes(pod);
+  // An image is its container's business: see pods/image-volumes.ts.
+  return (pod.spec.volumes ?? []).filter(({ name, image }) => image === undefined && (mounted.has(name) || devices.has(name)));
+}
+
 /** Whether a pod has volumes whose content or size follows objects of the API, or has to be renewed. `places`: where they have been provided. */
 export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes, places: ReadonlyMap<string, string> = new Map()): boolean {
-  return (pod.spec.volumes ?? []).some((volume) => isFollowed(pod, volume, drivers, places.get(volume.name)));
+  return provided(pod).some((volume) => isFollowed(pod, volume, drivers, places.get(volume.name)));
 }
 
 /** Whether a volume shows something of the pod itself. */

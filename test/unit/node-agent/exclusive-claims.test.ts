@@ -6,7 +6,7 @@ import { mountVolumes } from "../../../node-agent/volumes/volumes.ts";
 import { aPod } from "../../kit/objects.ts";
 
 const user = (name: string, claimName = "c", containerID?: string): Pod => ({
-  ...aPod(name, { spec: { containers: [], volumes: [{ name: "v", persistentVolumeClaim: { claimName } }] } }),
+  ...aPod(name, { spec: { containers: [{ name: "c", volumeMounts: [{ name: "v", mountPath: "/v" }] }], volumes: [{ name: "v", persistentVolumeClaim: { claimName } }] } }),
   status: { containerStatuses: containerID === undefined ? [] : [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, containerID }] },
 });
 

@@ -2,13 +2,16 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Pod } from "../../../engine/resources/types.ts";
+import type { Pod, Volume } from "../../../engine/resources/types.ts";
 import { followsDevice } from "../../../node-agent/volumes/claim-volume.ts";
 import { chooseFileSystem, parseProbe, planFormat, planGrowth } from "../../../node-agent/volumes/device-volume.ts";
 import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
 import { MountError, type VolumeSources } from "../../../node-agent/volumes/volume-plugin.ts";
-import { mountVolumes } from "../../../node-agent/volumes/volumes.ts";
+import { modeProblem } from "../../../node-agent/volumes/used-volumes.ts";
+import { areProvided, hasLiveVolumes, mountVolumes } from "../../../node-agent/volumes/volumes.ts";
 import { aPod } from "../../kit/objects.ts";
+
+const at = (name: string) => ({ name, mountPath: `/${name}` });
 
 describe("a device as a folder", () => {
   test.each([
@@ -72,7 +75,7 @@ test("of a pod's volumes, one that cannot be brought up to date keeps none of th
     let isAway = false;
     const csi = { mount: async () => isAway ? Promise.reject(new MountError("driver is away")) : "/driver", follows: () => true, unmountPod: async () => {} };
     const sources = { csi, nowMs: () => 0, configMap: async () => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" }, data: { file: content } }) } as unknown as VolumeSources; // nothing else is used
-    const pod: Pod = aPod("p", { spec: { containers: [], volumes: [{ name: "a", csi: { driver: "d" } }, { name: "b", configMap: { name: "m" } }] } });
+    const pod: Pod = aPod("p", { spec: { containers: [{ name: "c", volumeMounts: [at("a"), at("b")] }], volumes: [{ name: "a", csi: { driver: "d" } }, { name: "b", configMap: { name: "m" } }] } });
     const places = await mountVolumes(pod, podDir, sources);
     const file = path.join(places.get("b") ?? "", "file");
     expect(readFileSync(file, "utf8")).toBe("old");
@@ -83,4 +86,32 @@ test("of a pod's volumes, one that cannot be brought up to date keeps none of th
   } finally {
     rmSync(podDir, { recursive: true });
   }
+});
+
+describe("a volume that none of a pod's containers uses", () => {
+  const csi = { mount: async () => "/driver", follows: () => true, unmountPod: async () => {} };
+  const sources = { csi } as unknown as VolumeSources; // nothing else is used
+  const volumes: readonly Volume[] = [{ name: "mounted", csi: { driver: "d" } }, { name: "device", csi: { driver: "d" } }, { name: "unused", fc: {} }];
+  const container = { name: "c", volumeMounts: [at("mounted")] };
+  const started = { name: "i", volumeDevices: [{ name: "device", devicePath: "/dev/x" }] };
+
+  test("is not provided", async () => {
+    const pod = aPod("p", { spec: { initContainers: [started], containers: [container], volumes } });
+    const places = await mountVolumes(pod, "/none", sources);
+    expect([[...places.keys()], areProvided(pod, places)]).toEqual([["mounted", "device"], true]);
+    expect(hasLiveVolumes(aPod("p", { spec: { containers: [], volumes } }), csi)).toBe(false);
+  });
+
+  test("is when a container for debugging comes to use it", async () => {
+    const pod = aPod("p", { spec: { containers: [container], volumes } });
+    const places = await mountVolumes(pod, "/none", sources);
+    const debugged = aPod("p", { spec: { containers: [container], ephemeralContainers: [{ name: "e", volumeMounts: [at("device")] }], volumes } });
+    expect([areProvided(pod, places), areProvided(debugged, places)]).toEqual([true, false]);
+    expect([...(await mountVolumes(debugged, "/none", sources, places)).keys()]).toEqual(["mounted", "device"]);
+  });
+});
+
+test("a volume is a folder or a device, as its containers have to take it", () => {
+  const pod = aPod("p", { spec: { containers: [{ name: "c", volumeMounts: [at("a")], volumeDevices: [{ name: "b", devicePath: "/dev/x" }] }] } });
+  expect([["a", "Filesystem"], ["a", "Block"], ["b", "Filesystem"], ["b", "Block"]].map(([name, mode]) => modeProblem(pod, name ?? "", mode ?? ""))).toEqual([undefined, "volume a has volumeMode Block, but is specified in volumeMounts", "volume b has volumeMode Filesystem, but is specified in volumeDevices", undefined]);
 });

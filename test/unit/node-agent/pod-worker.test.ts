@@ -17,7 +17,7 @@ let folder: string;
 beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "pod-worker-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
+const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets" }] }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
 
 /** A worker of a pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
 function aWorker(pod: Pod = aPod) {
@@ -68,7 +68,7 @@ test.each<[string, Volume]>([
   ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
   ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
 ])("what a pod is told of itself by a volume %s follows its annotations at once", async (_what, volume) => {
-  const about = (step: string): Pod => ({ ...aPod, metadata: { ...aPod.metadata, annotations: { step } }, spec: { containers: [{ name: "c", image: "a:1" }], volumes: [volume] } });
+  const about = (step: string): Pod => ({ ...aPod, metadata: { ...aPod.metadata, annotations: { step } }, spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "about", mountPath: "/about" }] }], volumes: [volume] } });
   const { worker, clock } = aWorker(about("one"));
   const running = new AbortController();
   const ended = worker.run(running.signal);
@@ -135,6 +135,20 @@ test.each([
   const ended = worker.run(running.signal);
   await clock.advance(20_000);
   expect(worker.hasReleasedVolumes).toBe(isReleased);
+  running.abort();
+  await ended;
+});
+
+test("a volume that only a container for debugging uses is provided when that is added", async () => {
+  const idle: Pod = { ...aPod, spec: { ...aPod.spec, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } };
+  const { worker, clock } = aWorker(idle);
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(worker.volumes.size).toBe(0);
+  worker.update({ ...idle, spec: { ...idle.spec, ephemeralContainers: [{ name: "e", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets" }] }] } });
+  await clock.advance(5_000);
+  expect(worker.volumes.get("secrets")).toBe(folder);
   running.abort();
   await ended;
 });
