@@ -205,8 +205,10 @@ export class CsiVolumes {
     const staged = stagedVolumes(rootDir).find((candidate) => keyOf(candidate.data) === keyOf(data));
     if (staged === undefined || this.#used().has(keyOf(data))) return;
     const driver = drivers.get(data.driverName);
-    if ((await driver.capabilities()).has("STAGE_UNSTAGE_VOLUME")) await driver.unstage(data.volumeHandle, staged.place);
+    const isStageable = (await driver.capabilities()).has("STAGE_UNSTAGE_VOLUME");
+    // From here on it may be either: who comes to use it after a failure has it staged again, which drivers take for what it is.
     this.#staged.delete(keyOf(data));
+    if (isStageable) await driver.unstage(data.volumeHandle, staged.place);
     if (staged.isBlock) {
       rmSync(path.dirname(deviceDataDir(rootDir, path.basename(staged.place))), { recursive: true, force: true });
       removeEmpty(staged.place);

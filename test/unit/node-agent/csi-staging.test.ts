@@ -85,3 +85,14 @@ test("a driver is asked one thing at a time about a volume, also when it has to 
   expect([...calls].sort()).toEqual(["expand", "expand", "publish", "publish", "stage"]);
   expect(most.max).toBe(1);
 });
+
+test("what could not be unstaged for certain is staged again for the next pod", async () => {
+  const { calls, failures, mount, unmount } = someVolumes();
+  await mount("a");
+  failures.set("unstage", failure(GrpcCode.invalidArgument, "not now"));
+  await expect(unmount("a")).rejects.toThrow("not now");
+  failures.clear();
+  await mount("b");
+  await unmount("b");
+  expect(calls).toEqual(["stage", "publish", "unpublish", "unstage", "stage", "publish", "unpublish", "unstage"]);
+});
