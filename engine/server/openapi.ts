@@ -10,6 +10,7 @@ import { customSchema, customTypeName, selectableFields } from "./openapi-custom
 import { LIST_PARAMETERS, queryParameter } from "./openapi-parameters.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
 import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
+import { versionPartsV2, versionPartsV3 } from "./openapi-version.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 /** The protobuf form of version 2. kubectl validates lists of objects with it, and asks for it in this form only. */
@@ -20,6 +21,9 @@ export const OPENAPI_V2_PROTOBUF_OLD = "application/com.github.proto-openapi.spe
 const OBJECT_TYPES = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 /** kubectl patches by merging where the strategic type is not among these. */
 const PATCH_TYPES = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+
+/** The one page besides the API's own resources that upstream describes and clients are generated from. */
+const VERSION_PATH = "version";
 
 /** OpenAPI documents out of the schemas: version 3 per group version, version 2 as one. Made on first use. */
 export class OpenApi {
@@ -49,7 +53,7 @@ export class OpenApi {
 
   /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */
   index(): object {
-    const documents = this.#discovery.groupVersions().flatMap(({ path }) => {
+    const documents = [...this.#discovery.groupVersions(), { path: VERSION_PATH }].flatMap(({ path }) => {
       const document = this.#v3(path);
       return document === undefined ? [] : [{ path, hash: document.hash }];
     });
@@ -86,7 +90,8 @@ export class OpenApi {
       Object.assign(paths, this.#paths(group, version, writer, 2));
       Object.assign(definitions, Object.fromEntries(writer.schemas));
     }
-    return { paths, definitions: v2Forms(definitions) };
+    const page = versionPartsV2();
+    return { paths: { ...paths, ...page.paths }, definitions: { ...v2Forms(definitions), ...page.definitions } };
   }
 
   get #generation(): string {
@@ -94,6 +99,7 @@ export class OpenApi {
   }
 
   #v3(path: string): (Document & { readonly hash: string }) | undefined {
+    if (path === VERSION_PATH) return this.#document(`v3 ${path} 0`, () => ({ openapi: "3.0.0", info: { title: "Mainstay", version: this.#version }, ...versionPartsV3() }));
     const [, group = "", version = ""] = path.split("/");
     const remote = path.startsWith("apis/") ? this.#aggregator?.find(group, version) : undefined;
     if (remote !== undefined) {

@@ -110,6 +110,15 @@ describe("OpenAPI", () => {
   });
 
   test("it says what kubectl looks for: kinds, merge keys, and the parameters of a patch", async () => {
+    const version = (await json("/version")) as Readonly<Record<string, unknown>>;
+    for (const [at, schemas] of [["/openapi/v3/version", "components.schemas"], ["/openapi/v2", "definitions"]] as const) {
+      const described = await json(at);
+      expect(described).toHaveProperty(["paths", "/version/", "get", "operationId"], "getCodeVersion");
+      const info = schemas.split(".").reduce<unknown>((value, name) => (value as Readonly<Record<string, unknown>>)[name], described) as Readonly<Record<string, { readonly properties: object; readonly required: readonly string[] }>>; // each step is an object
+      const { properties = {}, required = [] } = info["io.k8s.apimachinery.pkg.version.Info"] ?? {};
+      expect(Object.keys(version).filter((name) => !(name in properties))).toEqual([]);
+      expect(required.filter((name) => !(name in version))).toEqual([]);
+    }
     const document = await json("/openapi/v3/apis/apps/v1");
     const schemas = document["components"]?.["schemas"] as unknown as Record<string, { properties: Record<string, object> }>;
     expect(schemas["io.k8s.api.apps.v1.Deployment"]).toMatchObject({ "x-kubernetes-group-version-kind": [{ group: "apps", version: "v1", kind: "Deployment" }] });
