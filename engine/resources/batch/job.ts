@@ -47,9 +47,9 @@ export const jobResource = defineResource<Job>({
 function withDefaults(job: Job): Job {
   const { spec, metadata } = job;
   const labels = spec.template.metadata?.labels;
-  // Without labels of its own a Job has those of its pods.
-  const hasLabels = Object.keys(metadata.labels ?? {}).length > 0 || labels === undefined;
-  return { ...job, ...(hasLabels ? {} : { metadata: { ...metadata, labels } }), spec: withJobSpecDefaults(spec) };
+  // Without labels of its own a Job has those of its pods: what their author gave them, or else what they are given.
+  const lacksLabels = isEmpty(metadata.labels) && labels !== undefined;
+  return { ...job, ...(lacksLabels ? { metadata: { ...metadata, labels } } : {}), spec: { ...withJobSpecDefaults(spec), manualSelector: spec.manualSelector ?? false } };
 }
 
 /** Upstream's defaults of a Job, also inside of a CronJob. */
@@ -73,7 +73,12 @@ function withGeneratedSelector(job: Job): Job {
   const { template, selector } = job.spec;
   const labels = { [JOB_LABELS.controllerUid]: uid, [JOB_LABELS.legacyControllerUid]: uid, [JOB_LABELS.jobName]: name, [JOB_LABELS.legacyJobName]: name, ...template.metadata?.labels };
   const matchLabels = { ...selector?.matchLabels, ...(selector?.matchLabels?.[JOB_LABELS.controllerUid] === undefined ? { [JOB_LABELS.controllerUid]: uid } : {}) };
-  return { ...job, spec: { ...job.spec, selector: { ...selector, matchLabels }, template: { ...template, metadata: { ...template.metadata, labels } } } };
+  const metadata = isEmpty(job.metadata.labels) ? { ...job.metadata, labels } : job.metadata;
+  return { ...job, metadata, spec: { ...job.spec, selector: { ...selector, matchLabels }, template: { ...template, metadata: { ...template.metadata, labels } } } };
+}
+
+function isEmpty(labels: Readonly<Record<string, string>> | undefined): boolean {
+  return Object.keys(labels ?? {}).length === 0;
 }
 
 function statusText({ metadata, status }: Job): string {

@@ -5,6 +5,7 @@ import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
@@ -17,7 +18,7 @@ import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { ConfigMap, CronJob, Deployment, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type { ConfigMap, CronJob, Deployment, Job, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -217,6 +218,17 @@ test("that Services are told of in the environment is settled for pods, not for 
   const made = await api.client.for(deploymentResource).create(deployment("linked"));
   expect(made.spec.template.spec?.enableServiceLinks).toBeUndefined();
   expect((await api.client.for(podResource).create(pod("linked"))).spec.enableServiceLinks).toBe(true);
+});
+
+test("a Job without labels has those of its pods: their author's, or else those that they are given", async () => {
+  const make = (name: string, labels?: Record<string, string>, more: object = {}) => {
+    const template = { ...(labels === undefined ? {} : { metadata: { labels } }), spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } };
+    return api.client.for(jobResource).create({ apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace: "shop", ...more }, spec: { template } } as Job);
+  };
+  const [bare, labelled, own] = [await make("bare"), await make("labelled", { app: "a" }), await make("own", undefined, { labels: { mine: "yes" } })];
+  expect(bare.metadata.labels).toEqual(bare.spec.template.metadata?.labels);
+  expect(bare.metadata.labels).toMatchObject({ "job-name": "bare", "batch.kubernetes.io/controller-uid": bare.metadata.uid });
+  expect([labelled.metadata.labels, own.metadata.labels, own.spec.manualSelector]).toEqual([{ app: "a" }, { mine: "yes" }, false]);
 });
 
 test("required numbers may be zero, and a spec that is missing is asked for its fields", async () => {
