@@ -50,7 +50,7 @@ function fixedPart({ spec }: StatefulSet): object {
 function withDefaults(set: StatefulSet): StatefulSet {
   const { spec } = set;
   const strategy = spec.updateStrategy;
-  const updateStrategy = strategy?.type === "OnDelete" ? strategy : { ...strategy, rollingUpdate: { partition: 0, maxUnavailable: 1, ...strategy?.rollingUpdate } };
+  const updateStrategy = strategy?.type === "OnDelete" ? strategy : { ...strategy, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } };
   const { volumeClaimTemplates: claims } = spec;
   return { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template), ...(claims === undefined ? {} : { volumeClaimTemplates: claims.map(withClaimDefaults) }) } };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { statefulSetResource } from "../../../engine/resources/apps/stateful-set.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
@@ -40,6 +41,11 @@ describe("defaults", () => {
     const { spec } = decode(deploymentResource, { metadata: { name: "web" }, spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } });
     expect(spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } } });
     expect(spec.template.spec?.containers[0]?.imagePullPolicy).toBe("Always");
+  });
+
+  it("say nothing in a StatefulSet of how many may be missing during an update", () => {
+    const { spec } = decode(statefulSetResource, { metadata: { name: "db" }, spec: { selector: { matchLabels: { app: "db" } }, template: { spec: { containers: [{ name: "main", image: "db" }] } } } });
+    expect(spec.updateStrategy).toEqual({ type: "RollingUpdate", rollingUpdate: { partition: 0 } });
   });
 
   it("complete a Service as upstream completes it", () => {
