@@ -46,6 +46,7 @@ import { createNetworkServices, enableForwarding } from "./network/network.ts";
 import { followServers, type KnownServers } from "./node/follow-servers.ts";
 import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
+import { parseNodeLabels, parseTaints } from "./node/registration.ts";
 import { openRootDir } from "./root-dir.ts";
 import { refusePod } from "./pods/admit-pod.ts";
 import { FollowedContent } from "./pods/followed-content.ts";
@@ -180,6 +181,8 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       pressures: resources.pressures,
       reserved: resources.reserved,
+      registration: { labels: parseNodeLabels(config.nodeLabels), taints: parseTaints(config.registerWithTaints) },
+      podsMax: config.maxPods,
       volumesInUse: () => csi.uses.names(),
       onChange: (changed) => {
         const undo = [resources.onChange(changed), csi.uses.onChange(changed)];

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
 import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../engine/apimachinery/names.ts";
 import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
+import { parseNodeLabels, parseTaints } from "./node/registration.ts";
 import { parseReserved } from "./resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
@@ -35,6 +36,11 @@ export interface AgentConfig extends ClusterNetwork {
   readonly podMaxPids: number;
   /** Kernel parameters that pods may set though they may touch others. */
   readonly allowedUnsafeSysctls: readonly string[];
+  /** What the machine's Node is made with; see node/registration.ts for the form. */
+  readonly nodeLabels: string;
+  readonly registerWithTaints: string;
+  /** Pods that the node takes. */
+  readonly maxPods: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -71,6 +77,9 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "imageGcLowThreshold", flags: "--image-gc-low-threshold <percent>", description: "down to this", default: "80" },
   { key: "podMaxPids", flags: "--pod-max-pids <count>", description: "processes that one pod may have (-1: no bound)", default: "-1" },
   { key: "allowedUnsafeSysctls", flags: "--allowed-unsafe-sysctls <names>", description: "kernel parameters that pods may set though they may touch others, separated by commas; a trailing * stands for anything", default: "" },
+  { key: "nodeLabels", flags: "--node-labels <labels>", description: "labels that the machine's Node is made with: disk=ssd,topology.kubernetes.io/zone=a", default: "" },
+  { key: "registerWithTaints", flags: "--register-with-taints <taints>", description: "taints that it is made with: dedicated=ci:NoSchedule", default: "" },
+  { key: "maxPods", flags: "--max-pods <count>", description: "pods that run on this machine at most", default: "110" },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info" },
 ];
 
@@ -87,12 +96,12 @@ export function resolveAgentConfig(flags: Flags, environment: Environment, netwo
   for (const row of agentOptions) values[row.key] = toldOf(row.key, flags, environment) ?? learned[row.key] ?? row.default;
   const port = Number(values["port"]);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port "${String(values["port"])}": must be a port number from 0 to 65535`);
-  const number = (key: "evictionMaxPodGracePeriod" | "imageGcHighThreshold" | "imageGcLowThreshold" | "podMaxPids", min: number, max: number): number => {
+  const number = (key: "evictionMaxPodGracePeriod" | "imageGcHighThreshold" | "imageGcLowThreshold" | "podMaxPids" | "maxPods", min: number, max: number): number => {
     const value = Number(values[key]);
     if (!Number.isInteger(value) || value < min || value > max) throw new Error(`${agentOptions.find((row) => row.key === key)?.flags.split(" ")[0]} "${String(values[key])}": must be a whole number from ${min} to ${max}`);
     return value;
   };
-  const numbers = { evictionMaxPodGracePeriod: number("evictionMaxPodGracePeriod", 0, 86_400), imageGcHighThreshold: number("imageGcHighThreshold", 0, 100), imageGcLowThreshold: number("imageGcLowThreshold", 0, 100), podMaxPids: number("podMaxPids", -1, 4_194_304) };
+  const numbers = { evictionMaxPodGracePeriod: number("evictionMaxPodGracePeriod", 0, 86_400), imageGcHighThreshold: number("imageGcHighThreshold", 0, 100), imageGcLowThreshold: number("imageGcLowThreshold", 0, 100), podMaxPids: number("podMaxPids", -1, 4_194_304), maxPods: number("maxPods", 0, 2_147_483_647) };
   if (numbers.imageGcLowThreshold >= numbers.imageGcHighThreshold) throw new Error(`--image-gc-low-threshold ${numbers.imageGcLowThreshold} must be below --image-gc-high-threshold ${numbers.imageGcHighThreshold}`);
   const addresses = Object.fromEntries((["nodeIp", "clusterDns"] as const).map((key) => [key, networkText(key, values[key], parseHostAddress, "an IP address")]));
   const ranges = { clusterCidr: networkText("clusterCidr", values["clusterCidr"], parseBlock, "a range of addresses") };
@@ -102,12 +111,22 @@ export function resolveAgentConfig(flags: Flags, environment: Environment, netwo
   parseThresholds(String(values["evictionHard"]));
   parseThresholds(String(values["evictionSoft"]), parseGracePeriods(String(values["evictionSoftGracePeriod"])));
   for (const key of ["systemReserved", "kubeReserved"]) parseReserved(String(values[key]));
+  naming("--node-labels", () => parseNodeLabels(String(values["nodeLabels"])));
+  naming("--register-with-taints", () => parseTaints(String(values["registerWithTaints"])));
   const allowedUnsafeSysctls = String(values["allowedUnsafeSysctls"]).split(",").filter((name) => name !== "");
   const dataDir = path.resolve(String(values["dataDir"]));
   const rootDir = values["rootDir"] === undefined ? defaultRootDir(dataDir) : path.resolve(String(values["rootDir"]));
   const config = { ...values, ...addresses, ...ranges, ...numbers, allowedUnsafeSysctls, port, dataDir, rootDir } as unknown as AgentConfig; // the table has a row for every key
   if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config;
+}
+
+function naming(flag: string, parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    throw new Error(flag, { cause: error });
+  }
 }
 
 /** Whether the agent was told all of the cluster's network, so that no server has to be asked. */

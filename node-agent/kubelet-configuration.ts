@@ -1,5 +1,5 @@
 import type { AgentConfig } from "./config.ts";
-import { PODS_MAX } from "./node/node-status.ts";
+import { parseTaints } from "./node/registration.ts";
 import { parseReserved } from "./resources/reserved.ts";
 
 /** What `/configz` shows: the agent's settings in the words of upstream's KubeletConfiguration (kubelet.config.k8s.io/v1beta1), those that it has. Pure. */
@@ -18,7 +18,7 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
     cgroupsPerQOS: true,
     containerRuntimeEndpoint: config.containerRuntimeEndpoint ?? "",
     failSwapOn: false,
-    maxPods: PODS_MAX,
+    maxPods: config.maxPods,
     podPidsLimit: config.podMaxPids,
     serializeImagePulls: false,
     imageGCHighThresholdPercent: config.imageGcHighThreshold,
@@ -30,6 +30,7 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
     evictionPressureTransitionPeriod: "5m0s",
     systemReserved: parseReserved(config.systemReserved),
     kubeReserved: parseReserved(config.kubeReserved),
+    registerWithTaints: parseTaints(config.registerWithTaints),
   };
 }
 

@@ -6,11 +6,11 @@ import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
+import { forbiddenNodeLabels } from "../resources/core/node-labels.ts";
 import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
 import type { CertificateSigningRequest, Node, PersistentVolume, Pod, ResourceSlice, TokenRequest } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 import type { AskRights } from "./expressions/rights-questions.ts";
-import { forbiddenNodeLabels } from "./node-labels.ts";
 import { apiReference } from "./pod-references.ts";
 import { findTokenAudience } from "./token-audience.ts";
 

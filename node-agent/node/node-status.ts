@@ -16,6 +16,7 @@ import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/typ
 import type { Runtime } from "../cri/runtime.ts";
 import type { Pressure } from "../resources/pressure.ts";
 import { computeAllocatable, type Reserved } from "../resources/reserved.ts";
+import type { Registration } from "./registration.ts";
 
 export interface NodeIdentity {
   readonly name: string;
@@ -39,6 +40,9 @@ export interface NodeReporterOptions {
   readonly pressures: () => ReadonlySet<Pressure>;
   /** What pods cannot have of the machine. */
   readonly reserved: Reserved;
+  readonly registration: Registration;
+  /** Pods that the machine takes. */
+  readonly podsMax: number;
   /** What must not be detached from the machine. */
   readonly volumesInUse: () => readonly string[];
   /** Calls back when the status should be written although it is not time yet. Gives the function that ends it. */
@@ -47,7 +51,6 @@ export interface NodeReporterOptions {
   readonly onNode: (node: Node) => void;
 }
 
-export const PODS_MAX = 110;
 const LOOK_MS = 10_000;
 /** Until the node is ready, it is looked at often: pods wait for it. */
 const LOOK_UNREADY_MS = 250;
@@ -99,6 +102,7 @@ interface MachineFacts {
   readonly osImage: string;
   readonly pressures: ReadonlySet<Pressure>;
   readonly reserved: Reserved;
+  readonly podsMax: number;
   readonly volumesInUse: readonly string[];
 }
 
@@ -107,7 +111,7 @@ const DECLARED_FEATURES: readonly DeclaredFeature[] = ["InPlacePodLevelResources
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
 export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
-  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(PODS_MAX), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...extendedResources(node.status?.capacity) };
+  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(facts.podsMax), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...extendedResources(node.status?.capacity) };
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   const set = (condition: NodeCondition) => {
     const known = findCondition(conditions, condition.type);
@@ -150,18 +154,18 @@ function extendedResources(capacity: Readonly<Record<string, string>> = {}): Rea
   return Object.fromEntries(Object.entries(capacity).filter(([name]) => name.includes("/") && !name.includes("kubernetes.io/")));
 }
 
-async function getOrCreate({ client, identity, volumesDir }: NodeReporterOptions): Promise<Node> {
+async function getOrCreate({ client, identity, volumesDir, registration }: NodeReporterOptions): Promise<Node> {
   const api = client.for(nodeResource);
   // The second says that volumes are attached by a controller, as drivers' tools expect of a node.
   const annotations = { [VOLUMES_FOLDER_ANNOTATION]: volumesDir, "volumes.kubernetes.io/controller-managed-attach-detach": "true" };
-  const labels = { "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
+  const labels = { ...registration.labels, "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
   try {
     const node = await api.get("", identity.name);
     if (Object.entries(annotations).every(([key, value]) => node.metadata.annotations?.[key] === value)) return node;
     return await api.patch("", identity.name, "merge", { metadata: { annotations } });
   } catch (error) {
     if (!hasReason(error, "NotFound")) throw error;
-    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations } });
+    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations }, ...(registration.taints.length === 0 ? {} : { spec: { taints: [...registration.taints] } }) });
   }
 }
 
@@ -174,7 +178,7 @@ async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | un
   }
 }
 
-async function machineFacts({ identity, runtime, dataDir, pressures, reserved, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
+async function machineFacts({ identity, runtime, dataDir, pressures, reserved, podsMax, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
   const disk = statfsSync(dataDir);
   const images = await runtime.listImages().catch(() => []);
   return {
@@ -188,6 +192,7 @@ async function machineFacts({ identity, runtime, dataDir, pressures, reserved, v
     bootId: readText("/proc/sys/kernel/random/boot_id"),
     pressures: pressures(),
     reserved,
+    podsMax,
     volumesInUse: volumesInUse(),
     osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readText("/etc/os-release"))?.[1] ?? "Linux",
   };

@@ -88,7 +88,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [] }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

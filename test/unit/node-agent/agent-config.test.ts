@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { describeError } from "../../../engine/lib/log.ts";
 import { isToldNetwork, resolveAgentConfig } from "../../../node-agent/config.ts";
 
 const JOINS = { server: "https://192.0.2.1:6443", token: "t" };
@@ -20,5 +21,21 @@ describe("what an agent knows of the cluster's network", () => {
   it("is refused when it cannot be, whoever says it", () => {
     expect(() => resolveAgentConfig({ ...JOINS, clusterDomain: "Not A Domain" }, {})).toThrow('--cluster-domain "Not A Domain": a lowercase RFC 1123 subdomain must consist of');
     expect(() => resolveAgentConfig(JOINS, {}, { clusterCidr: "everywhere" })).toThrow('--cluster-cidr "everywhere": must be a range of addresses');
+  });
+});
+
+describe("what an agent makes its Node with", () => {
+  it("is named with its option when it cannot be", () => {
+    expect(resolveAgentConfig({ ...JOINS, nodeLabels: "disk=ssd", registerWithTaints: "a:NoSchedule", maxPods: "30" }, {})).toMatchObject({ nodeLabels: "disk=ssd", registerWithTaints: "a:NoSchedule", maxPods: 30 });
+    const refusal = (flags: Readonly<Record<string, string>>) => {
+      try {
+        return resolveAgentConfig({ ...JOINS, ...flags }, {});
+      } catch (error) {
+        return describeError(error);
+      }
+    };
+    expect(refusal({ nodeLabels: "a b" })).toMatch(/^--node-labels: label "a b": /);
+    expect(refusal({ registerWithTaints: "a" })).toMatch(/^--register-with-taints: taint "a": /);
+    expect(refusal({ maxPods: "many" })).toBe('--max-pods "many": must be a whole number from 0 to 2147483647');
   });
 });

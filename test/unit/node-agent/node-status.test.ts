@@ -1,16 +1,18 @@
 import { expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../../engine/client/client.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { Node } from "../../../engine/resources/types.ts";
 import type { Runtime } from "../../../node-agent/cri/runtime.ts";
 import { computeNodeStatus, createNodeReporter } from "../../../node-agent/node/node-status.ts";
+import { parseNodeLabels, parseTaints } from "../../../node-agent/node/registration.ts";
 import { aNode, START } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const facts = {
   identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" }, runtime: { name: "containerd", version: "2" }, images: [],
-  memoryBytes: 8 << 30, cpus: 4, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, volumesInUse: [],
+  memoryBytes: 8 << 30, cpus: 4, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, podsMax: 110, volumesInUse: [],
 };
 
 test("a node says which features it has that others may lack, so that pods can be changed in their ways", () => {
@@ -46,11 +48,57 @@ test("what changes while a status is being written is in the next one, at once",
     changed = callback;
     return () => void (changed = () => {});
   };
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [] }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
   expect(said).toEqual([undefined, ["a-volume"]]);
+  expect(node.status?.capacity?.["pods"]).toBe("7");
   running.abort();
   await ended;
 });
+
+test("a machine's Node is made with its labels and taints, and left alone by them when it is there", async () => {
+  const written: unknown[] = [];
+  let isThere = false;
+  const get = async () => {
+    if (!isThere) throw new StatusError("NotFound", "no such node", {});
+    return aNode("n");
+  };
+  const create = async (node: Node) => {
+    written.push([node.metadata.labels, node.spec]);
+    isThere = true;
+    return node;
+  };
+  const keep = async () => aNode("n");
+  const client = { for: () => ({ get, create, patch: keep, updateStatus: keep }) } as unknown as Client; // nothing else of these is used
+  const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule") };
+  const clock = new VirtualClock();
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const running = new AbortController();
+  const ended = runServices([reporter], running.signal);
+  await clock.advance(30_000);
+  expect(written).toEqual([[{ disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": expect.any(String) }, { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] }]]);
+  running.abort();
+  await ended;
+});
+
+test.each([
+  ["disk=ssd, topology.kubernetes.io/zone=a,plain", { disk: "ssd", "topology.kubernetes.io/zone": "a", plain: "" }],
+  ["", {}],
+])("labels are read from %j", (text, labels) => expect(parseNodeLabels(text)).toEqual(labels));
+
+test.each([
+  ["dedicated=ci:NoSchedule,spot:PreferNoSchedule,down=:NoExecute", [{ key: "dedicated", value: "ci", effect: "NoSchedule" }, { key: "spot", effect: "PreferNoSchedule" }, { key: "down", value: "", effect: "NoExecute" }]],
+  ["", []],
+])("taints are read from %j", (text, taints) => expect(parseTaints(text)).toEqual(taints));
+
+test.each([
+  [() => parseNodeLabels("a b=c"), 'label "a b=c": name part must consist of'],
+  [() => parseNodeLabels("a=b c"), 'label "a=b c": '],
+  [() => parseNodeLabels("node-role.kubernetes.io/worker="), 'label "node-role.kubernetes.io/worker": no node may give it to itself'],
+  [() => parseTaints("dedicated=ci"), 'taint "dedicated=ci": it must end with one of :NoSchedule, :PreferNoSchedule, :NoExecute'],
+  [() => parseTaints("=ci:NoSchedule"), 'taint "=ci:NoSchedule": name part must be non-empty'],
+  [() => parseTaints("a=b:NoExecute,a=c:NoExecute"), 'taint "a=c:NoExecute": there is another one with this key and effect'],
+])("what cannot be a label or a taint is named: %#", (parse, message) => expect(parse).toThrow(message));

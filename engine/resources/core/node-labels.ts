@@ -1,4 +1,4 @@
-import { REGION_LABEL, ZONE_LABEL } from "../apimachinery/known-labels.ts";
+import { REGION_LABEL, ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 
 /** Labels that agents set on their own Node; of Kubernetes' names no others. */
 const AGENT_LABELS: ReadonlySet<string> = new Set([
