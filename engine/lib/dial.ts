@@ -1,7 +1,6 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
-import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
-import { hostAndPort } from "./ip-address.ts";
+import { hostAndPort, tlsServerName } from "./ip-address.ts";
 import { nodeJs } from "./late-modules.ts";
 
 /** A connection to an address that is not reached directly. Rejects with why there is none. */
@@ -49,7 +48,7 @@ function askToConnect(proxy: ConnectProxy, options: RequestOptions): ClientReque
   if (proxy.is === "socket") return nodeJs.http.request({ ...options, socketPath: proxy.path });
   if (proxy.is === "http") return nodeJs.http.request({ ...options, host: proxy.host, port: proxy.port });
   const { ca, serverName, certificate, key } = proxy.tls;
-  return nodeJs.https.request({ ...options, host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? nameOf(proxy.host) });
+  return nodeJs.https.request({ ...options, host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? tlsServerName(proxy.host) });
 }
 
 /** Who creates the connection of a request, as node's requests and agents take it. */
@@ -69,14 +68,10 @@ export function createConnectionBy(dial: Dial, scheme: "http" | "https"): Create
       (socket) => {
         if (scheme === "http") return done(null, socket);
         // As node's own agent: the name is that of the host, where it has one.
-        done(null, nodeJs.tls.connect({ ...(options as object), socket, host: host ?? "localhost", servername: options.servername ?? nameOf(host ?? "localhost") }));
+        done(null, nodeJs.tls.connect({ ...(options as object), socket, host: host ?? "localhost", servername: options.servername ?? tlsServerName(host ?? "localhost") }));
       },
       (error: Error) => done(error, undefined as unknown as Duplex), // there is none to be looked at
     );
     return undefined;
   };
-}
-
-function nameOf(host: string): string {
-  return isIP(host) === 0 ? host : "";
 }

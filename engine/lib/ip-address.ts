@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 
 /** As Services, EndpointSlices and IPAddresses name them. */
 export type IpFamily = "IPv4" | "IPv6";
@@ -38,6 +38,11 @@ export function hostAndPort(address: string, port: number | string): string {
 /** An address or a name as the host of a URL. */
 export function urlHost(address: string): string {
   return isIPv6(address) ? `[${address}]` : address;
+}
+
+/** What TLS is told of whom it is to reach: a name, which an address is not. */
+export function tlsServerName(host: string): string {
+  return isIP(host) === 0 ? host : "";
 }
 
 /** The canonical text of an address; other text as it is. */

@@ -1,4 +1,4 @@
-import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
+import { compareQuantities } from "../../engine/apimachinery/quantity.ts";
 import { podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, ContainerStatus, Pod, PodSpec, ResourceRequirements } from "../../engine/resources/types.ts";
 
@@ -61,7 +61,7 @@ export function asksForOther(spec: PodSpec, granted: PodSpec): boolean {
 }
 
 function isSameAmount(one: string | undefined, other: string | undefined): boolean {
-  return one === other || (one !== undefined && other !== undefined && parseQuantity(one) === parseQuantity(other));
+  return one === other || (one !== undefined && other !== undefined && compareQuantities(one, other) === 0);
 }
 
 /**

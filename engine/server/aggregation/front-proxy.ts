@@ -1,7 +1,7 @@
-import { isIP } from "node:net";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
 import type { Dial } from "../../lib/dial.ts";
+import { tlsServerName } from "../../lib/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { WebhookClientOptions } from "../webhooks/webhook-client.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
@@ -44,7 +44,7 @@ export async function aggregationTarget({ spec, metadata }: APIService, user: Us
     dial,
     isRedirectRefused: !allowsRedirects,
     tls: {
-      servername: isIP(serverName) === 0 ? serverName : "",
+      servername: tlsServerName(serverName),
       rejectUnauthorized: spec.insecureSkipTLSVerify !== true,
       ...(spec.caBundle ? { ca: Buffer.from(spec.caBundle, "base64").toString("utf8") } : {}),
       ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.key }),

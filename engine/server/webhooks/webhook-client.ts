@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
-import { isIP, isIPv6 } from "node:net";
 import type { Egress, EgressName } from "../../apimachinery/egress.ts";
 import { createConnectionBy } from "../../lib/dial.ts";
+import { tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
@@ -95,7 +95,7 @@ export class WebhookClient implements WebhookTransport {
     if (!trust.caBundle || !(known === undefined ? looksSelfSigned(refusal) : isOfUnknownAuthority(refusal))) return false;
     const { host, port, serverName, egress } = target;
     const socket = await this.#options.egress?.get(egress)?.(host, port);
-    const certificate = await namesakeCertificate({ host, port, servername: nameInTls(serverName) }, socket, Buffer.from(trust.caBundle, "base64").toString("latin1"), this.#options.clock.now());
+    const certificate = await namesakeCertificate({ host, port, servername: tlsServerName(serverName) }, socket, Buffer.from(trust.caBundle, "base64").toString("latin1"), this.#options.clock.now());
     if (certificate === known) return false;
     this.#forget(key);
     if (certificate !== undefined) this.#namesakes.set(key, certificate);
@@ -122,11 +122,11 @@ export class WebhookClient implements WebhookTransport {
   async #send(target: WebhookTarget, trust: WebhookTrust, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
     const agent = this.#agentFor(target, trust);
     const authorization = await authorizationOf(trust.user);
-    const host = isIPv6(target.serverName) ? `[${target.serverName}]` : target.serverName;
+    const host = urlHost(target.serverName);
     const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
-        const servername = nameInTls(target.serverName);
+        const servername = tlsServerName(target.serverName);
         const request = nodeJs.https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
         request.on("response", resolve);
         // A connection that was kept may have been closed by the other end just now: that says nothing about the webhook.
@@ -159,11 +159,6 @@ export class WebhookClient implements WebhookTransport {
 
 function agentKey({ serverName, egress }: WebhookTarget, { caBundle, user }: WebhookTrust): string {
   return `${egress}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
-}
-
-/** Addresses are no names. */
-function nameInTls(serverName: string): string {
-  return isIP(serverName) === 0 ? serverName : "";
 }
 
 /** A token goes before a name and a password, and one in a file is read anew: whoever keeps it may have written another. */
