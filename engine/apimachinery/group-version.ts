@@ -4,6 +4,11 @@ export interface GroupVersionResource {
   readonly version: string;
   /** Lower-case plural, as in URLs: `deployments`. */
   readonly resource: string;
+  /**
+   * In-process clients only, of custom kinds: their objects in this server's own store are meant, in the version that they are stored in,
+   * whoever answers for that and whether it is served at all. Nobody is asked for admission. They can be listed and deleted together.
+   */
+  readonly isStored?: true;
 }
 
 /** `apps/v1`, or `v1` for the core group. */

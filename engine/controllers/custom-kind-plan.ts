@@ -5,6 +5,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { joinProblems } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
+import { catalog } from "../resources/catalog.ts";
 import { CLEANUP_FINALIZER, customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { approvalOf, schemaOf } from "../resources/apiextensions/definition-validation.ts";
 import { structuralErrors } from "../resources/apiextensions/structural-rules.ts";
@@ -44,6 +45,11 @@ export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs:
   const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural]), ...(approved === undefined ? [] : [approved])].reduce<readonly Condition[]>((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
   const status = { ...definition.status, acceptedNames: names, conditions };
   return jsonEqual(status, definition.status) ? [] : [update(customResourceDefinitionResource, { ...definition, status }, "status")];
+}
+
+/** Its objects would lie where those of a built-in kind do: it is not served, and nothing is deleted with it. */
+export function isAmongBuiltIn({ spec }: CustomResourceDefinition): boolean {
+  return catalog.some(({ group, resource }) => group === spec.group && resource === spec.names.plural);
 }
 
 function establishment({ spec }: CustomResourceDefinition, hasConflicts: boolean): Condition {
@@ -104,13 +110,8 @@ function structuralCondition({ spec }: CustomResourceDefinition): Condition | un
 
 /** The objects of the kind go first, whatever their finalizers make of that; then the definition may. */
 function planCleanup({ definition, leftovers }: CustomKindInputs, againMs: number, nowMs: number): readonly Action[] {
-  const wasEstablished = isConditionTrue(definition.status?.conditions, "Established");
-  const isDone = !wasEstablished || leftovers === undefined || leftovers.objects.length === 0;
-  const next = !wasEstablished
-    ? condition("Terminating", "False", "NeverEstablished", "resource was never established")
-    : isDone
-      ? condition("Terminating", "False", "InstanceDeletionCompleted", "removed all instances")
-      : condition("Terminating", "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress");
+  const isDone = leftovers === undefined || leftovers.objects.length === 0;
+  const next = termination(definition, isDone);
   const conditions = withCondition(definition.status?.conditions, next, formatTime(nowMs));
   const told = { ...definition, status: { ...definition.status, conditions } };
   if (isDone) return [update(customResourceDefinitionResource, withoutFinalizer(told, CLEANUP_FINALIZER), "status")];
@@ -124,6 +125,13 @@ function planCleanup({ definition, leftovers }: CustomKindInputs, againMs: numbe
 }
 
 const SOON_MS = 50;
+
+function termination(definition: CustomResourceDefinition, isDone: boolean): Condition {
+  if (isAmongBuiltIn(definition)) return condition("Terminating", "False", "OverlappingBuiltInResource", "instances overlap with built-in resources in storage");
+  if (!isConditionTrue(definition.status?.conditions, "Established")) return condition("Terminating", "False", "NeverEstablished", "resource was never established");
+  if (isDone) return condition("Terminating", "False", "InstanceDeletionCompleted", "removed all instances");
+  return condition("Terminating", "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress");
+}
 
 function condition(type: string, status: "True" | "False", reason: string, message: string): Condition {
   return { type, status, reason, message };

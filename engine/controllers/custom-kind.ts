@@ -1,11 +1,10 @@
 import { findCondition, isConditionTrue } from "../apimachinery/conditions.ts";
-import { unlessGone } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { approvalCondition, planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
-import { customReference } from "./custom-references.ts";
+import { approvalCondition, isAmongBuiltIn, planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
+import { storedReference } from "./custom-references.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 
 /** Accepts and establishes what users define, and empties it before it goes. */
@@ -34,9 +33,8 @@ export function customKindController({ client, informers, timings }: ControllerC
   };
 
   async function leftoversOf(definition: CustomResourceDefinition): Promise<Leftovers | undefined> {
-    const resource = customReference(definition);
-    const found = resource && (await unlessGone(client.for(resource).list("")));
-    return resource && found && { resource, objects: found.items };
+    const resource = isAmongBuiltIn(definition) ? undefined : storedReference(definition);
+    return resource && { resource, objects: (await client.for(resource).list("")).items };
   }
 }
 

@@ -1,16 +1,32 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
+import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
-import type { CustomResourceDefinition } from "../resources/types.ts";
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from "../resources/types.ts";
 
-/** How the objects of a custom kind are addressed; undefined as long as the API does not serve them. */
-export function customReference({ spec, status }: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
-  const version = spec.versions.find((candidate) => candidate.served && candidate.storage) ?? spec.versions.find((candidate) => candidate.served);
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * How the objects of a custom kind are addressed; undefined as long as the API does not serve them. Not by a version of those in `taken`
+ * (`group/version`), for which other servers answer.
+ */
+export function customReference(definition: CustomResourceDefinition, taken = NONE): ResourceReference<KubeObject> | undefined {
+  const served = definition.spec.versions.filter(({ name, served: isServed }) => isServed && !taken.has(formatApiVersion(definition.spec.group, name)));
+  return referenceBy(served.find(({ storage }) => storage) ?? served[0], definition);
+}
+
+export function customReferences(definitions: readonly CustomResourceDefinition[], taken = NONE): readonly ResourceReference<KubeObject>[] {
+  return definitions.flatMap((definition) => customReference(definition, taken) ?? []);
+}
+
+/** The same for its objects as they are stored, whether or not any version of it can be asked for; undefined before it is established. */
+export function storedReference(definition: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
+  const reference = referenceBy(definition.spec.versions.find(({ storage }) => storage), definition);
+  return reference && { ...reference, isStored: true };
+}
+
+function referenceBy(version: CustomResourceDefinitionVersion | undefined, { spec, status }: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
   if (version === undefined || !isConditionTrue(status?.conditions, "Established")) return undefined;
   const { plural, kind } = status?.acceptedNames ?? spec.names;
   return { group: spec.group, version: version.name, resource: plural, kind, namespaced: spec.scope === "Namespaced" };
-}
-
-export function customReferences(definitions: readonly CustomResourceDefinition[]): readonly ResourceReference<KubeObject>[] {
-  return definitions.flatMap((definition) => customReference(definition) ?? []);
 }

@@ -14,7 +14,7 @@ import type { Namespace, NamespaceCondition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition, type Outcome } from "./define-controller.ts";
-import { findRemoteKinds, type RemoteKind } from "./remote-kinds.ts";
+import { findRemoteKinds, takenVersions, type RemoteKind } from "./remote-kinds.ts";
 
 const FINALIZER = "kubernetes";
 const SOON_MS = 50;
@@ -103,9 +103,10 @@ export function namespaceController({ client, informers, timings }: ControllerCo
     async observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || !isBeingDeleted(namespace) || !(namespace.spec?.finalizers ?? []).includes(FINALIZER)) return undefined;
-      const custom = customReferences((await client.for(customResourceDefinitionResource).list("")).items);
       // Asked of the API, not of an informer: a server that was registered a moment ago counts.
-      const remote = await findRemoteKinds(client, (await client.for(apiServiceResource).list("")).items);
+      const services = (await client.for(apiServiceResource).list("")).items;
+      const remote = await findRemoteKinds(client, services);
+      const custom = customReferences((await client.for(customResourceDefinitionResource).list("")).items, takenVersions(services));
       const deletable = remote.kinds.filter(({ verbs }) => verbs.includes("list") && verbs.includes("delete"));
       const found = await Promise.all([...kinds, ...custom, ...deletable].filter(({ namespaced }) => namespaced).map((kind) => contentOf(kind, name)));
       return { namespace, leftovers: found.flatMap(({ leftover }) => leftover), undiscovered: remote.failures.map(({ groupVersion, message }) => `${groupVersion}: ${message}`), unread: found.flatMap(({ failure }) => failure) };

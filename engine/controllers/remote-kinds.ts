@@ -36,6 +36,11 @@ export async function findRemoteKinds(client: Client, services: readonly APIServ
   return { kinds: [...kinds.values()], failures: answers.flatMap(({ failures }) => failures).sort((a, b) => (a.groupVersion < b.groupVersion ? -1 : 1)) };
 }
 
+/** What other servers answer for, as `group/version`, whether they can be reached or not. */
+export function takenVersions(services: readonly APIService[]): ReadonlySet<string> {
+  return new Set(services.filter(({ spec }) => spec.service !== undefined).map(({ spec }) => formatApiVersion(spec.group ?? "", spec.version ?? "")));
+}
+
 async function kindsOf(client: Client, { spec, status }: APIService): Promise<RemoteFindings> {
   const { group = "", version = "" } = spec;
   const groupVersion = formatApiVersion(group, version);

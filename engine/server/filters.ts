@@ -6,6 +6,7 @@ import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
+import { runStored } from "./custom-resources/stored-objects.ts";
 import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { attributesOf } from "./request-attributes.ts";
 import { runVerb } from "./verbs/run-verb.ts";
@@ -37,6 +38,7 @@ function validateOptions(request: ApiRequest): void {
 }
 
 async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiResult> {
+  if (request.resource.isStored === true) return runStored(request, parts);
   // Requests over the wire were passed on before they got here.
   const remote = parts.aggregator.find(request.resource.group, request.resource.version);
   if (remote !== undefined) return callRemote(request, remote, parts);

@@ -6,6 +6,8 @@ export class ResourceIndex {
   readonly #builtIn: readonly ResourceDefinition[];
   #all: readonly ResourceDefinition[];
   #byAddress: ReadonlyMap<string, ResourceDefinition>;
+  /** Custom kinds as they are stored, which may be in a version that is not served. */
+  #stored: ReadonlyMap<string, ResourceDefinition> = new Map();
   #groupVersions: ReadonlySet<string>;
   /** Per `group/version`, when custom kinds of it changed last. */
   readonly #changes = new Map<string, number>();
@@ -37,6 +39,16 @@ export class ResourceIndex {
     return this.#byAddress.get(address(resource));
   }
 
+  /** How the objects of a custom kind are kept. */
+  findStored(resource: GroupVersionResource): ResourceDefinition | undefined {
+    return this.#stored.get(address(resource));
+  }
+
+  /** Whether objects of this group and resource are a built-in kind's: those of a custom kind would lie among them in the store. */
+  isBuiltIn({ group, resource }: Pick<GroupVersionResource, "group" | "resource">): boolean {
+    return this.#builtIn.some((definition) => definition.group === group && definition.resource === resource);
+  }
+
   /** The stored resource whose objects are of this kind. */
   findKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
     return this.all.find((definition) => definition.kind === kind && formatApiVersion(definition.group, definition.version) === apiVersion && definition.verbs.includes("list"));
@@ -47,7 +59,8 @@ export class ResourceIndex {
   }
 
   /** Replaces the kinds that users define; a built-in kind keeps its address. */
-  setCustom(definitions: readonly ResourceDefinition[]): void {
+  setCustom(definitions: readonly ResourceDefinition[], stored: readonly ResourceDefinition[]): void {
+    this.#stored = byAddress(stored);
     const builtIn = byAddress(this.#builtIn);
     const custom = definitions.filter((definition) => !builtIn.has(address(definition)));
     const before = new Set(this.#all.slice(this.#builtIn.length));

@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findCondition } from "../../../engine/apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { apiServiceResource } from "../../../engine/resources/apiregistration/api-service.ts";
+import { validatingAdmissionPolicyBindingResource } from "../../../engine/resources/admissionregistration/validating-admission-policy-binding.ts";
+import { validatingAdmissionPolicyResource } from "../../../engine/resources/admissionregistration/validating-admission-policy.ts";
+import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { cronTab, cronTabs, isEstablished, tabs } from "../../kit/custom-kinds.ts";
@@ -61,6 +64,83 @@ describe("definitions of kinds", () => {
     await plane.clock.advance(10_000);
     expect((await definitions().list("")).items).toEqual([]);
     expect(plane.warnings).toEqual([]);
+  });
+});
+
+describe("custom kinds that nobody can ask for go with their objects all the same", () => {
+  const remove = async () => {
+    await definitions().delete("", "crontabs.stable.example.com");
+    await plane.clock.advance(10_000);
+    expect((await definitions().list("")).items).toEqual([]);
+  };
+  const stored = async () => (await plane.api.storage.list("/registry/stable.example.com/crontabs/")).entries.length;
+  const takeOver = async (version = "v1") => {
+    const spec = { group: "stable.example.com", version, groupPriorityMinimum: 2000, versionPriority: 200, insecureSkipTLSVerify: true, service: { namespace: "gone", name: "gone" } };
+    const services = plane.client.for(apiServiceResource);
+    await services.delete("", `${version}.stable.example.com`);
+    await services.create({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: `${version}.stable.example.com` }, spec });
+  };
+
+  test("where a server that is away answers for their group and version", async () => {
+    await define();
+    await plane.client.for(tabs).create(cronTab("one"));
+    await takeOver();
+    await expect(plane.client.for(tabs).list("")).rejects.toMatchObject({ status: { reason: "ServiceUnavailable" } });
+    await remove();
+    expect(await stored()).toBe(0);
+  });
+
+  test("where the version that they are stored in, or every version, is served no more", async () => {
+    await define();
+    await plane.client.for(tabs).create(cronTab("one"));
+    const definition = await definitions().get("", "crontabs.stable.example.com");
+    await definitions().update({ ...definition, spec: { ...definition.spec, versions: definition.spec.versions.map((version) => ({ ...version, served: false })) } });
+    await plane.clock.settle();
+    await expect(plane.client.for(tabs).list("")).rejects.toMatchObject({ status: { reason: "NotFound" } });
+    await remove();
+    expect(await stored()).toBe(0);
+  });
+
+  test("where admission refuses that they are deleted", async () => {
+    await define();
+    await plane.client.for(tabs).create(cronTab("one"));
+    const resourceRules = [{ apiGroups: ["stable.example.com"], apiVersions: ["*"], resources: ["*"], operations: ["DELETE" as const] }];
+    await plane.client.for(validatingAdmissionPolicyResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "keep" }, spec: { matchConstraints: { resourceRules }, validations: [{ expression: "false" }] } });
+    await plane.client.for(validatingAdmissionPolicyBindingResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "keep" }, spec: { policyName: "keep", validationActions: ["Deny"] } });
+    await plane.clock.settle();
+    await expect(plane.client.for(tabs).delete("default", "one")).rejects.toThrow("denied");
+    await remove();
+    expect(await stored()).toBe(0);
+  });
+
+  test("but for their namespaces, which say what could not be asked", async () => {
+    await define();
+    await plane.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+    await plane.client.for(tabs).create({ ...cronTab("one"), metadata: { name: "one", namespace: "shop" } });
+    await takeOver();
+    await plane.client.for(namespaceResource).delete("", "shop");
+    await plane.clock.advance(10_000);
+    const { conditions } = (await plane.client.for(namespaceResource).get("", "shop")).status ?? {};
+    expect(findCondition(conditions, "NamespaceDeletionDiscoveryFailure")).toMatchObject({ status: "True", reason: "DiscoveryFailed", message: "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: stable.example.com/v1: stale GroupVersion discovery: stable.example.com/v1" });
+    expect(findCondition(conditions, "NamespaceDeletionContentFailure")).toMatchObject({ status: "False" });
+    expect(await stored()).toBe(1);
+    await plane.client.for(apiServiceResource).delete("", "v1.stable.example.com");
+    await plane.clock.advance(60_000);
+    expect((await plane.client.for(namespaceResource).list("")).items.map(({ metadata }) => metadata.name)).not.toContain("shop");
+    expect(await stored()).toBe(0);
+  });
+
+  test("but for those with a built-in kind's name, which take none of its objects along", async () => {
+    const base = cronTabs(schema);
+    const names = { plural: "leases", kind: "Lease" };
+    const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "mine", namespace: "default" }, spec: {} };
+    await plane.client.for(leaseResource).create(lease);
+    const metadata = { name: "leases.coordination.k8s.io", annotations: { "api-approved.kubernetes.io": "unapproved, a test" } };
+    await define({ ...base, metadata, spec: { ...base.spec, group: "coordination.k8s.io", names } });
+    await definitions().delete("", metadata.name);
+    await plane.clock.advance(10_000);
+    expect((await definitions().list("")).items).toEqual([]);
+    expect((await plane.client.for(leaseResource).list("default")).items.map(({ metadata: { name } }) => name)).toEqual(["mine"]);
   });
 });
 
