@@ -1,6 +1,7 @@
 import { compareQuantities } from "../../engine/apimachinery/quantity.ts";
 import { podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, ContainerStatus, Pod, PodSpec, ResourceRequirements } from "../../engine/resources/types.ts";
+import { progressOf } from "./resize.ts";
 
 /** What can change in place. */
 const RESIZABLE = ["cpu", "memory"] as const;
@@ -13,13 +14,21 @@ export interface ResizeRequest {
   readonly waitsSinceMs?: number | undefined;
 }
 
-/** The pod's specification with what its status says it was granted; what no status tells of is granted as asked for. Pure. */
-export function grantedByStatus({ spec, status = {} }: Pod): PodSpec {
+/**
+ * The pod's specification with what its status says it was granted; what no status tells of is granted as asked for. While a resize is being done
+ * the status tells what limits there still are: they are those that were granted only if the newest resize is not the one that is being done. Pure.
+ */
+export function grantedByStatus(pod: Pod): PodSpec {
+  const { spec, status = {} } = pod;
+  const { pending, inProgress } = progressOf(pod);
+  if (pending === undefined && inProgress !== undefined && inProgress.observedGeneration === pod.metadata.generation) return spec;
   const of = (asked: ResourceRequirements | undefined, known: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined): ResourceRequirements | undefined => {
     if (known?.resources === undefined && known?.allocatedResources === undefined) return asked;
     const { requests: _requests, limits: _limits, ...others } = asked ?? {};
-    const { limits } = known.resources ?? asked ?? {};
     const requests = known.allocatedResources ?? known.resources?.requests;
+    const shown = known.resources?.limits ?? asked?.limits;
+    // A container is held to the pod's limit where it has none of its own; a guaranteed one may use exactly what it asks for.
+    const limits = shown && Object.fromEntries(Object.entries(shown).flatMap(([name, amount]) => (asked?.limits?.[name] === undefined && spec.resources?.limits?.[name] !== undefined ? [] : [[name, status.qosClass === "Guaranteed" ? (requests?.[name] ?? amount) : amount]])));
     return { ...others, ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) };
   };
   const named = (containers: readonly Container[], statuses: readonly ContainerStatus[] = []): PodSpec["containers"] =>

@@ -6,11 +6,13 @@ import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus 
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
+import { actualResources } from "./actual-resources.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { hasOtherImage, restartBackoffMs, restartsAfter } from "./restart-policy.ts";
-import { withResizeCondition, type ResizeTrouble } from "./resize.ts";
+import { withResizeConditions, type ResizeProgress } from "./resize.ts";
 
 export interface StatusInputs {
+  /** With the resources that it was granted. */
   readonly pod: Pod;
   readonly state: PodState;
   readonly probes: ProbeResults;
@@ -26,8 +28,8 @@ export interface StatusInputs {
   readonly refusal?: { readonly reason: string; readonly message: string };
   /** What of the machine made the pod end, for those who count how often that happens. */
   readonly disruption?: string;
-  /** Why a change of resources in place is not done; absent when there is none, or it is. */
-  readonly resize?: ResizeTrouble | undefined;
+  /** What the pod asked for and was not granted, or has not yet. */
+  readonly resize?: ResizeProgress | undefined;
   /** The devices that the pod has for one of its claims, or for one request of it. */
   readonly held?: (claim: string, request: string | undefined) => readonly HeldDevice[];
 }
@@ -57,14 +59,18 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    conditions: withDisruption(withResizeCondition(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), inputs.resize, formatTime(nowMs), pod.metadata.generation ?? 1), inputs),
+    conditions: withDisruption(withResizeConditions(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs),
   };
 }
 
-/** What the pod as a whole was granted: what it asks for, itself or by its containers together, unless a change of that is not done. */
+/** What the pod as a whole was granted, itself or by its containers together; and what it has, which is what it had before while a resize is being done. */
 function wholeResources({ pod: { spec, status }, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
-  const { resources: granted, allocatedResources: allocated } = resize !== undefined ? (status ?? {}) : spec.resources === undefined ? sumOfContainers(spec) : { resources: spec.resources, allocatedResources: spec.resources.requests };
-  return { ...(granted === undefined ? {} : { resources: granted }), ...(allocated === undefined ? {} : { allocatedResources: allocated }) };
+  const granted = spec.resources === undefined ? sumOfContainers(spec) : { resources: spec.resources, ...(spec.resources.requests === undefined ? {} : { allocatedResources: spec.resources.requests }) };
+  return resize?.inProgress === undefined || status?.resources === undefined ? granted : { ...granted, resources: status.resources };
+}
+
+function isOver(phase: string): boolean {
+  return phase === "Succeeded" || phase === "Failed";
 }
 
 function sumOfContainers(spec: PodSpec): Pick<PodStatus, "resources" | "allocatedResources"> {
@@ -114,9 +120,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const isSidecar = isInit && container.restartPolicy === "Always";
   const started = latest?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true);
   const ready = isInit && !isSidecar ? latest?.state === "exited" && latest.exitCode === 0 : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
-  // What was asked for is granted once the runtime has it.
-  const granted = (resize === undefined ? container.resources : old?.resources) ?? {};
-  const allocated = resize === undefined ? container.resources?.requests : old?.allocatedResources;
+  const allocated = container.resources?.requests;
   const devices = resourcesStatus(container, held);
   const base = {
     name: container.name,
@@ -126,7 +130,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
     started: isInit && !isSidecar ? false : started,
-    resources: granted,
+    resources: actualResources(container.resources, latest, old, resize?.inProgress !== undefined),
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),
   };
@@ -167,7 +171,7 @@ function waitingReason(pod: Pod, state: PodState, container: Container, latest: 
 
 function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, containers: readonly ContainerStatus[], inits: readonly ContainerStatus[]): PodCondition[] {
   const sandbox = currentSandbox(state);
-  const isOver = phase === "Succeeded" || phase === "Failed";
+  const hasEnded = isOver(phase);
   const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : status.ready || isInitDone(state, pod.spec.initContainers?.[index], pod)));
   const sidecars = inits.filter((_status, index) => pod.spec.initContainers?.[index]?.restartPolicy === "Always");
   const unready = [...sidecars, ...containers].filter((status) => !status.ready).map((status) => status.name);
@@ -175,7 +179,7 @@ function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, c
   const unreadyText = `containers with unready status: [${unready.join(" ")}]`;
   const gates = (pod.spec.readinessGates ?? []).filter((gate) => findCondition(pod.status?.conditions, gate.conditionType)?.status !== "True");
   const condition = (type: string, isTrue: boolean, reason?: string, message?: string): PodCondition => ({ type, status: isTrue ? "True" : "False", ...(isTrue || reason === undefined ? {} : { reason, ...(message === undefined ? {} : { message }) }), ...(phase === "Succeeded" && reason !== undefined ? { reason: "PodCompleted" } : {}) });
-  const containersReady = !isOver && unready.length === 0;
+  const containersReady = !hasEnded && unready.length === 0;
   const wanted = [
     condition("PodReadyToStartContainers", sandbox?.isReady === true),
     condition("Initialized", initialised || phase === "Succeeded", "ContainersNotInitialized", `containers with incomplete status: [${incomplete.join(" ")}]`),

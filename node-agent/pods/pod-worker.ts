@@ -241,7 +241,7 @@ export class PodWorker {
     if (hasActed) state = await this.#observe();
     const resized = await this.#resizer.run(this.#pod, state);
     if (resized) state = await this.#observe();
-    if (this.#resizer.trouble !== undefined) againMs = Math.min(againMs, RESIZE_RETRY_MS);
+    if (this.#resizer.isUnfinished) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
     await this.#report(computePodStatus(this.#statusInputs(state)));
     if (trouble !== undefined) throw trouble;
@@ -427,7 +427,7 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings, devices } = this.#context;
-    return { pod: this.#pod, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.trouble, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

@@ -1,3 +1,4 @@
+import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod, PodCondition } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
@@ -46,13 +47,53 @@ export function memoryProblem({ container, state, resources }: ContainerResize, 
   return `attempting to set container "${container.name}" memory limit (${limit}) below current usage (${usedBytes})`;
 }
 
-/** What a pod's status says of a resize that is not done: that there is no room, now or ever; that it is being done; or what went wrong. */
-export type ResizeTrouble = Pick<PodCondition, "type" | "reason" | "message">;
+/** One of a pod's resizes that is not done, with the generation of the pod that asked for it. */
+export interface ResizeStep extends Pick<PodCondition, "reason" | "message"> {
+  readonly observedGeneration: number;
+}
 
-/** The conditions with those of a resize as they are now: its trouble, or none. Keeps the time of the last change. Pure. */
-export function withResizeCondition(conditions: readonly PodCondition[], trouble: ResizeTrouble | undefined, nowText: string, observedGeneration: number): PodCondition[] {
-  const others = conditions.filter(({ type }) => type !== "PodResizePending" && type !== "PodResizeInProgress");
-  if (trouble === undefined) return others;
-  const old = conditions.find(({ type, reason }) => type === trouble.type && reason === trouble.reason);
-  return [...others, { ...trouble, status: "True", observedGeneration, lastTransitionTime: old?.lastTransitionTime ?? nowText }];
+/** How far a pod's resizes are: what there is no room for, now or ever; and what was granted and is being done. There may be both. */
+export interface ResizeProgress {
+  readonly pending?: ResizeStep | undefined;
+  readonly inProgress?: ResizeStep | undefined;
+}
+
+export const RESIZE_PENDING = "PodResizePending";
+export const RESIZE_IN_PROGRESS = "PodResizeInProgress";
+
+/** What a status told of a pod's resizes, for an agent that starts anew. Pure. */
+export function progressOf({ status }: Pod): ResizeProgress {
+  const step = (type: string): ResizeStep | undefined => {
+    const told = findCondition(status?.conditions, type);
+    return told && { observedGeneration: told.observedGeneration ?? 0, ...(told.reason === undefined ? {} : { reason: told.reason }), ...(told.message === undefined ? {} : { message: told.message }) };
+  };
+  return { pending: step(RESIZE_PENDING), inProgress: step(RESIZE_IN_PROGRESS) };
+}
+
+/** The conditions with those of its resizes as they are now. Each keeps the time at which its reason changed last. Pure. */
+export function withResizeConditions(conditions: readonly PodCondition[], { pending, inProgress }: ResizeProgress, nowText: string): PodCondition[] {
+  const others = conditions.filter(({ type }) => type !== RESIZE_PENDING && type !== RESIZE_IN_PROGRESS);
+  const shown = (type: string, step: ResizeStep | undefined): PodCondition[] => {
+    if (step === undefined) return [];
+    const old = findCondition(conditions, type);
+    if (old !== undefined && old.reason === step.reason && old.message === step.message && old.observedGeneration === step.observedGeneration) return [old];
+    return [{ type, status: "True", ...step, lastProbeTime: nowText, lastTransitionTime: old !== undefined && old.reason === step.reason ? (old.lastTransitionTime ?? nowText) : nowText }];
+  };
+  return [...others, ...shown(RESIZE_PENDING, pending), ...shown(RESIZE_IN_PROGRESS, inProgress)];
+}
+
+/** What an event says of a resize: its step, and in upstream's JSON what the containers are to have. Pure. */
+export function describeResize(what: string, { spec }: Pod, generation: number, error?: string): string {
+  const summary = (containers: readonly Container[] = []) => (containers.length === 0 ? undefined : containers.map(({ name, resources }) => ({ name, resources: { limits: sorted(resources?.limits), requests: sorted(resources?.requests), claims: resources?.claims } })));
+  return `${what}: ${goJson({ initContainers: summary(spec.initContainers), containers: summary(spec.containers), generation, error: error || undefined })}`;
+}
+
+function sorted(amounts: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+  const entries = Object.entries(amounts ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** As Go writes it, which escapes what could end a script in a page. */
+function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

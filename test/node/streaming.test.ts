@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Node, Pod } from "../../engine/resources/types.ts";
 import { Terminal } from "./terminal.ts";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
 import { findKubectls } from "../kit/kubectl.ts";
@@ -41,6 +42,19 @@ spec:
   terminationGracePeriodSeconds: 0
   containers:
     - {name: main, image: mainstay.local/busybox:1, command: [sleep, "1000"], resources: {limits: {memory: 64Mi}}, resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: full}
+spec:
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: memory, emptyDir: {medium: Memory}}]
+  containers:
+    - name: main
+      image: mainstay.local/busybox:1
+      command: [sh, -c, "dd if=/dev/zero of=/memory/file bs=1M count=40 2>/dev/null; sleep 1000"]
+      resources: {requests: {cpu: 10m, memory: 20Mi}, limits: {memory: 100Mi}}
+      volumeMounts: [{name: memory, mountPath: /memory}]
 ---
 apiVersion: v1
 kind: Pod
@@ -82,7 +96,7 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     host = fabric.hosts[0] as Host; // one was made
     server = await startMainstay(host, dataDir, ["--no-git"]);
     await withInput("kubectl", manifest, "apply", "-f", "-");
-    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "pod/restarted", "--timeout=60s");
+    await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "pod/restarted", "pod/full", "--timeout=60s");
   }, 120_000);
   afterAll(async () => {
     await server?.stop();
@@ -302,6 +316,34 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     const reasons = async (pod: string) => (await k("get", "events", "--field-selector", `involvedObject.name=${pod}`, "-o", "jsonpath={.items[*].reason}")).split(" ").filter((reason) => reason.startsWith("Resize")).sort();
     await eventually(() => reasons("restarted"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
     await eventually(() => reasons("sized"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
+  }, 150_000);
+
+  it("resize that cannot be done yet shows what is granted and what there is, also while a newer one waits for room", async () => {
+    const used = () => k("exec", "full", "--", "sh", "-c", "wc -c < /memory/file");
+    await eventually(used, (bytes) => bytes.trim() === String(40 * 2 ** 20));
+    const resize = (resources: object) => k("patch", "pod", "full", "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
+    const told = async () => {
+      const { metadata, status } = JSON.parse(await k("get", "pod", "full", "-o", "json")) as Pod;
+      const { allocatedResources, resources } = status?.containerStatuses?.[0] ?? {};
+      return { generation: metadata.generation ?? 0, allocated: allocatedResources?.["memory"], has: resources?.limits?.["memory"], conditions: (status?.conditions ?? []).filter(({ type }) => type.startsWith("PodResize")).map(({ type, reason, observedGeneration }) => `${type} ${reason ?? ""} ${observedGeneration}`) };
+    };
+    const { generation } = await told();
+    await resize({ requests: { memory: "20Mi" }, limits: { memory: "30Mi" } });
+    const inProgress = `PodResizeInProgress Error ${generation + 1}`;
+    await eventually(told, ({ conditions }) => String(conditions) === inProgress);
+    expect(await told()).toMatchObject({ allocated: "20Mi", has: "100Mi" });
+    // All that the node has is more than it has left.
+    const { allocatable } = (JSON.parse(await k("get", "node", host.name, "-o", "json")) as Node).status ?? {};
+    const cpu = allocatable?.["cpu"] ?? "0";
+    await resize({ requests: { cpu, memory: "20Mi" }, limits: { memory: "30Mi" } });
+    await eventually(told, ({ conditions }) => String(conditions) === `PodResizePending Deferred ${generation + 2},${inProgress}`);
+    await k("exec", "full", "--", "rm", "/memory/file");
+    await eventually(told, ({ conditions, has }) => String(conditions) === `PodResizePending Deferred ${generation + 2}` && has === "30Mi", 60_000);
+    const messages = (await k("get", "events", "--field-selector", "involvedObject.name=full", "-o", "jsonpath={range .items[*]}{.reason}: {.message}{\"\\n\"}{end}")).split("\n").filter((line) => line.startsWith("ResizeError"));
+    // What is used changes, and is told anew then.
+    const summary = '{"containers":[{"name":"main","resources":{"limits":{"memory":"30Mi"},"requests":{"cpu":"10m","memory":"20Mi"}}}]';
+    const error = 'cannot decrease memory limits: attempting to set container \\"main\\" memory limit (31457280) below current usage (N)';
+    expect(new Set(messages.map((line) => line.replace(/usage \(\d+\)/, "usage (N)")))).toEqual(new Set([`ResizeError: Pod resize error: ${summary},"generation":${generation + 1},"error":"${error}"}`]));
   }, 150_000);
 
   it("top shows what nodes and containers use", async () => {

@@ -16,6 +16,21 @@ describe("what a pod was granted", () => {
     expect(grantedByStatus(judged).containers[0]?.resources).toEqual(expected);
   });
 
+  test.each<[string, Partial<Pod["status"]>, readonly string[], ResourceRequirements]>([
+    ["what it asks for, when that is being done", {}, ["PodResizeInProgress"], { requests: { cpu: "3" }, limits: { cpu: "3" } }],
+    ["the limits that it has, when that waits", {}, ["PodResizeInProgress", "PodResizePending"], { requests: { cpu: "2" }, limits: { cpu: "1" } }],
+    ["no more and no less than it was granted, when it is guaranteed that", { qosClass: "Guaranteed" }, ["PodResizeInProgress", "PodResizePending"], { requests: { cpu: "2" }, limits: { cpu: "2" } }],
+  ])("in the middle of a resize is %s", (_what, more, types, expected) => {
+    const status = { ...shown({ ...cpu("1"), limits: { cpu: "1" } }, { cpu: "2" }), ...more, conditions: types.map((type) => ({ type, status: "True", observedGeneration: 2 })) };
+    const asked = pod({ ...cpu("3"), limits: { cpu: "3" } }, status);
+    expect(grantedByStatus({ ...asked, metadata: { name: "p", generation: 2 } }).containers[0]?.resources).toEqual(expected);
+  });
+
+  test("is no limit of its own where it is held to the pod's", () => {
+    const asked = pod({ limits: { memory: "1Gi" } }, shown({ limits: { memory: "1Gi", cpu: "2" } }), { resources: { limits: { cpu: "2" } } });
+    expect(grantedByStatus(asked).containers[0]?.resources?.limits).toEqual({ memory: "1Gi" });
+  });
+
   test("is told for the pod as a whole as well", () => {
     expect(grantedByStatus(pod({}, { resources: cpu("1"), allocatedResources: { cpu: "1" } }, { resources: cpu("2") })).resources).toEqual(cpu("1"));
   });

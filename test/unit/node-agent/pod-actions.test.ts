@@ -133,6 +133,22 @@ describe("computePodStatus", () => {
     expect([shown, allocatedResources]).toEqual([resources, allocated]);
   });
 
+  it("says what it was granted and what it has, which differ while that is being done; both conditions then", () => {
+    const sized = (cpu: string) => pod({ containers: [{ name: "c", image: "i", resources: { requests: { cpu, memory: cpu === "1" ? "1Gi" : "2Gi" } } }] });
+    const state = { sandboxes: [sandbox()], containers: [container({ resources: { cpuShares: 1024, cpuQuota: 0, memoryLimitBytes: 0 } })] };
+    const before = { ...sized("1"), status: status(sized("1"), state) };
+    const resize = { pending: { reason: "Deferred", message: "no room", observedGeneration: 3 }, inProgress: { observedGeneration: 2 } };
+    const inputs = { pod: { ...sized("2"), status: before.status }, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map<string, string>() };
+    const between = computePodStatus({ ...inputs, resize });
+    expect(between).toMatchObject({ allocatedResources: { cpu: "2", memory: "2Gi" }, resources: { requests: { cpu: "1", memory: "1Gi" } }, containerStatuses: [{ allocatedResources: { cpu: "2", memory: "2Gi" }, resources: { requests: { cpu: "1", memory: "1Gi" } } }] });
+    expect(between.conditions?.filter(({ type }) => type.startsWith("PodResize")).map(({ type, observedGeneration }) => [type, observedGeneration])).toEqual([["PodResizePending", 3], ["PodResizeInProgress", 2]]);
+    const after = computePodStatus({ ...inputs, state: { ...state, containers: [container({ resources: { cpuShares: 2048, cpuQuota: 0, memoryLimitBytes: 0 } })] } });
+    expect(after).toMatchObject({ resources: { requests: { cpu: "2", memory: "2Gi" } }, containerStatuses: [{ resources: { requests: { cpu: "2", memory: "2Gi" } } }] });
+    // What has ended waits for nothing.
+    const ended = computePodStatus({ ...inputs, resize, refusal: { reason: "Evicted", message: "" } });
+    expect(ended.conditions?.filter(({ type }) => type.startsWith("PodResize"))).toEqual([]);
+  });
+
   it.each<[string, Pod, PodState, string]>([
     ["Pending before anything runs", pod(), { sandboxes: [], containers: [] }, "Pending"],
     ["Pending while init containers run", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, "Pending"],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { memoryProblem, planResizes, withResizeCondition } from "../../../node-agent/pods/resize.ts";
+import { memoryProblem, planResizes, withResizeConditions } from "../../../node-agent/pods/resize.ts";
 
 const settings = { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", logsDir: "", cgroupRoot: "/m", memoryBytes: 8 * 2 ** 30, seccompDir: "/profiles" };
 const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
@@ -47,13 +47,16 @@ describe("a resize in place", () => {
     expect(planResizes(whole, { sandboxes: [], containers: [running({ ...asHalf, cpuQuota: 20_000 })] }, settings).map(({ resources }) => Number(resources.cpuQuota))).toEqual([50_000]);
   });
 
-  it("shows its trouble as a condition that keeps its time, and goes with it", () => {
-    const trouble = { type: "PodResizePending", reason: "Deferred", message: "no room" };
+  it("shows what waits and what is being done, each with the time of its last reason", () => {
+    const pending = { reason: "Deferred", message: "no room", observedGeneration: 3 };
+    const inProgress = { observedGeneration: 2 };
     const ready = { type: "Ready", status: "True" };
-    const first = withResizeCondition([ready], trouble, "t1", 2);
-    expect(first).toEqual([ready, { ...trouble, status: "True", observedGeneration: 2, lastTransitionTime: "t1" }]);
-    expect(withResizeCondition(first, { ...trouble, message: "still none" }, "t2", 2)[1]).toMatchObject({ message: "still none", lastTransitionTime: "t1" });
-    expect(withResizeCondition(first, { ...trouble, reason: "Infeasible" }, "t2", 2)[1]).toMatchObject({ lastTransitionTime: "t2" });
-    expect(withResizeCondition(first, undefined, "t2", 2)).toEqual([ready]);
+    const first = withResizeConditions([ready], { pending, inProgress }, "t1");
+    expect(first).toEqual([ready, { type: "PodResizePending", status: "True", ...pending, lastProbeTime: "t1", lastTransitionTime: "t1" }, { type: "PodResizeInProgress", status: "True", ...inProgress, lastProbeTime: "t1", lastTransitionTime: "t1" }]);
+    expect(withResizeConditions(first, { pending, inProgress }, "t2")).toEqual(first);
+    const second = withResizeConditions(first, { pending: { ...pending, message: "still none" }, inProgress: { ...inProgress, reason: "Error", message: "busy" } }, "t2");
+    expect(second.slice(1)).toMatchObject([{ message: "still none", lastProbeTime: "t2", lastTransitionTime: "t1" }, { reason: "Error", lastTransitionTime: "t2" }]);
+    expect(withResizeConditions(second, { inProgress }, "t3").map(({ type, reason }) => [type, reason])).toEqual([["Ready", undefined], ["PodResizeInProgress", undefined]]);
+    expect(withResizeConditions(first, {}, "t2")).toEqual([ready]);
   });
 });
