@@ -1,3 +1,4 @@
+import { connectionBy } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
 import { AUTHORITY_PATH, NETWORK_PATH } from "./join-paths.ts";
@@ -65,7 +66,7 @@ function call(url: string, { trusted: ca, proof, body, timeoutMs = TIMEOUT_MS }:
   const headers = { ...bearer, ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }) };
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
   return new Promise((resolve, reject) => {
-    const outgoing = nodeJs.https.request(url, { method: payload === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(timeoutMs), agent: false }, (response) => {
+    const outgoing = nodeJs.https.request(url, { method: payload === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(timeoutMs), ...connectionBy(undefined, "https") }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       response.on("error", reject);

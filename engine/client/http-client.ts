@@ -1,5 +1,6 @@
-import type { Agent } from "node:https";
+import type { Agent, AgentOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
+import { secureConnectionsBy } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
@@ -49,7 +50,8 @@ function openPools(connection: Connection): Pools {
     ...(connection.key === undefined ? {} : { key: connection.key }),
     rejectUnauthorized: connection.insecureSkipVerify !== true,
   };
-  return { connection, requests: new nodeJs.https.Agent({ ...tls, maxSockets: SOCKETS_MAX }), watches: new nodeJs.https.Agent(tls) };
+  const agent = (options: AgentOptions) => Object.assign(new nodeJs.https.Agent(options), { createConnection: secureConnectionsBy(undefined) });
+  return { connection, requests: agent({ ...tls, maxSockets: SOCKETS_MAX }), watches: agent(tls) };
 }
 
 function clientOn(transport: Transport, userAgent: string): Client {

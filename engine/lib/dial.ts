@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { Duplex } from "node:stream";
 import { hostAndPort, tlsServerName } from "./ip-address.ts";
 import { nodeJs } from "./late-modules.ts";
+import { connectTls } from "./tls-connection.ts";
 
 /** A connection to an address that is not reached directly. Rejects with why there is none. */
 export type Dial = (host: string, port: number) => Promise<Duplex>;
@@ -29,7 +30,7 @@ export function dialThrough(proxy: ConnectProxy): Dial {
   return (host, port) =>
     new Promise((resolve, reject) => {
       const address = hostAndPort(host, port);
-      const outgoing = askToConnect(proxy, { method: "CONNECT", path: address, headers: { host: "127.0.0.1" }, agent: false, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
+      const outgoing = askToConnect(proxy, { method: "CONNECT", path: address, headers: { host: "127.0.0.1" }, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
       outgoing.on("connect", ({ statusCode = 0, statusMessage = "" }: IncomingMessage, socket: Duplex, head: Buffer) => {
         const refuse = (why: string) => {
           socket.destroy();
@@ -45,31 +46,36 @@ export function dialThrough(proxy: ConnectProxy): Dial {
 }
 
 function askToConnect(proxy: ConnectProxy, options: RequestOptions): ClientRequest {
-  if (proxy.is === "socket") return nodeJs.http.request({ ...options, socketPath: proxy.path });
-  if (proxy.is === "http") return nodeJs.http.request({ ...options, host: proxy.host, port: proxy.port });
+  if (proxy.is === "socket") return nodeJs.http.request({ ...options, agent: false, socketPath: proxy.path });
+  if (proxy.is === "http") return nodeJs.http.request({ ...options, agent: false, host: proxy.host, port: proxy.port });
   const { ca, serverName, certificate, key } = proxy.tls;
-  return nodeJs.https.request({ ...options, host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? tlsServerName(proxy.host) });
+  return nodeJs.https.request({ ...options, ...connectionBy(undefined, "https"), host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? tlsServerName(proxy.host) });
 }
 
 /** Who creates the connection of a request, as node's requests and agents take it. */
-type CreateConnection = (options: RequestOptions & { readonly servername?: string }, done: (error: Error | null, socket: Duplex) => void) => undefined;
+type CreateConnection = NonNullable<RequestOptions["createConnection"]>;
 
 /** For node's requests: each has a connection of its own, by this way or, when it is undefined, directly. */
 export function connectionBy(dial: Dial | undefined, scheme: "http" | "https"): RequestOptions {
-  if (dial === undefined) return { agent: false };
-  return { createConnection: createConnectionBy(dial, scheme) as NonNullable<RequestOptions["createConnection"]>, defaultPort: scheme === "https" ? 443 : 80 }; // node waits for `done` where nothing is returned
+  if (scheme === "https") return { createConnection: secureConnectionsBy(dial), defaultPort: 443 };
+  return dial === undefined ? { agent: false } : { createConnection: createBy(dial, (socket) => socket), defaultPort: 80 };
 }
 
-/** The same for an agent that keeps connections. */
-export function createConnectionBy(dial: Dial, scheme: "http" | "https"): CreateConnection {
+/** The connections by TLS of such requests, and of agents that keep them. */
+export function secureConnectionsBy(dial: Dial | undefined): CreateConnection {
+  const secure = (options: RequestOptions & { readonly servername?: string }, more: { readonly socket?: Duplex }) => {
+    const host = options.host ?? "localhost";
+    // As node's own agent: the name is that of the host, where it has one.
+    return connectTls({ ...(options as object), ...more, host, servername: options.servername ?? tlsServerName(host) });
+  };
+  if (dial === undefined) return (options) => secure(options, {}).setNoDelay(true);
+  return createBy(dial, (socket, options) => secure(options, { socket }));
+}
+
+function createBy(dial: Dial, made: (socket: Duplex, options: RequestOptions) => Duplex): CreateConnection {
   return (options, done) => {
-    const { host = "localhost", port } = options;
-    dial(host ?? "localhost", Number(port)).then(
-      (socket) => {
-        if (scheme === "http") return done(null, socket);
-        // As node's own agent: the name is that of the host, where it has one.
-        done(null, nodeJs.tls.connect({ ...(options as object), socket, host: host ?? "localhost", servername: options.servername ?? tlsServerName(host ?? "localhost") }));
-      },
+    dial(options.host ?? "localhost", Number(options.port)).then(
+      (socket) => done(null, made(socket, options)),
       (error: Error) => done(error, undefined as unknown as Duplex), // there is none to be looked at
     );
     return undefined;

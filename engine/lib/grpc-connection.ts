@@ -2,6 +2,7 @@ import type { ClientHttp2Session } from "node:http2";
 import net from "node:net";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { nodeJs } from "./late-modules.ts";
+import { connectTls } from "./tls-connection.ts";
 
 /** PEM texts: who to trust, and who we are. What is left out is the machine's own trust, and nobody. */
 export interface GrpcTls {
@@ -102,8 +103,22 @@ export class GrpcConnection {
   }
 
   /** Resolves when the server has said how it wants to be spoken to: a socket alone may be that of a process which hangs. */
-  #connectSession(): Promise<ClientHttp2Session> {
+  async #connectSession(): Promise<ClientHttp2Session> {
     const socket = openSocket(this.#target);
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${CONNECT_MAX_MS / 1000} s`)), CONNECT_MAX_MS);
+    try {
+      if (this.#target.tls !== undefined) await secured(socket);
+      if (this.#isClosed) throw closedError();
+      return await this.#sessionOn(socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #sessionOn(socket: net.Socket): Promise<ClientHttp2Session> {
     const session = nodeJs.http2.connect(`${this.scheme}://${this.authority}`, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
@@ -111,20 +126,15 @@ export class GrpcConnection {
     });
     this.#calls.set(session, 0);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${CONNECT_MAX_MS / 1000} s`)), CONNECT_MAX_MS);
       // An alert of TLS behind the handshake, as the one for a missing certificate, would leave the session waiting for the socket's end.
       socket.on("error", (error) => {
         reject(error);
         socket.destroy();
       });
-      session.once("remoteSettings", () => {
-        clearTimeout(timer);
-        resolve(session);
-      });
+      session.once("remoteSettings", () => resolve(session));
       session.on("error", reject); // once there is a session, its calls tell what happened to it
       session.on("goaway", () => this.retire(session));
       session.on("close", () => {
-        clearTimeout(timer);
         this.retire(session);
         this.#calls.delete(session);
         reject(new Error("the server closed the connection"));
@@ -140,7 +150,16 @@ function openSocket({ address, tls }: GrpcTarget): net.Socket {
   if (tls === undefined) return net.connect({ host, port: Number(port) });
   const identity = tls.certificate === undefined || tls.key === undefined ? {} : { cert: tls.certificate, key: tls.key };
   const name = net.isIP(host) === 0 ? { servername: host } : {};
-  return nodeJs.tls.connect({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
+  return connectTls({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
+}
+
+/** Resolves when the other end is trusted: a session must not begin on a socket that is refused in the same moment. */
+function secured(socket: net.Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("secureConnect", () => void (socket.destroyed || resolve()));
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("the server closed the connection")));
+  });
 }
 
 function closedError(): GrpcError {

@@ -15,6 +15,7 @@ import { serviceResource } from "../../engine/resources/core/service.ts";
 import type { APIService } from "../../engine/resources/types.ts";
 import { availabilityService } from "../../engine/server/aggregation/availability.ts";
 import { findKubectls, runKubectl } from "../kit/kubectl.ts";
+import { makeNamesakes } from "../kit/namesakes.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
@@ -161,6 +162,14 @@ test("kubectl lists its objects and its APIService", async () => {
     expect((await runKubectl(kubectl, api.kubeconfig, ["get", "flunders", "-o", "name"])).stdout).toContain("flunder.wardle.example.com/one");
     expect((await runKubectl(kubectl, api.kubeconfig, ["get", "apiservice", "v1alpha1.wardle.example.com", "--no-headers"])).stdout).toMatch(/^v1alpha1\.wardle\.example\.com +wardle\/api +True /);
   }
+});
+
+test("a server whose certificate bears its authority's name is trusted, as that has signed it", async () => {
+  const { authority, certificate, key } = await makeNamesakes("api.wardle.svc");
+  server.setSecureContext({ cert: certificate, key, ca: api.pki.ca });
+  await api.client.for(apiServiceResource).patch("", "v1alpha1.wardle.example.com", "merge", { spec: { caBundle: Buffer.from(authority).toString("base64") } });
+  await expect.poll(async () => (await admin.send(`${FLUNDERS}/namespaces/default/flunders/one`)).text, { timeout: 20_000 }).toContain('"Flunder"');
+  await until("Passed");
 });
 
 test("a server whose certificate is not known is not trusted, and one that is gone is said to be", async () => {

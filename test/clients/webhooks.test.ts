@@ -1,4 +1,3 @@
-import { webcrypto } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -8,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClusterPki } from "../../engine/auth/cluster-pki.ts";
 import type { KubeconfigUser } from "../../engine/client/kubeconfig.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
-import { loadX509 } from "../../engine/lib/late-modules.ts";
 import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
@@ -16,6 +14,7 @@ import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";
 import type { AdmissionregistrationV1WebhookClientConfig, MutatingWebhook } from "../../engine/resources/types.ts";
+import { makeNamesakes } from "../kit/namesakes.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
@@ -158,24 +157,10 @@ test("a certificate of somebody else is not trusted", async () => {
   expect(body["message"]).toContain(`Post "https://127.0.0.1:${port}/ok?timeout=10s": tls: failed to verify certificate: x509: certificate signed by unknown authority`);
 });
 
-/** Two certificates of one name, as Knative's webhooks make them: an authority and what it has signed, which does not say by which key. */
-async function namesakes(notAfterMs = Date.now() + 3_600_000): Promise<{ readonly authority: string; readonly certificate: string; readonly key: string }> {
-  const x509 = loadX509();
-  const signingAlgorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const [ours, theirs] = [await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]), await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"])];
-  const name = "CN=hook.shop.svc";
-  const common = { notBefore: new Date(Date.now() - 7_200_000), notAfter: new Date(notAfterMs), signingAlgorithm };
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({ ...common, serialNumber: "01", name, keys: ours, extensions: [new x509.BasicConstraintsExtension(true, undefined, true), await x509.SubjectKeyIdentifierExtension.create(ours.publicKey)] });
-  const extensions = [new x509.BasicConstraintsExtension(false, undefined, true), new x509.SubjectAlternativeNameExtension([{ type: "dns", value: "hook.shop.svc" }])];
-  const certificate = await x509.X509CertificateGenerator.create({ ...common, serialNumber: "02", subject: name, issuer: name, signingKey: ours.privateKey, publicKey: theirs.publicKey, extensions });
-  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", theirs.privateKey)).toString("base64");
-  return { authority: authority.toString("pem"), certificate: certificate.toString("pem"), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
-}
-
 test("a certificate that bears its authority's name is trusted if that has signed it, also after both were made anew", async () => {
   const service = { namespace: "shop", name: "hook", path: "/ok", port };
   const bundle = (...authorities: string[]) => Buffer.from(authorities.join("\n")).toString("base64");
-  const [first, second, expired] = [await namesakes(), await namesakes(), await namesakes(Date.now() - 3_600_000)];
+  const [first, second, expired] = [await makeNamesakes("hook.shop.svc"), await makeNamesakes("hook.shop.svc"), await makeNamesakes("hook.shop.svc", { notAfterMs: Date.now() - 3_600_000 })];
   const before = await api.pki.certificate("hook", { commonName: "hook", usage: "serving", dnsNames: ["hook.shop.svc", "localhost"], ipAddresses: ["127.0.0.1"] });
   const show = ({ certificate, key }: { readonly certificate: string; readonly key: string }) => {
     hook.setSecureContext({ cert: certificate, key, ca: api.pki.ca });

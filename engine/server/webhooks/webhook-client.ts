@@ -2,15 +2,14 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
 import type { Egress, EgressName } from "../../apimachinery/egress.ts";
-import { createConnectionBy } from "../../lib/dial.ts";
+import { secureConnectionsBy } from "../../lib/dial.ts";
 import { tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
-import { describeCallError, isOfUnknownAuthority } from "./call-error.ts";
-import { looksSelfSigned, namesakeCertificate } from "./namesake-certificate.ts";
+import { describeCallError } from "./call-error.ts";
 import { parseJson } from "../../lib/json.ts";
 
 /** Where a call goes. The name is what the certificate must be for; the address may be another. */
@@ -50,8 +49,6 @@ export class WebhookClient implements WebhookTransport {
   readonly #options: WebhookClientOptions;
   /** By what connections may be shared: the way, the name on the certificate, its authority, and who calls. */
   readonly #agents = new Map<string, Agent>();
-  /** By the same: a certificate that is trusted in place of its authorities, of whom one has signed it. */
-  readonly #namesakes = new Map<string, string>();
 
   constructor(options: WebhookClientOptions) {
     this.#options = options;
@@ -66,11 +63,7 @@ export class WebhookClient implements WebhookTransport {
       const text = JSON.stringify(body);
       const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
       const trust = { caBundle: endpoint.caBundle, user };
-      const send = () => this.#send(target, trust, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
-      const response = await send().catch(async (error: unknown) => {
-        if (!(await this.#learnsToTrust(target, trust, error))) throw error;
-        return send();
-      });
+      const response = await this.#send(target, trust, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
       return await readJson(response);
     } catch (error) {
       if (deadline.signal.aborted) throw new Error(`Post ${JSON.stringify(shown)}: context deadline exceeded`, { cause: error });
@@ -85,27 +78,6 @@ export class WebhookClient implements WebhookTransport {
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
-    this.#namesakes.clear();
-  }
-
-  /** Whether a call that was refused for its certificate is to be tried again, as something else is trusted now. */
-  async #learnsToTrust(target: WebhookTarget, trust: WebhookTrust, refusal: unknown): Promise<boolean> {
-    const key = agentKey(target, trust);
-    const known = this.#namesakes.get(key);
-    if (!trust.caBundle || !(known === undefined ? looksSelfSigned(refusal) : isOfUnknownAuthority(refusal))) return false;
-    const { host, port, serverName, egress } = target;
-    const socket = await this.#options.egress?.get(egress)?.(host, port);
-    const certificate = await namesakeCertificate({ host, port, servername: tlsServerName(serverName) }, socket, Buffer.from(trust.caBundle, "base64").toString("latin1"), this.#options.clock.now());
-    if (certificate === known) return false;
-    this.#forget(key);
-    if (certificate !== undefined) this.#namesakes.set(key, certificate);
-    return true;
-  }
-
-  #forget(key: string): void {
-    this.#agents.get(key)?.destroy();
-    this.#agents.delete(key);
-    this.#namesakes.delete(key);
   }
 
   async #resolve({ url, service }: WebhookEndpoint): Promise<WebhookTarget> {
@@ -145,13 +117,14 @@ export class WebhookClient implements WebhookTransport {
       this.#agents.set(key, known); // the least recently used one is first
       return known;
     }
-    const namesake = this.#namesakes.get(key);
-    const ca = caBundle ? { ca: namesake ?? Buffer.from(caBundle, "base64") } : {};
-    const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, maxCachedSessions: 16, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
-    const dial = this.#options.egress?.get(target.egress);
-    if (dial !== undefined) agent.createConnection = createConnectionBy(dial, "https") as typeof agent.createConnection; // node waits for its callback where nothing is returned
+    const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
+    const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
+    agent.createConnection = secureConnectionsBy(this.#options.egress?.get(target.egress));
     const [oldest] = this.#agents.keys();
-    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) this.#forget(oldest);
+    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
+      this.#agents.get(oldest)?.destroy();
+      this.#agents.delete(oldest);
+    }
     this.#agents.set(key, agent);
     return agent;
   }
