@@ -129,7 +129,9 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
   const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl)] : [];
-  const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
+  // Tokens without an end are nothing that somebody else signs for us.
+  const issueAccountToken = config.serviceAccountSigningEndpoint === undefined ? { issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) } : {};
+  const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), ...issueAccountToken };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
   const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, timingSafeEqual, type KeyObject } from "node:crypto";
+import { generateKeyPairSync, timingSafeEqual } from "node:crypto";
 import type { JWTPayload } from "jose";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
@@ -7,6 +7,7 @@ import { loadJose } from "../lib/late-modules.ts";
 import type { Random } from "../lib/random.ts";
 import { INVALID_SINCE_LABEL, listsSecret } from "../resources/core/token-secrets.ts";
 import { AUTHENTICATED_GROUP, NODE_NAME_EXTRA, serviceAccountGroups, serviceAccountUsername } from "../apimachinery/known-users.ts";
+import { ownTokenSigner, type TokenKey, type TokenSigner } from "./token-signer.ts";
 
 /** Who issues tokens unless told otherwise. */
 export const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -64,7 +65,7 @@ export interface TokenSettings {
   readonly issuers?: readonly string[];
   /** Who tokens are for unless somebody says otherwise, and for whom the API takes them; the issuers when absent. */
   readonly audiences?: readonly string[];
-  /** Further keys (PEM, public or private) whose signatures are good, for the time of a change of keys. */
+  /** Further keys (PEM, public or private) whose signatures are good, for the time of a change of keys. Not for signers of another make, which name their own. */
   readonly verificationKeys?: readonly string[];
   readonly secondsMax?: number;
   /** Whether a token without an end is good only while its account and Secret are there; true when absent. Others are always looked up. */
@@ -87,22 +88,20 @@ export class ServiceAccountTokens {
   readonly audiences: readonly string[];
   readonly secondsMax: number | undefined;
   readonly #looksUpLegacy: boolean;
-  readonly #signingKey: KeyObject;
-  readonly #signer: PublicKey;
-  readonly #keys: readonly PublicKey[];
+  readonly #signer: TokenSigner;
+  /** Of which generation of the keys. */
+  #checkedGeneration = 0;
   readonly #checked = new Map<string, JWTPayload>();
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(privateKeyPem: string, clock: Clock, random: Random, settings: TokenSettings = {}) {
+  /** `signer` is a private key of our own (PEM), or who signs in its place. */
+  constructor(signer: string | TokenSigner, clock: Clock, random: Random, settings: TokenSettings = {}) {
     this.issuers = settings.issuers ?? [DEFAULT_ISSUER];
     this.audiences = settings.audiences ?? this.issuers;
     this.secondsMax = settings.secondsMax;
     this.#looksUpLegacy = settings.looksUpLegacy ?? true;
-    this.#signingKey = createPrivateKey(privateKeyPem);
-    this.#signer = publicKeyOf(createPublicKey(this.#signingKey));
-    const known = [this.#signer, ...(settings.verificationKeys ?? []).map((pem) => publicKeyOf(createPublicKey(pem)))];
-    this.#keys = known.filter((key, index) => known.findIndex(({ id }) => id === key.id) === index);
+    this.#signer = typeof signer === "string" ? ownTokenSigner(signer, settings.verificationKeys ?? []) : signer;
     this.#clock = clock;
     this.#random = random;
   }
@@ -116,27 +115,15 @@ export class ServiceAccountTokens {
     const id = this.#random.uuid();
     const now = Math.floor(this.#clock.now() / 1000);
     const expires = now + seconds;
-    const token = await new (loadJose().SignJWT)({ "kubernetes.io": subject })
-      .setProtectedHeader({ alg: this.#signer.algorithm, kid: this.#signer.id })
-      .setIssuer(this.issuer)
-      .setSubject(usernameOf(subject))
-      .setAudience([...audiences])
-      .setIssuedAt(now)
-      .setNotBefore(now)
-      .setExpirationTime(expires)
-      .setJti(id)
-      .sign(this.#signingKey);
+    const token = await this.#signer.sign({ "kubernetes.io": subject, iss: this.issuer, sub: usernameOf(subject), aud: [...audiences], iat: now, nbf: now, exp: expires, jti: id });
     return { token, id, expiresMs: expires * 1000 };
   }
 
   /** A token without an end, to be kept in the Secret that it is bound to. */
   issueLegacy(namespace: string, account: BoundReference, secretName: string): Promise<string> {
     const claims = { namespace, "secret.name": secretName, "service-account.name": account.name, "service-account.uid": account.uid };
-    return new (loadJose().SignJWT)(Object.fromEntries(Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value])))
-      .setProtectedHeader({ alg: this.#signer.algorithm, kid: this.#signer.id })
-      .setIssuer(LEGACY_ISSUER)
-      .setSubject(serviceAccountUsername(namespace, account.name))
-      .sign(this.#signingKey);
+    const named = Object.fromEntries(Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value]));
+    return this.#signer.sign({ ...named, iss: LEGACY_ISSUER, sub: serviceAccountUsername(namespace, account.name) });
   }
 
   /**
@@ -158,31 +145,43 @@ export class ServiceAccountTokens {
 
   /** The public keys for others who check our tokens (`/openid/v1/jwks`). */
   async keySet(): Promise<{ readonly keys: readonly object[] }> {
-    return { keys: await Promise.all(this.#keys.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await loadJose().exportJWK(key)) }))) };
+    return { keys: await Promise.all(this.#signer.published.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await loadJose().exportJWK(key)) }))) };
   }
 
   get algorithms(): readonly string[] {
-    return [...new Set(this.#keys.map(({ algorithm }) => algorithm))];
+    return [...new Set(this.#signer.published.map(({ algorithm }) => algorithm))].sort();
+  }
+
+  /** How long others may remember the keys. */
+  get keySetSeconds(): number {
+    return this.#signer.publishedForSeconds;
   }
 
   /** The claims of a token that one of our keys has signed and whose time is now. */
   async #payloadOf(token: string): Promise<JWTPayload | undefined> {
+    if (this.#checkedGeneration !== this.#signer.generation) this.#checked.clear();
+    this.#checkedGeneration = this.#signer.generation;
     const known = this.#checked.get(token);
     if (known !== undefined) return this.#isTimely(known) ? known : undefined;
-    const { kid } = loadJose().decodeProtectedHeader(token);
-    // A token that names a key of ours is tried with it alone; others, of keys under other names, with all.
-    const named = this.#keys.filter(({ id }) => id === kid);
-    for (const { key, algorithm } of named.length > 0 ? named : this.#keys) {
+    for (const { key, algorithm } of await this.#keysFor(token)) {
       try {
         const { payload } = await loadJose().jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()), clockTolerance: CLOCK_LEEWAY_SECONDS });
         if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
-        this.#checked.set(token, payload);
+        if (this.#checkedGeneration === this.#signer.generation) this.#checked.set(token, payload);
         return payload;
       } catch {
         continue; // a wrong signature, a wrong time: all the same to the caller
       }
     }
     return undefined;
+  }
+
+  #keysFor(token: string): Promise<readonly TokenKey[]> {
+    try {
+      return this.#signer.keysOf(loadJose().decodeProtectedHeader(token).kid);
+    } catch {
+      return Promise.resolve([]); // a header that is none names no key
+    }
   }
 
   #isTimely({ exp, nbf }: JWTPayload): boolean {
@@ -226,19 +225,6 @@ export class ServiceAccountTokens {
     if (node !== undefined && !lives(await lookup.node(node.name), node.uid)) return false;
     return secret === undefined || lives(await lookup.secret(namespace, secret.name), secret.uid);
   }
-}
-
-interface PublicKey {
-  readonly id: string;
-  readonly algorithm: string;
-  readonly key: KeyObject;
-}
-
-function publicKeyOf(key: KeyObject): PublicKey {
-  const curves: Readonly<Record<string, string>> = { prime256v1: "ES256", secp384r1: "ES384", secp521r1: "ES512" };
-  const algorithm = key.asymmetricKeyType === "rsa" ? "RS256" : curves[key.asymmetricKeyDetails?.namedCurve ?? ""];
-  if (algorithm === undefined) throw new Error("keys of service account tokens must be RSA, or ECDSA over P-256, P-384 or P-521");
-  return { id: createHash("sha256").update(key.export({ type: "spki", format: "der" })).digest("base64url"), algorithm, key };
 }
 
 function usernameOf({ namespace, serviceaccount }: TokenSubject): string {

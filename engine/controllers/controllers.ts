@@ -64,7 +64,8 @@ export interface ClusterSettings {
 
 export interface ClusterKeys {
   readonly signApproved: SignApproved;
-  readonly issueAccountToken: IssueAccountToken;
+  /** Without it Secrets are not filled with tokens. */
+  readonly issueAccountToken?: IssueAccountToken;
 }
 
 /** The controllers that are wanted. They know nothing of each other, so the order means nothing. */
@@ -105,7 +106,7 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "service-cidr-controller": () => [run(serviceRangeController(context))],
     "service-lb-controller": () => [run(nodeBalancerController(context))],
     "serviceaccount-controller": () => [run(serviceAccountController(context, rootCa))],
-    "serviceaccount-token-controller": () => (keys === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))]),
+    "serviceaccount-token-controller": () => (keys?.issueAccountToken === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))]),
     "statefulset-controller": () => [run(statefulSetController(context))],
     "taint-eviction-controller": () => [run(taintEvictionController(context))],
     "token-cleaner-controller": () => [run(tokenCleaner(context))],

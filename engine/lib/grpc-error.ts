@@ -41,3 +41,10 @@ export class GrpcError extends Error {
 export function grpcCode(error: unknown): number | undefined {
   return error instanceof GrpcError ? error.code : undefined;
 }
+
+/** A status code by its name in Go's library, which metrics have. */
+export function grpcCodeName(code: number): string {
+  if (code === GrpcCode.cancelled) return "Canceled";
+  const name = Object.entries(GrpcCode).find(([, known]) => known === code)?.[0] ?? "unknown";
+  return name[0]?.toUpperCase() + name.slice(1);
+}

@@ -37,6 +37,7 @@ export interface AuthConfig {
   readonly requestheaderExtraHeadersPrefix: readonly string[];
   readonly serviceAccountIssuer: readonly string[];
   readonly serviceAccountSigningKeyFile: string | undefined;
+  readonly serviceAccountSigningEndpoint: string | undefined;
   readonly serviceAccountKeyFile: readonly string[];
   readonly serviceAccountMaxTokenExpiration: number | undefined;
   readonly serviceAccountJwksUri: string | undefined;
@@ -82,6 +83,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
   { key: "requestheaderExtraHeadersPrefix", flags: "--requestheader-extra-headers-prefix <prefixes>", description: "beginning of headers with more about the user", default: "X-Remote-Extra-", parse: list, repeats: true },
   { key: "serviceAccountIssuer", flags: "--service-account-issuer <urls>", description: "issuer of service account tokens; tokens of further ones, after commas, stay good", default: "https://kubernetes.default.svc.cluster.local", parse: list, repeats: true },
   { key: "serviceAccountSigningKeyFile", flags: "--service-account-signing-key-file <file>", description: "private key that signs them (default: the cluster's own)" },
+  { key: "serviceAccountSigningEndpoint", flags: "--service-account-signing-endpoint <socket>", description: "socket of a program that signs them in place of a key, and says which keys are good; excludes both options of keys", parse: socketName },
   { key: "serviceAccountKeyFile", flags: "--service-account-key-file <files>", description: "further keys whose signatures stay good", default: "", parse: list, repeats: true },
   { key: "serviceAccountMaxTokenExpiration", flags: "--service-account-max-token-expiration <duration>", description: "the longest life a token may ask for, at least one hour", parse: tokenLife },
   { key: "serviceAccountJwksUri", flags: "--service-account-jwks-uri <url>", description: "where others find the keys (default: at the issuer)" },
@@ -99,6 +101,18 @@ function listOf(values: readonly string[]): (text: string) => readonly string[] 
     if (given.length === 0 || unknown !== undefined || new Set(given).size < given.length) throw new Error(`must be one or more of ${values.join(", ")}, each once`);
     return given;
   };
+}
+
+/** Of who signs tokens; undefined when all is well. */
+export function tokenSigningProblem({ serviceAccountSigningEndpoint, serviceAccountSigningKeyFile, serviceAccountKeyFile }: Pick<AuthConfig, "serviceAccountSigningEndpoint" | "serviceAccountSigningKeyFile" | "serviceAccountKeyFile">): string | undefined {
+  if (serviceAccountSigningEndpoint === undefined || (serviceAccountSigningKeyFile === undefined && serviceAccountKeyFile.length === 0)) return undefined;
+  return "can't set --service-account-signing-key-file and/or --service-account-key-file with --service-account-signing-endpoint: they exclude each other";
+}
+
+function socketName(text: string): string | undefined {
+  if (text === "") return undefined;
+  if (text.startsWith("@") && !/^@([a-zA-Z0-9_-]+\.)*[a-zA-Z0-9_-]+$/.test(text)) throw new Error("when prefixed with @ must be a valid abstract socket name");
+  return text;
 }
 
 function tokenLife(text: string): number {

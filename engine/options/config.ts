@@ -8,7 +8,7 @@ import { chooseControllers, type ControllerChoice } from "../controllers/choose-
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { networkOptions, networkProblem, type NetworkConfig } from "./network-options.ts";
 import { bool, list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
-import { authOptions, type AuthConfig } from "./auth-options.ts";
+import { authOptions, tokenSigningProblem, type AuthConfig } from "./auth-options.ts";
 
 /**
  * Every option of `mainstay server`: the one table behind --help, the MAINSTAY_… variables and the types.
@@ -157,6 +157,8 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
   config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
   const network = networkProblem(config as unknown as ServerConfig); // as its rows parse it
   if (network !== undefined) throw new UsageError(network);
+  const signing = tokenSigningProblem(config as unknown as ServerConfig); // likewise
+  if (signing !== undefined) throw new UsageError(signing);
   config["apiPort"] = config["securePort"] ?? config["apiPort"];
   for (const [own, upstream] of [["datastoreEndpoint", "etcdServers"], ["datastoreCaFile", "etcdCafile"], ["datastoreCertFile", "etcdCertfile"], ["datastoreKeyFile", "etcdKeyfile"]] as const) config[own] ??= config[upstream];
   if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined)) throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");

@@ -52,7 +52,6 @@ export const idleOptions: readonly IdleOption[] = [
   { flag: "coordinated-leadership-lease-duration", why: "who leads is settled by those who want to, not by the API" },
   { flag: "coordinated-leadership-renew-deadline", why: "who leads is settled by those who want to, not by the API" },
   { flag: "coordinated-leadership-retry-period", why: "who leads is settled by those who want to, not by the API" },
-  { flag: "service-account-signing-endpoint", why: "tokens are signed by a key that this server holds", holds: [""], isStrict: true },
   { flag: "service-account-extend-token-expiration", why: "tokens live as long as was asked for", holds: ["false"] },
   { flag: "kubelet-certificate-authority", why: "agents show certificates of the cluster's own authority, which are always checked" },
   { flag: "kubelet-client-certificate", why: "agents know the server by a certificate of the cluster's own authority" },

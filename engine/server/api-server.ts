@@ -28,6 +28,7 @@ import { nodeMode } from "../auth/node-authorizer.ts";
 import { rbacMode } from "../auth/rbac-authorizer.ts";
 import { followRbac, type RbacIndex } from "../auth/rbac-index.ts";
 import { ServiceAccountTokens, type TokenSettings } from "../auth/service-account-token.ts";
+import type { TokenSigner } from "../auth/token-signer.ts";
 import type { Egress } from "../apimachinery/egress.ts";
 import type { KubeconfigUsers } from "../client/kubeconfig.ts";
 import { createLocalClient } from "../client/local-client.ts";
@@ -93,6 +94,8 @@ export interface ApiServerOptions {
   readonly allowsPrivileged?: boolean;
   /** Signs service account tokens: PEM, PKCS #8, P-256. See `generateTokenKey`. */
   readonly tokenKey: string;
+  /** Who signs them in place of that key. */
+  readonly tokenSigner?: TokenSigner;
   readonly tokenSettings?: TokenSettings;
   /** How callers prove who they are, beside service account tokens. */
   readonly authentication?: AuthenticationOptions;
@@ -213,7 +216,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
   const rbac = followRbac(store);
   const authorizer = createAuthorizer(currentModes(options, rbac), new AuthorizationMetrics(options.metrics, clock));
-  const tokens = new ServiceAccountTokens(options.tokenKey, clock, random, options.tokenSettings);
+  const tokens = new ServiceAccountTokens(options.tokenSigner ?? options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
   const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, egress: options.egress, ...(users === undefined ? {} : { users }) });

@@ -193,6 +193,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
   const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
   const tell: Route[] = network === undefined ? [] : [{ method: "GET", path: NETWORK_PATH, handle: () => json(network) }];
+  const remembered = () => ({ "cache-control": `public, max-age=${tokens.keySetSeconds}` });
   return [
     admit,
     ...tell,
@@ -201,9 +202,9 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     {
       method: "GET",
       path: "/.well-known/openid-configuration",
-      handle: () => json({ issuer: tokens.issuer, jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: tokens.algorithms }),
+      handle: () => ({ ...json({ issuer: tokens.issuer, jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: tokens.algorithms }), headers: remembered() }),
     },
-    { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json" }) },
+    { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json", headers: remembered() }) },
     {
       method: "GET",
       path: "/debug/api_priority_and_fairness/*",

@@ -2,6 +2,7 @@ import type { ApiResult } from "../apimachinery/api-request.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, notFound, StatusError } from "../apimachinery/status-error.ts";
+import { describeError } from "../lib/log.ts";
 import { formatTime } from "../lib/clock.ts";
 import { bindingKind, bindPod, checkBinding } from "../registry/binding.ts";
 import { isDeletedByUpdate } from "../registry/before-delete.ts";
@@ -105,7 +106,9 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, val
   const found = { ...(pod === undefined ? {} : { pod: pod.object }), ...(secret === undefined ? {} : { secret: secret.object }), ...(node === undefined ? {} : { node: node.object }) };
   const plan = planToken(account.object, request, found, parts.tokens.secondsMax);
   if (plan.seconds < plan.askedSeconds) notes.warn(`requested expiration of ${plan.askedSeconds} seconds shortened to ${plan.seconds} seconds`);
-  const { token, expiresMs, id } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds);
+  const { token, expiresMs, id } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds).catch((error: unknown) => {
+    throw new StatusError("InternalError", `failed to generate token: ${describeError(error)}`);
+  });
   notes.annotate("authentication.kubernetes.io/issued-credential-id", `JTI=${id}`);
   const status = { token, expirationTimestamp: formatTime(expiresMs) };
   return objectResult(201, madeUp({ ...request, spec: { ...request.spec, expirationSeconds: plan.seconds }, status } as KubeObject));

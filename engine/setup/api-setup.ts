@@ -62,13 +62,15 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   const egress = setUpEgress(config, { metrics, clock });
   const auth = setUpAuth(config, { egress, clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
   scope.start(...auth.services);
+  const external = config.serviceAccountSigningEndpoint === undefined ? undefined : await (await import("./signer-setup.ts")).setUpExternalSigner(config.serviceAccountSigningEndpoint, config, { clock, logger, metrics });
+  if (external !== undefined) scope.start(external.service);
   const auditor = await setUpAudit(config, { clock, logger, metrics, egress });
   scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));

@@ -42,11 +42,11 @@ export function served<S extends DescService>(service: S, answers: GrpcAnswers<S
   };
 }
 
-/** Serves on a unix socket until the function that it gives is called, which takes the socket away. */
+/** Serves on a unix socket (with a leading `@`, one without a file) until the function that it gives is called, which takes the socket away. */
 export async function serveGrpc(socket: string, ...services: readonly GrpcServed[]): Promise<() => void> {
   const server = new Server();
   for (const { definition, implementation } of services) server.addService(definition, implementation);
-  await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error))));
+  await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket.replace(/^@/, "\0")}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error))));
   return () => server.forceShutdown();
 }
 

@@ -32,6 +32,7 @@ export interface TestApiOptions {
   readonly authentication?: AuthenticationOptions;
   readonly authorization?: readonly ModeChoice[] | NonNullable<ApiServerOptions["authorization"]>;
   readonly tokenSettings?: TokenSettings;
+  readonly tokenSigner?: ApiServerOptions["tokenSigner"];
   readonly webhooks?: ApiServerOptions["webhooks"];
   readonly admissionChoice?: ApiServerOptions["admissionChoice"];
   readonly admissionSettings?: ApiServerOptions["admissionSettings"];
@@ -92,13 +93,14 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
     ...(tokenSettings === undefined ? {} : { tokenSettings }),
+    ...(tokenSigner === undefined ? {} : { tokenSigner }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(frontProxy === undefined ? {} : { frontProxy }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
