@@ -41,6 +41,7 @@ import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+import { renewStoredForm } from "./storage/stored-form.ts";
 
 /** Where a server writes what it does. */
 export function serverLog(dataDir: string): string {
@@ -110,7 +111,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor(storage, clock, logger, { keepMs: config.etcdCompactionInterval })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
-  const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
+  const serving = during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
+  const [{ server, port, authenticationFacts, presented, started }] = await Promise.all([serving, renewStoredForm(encryption.storage, catalog, logger)]);
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: [MASTERS_GROUP], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;

@@ -15,6 +15,11 @@ export class PathTrail {
     return this.#steps.length === 0;
   }
 
+  /** Whether the walk is at a value of a map, not of a property or a list. */
+  get isAtKey(): boolean {
+    return this.#isKey.at(-1) === true;
+  }
+
   enter(step: string | number, isMapKey: boolean): void {
     this.#steps.push(step);
     this.#isKey.push(isMapKey);

@@ -33,13 +33,36 @@ export function compareQuantities(left: string | number, right: string | number)
 }
 
 /**
- * The one text that stands for all equal ones of its kind: `1000m` → `1`, `1024Mi` → `1Gi`, `0.5` → `500m`, `10e2` → `1e3`.
- * Exact for every size: it counts in billionths with big integers. Finer amounts are rounded away from zero, upstream's limit.
+ * The text under which the API keeps a quantity and gives it back: `1000m` → `1`, `1024Mi` → `1Gi`, `0.5` → `500m`, `1.5Gi` → `1536Mi`.
+ * Texts that upstream's parser takes for canonical without looking closer stay as they are, such as `07Mi` and `+9E`.
+ * Exact for every size: it counts in billionths with big integers. Finer amounts are rounded away from zero, and binary ones end at
+ * 2^63-1, upstream's limits. Throws an Error for text that is none. Source: Quantity.ParseQuantity and String of k8s.io/apimachinery.
  */
 export function canonicalQuantity(value: string | number): string {
   const text = typeof value === "number" ? plainDecimal(value) : value;
-  const { sign, exponent, suffix } = split(text);
-  return render(exactNanos(text), sign === "-", suffix.endsWith("i") ? "BinarySI" : exponent !== undefined ? "DecimalExponent" : "DecimalSI");
+  if (CANONICAL.test(text) || staysAsWritten(split(text))) return text;
+  return formatExactQuantity(exactQuantity(text));
+}
+
+/** The usual ones, which need no closer look. */
+const CANONICAL = /^[1-9]\d{0,2}(?:[mkMGTPE]|[KMGTP]i)?$/;
+
+function staysAsWritten({ digits, exponent, suffix }: QuantityParts): boolean {
+  const [whole = "", fraction = ""] = digits.split(".");
+  const significant = whole.replace(/^0+/, "");
+  const power = BINARY[suffix];
+  if (power !== undefined) return fraction === "" && significant !== "" && significant.length + power * 0.3 <= 14 && Number(significant) % 8 !== 0;
+  const scale = Number(exponent ?? DECIMAL[suffix] ?? 0) - fraction.length;
+  return significant !== "" && significant.length + fraction.length <= 18 && scale >= -9 && scale % 3 === 0 && !`${significant}${fraction}`.endsWith("000");
+}
+
+/** The same of an amount in a list of resources, which the API keeps to thousandths, rounded up. */
+export function canonicalAmount(value: string | number): string {
+  const text = typeof value === "number" ? plainDecimal(value) : value;
+  if (CANONICAL.test(text)) return text;
+  const { nanos, format } = exactQuantity(text);
+  const excess = nanos % NANOS_PER_MILLI;
+  return excess === 0n ? canonicalQuantity(text) : formatExactQuantity({ nanos: nanos - excess + (nanos > 0n ? NANOS_PER_MILLI : -NANOS_PER_MILLI), format });
 }
 
 /** The canonical text of a number of units. Amounts below 1Ki and fractions have decimal suffixes in either format, as upstream's. */
@@ -56,8 +79,10 @@ export interface ExactQuantity {
 /** The exact size of a quantity. Throws an Error for text that is none. */
 export function exactQuantity(text: string): ExactQuantity {
   const { sign, exponent, suffix } = split(text);
-  const size = exactNanos(text);
-  return { nanos: sign === "-" ? -size : size, format: suffix.endsWith("i") ? "BinarySI" : exponent !== undefined ? "DecimalExponent" : "DecimalSI" };
+  const format = suffix.endsWith("i") ? "BinarySI" : exponent !== undefined ? "DecimalExponent" : "DecimalSI";
+  const nanos = exactNanos(text);
+  const size = format === "BinarySI" && nanos > BINARY_MAX_NANOS ? BINARY_MAX_NANOS : nanos;
+  return { nanos: sign === "-" ? -size : size, format };
 }
 
 export function formatExactQuantity({ nanos, format }: ExactQuantity): string {
@@ -65,6 +90,8 @@ export function formatExactQuantity({ nanos, format }: ExactQuantity): string {
 }
 
 const NANOS_PER_UNIT = 10n ** 9n;
+const NANOS_PER_MILLI = 10n ** 6n;
+const BINARY_MAX_NANOS = (2n ** 63n - 1n) * NANOS_PER_UNIT;
 
 function render(nanos: bigint, isNegative: boolean, format: "DecimalSI" | "BinarySI" | "DecimalExponent"): string {
   if (nanos === 0n) return "0";
@@ -99,7 +126,14 @@ function exactNanos(text: string): bigint {
   return numerator / divisor + (numerator % divisor === 0n ? 0n : 1n);
 }
 
-function split(text: string): { sign: string; digits: string; exponent: string | undefined; suffix: string } {
+interface QuantityParts {
+  readonly sign: string;
+  readonly digits: string;
+  readonly exponent: string | undefined;
+  readonly suffix: string;
+}
+
+function split(text: string): QuantityParts {
   const match = PATTERN.exec(text);
   if (match === null) throw new Error(`unable to parse quantity ${JSON.stringify(text)}: it must be a number with an optional suffix such as m, k, M, Gi`);
   const [, sign = "", digits = "0", exponent, suffix = ""] = match;

@@ -10,6 +10,8 @@ export interface SchemaPlan {
   readonly additional: Schema | undefined;
   /** Lists and maps that Kubernetes' Go types leave out of the JSON when they are empty: there, empty and absent are the same. */
   readonly omittedEmpty: ReadonlySet<string>;
+  /** Texts, numbers and flags that they leave out when they are zero, each with its zero: there, zero and absent are the same. */
+  readonly omittedZero: ReadonlyMap<string, unknown>;
   /** Whether keys without a schema stay, unreported. */
   readonly keepsUnknown: boolean;
   /** Whether a string has any rule beyond being one. */
@@ -37,6 +39,7 @@ function computePlan(schema: Schema): SchemaPlan {
     defaults: [...properties].filter(([, property]) => property.default !== undefined),
     required: schema.required ?? [],
     omittedEmpty: new Set([...properties].filter(([name, property]) => isOmittedEmpty(schema, name, property)).map(([name]) => name)),
+    omittedZero: new Map([...properties].filter(([name, property]) => isOmittedZero(schema, name, property)).map(([name, property]) => [name, zeroOf(property)])),
     additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
     keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
     constrainsText:
@@ -56,6 +59,21 @@ const KEPT_EMPTY: ReadonlySet<string> = new Set([
 function isOmittedEmpty({ title = "", required = [] }: Schema, name: string, property: Schema): boolean {
   if (property["x-protobuf-tag"] === undefined || required.includes(name) || KEPT_EMPTY.has(`${title}.${name}`)) return false;
   return property.type === "array" || (property.type === "object" && property.properties === undefined && typeof property.additionalProperties === "object");
+}
+
+/** Of a pointer in Go a zero is a value, which the schema says. What is always there has its zero as its default. */
+function isOmittedZero({ required = [] }: Schema, name: string, property: Schema): boolean {
+  if (property["x-protobuf-tag"] === undefined || property["x-protobuf-presence"] === true || property["x-kubernetes-int-or-string"] === true || required.includes(name)) return false;
+  const zero = zeroOf(property);
+  return zero !== undefined && zero !== null && property.default !== zero;
+}
+
+/** What Go has where a text, number, truth or moment is missing: null, which is to be left out, of moments; undefined where it has nothing. */
+export function zeroOf({ type, format }: Schema): unknown {
+  if (type === "integer" || type === "number") return 0;
+  if (type === "boolean") return false;
+  if (type !== "string") return undefined;
+  return format === undefined || format === "byte" ? "" : format === "date-time" || format === "micro-time" ? null : undefined;
 }
 
 /** With full Unicode where the pattern allows it: that mode refuses needless escapes such as `\-`, which other dialects accept. */

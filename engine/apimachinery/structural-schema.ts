@@ -1,13 +1,13 @@
 import { duplicateField, invalidField, requiredField, tooLong, typeInvalid, unsupportedValue, type FieldError } from "./field-error.ts";
 import { PathTrail } from "./path-trail.ts";
-import { parseQuantity } from "./quantity.ts";
-import { schemaPlan, type SchemaPlan } from "./schema-plan.ts";
+import { canonicalAmount, canonicalQuantity } from "./quantity.ts";
+import { schemaPlan, zeroOf, type SchemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 
 export interface ConformOptions {
   /** Fill in defaults where the enclosing object exists. */
   readonly defaults: boolean;
-  /** Leave unknown fields out of the result. They are reported in any case. */
+  /** Put the result in the form that is kept: without unknown fields, which are reported in any case, without what Kubernetes' Go types leave out when it is empty or zero, and with quantities in their canonical text. */
   readonly prune: boolean;
   /** Leave nulls everywhere, or where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
   readonly keepsNulls?: "all" | "refused";
@@ -45,12 +45,9 @@ function isEmpty(value: unknown): boolean {
   return true;
 }
 
-/** What stands for a value that is missing: null, which is to be left out, of moments; undefined where nothing does. */
-function zeroOf({ type, format, enum: allowed }: Schema): unknown {
-  if (type === "integer" || type === "number") return 0;
-  if (type === "boolean") return false;
-  if (type !== "string" || allowed !== undefined) return undefined;
-  return format === undefined ? "" : format === "date-time" || format === "micro-time" ? null : undefined;
+/** A status whose writer left out what must be there is taken as Go would have it, but for a choice or bytes, of which a zero is none. */
+function zeroOfStatus(property: Schema): unknown {
+  return property.type === "string" && (property.enum !== undefined || property.format === "byte") ? undefined : zeroOf(property);
 }
 
 class Pass {
@@ -116,6 +113,8 @@ class Pass {
         this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
       } else if (child === undefined || (child === null && childSchema.nullable !== true && !this.#keepsNull(childSchema))) {
         delete (copy ??= { ...source })[name];
+      } else if (!child && child === plan.omittedZero.get(name)) {
+        if (this.#options.prune) delete (copy ??= { ...source })[name];
       } else {
         this.#trail.enter(name, property === undefined);
         const visited = this.visit(childSchema, child);
@@ -130,7 +129,7 @@ class Pass {
     for (const name of plan.required) {
       if ((copy ?? source)[name] !== undefined) continue;
       const property = plan.properties.get(name);
-      const zero = property === undefined ? undefined : isZeroed ? zeroOf(property) : defaults ? this.#zeroOfWanted(name, property) : undefined;
+      const zero = property === undefined ? undefined : isZeroed ? zeroOfStatus(property) : defaults ? this.#zeroOfWanted(name, property) : undefined;
       if (zero === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
       else if (zero !== null) (copy ??= { ...source })[name] = zero;
     }
@@ -216,18 +215,23 @@ class Pass {
     return value;
   }
 
-  /** A number in YAML (`cpu: 1`) is stored as text, the only form the API gives back. */
+  /**
+   * A number in YAML (`cpu: 1`) is stored as text, the only form the API gives back; what is to be kept is so in its canonical form.
+   * Amounts in lists of resources are kept to thousandths.
+   */
   #visitQuantity(value: unknown): unknown {
     if (typeof value !== "string" && typeof value !== "number") {
       this.#wrongType(value, "quantity such as 500m or 1Gi");
       return value;
     }
+    const text = String(value).trim();
     try {
-      parseQuantity(String(value));
+      const canonical = this.#trail.isAtKey ? canonicalAmount(text) : canonicalQuantity(text);
+      return this.#options.prune ? canonical : String(value);
     } catch {
       this.errors.push(typeInvalid(this.#trail.text(), value, "must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"));
+      return String(value);
     }
-    return String(value);
   }
 
   #checkNumber(schema: Schema, value: unknown): void {

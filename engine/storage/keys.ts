@@ -18,3 +18,7 @@ export function namespacePrefix(kind: Kind, namespace: string): string {
 export function objectStorageKey(kind: Kind, namespace: string, name: string): string {
   return `${namespacePrefix(kind, namespace)}${name}`;
 }
+
+export function prefixOfKey(key: string): string {
+  return key.slice(0, key.indexOf("/", key.indexOf("/", ROOT.length) + 1) + 1);
+}

@@ -12,7 +12,7 @@ import { describeError, type Logger } from "../lib/log.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
 import { encodeStorable, StoredObject, unstoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
-import { objectStorageKey, resourcePrefix, ROOT } from "./keys.ts";
+import { objectStorageKey, prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
 import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
@@ -437,10 +437,6 @@ export class ObjectStore {
 /** A kind that users defined may go while it is asked for. */
 function notServed(): StatusError {
   return new StatusError("NotFound", "the server could not find the requested resource", {});
-}
-
-function prefixOfKey(key: string): string {
-  return key.slice(0, key.indexOf("/", key.indexOf("/", ROOT.length) + 1) + 1);
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalQuantity, compareQuantities, formatQuantity, milliValue, parseQuantity, wholeValue } from "../../../engine/apimachinery/quantity.ts";
+import { canonicalAmount, canonicalQuantity, compareQuantities, formatQuantity, milliValue, parseQuantity, wholeValue } from "../../../engine/apimachinery/quantity.ts";
 
 const suffixes = ["", "n", "u", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"];
 const quantityText = fc.tuple(fc.integer({ min: 0, max: 99_999 }), fc.constantFrom(...suffixes)).map(([number, suffix]) => `${number}${suffix}`);
@@ -15,7 +15,12 @@ describe("quantities", () => {
   test.each([
     ["1000m", "1"], ["1024Mi", "1Gi"], ["0.5", "500m"], ["10e2", "1e3"], ["0.1Gi", "107374182400m"], ["1.5Ki", "1536"], ["0.5Ki", "512"], ["0Gi", "0"], ["-1500m", "-1500m"], ["100000k", "100M"],
     ["9007199254740993", "9007199254740993"], ["0.0000000001", "1n"],
+    ["1.5Gi", "1536Mi"], ["9Ei", "9223372036854775807"], ["-9Ei", "-9223372036854775807"], ["8Ki", "8Ki"], ["16Ki", "16Ki"], ["12.5n", "13n"], ["+1000k", "1M"], ["00", "0"], ["-0", "0"],
   ])("writes %s as %s", (text, canonical) => expect(canonicalQuantity(text)).toBe(canonical));
+
+  test.each(["07Mi", "+9E", "5e3", "1E3", "010", "0010Ki", "9.", "0073Ki", "1e0"])("leaves %s as it is, as upstream's parser does, which takes it for canonical", (text) => expect(canonicalQuantity(text)).toBe(text));
+
+  test.each([["100n", "1m"], ["-100n", "-1m"], ["1.0005", "1001m"], ["250m", "250m"], ["1000m", "1"], ["1.5Gi", "1536Mi"], ["0", "0"]])("keeps %s of a resource as %s", (text, amount) => expect(canonicalAmount(text)).toBe(amount));
 
   test("has one text for what is written twice", () => {
     fc.assert(fc.property(quantityText, (text) => { expect(canonicalQuantity(canonicalQuantity(text))).toBe(canonicalQuantity(text)); }));

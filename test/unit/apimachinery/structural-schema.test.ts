@@ -109,7 +109,21 @@ describe("conforming to a schema changes", () => {
     expect(valueOf(object({ a: text, b: { ...text, nullable: true } }), { a: null, b: null })).toEqual({ b: null });
   });
 
-  test("quantities written as numbers to text, and no other ones", () => expect(valueOf({ type: "object", additionalProperties: { ...text, format: "quantity" } }, { cpu: 1, memory: "1024Mi" })).toEqual({ cpu: "1", memory: "1024Mi" }));
+  test("quantities to their canonical text, where the result is kept", () => {
+    const schema = object({ amounts: { type: "object", additionalProperties: { ...text, format: "quantity" } }, size: { ...text, format: "quantity" } });
+    const value = { amounts: { cpu: 1, memory: "1024Mi", tiny: "100n" }, size: "100n" };
+    expect(valueOf(schema, value)).toEqual({ amounts: { cpu: "1", memory: "1Gi", tiny: "1m" }, size: "100n" });
+    expect(valueOf(schema, value, { defaults: false, prune: false })).toEqual({ amounts: { cpu: "1", memory: "1024Mi", tiny: "100n" }, size: "100n" });
+  });
+
+  test("zeros that Go leaves out to absence, and so to their default", () => {
+    const ours = (schema: Schema, more: Partial<Schema> = {}): Schema => ({ ...schema, "x-protobuf-tag": 1, ...more });
+    const properties = { flag: ours({ type: "boolean" }), count: ours(integer), word: ours(text), choice: ours({ ...text, enum: ["A", "B"] }, { default: "A" }), pointer: ours(integer, { "x-protobuf-presence": true }), always: ours(text, { default: "" }), needed: ours(integer), foreign: text };
+    const value = { flag: false, count: 0, word: "", choice: "", pointer: 0, always: "", needed: 0, foreign: "" };
+    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: true, prune: true })).toEqual({ value: { choice: "A", pointer: 0, always: "", needed: 0, foreign: "" }, unknown: [], errors: [] });
+    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: false, prune: false })).toEqual({ value, unknown: [], errors: [] });
+    expect(conform(object(properties), { count: "", flag: 0 }, { defaults: true, prune: true }).errors.map(({ field }) => field)).toEqual(["count", "flag"]);
+  });
 
   test("nothing the second time", () => {
     const schema = object({ a: { ...integer, default: 1 }, l: list(object({ k: { ...text, default: "d" } })), m: { type: "object", additionalProperties: text } });

@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { renewStoredForm } from "../../../engine/storage/stored-form.ts";
+
+const template = { metadata: { labels: { a: "b" } }, spec: { hostNetwork: false, containers: [{ name: "c", image: "x", resources: { limits: { cpu: "1000m" } } }] } };
+const renewedTemplate = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "x", resources: { limits: { cpu: "1" } } }] } };
+
+async function renewed(key: string, object: object | string) {
+  const storage = openMemoryStorage();
+  const { revision } = await storage.commit([], [{ do: "put", key, value: Buffer.from(typeof object === "string" ? object : JSON.stringify(object)) }]);
+  await renewStoredForm(storage, catalog, silentLogger);
+  const entry = (await storage.get(key))!;
+  return { storage, isUntouched: entry.modRevision === revision, text: entry.value.toString("utf8") };
+}
+
+describe("what an earlier release has stored", () => {
+  test("is brought into today's form: quantities canonical, zeros that say nothing gone", async () => {
+    const { text } = await renewed("/registry/apps/deployments/default/d", { kind: "Deployment", apiVersion: "apps/v1", metadata: { name: "d", namespace: "default" }, spec: { replicas: 0, paused: false, selector: { matchLabels: { a: "b" } }, template } });
+    expect(JSON.parse(text)).toEqual({ kind: "Deployment", apiVersion: "apps/v1", metadata: { name: "d", namespace: "default" }, spec: { replicas: 0, selector: { matchLabels: { a: "b" } }, template: renewedTemplate } });
+  });
+
+  test("also the templates that revisions keep, with their keys in the order they had", async () => {
+    const revision = (kept: object) => ({ kind: "ControllerRevision", apiVersion: "apps/v1", metadata: { name: "r", namespace: "default" }, data: { spec: { template: { $patch: "replace", ...kept } } }, revision: 1 });
+    const { text } = await renewed("/registry/apps/controllerrevisions/default/r", revision(template));
+    expect(text).toBe(JSON.stringify(revision(renewedTemplate)));
+  });
+
+  test.each([
+    ["what is in that form already", "/registry/core/configmaps/default/c", { kind: "ConfigMap", apiVersion: "v1", metadata: { name: "c", namespace: "default" }, data: { cpu: "1000m" } }],
+    ["what users define", "/registry/x.example/things/default/t", { kind: "Thing", apiVersion: "x.example/v1", metadata: { name: "t" }, spec: { cpu: "1000m", no: false } }],
+    ["what is no object", "/registry/core/pods/default/p", "{"],
+    ["what has no place in the API", "/registry/core/pods", "x"],
+  ])("is left alone where it is %s", async (_what, key, object) => {
+    const { isUntouched, text } = await renewed(key, object);
+    expect(text).toBe(typeof object === "string" ? object : JSON.stringify(object));
+    expect(isUntouched).toBe(true);
+  });
+
+  test("is looked at once", async () => {
+    const { storage } = await renewed("/registry/core/pods/default/p", { kind: "Pod", apiVersion: "v1", metadata: { name: "p", namespace: "default" }, spec: { containers: [] } });
+    const revision = await storage.currentRevision();
+    await renewStoredForm(storage, catalog, silentLogger);
+    expect(await storage.currentRevision()).toBe(revision);
+  });
+
+  test("is found beyond the first page", async () => {
+    const storage = openMemoryStorage();
+    const key = (index: number) => `/registry/core/resourcequotas/default/q${index}`;
+    const quota = (index: number, cpu: string) => ({ kind: "ResourceQuota", apiVersion: "v1", metadata: { name: `q${index}`, namespace: "default" }, spec: { hard: { cpu } } });
+    await storage.commit([], Array.from({ length: 1_100 }, (_, index) => ({ do: "put" as const, key: key(index), value: Buffer.from(JSON.stringify(quota(index, "2000m"))) })));
+    await renewStoredForm(storage, catalog, silentLogger);
+    const { entries } = await storage.list("/registry/");
+    expect(entries.map(({ value }) => value.toString("utf8"))).not.toContainEqual(expect.stringContaining("2000m"));
+  });
+});
