@@ -2,27 +2,33 @@ import type { Container, PodSpec, PodTemplateSpec, Volume } from "./types.ts";
 
 /** Defaults of a pod's spec that depend on other fields; shared by pods and everything with a pod template. */
 export function withPodSpecDefaults(spec: PodSpec): PodSpec {
-  const isHostNetwork = spec.hostNetwork === true;
   return {
     ...spec,
     ...(spec.serviceAccountName && !spec.serviceAccount ? { serviceAccount: spec.serviceAccountName } : {}),
     ...(spec.serviceAccount && !spec.serviceAccountName ? { serviceAccountName: spec.serviceAccount } : {}),
-    containers: spec.containers.map((container) => withContainerDefaults(container, isHostNetwork)),
-    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map((container) => withContainerDefaults(container, isHostNetwork)) }),
+    ...containersBy(spec, (container) => ({ ...container, imagePullPolicy: container.imagePullPolicy ?? pullPolicyOf(container.image) })),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.map(withVolumeDefault) }),
   };
 }
 
-function withContainerDefaults(container: Container, isHostNetwork: boolean): Container {
-  const limits = container.resources?.limits;
-  // A limit without a request means a request of the same amount.
-  const requests = limits === undefined ? container.resources?.requests : { ...limits, ...container.resources?.requests };
+/** What a pod has beyond its template: a limit without a request means a request of the same amount, and on the node's network a port is the node's. */
+export function withContainersOfPod(spec: PodSpec): PodSpec {
+  const isHostNetwork = spec.hostNetwork === true;
   return {
-    ...container,
-    imagePullPolicy: container.imagePullPolicy ?? pullPolicyOf(container.image),
-    ...(requests === undefined ? {} : { resources: { ...container.resources, requests } }),
-    ...(isHostNetwork && container.ports !== undefined ? { ports: container.ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })) } : {}),
+    ...spec,
+    ...containersBy(spec, (container) => {
+      const limits = container.resources?.limits;
+      return {
+        ...container,
+        ...(limits === undefined ? {} : { resources: { ...container.resources, requests: { ...limits, ...container.resources?.requests } } }),
+        ...(isHostNetwork && container.ports !== undefined ? { ports: container.ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })) } : {}),
+      };
+    }),
   };
+}
+
+function containersBy({ containers, initContainers }: PodSpec, change: (container: Container) => Container): Pick<PodSpec, "containers" | "initContainers"> {
+  return { containers: containers.map(change), ...(initContainers === undefined ? {} : { initContainers: initContainers.map(change) }) };
 }
 
 /** A volume without a source is an emptyDir; an image is pulled as a container's is. */

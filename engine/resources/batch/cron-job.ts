@@ -5,9 +5,9 @@ import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { ageSince } from "../human-duration.ts";
-import { withJobSpecDefaults } from "./job.ts";
 import { validateJobSpec } from "./job-validation.ts";
 import { loadSchema } from "../load-schema.ts";
+import { withTemplateDefaults } from "../pod-template.ts";
 import { cronJobWarnings } from "../warnings/kind-warnings.ts";
 import type { CronJob, CronJobSpec, JobTemplateSpec } from "../types.ts";
 
@@ -45,9 +45,9 @@ export const cronJobResource = defineResource<CronJob>({
   ],
 });
 
-/** The Job inside gets a Job's defaults, but for what the server decides when it is made. */
+/** Only its pods get their defaults here; the Job gets its own when it is made. */
 function withTemplate(template: JobTemplateSpec): JobTemplateSpec {
-  return template.spec === undefined ? template : { ...template, spec: withJobSpecDefaults(template.spec) };
+  return template.spec === undefined ? template : { ...template, spec: { ...template.spec, template: withTemplateDefaults(template.spec.template) } };
 }
 
 function scheduleErrors({ schedule, timeZone }: CronJobSpec): FieldError[] {

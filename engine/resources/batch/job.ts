@@ -49,17 +49,19 @@ function withDefaults(job: Job): Job {
   const labels = spec.template.metadata?.labels;
   // Without labels of its own a Job has those of its pods: what their author gave them, or else what they are given.
   const lacksLabels = isEmpty(metadata.labels) && labels !== undefined;
-  return { ...job, ...(lacksLabels ? { metadata: { ...metadata, labels } } : {}), spec: { ...withJobSpecDefaults(spec), manualSelector: spec.manualSelector ?? false } };
+  return { ...job, ...(lacksLabels ? { metadata: { ...metadata, labels } } : {}), spec: withJobSpecDefaults(spec) };
 }
 
-/** Upstream's defaults of a Job, also inside of a CronJob. */
-export function withJobSpecDefaults(spec: JobSpec): JobSpec {
+function withJobSpecDefaults(spec: JobSpec): JobSpec {
   // A Job that says neither how many nor how many at a time runs one pod, once.
   const isSingle = spec.completions === undefined && spec.parallelism === undefined;
   return {
     ...spec,
     ...(isSingle ? { completions: 1 } : {}),
     parallelism: spec.parallelism ?? 1,
+    completionMode: spec.completionMode ?? "NonIndexed",
+    suspend: spec.suspend ?? false,
+    manualSelector: spec.manualSelector ?? false,
     backoffLimit: spec.backoffLimit ?? (spec.backoffLimitPerIndex === undefined ? BACKOFF_LIMIT : NO_LIMIT),
     podReplacementPolicy: spec.podReplacementPolicy ?? (spec.podFailurePolicy === undefined ? "TerminatingOrFailed" : "Failed"),
     template: withTemplateDefaults(spec.template),

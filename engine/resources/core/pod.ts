@@ -7,7 +7,7 @@ import { loadSchema } from "../load-schema.ts";
 import { podContainers } from "../pod-containers.ts";
 import { withPodLevelRequests } from "../pod-level-resources.ts";
 import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text.ts";
-import { withPodSpecDefaults } from "../pod-template.ts";
+import { withContainersOfPod, withPodSpecDefaults } from "../pod-template.ts";
 import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
 import { validatePodSpec } from "../validation/pod-spec.ts";
@@ -28,7 +28,7 @@ export const podResource = defineResource<Pod>({
   strategy: {
     hasGeneration: true,
     // Upstream settles these for pods alone: templates do not say them.
-    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withPodSpecDefaults(pod.spec)) } }),
+    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
     prepareForCreate: (pod) => ({ ...withLabelKeySelectors(pod), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: (pod) => validatePodSpec(pod.spec, "spec"),
     validateNew: ({ spec }) => ((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),

@@ -107,8 +107,9 @@ function validateHostPorts(spec: PodSpec, path: string): FieldError[] {
   for (const [c, container] of spec.containers.entries()) {
     for (const [p, port] of (container.ports ?? []).entries()) {
       const at = `${path}.containers[${c}].ports[${p}]`;
-      if (spec.hostNetwork === true && port.hostPort !== port.containerPort) errors.push(invalidField(`${at}.containerPort`, port.containerPort, "must match `hostPort` when `hostNetwork` is true"));
+      // A pod's are filled in before they are judged; those of a template wait for its pods.
       if (!port.hostPort) continue;
+      if (spec.hostNetwork === true && port.hostPort !== port.containerPort) errors.push(invalidField(`${at}.hostPort`, port.hostPort, "must match `containerPort` when `hostNetwork` is true"));
       const text = `${port.protocol ?? "TCP"}/${port.hostIP ?? ""}/${port.hostPort}`;
       if (seen.has(text)) errors.push(duplicateField(`${at}.hostPort`, text));
       seen.add(text);

@@ -3,7 +3,10 @@ import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { statefulSetResource } from "../../../engine/resources/apps/stateful-set.ts";
+import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { eventResource } from "../../../engine/resources/core/event.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
@@ -92,6 +95,24 @@ describe("defaults", () => {
 
   it("bind container ports to the same ports of the node on its own network", () => {
     expect(podSpec({ ports: [{ containerPort: 80 }] }, { hostNetwork: true }).containers[0]?.ports).toEqual([{ containerPort: 80, hostPort: 80, protocol: "TCP" }]);
+  });
+
+  it("leave to the pod what only a pod has, and to the Job what only a Job has", () => {
+    const spec = { hostNetwork: true, restartPolicy: "Never", containers: [{ name: "main", image: "web:1", ports: [{ containerPort: 80 }], resources: { limits: { cpu: "1" } } }] };
+    const { template } = decode(deploymentResource, { metadata: { name: "d" }, spec: { selector: {}, template: { spec } } }).spec;
+    expect(template.spec?.containers).toMatchObject([{ imagePullPolicy: "IfNotPresent" }]);
+    expect(template.spec?.containers[0]).toMatchObject({ ports: [{ containerPort: 80, protocol: "TCP" }], resources: { limits: { cpu: "1" } } });
+    expect(template.spec?.containers[0]?.ports?.[0]).not.toHaveProperty("hostPort");
+    expect(template.spec?.containers[0]?.resources).not.toHaveProperty("requests");
+    const { jobTemplate } = decode(cronJobResource, { metadata: { name: "c" }, spec: { schedule: "@daily", jobTemplate: { spec: { template: { spec } } } } }).spec;
+    expect(Object.keys(jobTemplate.spec ?? {})).toEqual(["template"]);
+    expect(jobTemplate.spec?.template.spec).toMatchObject({ dnsPolicy: "ClusterFirst", containers: [{ terminationMessagePolicy: "File" }] });
+    expect(decode(jobResource, { metadata: { name: "j" }, spec: { template: { spec } } }).spec).toMatchObject({ completions: 1, parallelism: 1, completionMode: "NonIndexed", suspend: false, manualSelector: false, backoffLimit: 6, podReplacementPolicy: "TerminatingOrFailed" });
+  });
+
+  it("give a StatefulSet and an Event the empty texts that readers find there", () => {
+    expect(decode(statefulSetResource, { metadata: { name: "s" }, spec: { selector: {}, template: {} } }).spec.serviceName).toBe("");
+    expect(decode(eventResource, { metadata: { name: "e" }, involvedObject: {} })).toMatchObject({ reportingComponent: "", reportingInstance: "" });
   });
 
   it("keep the old and the new name of the service account equal", () => {
