@@ -22,7 +22,8 @@ import { serviceAccountResource } from "../engine/resources/core/service-account
 import { serviceResource } from "../engine/resources/core/service.ts";
 import { runtimeClassResource } from "../engine/resources/node/runtime-class.ts";
 import type { Node, Pod, TokenRequest } from "../engine/resources/types.ts";
-import { agentLog, type AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./agent-options.ts";
+import { agentLog } from "./config.ts";
 import { computeKubeletConfiguration } from "./kubelet-configuration.ts";
 import { containerdPaths, keepContainerd } from "./cri/containerd.ts";
 import { createShimReaper } from "./cri/leaked-shims.ts";
@@ -106,7 +107,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const { client, clock, random, logger, nodeIps } = parts;
   const { dataDir, rootDir, nodeName } = config;
   const podsDir = path.join(rootDir, "pods");
-  const logsDir = path.join(dataDir, "logs");
+  const logsDir = config.podLogsDir ?? path.join(dataDir, "logs");
   const volumesDir = path.join(dataDir, "volumes");
   mkdirSync(logsDir, { recursive: true, mode: 0o750 });
   openRootDir(dataDir, rootDir);
@@ -131,7 +132,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
+  const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
   const health = new DeviceHealthBook(() => manager.devicesChanged());
   const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
   const claims = new PreparedClaims(path.join(dataDir, "prepared-claims.json"));
@@ -155,6 +156,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     podsDir,
     csi,
     starts: new Limiter(STARTS_MAX),
+    pulls: new Limiter(config.serializeImagePulls === true ? 1 : (config.maxParallelImagePulls ?? STARTS_MAX)),
+    syncMs: config.syncFrequency,
+    restartMaxMs: config.maxContainerRestartPeriod,
     sources: (_pod, podIps) => sources(podIps),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
@@ -181,8 +185,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       pressures: resources.pressures,
       reserved: resources.reserved,
-      registration: { labels: parseNodeLabels(config.nodeLabels), taints: parseTaints(config.registerWithTaints) },
-      podsMax: config.maxPods,
+      registration: { labels: parseNodeLabels(config.nodeLabels), taints: parseTaints(config.registerWithTaints), providerId: config.providerId, makesNode: config.registerNode },
+      podsMax: podsOf(config, os.availableParallelism()),
+      imagesMax: config.nodeStatusMaxImages,
+      lookMs: config.nodeStatusUpdateFrequency,
       volumesInUse: () => csi.uses.names(),
       onChange: (changed) => {
         const undo = [resources.onChange(changed), csi.uses.onChange(changed)];
@@ -196,7 +202,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
         if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },
     }),
-    createNodeLease(client, clock, logger, nodeName),
+    createNodeLease(client, clock, logger, nodeName, config.nodeLeaseDurationSeconds),
     ...manager.services(),
     drivers.asService(),
     devices.asService(() => manager.uids()),
@@ -204,7 +210,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createPluginRegistry({ folder: path.join(rootDir, "plugins_registry"), handlers: [drivers, csiDrivers], clock, logger }),
     csiDrivers.asService(),
     csi.asService(),
-    createLogRotation({ runtime, clock, logger }),
+    createLogRotation({ runtime, clock, logger, bytesMax: config.containerLogMaxSize, filesMax: config.containerLogMaxFiles, lookMs: config.containerLogMonitorInterval }),
     createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
@@ -221,7 +227,9 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       measure: meterVolumes(metrics.registry, volumes),
       volumes,
       configuration: computeKubeletConfiguration(config, nodeIps[0]),
-      access: new AgentAccess({ client, clock, nodeName }),
+      access: new AgentAccess({ client, clock, nodeName, memory: { tokenMs: config.authenticationTokenWebhookCacheTtl, allowedMs: config.authorizationWebhookCacheAuthorizedTtl, deniedMs: config.authorizationWebhookCacheUnauthorizedTtl } }),
+      tls: { minVersion: config.tlsMinVersion, ...(config.tlsCipherSuites === undefined ? {} : { ciphers: config.tlsCipherSuites }), ...(config.tlsCurvePreferences === undefined ? {} : { ecdhCurve: config.tlsCurvePreferences }) },
+      serves: { containers: config.enableDebuggingHandlers, machineLogs: config.enableSystemLogHandler },
       pods: () => manager.pods(),
       clock,
       logger,
@@ -269,6 +277,11 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     const answer = (await client.for(serviceAccountResource).createSubresource(namespace, account, "token", request)) as TokenRequest; // the subresource answers in kind
     return { token: answer.status?.token ?? "", expiresAtMs: Date.parse(answer.status?.expirationTimestamp ?? "") };
   }
+}
+
+/** Pods that the machine takes, with this many processors. Pure. */
+export function podsOf({ maxPods, podsPerCore }: Pick<AgentConfig, "maxPods" | "podsPerCore">, processors: number): number {
+  return podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * processors);
 }
 
 /** Agents on one machine, as tests run them, must not share cgroups. */

@@ -9,7 +9,7 @@ import { JOIN_PATH } from "../engine/auth/join-paths.ts";
 import { parseNodeToken } from "../engine/auth/node-token.ts";
 import { formatKubeconfig } from "../engine/client/kubeconfig.ts";
 import { writeWholeFile } from "../engine/lib/whole-file.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./agent-options.ts";
 import { NodeIdentity } from "./node-identity.ts";
 
 interface JoinAnswer {

@@ -4,7 +4,7 @@ import { fetchNetwork, JoinRefusedError, type ClusterNetwork } from "../engine/a
 import { jsonEqual } from "../engine/lib/freeze.ts";
 import { describeError } from "../engine/lib/log.ts";
 import { writeWholeFile } from "../engine/lib/whole-file.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./agent-options.ts";
 import { joinedKubeconfig, renewalProof, tokenProof, type Proof } from "./join-cluster.ts";
 import { NodeIdentity } from "./node-identity.ts";
 import { readServers, SERVERS_FILE } from "./node/follow-servers.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import { familyOf, type IpFamily } from "../engine/lib/ip-address.ts";
-import type { AgentConfig } from "./config.ts";
+import type { AgentConfig } from "./agent-options.ts";
 
 /** The machine's address towards the world: that of the interface with the default route, else the first that others could reach. Undefined when there is none. */
 export function machineAddress(family: IpFamily): string | undefined {

@@ -6,3 +6,12 @@ export function parseGoDurationMs(text: string): number | undefined {
   if (!/^(\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return undefined;
   return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce((sum, [, value, unit]) => sum + Number(value) * (UNITS_MS[unit ?? ""] ?? 0), 0);
 }
+
+/** Milliseconds as Go writes them: `1h0m0s`, `1m30s`, `1.5s`, `250ms`, `0s`. */
+export function formatGoDuration(milliseconds: number): string {
+  if (milliseconds === 0) return "0s";
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const [hours, minutes] = [Math.floor(milliseconds / 3_600_000), Math.floor(milliseconds / 60_000)];
+  const seconds = `${(milliseconds % 60_000) / 1000}s`;
+  return `${hours > 0 ? `${hours}h` : ""}${minutes > 0 ? `${minutes % 60}m` : ""}${seconds}`;
+}

@@ -43,6 +43,10 @@ export interface NodeReporterOptions {
   readonly registration: Registration;
   /** Pods that the machine takes. */
   readonly podsMax: number;
+  /** Images that the status names; -1 for all. */
+  readonly imagesMax?: number;
+  /** How often the machine is looked at. */
+  readonly lookMs?: number;
   /** What must not be detached from the machine. */
   readonly volumesInUse: () => readonly string[];
   /** Calls back when the status should be written although it is not time yet. Gives the function that ends it. */
@@ -64,7 +68,7 @@ const PRESSURES: readonly { readonly type: Pressure; readonly present: { readonl
 
 /** Registers the machine as a Node, and keeps its status true. */
 export function createNodeReporter(options: NodeReporterOptions): Service {
-  const { client, clock, logger, identity, onChange } = options;
+  const { client, clock, logger, identity, onChange, lookMs = LOOK_MS } = options;
   return service("node-status", async (signal) => {
     const api = client.for(nodeResource);
     // Rung while the status is being written, it counts for the next one: who rang waits for what that says.
@@ -84,7 +88,7 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         if (isAbort(error) || signal.aborted) break;
         if (!hasReason(error, "Conflict")) logger.warn("node status not written, will retry", { node: identity.name, error: describeError(error) });
       }
-      await bell.wait(isReady ? LOOK_MS : LOOK_UNREADY_MS, signal);
+      await bell.wait(isReady ? lookMs : Math.min(lookMs, LOOK_UNREADY_MS), signal);
     }
     undo();
   });
@@ -164,8 +168,10 @@ async function getOrCreate({ client, identity, volumesDir, registration }: NodeR
     if (Object.entries(annotations).every(([key, value]) => node.metadata.annotations?.[key] === value)) return node;
     return await api.patch("", identity.name, "merge", { metadata: { annotations } });
   } catch (error) {
-    if (!hasReason(error, "NotFound")) throw error;
-    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations }, ...(registration.taints.length === 0 ? {} : { spec: { taints: [...registration.taints] } }) });
+    if (!hasReason(error, "NotFound") || !registration.makesNode) throw error;
+    const { taints, providerId } = registration;
+    const spec = { ...(taints.length === 0 ? {} : { taints: [...taints] }), ...(providerId === undefined ? {} : { providerID: providerId }) };
+    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations }, ...(Object.keys(spec).length === 0 ? {} : { spec }) });
   }
 }
 
@@ -178,13 +184,13 @@ async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | un
   }
 }
 
-async function machineFacts({ identity, runtime, dataDir, pressures, reserved, podsMax, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
+async function machineFacts({ identity, runtime, dataDir, pressures, reserved, podsMax, imagesMax = IMAGES_MAX, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
   const disk = statfsSync(dataDir);
   const images = await runtime.listImages().catch(() => []);
   return {
     identity,
     runtime: await runtime.describe().catch(() => ({ name: "containerd", version: "unknown" })),
-    images: [...images].sort((a, b) => b.bytes - a.bytes).slice(0, IMAGES_MAX).map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
+    images: [...images].sort((a, b) => b.bytes - a.bytes).slice(0, imagesMax < 0 ? Infinity : imagesMax).map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
     memoryBytes: os.totalmem(),
     cpus: os.availableParallelism(),
     diskBytes: disk.blocks * disk.bsize,

@@ -6,6 +6,10 @@ import type { Taint } from "../../engine/resources/types.ts";
 export interface Registration {
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
+  /** How the machine's provider calls it. */
+  readonly providerId?: string | undefined;
+  /** Whether the agent makes it; else it waits for somebody else to. */
+  readonly makesNode: boolean;
 }
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];

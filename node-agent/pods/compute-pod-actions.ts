@@ -1,7 +1,7 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
-import { hasOtherImage, nextBackoffBase, restartBackoffMs, restartsAfter, restartsPodAfter } from "./restart-policy.ts";
+import { hasOtherImage, nextBackoffBase, RESTART_MAX_MS, restartBackoffMs, restartsAfter, restartsPodAfter } from "./restart-policy.ts";
 
 /** What the runtime has of one pod. */
 export interface PodState {
@@ -44,7 +44,7 @@ export type PodAction =
  * The next steps that bring a pod's containers to what its spec says; none when all is as it should be. Pure: the same pod, state
  * and time give the same steps, whatever happened before, so an agent that was killed goes on where it was.
  */
-export function computePodActions(pod: Pod, state: PodState, probes: ProbeResults, failures: ReadonlyMap<string, StartFailure>, nowMs: number): PodAction[] {
+export function computePodActions(pod: Pod, state: PodState, probes: ProbeResults, failures: ReadonlyMap<string, StartFailure>, nowMs: number, restartMaxMs = RESTART_MAX_MS): PodAction[] {
   const sandbox = currentSandbox(state);
   const reset = planReset(pod, state);
   if (reset.length > 0) return reset;
@@ -58,7 +58,7 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
     return strays.length > 0 ? [...cleanup, ...strays] : [...cleanup, { do: "createSandbox", attempt }];
   }
   const actions: PodAction[] = [...cleanup, ...planKills(pod, state, probes)];
-  const step = (container: Container) => planStart(pod, container, state, sandbox, failures, nowMs);
+  const step = (container: Container) => planStart(pod, container, state, sandbox, failures, nowMs, restartMaxMs);
   // Whoever looks for what is wrong may be looking at a pod that never gets any further.
   for (const container of ephemeralContainers(pod)) actions.push(...step(container));
   for (const container of pod.spec.initContainers ?? []) {
@@ -170,7 +170,7 @@ export function isFinished(pod: Pod, state: PodState): boolean {
   return failedInit || pod.spec.containers.every(isOver);
 }
 
-function planStart(pod: Pod, container: Container, state: PodState, sandbox: SandboxState, failures: ReadonlyMap<string, StartFailure>, nowMs: number): PodAction[] {
+function planStart(pod: Pod, container: Container, state: PodState, sandbox: SandboxState, failures: ReadonlyMap<string, StartFailure>, nowMs: number, restartMaxMs: number): PodAction[] {
   const latest = latestOf(state, container.name, sandbox);
   if (latest?.state === "running") return [];
   // A pod that got another sandbox is initialised again.
@@ -179,7 +179,7 @@ function planStart(pod: Pod, container: Container, state: PodState, sandbox: San
   const failure = failures.get(container.name);
   if (failure !== undefined && failure.retryAtMs > nowMs) return [{ do: "wait", untilMs: failure.retryAtMs }];
   if (latest?.state === "exited" && !hasOtherImage(container, latest)) {
-    const readyAtMs = latest.finishedAtMs + restartBackoffMs(latest);
+    const readyAtMs = latest.finishedAtMs + restartBackoffMs(latest, restartMaxMs);
     if (readyAtMs > nowMs) return [{ do: "wait", untilMs: readyAtMs }];
   }
   const attempt = latest === undefined ? forgottenStarts(pod, container) : latest.attempt + 1;

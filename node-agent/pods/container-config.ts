@@ -7,6 +7,7 @@ import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/
 import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfig } from "../cri/runtime.ts";
 import { expand } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
+import { computePodDns, type DnsSettings } from "./pod-dns.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
 import { normalSysctl } from "./pod-needs.ts";
 import { computeSecurityContext, groupsOf, namespaceOptions } from "./security-context.ts";
@@ -18,6 +19,8 @@ export interface NodeSettings {
   /** Where pods ask for names. */
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
+  /** What the machine's own resolver is told: a resolv.conf, or the empty text for nothing. */
+  readonly resolvConf: string;
   /** Logs of all pods; each pod has a folder in it. */
   readonly logsDir: string;
   /** Below which the cgroups of pods are made. */
@@ -52,8 +55,8 @@ export function podLogDir(pod: Pod, logsDir: string): string {
   return path.join(logsDir, `${namespace}_${name}_${uid}`);
 }
 
-/** The sandbox of a pod: its network, names and namespaces, shared by its containers. Pure. */
-export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSettings): SandboxConfig {
+/** The sandbox of a pod: its network, names and namespaces, shared by its containers. `hostDns` is what the machine's own resolver is told. Pure. */
+export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSettings, hostDns: DnsSettings | undefined): SandboxConfig {
   const { name = "", namespace = "", uid = "" } = pod.metadata;
   const isHostNetwork = pod.spec.hostNetwork === true;
   const security = pod.spec.securityContext ?? {};
@@ -62,7 +65,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
     // The host's network comes with the host's name: the runtime refuses to set another.
     hostname: isHostNetwork ? "" : kernelHostname(pod, settings.clusterDomain),
     logDirectory: podLogDir(pod, settings.logsDir),
-    dnsConfig: computeDns(pod, settings),
+    dnsConfig: dnsOf(pod, settings, hostDns),
     portMappings: isHostNetwork
       ? []
       : pod.spec.containers.flatMap((container) =>
@@ -157,19 +160,9 @@ export function memoryRequest({ resources }: Container): number {
   return wholeValue(resources?.requests?.["memory"] ?? "0");
 }
 
-function computeDns(pod: Pod, { clusterDns, clusterDomain }: NodeSettings) {
-  const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
-  const extra = pod.spec.dnsConfig;
-  const usesCluster = policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && pod.spec.hostNetwork !== true);
-  const base = usesCluster
-    ? { servers: [...clusterDns], searches: [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain], options: ["ndots:5"] }
-    : { servers: [], searches: [], options: [] };
-  if (!usesCluster && policy !== "None" && extra === undefined) return undefined; // the machine's own resolv.conf
-  return {
-    servers: [...base.servers, ...(extra?.nameservers ?? [])],
-    searches: [...base.searches, ...(extra?.searches ?? [])],
-    options: [...base.options.filter((option) => !extra?.options?.some((other) => other.name === option.split(":")[0])), ...(extra?.options ?? []).map((option) => (option.value === undefined ? (option.name ?? "") : `${option.name}:${option.value}`))],
-  };
+function dnsOf(pod: Pod, settings: NodeSettings, hostDns: DnsSettings | undefined) {
+  const { servers, searches, options } = computePodDns(pod, settings, hostDns);
+  return { servers: [...servers], searches: [...searches], options: [...options] };
 }
 
 function labelsOf(pod: Pod): Record<string, string> {

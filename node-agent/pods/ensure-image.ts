@@ -32,7 +32,8 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
   record("Normal", "Pulling", `Pulling image "${image}"`);
   const startedMs = clock.monotonic();
   try {
-    await pull(context, name, await pullSecrets(context, pod));
+    const secrets = await pullSecrets(context, pod);
+    await context.pulls.run(() => pull(context, name, secrets));
   } catch (error) {
     const message = `Failed to pull image "${image}": ${describeError(error)}`;
     record("Warning", "Failed", message);

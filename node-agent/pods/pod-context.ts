@@ -31,6 +31,12 @@ export interface PodContext {
   readonly sources: (pod: Pod, podIps: readonly string[]) => VolumeSources;
   /** Bounds how many pods start at once: more would only make all of them slower. */
   readonly starts: Limiter;
+  /** Bounds how many images are pulled at once. */
+  readonly pulls: Limiter;
+  /** Volumes that follow the API are looked at this often even when no change was reported: tokens age by themselves. */
+  readonly syncMs: number;
+  /** Longest wait between restarts of a container. */
+  readonly restartMaxMs: number;
   /** The handler that the pod's RuntimeClass names; empty for the runtime's usual one. Rejects when there is no such class. */
   readonly runtimeHandler: (pod: Pod) => Promise<string>;
   readonly devices: Pick<DeviceManager, "prepare" | "unprepare" | "cdiDevices" | "held">;

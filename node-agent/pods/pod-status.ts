@@ -30,6 +30,8 @@ export interface StatusInputs {
   readonly disruption?: string;
   /** What the pod asked for and was not granted, or has not yet. */
   readonly resize?: ResizeProgress | undefined;
+  /** Longest wait between restarts of a container. */
+  readonly restartMaxMs?: number;
   /** The devices that the pod has for one of its claims, or for one request of it. */
   readonly held?: (claim: string, request: string | undefined) => readonly HeldDevice[];
 }
@@ -110,7 +112,7 @@ function computePhase({ pod, state }: StatusInputs): string {
   return initDone && latest.every((container) => container !== undefined) ? "Running" : "Pending";
 }
 
-function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize, held = () => [] }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize, restartMaxMs, held = () => [] }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
   const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
@@ -147,7 +149,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const last = previous === undefined ? rememberedEnd(old, latest) : { lastState: ended(previous) };
   if (latest?.state === "running") return { ...base, state: { running: { startedAt: formatTime(latest.startedAtMs) } }, ...last };
   const failure = failures.get(container.name);
-  const wait = waitingReason(pod, state, container, latest, failure, nowMs);
+  const wait = waitingReason(pod, state, container, latest, failure, nowMs, restartMaxMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
   return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } }, ...last };
@@ -161,10 +163,10 @@ function rememberedEnd(old: ContainerStatus | undefined, latest: ContainerState 
   return lastState?.terminated === undefined ? {} : { lastState };
 }
 
-function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number): { reason: string; message: string } | undefined {
+function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number, restartMaxMs: number | undefined): { reason: string; message: string } | undefined {
   if (failure !== undefined) return { reason: failure.reason, message: failure.message };
   if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
-  const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest);
+  const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest, restartMaxMs);
   if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
   return { reason: "CrashLoopBackOff", message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})` };
 }

@@ -18,6 +18,7 @@ import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, 
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
+import { readHostDns } from "./pod-dns.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { ResizeRequest } from "./granted-resources.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
@@ -32,9 +33,7 @@ import { computeTerminations } from "./terminations.ts";
 
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
-/** Volumes that follow the API are looked at this often even when no change was reported: tokens age by themselves. */
 const RESIZE_RETRY_MS = 10_000;
-const VOLUME_REFRESH_MS = 60_000;
 const MOUNT_FAILED = "MountVolume.SetUp failed";
 
 /**
@@ -201,7 +200,7 @@ export class PodWorker {
       await this.#context.devices.unprepare(this.#pod);
       this.#context.events.record(this.#pod, { type: "Warning", ...refusal });
       await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: { ...refusal, message: `Pod was rejected: ${refusal.message}` } }));
-      return VOLUME_REFRESH_MS;
+      return this.#context.syncMs;
     }
     if (isNew) this.#resizer.admit(this.#pod);
     const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
@@ -226,8 +225,8 @@ export class PodWorker {
     let trouble: unknown;
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
     await (isOver ? this.#releaseVolumes().catch((error: unknown) => (trouble = error)) : this.#provideVolumes());
-    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) && !isOver ? VOLUME_REFRESH_MS : Infinity, activeDeadlineMs(this.#pod) - clock.now());
-    const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now());
+    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now(), this.#context.restartMaxMs);
     let hasActed = false;
     for (const action of actions) {
       if (action.do === "wait") {
@@ -289,12 +288,12 @@ export class PodWorker {
     switch (action.do) {
       case "createSandbox": {
         metrics.startedPods.add();
-        const config = computeSandboxConfig(this.granted, action.attempt, settings);
         mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
         this.#context.limitPod(this.granted, false);
         await this.#prepareDevices();
         try {
           if (this.#pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
+          const config = computeSandboxConfig(this.granted, action.attempt, settings, readHostDns(settings.resolvConf));
           const handler = await this.#context.runtimeHandler(this.#pod);
           await starts.run(() => runtime.runSandbox(config, handler));
           this.#blocker = undefined;
@@ -356,7 +355,7 @@ export class PodWorker {
 
   async #provideVolumes(): Promise<void> {
     const { clock, events, podsDir, sources } = this.#context;
-    const isFresh = this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < VOLUME_REFRESH_MS);
+    const isFresh = this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < this.#context.syncMs);
     if (isFresh && areProvided(this.#pod, this.#volumes ?? new Map())) return;
     const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
     mkdirSync(podDir, { recursive: true, mode: 0o750 });
@@ -427,7 +426,7 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings, devices } = this.#context;
-    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, restartMaxMs: this.#context.restartMaxMs, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
   }
 
   async #report(status: PodStatus): Promise<void> {

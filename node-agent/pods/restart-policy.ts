@@ -3,7 +3,8 @@ import type { ContainerState } from "../cri/runtime.ts";
 import { ContainerAnnotation } from "./container-config.ts";
 
 const BACKOFF_INITIAL_MS = 10_000;
-const BACKOFF_MAX_MS = 300_000;
+/** The longest that a container waits, where nothing else is said. */
+export const RESTART_MAX_MS = 300_000;
 /** A container that ran this long starts with a clean slate. */
 const BACKOFF_RESET_MS = 600_000;
 
@@ -27,11 +28,11 @@ export function hasOtherImage(container: Container, state: ContainerState): bool
   return image !== undefined && image !== (container.image ?? "");
 }
 
-/** Milliseconds that a container waits between its end and its next start: none at first, then doubling from ten seconds on. Pure. */
-export function restartBackoffMs(last: ContainerState): number {
+/** Milliseconds that a container waits between its end and its next start: none at first, then doubling from ten seconds on, up to `maxMs`. Pure. */
+export function restartBackoffMs(last: ContainerState, maxMs = RESTART_MAX_MS): number {
   const restarts = last.attempt - baseOf(last);
   if (hasLasted(last) || restarts <= 0) return 0;
-  return Math.min(BACKOFF_MAX_MS, BACKOFF_INITIAL_MS * 2 ** Math.min(restarts - 1, 10));
+  return Math.min(maxMs, BACKOFF_INITIAL_MS * 2 ** Math.min(restarts - 1, 10));
 }
 
 /** The start from which the next one's back-off counts: a new one after a change of the image or a long run, else that of the last. Pure. */

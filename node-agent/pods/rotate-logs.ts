@@ -12,30 +12,29 @@ export interface LogRotationOptions {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly bytesMax: number;
+  /** With those put aside. */
+  readonly filesMax: number;
+  readonly lookMs: number;
 }
 
-/** The kubelet's defaults, containerLogMaxSize and containerLogMaxFiles. */
-const LOG_BYTES_MAX = 10 << 20;
-const LOG_FILES_MAX = 5;
-const LOOK_MS = 10_000;
-
 /** Keeps the logs of running containers bounded: a full file is put aside, the runtime begins a new one, the oldest go. */
-export function createLogRotation({ runtime, clock, logger }: LogRotationOptions): Service {
+export function createLogRotation({ runtime, clock, logger, bytesMax, filesMax, lookMs }: LogRotationOptions): Service {
   return service("log-rotation", async (signal) => {
     while (!signal.aborted) {
-      await sleep(clock, LOOK_MS, signal).catch(() => {});
+      await sleep(clock, lookMs, signal).catch(() => {});
       if (signal.aborted) return;
       const containers = await runtime.listContainers().catch(() => []); // a runtime that does not answer writes no logs either
       for (const { id, state, logPath } of containers) {
         if (state !== "running" || logPath === "") continue;
-        await rotateLog(logPath, () => runtime.reopenLog(id), clock.now()).catch((error: unknown) => logger.warn("log not rotated, will retry", { log: logPath, error: describeError(error) }));
+        await rotateLog(logPath, () => runtime.reopenLog(id), clock.now(), bytesMax, filesMax).catch((error: unknown) => logger.warn("log not rotated, will retry", { log: logPath, error: describeError(error) }));
       }
     }
   });
 }
 
 /** Rotates one log if it is full; whether it was. A runtime that does not begin a new file gets its old one back. */
-export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs: number, bytesMax = LOG_BYTES_MAX, filesMax = LOG_FILES_MAX): Promise<boolean> {
+export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs: number, bytesMax: number, filesMax: number): Promise<boolean> {
   const size = (await stat(file).catch(() => undefined))?.size ?? 0;
   if (size < bytesMax) return false;
   const aside = `${file}.${new Date(nowMs).toISOString().replace(/[-:]/g, "").replace(/\.\d+Z$/, "Z")}`;

@@ -18,6 +18,7 @@ import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volume-plugin.ts";
+import { readHostDns } from "./pod-dns.ts";
 import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 
@@ -51,7 +52,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
   const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath });
   const places = await withImageVolumes(context, pod, container, volumes);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
-  const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings);
+  const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings, readHostDns(settings.resolvConf));
   let id: string;
   try {
     const environment = await computeEnvironment(pod, container, context.sources(pod, podIps), places);

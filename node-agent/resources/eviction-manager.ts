@@ -21,6 +21,8 @@ export interface EvictionOptions {
   readonly places: PodPlaces;
   readonly thresholds: readonly Threshold[];
   readonly softGraceSeconds: number;
+  /** How long the node counts as short of what it is short of no more. */
+  readonly transitionMs: number;
   readonly measure: () => Promise<Measurements>;
   readonly pods: () => readonly Pod[];
   readonly node: () => Node | undefined;
@@ -33,8 +35,6 @@ export interface EvictionOptions {
 }
 
 const LOOK_MS = 10_000;
-/** Upstream's eviction-pressure-transition-period. */
-const TRANSITION_MS = 5 * 60_000;
 /** While a pod is ending, its room is on its way; after this long the next one is chosen all the same. */
 const ENDING_MS_MAX = 30_000;
 
@@ -91,7 +91,7 @@ export class EvictionManager {
   }
 
   #judge(thresholds: readonly Threshold[], measured: Measurements, nowMs: number) {
-    const verdict = judgePressure(thresholds, measured, this.#state, nowMs, TRANSITION_MS);
+    const verdict = judgePressure(thresholds, measured, this.#state, nowMs, this.#options.transitionMs);
     this.#state = verdict.state;
     const isNews = verdict.pressures.size !== this.#pressures.size || [...verdict.pressures].some((pressure) => !this.#pressures.has(pressure));
     this.#pressures = verdict.pressures;

@@ -4,7 +4,7 @@ import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Node } from "../../engine/resources/types.ts";
 import type { ImageInfo, Runtime } from "../cri/runtime.ts";
-import { bytesToFree, chooseImages, DEFAULT_IMAGE_GC, noteImages, type ImageGcSettings, type ImageHistory } from "./image-gc-plan.ts";
+import { bytesToFree, chooseImages, chooseOldImages, DEFAULT_IMAGE_GC, noteImages, type ImageGcSettings, type ImageHistory } from "./image-gc-plan.ts";
 import { measureDisk } from "./measure-node.ts";
 
 export interface ImageGarbageOptions {
@@ -26,10 +26,12 @@ const NOTE_MS = 60_000;
 /** Deletes images that no container uses: when the disk is rather full, or when eviction asks for all there are. */
 export class ImageGarbage {
   readonly #options: ImageGarbageOptions;
+  readonly #sinceMs: number;
   #history: ReadonlyMap<string, ImageHistory> = new Map();
 
   constructor(options: ImageGarbageOptions) {
     this.#options = options;
+    this.#sinceMs = options.clock.now();
   }
 
   asService(): Service {
@@ -52,15 +54,17 @@ export class ImageGarbage {
 
   /** Deletes every unused image; gives how many bytes they had. */
   async freeAll(): Promise<number> {
-    return this.#delete(await this.#look(), Infinity, 0);
+    return this.#deleteUnused(Infinity, 0);
   }
 
   async #collect(): Promise<void> {
-    const { imageDir, events, node, settings = DEFAULT_IMAGE_GC } = this.#options;
+    const { imageDir, events, node, clock, settings = DEFAULT_IMAGE_GC } = this.#options;
+    const { images, used } = await this.#look();
+    await this.#delete(chooseOldImages(images, used, this.#history, this.#sinceMs, clock.now(), settings));
     const disk = await measureDisk(imageDir);
     const wanted = disk === undefined ? 0 : bytesToFree(disk.bytes, settings);
     if (wanted === 0) return;
-    const freed = await this.#delete(await this.#look(), wanted, settings.minAgeMs);
+    const freed = await this.#deleteUnused(wanted, settings.minAgeMs);
     const about = node();
     if (freed < wanted && about !== undefined) {
       const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
@@ -77,10 +81,15 @@ export class ImageGarbage {
     return { images, used };
   }
 
-  async #delete({ images, used }: { readonly images: readonly ImageInfo[]; readonly used: ReadonlySet<string> }, bytes: number, minAgeMs: number): Promise<number> {
-    const { runtime, clock, logger } = this.#options;
+  async #deleteUnused(bytes: number, minAgeMs: number): Promise<number> {
+    const { images, used } = await this.#look();
+    return this.#delete(chooseImages(images, used, this.#history, bytes, this.#options.clock.now(), minAgeMs));
+  }
+
+  async #delete(images: readonly ImageInfo[]): Promise<number> {
+    const { runtime, logger } = this.#options;
     let freed = 0;
-    for (const image of chooseImages(images, used, this.#history, bytes, clock.now(), minAgeMs)) {
+    for (const image of images) {
       try {
         await runtime.removeImage(image.id);
         freed += image.bytes;

@@ -12,9 +12,11 @@ export interface ImageGcSettings {
   readonly lowPercent: number;
   /** Nothing younger is deleted: it may have been pulled for a pod that is about to start. */
   readonly minAgeMs: number;
+  /** What was not used for longer is deleted whatever room there is; 0 for never. */
+  readonly maxAgeMs: number;
 }
 
-export const DEFAULT_IMAGE_GC: ImageGcSettings = { highPercent: 85, lowPercent: 80, minAgeMs: 2 * 60_000 };
+export const DEFAULT_IMAGE_GC: ImageGcSettings = { highPercent: 85, lowPercent: 80, minAgeMs: 2 * 60_000, maxAgeMs: 0 };
 
 /** Images of our own making: they are nowhere to be pulled from again. */
 const LOCAL_PREFIX = "mainstay.local/";
@@ -42,6 +44,12 @@ export function chooseImages(images: readonly ImageInfo[], used: ReadonlySet<str
   const chosen: ImageInfo[] = [];
   for (let freed = 0; freed < bytes && chosen.length < candidates.length; freed += chosen.at(-1)?.bytes ?? 0) chosen.push(candidates[chosen.length]!); // within bounds
   return chosen;
+}
+
+/** The images that nothing used for longer than this; none before we have looked for as long. Pure. */
+export function chooseOldImages(images: readonly ImageInfo[], used: ReadonlySet<string>, history: ReadonlyMap<string, ImageHistory>, sinceMs: number, nowMs: number, { minAgeMs, maxAgeMs }: Pick<ImageGcSettings, "minAgeMs" | "maxAgeMs">): readonly ImageInfo[] {
+  if (maxAgeMs === 0 || nowMs - sinceMs <= maxAgeMs) return [];
+  return chooseImages(images, used, history, Infinity, nowMs, minAgeMs).filter(({ id }) => nowMs - (history.get(id)?.lastUsedMs ?? nowMs) > maxAgeMs);
 }
 
 /** By the names and ids that containers give for their images. */

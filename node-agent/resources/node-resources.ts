@@ -11,13 +11,12 @@ import type { UsageSampler } from "../stats/usage-sampler.ts";
 import { chooseDeadContainers } from "./dead-containers.ts";
 import { EvictionManager } from "./eviction-manager.ts";
 import { ImageGarbage } from "./image-garbage.ts";
-import { DEFAULT_IMAGE_GC } from "./image-gc-plan.ts";
 import { measureNode } from "./measure-node.ts";
 import type { PodPlaces } from "./measure-pods.ts";
 import type { Pressure } from "./pressure.ts";
 import { createQosCgroups } from "./qos-cgroups.ts";
 import { addReserved, computePodsMemory, parseReserved, type Reserved } from "./reserved.ts";
-import { parseGracePeriods, parseThresholds } from "./thresholds.ts";
+import { parseGracePeriods, parseMinimumReclaim, parseThresholds } from "./thresholds.ts";
 
 /** As on the command line; what they say has been judged there. */
 export interface NodeResourceSettings {
@@ -29,6 +28,11 @@ export interface NodeResourceSettings {
   readonly kubeReserved: string;
   readonly imageGcHighThreshold: number;
   readonly imageGcLowThreshold: number;
+  readonly evictionMinimumReclaim: string;
+  /** Milliseconds, as below. */
+  readonly evictionPressureTransitionPeriod: number;
+  readonly minimumImageTtlDuration: number;
+  readonly imageMaximumGcAge: number;
 }
 
 export interface NodeResourcesOptions {
@@ -61,8 +65,9 @@ export interface NodeResources {
 export function createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node, places, imageDir, memoryBytes }: NodeResourcesOptions): NodeResources {
   const hard = parseThresholds(config.evictionHard);
   const soft = parseThresholds(config.evictionSoft, parseGracePeriods(config.evictionSoftGracePeriod));
+  const reclaim = parseMinimumReclaim(config.evictionMinimumReclaim);
   const reserved: Reserved = { processes: addReserved(parseReserved(config.systemReserved), parseReserved(config.kubeReserved)), hard };
-  const images = new ImageGarbage({ runtime, clock, logger, events, node, mounted: () => manager.pods().flatMap(imagesOfVolumes), imageDir, settings: { ...DEFAULT_IMAGE_GC, highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold } });
+  const images = new ImageGarbage({ runtime, clock, logger, events, node, mounted: () => manager.pods().flatMap(imagesOfVolumes), imageDir, settings: { highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold, minAgeMs: config.minimumImageTtlDuration, maxAgeMs: config.imageMaximumGcAge } });
   const listeners = new Set<() => void>();
   const eviction = new EvictionManager({
     runtime,
@@ -72,8 +77,12 @@ export function createNodeResources({ config, runtime, clock, logger, events, me
     metrics,
     usage,
     places,
-    thresholds: [...hard, ...soft],
+    thresholds: [...hard, ...soft].map((threshold) => {
+      const bound = reclaim.get(threshold.signal);
+      return bound === undefined ? threshold : { ...threshold, reclaim: bound };
+    }),
     softGraceSeconds: config.evictionMaxPodGracePeriod,
+    transitionMs: config.evictionPressureTransitionPeriod,
     measure: () => measureNode(places.podsDir, imageDir, memoryBytes),
     pods: () => manager.pods(),
     node,

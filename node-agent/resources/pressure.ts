@@ -30,11 +30,16 @@ const PRESSURE_OF: Readonly<Record<Signal, Pressure>> = {
 };
 const URGENCY: readonly Pressure[] = ["MemoryPressure", "DiskPressure", "PIDPressure"];
 
-/** Judges a look at the machine. A pressure is told of for a while after it has gone, so that it does not come and go with every pod. Pure. */
+/**
+ * Judges a look at the machine. A pressure is told of for a while after it has gone, so that it does not come and go with every pod; a threshold
+ * that was due stays crossed until so much more is free as it says. Pure.
+ */
 export function judgePressure(thresholds: readonly Threshold[], measured: Measurements, before: PressureState, nowMs: number, transitionMs: number): PressureVerdict {
   const crossed = thresholds.filter((threshold) => {
     const measurement = measured.get(threshold.signal);
-    return measurement !== undefined && measurement.available < thresholdAmount(threshold, measurement.capacity);
+    const sinceMs = before.crossedSinceMs.get(threshold);
+    const wasDue = sinceMs !== undefined && nowMs - sinceMs >= threshold.graceMs;
+    return measurement !== undefined && measurement.available < thresholdAmount(threshold, measurement.capacity, wasDue);
   });
   const crossedSinceMs = new Map(crossed.map((threshold) => [threshold, before.crossedSinceMs.get(threshold) ?? nowMs]));
   const now = new Set(crossed.map(({ signal }) => PRESSURE_OF[signal]));

@@ -12,10 +12,14 @@ export interface Measurement {
 
 export type Measurements = ReadonlyMap<Signal, Measurement>;
 
+export type Bound = { readonly is: "amount"; readonly amount: number } | { readonly is: "share"; readonly share: number };
+
 /** Below this amount or share the node is under pressure. */
 export interface Threshold {
   readonly signal: Signal;
-  readonly value: { readonly is: "amount"; readonly amount: number } | { readonly is: "share"; readonly share: number };
+  readonly value: Bound;
+  /** How far above it is far enough, once it was crossed. */
+  readonly reclaim?: Bound;
   /** As written, for people: `10%`, `100Mi`. */
   readonly text: string;
   /** How long it must last before a pod has to go; 0 for hard ones. */
@@ -46,12 +50,29 @@ export function parseGracePeriods(text: string): ReadonlyMap<string, number> {
   }));
 }
 
-/** The bound in the signal's own unit. */
-export function thresholdAmount({ value }: Threshold, capacity: number): number {
-  return value.is === "amount" ? value.amount : value.share * capacity;
+/** `imagefs.available=2Gi,nodefs.available=5%`. Throws an Error that names what is wrong. */
+export function parseMinimumReclaim(text: string): ReadonlyMap<Signal, Bound> {
+  return new Map(text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+    const [signal = "", value = ""] = part.split("=");
+    if (!isSignal(signal)) throw new Error(`minimum reclaim "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
+    return [signal, parseValue(part, value)] as const;
+  }));
 }
 
-function parseValue(part: string, value: string): Threshold["value"] {
+/** The thresholds as they are written, with those of `defaults` for signals that they do not name. */
+export function mergeThresholds(text: string, defaults: string): string {
+  const named = new Set(parseThresholds(text).map(({ signal }) => signal));
+  const missing = parseThresholds(defaults).filter(({ signal }) => !named.has(signal));
+  return [...text.split(",").filter((part) => part.trim() !== ""), ...missing.map((threshold) => `${threshold.signal}<${threshold.text}`)].join(",");
+}
+
+/** The bound in the signal's own unit; with `enough`, where it is no longer crossed once it was. */
+export function thresholdAmount({ value, reclaim }: Threshold, capacity: number, enough = false): number {
+  const amountOf = (bound: Bound) => (bound.is === "amount" ? bound.amount : bound.share * capacity);
+  return amountOf(value) + (enough && reclaim !== undefined ? amountOf(reclaim) : 0);
+}
+
+function parseValue(part: string, value: string): Bound {
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(value)?.[1];
   if (percent !== undefined) {
     if (Number(percent) > 100) throw new Error(`eviction threshold "${part}": the share must be from 0% to 100%`);

@@ -18,10 +18,15 @@ export interface AgentUser {
 const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<TokenReview & KubeObject>;
 const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
 
+/** How long the API server's word is believed. */
+export interface AccessMemory {
+  readonly tokenMs: number;
+  readonly allowedMs: number;
+  readonly deniedMs: number;
+}
+
 /** Upstream's: what was allowed is believed longer than what was not. */
-const ALLOWED_MS = 300_000;
-const DENIED_MS = 30_000;
-const TOKEN_MS = 120_000;
+const USUAL_MEMORY: AccessMemory = { tokenMs: 120_000, allowedMs: 300_000, deniedMs: 30_000 };
 const REMEMBERED_MAX = 1000;
 
 /**
@@ -31,12 +36,14 @@ const REMEMBERED_MAX = 1000;
 export class AgentAccess {
   readonly #client: Client;
   readonly #nodeName: string;
+  readonly #memory: AccessMemory;
   readonly #remembered: ExpiringCache<{ readonly value: unknown }>;
 
-  constructor(options: { readonly client: Client; readonly clock: Clock; readonly nodeName: string }) {
+  constructor(options: { readonly client: Client; readonly clock: Clock; readonly nodeName: string; readonly memory?: AccessMemory }) {
     this.#client = options.client;
     this.#remembered = new ExpiringCache(options.clock, REMEMBERED_MAX);
     this.#nodeName = options.nodeName;
+    this.#memory = options.memory ?? USUAL_MEMORY;
   }
 
   /** 200 when the request may be made, else the status that refuses it. Rejects when the API server cannot be asked. */
@@ -53,7 +60,7 @@ export class AgentAccess {
   async #tokenUser({ headers }: IncomingMessage): Promise<AgentUser | undefined> {
     const token = /^bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
     if (token === undefined) return undefined;
-    return this.#remember(`token ${token}`, () => TOKEN_MS, async () => {
+    return this.#remember(`token ${token}`, () => this.#memory.tokenMs, async () => {
       const { status } = await this.#client.for(tokenReviews).create({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec: { token } });
       if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
       const { username, groups = [], uid } = status.user;
@@ -62,7 +69,7 @@ export class AgentAccess {
   }
 
   async #isAllowed({ username, groups, uid }: AgentUser, verb: string, subresource: string): Promise<boolean> {
-    return this.#remember(JSON.stringify([username, groups, verb, subresource]), (isAllowed) => (isAllowed ? ALLOWED_MS : DENIED_MS), async () => {
+    return this.#remember(JSON.stringify([username, groups, verb, subresource]), (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs), async () => {
       const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
       const review = await this.#client.for(accessReviews).create({ kind: "SubjectAccessReview", apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), resourceAttributes } });
       return review.status?.allowed === true;

@@ -32,10 +32,15 @@ export interface AgentServerOptions extends AgentPageParts {
   readonly streaming: StreamingRuntime;
   readonly access: AgentAccess;
   readonly logger: Logger;
+  /** How TLS is spoken, in Node's words; its usual where not said. */
+  readonly tls?: { readonly minVersion: "TLSv1.2" | "TLSv1.3"; readonly ciphers?: string; readonly ecdhCurve?: string };
+  /** Whether logs and streams of containers are to be had, and the machine's own logs; all where not said. */
+  readonly serves?: { readonly containers: boolean; readonly machineLogs: boolean };
 }
 
 /** As of the API server: an exec has its whole command in its address. */
 const HEADER_BYTES_MAX = 1 << 20;
+const CONTAINERS_CLOSED = "Debug endpoints are disabled.";
 
 /**
  * The agent's HTTPS endpoint, with the addresses of upstream's: `/containerLogs/<namespace>/<pod>/<container>`, the machine's logs below
@@ -44,14 +49,14 @@ const HEADER_BYTES_MAX = 1 << 20;
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
     const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
-    const server = nodeJs.https.createServer({ ...context(), requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
+    const server = nodeJs.https.createServer({ ...context(), ...options.tls, requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       answer(options, request, response, signal).catch((error: unknown) => {
         options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
         if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
         response.end();
       });
     });
-    options.certificate.onChange(() => server.setSecureContext(context()), signal);
+    options.certificate.onChange(() => server.setSecureContext({ ...context(), ...options.tls }), signal);
     const streams = new Set<Duplex>();
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       streams.add(socket);
@@ -78,6 +83,7 @@ async function upgrade(options: AgentServerOptions, client: { readonly request: 
   const judgement = await options.access.judge(client.request);
   if (judgement !== 200) throw new StreamRefusal(judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   const url = parseRequestUrl(client.request.url ?? "/");
+  if (options.serves?.containers === false) throw new StreamRefusal(405, CONTAINERS_CLOSED);
   if (url === undefined) throw new StreamRefusal(400, "the request line holds no address");
   const target = await planStreamTarget(options, url);
   await connectStream(options.streaming, target, client);
@@ -93,6 +99,8 @@ async function answer(options: AgentServerOptions, request: IncomingMessage, res
   if (url === undefined) return plain(response, 400, "the request line holds no address");
   if (judgement !== 200) return plain(response, judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "405 method not allowed");
+  const closed = closedPath(options, url.pathname);
+  if (closed !== undefined) return plain(response, 405, closed);
   const page = await answerPage(options, url.pathname.replace(/(.)\/$/, "$1"));
   if (page !== undefined) {
     response.writeHead(200, { "content-type": page.contentType });
@@ -103,6 +111,13 @@ async function answer(options: AgentServerOptions, request: IncomingMessage, res
   if (match === null) return plain(response, 404, `there is nothing at ${url.pathname}`);
   const [namespace = "", name = "", container = ""] = match.slice(1).map((part) => decodePathPart(part) ?? "");
   return sendLogs(options, response, signal, namespace, name, container, url.searchParams);
+}
+
+/** Why there is nothing to be had at a path that is switched off; undefined where it is not. Pure. */
+export function closedPath({ serves }: Pick<AgentServerOptions, "serves">, path: string): string | undefined {
+  const isMachineLog = path === "/logs" || path.startsWith("/logs/");
+  if (serves?.containers === false && (isMachineLog || path.startsWith("/containerLogs/") || path === "/runningpods")) return CONTAINERS_CLOSED;
+  return serves?.machineLogs === false && isMachineLog ? "logs endpoint is disabled." : undefined;
 }
 
 async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: ServerResponse, signal: AbortSignal, namespace: string, name: string, container: string, params: URLSearchParams): Promise<void> {

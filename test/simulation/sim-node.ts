@@ -71,11 +71,12 @@ export class SimNode {
       logger,
       metrics: createAgentMetrics(name),
       images: { mount: none, release: async () => {}, releaseOthers: async () => {} },
-      settings: { nodeName: name, hostIps: [hostIp], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
+      settings: { nodeName: name, hostIps: [hostIp], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", resolvConf: "", logsDir, cgroupRoot: "/mainstay/simulation", memoryBytes: 8 * 2 ** 30, seccompDir: `${folder}/seccomp` },
       podsDir,
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
       csi: noDrivers,
       starts: new Limiter(6),
+    pulls: new Limiter(6), syncMs: 60_000, restartMaxMs: 300_000,
       sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none, takeExclusively: () => true }),
       runtimeHandler: async () => "",
       limitPod: () => {},
@@ -88,7 +89,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [] }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

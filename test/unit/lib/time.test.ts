@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { abortError, aborted, isAbort, raceAbort, throwIfAborted } from "../../../engine/lib/abort.ts";
 import { backoffMs } from "../../../engine/lib/backoff.ts";
 import { formatMicroTime, formatTime, sleep, type Clock } from "../../../engine/lib/clock.ts";
+import { formatGoDuration, parseGoDurationMs } from "../../../engine/lib/go-duration.ts";
 import { randomInteger, randomSuffix, seededRandom, systemRandom } from "../../../engine/lib/random.ts";
 
 /** A clock whose time stands still until it is advanced. */
@@ -110,4 +111,16 @@ describe("chance", () => {
       expect(randomSuffix(random)).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{5}$/);
     }
   });
+});
+
+test.each([
+  [0, "0s"],
+  [250, "250ms"],
+  [1_500, "1.5s"],
+  [90_000, "1m30s"],
+  [300_000, "5m0s"],
+  [3_600_000, "1h0m0s"],
+  [5_430_000, "1h30m30s"],
+])("%i ms are %s in Go's words, and read as such", (ms, text) => {
+  expect([formatGoDuration(ms), parseGoDurationMs(text)]).toEqual([text, ms]);
 });

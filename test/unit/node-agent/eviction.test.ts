@@ -31,6 +31,7 @@ async function startMachine(thresholds: string) {
     places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
     thresholds: parseThresholds(thresholds),
     softGraceSeconds: 30,
+    transitionMs: 300_000,
     measure: async (): Promise<Measurements> => new Map([...machine.signals].map(([signal, available]) => [signal, { available, capacity: 100 }])),
     pods: () => machine.pods,
     node: () => node,

@@ -90,7 +90,7 @@ describe("rotation", () => {
 
   test("is taken back when the runtime does not begin a new file", async () => {
     writeFileSync(log, "full of words");
-    await expect(rotateLog(log, () => Promise.reject(new Error("no container")), at(1), 10)).rejects.toThrow("no container");
+    await expect(rotateLog(log, () => Promise.reject(new Error("no container")), at(1), 10, 5)).rejects.toThrow("no container");
     expect(readFileSync(log, "utf8")).toBe("full of words");
     expect(existsSync(`${log}.20260101T000000Z`)).toBe(false);
   });

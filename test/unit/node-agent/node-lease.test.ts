@@ -26,3 +26,18 @@ it("a node's sign of life belongs to its Node as soon as there is one, and is re
   stop.abort();
   await running;
 });
+
+it("lasts as long as is said, and is given four times as often", async () => {
+  const clock = new VirtualClock();
+  const { client } = await startTestApi({ clock });
+  const stop = new AbortController();
+  const running = runServices([createNodeLease(client, clock, silentLogger, "n1", 8)], stop.signal);
+  const read = async () => (await client.for(leaseResource).get("kube-node-lease", "n1")).spec;
+  await clock.advance(100);
+  const first = await read();
+  await clock.advance(2_000);
+  const next = await read();
+  expect([first?.leaseDurationSeconds, Date.parse(next?.renewTime ?? "") - Date.parse(first?.renewTime ?? "")]).toEqual([8, 2_000]);
+  stop.abort();
+  await running;
+});

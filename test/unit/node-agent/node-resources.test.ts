@@ -5,11 +5,11 @@ import { sharesToWeight } from "../../../node-agent/pods/cgroups.ts";
 import { computePodLimits, computeQosShares, qosFolder } from "../../../node-agent/pods/pod-cgroup.ts";
 import { chooseDeadContainers } from "../../../node-agent/resources/dead-containers.ts";
 import { chooseEviction, chooseOverfull, rankPods, refuseUnderPressure, type PodConsumption } from "../../../node-agent/resources/eviction-plan.ts";
-import { bytesToFree, chooseImages, DEFAULT_IMAGE_GC, noteImages } from "../../../node-agent/resources/image-gc-plan.ts";
+import { bytesToFree, chooseImages, chooseOldImages, DEFAULT_IMAGE_GC, noteImages } from "../../../node-agent/resources/image-gc-plan.ts";
 import { parseWritableLayers } from "../../../node-agent/resources/measure-pods.ts";
 import { judgePressure, NO_PRESSURE } from "../../../node-agent/resources/pressure.ts";
 import { addReserved, computeAllocatable, computePodsMemory, parseReserved } from "../../../node-agent/resources/reserved.ts";
-import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseThresholds, type Signal } from "../../../node-agent/resources/thresholds.ts";
+import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseMinimumReclaim, parseThresholds, type Signal } from "../../../node-agent/resources/thresholds.ts";
 import { parseMounts } from "../../../node-agent/volumes/mounts.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 
@@ -72,6 +72,17 @@ describe("pressure", () => {
     const relieved = judge(machine(900), 30_000, first.state);
     expect(judge(machine(300), 61_000, relieved.state).due).toEqual([]);
     expect(judge(machine(50), 0).due.map(({ text }) => text)).toEqual(["100Mi"]);
+  });
+
+  test("lasts, once something had to go, until so much more is free as is said", () => {
+    const some = parseThresholds("memory.available<100Mi").map((threshold) => ({ ...threshold, reclaim: parseMinimumReclaim("memory.available=200Mi").get("memory.available")! })); // it names it
+    const due = (memory: number, before: typeof NO_PRESSURE) => judgePressure(some, machine(memory), before, 0, 300_000);
+    const short = due(50, NO_PRESSURE);
+    expect([due(250, NO_PRESSURE), due(250, short.state), due(301, short.state)].map((verdict) => verdict.due.length)).toEqual([0, 1, 0]);
+    // One that was never due is not one that was crossed.
+    const soft = parseThresholds("memory.available<100Mi", new Map([["memory.available", 60_000]])).map((threshold) => ({ ...threshold, reclaim: { is: "amount", amount: 200 * MI } as const }));
+    const first = judgePressure(soft, machine(50), NO_PRESSURE, 0, 300_000);
+    expect(judgePressure(soft, machine(250), first.state, 59_000, 300_000).state.crossedSinceMs.size).toBe(0);
   });
 
   test("puts memory before disks before processes", () => {
@@ -170,6 +181,12 @@ describe("images", () => {
     const chosen = (bytes: number, minAgeMs = DEFAULT_IMAGE_GC.minAgeMs) => chooseImages(all, used, known, bytes, now, minAgeMs).map(({ id }) => id);
     expect([chosen(1), chosen(11), chosen(Infinity), chosen(Infinity, 0)]).toEqual([["old"], ["old", "recent"], ["old", "recent"], ["old", "new", "recent"]]);
     expect(chosen(0)).toEqual([]);
+  });
+
+  test("that nothing used for too long go whatever room there is, once that long was looked", () => {
+    const now = 10 * 60_000;
+    const old = (sinceMs: number, maxAgeMs: number) => chooseOldImages(all, used, noteImages(all, used, history, now), sinceMs, now, { minAgeMs: 0, maxAgeMs }).map(({ id }) => id);
+    expect([old(0, 60_000), old(now - 60_000, 60_000), old(0, 0), old(0, now + 1)]).toEqual([["old", "new", "recent"], [], [], []]);
   });
 
   test("stay while the disk has room", () => {

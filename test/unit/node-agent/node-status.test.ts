@@ -48,7 +48,7 @@ test("what changes while a status is being written is in the next one, at once",
     changed = callback;
     return () => void (changed = () => {});
   };
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [] }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -73,7 +73,7 @@ test("a machine's Node is made with its labels and taints, and left alone by the
   const keep = async () => aNode("n");
   const client = { for: () => ({ get, create, patch: keep, updateStatus: keep }) } as unknown as Client; // nothing else of these is used
   const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
-  const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule") };
+  const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule"), makesNode: true };
   const clock = new VirtualClock();
   const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
@@ -82,6 +82,41 @@ test("a machine's Node is made with its labels and taints, and left alone by the
   expect(written).toEqual([[{ disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": expect.any(String) }, { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] }]]);
   running.abort();
   await ended;
+});
+
+test("a machine's Node that somebody else is to make is waited for", async () => {
+  const created: unknown[] = [];
+  const said: (number | undefined)[] = [];
+  let isThere = false;
+  const get = async () => {
+    if (!isThere) throw new StatusError("NotFound", "no such node", {});
+    return aNode("n");
+  };
+  const updateStatus = async (node: Node) => {
+    said.push(node.status?.images?.length);
+    return node;
+  };
+  const client = { for: () => ({ get, create: async (node: Node) => void created.push(node.spec), patch: get, updateStatus }) } as unknown as Client; // nothing else of these is used
+  const images = ["a", "b", "c"].map((id) => ({ id, names: [id], bytes: 1 }));
+  const runtime = { problem: async () => undefined, listImages: async () => images, describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const clock = new VirtualClock();
+  const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) => createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], providerId: "cloud://7", ...more }, podsMax: 110, imagesMax: more.imagesMax, lookMs: 60_000, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const running = new AbortController();
+  const waiting = runServices([run({ makesNode: false, imagesMax: 2 })], running.signal);
+  await clock.advance(5_000);
+  expect([created, said]).toEqual([[], []]);
+  isThere = true;
+  await clock.advance(5_000);
+  expect(said[0]).toBe(2);
+  running.abort();
+  await waiting;
+  isThere = false;
+  const making = new AbortController();
+  const made = runServices([run({ makesNode: true, imagesMax: -1 })], making.signal);
+  await clock.advance(100);
+  expect(created).toEqual([{ providerID: "cloud://7" }]);
+  making.abort();
+  await made;
 });
 
 test.each([

@@ -96,6 +96,9 @@ describe("computePodActions", () => {
   it("doubles the back-off up to five minutes, and forgets it after ten good minutes", () => {
     expect([0, 1, 2, 3, 6, 20].map((attempt) => restartBackoffMs(exited({ attempt, startedAtMs: NOW - 2_000 })) / 1000)).toEqual([0, 10, 20, 40, 300, 300]);
     expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 700_000 }))).toBe(0);
+    expect([1, 2, 3].map((attempt) => restartBackoffMs(exited({ attempt, startedAtMs: NOW - 2_000 }), 15_000))).toEqual([10_000, 15_000, 15_000]);
+    const crashed = { sandboxes: [sandbox()], containers: [exited({ attempt: 3, startedAtMs: NOW - 2_000, finishedAtMs: NOW - 1_000 })] };
+    expect(computePodActions(pod(), crashed, quiet, none, NOW, 4_000)).toEqual([{ do: "wait", untilMs: NOW + 3_000 }]);
     // The next back-off counts from where the last good run, or another image, began.
     const annotations = { "mainstay.dev/backoff-base": "5", "mainstay.dev/image": "i" };
     expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 2_000, annotations }))).toBe(10_000);

@@ -72,7 +72,8 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
     csi: { follows: () => true, unmountPod: async () => {} },
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-    starts: new Limiter(1), sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
+    starts: new Limiter(1),
+    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
     refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);

@@ -35,7 +35,7 @@ test("a resize is granted as soon as nothing speaks against it, and is asked for
 });
 
 describe("a resize that is being done", () => {
-  const settings = { nodeName: "n1", hostIps: [], clusterDns: [], clusterDomain: "", logsDir: "", cgroupRoot: "/none", memoryBytes: 2 ** 33, seccompDir: "" };
+  const settings = { nodeName: "n1", hostIps: [], clusterDns: [], clusterDomain: "", resolvConf: "", logsDir: "", cgroupRoot: "/none", memoryBytes: 2 ** 33, seccompDir: "" };
   const running = (cpuShares: number): PodState => ({ sandboxes: [], containers: [{ id: "i", sandboxId: "s", podUid: "u", name: "c", attempt: 0, state: "running", image: "", imageId: "", createdAtMs: 0, startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, resources: { cpuShares, cpuQuota: 0, memoryLimitBytes: 0 } }] });
   const generation = (number: number, cpu: string): Pod => ({ ...pod(cpu), metadata: { name: "p", uid: "u", generation: number } });
   const started = (trouble: { refusal?: typeof short; failure?: string; during?: () => void }, first = generation(1, "1")) => {

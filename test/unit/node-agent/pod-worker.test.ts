@@ -39,9 +39,10 @@ function aWorker(pod: Pod = aPod) {
     events: { record: (_object: unknown, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) },
     clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder, csi,
     images: { release: async () => {} },
-    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
+    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000,
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it

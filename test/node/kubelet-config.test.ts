@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Lease, Node } from "../../engine/resources/types.ts";
+import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
+
+/** A machine whose agent is told by files how to run. */
+describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "kubelet-"));
+  const file = path.join(folder, "config.yaml");
+  const HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+  let node: RealNode;
+
+  beforeAll(async () => {
+    writeFileSync(path.join(folder, "resolv.conf"), "nameserver 192.0.2.53\nsearch corp.example\n");
+    writeFileSync(file, `${HEAD}maxPods: 20\npodLogsDir: ${folder}/pods\ncontainerLogMaxSize: 10Ki\ncontainerLogMaxFiles: 2\ncontainerLogMonitorInterval: 3s\ncrashLoopBackOff: {maxContainerRestartPeriod: 1s}\nresolvConf: resolv.conf\nnodeLeaseDurationSeconds: 20\nenableSystemLogHandler: false\nproviderID: cloud://7\ntlsMinVersion: VersionTLS13\nserializeImagePulls: true\nkubeAPIQPS: 7\n`);
+    mkdirSync(path.join(folder, "conf.d"));
+    writeFileSync(path.join(folder, "conf.d", "10-pods.conf"), `${HEAD}maxPods: 30\n`);
+    node = await startRealNode("kc", undefined, { MAINSTAY_KUBELET_CONFIG: file, MAINSTAY_KUBELET_CONFIG_DIR: path.join(folder, "conf.d") });
+  });
+  afterAll(async () => {
+    await node?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("makes its Node and Lease by it, and shows it", async () => {
+    const { spec, status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
+    expect([spec?.providerID, status?.capacity?.["pods"]]).toEqual(["cloud://7", "30"]);
+    const lease = JSON.parse(await node.kubectl("get", "lease", "-n", "kube-node-lease", node.host.name, "-o", "json")) as Lease;
+    expect(lease.spec?.leaseDurationSeconds).toBe(20);
+    const proxy = (page: string) => node.kubectl("get", "--raw", `/api/v1/nodes/${node.host.name}/proxy${page}`);
+    expect(JSON.parse(await proxy("/configz"))).toMatchObject({ kubeletconfig: { maxPods: 30, containerLogMaxSize: "10Ki", crashLoopBackOff: { maxContainerRestartPeriod: "1s" }, serializeImagePulls: true } });
+    await expect(proxy("/logs/")).rejects.toThrow("MethodNotAllowed");
+    expect(await node.host.exec("sh", "-c", `curl -sk --tlsv1.2 --tls-max 1.2 https://${node.host.address}:10250/healthz; echo $?`)).toBe("35\n");
+    expect(await node.host.exec("grep", "-c", `${file}:15 kubeAPIQPS changes nothing`, path.join(node.dataDir, "agent", "agent.log"))).toBe("1\n");
+  });
+
+  it("tells pods of the resolver that it names", async () => {
+    await node.create("machine", { dnsPolicy: "Default", containers: [shell("sleep 1000")] });
+    await node.create("cluster", { containers: [shell("sleep 1000")] });
+    for (const name of ["machine", "cluster"]) await node.until(name, (pod) => container(pod)?.ready === true);
+    expect(await node.kubectl("exec", "machine", "--", "cat", "/etc/resolv.conf")).toBe("search corp.example\nnameserver 192.0.2.53\n");
+    expect(await node.kubectl("exec", "cluster", "--", "cat", "/etc/resolv.conf")).toMatch(/^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local corp\.example$/m);
+  });
+
+  it("starts what crashes again as soon as it says, and puts logs aside where and when it says", async () => {
+    await node.create("crash", { containers: [shell("exit 1")] });
+    await node.create("writer", { containers: [shell("while true; do seq 1000; sleep 1; done")] });
+    await node.until("crash", (pod) => (container(pod)?.restartCount ?? 0) >= 5, 25_000);
+    const { metadata } = await node.pod("writer");
+    const logs = path.join(folder, "pods", `default_writer_${metadata.uid}`, "main");
+    await eventually(async () => readdirSync(logs), (files) => files.length === 2, 30_000);
+  });
+});

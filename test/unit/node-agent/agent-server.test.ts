@@ -1,0 +1,45 @@
+import type { IncomingMessage } from "node:http";
+import { expect, test } from "vitest";
+import type { Client } from "../../../engine/client/client.ts";
+import { AgentAccess } from "../../../node-agent/server/agent-access.ts";
+import { closedPath } from "../../../node-agent/server/agent-server.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+test.each([
+  [undefined, "/logs/", undefined],
+  [{ containers: true, machineLogs: true }, "/containerLogs/a/b/c", undefined],
+  [{ containers: true, machineLogs: false }, "/logs/syslog", "logs endpoint is disabled."],
+  [{ containers: true, machineLogs: false }, "/containerLogs/a/b/c", undefined],
+  [{ containers: false, machineLogs: true }, "/containerLogs/a/b/c", "Debug endpoints are disabled."],
+  [{ containers: false, machineLogs: true }, "/logs", "Debug endpoints are disabled."],
+  [{ containers: false, machineLogs: false }, "/runningpods", "Debug endpoints are disabled."],
+  [{ containers: false, machineLogs: false }, "/metrics", undefined],
+])("an endpoint that serves %j is closed at %s: %s", (serves, path, expected) => {
+  expect(closedPath(serves === undefined ? {} : { serves }, path)).toBe(expected);
+});
+
+test.each([
+  [true, 5_000],
+  [false, 2_000],
+])("what the API server says of a token and a right (allowed: %s) is believed as long as was told", async (allowed, believedMs) => {
+  const clock = new VirtualClock();
+  const asked: string[] = [];
+  const create = async ({ kind }: { readonly kind: string }) => {
+    asked.push(kind);
+    return { status: kind === "TokenReview" ? { authenticated: true, user: { username: "u" } } : { allowed } };
+  };
+  const access = new AgentAccess({ client: { for: () => ({ create }) } as unknown as Client, clock, nodeName: "n1", memory: { tokenMs: 10_000, allowedMs: 5_000, deniedMs: 2_000 } });
+  const request = { method: "GET", url: "/metrics", headers: { authorization: "Bearer t" }, socket: { getPeerCertificate: () => ({}), authorized: false } } as unknown as IncomingMessage; // what of it is looked at
+  const judge = async () => {
+    asked.length = 0;
+    await access.judge(request);
+    return [...new Set(asked)];
+  };
+  expect(await judge()).toEqual(["TokenReview", "SubjectAccessReview"]);
+  await clock.advance(believedMs - 1);
+  expect(await judge()).toEqual([]);
+  await clock.advance(2);
+  expect(await judge()).toEqual(["SubjectAccessReview"]);
+  await clock.advance(10_000);
+  expect(await judge()).toEqual(["TokenReview", "SubjectAccessReview"]);
+});
