@@ -17,6 +17,8 @@ export interface CallListener {
   end(error: GrpcError | undefined): void;
 }
 
+type Written = (error?: Error | null) => void;
+
 const REFUSED_STREAM = 7;
 const CANCEL = 8;
 /** The longest time that the header can say in milliseconds; it has eight digits. */
@@ -31,7 +33,7 @@ export class GrpcCall {
   readonly #reader: MessageReader;
   #stream: ClientHttp2Stream | undefined;
   /** What was sent before there was a stream. */
-  readonly #unsent: { readonly frame: Buffer; readonly isLast: boolean }[] = [];
+  readonly #unsent: { readonly frame: Buffer; readonly isLast: boolean; readonly written: Written | undefined }[] = [];
   #status: IncomingHttpHeaders | undefined;
   #httpStatus = 200;
   #streamError: unknown;
@@ -51,12 +53,12 @@ export class GrpcCall {
     else connection.connect().then((connected) => this.#open(connected), (error: GrpcError) => this.#end(error));
   }
 
-  /** Sends what `frameMessage` made. */
-  send(frame: Buffer, isLast: boolean): void {
-    if (this.#isOver) return;
-    if (this.#stream === undefined) this.#unsent.push({ frame, isLast });
-    else if (isLast) this.#stream.end(frame);
-    else this.#stream.write(frame);
+  /** Sends what `frameMessage` made, and tells when it has been taken off our hands. */
+  send(frame: Buffer, isLast: boolean, written?: Written): void {
+    if (this.#isOver) return written?.(new Error("the call is over"));
+    if (this.#stream === undefined) this.#unsent.push({ frame, isLast, written });
+    else if (isLast) this.#stream.end(frame, written);
+    else this.#stream.write(frame, written);
   }
 
   /** No messages until `resume`; the server is held up, too, once its window is full. */
@@ -96,7 +98,7 @@ export class GrpcCall {
       this.#connection.ended(session);
       this.#closed(session, stream);
     });
-    for (const { frame, isLast } of this.#unsent.splice(0)) this.send(frame, isLast);
+    for (const { frame, isLast, written } of this.#unsent.splice(0)) this.send(frame, isLast, written);
   }
 
   #headers(): string[] {

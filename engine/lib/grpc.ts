@@ -13,7 +13,11 @@ type Method<I extends DescMessage, O extends DescMessage> = DescMethod & { input
 
 /** Both directions of a call at once. */
 export interface Duplex<I> {
-  send(message: I): void;
+  /** `written` is called when the message has been taken off our hands, or cannot be: who sends much waits for it. */
+  send(message: I, written?: (error?: Error | null) => void): void;
+  /** No more messages until `resume`, but for those that came already; the server is held up as well. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -88,7 +92,8 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
         message: (message) => listener.message(fromBinary(method.output, message)),
         end: listener.end,
       });
-      return { send: (message) => call.send(frameMessage(toBinary(method.input, create(method.input, message))), false), close: call.cancel };
+      const send = (message: MessageInitShape<typeof method.input>, written?: (error?: Error | null) => void) => call.send(frameMessage(toBinary(method.input, create(method.input, message))), false, written);
+      return { send, pause: () => call.pause(), resume: () => call.resume(), close: call.cancel };
     },
     close: () => connection.close(),
   };

@@ -3,10 +3,15 @@ import * as yaml from "js-yaml";
 import { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { Egress, EgressName } from "../apimachinery/egress.ts";
 import { dialThrough, ProxyRefusal, type ConnectProxy, type Dial, type ProxyTls } from "../lib/dial.ts";
+import type { TunnelWatcher } from "../lib/konnectivity/packets.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { ServingConfig } from "../options/serving-options.ts";
 import { readOption } from "../options/option-files.ts";
+import { tunnelMetrics } from "./tunnel-metrics.ts";
+
+/** A proxy that connects by HTTP, or one of the konnectivity kind at a socket, by gRPC. */
+export type EgressProxy = ConnectProxy | { readonly is: "tunnel"; readonly path: string };
 
 const VERSIONS = ["apiserver.k8s.io/v1beta1", "apiserver.k8s.io/v1alpha1"];
 const NAMES = ["cluster", "controlplane", "etcd"] as const;
@@ -22,11 +27,11 @@ export function setUpEgress({ egressSelectorConfigFile }: Pick<ServingConfig, "e
 }
 
 /** Reads an EgressSelectorConfiguration; undefined stands for the direct way. Throws with the field for what is wrong or not done here. */
-export function parseEgressSelectorConfig(text: string): ReadonlyMap<EgressName, ConnectProxy | undefined> {
+export function parseEgressSelectorConfig(text: string): ReadonlyMap<EgressName, EgressProxy | undefined> {
   const root = new ConfigFields(yaml.load(text), "");
   root.requireKind("EgressSelectorConfiguration", VERSIONS);
   root.refuseOthers(["kind", "apiVersion", "egressSelections"]);
-  const found = new Map<EgressName, ConnectProxy | undefined>();
+  const found = new Map<EgressName, EgressProxy | undefined>();
   const seen = new Set<string>();
   for (const selection of root.list("egressSelections")) {
     selection.refuseOthers(["name", "connection"]);
@@ -44,11 +49,10 @@ export function parseEgressSelectorConfig(text: string): ReadonlyMap<EgressName,
   return found;
 }
 
-function proxyOf(connection: ConfigFields): ConnectProxy | undefined {
+function proxyOf(connection: ConfigFields): EgressProxy | undefined {
   connection.refuseOthers(["proxyProtocol", "transport"]);
   const protocol = connection.requiredParsed("proxyProtocol", (text) => {
-    if (text === "GRPC") throw new Error("GRPC is not spoken here: must be Direct or HTTPConnect");
-    if (text !== "Direct" && text !== "HTTPConnect") throw new Error("must be Direct or HTTPConnect");
+    if (text !== "Direct" && text !== "HTTPConnect" && text !== "GRPC") throw new Error("must be Direct, HTTPConnect or GRPC");
     return text;
   });
   if (protocol === "Direct") {
@@ -58,11 +62,19 @@ function proxyOf(connection: ConfigFields): ConnectProxy | undefined {
   const transport = connection.part("transport") ?? connection.missing("transport");
   transport.refuseOthers(["tcp", "uds"]);
   const [tcp, uds] = [transport.part("tcp"), transport.part("uds")];
+  if (protocol === "GRPC") {
+    if (uds === undefined) throw new Error(`${transport.path}.uds: UDS must be set with GRPC`);
+    return { is: "tunnel", path: socketOf(uds) };
+  }
   if (tcp !== undefined && uds !== undefined) throw new Error(`${transport.path}: TCP and UDS cannot both be set`);
   if (tcp !== undefined) return tcpProxy(tcp);
   if (uds === undefined) throw new Error(`${transport.path}: One of TCP or UDS must be set`);
+  return { is: "socket", path: socketOf(uds) };
+}
+
+function socketOf(uds: ConfigFields): string {
   uds.refuseOthers(["udsName"]);
-  return { is: "socket", path: uds.required("udsName") };
+  return uds.required("udsName");
 }
 
 function tcpProxy(tcp: ConfigFields): ConnectProxy {
@@ -88,13 +100,14 @@ function proxyTls(tls: ConfigFields): ProxyTls {
 }
 
 /** Counts and times what goes through proxies, by upstream's names. */
-function measure(metrics: MetricsRegistry, clock: Clock): (proxy: ConnectProxy) => Dial {
+function measure(metrics: MetricsRegistry, clock: Clock): (proxy: EgressProxy) => Dial {
   const starts = metrics.counter("apiserver_egress_dialer_dial_start_total", "Connections that were begun through a proxy.");
   const seconds = metrics.histogram("apiserver_egress_dialer_dial_duration_seconds", "How long it took until they were there.", BUCKETS);
   const failures = metrics.counter("apiserver_egress_dialer_dial_failure_count", "Those that failed: at the proxy (connect), or behind it (proxy).");
+  let watcher: TunnelWatcher | undefined;
   return (proxy) => {
-    const labels = { protocol: "http_connect", transport: proxy.is === "socket" ? "uds" : "tcp" };
-    const dial = dialThrough(proxy);
+    const labels = { protocol: proxy.is === "tunnel" ? "grpc" : "http_connect", transport: proxy.is === "socket" || proxy.is === "tunnel" ? "uds" : "tcp" };
+    const dial = proxy.is === "tunnel" ? tunnelDial(proxy.path, (watcher ??= tunnelMetrics(metrics))) : dialThrough(proxy);
     return async (host, port) => {
       starts.add(labels);
       const beganMs = clock.monotonic();
@@ -108,4 +121,9 @@ function measure(metrics: MetricsRegistry, clock: Clock): (proxy: ConnectProxy) 
       }
     };
   };
+}
+
+/** gRPC is nothing that a server without such a proxy loads. */
+function tunnelDial(path: string, watcher: TunnelWatcher): Dial {
+  return async (host, port) => (await import("../lib/konnectivity/dial-tunnel.ts")).dialThroughTunnel(path, watcher)(host, port);
 }

@@ -26,6 +26,7 @@ import { WebhookClient } from "../../engine/server/webhooks/webhook-client.ts";
 import { setUpEgress } from "../../engine/setup/egress-setup.ts";
 import { setUpProviders } from "../../engine/setup/providers-setup.ts";
 import { ConnectProxyServer } from "../kit/connect-proxy.ts";
+import { KonnectivityServer } from "../kit/konnectivity-server.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener } from "../kit/test-listener.ts";
@@ -102,10 +103,23 @@ describe("a proxy for connections out of this server", () => {
   });
 });
 
+/** A proxy of either kind, as the cluster's egress. */
+const proxies = {
+  async "HTTP's CONNECT"() {
+    const proxy = await ConnectProxyServer.start();
+    return { proxy, selection: by("cluster", { tcp: { url: `http://127.0.0.1:${proxy.port}` } }) };
+  },
+  async gRPC() {
+    const udsName = path.join(folder, "konnectivity.sock");
+    return { proxy: await KonnectivityServer.start(udsName), selection: { name: "cluster", connection: { proxyProtocol: "GRPC", transport: { uds: { udsName } } } } };
+  },
+};
+
 describe("what the API asks of the cluster", () => {
-  test("goes through the proxy: agents, pods, their streams and logs", async () => {
-    await using proxy = await ConnectProxyServer.start();
-    const { egress } = await setUp(by("cluster", { tcp: { url: `http://127.0.0.1:${proxy.port}` } }));
+  test.each(["HTTP's CONNECT", "gRPC"] as const)("goes through the proxy of %s: agents, pods, their streams and logs", async (kind) => {
+    const { proxy, selection } = await proxies[kind]();
+    await using _ended = proxy;
+    const { egress, metrics } = await setUp(selection);
     await using api = await startTestListener({ egress });
     const { certificate, key } = await api.pki.certificate("agent", { commonName: "system:node:n1", usage: "serving", ipAddresses: [FAR] });
     const agent = createServer({ cert: certificate, key, ca: api.pki.ca, requestCert: true, rejectUnauthorized: true }, (incoming, response) => response.end(`agent ${incoming.url}`));
@@ -130,6 +144,8 @@ describe("what the API asks of the cluster", () => {
       expect(said).toBe("hello");
       expect(new Set(proxy.asked)).toEqual(new Set([`${FAR}:${portOf(agent)}`, `${FAR}:${portOf(web)}`]));
       expect(proxy.asked.length).toBeGreaterThanOrEqual(4);
+      const labels = kind === "gRPC" ? 'protocol="grpc",transport="uds"' : 'protocol="http_connect",transport="tcp"';
+      expect(metrics.render()).toContain(`apiserver_egress_dialer_dial_duration_seconds_count{${labels}} ${proxy.asked.length}`);
     } finally {
       admin.close();
       for (const server of [agent, web]) server.closeAllConnections(), server.close();

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { thisMachine } from "../kit/hosts.ts";
+import { KonnectivityServer } from "../kit/konnectivity-server.ts";
 import { eventually, kubectl, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 const BARE = ["--no-agent", "--no-git", "--api-port", "0"];
@@ -98,4 +99,27 @@ describe("the switches of the API", () => {
     await expect(startMainstay(thisMachine, file("other"), [...BARE, "--audit-policy-file", file("bad.yaml", "kind: Policy\n")])).rejects.toThrow("--audit-policy-file");
     await expect(startMainstay(thisMachine, file("other"), [...BARE, "--encryption-provider-config", file("bad.yaml")])).rejects.toThrow("--encryption-provider-config");
   });
+});
+
+it("reaches others through a konnectivity proxy where it is told to", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "egress-"));
+  const file = (name: string, value: object): string => {
+    writeFileSync(path.join(folder, name), JSON.stringify(value));
+    return path.join(folder, name);
+  };
+  const udsName = path.join(folder, "proxy.sock");
+  const selections = file("egress.json", { apiVersion: "apiserver.k8s.io/v1beta1", kind: "EgressSelectorConfiguration", egressSelections: [{ name: "controlplane", connection: { proxyProtocol: "GRPC", transport: { uds: { udsName } } } }] });
+  await using proxy = await KonnectivityServer.start(udsName);
+  proxy.refusal = (random) => ({ case: "dialResponse", value: { error: "nobody is there", connectID: 0n, random } });
+  const server = await startMainstay(thisMachine, path.join(folder, "data"), [...BARE, "--egress-selector-config-file", selections]);
+  try {
+    const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] }];
+    const webhooks = [{ name: "hook.example.com", rules, clientConfig: { url: "https://hook.example:8443/" }, failurePolicy: "Fail", sideEffects: "None", admissionReviewVersions: ["v1"], namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "default" } } }];
+    await kubectl(thisMachine, server, "create", "-f", file("hook.json", { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "hook" }, webhooks }));
+    await expect(kubectl(thisMachine, server, "create", "configmap", "asked")).rejects.toThrow("nobody is there");
+    expect(proxy.asked).toEqual(["hook.example:8443"]);
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -9,6 +9,7 @@ test("connections leave directly, or by a proxy at an address or a socket", () =
     ["cluster", { is: "socket", path: "/run/proxy.sock" }],
     ["controlplane", { is: "http", host: "fd00::1", port: 8131 }],
   ]);
+  expect([...parseEgressSelectorConfig(file(by("cluster", "GRPC", { uds: { udsName: "/run/konnectivity.sock" } })))]).toEqual([["cluster", { is: "tunnel", path: "/run/konnectivity.sock" }]]);
   expect([...parseEgressSelectorConfig(file(by("cluster", "Direct")))]).toEqual([["cluster", undefined]]);
   expect([...parseEgressSelectorConfig(file())]).toEqual([]);
 });
@@ -17,9 +18,11 @@ test.each<[string, string, string]>([
   ["another kind", "{}", "must be an EgressSelectorConfiguration of apiserver.k8s.io/v1beta1"],
   ["a name that is none", file(by("nodes", "Direct")), "egressSelections[0].name: must be one of cluster, controlplane, etcd"],
   ["a name that is there twice", file(by("cluster", "Direct"), by("Cluster", "Direct")), 'egressSelections[1].name: "cluster" is there twice'],
-  ["a protocol that is none", file(by("cluster", "SOCKS5")), "egressSelections[0].connection.proxyProtocol: must be Direct or HTTPConnect"],
+  ["a protocol that is none", file(by("cluster", "SOCKS5")), "egressSelections[0].connection.proxyProtocol: must be Direct, HTTPConnect or GRPC"],
   ["no protocol", file({ name: "cluster", connection: {} }), "egressSelections[0].connection.proxyProtocol: must be set"],
-  ["a protocol that is not spoken", file(by("cluster", "GRPC", { uds: { udsName: "/s" } })), "GRPC is not spoken here"],
+  ["gRPC without a proxy", file(by("cluster", "GRPC")), "egressSelections[0].connection.transport: must be set"],
+  ["gRPC at an address", file(by("cluster", "GRPC", { tcp: { url: "http://a" } })), "egressSelections[0].connection.transport.uds: UDS must be set with GRPC"],
+  ["gRPC at a socket without a name", file(by("cluster", "GRPC", { uds: {} })), "transport.uds.udsName: must be set"],
   ["a proxy for the direct way", file(by("cluster", "Direct", { uds: { udsName: "/s" } })), "egressSelections[0].connection.transport: config must be absent for direct connect"],
   ["no proxy", file(by("cluster", "HTTPConnect")), "egressSelections[0].connection.transport: must be set"],
   ["neither address nor socket", file(by("cluster", "HTTPConnect", {})), "egressSelections[0].connection.transport: One of TCP or UDS must be set"],

@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import type { Duplex } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { ProxyRefusal, type Dial } from "../../engine/lib/dial.ts";
+import { dialThroughTunnel } from "../../engine/lib/konnectivity/dial-tunnel.ts";
+import { PacketType } from "../../engine/lib/konnectivity/konnectivity_pb.ts";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
+import { tunnelMetrics } from "../../engine/setup/tunnel-metrics.ts";
+import { KonnectivityServer } from "../kit/konnectivity-server.ts";
+
+/** Connections through a proxy of the konnectivity kind, over a real socket; what goes through them for the API is in egress.test.ts. */
+async function start(): Promise<{ readonly proxy: KonnectivityServer; readonly dial: Dial; readonly metrics: MetricsRegistry; readonly socket: string }> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "konnectivity-"));
+  const socket = path.join(folder, "proxy.sock");
+  const proxy = await KonnectivityServer.start(socket);
+  onTestFinished(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+  const metrics = new MetricsRegistry();
+  return { proxy, dial: dialThroughTunnel(socket, tunnelMetrics(metrics)), metrics, socket };
+}
+
+async function listening(handle: (socket: Socket) => void): Promise<number> {
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => handle(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+const closed = (socket: Duplex) => (socket.closed ? Promise.resolve() : once(socket, "close"));
+
+test("bytes go both ways, as many as there are and in their order", async () => {
+  const { proxy, dial, metrics } = await start();
+  const port = await listening((socket) => void socket.pipe(socket));
+  const sent = randomBytes(12 << 20);
+  const [one, two] = [await dial("10.9.9.9", port), await dial("fd00::9", port)];
+  expect(proxy.asked).toEqual([`10.9.9.9:${port}`, `[fd00::9]:${port}`]);
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="ok"} 2');
+  two.write("meanwhile");
+  expect(String((await once(two, "data"))[0])).toBe("meanwhile");
+  one.write(sent);
+  const got: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of one as AsyncIterable<Buffer>) {
+    got.push(chunk);
+    length += chunk.length;
+    if (length >= sent.length) break;
+  }
+  expect(Buffer.concat(got).equals(sent)).toBe(true);
+  for (const socket of [one, two]) socket.destroy();
+  await expect.poll(() => metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="closing"} 0');
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="ok"} 0');
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_stream_packets_total{packet_type="DIAL_REQ",segment="from_client"} 2');
+  expect(proxy.came.filter((type) => type === PacketType.CLOSE_REQ)).toHaveLength(2);
+});
+
+test("whoever reads slowly holds the other up, in both directions", async () => {
+  const { dial } = await start();
+  const much = 64 << 20;
+  let given = 0;
+  /** Gives as much as is taken, until nothing has been for a while; then the rest, as it is taken. */
+  const give = async (socket: Duplex): Promise<number> => {
+    while (given < much) {
+      given += 64 * 1024;
+      if (!socket.write(Buffer.alloc(64 * 1024)) && !(await Promise.race([once(socket, "drain").then(() => true), sleep(300)]))) break;
+    }
+    const stalledAt = given;
+    void (async () => {
+      for (; given < much; given += 64 * 1024) if (!socket.write(Buffer.alloc(64 * 1024))) await once(socket, "drain");
+      socket.end();
+    })().catch(() => {}); // the other side may not want the rest
+    return stalledAt;
+  };
+  let stalled: Promise<number> | undefined;
+  const source = await listening((socket) => void (stalled = give(socket)));
+  const lazy = await dial("a.example", source);
+  await expect.poll(() => stalled).toBeDefined();
+  expect(await stalled).toBeLessThan(much / 2);
+  expect((await buffer(lazy)).length).toBe(much);
+
+  given = 0;
+  const sink = await listening((socket) => void socket.pause());
+  const eager = await dial("a.example", sink);
+  expect(await give(eager)).toBeLessThan(much / 2);
+  eager.destroy();
+});
+
+test("an end that the other side makes is an end here, and one that is made here is told", async () => {
+  const { proxy, dial } = await start();
+  const other: Socket[] = [];
+  const port = await listening((socket) => void other.push(socket));
+  const theirs = await dial("a.example", port);
+  await expect.poll(() => other.length).toBe(1);
+  other[0]?.end("farewell");
+  expect(String(await buffer(theirs))).toBe("farewell");
+  await closed(theirs);
+  const ours = await dial("a.example", port);
+  await expect.poll(() => other.length).toBe(2);
+  ours.end("bye");
+  expect(String(await buffer(other[1] as Socket))).toBe("bye");
+  await closed(ours.resume());
+  expect(proxy.came.slice(-3)).toEqual([PacketType.DIAL_REQ, PacketType.DATA, PacketType.CLOSE_REQ]);
+});
+
+test("a proxy that is gone takes its connections with it", async () => {
+  const { proxy, dial, metrics } = await start();
+  const port = await listening(() => {});
+  const socket = await dial("a.example", port);
+  const failed = once(socket, "error");
+  await proxy[Symbol.asyncDispose]();
+  expect(String((await failed)[0])).toContain("UNAVAILABLE");
+  await closed(socket);
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_stream_errors_total{code="Unavailable",packet_type="Unknown",segment="to_client"} 1');
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="ok"} 0');
+});
+
+test("a connection that is not made is told apart from a proxy that is not there", async () => {
+  const { proxy, dial, metrics, socket } = await start();
+  await expect(dial("a.example", 1)).rejects.toThrow(ProxyRefusal);
+  proxy.refusal = (random) => ({ case: "dialResponse", value: { error: "dial tcp 10.9.9.9:443: connect: no route to host", connectID: 0n, random } });
+  await expect(dial("10.9.9.9", 443)).rejects.toThrow(new ProxyRefusal("dial tcp 10.9.9.9:443: connect: no route to host"));
+  proxy.refusal = (random) => ({ case: "closeDial", value: { random } });
+  await expect(dial("a.example", 443)).rejects.toThrow(new ProxyRefusal("dial closed"));
+  proxy.refusal = (_random, stream) => void stream.end();
+  await expect(dial("a.example", 443)).rejects.toThrow(new ProxyRefusal("tunnel closed"));
+  const away = dialThroughTunnel(`${socket}.absent`)("a.example", 443);
+  await expect(away).rejects.toThrow("ENOENT");
+  await expect(away).rejects.not.toBeInstanceOf(ProxyRefusal);
+  for (const [reason, count] of [["endpoint", 2], ["dialclosed", 1], ["tunnelclosed", 1]]) expect(metrics.render()).toContain(`konnectivity_network_proxy_client_dial_failure_total{reason="${reason}"} ${count}`);
+  expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="dialing"} 0');
+});
