@@ -16,6 +16,7 @@ import { PolicyMetrics } from "../admission/policies/policy-metrics.ts";
 import { WebhookMetrics } from "../admission/webhooks/webhook-metrics.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } from "../apimachinery/api-request.ts";
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason, internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
@@ -111,6 +112,8 @@ export interface ApiServerOptions {
   readonly nodes?: NodeTransport;
   /** Who decides, in this order, which may change. Node and RBAC when absent. */
   readonly authorization?: Following<readonly ModeChoice[]>;
+  /** Features of upstream's that are switched off; none is when absent. */
+  readonly disabledFeatures?: FeatureGates;
   /** How many requests are served at once; upstream's figures when absent. */
   readonly requestLimits?: RequestLimits;
   /** Parts of the control plane that can be asked how they are. */
@@ -241,6 +244,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     aggregator,
     ...(options.egress === undefined ? {} : { egress: options.egress }),
     resources,
+    disabled: options.disabledFeatures ?? new Set(),
     authorizer,
     impersonator: new Impersonator(authorizer, new ImpersonationMetrics(options.metrics, clock)),
     rbac,

@@ -1,6 +1,7 @@
 import type { AdmissionChain } from "../admission/admission.ts";
 import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
@@ -31,6 +32,8 @@ import type { ResourceIndex } from "./resource-index.ts";
 export interface ServerParts {
   readonly store: ObjectStore;
   readonly resources: ResourceIndex;
+  /** Features of upstream's that are switched off. */
+  readonly disabled: FeatureGates;
   readonly authorizer: Authorizer;
   readonly impersonator: Impersonator;
   readonly rbac: RbacIndex;

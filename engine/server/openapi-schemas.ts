@@ -69,12 +69,14 @@ export class SchemaWriter {
   readonly schemas = new Map<string, OpenApiSchema>();
   readonly #names: TypeNames;
   readonly #prefix: string;
+  readonly #hasEnums: boolean;
   #place: { readonly group: string; readonly version: string };
 
-  /** `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. */
-  constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }) {
+  /** `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. Without `hasEnums` types do not say which values there are. */
+  constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }, hasEnums = true) {
     this.#names = names;
     this.#prefix = prefix;
+    this.#hasEnums = hasEnums;
     this.#place = place;
   }
 
@@ -125,6 +127,7 @@ export class SchemaWriter {
   #annotations(schema: Schema, type: Schema | undefined): Record<string, unknown> {
     const out: Record<string, unknown> = {};
     for (const name of ["description", "default", "enum"] as const) if (schema[name] !== undefined && schema[name] !== type?.[name]) out[name] = schema[name];
+    if (!this.#hasEnums) delete out["enum"];
     // As upstream's generator puts them.
     if (Array.isArray(out["enum"])) out["enum"] = [...(out["enum"] as readonly string[])].sort(); // enumerations are of texts
     for (const name in schema) {

@@ -31,10 +31,12 @@ export class OpenApi {
   readonly #discovery: Discovery;
   readonly #aggregator: Aggregator | undefined;
   readonly #version: string;
+  readonly #hasEnums: boolean;
   #typeNames: TypeNames | undefined;
   readonly #documents = new Map<string, Document & { readonly hash: string }>();
 
-  constructor(resources: ResourceIndex, discovery: Discovery, version: string, aggregator?: Aggregator) {
+  constructor(resources: ResourceIndex, discovery: Discovery, version: string, aggregator?: Aggregator, hasEnums = true) {
+    this.#hasEnums = hasEnums;
     this.#aggregator = aggregator;
     this.#resources = resources;
     this.#discovery = discovery;
@@ -86,7 +88,7 @@ export class OpenApi {
     const paths: Record<string, unknown> = {};
     for (const { group, version } of this.#discovery.groupVersions()) {
       if (this.#aggregator?.find(group, version) !== undefined) continue;
-      const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version });
+      const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version }, this.#hasEnums);
       Object.assign(paths, this.#paths(group, version, writer, 2));
       Object.assign(definitions, Object.fromEntries(writer.schemas));
     }
@@ -108,7 +110,7 @@ export class OpenApi {
     }
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
     return place && this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {
-      const writer = new SchemaWriter(this.#names, "#/components/schemas/", place);
+      const writer = new SchemaWriter(this.#names, "#/components/schemas/", place, this.#hasEnums);
       const paths = this.#paths(place.group, place.version, writer, 3);
       return { openapi: "3.0.0", info: { title: "Mainstay", version: this.#version }, paths, components: { schemas: Object.fromEntries([...writer.schemas].sort(([a], [b]) => (a < b ? -1 : 1))) } };
     });

@@ -58,9 +58,10 @@ export class Paths {
   readonly #discovery: Discovery;
 
   constructor(options: PathOptions) {
-    const discovery = new Discovery(options.server.parts.resources, options.server.parts.aggregator);
+    const { resources, aggregator, disabled } = options.server.parts;
+    const discovery = new Discovery(resources, aggregator);
     this.#discovery = discovery;
-    const openApi = new OpenApi(options.server.parts.resources, discovery, GIT_VERSION, options.server.parts.aggregator);
+    const openApi = new OpenApi(resources, discovery, GIT_VERSION, aggregator, !disabled.has("OpenAPIEnums"));
     this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...serverRoutes(options)];
   }
 

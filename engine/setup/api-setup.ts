@@ -10,6 +10,7 @@ import { openOperatorCertificate, openOwnCertificate } from "./followed-certific
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
 import { API_SERVER_USER, MASTERS_GROUP } from "../apimachinery/known-users.ts";
+import { disabledFeatures } from "../apimachinery/feature-gates.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ServerConfig } from "../options/config.ts";
 import { agentNetwork } from "../options/network-options.ts";
@@ -70,7 +71,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   const nodes = createNodeTransport(pki.ca, toAgents, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, disabledFeatures: disabledFeatures(config.featureGates), requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));

@@ -41,6 +41,7 @@ export interface TestApiOptions {
   readonly allowsPrivileged?: boolean;
   readonly allowsRemoteRedirects?: boolean;
   readonly egress?: Egress;
+  readonly disabledFeatures?: ApiServerOptions["disabledFeatures"];
   readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
@@ -93,9 +94,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
@@ -112,6 +113,7 @@ function given({ authentication, authorization, tokenSettings, tokenSigner, webh
     ...(allowsPrivileged === undefined ? {} : { allowsPrivileged }),
     ...(allowsRemoteRedirects === undefined ? {} : { allowsRemoteRedirects }),
     ...(egress === undefined ? {} : { egress }),
+    ...(disabledFeatures === undefined ? {} : { disabledFeatures }),
     ...(serviceNodePorts === undefined ? {} : { serviceNodePorts }),
     ...(webhookUsers === undefined ? {} : { webhookUsers }),
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { disabledFeatures } from "../../../engine/apimachinery/feature-gates.ts";
 import { setUpAdmission } from "../../../engine/setup/admission-setup.ts";
 import { choosePlugins, pluginChoiceProblem } from "../../../engine/admission/choose-plugins.ts";
 import { resolveServerConfig } from "../../../engine/options/config.ts";
@@ -116,6 +117,9 @@ describe("the switches of admission", () => {
   it("are checked when the server starts", () => {
     expect(() => resolveServerConfig({ enableAdmissionPlugins: "Nonsense" }, {})).toThrow('admission-control plugin "Nonsense" is unknown');
     expect(resolveServerConfig({ featureGates: "SomeFeature=true,Other=false" }, {}).featureGates).toEqual({ SomeFeature: true, Other: false });
+    for (const [featureGates, expected] of [["", []], ["OpenAPIEnums=false,SomeFeature=false", ["OpenAPIEnums"]], ["AllBeta=false", ["OpenAPIEnums"]], ["AllBeta=false,OpenAPIEnums=true", []], ["AllBeta=true", []]] as const) {
+      expect([...disabledFeatures(resolveServerConfig({ featureGates }, {}).featureGates)]).toEqual(expected);
+    }
     expect(() => resolveServerConfig({ featureGates: "SomeFeature" }, {})).toThrow("must be pairs such as SomeFeature=true");
   });
 });

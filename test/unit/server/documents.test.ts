@@ -196,3 +196,15 @@ test("token keys and the issuer are published", async () => {
 test("metrics count requests", async () => {
   expect((await get("/metrics"))?.text).toMatch(/^apiserver_request_total\{code="201",component="apiserver",dry_run="",group="",resource="namespaces",scope="cluster",subresource="",verb="POST",version="v1"\} 4$/m);
 });
+
+test("enumerations can be left out of OpenAPI, but for those of custom kinds", async () => {
+  await using other = await startTestApi({ disabledFeatures: new Set(["OpenAPIEnums"]) });
+  await establish(other.client, cronTabs({ type: "object", properties: { spec: { type: "object", properties: { color: { type: "string", enum: ["red", "green"] } } } } }));
+  const without = new Paths({ server: other.server, isStarted: () => true });
+  const page = async (from: Paths, path: string) => (await from.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal }))?.body.toString("utf8") ?? "";
+  for (const path of ["/openapi/v2", "/openapi/v3/api/v1", "/openapi/v3/apis/apps/v1"]) {
+    expect(await page(paths, path)).toContain('"enum":["Always","IfNotPresent","Never"]');
+    expect(await page(without, path)).not.toMatch(/"enum":\["(?!red)/);
+  }
+  expect(await page(without, "/openapi/v3/apis/stable.example.com/v1")).toContain('"enum":["red","green"]');
+});
