@@ -5,6 +5,7 @@ import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
 import { isFresh } from "../../engine/cli/snapshot/program.mjs";
 import { thisMachine } from "../kit/hosts.ts";
 import { eventually, kubectl, nodeArgs, requireRoot, startMainstay, type Mainstay } from "../kit/mainstay.ts";
@@ -99,6 +100,32 @@ describe("the program", () => {
     expect(isFresh(folder)).toBe(false);
     rmSync(source);
     expect(isFresh(folder)).toBe(false);
+  });
+});
+
+describe("a server on the store of an earlier release", () => {
+  it("brings what is there into today's form before anybody can look, and rolls nothing out for it", async () => {
+    const applied = (mainstay: Mainstay) => kubectl(thisMachine, mainstay, "apply", "--server-side", "-f", path.join(folder, "web.yaml"));
+    writeFileSync(path.join(folder, "web.yaml"), `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {hostNetwork: false, containers: [{name: web, image: web, resources: {limits: {cpu: 1000m}}}]}}}\n`);
+    const first = await start(["--no-git"]);
+    await applied(first);
+    const sets = (mainstay: Mainstay) => kubectl(thisMachine, mainstay, "get", "replicasets", "-o", "jsonpath={range .items[*]}{.metadata.uid} {.spec.template.spec.containers[0].resources.limits.cpu} {.metadata.generation}{end}");
+    const before = await eventually(() => sets(first), (text) => text !== "", 30_000);
+    expect(before).toMatch(/ 1 1$/);
+    await first.stop();
+    const storage = await openSqliteStorage(path.join(dataDir, "server/state.db"));
+    for (const { key, value } of (await storage.list("/registry/apps/")).entries) {
+      const asWritten = value.toString("utf8").replaceAll('"cpu":"1"', '"cpu":"1000m"').replaceAll('"restartPolicy"', '"hostNetwork":false,"restartPolicy"');
+      await storage.commit([], [{ do: "put", key, value: Buffer.from(asWritten) }]);
+    }
+    await storage.commit([], [{ do: "delete", key: "/mainstay/stored-form" }]);
+    await storage.close();
+    const second = await start(["--no-git"]);
+    expect(await sets(second)).toBe(before);
+    await applied(second);
+    await kubectl(thisMachine, second, "label", "replicasets", "-l", "app=web", "seen=yes");
+    await eventually(() => kubectl(thisMachine, second, "get", "deployment", "web", "-o", "jsonpath={.metadata.generation} {.status.observedGeneration}"), (text) => text === "1 1", 30_000);
+    expect(await sets(second)).toBe(before);
   });
 });
 
