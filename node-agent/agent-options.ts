@@ -1,4 +1,5 @@
 import os from "node:os";
+import path from "node:path";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
 import { parseQuantity } from "../engine/apimachinery/quantity.ts";
 import { dnsSubdomainError } from "../engine/apimachinery/names.ts";
@@ -73,6 +74,9 @@ export interface AgentConfig extends ClusterNetwork {
   readonly podLogsDir: string | undefined;
   /** Longest wait between restarts of a container. */
   readonly maxContainerRestartPeriod: number;
+  /** A folder of files with a pod each, or one such file, which run here by themselves. */
+  readonly podManifestPath: string | undefined;
+  readonly fileCheckFrequency: number;
   /** How often volumes that follow the API are looked at though no change was reported. */
   readonly syncFrequency: number;
   /** The machine's resolver configuration that pods get; the empty text for none. */
@@ -160,6 +164,8 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "podLogsDir", description: "folder of the pods' logs (default: logs in the data directory)", parse: absolutePath },
   { key: "maxContainerRestartPeriod", description: "longest wait before a container that keeps failing is started again", default: "5m0s", parse: restartPeriod },
   { key: "syncFrequency", flags: "--sync-frequency <duration>", description: "how often volumes that follow the API are looked at though no change was reported", default: "1m0s", parse: durationMs },
+  { key: "podManifestPath", flags: "--pod-manifest-path <path>", description: "folder of files with a pod each, or one such file: they run here, API or not, and the API shows them", parse: manifestPath },
+  { key: "fileCheckFrequency", flags: "--file-check-frequency <duration>", description: "how often they are looked at though no change was reported", default: "20s", parse: atLeast(100, "100ms") },
   { key: "nodeLabels", flags: "--node-labels <labels>", description: "labels that the machine's Node is made with: disk=ssd,topology.kubernetes.io/zone=a", default: "", check: parseNodeLabels },
   { key: "registerWithTaints", flags: "--register-with-taints <taints>", description: "taints that it is made with: dedicated=ci:NoSchedule", default: "", check: parseTaints },
   { key: "providerId", flags: "--provider-id <id>", description: "how the provider of the machine calls it, for spec.providerID of the Node that is made" },
@@ -211,6 +217,10 @@ function bytes(text: string): number {
 function absolutePath(text: string): string {
   if (!/^\/[\x20-\x7e]*$/.test(text) || /\/\/|\/\.\.?(?:\/|$)|.\/$/.test(text)) throw new Error("must be an absolute path without detours, in ASCII");
   return text;
+}
+
+function manifestPath(text: string): string | undefined {
+  return text === "" ? undefined : path.resolve(text);
 }
 
 function domain(text: string): string {

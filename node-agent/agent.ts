@@ -7,7 +7,7 @@ import { EventRecorder } from "../engine/client/event-recorder.ts";
 import { InformerFactory } from "../engine/client/informer-factory.ts";
 import { createLogBounds } from "../engine/lib/bounded-log.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
-import type { Clock } from "../engine/lib/clock.ts";
+import { formatTime, type Clock } from "../engine/lib/clock.ts";
 import { createIdleCollection } from "../engine/lib/idle-collection.ts";
 import { KeyedLocks } from "../engine/lib/keyed-locks.ts";
 import type { Logger } from "../engine/lib/log.ts";
@@ -59,9 +59,13 @@ import { refuseNeeds } from "./pods/pod-needs.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
+import { readStaticPod } from "./read-static-pod.ts";
 import { createNodeResources } from "./resources/node-resources.ts";
 import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer, type ServingPair } from "./server/agent-server.ts";
+import { ManifestFolder } from "./static-pods/manifest-folder.ts";
+import { MirrorPods } from "./static-pods/mirror-pods.ts";
+import { isMirror, isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
 import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
@@ -132,6 +136,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
+  let nodeUid: string | undefined;
   const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
   const health = new DeviceHealthBook(() => manager.devicesChanged());
   const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
@@ -162,14 +167,25 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIps) => sources(podIps),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
-    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
+    mirrorOf: (pod) => pods.list().find((mirror) => isMirror(mirror) && mirror.metadata.deletionTimestamp === undefined && isMirrorOf(mirror, pod)),
+    // What of static pods begins before the API has said what the node can take is not asked.
+    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node === undefined && isStatic(pod) ? undefined : refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {})),
     refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
   };
-  const manager = new PodManager(context, pods, () => content.podEnded());
+  const manager: PodManager = new PodManager(context, pods, () => {
+    content.podEnded();
+    mirrors.look();
+  }, () => mirrors.look());
+  const mirrors = new MirrorPods({ client, pods, statics: () => manager.staticPods(), node: () => node, clock, logger });
   const content = new FollowedContent({ client, informers, pods: () => manager.pods(), onChange: (changed) => manager.contentChanged(changed) });
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
   const resources = createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
 
+  const onStatics = (found: readonly Pod[]) => {
+    manager.setStaticPods(found);
+    mirrors.look();
+  };
+  const manifests = config.podManifestPath === undefined ? undefined : new ManifestFolder({ place: config.podManifestPath, read: (text, file) => readStaticPod(text, file, nodeName, formatTime(clock.now())), onPods: onStatics, clock, logger, lookMs: config.fileCheckFrequency });
   const volumes = () => readVolumes(manager.mountedVolumes(), (place) => csi.usage(place));
   const all: Service[] = [
     ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
@@ -198,12 +214,18 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       onNode: (seen) => {
         node = seen;
         csi.uses.nodeSeen(seen);
+        if (node?.metadata.uid !== nodeUid) {
+          nodeUid = node?.metadata.uid;
+          mirrors.look();
+        }
         const podCidrs = podCidrsOf(seen);
         if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },
     }),
     createNodeLease(client, clock, logger, nodeName, config.nodeLeaseDurationSeconds),
     ...manager.services(),
+    ...(manifests === undefined ? [] : [manifests.asService()]),
+    mirrors.asService(),
     drivers.asService(),
     devices.asService(() => manager.uids()),
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),

@@ -86,6 +86,8 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "containerLogMonitorInterval", shape: "duration", option: "containerLogMonitorInterval" },
   { field: "podLogsDir", shape: "text", option: "podLogsDir", isPath: true, zeroIsDefault: true },
   { field: "crashLoopBackOff.maxContainerRestartPeriod", shape: "duration", option: "maxContainerRestartPeriod" },
+  { field: "staticPodPath", shape: "text", option: "podManifestPath", isPath: true, zeroIsDefault: true },
+  { field: "fileCheckFrequency", shape: "duration", option: "fileCheckFrequency", zeroIsDefault: true },
   { field: "syncFrequency", shape: "duration", option: "syncFrequency", zeroIsDefault: true },
   { field: "registerWithTaints", shape: TAINT, option: "registerWithTaints", text: taints },
   { field: "providerID", shape: "text", option: "providerId", zeroIsDefault: true },
@@ -158,8 +160,6 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "makeIPTablesUtilChains", flag: "make-iptables-util-chains", shape: "boolean", why: OWN_IPTABLES },
   { field: "iptablesMasqueradeBit", flag: "iptables-masquerade-bit", shape: "integer", why: OWN_IPTABLES },
   { field: "iptablesDropBit", flag: "iptables-drop-bit", shape: "integer", why: OWN_IPTABLES },
-  { field: "fileCheckFrequency", flag: "file-check-frequency", shape: "duration", why: NO_URL },
-  { field: "staticPodPath", flag: "pod-manifest-path", shape: "text", why: "pods come from the API", holds: [""], isStrict: true },
 
   { field: "cgroupRoot", flag: "cgroup-root", shape: "text", why: OWN_CGROUPS, holds: ["", "/"], isStrict: true },
   { field: "kubeletCgroups", flag: "kubelet-cgroups", shape: "text", why: OWN_CGROUPS, holds: [""] },

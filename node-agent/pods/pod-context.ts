@@ -17,6 +17,8 @@ import type { Limiter } from "./limiter.ts";
 export interface PodContext {
   readonly runtime: Runtime;
   readonly client: Client;
+  /** What shows a pod of this machine's own files in the API; undefined while nothing does. */
+  readonly mirrorOf: (pod: Pod) => Pod | undefined;
   readonly events: EventRecorder;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,11 +1,13 @@
 import type { Informer } from "../../engine/client/informer.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep } from "../../engine/lib/clock.ts";
+import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../cri/runtime.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
+import { hasSameName, isMirror, isStatic } from "../static-pods/static-pod.ts";
 import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
 import { showsContent } from "./followed-content.ts";
 import { orderResizes } from "./granted-resources.ts";
@@ -16,6 +18,7 @@ import { sweepOrphans } from "./sweep-orphans.ts";
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;
 const EVENTS_RETRY_MS = 1_000;
+const STATICS_WAIT_MS = 2_000;
 /** How long after an event it looks once more: the runtime tells of an end before its own records show it, on a busy machine seconds before. */
 const SETTLE_MS = [50, 300, 1_000, 3_000] as const;
 
@@ -24,7 +27,11 @@ export class PodManager {
   readonly #context: PodContext;
   readonly #pods: Informer<Pod>;
   readonly #onEnded: () => void;
+  readonly #onMirror: () => void;
   readonly #workers = new Map<string, { readonly worker: PodWorker; readonly ended: Promise<void> }>();
+  /** Pods of this machine's own files, by uid. */
+  #statics: ReadonlyMap<string, Pod> = new Map();
+  #runsStatics = false;
   #signal: AbortSignal | undefined;
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
@@ -34,16 +41,45 @@ export class PodManager {
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
-  /** `onEnded` is told whenever one of the pods is here no more. */
-  constructor(context: PodContext, pods: Informer<Pod>, onEnded: () => void = () => {}) {
+  /** `onEnded` is told whenever one of the pods is here no more, `onMirror` when the API shows a static pod otherwise than before. */
+  constructor(context: PodContext, pods: Informer<Pod>, onEnded: () => void = () => {}, onMirror: () => void = () => {}) {
     this.#context = context;
     this.#pods = pods;
     this.#onEnded = onEnded;
+    this.#onMirror = onMirror;
   }
 
   /** The pods with a worker, for the node's room and its endpoint. */
   pods(): Pod[] {
     return [...this.#workers.values()].map(({ worker }) => worker.pod);
+  }
+
+  /** The pods of this machine's own files as they are now; those that are no more among them end. */
+  setStaticPods(pods: readonly Pod[]): void {
+    this.#statics = new Map(pods.map((pod) => [pod.metadata.uid ?? "", pod]));
+    this.#runStatics();
+  }
+
+  /** Those that are to run, and those that end. */
+  staticPods(): { readonly statics: readonly Pod[]; readonly ending: readonly Pod[] } {
+    const running = [...this.#workers.values()].map(({ worker }) => worker.pod).filter(isStatic);
+    return { statics: [...this.#statics.values()], ending: running.filter(({ metadata }) => metadata.deletionTimestamp !== undefined) };
+  }
+
+  /** Begins with what is new and ends what is not said any more, API or not. */
+  #runStatics(): void {
+    if (!this.#runsStatics || this.#signal?.aborted === true) return;
+    for (const { worker } of this.#workers.values()) if (isStatic(worker.pod) && !this.#statics.has(worker.pod.metadata.uid ?? "")) worker.retire();
+    for (const pod of this.#statics.values()) {
+      const known = this.#workers.get(pod.metadata.uid ?? "")?.worker;
+      // One with a uid of its own may change and stay what it is.
+      if (known !== undefined && !jsonEqual(known.pod.spec, pod.spec) && known.pod.metadata.deletionTimestamp === undefined) known.update({ ...pod, ...(known.pod.status === undefined ? {} : { status: known.pod.status }) });
+      // One of the same name that is still ending has what this one needs; its end comes back here.
+      const isTaken = [...this.#workers.values()].some(({ worker }) => hasSameName(worker.pod, pod));
+      if (isTaken) continue;
+      const shown = this.#context.mirrorOf(pod)?.status;
+      this.#start(shown === undefined ? pod : { ...pod, status: shown });
+    }
   }
 
   /** The uids of the pods that are here; undefined before that is known. */
@@ -106,12 +142,18 @@ export class PodManager {
 
   async #run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    await this.#pods.waitForSync(signal);
+    const synced = this.#pods.waitForSync(signal);
+    // What the API shows of them is what is known of their past; they do not wait long for it.
+    if (this.#statics.size > 0) await Promise.race([synced, sleep(this.#context.clock, STATICS_WAIT_MS, signal).catch(() => {})]);
+    this.#runsStatics = true;
+    this.#runStatics();
+    await synced;
     if (!(await this.#adoptLeftovers(signal))) return;
     const remove = this.#pods.addHandler({
       add: (pod) => this.#see(pod),
       update: (_old, pod) => this.#see(pod),
       delete: (pod) => {
+        if (isMirror(pod)) return this.#mirrorChanged(pod);
         this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan();
         this.#grantResizes();
       },
@@ -125,7 +167,14 @@ export class PodManager {
     }
   }
 
+  /** What it shows may have to be told to another, or to nobody. */
+  #mirrorChanged(mirror: Pod): void {
+    for (const { worker } of this.#workers.values()) if (isStatic(worker.pod) && hasSameName(worker.pod, mirror)) worker.wake();
+    this.#onMirror();
+  }
+
   #see(pod: Pod): void {
+    if (isMirror(pod)) return this.#mirrorChanged(pod);
     const uid = pod.metadata.uid ?? "";
     const known = this.#workers.get(uid);
     if (known !== undefined) {
@@ -144,6 +193,7 @@ export class PodManager {
     const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => {
       this.#workers.delete(uid);
       this.#grantResizes();
+      this.#runStatics();
       this.#onEnded();
     });
     this.#workers.set(uid, { worker, ended });
@@ -159,7 +209,7 @@ export class PodManager {
     while (!signal.aborted) {
       try {
         const sandboxes = await runtime.listSandboxes();
-        const known = new Set(this.#pods.list().map((pod) => pod.metadata.uid));
+        const known = new Set([...this.#pods.list().map((pod) => pod.metadata.uid), ...this.#statics.keys()]);
         for (const sandbox of sandboxes) {
           this.#seen.set(sandbox.uid, "");
           if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;

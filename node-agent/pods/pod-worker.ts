@@ -4,13 +4,14 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
 import { NEVER } from "../../engine/lib/abort.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
-import type { Clock } from "../../engine/lib/clock.ts";
+import { formatTime, type Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
+import { isStatic } from "../static-pods/static-pod.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
@@ -58,12 +59,15 @@ export class PodWorker {
   #isDirty = true;
   #blocker: string | undefined;
   #reported: PodStatus | undefined;
+  /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
+  #toldUid: string | undefined;
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
   constructor(context: PodContext, pod: Pod, askForRoom: () => void = () => {}) {
     this.#context = context;
     this.#pod = pod;
+    this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
     this.#seenAtMs = context.clock.monotonic();
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
     this.#probes = new PodProbes(context, () => this.wake());
@@ -106,6 +110,14 @@ export class PodWorker {
     if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations))) this.#volumesAtMs = 0;
     this.#pod = pod;
     if (this.#operation === "sync") this.#operation = "update";
+    this.wake();
+  }
+
+  /** The file that it comes from says it no more: it ends as on a deletion. */
+  retire(): void {
+    if (this.#pod.metadata.deletionTimestamp !== undefined) return;
+    const { metadata, spec } = this.#pod;
+    this.#pod = { ...this.#pod, metadata: { ...metadata, deletionTimestamp: formatTime(this.#context.clock.now()), deletionGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30 } };
     this.wake();
   }
 
@@ -409,7 +421,7 @@ export class PodWorker {
     // Of a pod that only the runtime knew, the class is not known either.
     for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
     // Only now nothing of the pod is left, and its name may be given to another.
-    if (!this.#isOrphan) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignoreGone);
+    if (!this.#isOrphan && !isStatic(this.#pod)) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignoreGone);
     logger.info("pod ended", { pod: `${namespace}/${name}` });
   }
 
@@ -431,13 +443,22 @@ export class PodWorker {
 
   async #report(status: PodStatus): Promise<void> {
     const before = this.#reported ?? this.#pod.status;
-    if (jsonEqual(status, before)) return;
-    const { uid, namespace = "", name = "" } = this.#pod.metadata;
+    // Of a static pod its mirror tells, as long as there is one: another has to be told anew.
+    const shown = isStatic(this.#pod) ? this.#context.mirrorOf(this.#pod)?.metadata : this.#pod.metadata;
+    if (jsonEqual(status, before) && shown?.uid === this.#toldUid) return;
+    if (shown === undefined) {
+      this.#reported = status;
+      this.#pod = { ...this.#pod, status };
+      this.#toldUid = undefined;
+      return;
+    }
+    const { uid, namespace = "", name = "" } = shown;
     try {
       const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: { ...(this.#pod.status?.reason === undefined ? {} : { reason: null, message: null }), ...status } }, { subresource: "status" });
       if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart();
       for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
       this.#reported = status;
+      this.#toldUid = uid;
       // The next decision must see this status, also when the watch is late.
       if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status ?? status };
     } catch (error) {
@@ -448,7 +469,8 @@ export class PodWorker {
   #meterStart(): void {
     const { clock, metrics } = this.#context;
     metrics.podStartSeconds.observe((clock.monotonic() - this.#seenAtMs) / 1000);
-    metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(this.#pod.metadata.creationTimestamp ?? "")) / 1000);
+    const createdAt = this.#pod.metadata.creationTimestamp;
+    if (createdAt !== undefined) metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(createdAt)) / 1000);
   }
 
   #wait(milliseconds: number, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { amounts, podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { qosOf } from "../pods/pod-cgroup.ts";
+import { isStatic } from "../static-pods/static-pod.ts";
 import { resourceOf, type Pressure } from "./pressure.ts";
 import { thresholdAmount, type Measurement, type Threshold } from "./thresholds.ts";
 
@@ -102,14 +103,19 @@ function describeContainers({ spec }: Pod, resource: ReturnType<typeof resourceO
 
 function mayGo(pod: Pod): boolean {
   const isOver = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed" || pod.metadata.deletionTimestamp !== undefined;
-  return !isOver && (pod.spec.priority ?? 0) < CRITICAL_PRIORITY;
+  return !isOver && !isCritical(pod);
 }
 
 /** Why a node under pressure takes no such pod; undefined when it does. Best effort is what memory is short of, and disks are short for all. Pure. */
 export function refuseUnderPressure(pod: Pod, pressures: ReadonlySet<Pressure>): { readonly reason: string; readonly message: string } | undefined {
-  if (pressures.size === 0 || (pod.spec.priority ?? 0) >= CRITICAL_PRIORITY) return undefined;
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
   const refusal = { reason: "Evicted", message: `The node had condition: [${[...pressures].sort().join(", ")}]. ` };
   if (pressures.size > 1 || !pressures.has("MemoryPressure")) return refusal;
   const isTolerated = (pod.spec.tolerations ?? []).some(({ key, operator, effect }) => (key === "node.kubernetes.io/memory-pressure" || (!key && operator === "Exists")) && (!effect || effect === "NoSchedule"));
   return qosOf(pod) !== "BestEffort" || isTolerated ? undefined : refusal;
+}
+
+/** Pods of this machine's own files count as the system's too. */
+function isCritical(pod: Pod): boolean {
+  return isStatic(pod) || (pod.spec.priority ?? 0) >= CRITICAL_PRIORITY;
 }

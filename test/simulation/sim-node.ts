@@ -76,7 +76,7 @@ export class SimNode {
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
       csi: noDrivers,
       starts: new Limiter(6),
-    pulls: new Limiter(6), syncMs: 60_000, restartMaxMs: 300_000,
+    pulls: new Limiter(6), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined,
       sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none, takeExclusively: () => true }),
       runtimeHandler: async () => "",
       limitPod: () => {},

@@ -129,7 +129,9 @@ describe("whom an eviction takes", () => {
   test("never the system's own, nor who is ending already; soft evictions leave time", () => {
     const critical = asking("critical", "1Mi", 2_000_001_000);
     const ending: Pod = { ...asking("ending", "1Mi"), metadata: { name: "ending", uid: "ending", deletionTimestamp: "2026-01-01T00:00:00Z" } };
-    expect(chooseEviction(memory!, { available: 0, capacity: 1 }, [critical, ending], new Map(), 30)).toBeUndefined();
+    const ofFile: Pod = { ...asking("file", "1Mi"), metadata: { name: "file", uid: "file", annotations: { "kubernetes.io/config.source": "file" } } };
+    expect(chooseEviction(memory!, { available: 0, capacity: 1 }, [critical, ending, ofFile], new Map(), 30)).toBeUndefined();
+    expect(refuseUnderPressure(ofFile, new Set(["MemoryPressure", "DiskPressure"]))).toBeUndefined();
     const [soft] = parseThresholds("memory.available<1Gi", new Map([["memory.available", 1000]]));
     expect(chooseEviction(soft!, { available: 0, capacity: 1 }, [pod("p", { terminationGracePeriodSeconds: 600 })], new Map(), 20)?.graceSeconds).toBe(20);
   });

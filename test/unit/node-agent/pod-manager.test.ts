@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Informer, InformerHandler } from "../../../engine/client/informer.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
@@ -73,7 +73,7 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
-    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
+    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
     refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);
@@ -135,4 +135,102 @@ test("room that becomes free goes to the resizes that wait for it, the most urge
     await ended;
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+describe("pods of this machine's own files", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const ofFile = (uid: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "web-n1", namespace: "default", uid, annotations: { "kubernetes.io/config.source": "file", "kubernetes.io/config.hash": uid } }, spec: { nodeName: "n1", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "app:1", command: ["sleep", "1000"] }] }, status: { phase: "Pending", qosClass: "BestEffort" } });
+  const mirrorOf = (hash: string, uid: string): Pod => ({ ...ofFile(hash), metadata: { ...ofFile(hash).metadata, uid, resourceVersion: "7", annotations: { ...ofFile(hash).metadata.annotations, "kubernetes.io/config.mirror": hash } } });
+
+  /** A manager whose API answers when `answers` says so. */
+  function aMachine(answers: Promise<void>) {
+    const clock = new VirtualClock();
+    let handler: InformerHandler<Pod> = {};
+    let mirrors: readonly Pod[] = [];
+    const told: string[] = [];
+    const pods = { waitForSync: () => answers, list: () => mirrors, addHandler: (added: InformerHandler<Pod>) => ((handler = added), () => {}) } as unknown as Informer<Pod>; // nothing else of it is used
+    const patch = async (_namespace: string, name: string, _type: string, { metadata, status }: { readonly metadata: { readonly uid: string }; readonly status: { readonly phase: string } }) => {
+      told.push(`${name} ${metadata.uid} ${status.phase}`);
+      return { ...mirrorOf("x", metadata.uid), status };
+    };
+    const runtime = new FakeRuntime({ clock, images: ["docker.io/library/app:1"] });
+    const context = {
+      runtime, clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
+      client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) }, events: { record: () => {} }, images: { release: async () => {}, releaseOthers: async () => {} }, csi: { follows: () => false, unmountPod: async () => {} },
+      settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+      devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
+      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refuseForever: () => undefined,
+      mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
+    } as unknown as PodContext; // what pods like these need of it
+    const looks: string[] = [];
+    const manager: PodManager = new PodManager(context, pods, () => {}, () => looks.push("mirror"));
+    const running = new AbortController();
+    const ended = runServices(manager.services(), running.signal);
+    const show = (shown: readonly Pod[]) => {
+      mirrors = shown;
+      for (const mirror of shown) handler.add?.(mirror);
+    };
+    const sandboxes = async () => (await runtime.listSandboxes()).map(({ uid, isReady }) => `${uid} ${isReady}`);
+    /** Lets time go by until the runtime has what is expected. */
+    const until = async (...expected: readonly string[]) => {
+      for (let look = 0; look < 200 && String(await sandboxes()) !== String(expected); look++) await clock.advance(100);
+      expect(await sandboxes()).toEqual(expected);
+    };
+    return { manager, clock, told, looks, show, until, sandboxes, stop: async () => (running.abort(), await ended) };
+  }
+
+  test("run without the API, and tell their mirror how they are as soon as there is one, and the next one again", async () => {
+    let answer = () => {};
+    const machine = aMachine(new Promise((resolve) => (answer = resolve)));
+    machine.manager.setStaticPods([ofFile("one")]);
+    await machine.until("one true");
+    await machine.clock.advance(2_000);
+    expect(machine.told).toEqual([]);
+    answer();
+    await machine.clock.advance(1_000);
+    machine.show([mirrorOf("one", "m1")]);
+    await machine.clock.advance(1_000);
+    expect([machine.told, machine.looks]).toEqual([["web-n1 m1 Running"], ["mirror"]]);
+    machine.show([]);
+    machine.show([mirrorOf("one", "m2")]);
+    await machine.clock.advance(1_000);
+    expect(machine.told).toEqual(["web-n1 m1 Running", "web-n1 m2 Running"]);
+    // A mirror is only looked at: it is no pod of its own.
+    expect(machine.manager.pods().map(({ metadata }) => metadata.uid)).toEqual(["one"]);
+    await machine.stop();
+  });
+
+  test("end when their file says something else, before what it says now begins, and when it says nothing", async () => {
+    const machine = aMachine(Promise.resolve());
+    machine.manager.setStaticPods([ofFile("one")]);
+    await machine.until("one true");
+    await machine.clock.advance(2_000);
+    machine.manager.setStaticPods([ofFile("two")]);
+    expect(machine.manager.staticPods().ending.map(({ metadata }) => metadata.uid)).toEqual(["one"]);
+    const seen = new Set<string>();
+    for (let look = 0; look < 200; look++) {
+      seen.add((await machine.sandboxes()).join());
+      await machine.clock.advance(100);
+    }
+    // Never both.
+    expect([...seen].map((each) => each.split(" ")[0])).toEqual(["one", ...(seen.has("one false") ? ["one"] : []), "", "two"]);
+    machine.manager.setStaticPods([]);
+    await machine.until();
+    await machine.clock.advance(1_000);
+    expect([machine.manager.pods(), machine.told]).toEqual([[], []]);
+    await machine.stop();
+  });
+
+  test("are not taken for what was deleted while no agent ran", async () => {
+    const machine = aMachine(Promise.resolve());
+    machine.manager.setStaticPods([ofFile("one")]);
+    await machine.until("one true");
+    await machine.clock.advance(60_000);
+    expect(await machine.sandboxes()).toEqual(["one true"]);
+    await machine.stop();
+  });
 });

@@ -42,7 +42,7 @@ function aWorker(pod: Pod = aPod) {
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
-    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000,
+    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined,
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it

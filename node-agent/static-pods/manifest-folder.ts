@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from "node:fs";
+import path from "node:path";
+import { Bell } from "../../engine/lib/bell.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { service, type Service } from "../../engine/lib/service.ts";
+import type { Pod } from "../../engine/resources/types.ts";
+
+export interface ManifestFolderOptions {
+  /** A folder of files with a pod each, or one such file. */
+  readonly place: string;
+  /** The pod of a file's text. Throws what is wrong with it. */
+  readonly read: (text: string, file: string) => Pod;
+  /** Told of all pods whenever the files are not what they were. */
+  readonly onPods: (pods: readonly Pod[]) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How often the files are looked at though no change was reported. */
+  readonly lookMs: number;
+}
+
+const BYTES_MAX = 10 << 20;
+/** Who writes a file does so in several steps. */
+const SETTLE_MS = 50;
+
+interface KnownFile {
+  readonly text: string;
+  readonly pod: Pod | undefined;
+  /** Whether the text could not be read as a pod; then it may still be what it was before. */
+  readonly isBroken: boolean;
+}
+
+/** The pods that the files of a folder say. Its first look is made at once, before anything that ends pods which nobody knows. */
+export class ManifestFolder {
+  readonly #options: ManifestFolderOptions;
+  #files: ReadonlyMap<string, KnownFile> = new Map();
+
+  constructor(options: ManifestFolderOptions) {
+    this.#options = options;
+    this.#look(false);
+  }
+
+  asService(): Service {
+    const { clock, lookMs, place, logger } = this.#options;
+    return service("static-pods", async (signal) => {
+      const bell = new Bell(clock);
+      let watcher: FSWatcher | undefined;
+      while (!signal.aborted) {
+        watcher ??= follow(place, () => bell.ring(), () => (watcher = undefined));
+        const isTold = await bell.wait(lookMs, signal);
+        if (isTold) await new Bell(clock).wait(SETTLE_MS, signal);
+        if (signal.aborted) break;
+        bell.take();
+        try {
+          this.#look(isTold);
+        } catch (error) {
+          logger.warn("static pods not read, will retry", { place, error: describeError(error) });
+        }
+      }
+      watcher?.close();
+    });
+  }
+
+  /** With `keepsBroken`, a file that can no longer be read as a pod counts as what it was: its writer may not be done. */
+  #look(keepsBroken: boolean): void {
+    const { place, onPods } = this.#options;
+    const before = this.#files;
+    const now = new Map(manifestFiles(place).map((file) => [file, this.#readFile(file, before.get(file), keepsBroken)] as const));
+    this.#files = now;
+    if (now.size === before.size && [...now].every(([file, { pod }]) => before.get(file)?.pod === pod)) return;
+    // Of two files with one name the later counts.
+    const byName = new Map([...now.values()].flatMap(({ pod }) => (pod === undefined ? [] : [[`${pod.metadata.namespace}/${pod.metadata.name}`, pod] as const])));
+    onPods([...byName.values()]);
+  }
+
+  #readFile(file: string, before: KnownFile | undefined, keepsBroken: boolean): KnownFile {
+    const { read, logger } = this.#options;
+    let text = "";
+    try {
+      if (statSync(file).size > BYTES_MAX) throw new Error(`the file is larger than ${BYTES_MAX} bytes`);
+      text = readFileSync(file, "utf8");
+      if (before?.text === text && !before.isBroken) return before;
+      return { text, pod: read(text, file), isBroken: false };
+    } catch (error) {
+      if (before?.text !== text) logger.warn("not a static pod", { file, error: describeError(error) });
+      return { text, pod: keepsBroken ? before?.pod : undefined, isBroken: true };
+    }
+  }
+}
+
+/** All files but those with a dot before their name, in the order of their names; none when there is nothing yet. */
+function manifestFiles(place: string): readonly string[] {
+  const stats = statSync(place, { throwIfNoEntry: false });
+  if (stats === undefined) return [];
+  if (stats.isFile()) return [place];
+  return readdirSync(place)
+    .filter((name) => !name.startsWith("."))
+    .sort()
+    .map((name) => path.join(place, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+/** Undefined where there is nothing to be watched yet. */
+function follow(place: string, changed: () => void, lost: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(place, changed);
+    watcher.on("error", () => {
+      watcher.close();
+      lost();
+    });
+    // What came between the last look and now was told to nobody.
+    changed();
+    return watcher;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { MIRROR_ANNOTATION } from "../../engine/apimachinery/known-labels.ts";
+import { qosClass } from "../../engine/resources/core/pod.ts";
+import type { Pod, Toleration } from "../../engine/resources/types.ts";
+
+/** By which upstream's tools know where a pod comes from, what it was, and since when it was seen. */
+export const SOURCE_ANNOTATION = "kubernetes.io/config.source";
+export const HASH_ANNOTATION = "kubernetes.io/config.hash";
+const SEEN_ANNOTATION = "kubernetes.io/config.seen";
+
+/** What the node itself is short of ends no static pod. */
+const TOLERATES_ALL: Toleration = { operator: "Exists", effect: "NoExecute" };
+
+/** A file's pod as it runs on this node. Its uid is made of what the file says and of where it is, so that the same file is the same pod for every agent. Pure. */
+export function asStaticPod(pod: Pod, file: string, nodeName: string, nowText: string): Pod {
+  const { metadata, spec } = pod;
+  const uid = metadata.uid || hashOf(pod, file, nodeName);
+  const tolerations = spec.tolerations ?? [];
+  const isTolerant = tolerations.some(({ operator, effect, key }) => operator === "Exists" && effect === "NoExecute" && !key);
+  return {
+    ...pod,
+    metadata: {
+      ...metadata,
+      name: `${metadata.name}-${nodeName.toLowerCase()}`,
+      namespace: metadata.namespace || "default",
+      uid,
+      annotations: { ...metadata.annotations, [HASH_ANNOTATION]: uid, [SEEN_ANNOTATION]: nowText, [SOURCE_ANNOTATION]: "file" },
+    },
+    spec: { ...spec, nodeName, tolerations: isTolerant ? tolerations : [...tolerations, TOLERATES_ALL] },
+    status: { phase: "Pending", qosClass: qosClass(spec) },
+  };
+}
+
+/** Whether the pod comes from this machine rather than from the API. */
+export function isStatic({ metadata }: Pod): boolean {
+  const source = metadata.annotations?.[SOURCE_ANNOTATION];
+  return source !== undefined && source !== "api" && !isMirror({ metadata });
+}
+
+/** Whether the pod only shows what a node runs from a file of its own. */
+export function isMirror({ metadata }: Pick<Pod, "metadata">): boolean {
+  return metadata.annotations?.[MIRROR_ANNOTATION] !== undefined;
+}
+
+/** Whether a mirror shows this very pod. */
+export function isMirrorOf(mirror: Pod, pod: Pod): boolean {
+  return hasSameName(mirror, pod) && mirror.metadata.annotations?.[MIRROR_ANNOTATION] === pod.metadata.annotations?.[HASH_ANNOTATION];
+}
+
+export function hasSameName(one: Pod, other: Pod): boolean {
+  return one.metadata.name === other.metadata.name && one.metadata.namespace === other.metadata.namespace;
+}
+
+/** Of a pod with the order of its fields settled; 32 hexadecimal digits, as upstream's are. */
+function hashOf(pod: Pod, file: string, nodeName: string): string {
+  const text = JSON.stringify(pod, (_key, value: unknown) => (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value));
+  return createHash("sha256").update(`${text}\nhost:${nodeName}\nfile:${file}`).digest("hex").slice(0, 32);
+}
