@@ -4,8 +4,8 @@ import { hostAndPort, tlsServerName } from "./ip-address.ts";
 import { nodeJs } from "./late-modules.ts";
 import { connectTls } from "./tls-connection.ts";
 
-/** A connection to an address that is not reached directly. Rejects with why there is none. */
-export type Dial = (host: string, port: number) => Promise<Duplex>;
+/** A connection to an address that is not reached directly. Rejects with why there is none. Who is asked by TLS speaks second; others may speak first. */
+export type Dial = (host: string, port: number, maySpeakFirst?: boolean) => Promise<Duplex>;
 
 /** A proxy that connects by HTTP's CONNECT: at an address, by TLS where it says so, or at a socket of this machine. */
 export type ConnectProxy = { readonly is: "socket"; readonly path: string } | { readonly is: "http"; readonly host: string; readonly port: number } | { readonly is: "https"; readonly host: string; readonly port: number; readonly tls: ProxyTls };
@@ -27,7 +27,7 @@ export class ProxyRefusal extends Error {}
 /** Connects through a proxy. Rejects with a ProxyRefusal when it answers with a failure, and with node's own error when it cannot be reached. */
 export function dialThrough(proxy: ConnectProxy): Dial {
   const shown = proxy.is === "socket" ? proxy.path : hostAndPort(proxy.host, proxy.port);
-  return (host, port) =>
+  return (host, port, maySpeakFirst = false) =>
     new Promise((resolve, reject) => {
       const address = hostAndPort(host, port);
       const outgoing = askToConnect(proxy, { method: "CONNECT", path: address, headers: { host: "127.0.0.1" }, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
@@ -37,8 +37,11 @@ export function dialThrough(proxy: ConnectProxy): Dial {
           reject(new ProxyRefusal(why));
         };
         if (statusCode !== 200) refuse(`proxy error from ${shown} while dialing ${address}, code ${statusCode}: ${statusMessage}`);
-        else if (head.length > 0) refuse(`unexpected ${head.length} bytes of buffered data from CONNECT proxy ${JSON.stringify(shown)}`); // whoever is asked by TLS speaks second
-        else resolve(socket);
+        else if (head.length > 0 && !maySpeakFirst) refuse(`unexpected ${head.length} bytes of buffered data from CONNECT proxy ${JSON.stringify(shown)}`);
+        else {
+          if (head.length > 0) socket.unshift(head);
+          resolve(socket);
+        }
       });
       outgoing.on("error", reject);
       outgoing.end();

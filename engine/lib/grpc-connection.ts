@@ -1,5 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import net from "node:net";
+import type { Duplex } from "node:stream";
+import type { Dial } from "./dial.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { nodeJs } from "./late-modules.ts";
 import { connectTls } from "./tls-connection.ts";
@@ -16,6 +18,8 @@ export interface GrpcTarget {
   readonly address: string;
   /** Without it, the connection is not encrypted. */
   readonly tls?: GrpcTls | undefined;
+  /** How a host is reached that is asked without TLS; directly when absent. */
+  readonly dial?: Dial | undefined;
 }
 
 const CONNECT_MAX_MS = 10_000;
@@ -104,7 +108,8 @@ export class GrpcConnection {
 
   /** Resolves when the server has said how it wants to be spoken to: a socket alone may be that of a process which hangs. */
   async #connectSession(): Promise<ClientHttp2Session> {
-    const socket = openSocket(this.#target);
+    const opened = openSocket(this.#target);
+    const socket = opened instanceof Promise ? await opened : opened; // what is opened here may fail in the next moment
     const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${CONNECT_MAX_MS / 1000} s`)), CONNECT_MAX_MS);
     try {
       if (this.#target.tls !== undefined) await secured(socket);
@@ -118,7 +123,7 @@ export class GrpcConnection {
     }
   }
 
-  #sessionOn(socket: net.Socket): Promise<ClientHttp2Session> {
+  #sessionOn(socket: Duplex): Promise<ClientHttp2Session> {
     const session = nodeJs.http2.connect(`${this.scheme}://${this.authority}`, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
@@ -143,10 +148,11 @@ export class GrpcConnection {
   }
 }
 
-function openSocket({ address, tls }: GrpcTarget): net.Socket {
+function openSocket({ address, tls, dial }: GrpcTarget): Duplex | Promise<Duplex> {
   if (address.startsWith("unix")) return net.connect({ path: address.replace(/^unix-abstract:/, "\0").replace(/^unix:/, "") });
   const { hostname, port } = new URL(`grpc://${address}`);
   const host = hostname.replace(/^\[|\]$/g, "");
+  if (tls === undefined && dial !== undefined) return dial(host, Number(port), true);
   if (tls === undefined) return net.connect({ host, port: Number(port) });
   const identity = tls.certificate === undefined || tls.key === undefined ? {} : { cert: tls.certificate, key: tls.key };
   const name = net.isIP(host) === 0 ? { servername: host } : {};
@@ -154,7 +160,7 @@ function openSocket({ address, tls }: GrpcTarget): net.Socket {
 }
 
 /** Resolves when the other end is trusted: a session must not begin on a socket that is refused in the same moment. */
-function secured(socket: net.Socket): Promise<void> {
+function secured(socket: Duplex): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("secureConnect", () => void (socket.destroyed || resolve()));
     socket.once("error", reject);

@@ -2,6 +2,7 @@ import { fromBinary, toBinary, create, type DescMessage, type DescMethod, type M
 import { abortError } from "./abort.ts";
 import { GrpcCall, type CallOptions } from "./grpc-call.ts";
 import { GrpcConnection, type GrpcTls } from "./grpc-connection.ts";
+import type { Dial } from "./dial.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { frameMessage } from "./grpc-message.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -43,10 +44,11 @@ const MESSAGE_BYTES_MAX = 64 << 20;
 
 /**
  * Opens a channel. `address` is `host:port`, `unix:/path` or `unix-abstract:name`; connecting is lazy and repeated with a short backoff.
- * Without `tls` the connection is not encrypted. Answers may have `messageBytesMax`; requests have what the server takes.
+ * Without `tls` the connection is not encrypted. Answers may have `messageBytesMax`; requests have what the server takes. Hosts are
+ * reached by `dial` where there is one, and then without TLS.
  */
-export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax = MESSAGE_BYTES_MAX): GrpcChannel {
-  const connection = new GrpcConnection({ address, tls });
+export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax = MESSAGE_BYTES_MAX, dial?: Dial): GrpcChannel {
+  const connection = new GrpcConnection({ address, tls, dial });
   const unaryBytes = (path: string, frame: Buffer, options: CallOptions = {}): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const { signal } = options;

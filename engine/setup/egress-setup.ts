@@ -108,11 +108,11 @@ function measure(metrics: MetricsRegistry, clock: Clock): (proxy: EgressProxy) =
   return (proxy) => {
     const labels = { protocol: proxy.is === "tunnel" ? "grpc" : "http_connect", transport: proxy.is === "socket" || proxy.is === "tunnel" ? "uds" : "tcp" };
     const dial = proxy.is === "tunnel" ? tunnelDial(proxy.path, (watcher ??= tunnelMetrics(metrics))) : dialThrough(proxy);
-    return async (host, port) => {
+    return async (host, port, maySpeakFirst) => {
       starts.add(labels);
       const beganMs = clock.monotonic();
       try {
-        const socket = await dial(host, port);
+        const socket = await dial(host, port, maySpeakFirst);
         seconds.observe((clock.monotonic() - beganMs) / 1000, labels);
         return socket;
       } catch (error) {
