@@ -16,6 +16,7 @@ import type { ServerConfig } from "./options/config.ts";
 import { createControlSocket } from "./control-socket.ts";
 import { elected, electedOptions } from "./elected-services.ts";
 import { setUpGit, type ClientsByUser } from "./setup/git-setup.ts";
+import { setUpEgress } from "./setup/egress-setup.ts";
 import { setUpMetrics } from "./setup/metrics-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
@@ -84,8 +85,11 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const signing = approvedSigning(config);
   const admission = setUpAdmission(config, parts);
   const metrics = setUpMetrics(config);
+  const egress = setUpEgress(config, { metrics, clock });
+  const tracing = config.tracingConfigFile === undefined ? undefined : (await import("./setup/tracing-setup.ts")).setUpTracing(config, { clock, random, logger, metrics, egress });
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
+  if (tracing !== undefined) scope.start(tracing.service);
   const serverDir = path.join(config.dataDir, "server");
   mkdirSync(serverDir, { recursive: true, mode: 0o700 });
   const nodeIps = nodeAddresses(config);
@@ -107,12 +111,12 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
   meterProcess(metrics, clock);
   await renewStoredForm(encryption.storage, catalog, logger);
-  const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger });
+  const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger, tracer: tracing?.tracer });
   // The store must run before the API can answer, and until nothing asks it any more.
   scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor(storage, clock, logger, { keepMs: config.etcdCompactionInterval })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
-  const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission }, scope));
+  const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer }, scope));
   const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: [MASTERS_GROUP], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;

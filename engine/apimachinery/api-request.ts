@@ -1,3 +1,4 @@
+import type { Span } from "../lib/tracing/span.ts";
 import type { GroupVersionResource } from "./group-version.ts";
 import type { KubeObject } from "./object-meta.ts";
 import type { RequestNotes } from "./request-notes.ts";
@@ -84,6 +85,8 @@ interface RequestBase {
   readonly notes?: RequestNotes;
   /** Transports only: an audit record of the request is kept where it came in. */
   readonly isRecorded?: boolean;
+  /** Transports only: where the steps of the verb are noted; absent when nobody records them. */
+  readonly span?: Span;
 }
 
 /**

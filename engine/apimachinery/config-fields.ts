@@ -9,6 +9,10 @@ export class ConfigFields {
     this.path = path;
   }
 
+  get names(): readonly string[] {
+    return Object.keys(this.#fields);
+  }
+
   value(name: string): unknown {
     return this.#fields[name];
   }

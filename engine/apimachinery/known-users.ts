@@ -8,6 +8,8 @@ export const ANONYMOUS_USER = "system:anonymous";
 
 /** Its members may do everything, whatever roles and bindings say. */
 export const MASTERS_GROUP = "system:masters";
+/** Its members may read what is said about the health of the server. */
+export const MONITORING_GROUP = "system:monitoring";
 export const NODES_GROUP = "system:nodes";
 export const JOINERS_GROUP = "system:bootstrappers";
 /** Servers that join the control plane; they get its keys. */

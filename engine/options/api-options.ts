@@ -4,10 +4,11 @@ import { catalog } from "../resources/catalog.ts";
 import { metricsOptions, type MetricsConfig } from "./metrics-options.ts";
 import { parsePortRange, type PortRange } from "../registry/port-range.ts";
 import { servingOptions, type ServingConfig } from "./serving-options.ts";
+import { tracingOptions, type TracingConfig } from "./tracing-options.ts";
 import { amount, bool, durationMs, list, wholeNumber, type OptionRowOf } from "./option-values.ts";
 
 /** How requests are bounded, recorded and admitted: switches under upstream's names. */
-export interface ApiConfig extends AuditConfig, MetricsConfig, ServingConfig {
+export interface ApiConfig extends AuditConfig, MetricsConfig, ServingConfig, TracingConfig {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly enablePriorityAndFairness: boolean;
@@ -52,6 +53,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   ...servingOptions,
   ...auditOptions,
   ...metricsOptions,
+  ...tracingOptions,
 ];
 
 function eventTtl(text: string): number {

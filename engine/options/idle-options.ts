@@ -58,7 +58,6 @@ export const idleOptions: readonly IdleOption[] = [
   { flag: "kubelet-client-key", why: "agents know the server by a certificate of the cluster's own authority" },
   { flag: "kubelet-preferred-address-types", why: "agents are reached at their InternalIP" },
   { flag: "kubelet-timeout", why: "agents are waited for as long as the request is" },
-  { flag: "tracing-config-file", why: "no traces are sent" },
   { flag: "show-hidden-metrics-for-version", why: "no metrics are hidden" },
   { flag: "logging-format", why: "the log has one form, see --log-level", holds: ["text", "json"] },
   { flag: "log-text-split-stream", why: "the log has one form and one place, see --log-level", holds: ["false"] },

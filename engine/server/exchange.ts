@@ -16,6 +16,7 @@ import { formatTime, type Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Egress } from "../apimachinery/egress.ts";
 import type { Random } from "../lib/random.ts";
+import type { Tracer } from "../lib/tracing/tracer.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
@@ -58,6 +59,8 @@ export interface ServerParts {
   readonly order?: RequestOrder;
   /** Who keeps a record of requests; absent where none is kept. */
   readonly auditor?: Auditor;
+  /** Who measures requests from outside; absent where nobody does. */
+  readonly tracer?: Tracer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -3,12 +3,14 @@ import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import { measured } from "../lib/tracing/tracer.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
 import { runStored } from "./custom-resources/stored-objects.ts";
 import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { attributesOf } from "./request-attributes.ts";
+import { runNotedVerb } from "./verbs/noted-verb.ts";
 import { runVerb } from "./verbs/run-verb.ts";
 
 /** One step of a request. It refuses by throwing, or lets the next one go on. */
@@ -27,7 +29,9 @@ export async function runFilters(request: ApiRequest, parts: ServerParts): Promi
 }
 
 function authorize(request: ApiRequest, parts: ServerParts): Promise<void> {
-  return requireAllowed(parts.authorizer, attributesOf(request), request.notes);
+  const attributes = attributesOf(request);
+  if (request.span === undefined) return requireAllowed(parts.authorizer, attributes, request.notes);
+  return measured(parts.tracer, "authorization", () => ({}), () => requireAllowed(parts.authorizer, attributes, request.notes));
 }
 
 /** Upstream's rules for query options, in upstream's words. */
@@ -58,7 +62,7 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   }
   if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
   if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
-  const result = await runVerb(exchange);
+  const result = await (request.span === undefined ? runVerb(exchange) : runNotedVerb(exchange, request.span));
   return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...new Set([...notes.warnings, ...result.warnings])] };
 }
 

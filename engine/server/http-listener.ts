@@ -11,10 +11,11 @@ import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
 import { parseRequestTarget } from "../lib/request-url.ts";
 import { explainListenError } from "../lib/listen-error.ts";
+import type { Span } from "../lib/tracing/span.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { AuditRecord } from "./audit/auditor.ts";
-import { beginRecord, observeAnswer } from "./http/audit-request.ts";
+import { beginRecord, observeAnswer, type Arrival } from "./http/audit-request.ts";
 import { fromHttp1, fromHttp2, readBody, type Incoming } from "./http/incoming.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { crossOriginHeaders } from "./http/cross-origin.ts";
@@ -24,6 +25,8 @@ import { ServingCertificates, type CertificateSources } from "./http/serving-cer
 import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
 import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts";
 import { takeProtocolToken } from "./http/protocol-token.ts";
+import { beginHttpSpan } from "./tracing/http-span.ts";
+import { answerTraced, type RequestTrace } from "./tracing/request-trace.ts";
 import { WatchTurns } from "./http/watch-turns.ts";
 import { KindSchemas } from "./kind-schemas.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
@@ -187,16 +190,17 @@ function logUnwritten({ options }: Listening, path: string, error: unknown): voi
   options.server.parts.logger.debug("an answer could not be written", { path, error });
 }
 
-async function respond({ options, parts }: Listening, incoming: Incoming, work: AbortController): Promise<void> {
+async function respond(listening: Listening, incoming: Incoming, work: AbortController): Promise<void> {
+  const { options, parts } = listening;
   const { method, url: address, headers, connection, raw } = incoming;
-  const { auditor, authenticator, impersonator } = options.server.parts;
+  const { auditor, authenticator, tracer, clock } = options.server.parts;
+  const beganMs = tracer === undefined ? 0 : clock.monotonic();
   // A browser asks beforehand whether a page may call, without any credentials.
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
-  const proxied = proxiedPath(address);
   let body: Buffer | undefined;
   try {
     // What is passed on to pods, services and nodes is neither read nor bounded here.
-    if (proxied === undefined) body = await readBody(incoming);
+    if (proxiedPath(address) === undefined) body = await readBody(incoming);
   } catch (error) {
     return refuse(parts, incoming, error);
   }
@@ -204,25 +208,57 @@ async function respond({ options, parts }: Listening, incoming: Incoming, work: 
   const { remoteAddress } = connection;
   const notes = new RequestNotes();
   const arrival = { method, url: address, headers, remoteAddress, auditId, notes };
-  let audit: AuditRecord | undefined;
   let caller: UserInfo | undefined;
+  let proven: ProvenRequest;
   try {
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    const proven = caller;
-    const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(method, target, proven));
+    proven = { incoming, arrival, target, shown, caller, body, work };
+  } catch (error) {
+    const audit = beginRecord(auditor, { ...arrival, caller, user: caller });
+    observeAnswer(raw, audit);
+    return await writeFailure(parts, incoming, arrival, error, audit).finally(() => audit?.complete());
+  }
+  if (tracer === undefined) return respondTo(listening, proven);
+  const { target } = proven;
+  await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, bodyBytes: body?.length ?? 0 }, (trace) => respondTo(listening, proven, trace));
+}
+
+/** A request whose sender is known. */
+interface ProvenRequest {
+  readonly incoming: Incoming;
+  readonly arrival: Omit<Arrival, "caller" | "user">;
+  readonly target: ReturnType<typeof requestTarget>;
+  /** Its headers, each value by itself. */
+  readonly shown: ReturnType<typeof distinctHeaders>;
+  readonly caller: UserInfo;
+  readonly body: Buffer | undefined;
+  readonly work: AbortController;
+}
+
+async function respondTo({ options, parts }: Listening, { incoming, arrival, target, shown, caller, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
+  const { auditor, impersonator } = options.server.parts;
+  const { method, url: address, headers, remoteAddress, auditId, notes } = arrival;
+  const { raw } = incoming;
+  let audit: AuditRecord | undefined;
+  try {
+    const { user, constraint } = await impersonator.userOf(caller, shown, () => attributesOfAddress(method, target, caller));
     audit = beginRecord(auditor, { ...arrival, caller, user, constraint });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
-    if (proxied !== undefined) return await serveProxy(parts, { method, url: address, headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
-    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, notes, audit }, raw, auditId);
+    if (proxiedPath(address) !== undefined) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
+    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, notes, audit, trace }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
-    await writeAnswer(raw, { ...failureAnswer(parts, { headers, path: address }, error, audit), warnings: notes.warnings }, { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+    await writeFailure(parts, incoming, arrival, error, audit);
   } finally {
     audit?.complete();
   }
+}
+
+function writeFailure(parts: ServeParts, { method, headers, raw }: Incoming, { url, auditId, notes }: Pick<Arrival, "url" | "auditId" | "notes">, error: unknown, audit: AuditRecord | undefined): Promise<void> {
+  return writeAnswer(raw, { ...failureAnswer(parts, { headers, path: url }, error, audit), warnings: notes.warnings }, { auditId, acceptEncoding: "", isHead: method === "HEAD" });
 }
 
 /** Throws a 400 for what is no address. */
@@ -236,23 +272,27 @@ function requestTarget(text: string): { readonly pathname: string; readonly sear
 async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessage, caller: { readonly socket: Duplex; readonly head: Buffer }, signal: AbortSignal): Promise<void> {
   const headers = takeProtocolToken(raw.headers);
   const url = raw.url ?? "/";
-  const { authenticator, impersonator, random, auditor } = options.server.parts;
+  const { authenticator, impersonator, random, auditor, tracer, clock } = options.server.parts;
+  const beganMs = clock.monotonic();
   const connection = connectionOf(raw.socket, () => raw.socket);
   const notes = new RequestNotes();
   const arrival = { method: raw.method ?? "GET", url, headers, remoteAddress: connection.remoteAddress, auditId: random.uuid(), notes };
   let audit: AuditRecord | undefined;
+  let span: Span | undefined;
   try {
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
     const target = requestTarget(url);
     const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
+    span = tracer && beginHttpSpan(tracer, { ...arrival, target, connection, caller: proven, beganMs });
     const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
     audit = beginRecord(auditor, { ...arrival, caller: proven, user, constraint });
     await auditor?.requireStored(audit);
-    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit }, caller, { auditId: arrival.auditId, signal });
+    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit, span }, caller, { auditId: arrival.auditId, signal });
   } catch (error) {
     audit ??= beginRecord(auditor, { ...arrival, caller: undefined, user: undefined });
-    refuseUpgrade(parts, { url, headers, audit }, caller.socket, error);
+    refuseUpgrade(parts, { url, headers, audit, span }, caller.socket, error);
   } finally {
+    span?.end();
     audit?.complete();
   }
 }

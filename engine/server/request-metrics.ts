@@ -63,8 +63,7 @@ export class RequestMetrics {
 
   #of(request: ApiRequest): Series {
     const { group, version, resource } = request.resource;
-    const isApply = request.verb === "patch" && request.patchType === "apply";
-    const verb = isApply ? "APPLY" : VERBS[request.verb];
+    const verb = normalizedVerb(request.verb, request.verb === "patch" && request.patchType === "apply");
     const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
     const isDryRun = "options" in request && "dryRun" in request.options && request.options.dryRun === true;
     const subresource = request.subresource ?? "";
@@ -94,6 +93,11 @@ export class RequestMetrics {
       size: registry.histogram("apiserver_response_sizes", "Sizes of answers in bytes.", BYTES).bind(labels),
     };
   }
+}
+
+/** The verb as upstream's metrics and traces have it. */
+export function normalizedVerb(verb: ApiRequest["verb"], isApply: boolean): string {
+  return isApply ? "APPLY" : VERBS[verb];
 }
 
 /** How many objects there are of every kind that has been asked for, and how large what they are kept in is. */

@@ -5,10 +5,10 @@ import path from "node:path";
 import type { AdmissionSetup } from "./admission-setup.ts";
 import { setUpAudit } from "./audit-setup.ts";
 import { FRONT_PROXY_NAME, setUpAuth, type AuthSetup } from "./auth-setup.ts";
-import { setUpEgress } from "./egress-setup.ts";
 import { openOperatorCertificate, openOwnCertificate } from "./followed-certificates.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
+import type { Egress } from "../apimachinery/egress.ts";
 import { API_SERVER_USER, MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import { disabledFeatures } from "../apimachinery/feature-gates.ts";
 import { createLocalClient } from "../client/local-client.ts";
@@ -24,6 +24,7 @@ import { isLoopback, isUnspecified } from "../lib/loopback.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import { service } from "../lib/service.ts";
 import type { ServiceScope } from "../lib/service-scope.ts";
+import type { Tracer } from "../lib/tracing/tracer.ts";
 import type { Quorum } from "../quorum/open-quorum.ts";
 import { firstAddress, parseServiceRanges } from "../registry/ip-range.ts";
 import { catalog } from "../resources/catalog.ts";
@@ -45,6 +46,8 @@ export interface ApiParts {
   readonly quorum: Quorum | undefined;
   readonly healthChecks: readonly HealthCheck[];
   readonly admission: AdmissionSetup;
+  readonly egress: Egress | undefined;
+  readonly tracer: Tracer | undefined;
 }
 
 export interface ServedApi {
@@ -58,9 +61,8 @@ export interface ServedApi {
 }
 
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
+export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
-  const egress = setUpEgress(config, { metrics, clock });
   const auth = setUpAuth(config, { egress, clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
   scope.start(...auth.services);
   const external = config.serviceAccountSigningEndpoint === undefined ? undefined : await (await import("./signer-setup.ts")).setUpExternalSigner(config.serviceAccountSigningEndpoint, config, { clock, logger, metrics });
@@ -71,7 +73,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   const nodes = createNodeTransport(pki.ca, toAgents, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
-  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, disabledFeatures: disabledFeatures(config.featureGates), requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }) });
+  const server = createApiServer({ nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, disabledFeatures: disabledFeatures(config.featureGates), requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }), ...(tracer === undefined ? {} : { tracer }) });
   scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));

@@ -9,16 +9,19 @@ import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { deepFreeze, jsonEqual } from "../lib/freeze.ts";
 import { describeError, type Logger } from "../lib/log.ts";
+import type { Span } from "../lib/tracing/span.ts";
+import type { Tracer } from "../lib/tracing/tracer.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
-import { encodeStorable, StoredObject, unstoredObject } from "./encoded-object.ts";
+import { StoredObject, unstoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
-import { objectStorageKey, prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
-import { fromEntry, listCached, listStored, stagedView, type ListRequest } from "./object-list.ts";
+import { namespacePrefix, objectStorageKey, prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
+import { fromEntry, listCached, listStored, stagedView, type ListRequest, type ObjectsOfKind } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
 import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
 import { compileSelection, EVERYTHING, type Selection } from "./selection.ts";
 import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
+import { commitInSpan, encodeInSpan, inSpan, kindAttributes, objectAttributes, pastListAttributes } from "./store-spans.ts";
 import { isStagedRevision, StoreTransaction, withTransactions, type TransactionalStorage } from "./transaction.ts";
 import { WatchCache } from "./watch-cache.ts";
 
@@ -68,6 +71,8 @@ export interface ObjectStoreOptions {
   readonly resources: readonly ResourceDefinition[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Who measures what is asked in the course of a traced request; absent where nobody does. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Upstream gives up only when the request times out; nobody loses this many races in a row without a fault of his own. */
@@ -79,15 +84,17 @@ export class ObjectStore {
   readonly #storage: TransactionalStorage;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #tracer: Tracer | undefined;
   readonly #caches = new Map<string, WatchCache>();
   /** Changes of kinds whose objects are being read, by prefix. */
   readonly #arriving = new Map<string, StorageEvent[]>();
   readonly #freshness: Freshness;
 
-  constructor({ storage, resources, clock, logger }: ObjectStoreOptions) {
+  constructor({ storage, resources, clock, logger, tracer }: ObjectStoreOptions) {
     this.#storage = withTransactions(storage);
     this.#clock = clock;
     this.#logger = logger;
+    this.#tracer = tracer;
     this.#freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
     for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }
@@ -141,8 +148,10 @@ export class ObjectStore {
       const stored = await this.get(storedAs.definition, namespace, name, options);
       return stored && (await viewsOf(definition, storedAs, [stored]))[0];
     }
-    await this.#freshness.freshen(options.resourceVersion);
-    return this.#known(definition, objectStorageKey(definition, namespace, name));
+    const key = objectStorageKey(definition, namespace, name);
+    const span = this.#readTracer(options)?.start("cacher.Get", { key, "resource-version": options.resourceVersion ?? "" });
+    await inSpan(span, this.#freshness.freshen(options.resourceVersion));
+    return this.#known(definition, key);
   }
 
   /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
@@ -163,21 +172,32 @@ export class ObjectStore {
     return { ...list, items: selection.isEmpty ? items : items.filter(({ object }) => selection.matches(object)) };
   }
 
-  async #list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
+  #list<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
+    const span = this.#readTracer(options)?.start("cacher.GetList", kindAttributes(definition));
+    return inSpan(span, this.#page(definition, namespace, options, selection, span));
+  }
+
+  async #page<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>, span: Span | undefined): Promise<ObjectList<T>> {
     const cache = this.#cache(definition);
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
     await this.#freshness.freshen(token === undefined ? options.resourceVersion : undefined);
+    span?.event("watchCache fresh enough");
     const limit = Math.max(0, options.limit ?? 0);
     const revision = token === undefined ? exactRevision(options, limit) : token.revision < 0 ? undefined : token.revision;
     const request: ListRequest<T> = { namespace, selection, limit, afterKey: token?.afterKey ?? "", revision: revision ?? this.revision() };
     const transaction = this.#storage.current();
-    if (transaction !== undefined && token === undefined && revision === undefined) return listCached(stagedView(cache, transaction), request);
-    if (revision === undefined) return listCached(cache, request);
+    const cached = (objects: ObjectsOfKind<T>) => {
+      const list = listCached(objects, request);
+      span?.event("Filtered items", { count: list.items.length });
+      return list;
+    };
+    if (transaction !== undefined && token === undefined && revision === undefined) return cached(stagedView(cache, transaction));
+    if (revision === undefined) return cached(cache);
     try {
-      if (cache.lastChange > revision) return await listStored(this.#storage, cache, request);
+      if (cache.lastChange > revision) return await inSpan(span?.child("List(recursive=true) etcd3", pastListAttributes(namespacePrefix(definition, namespace), options)), listStored(this.#storage, cache, request));
       // Nothing of this kind has changed since: the cache still is that moment. It ends for readers when it is compacted, as every other one does.
       await withStatusErrors(() => this.#storage.inner.list(cache.prefix, { revision, limit: 1 }));
-      return listCached(cache, request);
+      return cached(cache);
     } catch (error) {
       if (token !== undefined && hasReason(error, "Expired")) throw expiredContinueToken(token);
       throw error;
@@ -187,7 +207,8 @@ export class ObjectStore {
   /** See `openWatch`. Without a resourceVersion it begins with the newest state, never with a cached older one. */
   async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
-    await this.#freshness.freshen(options.resourceVersion);
+    const span = this.#tracer?.start("cacher.Watch", kindAttributes(definition));
+    await inSpan(span, this.#freshness.freshen(options.resourceVersion));
     const { storedAs } = definition;
     if (storedAs?.later !== undefined) {
       return convertedStream(definition, storedAs, openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: EVERYTHING, clock: this.#clock, signal, revision: () => this.revision() }), selection);
@@ -290,10 +311,15 @@ export class ObjectStore {
     }
     const { namespace = "", name = "" } = object.metadata;
     const key = objectStorageKey(definition, namespace, name);
-    const value = encodeStorable(definition, object);
-    const result = await this.#commit([{ key, modRevision: 0 }, ...(extra?.conditions ?? [])], [{ do: "put", key, value }, ...(extra?.operations ?? [])]);
+    const span = this.#tracer?.start("Create etcd3", objectAttributes(definition, key));
+    return inSpan(span, this.#insert(definition, object, key, extra, span));
+  }
+
+  async #insert<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, key: string, extra: ExtraWrites | undefined, span: Span | undefined): Promise<EncodedObject<T>> {
+    const value = encodeInSpan(definition, object, span);
+    const result = await this.#commit([{ key, modRevision: 0 }, ...(extra?.conditions ?? [])], [{ do: "put", key, value }, ...(extra?.operations ?? [])], span);
     if (result.is === "committed") return new StoredObject<T>(value, result.revision, object);
-    if (result.found.has(key)) throw alreadyExists(definition, name);
+    if (result.found.has(key)) throw alreadyExists(definition, object.metadata.name ?? "");
     throw new ExtraConditionFailed([...result.found.keys()]);
   }
 
@@ -317,6 +343,11 @@ export class ObjectStore {
       return { encoded: await this.#view(definition, storedAs, encoded), wasDeleted };
     }
     const key = objectStorageKey(definition, namespace, name);
+    const span = this.#tracer?.start("GuaranteedUpdate etcd3", objectAttributes(definition, key));
+    return inSpan(span, this.#change(definition, key, name, change, span));
+  }
+
+  async #change<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, name: string, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>, span: Span | undefined): Promise<ChangeResult<T>> {
     let current = this.#known(definition, key);
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
     let isNewest = current !== undefined && isStagedRevision(current.revision);
@@ -326,8 +357,9 @@ export class ObjectStore {
         isNewest = true;
         if (current === undefined) throw notFound(definition, name);
       }
+      span?.event(tries === 0 ? "initial value restored" : "Retry value restored");
       const seen: StoredObject<T> = current;
-      const outcome = await this.#tryChange(definition, key, seen, change);
+      const outcome = await this.#tryChange(definition, key, seen, change, span);
       if (outcome.is === "done") return outcome.result;
       if (outcome.is === "raced") {
         current = outcome.found === undefined ? undefined : fromEntry(outcome.found, this.#cache(definition));
@@ -346,7 +378,7 @@ export class ObjectStore {
     throw conflict(definition, name);
   }
 
-  async #tryChange<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>): Promise<ChangeOutcome<T>> {
+  async #tryChange<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>, span: Span | undefined): Promise<ChangeOutcome<T>> {
     let decision: Change<T>;
     try {
       decision = await change(current);
@@ -354,17 +386,23 @@ export class ObjectStore {
       return { is: "refused", error };
     }
     if (decision.do === "keep") return { is: "unchanged" };
-    const value = decision.do === "write" ? encodeStorable(definition, decision.object) : undefined;
+    const value = decision.do === "write" ? encodeInSpan(definition, decision.object, span) : undefined;
     if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current) && !this.#isStale(key)) return { is: "unchanged" };
     const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
     const { conditions = [], operations = [] } = decision.extra ?? {};
-    const result = await this.#commit([{ key, modRevision: current.revision }, ...conditions], [operation, ...operations]);
+    span?.event("Transaction prepared");
+    const result = await this.#commit([{ key, modRevision: current.revision }, ...conditions], [operation, ...operations], span);
     if (result.is === "failed") {
       if (result.found.has(key)) return { is: "raced", found: result.found.get(key) };
       throw new ExtraConditionFailed([...result.found.keys()]);
     }
     if (decision.do === "write" && value !== undefined) return { is: "done", result: { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false } };
     return { is: "done", result: { encoded: current.at(result.revision), wasDeleted: true } };
+  }
+
+  /** Reading whatever is cached takes no time worth telling of, and admission does so over and over. */
+  #readTracer({ resourceVersion }: { readonly resourceVersion?: string }): Tracer | undefined {
+    return resourceVersion === "0" ? undefined : this.#tracer;
   }
 
   /** Whether the same content would be stored otherwise now. */
@@ -385,8 +423,9 @@ export class ObjectStore {
     return staged.entry === undefined ? undefined : fromEntry(staged.entry, cache);
   }
 
-  #commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
-    return withStatusErrors(() => this.#storage.commit(conditions, operations));
+  #commit(conditions: readonly Condition[], operations: readonly Operation[], span: Span | undefined): Promise<CommitResult> {
+    const committing = withStatusErrors(() => this.#storage.commit(conditions, operations));
+    return span === undefined ? committing : commitInSpan(committing, span);
   }
 
   async #fill(): Promise<void> {

@@ -9,6 +9,7 @@ import { systemClock, type Clock } from "../../engine/lib/clock.ts";
 import { silentLogger, type Logger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { systemRandom, type Random } from "../../engine/lib/random.ts";
+import type { Tracer } from "../../engine/lib/tracing/tracer.ts";
 import { catalog } from "../../engine/resources/catalog.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
@@ -45,6 +46,7 @@ export interface TestApiOptions {
   readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
+  readonly tracer?: Tracer;
   readonly requestLimits?: ApiServerOptions["requestLimits"];
   /** How agents are asked for what their nodes use; nobody is when absent. */
   readonly nodes?: ApiServerOptions["nodes"];
@@ -70,7 +72,7 @@ let tokenKey: string | undefined;
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const { clock = systemClock, random = systemRandom, logger = silentLogger, serviceCidr = "10.43.0.0/16" } = options;
   const storage = options.storage ?? openMemoryStorage();
-  const store = new ObjectStore({ storage, resources: catalog, clock, logger });
+  const store = new ObjectStore({ storage, resources: catalog, clock, logger, tracer: options.tracer });
   const running = new AbortController();
   const storeEnded = store.run(running.signal);
   tokenKey ??= generateTokenKey();
@@ -94,9 +96,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "tracer" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, tracer, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
@@ -107,6 +109,7 @@ function given({ authentication, authorization, tokenSettings, tokenSigner, webh
     ...(requestLimits === undefined ? {} : { requestLimits }),
     ...(nodes === undefined ? {} : { nodes }),
     ...(auditor === undefined ? {} : { auditor }),
+    ...(tracer === undefined ? {} : { tracer }),
     ...(admissionChoice === undefined ? {} : { admissionChoice }),
     ...(admissionSettings === undefined ? {} : { admissionSettings }),
     ...(askImagePolicy === undefined ? {} : { askImagePolicy }),

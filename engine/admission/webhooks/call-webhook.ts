@@ -2,6 +2,8 @@ import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError, type Status } from "../../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { Random } from "../../lib/random.ts";
+import type { Attributes } from "../../lib/tracing/span.ts";
+import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
 import type { MatchedObjects } from "../request-matching.ts";
 import { admissionReview, chooseReviewVersion, readVerdict, type Verdict } from "./admission-review.ts";
 import type { WebhookMatch } from "./match-webhook.ts";
@@ -19,6 +21,7 @@ export class WebhookCallError extends Error {
 
 export interface WebhookCaller {
   readonly transport: WebhookTransport;
+  readonly tracer?: Tracer | undefined;
   readonly random: Random;
 }
 
@@ -28,20 +31,27 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
  * Asks a webhook about a request, and keeps what it remarks. Throws a WebhookCallError when it could not be asked, and a StatusError
  * when it refuses the request or must not be asked about it.
  */
-export async function callWebhook({ transport, random }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
+export async function callWebhook({ transport, tracer, random }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
   const { name, sideEffects, admissionReviewVersions, clientConfig, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = hook.webhook;
   const { isDryRun, signal, notes } = request.attributes;
   if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun") throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
   const version = chooseReviewVersion(admissionReviewVersions);
   if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)", undefined, 400);
   const uid = random.uuid();
-  const answer = await transport.post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) }).catch((error: unknown) => {
-    throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
+  return measured(tracer, `Call ${isMutating ? "mutating" : "validating"} webhook`, () => spanAttributes(hook, request, uid), async (span) => {
+    const answer = await transport.post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) }).catch((error: unknown) => {
+      throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
+    });
+    span?.event("Request completed");
+    const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
+    remark(name, verdict, notes);
+    if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
+    return verdict;
   });
-  const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
-  remark(name, verdict, notes);
-  if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
-  return verdict;
+}
+
+function spanAttributes({ configuration, webhook }: WebhookMatch["hook"], { attributes, definition: { group, version, resource } }: WebhookMatch["request"], uid: string): Attributes {
+  return { configuration, webhook: webhook.name, resource: `${group}/${version}, Resource=${resource}`, subresource: attributes.subresource ?? "", operation: attributes.operation, UID: uid };
 }
 
 function read(name: string, reading: () => Verdict): Verdict {

@@ -35,7 +35,7 @@ const PATH_AS_WRITTEN = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]]*$/;
 const ESCAPE = /%[0-9a-fA-F]{2}|%.{0,2}/gs;
 
 /** What Go's net/url has against a text as the address of a request: a fragment is none there, it belongs to what it stands behind. */
-function problemOf(text: string): string | undefined {
+export function goUrlProblem(text: string): string | undefined {
   if (/[\x00-\x1f\x7f]/.test(text)) return "net/url: invalid control character in URL";
   if (text === "") return "empty url";
   if (text === "*") return undefined;
@@ -78,7 +78,7 @@ function split(text: string): { readonly scheme: string; readonly authority: str
 }
 
 function urlOf(text: string): UrlValue {
-  const problem = problemOf(text);
+  const problem = goUrlProblem(text);
   if (problem !== undefined) throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: ${problem}`);
   const { scheme, authority = "", path, query } = split(text.replace(/#.*$/s, ""));
   return new UrlValue(text, [scheme, unescaped(authority.slice(authority.lastIndexOf("@") + 1)).toString(), path, query]);
@@ -108,7 +108,7 @@ type One = readonly [UrlValue];
 
 export const urlLibrary: Library = [
   fn<readonly [string]>("url", [STRING], URL_TYPE, ([text]) => urlOf(text), traversal()),
-  fn<readonly [string]>("isURL", [STRING], BOOL, ([text]) => problemOf(text) === undefined, traversal()),
+  fn<readonly [string]>("isURL", [STRING], BOOL, ([text]) => goUrlProblem(text) === undefined, traversal()),
   method<One>("getScheme", [URL_TYPE], STRING, ([url]) => url.scheme),
   method<One>("getHost", [URL_TYPE], STRING, ([url]) => url.host),
   method<One>("getHostname", [URL_TYPE], STRING, ([url]) => hostname(url.host)),

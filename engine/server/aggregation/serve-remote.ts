@@ -1,11 +1,13 @@
 import { Readable } from "node:stream";
 import { requireAllowed } from "../../auth/authorize.ts";
+import { hostAndPort } from "../../lib/ip-address.ts";
 import type { ServeParts } from "../http/serve.ts";
 import type { HttpRequest } from "../http/http-request.ts";
 import type { RequestInfo } from "../http/request-info.ts";
 import type { Answer, RawResponse } from "../http/response.ts";
 import { forwardRequest } from "../proxy/forward.ts";
 import { attributesOfInfo } from "../request-attributes.ts";
+import { askTraced } from "../tracing/client-span.ts";
 import type { RemoteVersion } from "./aggregator.ts";
 import { aggregationTarget } from "./front-proxy.ts";
 
@@ -23,7 +25,11 @@ export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: 
     return unavailable();
   }
   const body = http.body === undefined ? {} : { body: Readable.from([http.body]) };
-  await forwardRequest(target, { method: http.method, headers: http.headers as Parameters<typeof forwardRequest>[1]["headers"], ...body }, raw, { identity: undefined, prefix: "", auditId, notes: http.notes, signal: http.signal }); // node's own headers
+  const url = `https://${hostAndPort(target.host, target.port)}${target.path}`;
+  await askTraced(parts.server.parts.tracer, { method: http.method, url }, async (asking) => {
+    const headers = { ...http.headers, ...asking.headers } as Parameters<typeof forwardRequest>[1]["headers"]; // node's own, and texts
+    asking.answered(await forwardRequest(target, { method: http.method, headers, ...body }, raw, { identity: undefined, prefix: "", auditId, notes: http.notes, signal: http.signal }));
+  });
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import type { KubeObject, ObjectMeta } from "../../apimachinery/object-meta.ts";
 import { internalError } from "../../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { Random } from "../../lib/random.ts";
+import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
 import type { ConvertObjects } from "../../resources/apiextensions/custom-kind.ts";
 import type { ApiextensionsV1WebhookClientConfig, WebhookConversion } from "../../resources/types.ts";
 
@@ -17,11 +18,12 @@ export interface ConversionWebhookOptions {
   readonly webhook: WebhookConversion;
   readonly client: ApiextensionsV1WebhookClientConfig;
   readonly transport: WebhookTransport;
+  readonly tracer?: Tracer | undefined;
   readonly random: Random;
 }
 
 /** Converts objects by asking the webhook of their definition. Failures are 500s with upstream's texts. */
-export function conversionWebhook({ webhook, client, transport, random }: ConversionWebhookOptions): ConvertObjects {
+export function conversionWebhook({ name, webhook, client, transport, tracer, random }: ConversionWebhookOptions): ConvertObjects {
   const { service, url, caBundle } = client;
   const endpoint = { ...(url === undefined ? {} : { url }), ...(service === undefined ? {} : { service }), ...(caBundle === undefined ? {} : { caBundle }) };
   const version = webhook.conversionReviewVersions.find((candidate) => SPOKEN.includes(candidate));
@@ -35,7 +37,12 @@ export function conversionWebhook({ webhook, client, transport, random }: Conver
     const review = { kind: "ConversionReview", apiVersion, request: { uid, desiredAPIVersion, objects } };
     let answer: unknown;
     try {
-      answer = await transport.post({ endpoint, body: review, timeoutSeconds: TIMEOUT_SECONDS });
+      const attributes = () => ({ "custom-resource-definition": name, "desired-api-version": desiredAPIVersion, "object-count": objects.length, UID: uid });
+      answer = await measured(tracer, "Call conversion webhook", attributes, async (span) => {
+        const given = await transport.post({ endpoint, body: review, timeoutSeconds: TIMEOUT_SECONDS });
+        span?.event("Request completed");
+        return given;
+      });
     } catch (error) {
       throw internalError(`conversion webhook for ${what} failed: ${error instanceof Error ? error.message : String(error)}`);
     }

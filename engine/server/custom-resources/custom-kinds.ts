@@ -3,6 +3,7 @@ import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
+import type { Tracer } from "../../lib/tracing/tracer.ts";
 import { customKind, type CustomKind } from "../../resources/apiextensions/custom-kind.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
@@ -15,6 +16,7 @@ export interface CustomKindsOptions {
   readonly store: ObjectStore;
   readonly resources: ResourceIndex;
   readonly webhooks: WebhookTransport;
+  readonly tracer?: Tracer | undefined;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -100,8 +102,8 @@ export class CustomKinds {
   #converter({ spec, metadata }: CustomResourceDefinition): ReturnType<typeof conversionWebhook> | undefined {
     const { conversion } = spec;
     if (conversion?.strategy !== "Webhook" || conversion.webhook?.clientConfig === undefined) return undefined;
-    const { webhooks, random } = this.#options;
-    return conversionWebhook({ name: metadata.name ?? "", webhook: conversion.webhook, client: conversion.webhook.clientConfig, transport: webhooks, random });
+    const { webhooks, tracer, random } = this.#options;
+    return conversionWebhook({ name: metadata.name ?? "", webhook: conversion.webhook, client: conversion.webhook.clientConfig, transport: webhooks, tracer, random });
   }
 }
 

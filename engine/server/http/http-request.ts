@@ -7,7 +7,9 @@ import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
 import { bodyKindOf } from "../subresources.ts";
+import type { Span } from "../../lib/tracing/span.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import type { RequestTrace } from "../tracing/request-trace.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { mediaTypeOf, parseObjectBody, parseOptionsBody, parsePatchBody, unsupportedMedia, type SchemaLookup } from "./request-body.ts";
 import { asksForWatch, type ResourceInfo } from "./request-info.ts";
@@ -27,6 +29,8 @@ export interface HttpRequest {
   readonly notes?: RequestNotes;
   /** Absent when the request is not recorded. */
   readonly audit?: AuditRecord | undefined;
+  /** Absent when the request is not traced. */
+  readonly trace?: RequestTrace | undefined;
   /** Where the connection comes from; absent when it is gone. */
   readonly remoteAddress?: string | undefined;
 }
@@ -69,7 +73,7 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
 }
 
 /** The transport-independent request that an HTTP request stands for. Throws for what is none; who may not ask at all is told that first. */
-export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup): ApiRequest {
+export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
   const { query, body } = http;
   // Upstream answers HEAD for pages, not for objects.
   if (http.method === "HEAD") throw unsupportedMethod();
@@ -84,6 +88,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     signal: http.signal,
     ...(http.notes === undefined ? {} : { notes: http.notes }),
     isRecorded: true,
+    ...(span === undefined ? {} : { span }),
   };
   const name = info.name ?? "";
   switch (verb) {
@@ -94,8 +99,11 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       return { ...base, verb, options: parseListOptions(query) };
     case "watch":
       return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: parseListOptions(query) };
-    case "delete":
-      return { ...base, verb, name, options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
+    case "delete": {
+      const options = parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query);
+      if (body !== undefined) span?.event("Decoded delete options");
+      return { ...base, verb, name, options };
+    }
     case "deletecollection":
       return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
     case "patch": {
@@ -112,7 +120,9 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
       const options = parseWriteOptions(query, verb === "create" ? "CreateOptions" : "UpdateOptions");
       const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
       if (definition.content !== undefined && kind !== "Scale" && mediaTypeOf(contentType) === PROTOBUF_TYPE) throw unsupportedMedia([JSON_TYPE, YAML_TYPE]);
+      span?.event("About to convert to expected version");
       const { value, repeated } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
+      span?.event("Conversion done");
       const write = { body: value, options: { ...options, ...(repeated && { repeated }) } };
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };
     }

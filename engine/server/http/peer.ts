@@ -9,6 +9,7 @@ const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 /** What all requests of a connection have in common. */
 export interface Connection {
   readonly remoteAddress: string | undefined;
+  readonly remotePort?: number | undefined;
   /** Absent when the client has shown none. */
   readonly certificate?: ClientCertificate;
 }
@@ -22,7 +23,7 @@ export function connectionOf(owner: object, socketOf: () => object | undefined):
   if (connection === undefined) {
     const socket: Partial<TLSSocket> = socketOf() ?? {};
     const certificate = readPeer(socket);
-    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress, ...(certificate === undefined ? {} : { certificate }) }));
+    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort, ...(certificate === undefined ? {} : { certificate }) }));
   }
   return connection;
 }

@@ -6,6 +6,7 @@ import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
+import type { Span } from "../../lib/tracing/span.ts";
 import { aggregationTarget } from "../aggregation/front-proxy.ts";
 import { forwardRequest, forwardUpgrade, type ForwardOptions } from "../proxy/forward.ts";
 import { admitConnection } from "../proxy/admit-connection.ts";
@@ -29,6 +30,8 @@ export interface StreamRequest {
   readonly user: UserInfo;
   /** Absent when the request is not recorded. */
   readonly audit?: AuditRecord | undefined;
+  /** Absent when the request is not traced. */
+  readonly span?: Span | undefined;
   /** Where remarks are kept; the record's own when absent. */
   readonly notes?: RequestNotes;
 }
@@ -56,6 +59,7 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
     if (watch !== undefined) return await serve(parts, watch, new WatchSocket(request, caller), transport.auditId);
     const { target, prefix } = await planStream(parts, request, "upgrade", transport.signal);
     request.audit?.started(101);
+    request.span?.set({ "http.response.status_code": 101 });
     await forwardUpgrade(target, request, caller, { ...transport, prefix, identity: parts.nodes?.identity });
   } catch (error) {
     refuseUpgrade(parts, request, caller.socket, error);
@@ -63,8 +67,10 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 }
 
 /** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
-export function refuseUpgrade(parts: ServeParts, { url, headers, audit }: Pick<StreamRequest, "url" | "headers" | "audit">, socket: Duplex, error: unknown): void {
+export function refuseUpgrade(parts: ServeParts, { url, headers, audit, span }: Pick<StreamRequest, "url" | "headers" | "audit" | "span">, socket: Duplex, error: unknown): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
+  span?.set({ "http.response.status_code": code });
+  if (code >= 500) span?.fail();
   socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
 }
 

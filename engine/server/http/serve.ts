@@ -21,7 +21,7 @@ import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
-import { header, toApiRequest, type HttpRequest } from "./http-request.ts";
+import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { isLongRunning, parseRequestPath, type ResourceInfo } from "./request-info.ts";
@@ -58,7 +58,7 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
     // Whoever registers a server for a part of the API means it, also where this one could answer.
     const remote = parts.server.parts.aggregator.owner(http.path);
-    ticket = await awaitTurn(parts.server.parts, http, info);
+    ticket = await (http.trace === undefined ? awaitTurn(parts.server.parts, http, info) : http.trace.step("priorityandfairness", () => awaitTurn(parts.server.parts, http, info)));
     if (remote !== undefined) {
       // Another server does the work: what it costs here ends now, however long it takes there.
       ticket.leave();
@@ -72,13 +72,16 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
     // The work is done: a client that is slow to read keeps nobody from his turn.
     ticket.leave();
-    if (answer !== undefined) await writeAnswer(raw, withWarnings(answer, notes), { ...transport, headers: ticket.headers });
+    if (answer === undefined) return;
+    await writeAnswer(raw, withWarnings(answer, notes), { ...transport, headers: ticket.headers });
+    http.trace?.written(answer.body.length);
   } catch (error) {
     if (isAbort(error) || raw.destroyed || raw.writableEnded) return void raw.destroy();
     const answer = error instanceof TooManyRequests ? tooManyAnswer(error) : { ...failureAnswer(parts, http, error, http.audit), warnings: notes.warnings };
     await writeAnswer(raw, answer, { ...transport, headers: ticket?.headers ?? {} });
   } finally {
     ticket?.leave();
+    http.trace?.end();
   }
 }
 
@@ -125,7 +128,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const context = contextOf(parts, http, info, definition);
   const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
   http.audit?.asked(request);
-  const result = await server.handle(request);
+  const result = await (http.trace === undefined ? server.handle(request) : http.trace.withinVerb(() => server.handle(request)));
   if (result.is !== "watch") http.audit?.answered(result);
   if (result.is === "watch") {
     // It has begun: from here on it costs what happens, not that it lasts.
@@ -134,7 +137,9 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers }, clock: server.parts.clock, turns: parts.watchTurns }).finally(ended);
     return undefined;
   }
+  http.trace?.beginAnswer(http, contentTypeOf(context.representation));
   const answer = answerOf(result, context);
+  http.trace?.encoded(answer.body.length);
   server.requests.answered(request, answer.body.length);
   return answer;
 }
@@ -148,7 +153,8 @@ async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: Reso
 /** What is asked. A body that cannot be read is told of to those only who may ask. */
 async function readRequest({ server, schemas }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
   try {
-    return toApiRequest(http, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind));
+    const span = http.trace?.beginVerb(http, info, verbOf(http.method, info, http.query));
+    return toApiRequest(http, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind), span);
   } catch (error) {
     await requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
     throw error;

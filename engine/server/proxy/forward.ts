@@ -41,8 +41,8 @@ const CONNECT_TIMEOUT_MS = 30_000;
 /** Of one connection only (RFC 9110, 7.6.1), or meant for this server alone: what the caller proved itself with stays here. */
 const OWN_HEADERS = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|authorization|impersonate-.*|x-remote-.*|:.*)$/i;
 
-/** Passes a request on and its answer back, both as they flow. Rejects with a 503 while nothing has been answered. */
-export async function forwardRequest(target: ProxyTarget, request: Forwarded, raw: RawResponse, options: ForwardOptions): Promise<void> {
+/** Passes a request on and its answer back, both as they flow; resolves with the answer's status. Rejects with a 503 while nothing has been answered. */
+export async function forwardRequest(target: ProxyTarget, request: Forwarded, raw: RawResponse, options: ForwardOptions): Promise<number> {
   const outgoing = await connect(target, request.method, { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target) }, options.identity, options.signal); // lists of values are copied
   const answered = answerOf(outgoing, target);
   const sending = request.body === undefined ? void outgoing.end() : pipeline(request.body, outgoing);
@@ -51,14 +51,19 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const answer = await answered;
   if (answer.is === "upgrade") throw new StatusError("InternalError", `${target.description} switched protocols without being asked`);
   const { response } = answer;
-  if (isRefusedRedirect(response, target)) return refuseRedirect(response, raw, options.auditId);
+  const code = response.statusCode ?? 502;
+  if (isRefusedRedirect(response, target)) {
+    refuseRedirect(response, raw, options.auditId);
+    return code;
+  }
   const { "content-length": length, warning: theirs = [], ...headers } = passedOn(response.headers) as Record<string, string | string[]>;
   const warning = [...[theirs].flat(), ...(warningHeaders(options.notes?.warnings ?? []).warning ?? [])];
   const isRewritten = options.prefix !== "" && request.method !== "HEAD" && hasLinks(response);
   const stages = isRewritten ? linkStages(response, (link) => within(link, target, options.prefix) ?? link) : ([response] as const);
-  raw.writeHead(response.statusCode ?? 502, { ...headers, ...(warning.length === 0 ? {} : { warning }), ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
+  raw.writeHead(code, { ...headers, ...(warning.length === 0 ? {} : { warning }), ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
   raw.flushHeaders?.();
   await pipeline([...stages, sinkOf(raw)]).catch(() => raw.destroy()); // one side went away
+  return code;
 }
 
 /**

@@ -43,6 +43,7 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
   const encoded = await withClaimRetries(async (tries) => {
     const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
       former = current.object;
+      if (request.verb === "patch") request.span?.event("About to apply patch");
       const wanted = await want(current.object);
       const planned = await planChange(exchange, wanted, current.object, tries);
       written = planned.do === "write" ? planned.object : undefined;
@@ -70,6 +71,7 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const kind = view.kind === undefined ? {} : { kind: view.kind };
   const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: undefined, old: view.of(current), ...kind }, request.options);
   const shown = view.of(tracked);
+  if (request.verb === "patch") request.span?.event("About to check admission control");
   const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
   const admitted = withOwnersOnce(changed === shown ? tracked : view.into(tracked, changed), (text) => exchange.notes.warn(text), " after mutating admission happens");
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;

@@ -8,6 +8,8 @@ import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Tracer } from "../../lib/tracing/tracer.ts";
+import { askTraced } from "../tracing/client-span.ts";
 import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
 import { describeCallError } from "./call-error.ts";
 import { parseJson } from "../../lib/json.ts";
@@ -28,6 +30,13 @@ interface WebhookTrust {
   readonly user: KubeconfigUser | undefined;
 }
 
+interface WebhookMessage {
+  readonly path: string;
+  readonly text: string;
+  /** Beside those of every call. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface WebhookClientOptions {
   /** An address of a ready end of the Service's port. Rejects with an Error that says why there is none. */
   readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
@@ -35,6 +44,8 @@ export interface WebhookClientOptions {
   readonly users?: KubeconfigUsers;
   /** The ways to Services, which are in the cluster, and to all others. */
   readonly egress?: Egress | undefined;
+  /** Who is told of the calls that are made in the course of a traced request. */
+  readonly tracer?: Tracer | undefined;
   readonly clock: Clock;
 }
 
@@ -63,8 +74,12 @@ export class WebhookClient implements WebhookTransport {
       const text = JSON.stringify(body);
       const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
       const trust = { caBundle: endpoint.caBundle, user };
-      const response = await this.#send(target, trust, `${target.path}?timeout=${timeoutSeconds}s`, text, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
-      return await readJson(response);
+      return await askTraced(this.#options.tracer, { method: "POST", url: shown }, async (asking) => {
+        const message = { path: `${target.path}?timeout=${timeoutSeconds}s`, text, headers: asking.headers };
+        const response = await this.#send(target, trust, message, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
+        asking.answered(response.statusCode ?? 0);
+        return readJson(response);
+      });
     } catch (error) {
       if (deadline.signal.aborted) throw new Error(`Post ${JSON.stringify(shown)}: context deadline exceeded`, { cause: error });
       if (signal?.aborted === true) throw new Error(`Post ${JSON.stringify(shown)}: context canceled`, { cause: error });
@@ -91,11 +106,11 @@ export class WebhookClient implements WebhookTransport {
     return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc`, egress: "cluster" };
   }
 
-  async #send(target: WebhookTarget, trust: WebhookTrust, path: string, text: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(target: WebhookTarget, trust: WebhookTrust, { path, text, headers: traceHeaders }: WebhookMessage, signal: AbortSignal): Promise<IncomingMessage> {
     const agent = this.#agentFor(target, trust);
     const authorization = await authorizationOf(trust.user);
     const host = urlHost(target.serverName);
-    const headers = { "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
+    const headers = { ...traceHeaders, "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const servername = tlsServerName(target.serverName);
