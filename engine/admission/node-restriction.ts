@@ -28,10 +28,11 @@ export function nodeRestriction(askRights: AskRights): AdmissionPlugin {
   };
   return {
     name: "NodeRestriction",
-    // For whom a token is to be is filled in before it is validated, where the agent does not say it.
+    // Upstream judges before anything is validated: for whom a token is to be is filled in later, where the agent does not say it, and a pod that may not be shown is told so before its faults.
     mutate(attributes, reader) {
-      if (nodeNameOf(attributes.user) === undefined || !isKind(attributes, "", "serviceaccounts")) return attributes.object;
-      return judge(attributes, reader, validateToken).then(() => attributes.object);
+      const isNewPod = attributes.operation === "CREATE" && attributes.subresource === undefined && isKind(attributes, "", "pods");
+      if (nodeNameOf(attributes.user) === undefined || !(isNewPod || isKind(attributes, "", "serviceaccounts"))) return attributes.object;
+      return judge(attributes, reader, isNewPod ? validatePod : validateToken).then(() => attributes.object);
     },
     async validate(attributes, reader) {
       if (nodeNameOf(attributes.user) === undefined) return;

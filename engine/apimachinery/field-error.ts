@@ -21,6 +21,9 @@ export const requiredField = (field: string, detail = ""): FieldError =>
 export const invalidField = (field: string, value: unknown, detail: string): FieldError =>
   ({ type: "FieldValueInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
 
+/** One value that breaks several rules, each of which is told by itself. */
+export const invalidFields = (field: string, value: unknown, details: readonly string[]): FieldError[] => details.map((detail) => invalidField(field, value, detail));
+
 export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   ({ type: "FieldValueNotSupported", field, message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}` });
 

@@ -1,15 +1,15 @@
 import { jsonEqual } from "../lib/freeze.ts";
-import { forbiddenField, invalidField, requiredField, tooLong, unsupportedValue, type FieldError } from "./field-error.ts";
-import { dnsLabelError, dnsSubdomainError, labelValueError, pathSegmentNameError, qualifiedNameError } from "./names.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, tooLong, unsupportedValue, type FieldError } from "./field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, pathSegmentNameProblems, qualifiedNameProblems } from "./names.ts";
 import type { ObjectMeta, OwnerReference } from "./object-meta.ts";
 
 /** How a kind's objects may be called; a resource definition's strategy says it. */
 export type NameRule = "dnsLabel" | "dnsSubdomain" | "pathSegment";
 
-const NAME_RULES: Readonly<Record<NameRule, (name: string) => string | undefined>> = {
-  dnsLabel: dnsLabelError,
-  dnsSubdomain: dnsSubdomainError,
-  pathSegment: pathSegmentNameError,
+const NAME_RULES: Readonly<Record<NameRule, (name: string) => readonly string[]>> = {
+  dnsLabel: dnsLabelProblems,
+  dnsSubdomain: dnsSubdomainProblems,
+  pathSegment: pathSegmentNameProblems,
 };
 
 /** Upstream's bound for all annotations of an object together. */
@@ -21,11 +21,9 @@ const SUBRESOURCE_LENGTH_MAX = 256;
 export function validateObjectMeta(meta: ObjectMeta, nameRule: NameRule, namespaced: boolean): FieldError[] {
   const check = NAME_RULES[nameRule];
   const errors: FieldError[] = [];
-  const generateProblem = meta.generateName ? check(nameRule === "pathSegment" ? meta.generateName : withoutTrailingDash(meta.generateName)) : undefined;
-  if (generateProblem !== undefined) errors.push(invalidField("metadata.generateName", meta.generateName, generateProblem));
-  const nameProblem = meta.name ? check(meta.name) : undefined;
-  if (!meta.name) errors.push(requiredField("metadata.name", "name or generateName is required"));
-  else if (nameProblem !== undefined) errors.push(invalidField("metadata.name", meta.name, nameProblem));
+  const { name, generateName } = meta;
+  if (generateName) errors.push(...invalidFields("metadata.generateName", generateName, check(nameRule === "pathSegment" ? generateName : withoutTrailingDash(generateName))));
+  errors.push(...(name ? invalidFields("metadata.name", name, check(name)) : [requiredField("metadata.name", "name or generateName is required")]));
   errors.push(...namespaceErrors(meta.namespace, namespaced));
   if ((meta.generation ?? 0) < 0) errors.push(invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0"));
   return [...errors, ...commonErrors(meta), ...finalizerErrors(meta.finalizers ?? [])];
@@ -50,42 +48,34 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): Fie
 
 /** Labels as they appear in metadata, templates and selectors' matchLabels. */
 export function labelErrors(labels: Readonly<Record<string, string>>, field: string): FieldError[] {
-  return Object.entries(labels).flatMap(([key, value]) => {
-    const problems: FieldError[] = [];
-    const keyProblem = qualifiedNameError(key);
-    const valueProblem = labelValueError(value);
-    if (keyProblem !== undefined) problems.push(invalidField(field, key, keyProblem));
-    if (valueProblem !== undefined) problems.push(invalidField(field, value, valueProblem));
-    return problems;
-  });
+  return Object.entries(labels).flatMap(([key, value]) => [...invalidFields(field, key, qualifiedNameProblems(key)), ...invalidFields(field, value, labelValueProblems(value))]);
 }
 
 function namespaceErrors(namespace: string | undefined, namespaced: boolean): FieldError[] {
   if (!namespaced) return namespace ? [forbiddenField("metadata.namespace", "not allowed on this type")] : [];
   if (!namespace) return [requiredField("metadata.namespace")];
-  const problem = dnsLabelError(namespace);
-  return problem === undefined ? [] : [invalidField("metadata.namespace", namespace, problem)];
+  return invalidFields("metadata.namespace", namespace, dnsLabelProblems(namespace));
 }
 
 function commonErrors(meta: ObjectMeta, old?: ObjectMeta): FieldError[] {
   return [
     ...(meta.labels === undefined || meta.labels === old?.labels ? [] : labelErrors(meta.labels, "metadata.labels")),
-    ...(meta.annotations === undefined || meta.annotations === old?.annotations ? [] : annotationErrors(meta.annotations)),
+    ...(meta.annotations === undefined || meta.annotations === old?.annotations ? [] : annotationErrors(meta.annotations, "metadata.annotations")),
     ...(meta.ownerReferences === undefined || meta.ownerReferences === old?.ownerReferences ? [] : ownerErrors(meta.ownerReferences)),
     ...(meta.managedFields === undefined || meta.managedFields === old?.managedFields ? [] : managedFieldsErrors(meta.managedFields)),
   ];
 }
 
-function annotationErrors(annotations: Readonly<Record<string, string>>): FieldError[] {
+/** Annotations as they appear in metadata and templates. */
+export function annotationErrors(annotations: Readonly<Record<string, string>>, field: string): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of Object.entries(annotations)) {
     size += Buffer.byteLength(key) + Buffer.byteLength(value);
     // Letter case does not matter in annotation keys, also not in their prefix.
-    const problem = qualifiedNameError(key.toLowerCase());
-    if (problem !== undefined) errors.push(invalidField("metadata.annotations", key, problem));
+    errors.push(...invalidFields(field, key, qualifiedNameProblems(key.toLowerCase())));
   }
-  return size > ANNOTATION_BYTES_MAX ? [...errors, tooLong("metadata.annotations", ANNOTATION_BYTES_MAX)] : errors;
+  return size > ANNOTATION_BYTES_MAX ? [...errors, tooLong(field, ANNOTATION_BYTES_MAX)] : errors;
 }
 
 function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
@@ -106,10 +96,7 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
 }
 
 function finalizerErrors(finalizers: readonly string[]): FieldError[] {
-  const errors = finalizers.flatMap((name) => {
-    const problem = qualifiedNameError(name);
-    return problem === undefined ? [] : [invalidField("metadata.finalizers", name, problem)];
-  });
+  const errors = finalizers.flatMap((name) => invalidFields("metadata.finalizers", name, qualifiedNameProblems(name)));
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     errors.push(invalidField("metadata.finalizers", finalizers, "finalizer foregroundDeletion and orphan cannot be both set"));
   }

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, tooLong, type FieldError } from "../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidFields, tooLong, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 
 /** A ConfigMap's or Secret's content may be this large, all keys together. */
@@ -14,8 +14,7 @@ export function validateData(plain: Readonly<Record<string, string>> | undefined
     [encodedField, encoded, (value: string) => Buffer.byteLength(value, "base64")],
   ] as const) {
     for (const [key, value] of Object.entries(data ?? {})) {
-      const problem = dataKeyError(key);
-      if (problem !== undefined) errors.push(invalidField(`${field}[${key}]`, key, problem));
+      errors.push(...invalidFields(`${field}[${key}]`, key, dataKeyProblems(key)));
       if (field === encodedField && plain?.[key] !== undefined) errors.push(duplicateField(`${field}[${key}]`, key));
       bytes += size(value);
     }
@@ -36,12 +35,11 @@ export function validateImmutable<T extends Immutable>(object: T, old: T, fields
   return errors;
 }
 
-/** Why a text cannot be a key of a ConfigMap or Secret, in upstream's words; undefined when it can. */
-export function dataKeyError(key: string): string | undefined {
-  if (key.length > KEY_LENGTH_MAX) return `must be no more than ${KEY_LENGTH_MAX} characters`;
-  if (key === ".") return "must not be '.'";
-  if (key === "..") return "must not be '..'";
-  if (key.startsWith("..")) return "must not start with '..'";
-  if (!/^[-._a-zA-Z0-9]+$/.test(key)) return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
-  return undefined;
+/** Why a text cannot be a key of a ConfigMap or Secret, in upstream's words. */
+export function dataKeyProblems(key: string): string[] {
+  const problems = key.length > KEY_LENGTH_MAX ? [`must be no more than ${KEY_LENGTH_MAX} characters`] : [];
+  if (!/^[-._a-zA-Z0-9]+$/.test(key)) problems.push("a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+  if (key === "." || key === "..") problems.push(`must not be '${key}'`);
+  else if (key.startsWith("..")) problems.push("must not start with '..'");
+  return problems;
 }

@@ -1,7 +1,8 @@
 import { compareQuantities, formatQuantity } from "../apimachinery/quantity.ts";
-import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, unsupportedValue, type FieldError } from "../apimachinery/field-error.ts";
 import { containerRequests } from "./pod-requests.ts";
 import type { PodSpec } from "./types.ts";
+import { anyResourceNameErrors, validateRequirements } from "./validation/resource-requirements.ts";
 
 /** What can be asked for by a pod as a whole. */
 const isPodLevel = (name: string) => name === "cpu" || name === "memory" || name.startsWith("hugepages-");
@@ -22,21 +23,33 @@ export function withPodLevelRequests(spec: PodSpec): PodSpec {
   return { ...spec, resources: { ...spec.resources, requests } };
 }
 
-/** A pod as a whole asks for no less than its containers do, and none of them may use more than it. */
-export function validatePodLevel(spec: PodSpec, path: string): FieldError[] {
-  const { requests = {}, limits = {} } = spec.resources ?? {};
-  if (spec.resources === undefined) return [];
+/** A pod as a whole asks for what can be given to a whole, for no less than its containers do, and none of them may use more than it. */
+export function validatePodLevel(spec: PodSpec, path: string, claims: ReadonlySet<string>): FieldError[] {
+  const { resources } = spec;
+  if (resources === undefined) return [];
+  if (spec.os?.name === "windows") return [forbiddenField(path, "may not be set for a windows pod")];
+  const { requests = {}, limits = {} } = resources;
   const tooLow = Object.entries(containerQuantities(spec)).flatMap(([name, sum]) => {
     const whole = requests[name];
     return whole === undefined || compareQuantities(sum, whole) <= 0 ? [] : [invalidField(`${path}.requests[${name}]`, whole, `must be greater than or equal to aggregate container requests of ${sum}`)];
   });
-  const tooHigh = spec.containers.flatMap(({ resources }, index) =>
-    Object.entries(resources?.limits ?? {}).flatMap(([name, limit]) => {
+  const tooHigh = spec.containers.flatMap((container, index) =>
+    Object.entries(container.resources?.limits ?? {}).flatMap(([name, limit]) => {
       const whole = limits[name];
       return whole === undefined || compareQuantities(limit, whole) <= 0 ? [] : [invalidField(`${path}.containers[${index}][${name}].limits`, limit, `must be less than or equal to pod limits of ${whole}`)];
     }),
   );
-  return [...tooLow, ...tooHigh];
+  return [...(resources.claims === undefined ? [] : [forbiddenField(`${path}.claims`, "claims may not be set for Resources at pod-level")]), ...validateWholeRequirements(spec, path, claims), ...tooLow, ...tooHigh];
+}
+
+const WHOLE_RESOURCES = ["cpu", "hugepages-", "memory"];
+
+/** Upstream tells of a name that is none for a whole pod as of a value out of a list. */
+function validateWholeRequirements({ resources }: PodSpec, path: string, claims: ReadonlySet<string>): FieldError[] {
+  const names = (["limits", "requests"] as const).flatMap((list) =>
+    Object.keys(resources?.[list] ?? {}).flatMap((name) => (isPodLevel(name) || anyResourceNameErrors(name).length > 0 ? [] : [unsupportedValue(`${path}.${list}[${name}]`, name, WHOLE_RESOURCES)])),
+  );
+  return [...names, ...validateRequirements(resources, path, claims, anyResourceNameErrors)];
 }
 
 /** What the containers of a pod ask for together, as quantities. */

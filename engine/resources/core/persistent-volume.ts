@@ -17,7 +17,7 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
   schema: () => loadSchema("core/v1/persistent-volume.yaml"),
   strategy: {
     prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) } }),
-    validate: (volume) => validateVolumeSpec(volume.spec ?? {}, "spec"),
+    validate: ({ metadata, spec }) => validateVolumeSpec(spec ?? {}, "spec", metadata.name ?? ""),
     validateUpdate: validateVolumeUpdate,
     warnings: volumeWarnings,
   },

@@ -1,4 +1,4 @@
-import { forbiddenField } from "../../apimachinery/field-error.ts";
+import { forbiddenField, type FieldError } from "../../apimachinery/field-error.ts";
 import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
@@ -10,7 +10,7 @@ import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text
 import { withContainersOfPod, withPodSpecDefaults } from "../pod-template.ts";
 import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
-import { validatePodSpec } from "../validation/pod-spec.ts";
+import { validatePod } from "../validation/pod-spec.ts";
 import { validateEphemeralContainers, validateResize, withEphemeralContainers, withResources } from "../validation/pod-parts.ts";
 import { validatePodUpdate } from "../validation/pod-update.ts";
 
@@ -30,8 +30,8 @@ export const podResource = defineResource<Pod>({
     // Upstream settles these for pods alone: templates do not say them.
     setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
     prepareForCreate: (pod) => ({ ...withLabelKeySelectors(pod), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
-    validate: (pod) => validatePodSpec(pod.spec, "spec"),
-    validateNew: ({ spec }) => ((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
+    validate: validatePod,
+    validateNew: newPodErrors,
     validateUpdate: validatePodUpdate,
     // Node agents of other versions send a status without it, and it never changes.
     prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),
@@ -81,6 +81,14 @@ export const podResource = defineResource<Pod>({
   },
   verbs: ALL_VERBS,
 });
+
+function newPodErrors({ spec }: Pod): FieldError[] {
+  const isGated = (spec.schedulingGates ?? []).length > 0;
+  return [
+    ...((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
+    ...(spec.nodeName && isGated ? [forbiddenField("spec.nodeName", "cannot be set until all schedulingGates have been cleared")] : []),
+  ];
+}
 
 /** Guaranteed when every container's limits for cpu and memory equal its requests, BestEffort without any of them, else Burstable. Zeros count as none. */
 export function qosClass(spec: PodSpec): string {

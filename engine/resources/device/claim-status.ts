@@ -2,7 +2,7 @@ import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, t
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus } from "../types.ts";
 import { interfaceAddressErrors } from "../validation/ip.ts";
-import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
 import { bindingErrors, configurationErrors, countErrors, deviceNameErrors, LIST_MAX, poolNameErrors, referenceErrors, requestNames } from "./device-validation.ts";
 
 const USERS_MAX = 256;

@@ -1,7 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceTaint, DeviceToleration, ExactDeviceRequest } from "../types.ts";
-import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
 import { selectorProblem } from "./device-selector.ts";
 
 export const LIST_MAX = 32;

@@ -3,7 +3,7 @@ import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, t
 import { dnsLabelError } from "../../apimachinery/names.ts";
 import { parseSemver } from "../../cel/library/semver.ts";
 import type { CapacityRequestPolicy, Counter, CounterSet, Device, DeviceAttribute, DeviceCapacity, DeviceCounterConsumption, ResourceSliceSpec } from "../types.ts";
-import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
 import { bindingErrors, countErrors, deviceNameErrors, exactlyOne, factNameErrors, poolNameErrors, taintErrors } from "./device-validation.ts";
 
 const DEVICES_MAX = 128;

@@ -4,7 +4,7 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { CSIDriver } from "../types.ts";
-import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
 
 const LIFECYCLE_MODES = ["Ephemeral", "Persistent"];
 const GROUP_POLICIES = ["File", "None", "ReadWriteOnceWithFSType"];

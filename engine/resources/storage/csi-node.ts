@@ -5,7 +5,7 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { CSINode, CSINodeDriver } from "../types.ts";
-import { driverNameErrors } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
 
 const NODE_ID_BYTES_MAX = 256;
 

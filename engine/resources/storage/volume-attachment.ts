@@ -5,7 +5,8 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { VolumeAttachment } from "../types.ts";
-import { driverNameErrors, validateVolumeSpec } from "../validation/persistent-volume.ts";
+import { driverNameErrors } from "../validation/driver-name.ts";
+import { validateVolumeSpec } from "../validation/persistent-volume.ts";
 
 const METADATA_BYTES_MAX = 256 * 1024;
 
@@ -39,7 +40,7 @@ function validateAttachment({ spec, status }: VolumeAttachment): FieldError[] {
   if (inlineVolumeSpec === undefined && persistentVolumeName === undefined) errors.push(requiredField("spec.source", choice));
   if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) errors.push(forbiddenField("spec.source", choice));
   if (persistentVolumeName === "") errors.push(requiredField("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"));
-  if (inlineVolumeSpec !== undefined) errors.push(...validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", true));
+  if (inlineVolumeSpec !== undefined) errors.push(...validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", "", true));
   const problem = dnsSubdomainError(spec.nodeName);
   if (problem !== undefined) errors.push(invalidField("spec.nodeName", spec.nodeName, problem));
   const bytes = Object.entries(status?.attachmentMetadata ?? {}).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);

@@ -1,11 +1,15 @@
 import path from "node:path";
-import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError } from "../../apimachinery/names.ts";
-import { parseQuantity } from "../../apimachinery/quantity.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
+import { canonicalQuantity, parseQuantity, wholeValue } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { CSIPersistentVolumeSource, NodeSelectorTerm, PersistentVolume, PersistentVolumeSpec, SecretReference } from "../types.ts";
 import { validateAccessModes } from "./claim.ts";
+import { driverNameErrors } from "./driver-name.ts";
 import { validateNodeTerm } from "./scheduling.ts";
+import {
+  azureDiskErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, hostPathErrors, iscsiErrors, nfsErrors, quobyteErrors, requiredText, requiredTexts, secretErrors, storageOsErrors,
+} from "./volume-sources.ts";
 
 /** The fields of a PersistentVolume's spec that say where its data is. */
 export const VOLUME_SOURCES = [
@@ -14,13 +18,13 @@ export const VOLUME_SOURCES = [
 ] as const satisfies readonly (keyof PersistentVolumeSpec)[];
 
 /** Rules for a volume. An inline one stands in a VolumeAttachment and has neither claim nor class. */
-export function validateVolumeSpec(spec: PersistentVolumeSpec, at: string, isInline = false): FieldError[] {
+export function validateVolumeSpec(spec: PersistentVolumeSpec, at: string, name: string, isInline = false): FieldError[] {
   const errors: FieldError[] = [];
   if (isInline) errors.push(...inlineErrors(spec, at));
   if ((spec.accessModes ?? []).length === 0) errors.push(requiredField(`${at}.accessModes`));
   errors.push(...validateAccessModes(spec.accessModes ?? [], `${at}.accessModes`));
   if (!isInline) errors.push(...capacityErrors(spec, at), ...affinityErrors(spec, at));
-  errors.push(...sourceErrors(spec, at));
+  errors.push(...sourceErrors(spec, at, name));
   if (spec.hostPath !== undefined && path.posix.normalize(spec.hostPath.path).replace(/(.)\/$/, "$1") === "/" && spec.persistentVolumeReclaimPolicy === "Recycle") {
     errors.push(forbiddenField(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'"));
   }
@@ -61,7 +65,10 @@ function inlineErrors(spec: PersistentVolumeSpec, at: string): FieldError[] {
 function capacityErrors({ capacity = {} }: PersistentVolumeSpec, at: string): FieldError[] {
   const errors = Object.keys(capacity).length === 0 ? [requiredField(`${at}.capacity`)] : [];
   if (capacity["storage"] === undefined || Object.keys(capacity).length > 1) errors.push(unsupportedValue(`${at}.capacity`, capacity, ["storage"]));
-  for (const [name, amount] of Object.entries(capacity)) if (parseQuantity(amount) <= 0) errors.push(invalidField(`${at}.capacity[${name}]`, amount, "must be greater than zero"));
+  for (const [name, amount] of Object.entries(capacity)) {
+    if (parseQuantity(amount) < 0) errors.push(invalidField(`${at}.capacity[${name}]`, wholeValue(amount), "must be a valid resource quantity"));
+    if (parseQuantity(amount) <= 0) errors.push(invalidField(`${at}.capacity[${name}]`, canonicalQuantity(amount), "must be greater than zero"));
+  }
   return errors;
 }
 
@@ -75,62 +82,69 @@ function affinityErrors({ nodeAffinity }: PersistentVolumeSpec, at: string): Fie
   return (terms ?? []).flatMap((term, index) => validateNodeTerm(term, `${termsAt}[${index}]`));
 }
 
-function sourceErrors(spec: PersistentVolumeSpec, at: string): FieldError[] {
+type Source = (typeof VOLUME_SOURCES)[number];
+
+const SOURCES: { readonly [key in Source]: (source: NonNullable<PersistentVolumeSpec[key]>, at: string, name: string) => FieldError[] } = {
+  hostPath: hostPathErrors,
+  gcePersistentDisk: (disk, at) => cloudDiskErrors(disk, at.replace(/gcePersistentDisk$/, "persistentDisk"), "pdName"),
+  awsElasticBlockStore: (disk, at) => cloudDiskErrors(disk, at, "volumeID"),
+  glusterfs: (source, at) => [...requiredTexts(source, at, "endpoints", "path"), ...endpointsErrors(source.endpointsNamespace, `${at}.endpointsNamespace`)],
+  flocker: flockerErrors,
+  nfs: nfsErrors,
+  rbd: ({ monitors, image }, at) => [...(monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []), ...requiredText(image, `${at}.image`)],
+  quobyte: quobyteErrors,
+  cephfs: ({ monitors }, at) => (monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []),
+  iscsi: (disk, at, name) => iscsiErrors(disk, at, { name, isPersistent: true }),
+  cinder: ({ volumeID, secretRef }, at) => [...requiredText(volumeID, `${at}.volumeID`), ...secretErrors(secretRef, `${at}.secretRef`, true)],
+  fc: fcErrors,
+  flexVolume: flexErrors,
+  azureFile: (share, at) => [...requiredTexts(share, at, "secretName", "shareName"), ...(share.secretNamespace === "" ? [requiredField(`${at}.secretNamespace`)] : [])],
+  vsphereVolume: ({ volumePath }, at) => requiredText(volumePath, `${at}.volumePath`),
+  photonPersistentDisk: ({ pdID }, at) => requiredText(pdID, `${at}.pdID`),
+  portworxVolume: ({ volumeID }, at) => requiredText(volumeID, `${at}.volumeID`),
+  azureDisk: azureDiskErrors,
+  scaleIO: (source, at) => requiredTexts(source, at, "gateway", "system", "volumeName"),
+  local: hostPathErrors,
+  storageos: (source, at) => storageOsErrors(source, at, true),
+  csi: csiErrors,
+};
+
+function sourceErrors(spec: PersistentVolumeSpec, at: string, name: string): FieldError[] {
   const [first, ...others] = VOLUME_SOURCES.filter((source) => spec[source] !== undefined);
   if (first === undefined) return [requiredField(at, "must specify a volume type")];
-  const errors = others.map((source) => forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type"));
-  const { hostPath, local, nfs, csi } = spec;
-  if (first === "hostPath" && hostPath !== undefined) errors.push(...pathErrors(hostPath.path, `${at}.hostPath.path`));
-  if (first === "local" && local !== undefined) {
-    errors.push(...pathErrors(local.path, `${at}.local.path`));
-    if ((spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).length === 0) errors.push(requiredField(`${at}.nodeAffinity`, "Local volume requires node affinity"));
-  }
-  if (first === "nfs" && nfs !== undefined) {
-    if (nfs.server === "") errors.push(requiredField(`${at}.nfs.server`));
-    if (nfs.path === "") errors.push(requiredField(`${at}.nfs.path`));
-    else if (!nfs.path.startsWith("/")) errors.push(invalidField(`${at}.nfs.path`, nfs.path, "must be an absolute path"));
-  }
-  if (first === "csi" && csi !== undefined) errors.push(...csiErrors(csi, `${at}.csi`));
-  return errors;
+  const judge = SOURCES[first] as (source: PersistentVolumeSpec[Source], at: string, name: string) => FieldError[]; // the rule of this very source
+  const needsNodes = first === "local" && (spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).length === 0;
+  return [
+    ...judge(spec[first], `${at}.${first}`, name),
+    ...(needsNodes ? [requiredField(`${at}.nodeAffinity`, "Local volume requires node affinity")] : []),
+    ...others.map((source) => forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type")),
+  ];
 }
 
-function pathErrors(text: string, at: string): FieldError[] {
-  if (text === "") return [requiredField(at)];
-  return text.split("/").includes("..") ? [invalidField(at, text, "must not contain '..'")] : [];
-}
-
-const DRIVER_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const DRIVER_NAME_MAX = 63;
-
-/** A CSI driver's name: a short DNS subdomain in which letter case does not matter. */
-export function driverNameErrors(name: string, at: string): FieldError[] {
-  if (name === "") return [requiredField(at)];
-  const errors: FieldError[] = name.length > DRIVER_NAME_MAX ? [{ type: "FieldValueTooLong", field: at, message: `Too long: may not be more than ${DRIVER_NAME_MAX} bytes` }] : [];
-  const problem = DRIVER_NAME.test(name.toLowerCase()) ? undefined : dnsSubdomainError(name.toLowerCase());
-  return problem === undefined ? errors : [...errors, invalidField(at, name, problem)];
+function endpointsErrors(namespace: string | undefined, at: string): FieldError[] {
+  if (namespace === "") return [invalidField(at, namespace, "if the endpointnamespace is set, it must be a valid namespace name")];
+  return namespace === undefined ? [] : invalidFields(at, namespace, dnsLabelProblems(namespace));
 }
 
 function csiErrors(csi: CSIPersistentVolumeSource, at: string): FieldError[] {
-  const errors = driverNameErrors(csi.driver, `${at}.driver`);
-  if (csi.volumeHandle === "") errors.push(requiredField(`${at}.volumeHandle`));
+  const errors = [...driverNameErrors(csi.driver, `${at}.driver`), ...requiredText(csi.volumeHandle, `${at}.volumeHandle`)];
   for (const field of ["controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef"] as const) {
     const reference: SecretReference | undefined = csi[field];
     if (reference === undefined) continue;
-    if (!reference.name) errors.push(requiredField(`${at}.${field}.name`));
-    if (!reference.namespace) errors.push(requiredField(`${at}.${field}.namespace`));
+    const { name, namespace } = reference;
+    errors.push(...(name ? invalidFields(`${at}.${field}.name`, name, dnsSubdomainProblems(name)) : [requiredField(`${at}.${field}.name`)]));
+    errors.push(...(namespace ? invalidFields(`${at}.${field}.namespace`, namespace, dnsLabelProblems(namespace)) : [requiredField(`${at}.${field}.namespace`)]));
   }
   return errors;
 }
 
 function classNameErrors(spec: PersistentVolumeSpec, at: string): FieldError[] {
   const errors: FieldError[] = [];
-  const problem = spec.storageClassName ? dnsSubdomainError(spec.storageClassName) : undefined;
-  if (problem !== undefined) errors.push(invalidField(`${at}.storageClassName`, spec.storageClassName, problem));
+  if (spec.storageClassName) errors.push(...invalidFields(`${at}.storageClassName`, spec.storageClassName, dnsSubdomainProblems(spec.storageClassName)));
   const attributes = spec.volumeAttributesClassName;
   if (attributes === undefined) return errors;
-  const attributesProblem = attributes === "" ? undefined : dnsSubdomainError(attributes);
   if (attributes === "") errors.push(requiredField(`${at}.volumeAttributesClassName`, "an empty string is disallowed"));
-  if (attributesProblem !== undefined) errors.push(invalidField(`${at}.volumeAttributesClassName`, attributes, attributesProblem));
+  else errors.push(...invalidFields(`${at}.volumeAttributesClassName`, attributes, dnsSubdomainProblems(attributes)));
   if (spec.csi === undefined) errors.push(requiredField(`${at}.csi`, "has to be specified when using volumeAttributesClassName"));
   return errors;
 }

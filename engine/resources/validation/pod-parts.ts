@@ -2,7 +2,7 @@ import { compareQuantities } from "../../apimachinery/quantity.ts";
 import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { Container, Pod, ResourceRequirements } from "../types.ts";
-import { validatePodSpec } from "./pod-spec.ts";
+import { validatePod } from "./pod-spec.ts";
 import { validatePodUpdate } from "./pod-update.ts";
 
 /** What a write to `ephemeralcontainers` covers. */
@@ -20,7 +20,7 @@ export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
     if (now === undefined) return [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed`)];
     return jsonEqual(now, container) ? [] : [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed`)];
   });
-  return [...errors, ...validatePodSpec(pod.spec, "spec")];
+  return [...errors, ...validatePod(pod)];
 }
 
 type Resized = Pick<Container, "name" | "resources" | "resizePolicy">;
@@ -57,7 +57,7 @@ export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) =>
   const errors = (["initContainers", "containers"] as const).flatMap((list) =>
     (pod.spec[list] ?? []).flatMap((container, index) => resourceErrors(container.resources, old.spec[list]?.[index]?.resources, `spec.${list}[${index}].resources`)),
   );
-  return [...classErrors, ...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, WHOLE_POD), ...initErrors(pod, old), ...validatePodSpec(pod.spec, "spec"), ...validatePodUpdate(withResources(old, pod), old)];
+  return [...classErrors, ...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, WHOLE_POD), ...initErrors(pod, old), ...validatePod(pod), ...validatePodUpdate(withResources(old, pod), old)];
 }
 
 /** The containers of a pod, and their order, are what they were. */

@@ -1,110 +1,121 @@
-import { fieldNotFound, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
-import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
-import { podContainers } from "../pod-containers.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
+import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
-import type { Container, PodSpec, PodTemplateSpec } from "../types.ts";
-import { validateContainers } from "./containers.ts";
-import { addressErrors } from "./ip.ts";
-import { validateAmounts, validateResources } from "./resource-requirements.ts";
-import { validateScheduling } from "./scheduling.ts";
-import { validatePodSecurityContext } from "./security.ts";
-import { validateVolumes } from "./volumes.ts";
+import type { Pod, PodSpec, PodTemplateSpec } from "../types.ts";
+import { validateHostNetworkPorts } from "./container-ports.ts";
+import { podContext, validateContainers, validateImage } from "./containers.ts";
+import { validateEnvFiles } from "./environment.ts";
+import { validateEphemeral } from "./ephemeral-containers.ts";
+import { podAnnotationErrors } from "./pod-annotations.ts";
+import { validateDns, validateHostAliases, validateHostnameOverride } from "./pod-names.ts";
+import { validateResources } from "./resource-requirements.ts";
+import { keyErrors, validateAffinity, validateSpreads, validateTolerations } from "./scheduling.ts";
+import { validateHostUsers, validatePodSecurityContext } from "./security.ts";
+import { judgeVolumes } from "./volumes.ts";
+import { validateForSystem, validateHostProcesses } from "./windows.ts";
 
-const NAMESERVERS_MAX = 3;
-const SEARCHES_MAX = 32;
 const SECONDS_MAX = 2_147_483_647;
 
-/** Rules for a pod's spec beyond its schema, as upstream states them. `path` is the spec's place, such as `spec.template.spec`. */
-export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
+/** Rules for a pod beyond its schema. */
+export function validatePod({ metadata, spec }: Pod): FieldError[] {
+  const images = (["containers", "initContainers"] as const).flatMap((list) => (spec[list] ?? []).flatMap((container, index) => validateImage(container, `spec.${list}[${index}]`)));
+  return [...podAnnotationErrors(metadata.annotations ?? {}, spec, "metadata.annotations"), ...validatePodSpec(spec, "spec", metadata.name ?? ""), ...tokenErrors(spec), ...images];
+}
+
+/** Rules for a pod's spec beyond its schema, as upstream states them. `path` is the spec's place, such as `spec.template.spec`; `podName` is there for pods, not for templates of them. */
+export function validatePodSpec(spec: PodSpec, path: string, podName?: string): FieldError[] {
+  const volumes = judgeVolumes(spec.volumes ?? [], `${path}.volumes`, { podName });
+  const context = podContext(spec, volumes.good);
   return [
-    ...validateVolumes(spec.volumes ?? [], `${path}.volumes`),
-    ...validateContainers(spec, path),
-    ...validateEphemeral(spec, path),
-    ...validateNames(spec, path),
-    ...validateDns(spec, path),
-    ...validateHostAliases(spec, path),
+    ...volumes.errors,
+    ...claimErrors(spec, path),
+    ...validateContainers(spec, path, context),
+    ...validateEphemeral(spec, path, context),
+    ...validatePodLevel(spec, `${path}.resources`, context.claims),
+    ...validateHostNetworkPorts(spec, path, podName !== undefined),
+    ...labelErrors(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
     ...validatePodSecurityContext(spec, path),
-    ...validateScheduling(spec, path),
-    ...validateResources(spec.resources, `${path}.resources`, new Set((spec.resourceClaims ?? []).map((claim) => claim.name))),
-    ...validatePodLevel(spec, `${path}.resources`),
-    ...validateAmounts(spec.overhead ?? {}, `${path}.overhead`),
+    ...(spec.affinity === undefined ? [] : validateAffinity(spec.affinity, `${path}.affinity`)),
+    ...validateDns(spec, path),
+    ...(spec.readinessGates ?? []).flatMap((gate, index) => keyErrors(gate.conditionType, `${path}.readinessGates[${index}].conditionType`)),
+    ...(spec.schedulingGates ?? []).flatMap((gate, index) => keyErrors(gate.name, `${path}.schedulingGates[${index}]`)),
+    ...validateSpreads(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`),
+    ...validateHostProcesses(spec, path),
+    ...validateHostUsers(spec, path),
+    ...validateHostnameOverride(spec, path),
+    ...validateNames(spec, path),
+    ...validateForSystem(spec, path),
+    ...(["initContainers", "containers", "ephemeralContainers"] as const).flatMap((list) => (spec[list] ?? []).flatMap((container, index) => validateEnvFiles(container, `${path}.${list}[${index}]`, spec.volumes ?? []))),
   ];
 }
 
 /** The template of a workload whose pods are restarted for ever and end only by being deleted; `kind` is how upstream's sentence names it. */
 export function validatePodTemplate(template: PodTemplateSpec, path: string, kind = "ReplicaSet"): FieldError[] {
   if (template.spec === undefined) return [requiredField(`${path}.spec`)];
-  const errors = validateAnyTemplate(template, path);
-  if ((template.spec.restartPolicy ?? "Always") !== "Always") errors.push(unsupportedValue(`${path}.spec.restartPolicy`, template.spec.restartPolicy, ["Always"]));
-  if (template.spec.activeDeadlineSeconds !== undefined) errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
-  return errors;
+  return [...validateAnyTemplate(template, path), ...endlessErrors(template.spec, `${path}.spec`, kind)];
+}
+
+/** What pods cannot have that are to run for ever. */
+export function endlessErrors({ restartPolicy = "Always", activeDeadlineSeconds }: PodSpec, path: string, kind: string): FieldError[] {
+  return [
+    ...(restartPolicy === "Always" ? [] : [unsupportedValue(`${path}.restartPolicy`, restartPolicy, ["Always"])]),
+    ...(activeDeadlineSeconds === undefined ? [] : [forbiddenField(`${path}.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`)]),
+  ];
 }
 
 /** A template of any pods. */
 export function validateAnyTemplate(template: PodTemplateSpec, path: string): FieldError[] {
   if (template.spec === undefined) return [requiredField(`${path}.spec`)];
-  const errors = [...labelErrors(template.metadata?.labels ?? {}, `${path}.labels`), ...validatePodSpec(template.spec, `${path}.spec`)];
+  const { labels = {}, annotations = {} } = template.metadata ?? {};
+  const errors = [
+    ...labelErrors(labels, `${path}.labels`),
+    ...annotationErrors(annotations, `${path}.annotations`),
+    ...podAnnotationErrors(annotations, template.spec, `${path}.annotations`),
+    ...validatePodSpec(template.spec, `${path}.spec`),
+  ];
   if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;
 }
 
 function validateNames(spec: PodSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const check = (field: keyof PodSpec & string, rule: (name: string) => string | undefined) => {
-    const name = spec[field];
-    const problem = typeof name === "string" && name !== "" ? rule(name) : undefined;
-    if (problem !== undefined) errors.push(invalidField(`${path}.${field}`, name, problem));
-  };
-  for (const field of ["serviceAccountName", "nodeName", "schedulerName", "priorityClassName", "runtimeClassName", "hostnameOverride"] as const) check(field, dnsSubdomainError);
-  for (const field of ["hostname", "subdomain"] as const) check(field, dnsLabelError);
-  if (spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds > SECONDS_MAX) errors.push(invalidField(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, `must be between 1 and ${SECONDS_MAX}, inclusive`));
-  for (const [index, claim] of (spec.resourceClaims ?? []).entries()) {
+  const subdomain = (field: "serviceAccountName" | "nodeName" | "priorityClassName") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsSubdomainProblems(spec[field] ?? "") : []);
+  const label = (field: "hostname" | "subdomain") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsLabelProblems(spec[field] ?? "") : []);
+  const { activeDeadlineSeconds: seconds, runtimeClassName } = spec;
+  return [
+    ...subdomain("serviceAccountName"),
+    ...subdomain("nodeName"),
+    ...(seconds !== undefined && (seconds < 1 || seconds > SECONDS_MAX) ? [invalidField(`${path}.activeDeadlineSeconds`, seconds, `must be between 1 and ${SECONDS_MAX}, inclusive`)] : []),
+    ...label("hostname"),
+    ...label("subdomain"),
+    ...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),
+    ...validateHostAliases(spec.hostAliases ?? [], `${path}.hostAliases`),
+    ...subdomain("priorityClassName"),
+    ...(runtimeClassName === undefined ? [] : invalidFields(`${path}.runtimeClassName`, runtimeClassName, dnsSubdomainProblems(runtimeClassName))),
+    ...(spec.overhead === undefined ? [] : validateResources({ limits: spec.overhead }, `${path}.overhead`, new Set())),
+  ];
+}
+
+function claimErrors(spec: PodSpec, path: string): FieldError[] {
+  return (spec.resourceClaims ?? []).flatMap((claim, index) => {
     const at = `${path}.resourceClaims[${index}]`;
-    const count = [claim.resourceClaimName, claim.resourceClaimTemplateName].filter((name) => name !== undefined).length;
-    if (count === 2) errors.push(invalidField(at, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"));
-    if (count === 0) errors.push(invalidField(at, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"));
-  }
-  return errors;
-}
-
-function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldError[] {
-  const nameservers = dnsConfig?.nameservers ?? [];
-  const searches = dnsConfig?.searches ?? [];
-  const at = `${path}.dnsConfig`;
-  const errors: FieldError[] = [];
-  if (dnsPolicy === "None" && dnsConfig === undefined) errors.push(requiredField(at, "must provide `dnsConfig` when `dnsPolicy` is None"));
-  else if (dnsPolicy === "None" && nameservers.length === 0) errors.push(requiredField(`${at}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None"));
-  if (nameservers.length > NAMESERVERS_MAX) errors.push(invalidField(`${at}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`));
-  errors.push(...nameservers.flatMap((address, index) => addressErrors(address, `${at}.nameservers[${index}]`)));
-  if (searches.length > SEARCHES_MAX) errors.push(invalidField(`${at}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`));
-  for (const [index, option] of (dnsConfig?.options ?? []).entries()) if (!option.name) errors.push(requiredField(`${at}.options[${index}]`, "must not be empty"));
-  return errors;
-}
-
-function validateHostAliases(spec: PodSpec, path: string): FieldError[] {
-  return (spec.hostAliases ?? []).flatMap((alias, index) => {
-    const at = `${path}.hostAliases[${index}]`;
-    const errors = addressErrors(alias.ip, `${at}.ip`);
-    for (const hostname of alias.hostnames ?? []) {
-      const problem = dnsSubdomainError(hostname);
-      if (problem !== undefined) errors.push(invalidField(`${at}.hostnames`, hostname, problem));
-    }
-    return errors;
+    const { name, resourceClaimName: own, resourceClaimTemplateName: template } = claim;
+    return [
+      ...(name === "" ? [requiredField(`${at}.name`)] : invalidFields(`${at}.name`, name, dnsLabelProblems(name))),
+      ...(own !== undefined && template !== undefined ? [invalidField(at, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")] : []),
+      ...(own === undefined && template === undefined ? [invalidField(at, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")] : []),
+      ...(own === undefined ? [] : invalidFields(`${at}.resourceClaimName`, own, dnsSubdomainProblems(own))),
+      ...(template === undefined ? [] : invalidFields(`${at}.resourceClaimTemplateName`, template, dnsSubdomainProblems(template))),
+    ];
   });
 }
 
-/** What a debugging container may not have, for it lives outside the pod's plan. */
-const EPHEMERAL_FORBIDDEN = ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] as const satisfies readonly (keyof Container)[];
-
-function validateEphemeral(spec: PodSpec, path: string): FieldError[] {
-  const names = new Set(podContainers(spec).map((container) => container.name));
-  return (spec.ephemeralContainers ?? []).flatMap((container, index) => {
-    const at = `${path}.ephemeralContainers[${index}]`;
-    const errors: FieldError[] = EPHEMERAL_FORBIDDEN.filter((field) => container[field] !== undefined).map((field) => forbiddenField(`${at}.${field}`, "cannot be set for an Ephemeral Container"));
-    if (names.has(container.name)) errors.push({ type: "FieldValueDuplicate", field: `${at}.name`, message: `Duplicate value: ${JSON.stringify(container.name)}` });
-    if (!container.image) errors.push(requiredField(`${at}.image`));
-    if (container.targetContainerName && !names.has(container.targetContainerName)) errors.push(fieldNotFound(`${at}.targetContainerName`, container.targetContainerName));
-    return errors;
-  });
+/** A token is somebody's. */
+function tokenErrors({ serviceAccountName, volumes = [] }: PodSpec): FieldError[] {
+  if (serviceAccountName) return [];
+  return volumes.flatMap(({ projected }, v) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }, s) =>
+      serviceAccountToken === undefined ? [] : [forbiddenField(`spec.volumes[${v}].projected.sources[${s}].serviceAccountToken`, "must not be specified when serviceAccountName is not set")],
+    ),
+  );
 }

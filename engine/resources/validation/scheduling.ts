@@ -1,20 +1,8 @@
-import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
-import { dnsLabelError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, labelValueError, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import type { LabelKeys } from "../label-key-selectors.ts";
-import type { Affinity, LabelSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint } from "../types.ts";
-
-/** Everything in a pod's spec that says where it may run. */
-export function validateScheduling(spec: PodSpec, path: string): FieldError[] {
-  return [
-    ...labelErrors(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
-    ...(spec.affinity === undefined ? [] : validateAffinity(spec.affinity, `${path}.affinity`)),
-    ...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),
-    ...(spec.topologySpreadConstraints ?? []).flatMap((constraint, index) => validateSpread(constraint, `${path}.topologySpreadConstraints[${index}]`)),
-    ...(spec.schedulingGates ?? []).flatMap((gate, index) => keyErrors(gate.name, `${path}.schedulingGates[${index}].name`)),
-    ...(spec.readinessGates ?? []).flatMap((gate, index) => keyErrors(gate.conditionType, `${path}.readinessGates[${index}].conditionType`)),
-  ];
-}
+import type { Affinity, LabelSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint } from "../types.ts";
 
 export function validateTolerations(tolerations: readonly Toleration[], path: string): FieldError[] {
   return tolerations.flatMap((toleration, index) => {
@@ -25,7 +13,8 @@ export function validateTolerations(tolerations: readonly Toleration[], path: st
     if (toleration.tolerationSeconds !== undefined && effect !== "NoExecute") errors.push(invalidField(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
     if (operator === "Exists" && value !== "") errors.push(invalidField(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
     const problem = operator === "Equal" || operator === "" ? labelValueError(value) : undefined;
-    if (problem !== undefined) errors.push(invalidField(`${at}.operator`, value, problem));
+    if (problem !== undefined) errors.push(invalidField(`${at}.operator`, value, problem.replace("; ", ";")));
+    if (operator === "Lt" || operator === "Gt") errors.push(unsupportedValue(`${at}.operator`, operator, ["Equal", "Exists", "Lt", "Gt"]));
     return errors;
   });
 }
@@ -37,49 +26,60 @@ export function validateLabelSelector(selector: LabelSelector, path: string): Fi
     const at = `${path}.matchExpressions[${index}]`;
     const needsValues = operator === "In" || operator === "NotIn";
     if (needsValues && values.length === 0) errors.push(requiredField(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-    if (!needsValues && values.length > 0) errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+    if (!needsValues && operator !== "Exists" && operator !== "DoesNotExist") errors.push(invalidField(`${at}.operator`, operator, "not a valid selector operator"));
+    else if (!needsValues && values.length > 0) errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
     errors.push(...keyErrors(key, `${at}.key`));
-    for (const [v, value] of values.entries()) {
-      const problem = labelValueError(value);
-      if (problem !== undefined) errors.push(invalidField(`${at}.values[${v}]`, value, problem));
-    }
+    for (const [v, value] of values.entries()) errors.push(...invalidFields(`${at}.values[${v}]`, value, labelValueProblems(value)));
   }
   return errors;
 }
 
-function validateAffinity({ nodeAffinity, podAffinity, podAntiAffinity }: Affinity, path: string): FieldError[] {
+export function validateAffinity({ nodeAffinity, podAffinity, podAntiAffinity }: Affinity, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const nodeAt = `${path}.nodeAffinity`;
   const terms = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const termsAt = `${nodeAt}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
   if (terms?.length === 0) errors.push(requiredField(termsAt, "must have at least one node selector term"));
   errors.push(...(terms ?? []).flatMap((term, index) => validateNodeTerm(term, `${termsAt}[${index}]`)));
-  for (const [index, preferred] of (nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
-    errors.push(...validateNodeTerm(preferred.preference, `${nodeAt}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`));
+  for (const [index, { weight, preference }] of (nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
+    const preferredAt = `${nodeAt}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+    // A wish that no node can fulfil does no harm, so its values are anything.
+    errors.push(...weightErrors(weight, preferredAt), ...validateNodeTerm(preference, `${preferredAt}.preference`, true));
   }
   for (const [field, affinity] of [["podAffinity", podAffinity], ["podAntiAffinity", podAntiAffinity]] as const) {
     const at = `${path}.${field}`;
     errors.push(...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) => validatePodTerm(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)));
     errors.push(
-      ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((wish, index) => validatePodTerm(wish.podAffinityTerm, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm`)),
+      ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap(({ weight, podAffinityTerm }, index) => {
+        const preferredAt = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+        return [...weightErrors(weight, preferredAt), ...validatePodTerm(podAffinityTerm, `${preferredAt}.podAffinityTerm`)];
+      }),
     );
   }
   return errors;
 }
 
-export function validateNodeTerm(term: NodeSelectorTerm, path: string): FieldError[] {
+const WEIGHT_MAX = 100;
+
+function weightErrors(weight: number, at: string): FieldError[] {
+  return weight >= 1 && weight <= WEIGHT_MAX ? [] : [invalidField(`${at}.weight`, weight, `must be in the range 1-${WEIGHT_MAX}`)];
+}
+
+/** `takesAnyValue` leaves values that no label can have. */
+export function validateNodeTerm(term: NodeSelectorTerm, path: string, takesAnyValue = false): FieldError[] {
   return [
-    ...(term.matchExpressions ?? []).flatMap((requirement, index) => validateRequirement(requirement, `${path}.matchExpressions[${index}]`)),
+    ...(term.matchExpressions ?? []).flatMap((requirement, index) => validateRequirement(requirement, `${path}.matchExpressions[${index}]`, takesAnyValue)),
     ...(term.matchFields ?? []).flatMap((requirement, index) => validateFieldRequirement(requirement, `${path}.matchFields[${index}]`)),
   ];
 }
 
-function validateRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
+function validateRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string, takesAnyValue: boolean): FieldError[] {
   const errors: FieldError[] = [];
   if ((operator === "In" || operator === "NotIn") && values.length === 0) errors.push(requiredField(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
   if ((operator === "Exists" || operator === "DoesNotExist") && values.length > 0) errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
   if ((operator === "Gt" || operator === "Lt") && values.length !== 1) errors.push(requiredField(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-  return [...errors, ...keyErrors(key, `${path}.key`)];
+  errors.push(...keyErrors(key, `${path}.key`));
+  return takesAnyValue ? errors : [...errors, ...values.flatMap((value, index) => invalidFields(`${path}.values[${index}]`, value, labelValueProblems(value)))];
 }
 
 /** Nodes can be chosen by one field only: their name. */
@@ -87,35 +87,39 @@ function validateFieldRequirement({ key, operator, values = [] }: NodeSelectorRe
   const errors: FieldError[] = [];
   if (operator !== "In" && operator !== "NotIn") errors.push(invalidField(`${path}.operator`, operator, "not a valid selector operator"));
   else if (values.length !== 1) errors.push(requiredField(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
-  if (key !== "metadata.name") errors.push(invalidField(`${path}.key`, key, "not a valid field selector key"));
-  return errors;
+  if (key !== "metadata.name") return [...errors, invalidField(`${path}.key`, key, "not a valid field selector key")];
+  return [...errors, ...values.flatMap((name, index) => invalidFields(`${path}.values[${index}]`, name, dnsSubdomainProblems(name)))];
 }
 
 function validatePodTerm(term: PodAffinityTerm, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (term.labelSelector !== undefined) errors.push(...validateLabelSelector(term.labelSelector, `${path}.labelSelector`));
-  if (term.namespaceSelector !== undefined) errors.push(...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
-  for (const name of term.namespaces ?? []) {
-    const problem = dnsLabelError(name);
-    if (problem !== undefined) errors.push(invalidField(`${path}.namespace`, name, problem));
-  }
-  errors.push(...labelKeyErrors(term, path));
-  if (term.topologyKey === "") return [...errors, requiredField(`${path}.topologyKey`, "can not be empty")];
-  return [...errors, ...keyErrors(term.topologyKey, `${path}.topologyKey`)];
+  const { labelSelector, namespaceSelector, namespaces = [], topologyKey } = term;
+  return [
+    ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${path}.labelSelector`)),
+    ...(namespaceSelector === undefined ? [] : validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`)),
+    ...namespaces.flatMap((name) => invalidFields(`${path}.namespace`, name, dnsLabelProblems(name))),
+    ...labelKeyErrors(term, path),
+    ...(topologyKey === "" ? [requiredField(`${path}.topologyKey`, "can not be empty")] : []),
+    ...keyErrors(topologyKey, `${path}.topologyKey`),
+  ];
 }
 
-function validateSpread(constraint: TopologySpreadConstraint, path: string): FieldError[] {
+/** No two constraints are about the same places in the same way. */
+export function validateSpreads(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
+  return constraints.flatMap((constraint, index) => validateSpread(constraint, `${path}[${index}]`, constraints.slice(index + 1)));
+}
+
+function validateSpread(constraint: TopologySpreadConstraint, path: string, rest: readonly TopologySpreadConstraint[]): FieldError[] {
+  const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;
   const errors: FieldError[] = [];
-  if (constraint.maxSkew <= 0) errors.push(invalidField(`${path}.maxSkew`, constraint.maxSkew, "must be greater than zero"));
-  if (constraint.topologyKey === "") errors.push(requiredField(`${path}.topologyKey`, "can not be empty"));
-  else errors.push(...keyErrors(constraint.topologyKey, `${path}.topologyKey`));
-  if (constraint.whenUnsatisfiable === "") errors.push(unsupportedValue(`${path}.whenUnsatisfiable`, "", ["DoNotSchedule", "ScheduleAnyway"]));
-  if (constraint.minDomains !== undefined) {
-    if (constraint.minDomains <= 0) errors.push(invalidField(`${path}.minDomains`, constraint.minDomains, "must be greater than zero"));
-    if (constraint.whenUnsatisfiable !== "DoNotSchedule") errors.push(invalidField(`${path}.minDomains`, constraint.minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${constraint.whenUnsatisfiable}`));
+  if (maxSkew <= 0) errors.push(invalidField(`${path}.maxSkew`, maxSkew, "must be greater than zero"));
+  if (topologyKey === "") errors.push(requiredField(`${path}.topologyKey`, "can not be empty"));
+  const isRepeated = rest.some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
+  if (isRepeated) errors.push(duplicateField(`${path}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
+  if (minDomains !== undefined) {
+    if (minDomains <= 0) errors.push(invalidField(`${path}.minDomains`, minDomains, "must be greater than zero"));
+    if (whenUnsatisfiable !== "DoNotSchedule") errors.push(invalidField(`${path}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
   }
-  if (constraint.labelSelector !== undefined) errors.push(...validateLabelSelector(constraint.labelSelector, `${path}.labelSelector`));
-  return [...errors, ...labelKeyErrors(constraint, path)];
+  return [...errors, ...labelKeyErrors(constraint, path), ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${path}.labelSelector`))];
 }
 
 /** Keys of labels whose values a pod brings itself. Of a pod, the selector holds an expression for each of them already: a second one would be the user's. */
@@ -134,7 +138,6 @@ function labelKeyErrors({ labelSelector, matchLabelKeys = [], mismatchLabelKeys 
   return [...names, ...twice, ...both];
 }
 
-function keyErrors(key: string, path: string): FieldError[] {
-  const problem = qualifiedNameError(key);
-  return problem === undefined ? [] : [invalidField(path, key, problem)];
+export function keyErrors(key: string, path: string): FieldError[] {
+  return invalidFields(path, key, qualifiedNameProblems(key));
 }

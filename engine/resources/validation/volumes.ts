@@ -1,120 +1,123 @@
-import { forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError } from "../../apimachinery/names.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseQuantity } from "../../apimachinery/quantity.ts";
-import { dataKeyError } from "../data-validation.ts";
-import type { DownwardAPIVolumeFile, KeyToPath, Volume, VolumeProjection } from "../types.ts";
-import { validateFieldRef, validateReferenceName, validateResourceFieldRef } from "./environment.ts";
+import type { CSIVolumeSource, PersistentVolumeClaimTemplate, Volume } from "../types.ts";
+import { validateClaimSpec } from "./claim.ts";
+import { driverNameErrors } from "./driver-name.ts";
 import { localPathErrors } from "./mounts.ts";
+import { downwardFileErrors, itemErrors, modeErrors, projectedErrors } from "./projected-volume.ts";
+import {
+  azureDiskErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, hostPathErrors, INTERFACE_LENGTH_MAX, INTERFACE_TOO_LONG, iscsiErrors, nfsErrors, quobyteErrors, requiredText, requiredTexts, secretErrors,
+  storageOsErrors,
+} from "./volume-sources.ts";
 
-const TOKEN_SECONDS_MIN = 600;
-const TOKEN_SECONDS_MAX = 2 ** 32;
+/** What is known of the pod; a template's has no name yet. */
+export interface VolumeOwner {
+  readonly podName?: string | undefined;
+}
+
+type Source = Exclude<keyof Volume, "name">;
+type SourceRules = { readonly [key in Source]: (source: NonNullable<Volume[key]>, at: string, volume: Volume, owner: VolumeOwner) => FieldError[] };
+
+/** In upstream's order: of several sources, the first is judged and the others are too many. */
+const SOURCES: SourceRules = {
+  emptyDir: ({ sizeLimit }, at) => (sizeLimit !== undefined && parseQuantity(sizeLimit) < 0 ? [forbiddenField(`${at}.sizeLimit`, "SizeLimit field must be a valid resource quantity")] : []),
+  hostPath: hostPathErrors,
+  gitRepo: ({ repository, directory = "" }, at) => [...requiredText(repository, `${at}.repository`), ...invalidFields(`${at}.directory`, directory, localPathErrors(directory))],
+  gcePersistentDisk: (disk, at) => cloudDiskErrors(disk, at.replace(/gcePersistentDisk$/, "persistentDisk"), "pdName"),
+  awsElasticBlockStore: (disk, at) => cloudDiskErrors(disk, at, "volumeID"),
+  secret: ({ secretName, defaultMode, items = [] }, at) => [...requiredText(secretName, `${at}.secretName`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
+  nfs: nfsErrors,
+  iscsi: (disk, at, volume) => iscsiErrors(disk, at, { name: volume.name, isPersistent: false }),
+  glusterfs: (source, at) => requiredTexts(source, at, "endpoints", "path"),
+  flocker: flockerErrors,
+  persistentVolumeClaim: ({ claimName }, at) => requiredText(claimName, `${at}.claimName`),
+  rbd: ({ monitors, image }, at) => [...(monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []), ...requiredText(image, `${at}.image`)],
+  cinder: ({ volumeID, secretRef }, at) => [...requiredText(volumeID, `${at}.volumeID`), ...secretErrors(secretRef, `${at}.secretRef`, false)],
+  cephfs: ({ monitors }, at) => (monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []),
+  quobyte: quobyteErrors,
+  downwardAPI: ({ defaultMode, items = [] }, at) => [...modeErrors(defaultMode, `${at}.defaultMode`), ...downwardFileErrors(items, at)],
+  fc: fcErrors,
+  flexVolume: flexErrors,
+  configMap: ({ name, defaultMode, items = [] }, at) => [...requiredText(name, `${at}.name`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
+  azureFile: (share, at) => requiredTexts(share, at, "secretName", "shareName"),
+  vsphereVolume: ({ volumePath }, at) => requiredText(volumePath, `${at}.volumePath`),
+  photonPersistentDisk: ({ pdID }, at) => requiredText(pdID, `${at}.pdID`),
+  portworxVolume: ({ volumeID }, at) => requiredText(volumeID, `${at}.volumeID`),
+  azureDisk: azureDiskErrors,
+  storageos: (source, at) => storageOsErrors(source, at, false),
+  projected: projectedErrors,
+  scaleIO: (source, at) => requiredTexts(source, at, "gateway", "system", "volumeName"),
+  csi: csiErrors,
+  ephemeral: ({ volumeClaimTemplate: template }, at, volume, owner) => [
+    ...(template === undefined ? [requiredField(`${at}.volumeClaimTemplate`)] : claimTemplateErrors(template, `${at}.volumeClaimTemplate`)),
+    ...claimNameErrors(volume.name, at.replace(/\.ephemeral$/, ".name"), owner),
+  ],
+  image: ({ reference }, at, _volume, { podName }) => (podName === undefined ? [] : requiredText(reference, `${at}.reference`)),
+};
+
+/** What upstream calls a source that is one too many. */
+const TOLD_AS: Readonly<Partial<Record<Source, string>>> = { cephfs: "cephFS", downwardAPI: "downwarAPI" };
+
+/** A pod's volumes, and those of them that may be used: what is wrong with the others is told once. */
+export interface JudgedVolumes {
+  readonly good: ReadonlyMap<string, Volume>;
+  readonly errors: readonly FieldError[];
+}
 
 /** Rules for a pod's volumes beyond their schema: good names, exactly one source each, and what each source needs. */
-export function validateVolumes(volumes: readonly Volume[], path: string): FieldError[] {
-  return volumes.flatMap((volume, index) => {
+export function judgeVolumes(volumes: readonly Volume[], path: string, owner: VolumeOwner): JudgedVolumes {
+  const good = new Map<string, Volume>();
+  const errors: FieldError[] = [];
+  const made = new Set(owner.podName === undefined ? [] : volumes.filter(({ ephemeral }) => ephemeral !== undefined).map(({ name }) => `${owner.podName}-${name}`));
+  for (const [index, volume] of volumes.entries()) {
+    const { name, persistentVolumeClaim } = volume;
     const at = `${path}[${index}]`;
-    const errors: FieldError[] = [];
-    const problem = volume.name === "" ? undefined : dnsLabelError(volume.name);
-    if (volume.name === "") errors.push(requiredField(`${at}.name`));
-    else if (problem !== undefined) errors.push(invalidField(`${at}.name`, volume.name, problem));
-    const sources = Object.keys(volume).filter((field) => field !== "name" && volume[field as keyof Volume] !== undefined);
-    if (sources.length === 0) errors.push(requiredField(at, "must specify a volume type"));
-    errors.push(...sources.slice(1).map((source) => forbiddenField(`${at}.${source}`, "may not specify more than 1 volume type")));
-    return [...errors, ...validateSource(volume, at)];
-  });
-}
-
-function validateSource(volume: Volume, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const { emptyDir, hostPath, configMap, secret, downwardAPI, projected, persistentVolumeClaim, nfs, csi } = volume;
-  if (emptyDir?.sizeLimit !== undefined && parseQuantity(emptyDir.sizeLimit) < 0) errors.push(forbiddenField(`${path}.emptyDir.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
-  if (hostPath !== undefined) errors.push(...required(hostPath.path, `${path}.hostPath.path`), ...backsteps(hostPath.path, `${path}.hostPath.path`));
-  if (configMap !== undefined) errors.push(...required(configMap.name, `${path}.configMap.name`), ...validateItems(configMap.items ?? [], `${path}.configMap.items`));
-  if (secret !== undefined) errors.push(...required(secret.secretName, `${path}.secret.secretName`), ...validateItems(secret.items ?? [], `${path}.secret.items`));
-  if (downwardAPI !== undefined) errors.push(...validateFiles(downwardAPI.items ?? [], `${path}.downwardAPI.items`));
-  if (projected !== undefined) errors.push(...validateProjections(projected.sources ?? [], `${path}.projected`));
-  if (persistentVolumeClaim !== undefined) errors.push(...required(persistentVolumeClaim.claimName, `${path}.persistentVolumeClaim.claimName`));
-  if (nfs !== undefined) {
-    errors.push(...required(nfs.server, `${path}.nfs.server`), ...required(nfs.path, `${path}.nfs.path`));
-    if (nfs.path !== "" && !nfs.path.startsWith("/")) errors.push(invalidField(`${path}.nfs.path`, nfs.path, "must be an absolute path"));
-  }
-  if (csi !== undefined) errors.push(...required(csi.driver, `${path}.csi.driver`));
-  return errors;
-}
-
-/** Sources of a projected volume; no two may write the same file. */
-function validateProjections(sources: readonly VolumeProjection[], path: string): FieldError[] {
-  const files = new Set<string>();
-  const errors: FieldError[] = [];
-  for (const [index, source] of sources.entries()) {
-    const at = `${path}.sources[${index}]`;
-    const kinds = Object.keys(source).filter((field) => source[field as keyof VolumeProjection] !== undefined);
-    if (kinds.length === 0) errors.push(requiredField(at, "must specify a volume type"));
-    errors.push(...kinds.slice(1).map((kind) => forbiddenField(`${at}.${kind}`, "may not specify more than 1 volume type")));
-    errors.push(...validateProjection(source, at));
-    for (const [file, filePath] of projectedFiles(source, at)) {
-      if (files.has(file)) errors.push(invalidField(filePath, file, "conflicting duplicate paths"));
-      files.add(file);
+    const own = [...sourceErrors(volume, at, owner), ...(name === "" ? [requiredField(`${at}.name`)] : invalidFields(`${at}.name`, name, dnsLabelProblems(name)))];
+    if (good.has(name)) own.push(duplicateField(`${at}.name`, name));
+    if (own.length === 0) good.set(name, volume);
+    errors.push(...own);
+    if (persistentVolumeClaim !== undefined && made.has(persistentVolumeClaim.claimName)) {
+      errors.push(invalidField(`${at}.persistentVolumeClaim.claimName`, persistentVolumeClaim.claimName, "must not reference a PVC that gets created for an ephemeral volume"));
     }
   }
-  return errors;
+  return { good, errors };
 }
 
-function validateProjection(source: VolumeProjection, path: string): FieldError[] {
-  const { configMap, secret, downwardAPI, serviceAccountToken } = source;
-  const errors: FieldError[] = [];
-  if (configMap !== undefined) errors.push(...required(configMap.name, `${path}.configMap.name`), ...validateItems(configMap.items ?? [], `${path}.configMap.items`));
-  if (secret !== undefined) errors.push(...validateReferenceName(secret.name, `${path}.secret.name`), ...validateItems(secret.items ?? [], `${path}.secret.items`));
-  if (downwardAPI !== undefined) errors.push(...validateFiles(downwardAPI.items ?? [], `${path}.downwardAPI.items`));
-  if (serviceAccountToken !== undefined) {
-    const seconds = serviceAccountToken.expirationSeconds ?? TOKEN_SECONDS_MIN;
-    if (seconds < TOKEN_SECONDS_MIN) errors.push(invalidField(`${path}.serviceAccountToken.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"));
-    if (seconds > TOKEN_SECONDS_MAX) errors.push(invalidField(`${path}.serviceAccountToken.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"));
-    errors.push(...validateFilePath(serviceAccountToken.path, `${path}.serviceAccountToken.path`));
-  }
-  return errors;
-}
-
-function projectedFiles({ configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle }: VolumeProjection, path: string): (readonly [string, string])[] {
+function sourceErrors(volume: Volume, at: string, owner: VolumeOwner): FieldError[] {
+  const [first, ...others] = (Object.keys(SOURCES) as Source[]).filter((source) => volume[source] !== undefined); // exactly the keys of the table
+  if (first === undefined) return [requiredField(at, "must specify a volume type")];
+  const judge = SOURCES[first] as (source: Volume[Source], at: string, volume: Volume, owner: VolumeOwner) => FieldError[]; // the rule of this very source
+  const { iscsi, name } = volume;
+  const isTooLong = iscsi?.initiatorName !== undefined && `${name}:${iscsi.targetPortal}`.length > INTERFACE_LENGTH_MAX;
   return [
-    ...(configMap?.items ?? []).map((item, index) => [item.path, `${path}.configMap.items[${index}].path`] as const),
-    ...(secret?.items ?? []).map((item, index) => [item.path, `${path}.secret.items[${index}].path`] as const),
-    ...(downwardAPI?.items ?? []).map((item, index) => [item.path, `${path}.downwardAPI.items[${index}].path`] as const),
-    ...(serviceAccountToken === undefined ? [] : [[serviceAccountToken.path, `${path}.serviceAccountToken.path`] as const]),
-    ...(clusterTrustBundle === undefined ? [] : [[clusterTrustBundle.path, `${path}.clusterTrustBundle.path`] as const]),
+    ...judge(volume[first], `${at}.${first}`, volume, owner),
+    ...(isTooLong ? [invalidField(`${at}.name`, name, INTERFACE_TOO_LONG)] : []),
+    ...others.map((source) => forbiddenField(`${at}.${TOLD_AS[source] ?? source}`, "may not specify more than 1 volume type")),
   ];
 }
 
-function validateItems(items: readonly KeyToPath[], path: string): FieldError[] {
-  return items.flatMap((item, index) => {
-    const problem = item.key === "" ? undefined : dataKeyError(item.key);
-    return [
-      ...required(item.key, `${path}[${index}].key`),
-      ...(problem === undefined ? [] : [invalidField(`${path}[${index}].key`, item.key, problem)]),
-      ...validateFilePath(item.path, `${path}[${index}].path`),
-    ];
-  });
+function csiErrors({ driver, nodePublishSecretRef: secret }: CSIVolumeSource, at: string): FieldError[] {
+  const errors = driverNameErrors(driver, `${at}.driver`);
+  if (secret === undefined) return errors;
+  return [...errors, ...(secret.name ? invalidFields(`${at}.name`, secret.name, dnsSubdomainProblems(secret.name)) : [requiredField(`${at}.nodePublishSecretRef.name`)])];
 }
 
-function validateFiles(files: readonly DownwardAPIVolumeFile[], path: string): FieldError[] {
-  return files.flatMap((file, index) => {
-    const at = `${path}[${index}]`;
-    const errors = validateFilePath(file.path, `${at}.path`);
-    if (file.fieldRef !== undefined) errors.push(...validateFieldRef(file.fieldRef, `${at}.fieldRef`, "file"));
-    if (file.fieldRef !== undefined && file.resourceFieldRef !== undefined) errors.push(invalidField(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"));
-    else if (file.resourceFieldRef !== undefined) errors.push(...validateResourceFieldRef(file.resourceFieldRef, `${at}.resourceFieldRef`, "file"));
-    else if (file.fieldRef === undefined) errors.push(requiredField(at, "one of fieldRef and resourceFieldRef is required"));
-    return errors;
-  });
+/** The claim that will be made: only labels and annotations can be given to it. */
+function claimTemplateErrors({ metadata = {}, spec }: PersistentVolumeClaimTemplate, at: string): FieldError[] {
+  const others = Object.keys(metadata).filter((field) => field !== "labels" && field !== "annotations");
+  return [
+    ...annotationErrors(metadata.annotations ?? {}, `${at}.metadata.annotations`),
+    ...labelErrors(metadata.labels ?? {}, `${at}.metadata.labels`),
+    ...others.map((field) => forbiddenField(`${at}.metadata.${field}`, "cannot be set")),
+    ...validateClaimSpec(spec, `${at}.spec`),
+  ];
 }
 
-/** A file inside a volume. Names that begin with ".." belong to the mechanism that swaps the volume's content. */
-function validateFilePath(text: string, path: string): FieldError[] {
-  if (text === "") return [requiredField(path)];
-  const problems = [...localPathErrors(text), ...(text.startsWith("..") && !text.split("/").includes("..") ? ["must not start with '..'"] : [])];
-  return problems.map((problem) => invalidField(path, text, problem));
+/** The claim is called after the pod and the volume together. */
+function claimNameErrors(name: string, at: string, { podName }: VolumeOwner): FieldError[] {
+  if (!podName || name === "") return [];
+  const claim = `${podName}-${name}`;
+  return invalidFields(at, name, dnsSubdomainProblems(claim).map((problem) => `PVC name ${JSON.stringify(claim)}: ${problem}`));
 }
-
-const required = (text: string | undefined, path: string): FieldError[] => (text ? [] : [requiredField(path)]);
-
-const backsteps = (text: string, path: string): FieldError[] => (text.split("/").includes("..") ? [invalidField(path, text, "must not contain '..'")] : []);

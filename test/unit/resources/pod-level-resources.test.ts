@@ -19,7 +19,7 @@ describe("what a pod asks for as a whole", () => {
   ])("is %s", (_what, of, requests) => expect(withPodLevelRequests(of).resources?.requests).toEqual(requests));
 
   it("is no less than what its containers ask for, and bounds each of them", () => {
-    const fields = (of: PodSpec) => validatePodLevel(of, "spec.resources").map(({ field }) => field);
+    const fields = (of: PodSpec) => validatePodLevel(of, "spec.resources", new Set()).map(({ field }) => field);
     expect(fields(spec({ requests: { cpu: "1" } }, { requests: { cpu: "600m" } }, { requests: { cpu: "600m" } }))).toEqual(["spec.resources.requests[cpu]"]);
     expect(fields(spec({ limits: { memory: "1Gi" } }, { limits: { memory: "2Gi" } }))).toEqual(["spec.resources.containers[0][memory].limits"]);
     expect(fields(spec({ requests: { cpu: "1" }, limits: { cpu: "1" } }, { requests: { cpu: "1" }, limits: { cpu: "1" } }))).toEqual([]);
