@@ -1,5 +1,6 @@
-import { forbiddenField, invalidField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { forbiddenField, invalidField, invalidFields, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems } from "../../apimachinery/names.ts";
+import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
@@ -8,8 +9,10 @@ import { loadSchema } from "../load-schema.ts";
 import { statefulSetWarnings } from "../warnings/kind-warnings.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
 import { replicaScale } from "../replica-scale.ts";
-import type { PersistentVolumeClaim, StatefulSet, StatefulSetStatus } from "../types.ts";
+import type { PersistentVolumeClaim, PodTemplateSpec, StatefulSet, StatefulSetStatus, Volume } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
+import { validateClaimSpec } from "../validation/claim.ts";
+import { endlessErrors, validateAnyTemplate } from "../validation/pod-spec.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 export const statefulSetResource = defineResource<StatefulSet>({
@@ -25,8 +28,10 @@ export const statefulSetResource = defineResource<StatefulSet>({
     hasGeneration: true,
     setDefaults: withDefaults,
     prepareForCreate: (set) => ({ ...set, status: { replicas: 0, availableReplicas: 0 } }),
-    validate: validateStatefulSet,
-    validateUpdate: (set, old) => (jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)]),
+    nameRule: "dnsLabel",
+    validateNew: ({ spec }) => specErrors(spec, "new"),
+    // What cannot be changed any more is not judged again, and a template only if the one before it was good.
+    validateUpdate: (set, old) => [...specErrors(set.spec, specErrors(old.spec, "kept").length > 0 ? "spoilt" : "kept"), ...(jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)])],
     validateStatusUpdate: (set, old) => validateStatus(set.status ?? { replicas: 0 }, old.status),
     warnings: statefulSetWarnings,
   },
@@ -60,17 +65,34 @@ function withClaimDefaults(claim: PersistentVolumeClaim): PersistentVolumeClaim 
   return { ...claim, apiVersion: "v1", kind: "PersistentVolumeClaim", status: { phase: "Pending", ...claim.status } };
 }
 
-/** The pod template is judged loosely, as upstream does: mounts may name volumes that only the claims provide. */
-function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+/** `spoilt` is a set whose spec was not good before: its template stays as it is. */
+function specErrors(spec: StatefulSet["spec"], since: "new" | "kept" | "spoilt"): FieldError[] {
   const errors: FieldError[] = [];
-  const policy = spec.podManagementPolicy;
+  const { podManagementPolicy: policy, serviceName, selector, template, volumeClaimTemplates: claims = [], ordinals } = spec;
   if (policy !== "OrderedReady" && policy !== "Parallel") errors.push(invalidField("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"));
-  errors.push(...validateStrategy(spec.updateStrategy ?? {}), ...validateSelector(spec.selector, spec.template, "statefulset"));
-  errors.push(...labelErrors(spec.template.metadata?.labels ?? {}, "spec.template.labels"));
-  const { restartPolicy = "Always", activeDeadlineSeconds } = spec.template.spec ?? {};
-  if (restartPolicy !== "Always") errors.push(unsupportedValue("spec.template.spec.restartPolicy", restartPolicy, ["Always"]));
-  if (activeDeadlineSeconds !== undefined) errors.push(forbiddenField("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in StatefulSet is not Supported"));
-  return errors;
+  errors.push(...validateStrategy(spec.updateStrategy ?? {}));
+  for (const field of ["whenDeleted", "whenScaled"] as const) {
+    const kept = spec.persistentVolumeClaimRetentionPolicy?.[field];
+    if (kept !== undefined && kept !== "Retain" && kept !== "Delete") errors.push(unsupportedValue(`spec.persistentVolumeClaimRetentionPolicy.${field}`, kept, ["Retain", "Delete"]));
+  }
+  if (since === "new") errors.push(...claims.flatMap((claim, index) => validateClaimSpec(claim.spec ?? {}, `spec.volumeClaimTemplates[${index}].spec`)));
+  for (const [field, count] of [["replicas", spec.replicas], ["minReadySeconds", spec.minReadySeconds], ["ordinals.start", ordinals?.start]] as const) {
+    if ((count ?? 0) < 0) errors.push(invalidField(`spec.${field}`, count, "must be greater than or equal to 0"));
+  }
+  if (since === "new" && serviceName) errors.push(...invalidFields("spec.serviceName", serviceName, dnsLabelProblems(serviceName)));
+  errors.push(...validateSelector(selector, template, "statefulset"));
+  if (since !== "spoilt") errors.push(...validateAnyTemplate(asPods(template, claims), "spec.template"));
+  errors.push(...labelErrors(template.metadata?.labels ?? {}, "spec.template.labels"), ...annotationErrors(template.metadata?.annotations ?? {}, "spec.template.annotations"));
+  return [...errors, ...endlessErrors(template.spec ?? { containers: [] }, "spec.template.spec", "StatefulSet")];
+}
+
+/** The template as its pods will be: with names of the set's own, and its claims in place of volumes of their names. */
+function asPods(template: PodTemplateSpec, claims: readonly PersistentVolumeClaim[]): PodTemplateSpec {
+  if (template.spec === undefined) return template;
+  const { subdomain: _subdomain, hostname: _hostname, volumes = [], ...spec } = template.spec;
+  const names = new Set(claims.map(({ metadata }) => metadata.name ?? ""));
+  const claimed: Volume[] = [...names].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...template, spec: { ...spec, volumes: [...claimed, ...volumes.filter(({ name }) => !names.has(name))] } };
 }
 
 function validateStrategy(strategy: NonNullable<StatefulSet["spec"]["updateStrategy"]>): FieldError[] {
@@ -79,8 +101,8 @@ function validateStrategy(strategy: NonNullable<StatefulSet["spec"]["updateStrat
   if (rollingUpdate === undefined) return [];
   const at = "spec.updateStrategy.rollingUpdate";
   if (type === "OnDelete") return [invalidField(at, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'")];
-  const { maxUnavailable } = rollingUpdate;
-  return [...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...(isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : [])];
+  const { maxUnavailable, partition = 0 } = rollingUpdate;
+  return [...(partition < 0 ? [invalidField(`${at}.partition`, partition, "must be greater than or equal to 0")] : []), ...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...(isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : [])];
 }
 
 function validateStatus(status: StatefulSetStatus, old: StatefulSetStatus | undefined): FieldError[] {

@@ -13,6 +13,7 @@ import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { replicationControllerResource } from "../../../engine/resources/core/replication-controller.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
+import type { StatefulSet } from "../../../engine/resources/types.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
 
 const stamp = { nowText: "2030-01-01T00:00:00Z", random: seededRandom(1) };
@@ -47,13 +48,23 @@ const containers = [{ name: "main", image: "web:1" }];
 const template = { metadata: { labels: { app: "web" } }, spec: { containers } };
 const once = { spec: { restartPolicy: "Never", containers } };
 const set = (spec: object = {}) => ({ spec: { selector, template, ...spec } });
+const claim = { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } };
+const mounting = { ...template, spec: { containers: [{ name: "main", image: "web:1", volumeMounts: [{ name: "data", mountPath: "/data" }] }] } };
 const job = (spec: object = {}) => ({ spec: { template: once, ...spec } });
 const cron = (spec: object = {}) => ({ spec: { schedule: "@daily", jobTemplate: { spec: { template: once } }, ...spec } });
 const indexed = { completionMode: "Indexed", completions: 3 };
 
 describe("a workload is accepted or refused for", () => {
   test.each<[string, ResourceDefinition, object, readonly string[]]>([
-    ["a StatefulSet as it should be", statefulSetResource as never, set({ volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }] }), []],
+    ["a StatefulSet as it should be", statefulSetResource as never, set({ volumeClaimTemplates: [claim] , template: mounting }), []],
+    ["a StatefulSet whose claims are none", statefulSetResource as never, set({ volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }] }), ["spec.volumeClaimTemplates[0].spec.accessModes", "spec.volumeClaimTemplates[0].spec.resources[storage]"]],
+    ["a StatefulSet that mounts nothing", statefulSetResource as never, set({ template: mounting }), ["spec.template.spec.containers[0].volumeMounts[0].name"]],
+    ["a StatefulSet whose claim cannot be a volume", statefulSetResource as never, set({ volumeClaimTemplates: [{ ...claim, metadata: { name: "a.b" } }] }), ["spec.template.spec.volumes[0].name"]],
+    ["a StatefulSet's names of pods, which it gives itself", statefulSetResource as never, set({ template: { ...template, spec: { ...template.spec, hostname: "A", subdomain: "B" } } }), []],
+    ["a StatefulSet's service", statefulSetResource as never, set({ serviceName: "A" }), ["spec.serviceName"]],
+    ["a StatefulSet's name", statefulSetResource as never, { ...set(), metadata: { name: "a.b" } }, ["metadata.name"]],
+    ["a StatefulSet's numbers", statefulSetResource as never, set({ replicas: -1, minReadySeconds: -1, ordinals: { start: -1 }, revisionHistoryLimit: -1, updateStrategy: { rollingUpdate: { partition: -1 } } }), ["spec.updateStrategy.rollingUpdate.partition", "spec.replicas", "spec.minReadySeconds", "spec.ordinals.start"]],
+    ["what becomes of a StatefulSet's claims", statefulSetResource as never, set({ persistentVolumeClaimRetentionPolicy: { whenDeleted: "Sell" } }), ["spec.persistentVolumeClaimRetentionPolicy.whenDeleted"]],
     ["a StatefulSet's policy", statefulSetResource as never, set({ podManagementPolicy: "Random" }), ["spec.podManagementPolicy"]],
     ["a StatefulSet whose pods end", statefulSetResource as never, set({ template: { ...template, spec: { ...template.spec, restartPolicy: "Never" } } }), ["spec.template.spec.restartPolicy"]],
     ["a StatefulSet's bounds", statefulSetResource as never, set({ updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } } }), ["spec.updateStrategy.rollingUpdate.maxUnavailable"]],
@@ -94,6 +105,7 @@ describe("what is stored cannot change in", () => {
   test.each<[string, ResourceDefinition, object, (old: KubeObject) => object, readonly string[]]>([
     ["a StatefulSet's service", statefulSetResource as never, set(), () => set({ serviceName: "other" }), ["spec"]],
     ["a StatefulSet's size, template and strategy, which may", statefulSetResource as never, set(), () => set({ replicas: 7, template: { ...template, spec: { containers: [{ name: "main", image: "web:2" }] } }, updateStrategy: { type: "OnDelete" } }), []],
+    ["a StatefulSet's template to a bad one", statefulSetResource as never, set(), () => set({ template: mounting }), ["spec.template.spec.containers[0].volumeMounts[0].name"]],
     ["a DaemonSet's selector", daemonSetResource as never, set(), () => set({ selector: { matchLabels: { app: "web", tier: "a" } }, template: { ...template, metadata: { labels: { app: "web", tier: "a" } } } }), ["spec.selector"]],
     ["a Job's completions", jobResource as never, job({ completions: 2 }), (old) => ({ spec: { ...(old as never as { spec: object }).spec, completions: 3 } }), ["spec.completions"]],
     ["a Job's parallelism, which may", jobResource as never, job({ completions: 2 }), (old) => ({ spec: { ...(old as never as { spec: object }).spec, parallelism: 3 } }), []],
@@ -101,6 +113,13 @@ describe("what is stored cannot change in", () => {
   ])("%s", (_name, definition, body, change, expected) => {
     const old = create(definition, body);
     expect(faults(() => update(definition, old, change(old)))).toEqual(expected);
+  });
+
+  test("a StatefulSet that was bad already may stay so", () => {
+    const good: StatefulSet = create(statefulSetResource, set({ volumeClaimTemplates: [{ ...claim, metadata: { name: "other" } }] }));
+    const claims = (good.spec.volumeClaimTemplates ?? []).map((one) => ({ ...one, spec: { volumeMode: "Filesystem" } }));
+    const bad: StatefulSet = { ...good, spec: { ...good.spec, template: mounting, serviceName: "A", volumeClaimTemplates: claims } };
+    expect(faults(() => update(statefulSetResource, bad, { spec: { ...bad.spec, replicas: 2 } }))).toEqual([]);
   });
 
   test("a DaemonSet counts changes of its template alone", () => {
