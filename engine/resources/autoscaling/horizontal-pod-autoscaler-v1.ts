@@ -2,7 +2,7 @@ import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { defineResource, storedForm } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerV1, MetricSpec, MetricStatus } from "../types.ts";
-import { validateAutoscaler } from "./autoscaler-validation.ts";
+import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
 import { horizontalPodAutoscalerResource } from "./horizontal-pod-autoscaler.ts";
 import { fromV1Metric, fromV1MetricStatus, toV1Metric, toV1MetricStatus, type V1Metric, type V1MetricStatus } from "./v1-metrics.ts";
 
@@ -26,7 +26,9 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
   strategy: {
     setDefaults: (autoscaler) => ({ ...autoscaler, spec: { ...autoscaler.spec, minReplicas: autoscaler.spec.minReplicas ?? 1 } }),
     prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { currentReplicas: 0, desiredReplicas: 0 } }),
-    validate: (autoscaler) => validateAutoscaler(fromV1(autoscaler)),
+    validateNew: (autoscaler) => validateAutoscaler(fromV1(autoscaler)),
+    validateUpdate: (autoscaler, old) => validateAutoscaler(fromV1(autoscaler), fromV1(old)),
+    validateStatusUpdate: (autoscaler) => validateAutoscalerStatus(fromV1(autoscaler)),
   },
   subresources: [{ name: "status" }],
   columns: horizontalPodAutoscalerResource.columns.map((column) => ({ ...column, cell: (autoscaler: HorizontalPodAutoscalerV1, now: number) => column.cell(fromV1(autoscaler), now) })),

@@ -3,7 +3,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HPAScalingRules, MetricSpec } from "../types.ts";
 import { describeMetrics } from "./describe-metrics.ts";
-import { validateAutoscaler } from "./autoscaler-validation.ts";
+import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
 
 const CPU_UTILIZATION_DEFAULT = 80;
 
@@ -27,7 +27,9 @@ export const horizontalPodAutoscalerResource = defineResource<HorizontalPodAutos
   strategy: {
     setDefaults: withDefaults,
     prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { currentReplicas: 0, desiredReplicas: 0 } }),
-    validate: validateAutoscaler,
+    validateNew: (autoscaler) => validateAutoscaler(autoscaler),
+    validateUpdate: validateAutoscaler,
+    validateStatusUpdate: validateAutoscalerStatus,
   },
   subresources: [{ name: "status" }],
   columns: [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { validateAutoscaler } from "../../../engine/resources/autoscaling/autoscaler-validation.ts";
+import { validateAutoscaler, validateAutoscalerStatus } from "../../../engine/resources/autoscaling/autoscaler-validation.ts";
 import { describeMetrics } from "../../../engine/resources/autoscaling/describe-metrics.ts";
 import { fromV1, toV1 } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler-v1.ts";
 import { withBehaviorDefaults } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler.ts";
@@ -56,9 +56,9 @@ describe("an autoscaler in its old version", () => {
   test("is the same object at both addresses of the API", async () => {
     await using api = await startTestApi();
     const [v1, v2] = [api.client.for(horizontalPodAutoscalerV1Resource), api.client.for(horizontalPodAutoscalerResource)];
-    await v1.create({ apiVersion: "autoscaling/v1", kind: "HorizontalPodAutoscaler", metadata: { name: "web", namespace: "default" }, spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, maxReplicas: 3, targetCPUUtilizationPercentage: 70 } });
+    await v1.create({ apiVersion: "autoscaling/v1", kind: "HorizontalPodAutoscaler", metadata: { name: "web", namespace: "default" }, spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" }, maxReplicas: 3, targetCPUUtilizationPercentage: 70 } });
     const seen = await v2.get("default", "web");
-    expect(seen.spec).toEqual({ scaleTargetRef: { kind: "Deployment", name: "web" }, minReplicas: 1, maxReplicas: 3, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }] });
+    expect(seen.spec).toEqual({ scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" }, minReplicas: 1, maxReplicas: 3, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }] });
     await v2.patch("default", "web", "merge", { spec: { behavior: { scaleDown: { selectPolicy: "Disabled" } } } });
     await v1.patch("default", "web", "merge", { spec: { maxReplicas: 4 } });
     const last = await v2.get("default", "web");
@@ -72,10 +72,17 @@ describe("an autoscaler", () => {
   test.each<[string, Partial<HorizontalPodAutoscaler["spec"]>, readonly string[]]>([
     ["may be as it is", { metrics: everyKind }, []],
     ["needs some room", { minReplicas: 5, maxReplicas: 3 }, ["spec.maxReplicas must be greater than or equal to `minReplicas`"]],
-    ["does not go to zero", { minReplicas: 0 }, ["spec.minReplicas must be greater than or equal to 1"]],
-    ["needs a target with a name", { scaleTargetRef: { kind: "Deployment", name: "" } }, ["spec.scaleTargetRef.name"]],
+    ["does not go to zero", { minReplicas: 0 }, ["spec.minReplicas must be greater than or equal to 1", "spec.metrics must specify at least one Object or External metric to support scaling to zero replicas"]],
+    ["scales what has a group", { scaleTargetRef: { kind: "Deployment", name: "web" } }, ["spec.scaleTargetRef.apiVersion must specify API group"]],
+    ["scales the one kind without a group", { scaleTargetRef: { kind: "ReplicationController", name: "web", apiVersion: "v1" } }, []],
+    ["scales at most to something", { maxReplicas: 0 }, ["spec.maxReplicas must be set and greater than 0", "spec.maxReplicas must be greater than or equal to `minReplicas`"]],
+    ["asks for one resource of a container", { metrics: [{ type: "ContainerResource", containerResource: { name: "disk", container: "A", target: { type: "Utilization", averageUtilization: 5 } } }] }, ["spec.metrics[0].containerResource.name must be a standard resource type", "spec.metrics[0].containerResource.name must be a standard resource for containers", "spec.metrics[0].containerResource.container must consist of"]],
+    ["describes an object in either way", { metrics: [{ type: "Object", object: { describedObject: { kind: "Service", name: "s", apiVersion: "a/b/c" }, metric: { name: ".." }, target: { type: "Value", value: "1", averageValue: "1" } } }] }, ["spec.metrics[0].object.describedObject.apiVersion", "spec.metrics[0].object.metric.name may not be '..'"]],
+    ["has selectors that are somebody else's", { metrics: [{ type: "External", external: { metric: { name: "q", selector: { matchLabels: { "a b": "c" } } }, target: { type: "Value", value: "1" } } }] }, []],
+    ["has types that there are", { metrics: [{ type: "Odd" }], behavior: { scaleUp: { selectPolicy: "Odd", policies: [{ type: "Odd", value: 1, periodSeconds: 1 }] } } }, ["spec.metrics[0].type", "spec.behavior.scaleUp.selectPolicy", "spec.behavior.scaleUp.policies[0].type"]],
+    ["needs a target with a name", { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "" } }, ["spec.scaleTargetRef.name"]],
     ["needs the source that its type names", { metrics: [{ type: "Pods" }] }, ["spec.metrics[0].pods must populate information for the given metric source"]],
-    ["has one source for a figure", { metrics: [{ ...cpu, pods: { metric: { name: "x" }, target: { type: "AverageValue", averageValue: "1" } } }] }, ["spec.metrics[0].pods may not specify more than one metric source"]],
+    ["has one source for a figure", { metrics: [{ ...cpu, pods: { metric: { name: "x" }, target: { type: "AverageValue", averageValue: "1" } } }] }, ["spec.metrics[0].pods must populate the given metric source only"]],
     ["has one target for a figure", { metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 5, averageValue: "1" } } }] }, ["spec.metrics[0].resource.target.averageValue may not set both a target raw value and a target utilization"]],
     ["has rules that allow something", { behavior: { scaleUp: { policies: [] } } }, ["spec.behavior.scaleUp.policies must specify at least one Policy"]],
     ["has rules within half an hour", { behavior: { scaleUp: { policies: [{ type: "Pods", value: 1, periodSeconds: 1801 }] } } }, ["spec.behavior.scaleUp.policies[0].periodSeconds must be less than or equal to 1800"]],
@@ -83,6 +90,15 @@ describe("an autoscaler", () => {
     const found = validateAutoscaler(autoscaler(spec)).map(({ field, message }) => `${field} ${message}`);
     expect(found).toHaveLength(expected.length);
     for (const [index, text] of expected.entries()) for (const part of text.split(/(?<=\S) (?=m)/)) expect(found[index]).toContain(part);
+  });
+
+  test("keeps what it had before", () => {
+    const strange: MetricSpec = { type: "Object", object: { describedObject: { kind: "Service", name: "s", apiVersion: "a/b/c" }, metric: { name: "hits" }, target: { type: "Value", value: "1" } } };
+    const old = autoscaler({ minReplicas: 0, scaleTargetRef: { kind: "Deployment", name: "web" }, metrics: [strange] });
+    expect(validateAutoscaler(old, old)).toEqual([]);
+    expect(validateAutoscaler({ ...old, spec: { ...old.spec, metrics: [cpu] } }, old).map(({ field }) => field)).toEqual(["spec.metrics"]);
+    expect(validateAutoscaler({ ...old, spec: { ...old.spec, scaleTargetRef: { kind: "ReplicaSet", name: "web" } } }, old).map(({ field }) => field)).toEqual(["spec.scaleTargetRef.apiVersion"]);
+    expect(validateAutoscalerStatus(autoscaler({}, { currentReplicas: -1, desiredReplicas: 1 })).map(({ field }) => field)).toEqual(["status.currentReplicas"]);
   });
 
   test("shows two figures and counts the rest", () => {
