@@ -14,6 +14,7 @@ import type { Logger } from "../engine/lib/log.ts";
 import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
 import { runServices, type Service } from "../engine/lib/service.ts";
+import { standardBlock } from "../engine/lib/ip-address.ts";
 import { podCidrsOf } from "../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../engine/resources/core/persistent-volume.ts";
@@ -218,7 +219,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
           nodeUid = node?.metadata.uid;
           mirrors.look();
         }
-        const podCidrs = podCidrsOf(seen);
+        const podCidrs = podCidrsOf(seen).map(standardBlock);
         if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },
     }),

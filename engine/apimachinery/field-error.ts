@@ -1,3 +1,4 @@
+import type { FeatureGate, FeatureGates } from "./feature-gates.ts";
 import { joinProblems, StatusError } from "./status-error.ts";
 
 /** Upstream's field.ErrorType values, as they appear in a Status cause. */
@@ -13,6 +14,21 @@ export interface FieldError {
   readonly field: string;
   /** Without the field: `Invalid value: "x": must be …`. */
   readonly message: string;
+  /** It is wrong only where this feature of upstream's is on; where it is off, `otherwise` is. */
+  readonly gated?: { readonly feature: FeatureGate; readonly otherwise: readonly FieldError[] };
+}
+
+/** What is wrong where these features are off. */
+export function withoutFeatures(errors: readonly FieldError[], disabled: FeatureGates): readonly FieldError[] {
+  return errors.flatMap((error) => (error.gated === undefined || !disabled.has(error.gated.feature) ? [error] : withoutFeatures(error.gated.otherwise, disabled)));
+}
+
+/** What is to be looked at only where nothing is wrong so far: at once, or where what is wrong is not because a feature is off. */
+export function thenErrors(errors: readonly FieldError[], further: () => readonly FieldError[]): FieldError[] {
+  const [first, ...others] = errors;
+  if (first === undefined) return [...further()];
+  if (first.gated === undefined || others.some(({ gated }) => gated === undefined)) return [...errors];
+  return [{ ...first, gated: { ...first.gated, otherwise: [...first.gated.otherwise, ...further()] } }, ...others];
 }
 
 export const requiredField = (field: string, detail = ""): FieldError =>

@@ -1,4 +1,4 @@
-import { parseCidr } from "../lib/ip-address.ts";
+import { parseLooseCidr } from "../lib/ip-address.ts";
 import { nodeResource, podCidrsOf } from "../resources/core/node.ts";
 import type { Node } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
@@ -18,7 +18,7 @@ export interface NodeIpamInputs {
 
 /** Ranges for nodes that have none, one of each family. They are written under the nodes' resourceVersions: who sets some meanwhile, wins. Pure. */
 export function planNodeIpam({ nodes, podRanges, taken }: NodeIpamInputs): readonly Action[] {
-  const blocks = taken.flatMap((text) => parseCidr(text) ?? []);
+  const blocks = taken.flatMap((text) => parseLooseCidr(text) ?? []);
   const free = podRanges.map((range) => ({ range, parts: freeNodeRanges(range, blocks) }));
   return nodes.map((node): Action => {
     const podCIDRs: string[] = [];

@@ -20,10 +20,13 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** The family of an address or a block; undefined for what is neither. */
+/** The family of an address or a block, however it is written (see `standardAddress`); undefined for what is neither. */
 export function familyOf(text: string): IpFamily | undefined {
   const [address = ""] = text.split("/");
-  return isIPv4(address) ? "IPv4" : isIPv6(address) ? "IPv6" : undefined;
+  if (isIPv4(address)) return "IPv4";
+  if (isIPv6(address) && !/^[0:]+:ffff:/i.test(address)) return "IPv6";
+  const standard = standardAddress(address);
+  return isIPv4(standard) ? "IPv4" : isIPv6(standard) ? "IPv6" : undefined;
 }
 
 export function otherFamily(family: IpFamily): IpFamily {
@@ -45,11 +48,57 @@ export function tlsServerName(host: string): string {
   return isIP(host) === 0 ? host : "";
 }
 
-/** The canonical text of an address; other text as it is. */
+/** The canonical text of an address, however it is written; other text as it is. */
 export function canonicalAddress(text: string): string {
-  if (isIPv4(text)) return text; // can be written in one way only
-  const address = parseAddress(text);
-  return address === undefined ? text : formatAddress(address.family, address.value);
+  const standard = standardAddress(text);
+  if (isIPv4(standard)) return standard; // can be written in one way only
+  const address = parseAddress(standard);
+  return address === undefined ? standard : formatAddress(address.family, address.value);
+}
+
+/**
+ * An address of an object as all of the cluster is to read it. In older objects, and where strict rules are switched off, it may have leading
+ * zeros, which some programs take for octal, or be one of IPv4 in the clothes of IPv6: Kubernetes reads the first as decimal and the second
+ * as IPv4 (Go's parsers of 2021). Other text as it is. Whoever hands an address on, to a socket as much as to the kernel, hands on this.
+ */
+export function standardAddress(text: string): string {
+  if (isIPv4(text)) return text;
+  const address = parseAddress(withoutLeadingZeros(text));
+  if (address === undefined) return text;
+  if (isMapped(address)) return formatAddress("IPv4", address.value & MAPPED_MASK);
+  return parseAddress(text) === undefined ? formatAddress(address.family, address.value) : text;
+}
+
+/** A block of an object, read likewise; undefined for what is none. Bits behind the prefix are zero. */
+export function parseLooseCidr(text: string): Cidr | undefined {
+  const cidr = parseCidr(withoutLeadingZerosInCidr(text));
+  if (cidr?.family !== "IPv6" || cidr.prefix < MAPPED_PREFIX || cidr.network >> 32n !== 0xffffn) return cidr;
+  return { family: "IPv4", network: cidr.network & MAPPED_MASK, prefix: cidr.prefix - MAPPED_PREFIX };
+}
+
+/** The text of a block of an object as all of the cluster is to read it; other text as it is. */
+export function standardBlock(text: string): string {
+  const cidr = parseLooseCidr(text);
+  return cidr === undefined ? text : formatCidr(cidr);
+}
+
+const MAPPED_MASK = 0xffff_ffffn;
+const MAPPED_PREFIX = 96;
+
+/** Some programs take these as IPv4, others as IPv6. */
+export function isMapped({ family, value }: IpAddress): boolean {
+  return family === "IPv6" && value >> 32n === 0xffffn;
+}
+
+/** Some programs take 010 as ten, others as eight. */
+export function withoutLeadingZeros(text: string): string {
+  return text.replace(/\d+(?:\.\d+){3}$/, (dotted) => dotted.replace(/\b0+(?=\d)/g, ""));
+}
+
+/** Leading zeros of octets and of the prefix's length left out. */
+export function withoutLeadingZerosInCidr(text: string): string {
+  const [address = "", prefix = "", ...more] = text.split("/");
+  return [withoutLeadingZeros(address), prefix.replace(/^0+(?=\d)/, ""), ...more].join("/");
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
@@ -9,6 +10,8 @@ import { validateCreate } from "./validate-object.ts";
 export interface CreateContext {
   readonly nowText: string;
   readonly random: Random;
+  /** Features of upstream's that are switched off; none is when absent. */
+  readonly disabled?: FeatureGates;
 }
 
 /** Upstream's bound: what is generated must stay a DNS label with its suffix. */
@@ -18,7 +21,7 @@ const GENERATED_BASE_MAX = 58;
  * A new object as it will be stored: the server's metadata filled in, a name generated, the kind's own preparation done, all rules checked.
  * Throws a 422 for a breach of them.
  */
-export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random }: CreateContext): T {
+export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random, disabled }: CreateContext): T {
   const { strategy } = definition;
   const owned = withMetadata(object, {
     name: object.metadata.name || generateName(object.metadata.generateName, random),
@@ -32,7 +35,7 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
   });
   const defaulted = withStrategyDefaults(definition, owned);
   const prepared = strategy.prepareForCreate?.(defaulted) ?? defaulted;
-  validateCreate(definition, prepared);
+  validateCreate(definition, prepared, disabled);
   return prepared;
 }
 

@@ -1,3 +1,4 @@
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
@@ -55,7 +56,7 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
  * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
  * generation follows what is wanted, all rules checked. Throws a 422.
  */
-export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined): T {
+export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled?: FeatureGates): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
@@ -73,7 +74,7 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const prepared = prepare?.(defaulted, old) ?? defaulted;
   const next = !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
-  validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"));
+  validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled);
   return next;
 }
 

@@ -1,3 +1,4 @@
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { objectKey } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";
@@ -58,8 +59,8 @@ export class ServiceAddresses {
   }
 
   /** Carries numbers over from the old state and chooses the families; allocates nothing. Throws a 422 for what cannot be had here. */
-  settle(service: Service, old: Service | undefined): Service {
-    const settled = settleService(service, old, this.#ranges.families);
+  settle(service: Service, old: Service | undefined, disabled?: FeatureGates): Service {
+    const settled = settleService(service, old, this.#ranges.families, disabled);
     if (settled.is === "refused") throw invalid("", serviceResource.kind, service.metadata.name ?? "", settled.errors);
     return settled.service;
   }

@@ -1,4 +1,5 @@
-import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { invalidField, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { familyOf, otherFamily, type IpFamily } from "../lib/ip-address.ts";
 import type { Service, ServiceSpec } from "../resources/types.ts";
@@ -12,13 +13,14 @@ const AT_POLICY = "spec.ipFamilyPolicy";
 
 /**
  * The Service with the families that it is to have on a cluster that gives addresses of `families`, the usual one first. A Service never
- * gains or loses a family because the cluster did: only its writer's policy, families or addresses decide. Pure.
+ * gains or loses a family because the cluster did: only its writer's policy, families or addresses decide. What is wrong with them is judged as
+ * where the features in `disabled` are off. Pure.
  */
-export function settleFamilies(service: Service, old: Service | undefined, families: readonly IpFamily[]): SettledFamilies {
+export function settleFamilies(service: Service, old: Service | undefined, families: readonly IpFamily[], disabled: FeatureGates = new Set()): SettledFamilies {
   const before = old?.spec;
   if (service.spec?.type === "ExternalName" || isSamePreference(service.spec ?? {}, before)) return { is: "settled", service };
   const asked: ServiceSpec = { ...service.spec, ipFamilyPolicy: service.spec?.ipFamilyPolicy ?? before?.ipFamilyPolicy ?? (isForOthers(service.spec ?? {}) ? "RequireDualStack" : "SingleStack") };
-  const malformed = serviceFamilyErrors(asked, before);
+  const malformed = withoutFeatures(serviceFamilyErrors(asked, before), disabled);
   if (malformed.length > 0) return { is: "refused", errors: malformed };
   const spec = before === undefined ? asked : withoutSecond(asked, before);
   const inferred = inferFamilies(spec, families);

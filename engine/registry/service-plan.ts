@@ -1,3 +1,4 @@
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { canonicalAddress, type IpFamily } from "../lib/ip-address.ts";
@@ -37,9 +38,9 @@ export function claimsOf(service: Service | undefined): ServiceClaims {
  * The Service with everything settled that does not need a free number: what the writer left out is as it was before, and the families
  * are chosen. Pure.
  */
-export function settleService(service: Service, old: Service | undefined, families: readonly IpFamily[]): SettledFamilies {
+export function settleService(service: Service, old: Service | undefined, families: readonly IpFamily[], disabled?: FeatureGates): SettledFamilies {
   const kept = old === undefined ? service : withAllocatedValues(service, old);
-  return settleFamilies(withAddressPair(kept, old), old, families);
+  return settleFamilies(withAddressPair(kept, old), old, families, disabled);
 }
 
 /** Writers of old know one address only: what they say of it holds for both fields. */

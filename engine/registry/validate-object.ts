@@ -1,24 +1,27 @@
-import { invalid, type FieldError } from "../apimachinery/field-error.ts";
+import { invalid, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
+import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
 import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
 
-/** Throws a 422 that lists everything wrong with a new object. */
-export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): void {
+const ALL_FEATURES: FeatureGates = new Set();
+
+/** Throws a 422 that lists everything wrong with a new object, where these features are switched off. */
+export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, disabled = ALL_FEATURES): void {
   const meta = validateObjectMeta(object.metadata, definition.strategy.nameRule ?? "dnsSubdomain", definition.namespaced);
-  refuse(definition, object, [...meta, ...contentErrors(definition, object)]);
+  refuse(definition, object, withoutFeatures([...meta, ...contentErrors(definition, object)], disabled));
 }
 
 /** Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. */
-export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, what: "object" | "status" | ObjectPart<T>): void {
+export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, what: "object" | "status" | ObjectPart<T>, disabled = ALL_FEATURES): void {
   const { strategy } = definition;
   const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
   const meta = validateObjectMetaUpdate(object.metadata, old.metadata);
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
-  refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))]);
+  refuse(definition, object, withoutFeatures([...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled));
 }
 
 /** Throws the 422 of an object whose shape is wrong; its metadata is judged as well, the kind's own rules cannot be. */

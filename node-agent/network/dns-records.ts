@@ -1,4 +1,4 @@
-import { canonicalAddress, familyOf, parseAddress } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf, parseAddress, standardAddress } from "../../engine/lib/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 
 /** What a name has to answer; names are lower-case, absolute, without the final dot. */
@@ -44,7 +44,7 @@ export function reverseName(ip: string): string {
 export function podAddress(name: string, domain: string): string | undefined {
   const [, digits = "", within] = /^([0-9a-f-]+)\.[a-z0-9-]+\.pod\.(.+)$/.exec(name) ?? [];
   if (within !== domain) return undefined;
-  return [digits.replaceAll("-", "."), digits.replaceAll("-", ":")].find((text) => familyOf(text) !== undefined);
+  return [digits.replaceAll("-", "."), digits.replaceAll("-", ":")].find((text) => parseAddress(text) !== undefined);
 }
 
 interface MutableRecords {
@@ -68,7 +68,7 @@ function addHeadless(records: MutableRecords, service: Service, host: string, sl
     if (slice.addressType !== "IPv4" && slice.addressType !== "IPv6") continue;
     for (const endpoint of slice.endpoints ?? []) {
       if (endpoint.conditions?.ready === false && !publishUnready) continue;
-      for (const ip of endpoint.addresses) {
+      for (const ip of endpoint.addresses.map(standardAddress)) {
         const name = `${(endpoint.hostname ?? ip.replaceAll(/[.:]/g, "-")).toLowerCase()}.${host}`;
         all.add(ip);
         push(records.addresses, name, ip);

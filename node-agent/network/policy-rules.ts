@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { labelSelectorPredicate } from "../../engine/apimachinery/selectors.ts";
-import { familyOf, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { familyOf, standardBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Namespace, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, PodAddress } from "../../engine/resources/types.ts";
 import { singleBlock } from "./families.ts";
 
@@ -87,7 +87,8 @@ function addPeers(chains: Map<string, readonly string[]>, world: World, policy: 
   const chain = chainName("NP", id);
   const lines = peers.flatMap((peer, index) => {
     if (peer.ipBlock === undefined) return world.peers(policy, peer).map(({ block }) => `${side} ${block} ${ALLOW}`);
-    const { cidr, except = [] } = peer.ipBlock;
+    const cidr = standardBlock(peer.ipBlock.cidr);
+    const except = (peer.ipBlock.except ?? []).map(standardBlock);
     if (familyOf(cidr) !== world.family) return [];
     if (except.length === 0) return [`${side} ${cidr} ${ALLOW}`];
     // Holes end only this block: another peer of the same rule may still allow what is in them.

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { canonicalAddress, FAMILIES, familyOf, parseBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, FAMILIES, familyOf, standardBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
 import { podCidrsOf } from "../../engine/resources/core/node.ts";
 import type { Node } from "../../engine/resources/types.ts";
 
@@ -23,7 +23,7 @@ export function computeRoutes(nodes: readonly Node[], ownName: string): Routes {
     const own = (node.status?.addresses ?? []).filter(({ type }) => type === "InternalIP").map(({ address }) => address);
     for (const range of podCidrsOf(node)) {
       const via = own.find((address) => familyOf(address) === familyOf(range));
-      if (via !== undefined) routes.set(parseBlock(range)?.text ?? range, canonicalAddress(via));
+      if (via !== undefined) routes.set(standardBlock(range), canonicalAddress(via));
     }
   }
   return routes;

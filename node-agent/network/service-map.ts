@@ -1,4 +1,4 @@
-import { canonicalAddress, familyOf, parseBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf, formatCidr, parseLooseCidr, standardAddress, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { chooseEndpoints, type ChosenEndpoints, type KnownEndpoint } from "./choose-endpoints.ts";
 
@@ -110,7 +110,7 @@ function portsOf(service: Service, slices: readonly EndpointSlice[], place: Prox
 function sourceRangesOf({ spec, metadata }: Service, family: IpFamily): readonly string[] {
   const ranges = spec?.loadBalancerSourceRanges ?? [];
   const chosen = ranges.length > 0 ? ranges : (metadata.annotations?.[SOURCE_RANGES_ANNOTATION] ?? "").split(",");
-  return chosen.map((range) => parseBlock(range.trim())).filter((range) => range?.family === family).map((range) => range?.text ?? "");
+  return chosen.flatMap((range) => parseLooseCidr(range.trim()) ?? []).filter((range) => range.family === family).map(formatCidr);
 }
 
 /** Endpoints of one port, each address once: what is in two slices for a moment counts as it is in the one where it is ready. */
@@ -120,8 +120,8 @@ function endpointsOf(slices: readonly EndpointSlice[], portName: string, protoco
     const port = slice.ports?.find((candidate) => (candidate.name ?? "") === portName && (candidate.protocol ?? "TCP") === protocol)?.port;
     if (port === undefined) continue;
     for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
-      const ip = addresses[0];
-      if (ip === undefined) continue;
+      if (addresses[0] === undefined) continue;
+      const ip = standardAddress(addresses[0]);
       const ready = conditions?.ready !== false;
       if (known.get(`${ip}:${port}`)?.ready === true) continue;
       known.set(`${ip}:${port}`, {

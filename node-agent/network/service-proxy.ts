@@ -3,7 +3,7 @@ import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
-import { familyOf } from "../../engine/lib/ip-address.ts";
+import { familyOf, standardBlock } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource, podCidrsOf } from "../../engine/resources/core/node.ts";
@@ -111,7 +111,7 @@ class ServiceProxy {
     for (const rules of this.#rules) {
       const { family } = rules;
       const ports = computeServicePorts(services, slices, { nodeName, zone: node?.metadata.labels?.[ZONE_LABEL] }, family);
-      const bytes = await rules.apply(ports, { clusterCidr: clusterCidrs[family] ?? "", podCidr: podCidrsOf(node).find((range) => familyOf(range) === family) });
+      const bytes = await rules.apply(ports, { clusterCidr: clusterCidrs[family] ?? "", podCidr: podCidrsOf(node).map(standardBlock).find((range) => familyOf(range) === family) });
       if (bytes > 0) logger.debug("service rules applied", { family, services: ports.length, bytes });
     }
     await this.#healthChecks.sync(computeHealthChecks(services, slices, nodeName));

@@ -26,7 +26,7 @@ describe("the switches of the API", () => {
       "--audit-log-path", file("audit.log"),
       "--enable-admission-plugins", "AlwaysPullImages,NodeRestriction",
       "--disable-admission-plugins", "DefaultTolerationSeconds",
-      "--feature-gates", "SomeFeature=true",
+      "--feature-gates", "SomeFeature=true,OpenAPIEnums=false,StrictIPCIDRValidation=false",
       "--max-requests-inflight", "100",
     ]);
   const stored = () => ["state.db", "state.db-wal"].map((name) => {
@@ -93,6 +93,14 @@ describe("the switches of the API", () => {
     const metrics = await kubectl(thisMachine, server, "get", "--raw", "/metrics");
     expect(metrics).toMatch(/apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} 123/);
     expect(await kubectl(thisMachine, server, "get", "--raw", "/debug/api_priority_and_fairness/dump_priority_levels")).toContain("workload-low");
+  });
+
+  it("switch off what upstream lets one switch off", async () => {
+    expect(await kubectl(thisMachine, server, "get", "--raw", "/openapi/v3/api/v1")).not.toContain('"enum"');
+    const odd = file("odd.json", JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "odd" }, spec: { clusterIP: "010.43.0.77", ports: [{ port: 80 }] } }));
+    await kubectl(thisMachine, server, "create", "-f", odd);
+    expect(await kubectl(thisMachine, server, "get", "service", "odd", "-o", "jsonpath={.spec.clusterIP}")).toBe("010.43.0.77");
+    expect(await eventually(() => kubectl(thisMachine, server, "get", "ipaddresses", "-o", "name"), (found) => found.includes("ipaddress.networking.k8s.io/10.43.0.77"))).not.toContain("010.43");
   });
 
   it("refuse what cannot be, by the switch's name", async () => {

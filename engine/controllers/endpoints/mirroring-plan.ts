@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { familyOf } from "../../lib/ip-address.ts";
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
@@ -46,7 +46,7 @@ function wantedSlices({ subsets = [] }: Endpoints): readonly Wanted[] {
     const all = [...addresses.map((address) => endpointOf(address, true)), ...notReadyAddresses.map((address) => endpointOf(address, false))].slice(0, ADDRESSES_MAX);
     const slicePorts = ports.map(({ name = "", port, protocol = "TCP", appProtocol }): EndpointPort => ({ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }));
     return (["IPv4", "IPv6"] as const).flatMap((addressType) => {
-      const own = all.filter(({ addresses: [address = ""] }) => isIPv6(address) === (addressType === "IPv6"));
+      const own = all.filter(({ addresses: [address = ""] }) => familyOf(address) === addressType);
       const parts: Wanted[] = [];
       for (let at = 0; at < own.length; at += ENDPOINTS_PER_SLICE_MAX) parts.push({ addressType, ports: slicePorts, endpoints: own.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
       return parts;

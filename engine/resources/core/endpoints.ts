@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { invalidField, requiredField, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -52,7 +52,7 @@ function validateAddress({ ip, hostname = "", nodeName }: EndpointAddress, path:
   if (hostProblem !== undefined) errors.push(invalidField(`${path}.hostname`, hostname, hostProblem));
   const nodeProblem = nodeName === undefined ? undefined : dnsSubdomainError(nodeName);
   if (nodeProblem !== undefined) errors.push(invalidField(`${path}.nodeName`, nodeName, nodeProblem));
-  return errors.length > 0 ? errors : specialAddressErrors(ip, `${path}.ip`);
+  return thenErrors(errors, () => specialAddressErrors(ip, `${path}.ip`));
 }
 
 function validatePort({ name = "", port, appProtocol }: CoreV1EndpointPort, isNameNeeded: boolean, path: string): FieldError[] {

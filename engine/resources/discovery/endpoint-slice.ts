@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredField, tooMany, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
@@ -7,7 +7,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { endpointSliceWarnings } from "../warnings/kind-warnings.ts";
 import type { EndpointSlice } from "../types.ts";
-import { addressErrors, canonicalAddressProblem, specialAddressErrors } from "../validation/ip.ts";
+import { addressErrors, canonicalAddressErrors, specialAddressErrors } from "../validation/ip.ts";
 
 const SHOWN_MAX = 3;
 const ENDPOINTS_MAX = 1000;
@@ -74,8 +74,6 @@ function endpointAddressErrors(address: string, addressType: string, path: strin
     const problem = dnsSubdomainError(address);
     return problem === undefined ? [] : [invalidField(at, address, problem)];
   }
-  const problem = addressType === "IPv6" ? canonicalAddressProblem(address) : undefined;
-  const errors = [...addressErrors(address, at), ...(problem === undefined ? [] : [invalidField(at, address, problem)])];
-  if (errors.length > 0) return errors.slice(0, 1);
-  return [...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]), ...specialAddressErrors(address, at)];
+  const errors = addressType === "IPv6" ? canonicalAddressErrors(address, at) : addressErrors(address, at);
+  return thenErrors(errors, () => [...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]), ...specialAddressErrors(address, at)]);
 }

@@ -5,7 +5,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { IPAddress, ParentReference } from "../types.ts";
 import { groupErrors, segmentErrors } from "../validation/ingress.ts";
-import { canonicalAddressProblem } from "../validation/ip.ts";
+import { canonicalAddressErrors } from "../validation/ip.ts";
 
 export const ipAddressResource = defineResource<IPAddress>({
   group: "networking.k8s.io",
@@ -27,8 +27,7 @@ export const ipAddressResource = defineResource<IPAddress>({
 
 /** An address is its own name, so that it can only be given once. */
 function nameErrors({ metadata: { name = "" } }: IPAddress): FieldError[] {
-  const problem = name === "" ? undefined : canonicalAddressProblem(name);
-  return problem === undefined ? [] : [invalidField("metadata.name", name, problem)];
+  return name === "" ? [] : canonicalAddressErrors(name, "metadata.name");
 }
 
 function parentErrors(parent: ParentReference | undefined): FieldError[] {

@@ -1,26 +1,34 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, parseAddress, parseCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
+import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, isMapped, parseAddress, parseCidr, withoutLeadingZeros, withoutLeadingZerosInCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 const INTERFACE_RULE = "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)";
 
-/** What is wrong with an address in a field that was there before the strict rules, so that it need not be canonical. What the object had before stays good. */
+interface Problem {
+  readonly detail: string;
+  /** Programs read it differently; the rules of old took it. */
+  readonly isLoose?: true;
+}
+
+/**
+ * What is wrong with an address in a field that was there before the strict rules, so that it need not be canonical. What the object had before
+ * stays good, and where upstream's StrictIPCIDRValidation is off so does what programs read differently.
+ */
 export function addressErrors(text: string, field: string, known: readonly string[] = []): FieldError[] {
-  if (known.includes(text)) return [];
+  return known.includes(text) ? [] : gatedErrors(text, field, addressProblem(text));
+}
+
+function addressProblem(text: string): Problem | undefined {
   const address = parseAddress(text);
-  if (address === undefined) return [invalidField(field, text, parseAddress(withoutLeadingZeros(text)) === undefined ? ADDRESS_RULE : "must not have leading 0s")];
-  return isMapped(address) ? [invalidField(field, text, "must not be an IPv4-mapped IPv6 address")] : [];
+  if (address === undefined) return parseAddress(withoutLeadingZeros(text)) === undefined ? { detail: ADDRESS_RULE } : { detail: "must not have leading 0s", isLoose: true };
+  return isMapped(address) ? { detail: "must not be an IPv4-mapped IPv6 address", isLoose: true } : undefined;
 }
 
-/** Some programs take these as IPv4, others as IPv6. */
-function isMapped({ family, value }: IpAddress): boolean {
-  return family === "IPv6" && value >> 32n === 0xffffn;
-}
-
-/** Some programs take 010 as ten, others as eight. */
-function withoutLeadingZeros(text: string): string {
-  return text.replace(/\d+(?:\.\d+){3}$/, (dotted) => dotted.replace(/\b0+(?=\d)/g, ""));
+function gatedErrors(text: string, field: string, problem: Problem | undefined): FieldError[] {
+  if (problem === undefined) return [];
+  const error = invalidField(field, text, problem.detail);
+  return [problem.isLoose === true ? { ...error, gated: { feature: "StrictIPCIDRValidation", otherwise: [] } } : error];
 }
 
 /** What is to be said of an address that is accepted, yet written in another way than everybody else does. */
@@ -33,27 +41,30 @@ export function addressWarnings(text: string, field: string): string[] {
 }
 
 /** Addresses in newer fields have one way to be written. */
-export function canonicalAddressProblem(text: string): string | undefined {
-  const address = parseAddress(text);
-  if (address === undefined) return ADDRESS_RULE;
-  const canonical = formatAddress(address.family, address.value);
-  return canonical === text ? undefined : `must be in canonical form (${JSON.stringify(canonical)})`;
+export function canonicalAddressErrors(text: string, field: string): FieldError[] {
+  const problem = addressProblem(text);
+  if (problem !== undefined) return [invalidField(field, text, problem.detail)];
+  const canonical = canonicalAddress(text);
+  return canonical === text ? [] : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
-/** What is wrong with a block in a field that was there before the strict rules. What the object had before stays good. */
+/** What is wrong with a block in a field that was there before the strict rules, as with an address. */
 export function cidrErrors(text: string, field: string, known: readonly string[] = []): FieldError[] {
-  if (known.includes(text)) return [];
+  return known.includes(text) ? [] : gatedErrors(text, field, cidrProblem(text));
+}
+
+function cidrProblem(text: string): Problem | undefined {
   const cidr = parseCidr(text);
-  if (cidr === undefined) return [invalidField(field, text, parseLooseCidr(text) === undefined ? CIDR_RULE : "must not have leading 0s in IP or prefix length")];
+  if (cidr === undefined) return parseWithoutZeros(text) === undefined ? { detail: CIDR_RULE } : { detail: "must not have leading 0s in IP or prefix length", isLoose: true };
   const address = addressOfCidr(text);
-  if (address !== undefined && isMapped(address)) return [invalidField(field, text, "must not have an IPv4-mapped IPv6 address")];
-  return address?.value === cidr.network ? [] : [invalidField(field, text, "must not have bits set beyond the prefix length")];
+  if (address !== undefined && isMapped(address)) return { detail: "must not have an IPv4-mapped IPv6 address", isLoose: true };
+  return address?.value === cidr.network ? undefined : { detail: "must not have bits set beyond the prefix length", isLoose: true };
 }
 
 /** What is to be said of a block that is accepted, yet means two things or is written in another way than everybody else does. */
 export function cidrWarnings(text: string, field: string): string[] {
-  const cidr = parseLooseCidr(text);
-  const address = addressOfCidr(looseCidr(text));
+  const cidr = parseWithoutZeros(text);
+  const address = addressOfCidr(withoutLeadingZerosInCidr(text));
   if (cidr === undefined || address === undefined) return [];
   const canonical = isMapped(address) && cidr.prefix >= 96 ? formatCidr({ family: "IPv4", network: cidr.network & 0xffff_ffffn, prefix: cidr.prefix - 96 }) : formatCidr(cidr);
   const alone = isMapped(address) ? `${formatAddress("IPv4", address.value & 0xffff_ffffn)}/32` : `${formatAddress(address.family, address.value)}/${ADDRESS_BITS[address.family]}`;
@@ -64,14 +75,8 @@ export function cidrWarnings(text: string, field: string): string[] {
   return [`${field}: IPv6 CIDR value ${shown} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
 }
 
-/** Leading zeros of octets and of the prefix's length left out. */
-function looseCidr(text: string): string {
-  const [address = "", prefix = "", ...more] = text.split("/");
-  return [withoutLeadingZeros(address), prefix.replace(/^0+(?=\d)/, ""), ...more].join("/");
-}
-
-function parseLooseCidr(text: string): Cidr | undefined {
-  return parseCidr(looseCidr(text));
+function parseWithoutZeros(text: string): Cidr | undefined {
+  return parseCidr(withoutLeadingZerosInCidr(text));
 }
 
 function addressOfCidr(text: string): IpAddress | undefined {
@@ -81,20 +86,21 @@ function addressOfCidr(text: string): IpAddress | undefined {
 /** Blocks in newer fields have one way to be written: the network's own address, canonical. */
 export function canonicalCidrErrors(text: string, field: string): FieldError[] {
   const cidr = parseCidr(text);
-  if (cidr === undefined) return cidrErrors(text, field);
-  const errors = cidrErrors(text, field);
+  const problem = cidrProblem(text);
+  if (cidr === undefined || problem !== undefined) return [invalidField(field, text, problem?.detail ?? CIDR_RULE)];
   const canonical = formatCidr(cidr);
-  if (errors.length > 0) return errors;
   return canonical === text ? [] : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
 /** An address with the length of its network's prefix, as an interface has it; there is one way to write it. */
 export function interfaceAddressErrors(text: string, field: string): FieldError[] {
   const cidr = parseCidr(text);
-  if (cidr === undefined) return [invalidField(field, text, INTERFACE_RULE)];
-  const address = text.slice(0, text.indexOf("/"));
-  const canonical = `${canonicalAddress(address)}/${cidr.prefix}`;
-  return canonical === text ? addressErrors(address, field) : [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
+  const address = addressOfCidr(text);
+  if (cidr === undefined || address === undefined) return [invalidField(field, text, INTERFACE_RULE)];
+  const canonical = `${formatAddress(address.family, address.value)}/${cidr.prefix}`;
+  if (canonical !== text) return [invalidField(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
+  const problem = addressProblem(text.slice(0, text.indexOf("/")));
+  return problem === undefined ? [] : [invalidField(field, text.slice(0, text.indexOf("/")), problem.detail)];
 }
 
 const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = ([
@@ -108,7 +114,7 @@ const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = ([
 
 /** Addresses that mean something else on every machine are nobody's endpoint. */
 export function specialAddressErrors(text: string, field: string): FieldError[] {
-  const address = parseAddress(text);
+  const address = parseAddress(canonicalAddress(text));
   if (address === undefined) return [];
   if (address.value === 0n) return [invalidField(field, text, `may not be unspecified (${text})`)];
   const found = SPECIAL.find(({ block }) => cidrContains(block, { family: address.family, network: address.value }));

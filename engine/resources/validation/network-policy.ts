@@ -1,6 +1,6 @@
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import type { IPBlock, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec } from "../types.ts";
-import { cidrContains, parseCidr } from "../../lib/ip-address.ts";
+import { cidrContains, parseLooseCidr } from "../../lib/ip-address.ts";
 import { cidrErrors } from "./ip.ts";
 import { portNameErrors } from "./port-name.ts";
 import { validateLabelSelector } from "./scheduling.ts";
@@ -57,11 +57,11 @@ function validatePeer({ podSelector, namespaceSelector, ipBlock }: NetworkPolicy
 function validateBlock({ cidr, except = [] }: IPBlock, path: string, known: ReadonlySet<string>): FieldError[] {
   if (cidr === "") return [requiredField(`${path}.cidr`)];
   const errors = known.has(cidr) ? [] : cidrErrors(cidr, `${path}.cidr`);
-  const outer = parseCidr(cidr);
+  const outer = parseLooseCidr(cidr);
   if (outer === undefined) return errors;
   for (const [index, text] of except.entries()) {
     const at = `${path}.except[${index}]`;
-    const inner = parseCidr(text);
+    const inner = parseLooseCidr(text);
     if (!known.has(text)) errors.push(...cidrErrors(text, at));
     if (inner !== undefined && (!cidrContains(outer, inner) || outer.prefix >= inner.prefix)) errors.push(invalidField(at, text, "must be a strict subset of `cidr`"));
   }

@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredField, unsupportedValue, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
 import { FAMILIES, familyOf } from "../../lib/ip-address.ts";
 import type { ServiceSpec } from "../types.ts";
 import { addressErrors } from "./ip.ts";
@@ -21,9 +21,16 @@ export function serviceFamilyErrors(spec: ServiceSpec, before: ServiceSpec | und
   const misplaced = clusterIPs[0] === "None" && clusterIPs.length > 1 ? [invalidField(AT_ADDRESSES, clusterIPs, "'None' must be the first and only value")] : [];
   const known = before?.clusterIPs ?? [];
   const wrong = clusterIPs.flatMap((address, index) => (index === 0 && address === "None" ? [] : addressErrors(address, `${AT_ADDRESSES}[${index}]`, known)));
-  errors.push(...misplaced, ...wrong);
-  if (clusterIPs.length > 2) errors.push(invalidField(AT_ADDRESSES, clusterIPs, "may only hold up to 2 values"));
-  if (misplaced.length + wrong.length > 0) return errors;
+  const tooMany = clusterIPs.length > 2 ? [invalidField(AT_ADDRESSES, clusterIPs, "may only hold up to 2 values")] : [];
+  if (misplaced.length > 0) return [...errors, ...misplaced, ...wrong, ...tooMany];
+  if (wrong.length === 0) return [...errors, ...tooMany, ...addressFamilyErrors(spec)];
+  return [...errors, ...thenErrors(wrong, () => addressFamilyErrors(spec)), ...tooMany];
+}
+
+/** Of addresses that are all right each by itself. */
+function addressFamilyErrors(spec: ServiceSpec): FieldError[] {
+  const { clusterIPs = [], ipFamilies = [] } = spec;
+  const errors: FieldError[] = [];
   if (clusterIPs.length > 1 && new Set(clusterIPs.map(familyOf)).size < clusterIPs.length) errors.push(invalidField(AT_ADDRESSES, clusterIPs, "may specify no more than one IP for each IP family"));
   if (isHeadless(spec)) return errors;
   for (const [index, address] of clusterIPs.entries()) {

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
@@ -41,8 +41,7 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
 function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): FieldError[] {
   const addresses = (spec.externalIPs ?? []).flatMap((address, index) => {
     const at = `spec.externalIPs[${index}]`;
-    const errors = addressErrors(address, at, before?.externalIPs ?? []);
-    return errors.length > 0 ? errors : specialAddressErrors(address, at);
+    return thenErrors(addressErrors(address, at, before?.externalIPs ?? []), () => specialAddressErrors(address, at));
   });
   const known = (before?.loadBalancerSourceRanges ?? []).map((range) => range.trim());
   return [...addresses, ...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`, known))];

@@ -1,4 +1,5 @@
 import { badRequest, notFound, StatusError } from "../../apimachinery/status-error.ts";
+import { standardAddress } from "../../lib/ip-address.ts";
 import { randomInteger } from "../../lib/random.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
@@ -71,7 +72,7 @@ export function serviceEnds(service: Service, slices: readonly EndpointSlice[], 
   return slices.flatMap((slice) => {
     const number = (slice.ports ?? []).find((candidate) => (candidate.name ?? "") === (named.name ?? ""))?.port;
     if (number === undefined) return [];
-    return (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host, port: number })));
+    return (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host: standardAddress(host), port: number })));
   });
 }
 

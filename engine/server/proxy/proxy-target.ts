@@ -1,6 +1,7 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { badRequest } from "../../apimachinery/status-error.ts";
 import type { Dial } from "../../lib/dial.ts";
-import { canonicalAddress, familyOf } from "../../lib/ip-address.ts";
+import { canonicalAddress } from "../../lib/ip-address.ts";
 
 /** Where a request of somebody is passed on to. */
 export interface ProxyTarget {
@@ -43,8 +44,7 @@ export function parseProxyName(text: string): ProxyName {
 /** Throws 400 for addresses that belong to the server's own machine or to nobody: nobody may reach them through it. */
 export function requireProxyable(address: string): void {
   // One address has many ways to be written, and one of IPv4 some of IPv6: none of them is a way around this.
-  const family = familyOf(address);
-  const isOwn = family === "IPv4" ? /^(127\.|169\.254\.|0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address) : family === "IPv6" ? address.includes("%") || /^(::1?$|::ffff:|fe[89ab]|ff)/.test(canonicalAddress(address)) : true;
+  const isOwn = isIPv4(address) ? /^(127\.|169\.254\.|0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address) : isIPv6(address) ? address.includes("%") || /^(::1?$|::ffff:|fe[89ab]|ff)/.test(canonicalAddress(address)) || isIPv4(canonicalAddress(address)) : true;
   if (isOwn) throw badRequest(`address not allowed: ${JSON.stringify(address)}`);
 }
 

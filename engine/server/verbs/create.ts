@@ -60,7 +60,7 @@ export async function createPrepared(exchange: Exchange<RequestOf<"create" | "up
 async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, admitted: KubeObject, claimTries: number): Promise<EncodedObject> {
   const { definition, parts, request } = exchange;
   const settled = settleNumbers(parts, definition, admitted, undefined);
-  const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random });
+  const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random, disabled: parts.disabled });
   await parts.admission.validate(attributes(exchange, complete));
   requireNoVersion(admitted);
   const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries);

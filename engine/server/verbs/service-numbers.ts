@@ -15,7 +15,7 @@ function isService(definition: ResourceDefinition): boolean {
 /** Services keep the numbers they have where the writer says nothing about them. */
 export function settleNumbers<T extends KubeObject>(parts: ServerParts, definition: ResourceDefinition, object: T, old: T | undefined): T {
   if (!isService(definition)) return object;
-  return parts.addresses.settle(object as unknown as Service, old as unknown as Service | undefined) as unknown as T; // T is Service here
+  return parts.addresses.settle(object as unknown as Service, old as unknown as Service | undefined, parts.disabled) as unknown as T; // T is Service here
 }
 
 /** The object with its numbers, and what to commit with it. */

@@ -93,3 +93,10 @@ describe("cluster DNS", () => {
     expect(ask("_pg._tcp.db.shop.svc.cluster.local", "SRV")).toMatchObject({ data: [{ port: 5432, target: "db-0.db.shop.svc.cluster.local" }, { port: 5432, target: "10-42-0-6.db.shop.svc.cluster.local" }] });
   });
 });
+
+it("answers with addresses as Kubernetes reads them, and takes no name for one that is written otherwise", () => {
+  const odd = computeDnsRecords([service("old", { clusterIP: "None", ports: [] })], [{ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "old-1", namespace: "shop", labels: { "kubernetes.io/service-name": "old" } }, endpoints: [{ addresses: ["010.42.0.5"] }] } as EndpointSlice], domain);
+  const answer = (name: string) => decideAnswer({ name, type: "A" }, odd, domain, 0);
+  expect(answer(`old.shop.svc.${domain}`)).toMatchObject({ answers: [{ data: "10.42.0.5" }] });
+  expect(answer(`010-42-0-5.shop.pod.${domain}`)).not.toMatchObject({ answers: [{ data: expect.anything() as unknown }] });
+});

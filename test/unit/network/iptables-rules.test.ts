@@ -44,6 +44,12 @@ describe("computeServicePorts", () => {
     expect(computeServicePorts([{ ...labelled, metadata: { ...labelled.metadata, labels: { [label]: "" } } }], [], here, "IPv4")).toEqual([]);
   });
 
+  it("writes addresses as Kubernetes reads them, which iptables may not", () => {
+    const odd = service("web", { type: "LoadBalancer", clusterIP: "010.43.0.9", externalIPs: ["192.0.2.010"], loadBalancerSourceRanges: ["010.0.0.1/08"] });
+    const [port] = computeServicePorts([odd], [slice("web", [ready("010.42.0.2"), ready("::ffff:10.42.0.3")])], here, "IPv4");
+    expect(port).toMatchObject({ clusterIps: ["10.43.0.9"], externalIps: ["192.0.2.10"], sourceRanges: ["10.0.0.0/8"], clusterEndpoints: [{ ip: "10.42.0.2" }, { ip: "10.42.0.3" }] });
+  });
+
   it("captures the addresses of load balancers that hand packets on as they came, and of no others", () => {
     const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { ip: "192.0.2.2", ipMode: "Proxy" }, { ip: "192.0.2.3", ipMode: "VIP" }, { hostname: "lb" }] } };
     expect(computeServicePorts([{ ...service("web", { type: "LoadBalancer" }), status }], [], here, "IPv4")[0]?.balancerIps).toEqual(["192.0.2.1", "192.0.2.3"]);

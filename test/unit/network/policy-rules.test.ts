@@ -178,3 +178,9 @@ describe("a policy in IPv6", () => {
     expect(computePolicyChains({ family: "IPv6", policies: [policy(spec)], pods: PODS, namespaces, nodeName: "here" }).get(POLICY_CHAIN)).toHaveLength(1);
   });
 });
+
+it("reads blocks of old as Kubernetes does: zeros before a number and bits behind a prefix mean nothing", () => {
+  const blocks = (cidr: string, ...except: string[]) => computePolicyChains({ family: "IPv4", nodeName: "here", pods: PODS, namespaces, policies: [policy({ podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] })] } as Parameters<typeof computePolicyChains>[0]);
+  expect(blocks("010.0.001.7/024", "10.0.1.010/30")).toEqual(blocks("10.0.1.0/24", "10.0.1.8/30"));
+  expect(blocks("::ffff:10.0.1.0/120")).toEqual(blocks("10.0.1.0/24"));
+});

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { networkPolicyResource } from "../../../engine/resources/networking/network-policy.ts";
-import { addressErrors, addressWarnings, canonicalCidrErrors, cidrErrors, cidrWarnings } from "../../../engine/resources/validation/ip.ts";
+import { familyOf, standardAddress, standardBlock } from "../../../engine/lib/ip-address.ts";
+import { addressErrors, addressWarnings, canonicalAddressErrors, canonicalCidrErrors, cidrErrors, cidrWarnings } from "../../../engine/resources/validation/ip.ts";
 import { validatePodSpec } from "../../../engine/resources/validation/pod-spec.ts";
 
 const messages = (errors: readonly { readonly field: string; readonly message: string }[]) => errors.map(({ field, message }) => `${field}: ${message}`);
@@ -98,4 +99,29 @@ describe("what an object had before stays good", () => {
 test("pods are given neither name servers nor names of hosts at addresses that programs read differently", () => {
   const spec = { containers: [{ name: "c", image: "i" }], dnsConfig: { nameservers: ["010.0.0.1"] }, hostAliases: [{ ip: "::ffff:10.0.0.1", hostnames: ["a"] }] } as unknown as Parameters<typeof validatePodSpec>[0];
   expect(messages(validatePodSpec(spec, "spec"))).toEqual(expect.arrayContaining(['spec.dnsConfig.nameservers[0]: Invalid value: "010.0.0.1": must not have leading 0s', 'spec.hostAliases[0].ip: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address']));
+});
+
+test.each([
+  ["10.9.8.7", "10.9.8.7", "IPv4"],
+  ["010.009.8.07", "10.9.8.7", "IPv4"],
+  ["::ffff:10.9.8.7", "10.9.8.7", "IPv4"],
+  ["::FFFF:a09:807", "10.9.8.7", "IPv4"],
+  ["0:0::ffff:010.9.8.7", "10.9.8.7", "IPv4"],
+  ["FE80::1", "FE80::1", "IPv6"],
+  ["64:ff9b::010.9.8.7", "64:ff9b::a09:807", "IPv6"],
+  ["::fffe:0:1", "::fffe:0:1", "IPv6"],
+  ["10.9.8.256", "10.9.8.256", undefined],
+  ["0x10.9.8.7", "0x10.9.8.7", undefined],
+  ["web", "web", undefined],
+])("%s is read as %s by all of the cluster", (text, standard, family) => {
+  expect([standardAddress(text), familyOf(text)]).toEqual([standard, family]);
+});
+
+test.each([["010.9.8.7/024", "10.9.8.0/24"], ["::ffff:10.9.8.7/120", "10.9.8.0/24"], ["::ffff:10.9.8.7/64", "::/64"], ["FE80::1/64", "fe80::/64"], ["10.9.8.7", "10.9.8.7"]])("the block %s is %s", (text, standard) => {
+  expect(standardBlock(text)).toBe(standard);
+});
+
+test("addresses that are their own names are written in one way, and told why", () => {
+  expect(messages(canonicalAddressErrors("010.0.0.1", "name"))).toEqual(['name: Invalid value: "010.0.0.1": must not have leading 0s']);
+  expect(messages(canonicalAddressErrors("::ffff:10.0.0.1", "name"))).toEqual(['name: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address']);
 });

@@ -24,7 +24,7 @@ describe("a proxy's address", () => {
     ["/api/v1/namespaces/shop/configmaps/web/proxy/", undefined],
   ])("%s leads where its rest says, escaped as it came", (url, parts) => expect(proxiedPath(url)).toEqual(parts));
 
-  it.each(["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "ff02::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%eth0", "localhost"])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
+  it.each(["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "ff02::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%eth0", "localhost", "0177.0.0.1", "010.42.0.7", "::ffff:10.42.0.7"])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
   it.each(["10.42.0.7", "192.168.1.1", "fd00::7"])("%s is", (address) => expect(() => requireProxyable(address)).not.toThrow());
 });
 
@@ -46,6 +46,8 @@ describe("a proxy's other end", () => {
     const slices = [{ ports: [{ name: "http", port: 8080 }, { port: 8081 }], endpoints: [{ addresses: ["10.0.0.1"] }, { addresses: ["10.0.0.2"], conditions: { ready: false } }] }] as unknown as EndpointSlice[];
     const http = [{ host: "10.0.0.1", port: 8080 }];
     expect(serviceEnds(service, slices, asked("web:80"))).toEqual(http);
+    const odd = [{ ports: [{ name: "http", port: 8080 }], endpoints: [{ addresses: ["0177.0.0.1"] }, { addresses: ["::ffff:10.0.0.3"] }] }] as unknown as typeof slices;
+    expect(serviceEnds(service, odd, asked("web:80")).map(({ host }) => host)).toEqual(["177.0.0.1", "10.0.0.3"]); // as Kubernetes reads them, and no resolver
     expect(serviceEnds(service, slices, asked("web:http"))).toEqual(http);
     expect(serviceEnds(service, slices, asked("web"))).toEqual([{ host: "10.0.0.1", port: 8081 }]);
     expect(() => serviceEnds(service, slices, asked("web:82"))).toThrow('no service port "82" found for service "web"');
