@@ -52,7 +52,7 @@ export interface Schema {
    */
   readonly "x-protobuf-inline"?: number | readonly number[];
   /**
-   * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`. Where this is not set, protobuf's
+   * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`; of a message, that there may be none, as in a pointer. Where this is not set, protobuf's
    * zero values mean absence, because its writers always send them.
    */
   readonly "x-protobuf-presence"?: boolean;

@@ -124,26 +124,45 @@ class Pass {
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
+    return this.#fillRequired(plan, source, copy) ?? source;
+  }
+
+  /** What must be there and is not is reported; where defaults are filled in, Go's zero stands for it, so that the rest can be judged by rules that count on it. */
+  #fillRequired(plan: SchemaPlan, source: JsonObject, copy: JsonObject | undefined): JsonObject | undefined {
     const { zeroesWithin, defaults } = this.#options;
     const isZeroed = zeroesWithin !== undefined && this.#trail.isWithin(zeroesWithin);
     for (const name of plan.required) {
       if ((copy ?? source)[name] !== undefined) continue;
       const property = plan.properties.get(name);
-      const zero = property === undefined ? undefined : isZeroed ? zeroOfStatus(property) : defaults ? this.#zeroOfWanted(name, property) : undefined;
-      if (zero === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
-      else if (zero !== null) (copy ??= { ...source })[name] = zero;
+      const taken = property === undefined ? undefined : isZeroed ? zeroOfStatus(property) : defaults ? this.#zeroTaken(name, property) : undefined;
+      if (taken === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
+      const value = taken ?? (defaults && property?.["x-protobuf-tag"] !== undefined ? this.#emptyOf(property, name) : undefined);
+      if (value !== undefined && value !== null) (copy ??= { ...source })[name] = value;
     }
-    return copy ?? source;
+    return copy;
   }
 
-  /** Go has no way to miss a number, a flag or a spec: a zero that is allowed is taken, and of an empty spec the fields are asked for by name. */
-  #zeroOfWanted(name: string, property: Schema): unknown {
+  /** Go has no way to miss a number, a flag or a struct: a zero that is allowed is taken, and of an empty struct the fields are asked for by name. */
+  #zeroTaken(name: string, property: Schema): unknown {
     if (property["x-protobuf-tag"] === undefined) return undefined;
     if (property.type !== "object") return property.type === "string" || (property.minimum ?? 0) > 0 ? undefined : zeroOf(property);
-    if (name !== "spec" || !this.#trail.isAtRoot) return undefined;
+    return property.properties === undefined || property["x-protobuf-presence"] === true ? undefined : this.#emptyStruct(name, property);
+  }
+
+  #emptyStruct(name: string, property: Schema): unknown {
     this.#trail.enter(name, false);
     const empty = this.visit(property, {});
     this.#trail.leave();
+    return empty;
+  }
+
+  /** What Go has in a field that nobody has set, and for a pointer what it would lead to; nothing more is reported of it. */
+  #emptyOf(property: Schema, name: string): unknown {
+    if (property.type === "array") return [];
+    if (property.type !== "object") return property["x-kubernetes-int-or-string"] === true ? 0 : property.format === "quantity" ? "0" : zeroOf(property);
+    const reported = this.errors.length;
+    const empty = this.#emptyStruct(name, property);
+    this.errors.length = reported;
     return empty;
   }
 

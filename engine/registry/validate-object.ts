@@ -3,6 +3,7 @@ import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
+import { withStrategyDefaults } from "./decode-object.ts";
 import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
 
 const ALL_FEATURES: FeatureGates = new Set();
@@ -24,9 +25,24 @@ export function validateUpdate<T extends KubeObject>(definition: ResourceDefinit
   refuse(definition, object, withoutFeatures([...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled));
 }
 
-/** Throws the 422 of an object whose shape is wrong; its metadata is judged as well, the kind's own rules cannot be. */
-export function refuseShape(definition: ResourceDefinition, object: KubeObject, errors: readonly FieldError[]): void {
+/** Throws the 422 of a body whose shape is wrong, when there are no rules to judge the rest of it by. */
+export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {
   refuse(definition, object, errors);
+}
+
+/**
+ * Throws the 422 of an object whose shape is wrong, with everything else that is wrong with it: the kind's own rules judge it with Go's zeros
+ * where something is missing. Of what the schema has refused already they have nothing to add. `old` is what it would replace.
+ */
+export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], old?: T): void {
+  const { strategy, content, namespaced } = definition;
+  const meta = old !== undefined ? validateObjectMetaUpdate(object.metadata, old.metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, strategy.nameRule ?? "dnsSubdomain", namespaced) : [];
+  const defaulted = withStrategyDefaults(definition, object);
+  const whole = (old === undefined ? strategy.prepareForCreate?.(defaulted) : strategy.prepareForUpdate?.(defaulted, old)) ?? defaulted;
+  const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
+  const known = [...meta, ...errors];
+  const isNew = ({ field }: FieldError) => !known.some((refused) => field === refused.field || field.startsWith(`${refused.field}.`) || field.startsWith(`${refused.field}[`));
+  refuse(definition, object, [...known, ...rules.filter(isNew)]);
 }
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {

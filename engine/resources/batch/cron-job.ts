@@ -78,7 +78,7 @@ function zoneErrors(timeZone: string | undefined): FieldError[] {
 
 function templateErrors({ spec }: JobTemplateSpec): FieldError[] {
   const at = "spec.jobTemplate.spec";
-  if (spec === undefined) return [requiredField(`${at}.template.spec`)];
+  if (spec === undefined) return [requiredField(`${at}.template.spec.containers`)];
   const errors = validateJobSpec(spec, at);
   if (spec.selector !== undefined) errors.push(invalidField(`${at}.selector`, spec.selector, "`selector` will be auto-generated"));
   if (spec.manualSelector === true) errors.push(unsupportedValue(`${at}.manualSelector`, true, ["nil", "false"]));

@@ -52,7 +52,7 @@ export function validatePodSpec(spec: PodSpec, path: string, podName?: string): 
 
 /** The template of a workload whose pods are restarted for ever and end only by being deleted; `kind` is how upstream's sentence names it. */
 export function validatePodTemplate(template: PodTemplateSpec, path: string, kind = "ReplicaSet"): FieldError[] {
-  if (template.spec === undefined) return [requiredField(`${path}.spec`)];
+  if (template.spec === undefined) return [requiredField(`${path}.spec.containers`)];
   return [...validateAnyTemplate(template, path), ...endlessErrors(template.spec, `${path}.spec`, kind)];
 }
 
@@ -66,7 +66,7 @@ export function endlessErrors({ restartPolicy = "Always", activeDeadlineSeconds 
 
 /** A template of any pods. */
 export function validateAnyTemplate(template: PodTemplateSpec, path: string): FieldError[] {
-  if (template.spec === undefined) return [requiredField(`${path}.spec`)];
+  if (template.spec === undefined) return [requiredField(`${path}.spec.containers`)];
   const { labels = {}, annotations = {} } = template.metadata ?? {};
   const errors = [
     ...labelErrors(labels, `${path}.labels`),

@@ -1,5 +1,6 @@
 import type { BodyKind } from "../../admission/admission.ts";
 import type { ApiResult, EncodedObject, WriteOptions } from "../../apimachinery/api-request.ts";
+import type { FieldError } from "../../apimachinery/field-error.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
@@ -7,6 +8,7 @@ import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
+import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
@@ -60,6 +62,12 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
   });
   // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
   return objectResult(200, encoded, request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined);
+}
+
+/** Throws the 422 of a wanted object whose shape is wrong; of a part of one, nothing but its shape is judged. */
+export function refuseWanted({ request, definition }: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, errors: readonly FieldError[], current: KubeObject): void {
+  if (request.subresource === undefined) refuseMisshapen(definition, object, errors, current);
+  else refuseShape(definition, object, errors);
 }
 
 async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {

@@ -8,7 +8,7 @@ import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts";
 import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
-import { refuseShape } from "../../registry/validate-object.ts";
+import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
@@ -29,7 +29,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   if (schemaErrors.length > 0) {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
-    refuseShape(definition, placed, schemaErrors);
+    refuseMisshapen(definition, placed, schemaErrors);
   }
   return createPrepared(exchange, trackCreation(exchange, placed));
 };

@@ -21,9 +21,9 @@ import { decodeObject, textField, type Decodable, type DecodeOptions } from "../
 import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
-import { refuseShape } from "../../registry/validate-object.ts";
+import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { kindIsEnding, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
-import { changeObject, type Wanted } from "./change-object.ts";
+import { changeObject, refuseWanted, type Wanted } from "./change-object.ts";
 import { createPrepared } from "./create.ts";
 import { scaleView } from "./update.ts";
 
@@ -62,7 +62,7 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   if (fieldValidation !== "Ignore") exchange.notes.warn(...problems);
   const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
-  if (schemaErrors.length > 0) refuseShape(resource, object, schemaErrors);
+  if (schemaErrors.length > 0) refuseWanted(exchange, object, schemaErrors, current);
   return object;
 }
 
@@ -143,7 +143,7 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
   refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
   exchange.notes.warn(...warnings);
-  if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
+  if (schemaErrors.length > 0) refuseWanted(exchange, object, schemaErrors, current);
   return { object, isTracked: true };
 }
 
@@ -160,7 +160,7 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   exchange.notes.warn(...warnings);
   if (schemaErrors.length > 0) {
     await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
-    refuseShape(definition, object, schemaErrors);
+    refuseMisshapen(definition, object, schemaErrors);
   }
   return createPrepared(exchange, object);
 }

@@ -11,7 +11,7 @@ import type { Scale } from "../../resources/types.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { finalizeNamespace } from "../subresources.ts";
-import { changeObject, type ObjectView } from "./change-object.ts";
+import { changeObject, refuseWanted, type ObjectView } from "./change-object.ts";
 import { createPrepared, trackCreation } from "./create.ts";
 
 export const update: VerbHandler<"update"> = async (exchange) => {
@@ -25,8 +25,8 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (!object.metadata.name) throw badRequest("name must be provided");
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   try {
-    return await changeObject(exchange, () => {
-      if (schemaErrors.length > 0) refuseShape(definition, placed, schemaErrors);
+    return await changeObject(exchange, (current) => {
+      if (schemaErrors.length > 0) refuseWanted(exchange, placed, schemaErrors, current);
       return { object: placed, isTracked: false };
     });
   } catch (error) {

@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { decodeObject } from "../../../engine/registry/decode-object.ts";
+import { refuseMisshapen } from "../../../engine/registry/validate-object.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { loadSchema } from "../../../engine/resources/load-schema.ts";
+import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
+import { rawTypes } from "../resources/schema-files.ts";
+
+/** What is said of the body of a new object, or of what is to replace `old`; nothing if its shape is right. */
+function causesOf(definition: ResourceDefinition, body: object, old?: KubeObject): readonly string[] {
+  try {
+    const { object, schemaErrors } = decodeObject(definition, body);
+    if (schemaErrors.length > 0) refuseMisshapen(definition, object, schemaErrors, old);
+    return [];
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return error.status.details?.causes?.map(({ field, message }) => `${field}: ${message}`) ?? [];
+  }
+}
+
+describe("an object whose shape is wrong is refused with everything else that is wrong with it", () => {
+  test("a Deployment without a selector, with its replicas, its name and its containers", () => {
+    const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "Web", image: "web", ports: [{ containerPort: 80, name: "too-long-a-name-for-a-port" }] }, {}], restartPolicy: "Never" } };
+    expect(causesOf(deploymentResource as never, { metadata: { name: "Web", namespace: "shop" }, spec: { replicas: -1, template } })).toEqual([
+      expect.stringMatching(/^metadata\.name: Invalid value: "Web"/),
+      "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+      "spec.template.spec.containers[1].name: Required value",
+      "spec.selector: Required value",
+      expect.stringMatching(/^spec\.template\.spec\.containers\[0\]\.name: Invalid value: "Web"/),
+      expect.stringMatching(/^spec\.template\.spec\.containers\[0\]\.ports\[0\]\.name: Invalid value/),
+      "spec.template.spec.containers[1].image: Required value",
+      'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ]);
+  });
+
+  test("what is missing is asked for by its innermost fields, as of Go's empty structs", () => {
+    expect(causesOf(cronJobResource as never, { metadata: { name: "c", namespace: "shop" } })).toEqual([
+      "spec.schedule: Required value",
+      "spec.jobTemplate.spec.template.spec.containers: Required value",
+      'spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
+    ]);
+    expect(causesOf(podResource as never, { metadata: { namespace: "shop" } })).toEqual(["metadata.name: Required value: name or generateName is required", "spec.containers: Required value"]);
+  });
+
+  test("what would replace another is judged against it", () => {
+    const old = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop", uid: "u" }, spec: { containers: [{ name: "c", image: "web" }], nodeName: "n" } };
+    expect(causesOf(podResource as never, { ...old, spec: { containers: [{ name: "c", image: "web" }], nodeName: "n", hostAliases: [{ ip: "x" }], restartPolicy: "no" } }, old)).toEqual(
+      expect.arrayContaining([expect.stringContaining('spec.restartPolicy: Unsupported value: "no"'), expect.stringContaining("spec.hostAliases[0].ip"), expect.stringContaining("pod updates may not change fields other than")]),
+    );
+  });
+
+  test("whatever must be there and is left out of a full object of any kind, the rules can do with what there is", () => {
+    const required = new Set(rawTypes().flatMap(({ file, name }) => loadSchema(file, name).required ?? []));
+    for (const definition of catalog) {
+      const golden = goldenOf(definition);
+      if (golden === undefined) continue;
+      for (const path of pathsOf(golden)) {
+        // Those of a pod are tried in pods; in templates there is nothing else.
+        if (!required.has(path.at(-1) ?? "") || (path.length > 4 && path.includes("template"))) continue;
+        const body = without(golden, path) as object;
+        expect(() => [causesOf(definition, body), causesOf(definition, body, golden)], `${definition.kind} without ${path.join(".")}`).not.toThrow();
+      }
+    }
+  });
+});
+
+function goldenOf({ group, version, kind }: ResourceDefinition): KubeObject | undefined {
+  try {
+    return JSON.parse(readFileSync(new URL(`../resources/golden/${group === "" ? "core" : group}.${version}.${kind}.json`, import.meta.url), "utf8")) as KubeObject; // written by Kubernetes itself
+  } catch {
+    return undefined;
+  }
+}
+
+function pathsOf(value: unknown): (readonly string[])[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => [[key], ...pathsOf(child).map((path) => [key, ...path])]);
+}
+
+function without(value: unknown, [key = "", ...rest]: readonly string[]): unknown {
+  if (Array.isArray(value)) return rest.length === 0 ? value.filter((_item, index) => String(index) !== key) : value.map((item: unknown, index) => (String(index) === key ? without(item, rest) : item));
+  const { [key]: child, ...others } = value as Readonly<Record<string, unknown>>; // a path leads through lists and objects only
+  return rest.length === 0 ? others : { ...others, [key]: without(child, rest) };
+}
