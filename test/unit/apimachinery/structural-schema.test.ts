@@ -105,6 +105,12 @@ describe("conforming to a schema changes", () => {
     expect(valueOf(schema, { free: { x: { y: 1 } }, strict: { a: "1", b: 2 }, c: 3 })).toEqual({ free: { x: { y: 1 } }, strict: { a: "1" } });
   });
 
+  test("null to an empty text, in maps and lists of Kubernetes' own kinds", () => {
+    const native = object({ labels: { type: "object", additionalProperties: text, "x-protobuf-tag": 1 }, args: { ...list(text), "x-protobuf-tag": 2 } });
+    expect(valueOf(native, { labels: { a: null }, args: [null, "b"] })).toEqual({ labels: { a: "" }, args: ["", "b"] });
+    expect(valueOf(object({ labels: { type: "object", additionalProperties: text } }), { labels: { a: null } })).toEqual({ labels: {} });
+  });
+
   test("null to absence, except where null is a value", () => {
     expect(valueOf(object({ a: text, b: { ...text, nullable: true } }), { a: null, b: null })).toEqual({ b: null });
   });
