@@ -6,6 +6,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
+import { nameWarnings } from "../warnings/name-warnings.ts";
 import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
@@ -27,7 +28,7 @@ export const deploymentResource = defineResource<Deployment>({
     prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
     validate: validateDeployment,
     validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
-    warnings: ({ spec, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(spec.template, "spec.template")),
+    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template, "spec.template"))],
   },
   subresources: [{ name: "status", keeps: ["labels"] }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

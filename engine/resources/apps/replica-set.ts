@@ -5,6 +5,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
+import { nameWarnings } from "../warnings/name-warnings.ts";
 import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
@@ -29,7 +30,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
       return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
     },
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
-    warnings: ({ spec, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template")),
+    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
   },
   subresources: [{ name: "status" }, replicaScale<ReplicaSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

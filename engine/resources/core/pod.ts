@@ -8,6 +8,7 @@ import { podContainers } from "../pod-containers.ts";
 import { withPodLevelRequests } from "../pod-level-resources.ts";
 import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text.ts";
 import { withContainersOfPod, withPodSpecDefaults } from "../pod-template.ts";
+import { nameWarnings } from "../warnings/name-warnings.ts";
 import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
 import { validatePod } from "../validation/pod-spec.ts";
@@ -36,7 +37,7 @@ export const podResource = defineResource<Pod>({
     // Node agents of other versions send a status without it, and it never changes.
     prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),
     // As upstream: people make pods, and hardly change them.
-    warnings: (pod, old) => (old === undefined ? podWarnings(pod, "") : []),
+    warnings: (pod, old) => (old === undefined ? [...nameWarnings(pod.metadata.name, "in the Pod's hostname"), ...podWarnings(pod, "")] : []),
     gracePeriodSeconds: (pod, asked) => {
       // Nothing runs yet, or any more: there is nobody to wait for.
       const isIdle = !pod.spec.nodeName || pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";

@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
+import { nameWarnings } from "../warnings/name-warnings.ts";
 import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicationController } from "../types.ts";
@@ -24,7 +25,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     setDefaults: withDefaults,
     prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     validate: validateController,
-    warnings: ({ spec, metadata }, old) => (isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template")),
+    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
   },
   subresources: [{ name: "status" }, replicaScale<ReplicationController>(({ spec }) => formatLabels(spec.selector, ""))],
   columns: [

@@ -3,6 +3,7 @@ import type { CronJob, CSIStorageCapacity, Endpoints, EndpointSlice, Ingress, Jo
 import { addressWarnings, cidrWarnings } from "../validation/ip.ts";
 import { claimSpecWarnings } from "./claim-warnings.ts";
 import { nodeLabelProblem, selectorWarnings, termWarnings } from "./node-label-warnings.ts";
+import { nameWarnings } from "./name-warnings.ts";
 import { isSameGeneration, podWarnings } from "./pod-warnings.ts";
 
 /** In Jobs of more indexes and more pods at once, those that fail may be too many to be written down. */
@@ -29,10 +30,6 @@ export function cronJobWarnings({ metadata, spec }: CronJob, old?: CronJob): str
     ...(spec.jobTemplate.spec === undefined || isSameGeneration(metadata, old) ? [] : jobSpecWarnings(spec.jobTemplate.spec, "spec.jobTemplate.spec")),
     ...(old !== undefined && spec.schedule.includes("TZ") ? ["cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"] : []),
   ];
-}
-
-function nameWarnings(name = ""): string[] {
-  return name.includes(".") ? ["metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]"] : [];
 }
 
 function jobSpecWarnings({ completionMode, completions = 0, parallelism = 0, template }: JobSpec, at: string): string[] {

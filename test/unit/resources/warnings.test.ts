@@ -83,8 +83,14 @@ const of = (kind: string, object: object, old?: object): readonly string[] => {
 const template = { spec: { containers: [container()], terminationGracePeriodSeconds: -1 } };
 const late = (at: string) => `${at}.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
 
+const long = (use: string) => `metadata.name: this is used ${use}, which can result in surprising behavior; a DNS label is recommended: [must be no more than 63 characters]`;
+
 test.each<[string, object, readonly string[]]>([
   ["Deployment", { spec: { template } }, [late("spec.template")]],
+  ["Deployment", { metadata: { name: "a".repeat(64) }, spec: { template } }, [long("in Pod names and hostnames"), late("spec.template")]],
+  ["ReplicaSet", { metadata: { name: "a".repeat(64) }, spec: { template } }, [long("in Pod names and hostnames"), late("spec.template")]],
+  ["ReplicationController", { metadata: { name: "a".repeat(64) }, spec: { template } }, [long("in Pod names and hostnames"), late("spec.template")]],
+  ["Pod", { metadata: { name: "a".repeat(64) }, spec: { containers: [] } }, [long("in the Pod's hostname")]],
   ["ReplicaSet", { spec: { template } }, [late("spec.template")]],
   ["DaemonSet", { spec: { template } }, [late("spec.template")]],
   ["ReplicationController", { spec: { template } }, [late("spec.template")]],
