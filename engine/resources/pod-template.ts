@@ -1,5 +1,12 @@
 import type { Container, PodSpec, PodTemplateSpec, Volume } from "./types.ts";
 
+const HOST_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const HOST = `(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const STEP = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+/** An image's name, as the distribution specification has it: only a host may have capitals. */
+const IMAGE = new RegExp(`^(?:${HOST}/)?${STEP}(?:/${STEP})*(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>${DIGEST}))?$`);
+
 /** Defaults of a pod's spec that depend on other fields; shared by pods and everything with a pod template. */
 export function withPodSpecDefaults(spec: PodSpec): PodSpec {
   return {
@@ -41,11 +48,10 @@ function pullPolicyOf(image = ""): "Always" | "IfNotPresent" {
   return isLatest(image) ? "Always" : "IfNotPresent";
 }
 
-/** Without tag and digest, an image's tag is `latest`. */
+/** Without tag and digest, an image's tag is `latest`. What is no image's name, such as `ko://example.com/web`, has no tag at all. */
 function isLatest(image: string): boolean {
-  const [name = "", digest] = image.split("@");
-  const tag = /:([^:/]+)$/.exec(name)?.[1];
-  return tag === undefined ? digest === undefined : tag === "latest";
+  const parts = IMAGE.exec(image)?.groups;
+  return parts !== undefined && (parts["tag"] === undefined ? parts["digest"] === undefined : parts["tag"] === "latest");
 }
 
 /** The defaults of the pods that a Deployment or ReplicaSet makes. */

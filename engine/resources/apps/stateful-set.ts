@@ -55,7 +55,8 @@ function fixedPart({ spec }: StatefulSet): object {
 function withDefaults(set: StatefulSet): StatefulSet {
   const { spec } = set;
   const strategy = spec.updateStrategy;
-  const updateStrategy = strategy?.type === "OnDelete" ? strategy : { ...strategy, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } };
+  // Who says the type says the bounds as well, or has none.
+  const updateStrategy = strategy?.type === undefined ? { type: "RollingUpdate" as const, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } } : strategy;
   const { volumeClaimTemplates: claims } = spec;
   return { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template), ...(claims === undefined ? {} : { volumeClaimTemplates: claims.map(withClaimDefaults) }) } };
 }

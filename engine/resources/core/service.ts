@@ -42,7 +42,7 @@ export const serviceResource = defineResource<Service>({
 function withDefaults({ sessionAffinityConfig: affinity, ...spec }: ServiceSpec): ServiceSpec {
   // Settings for clients' addresses go with the choice of them, also when an update leaves them there.
   const isExternalName = spec.type === "ExternalName";
-  const isOpen = spec.type === "NodePort" || spec.type === "LoadBalancer";
+  const isOpen = spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.type === "ClusterIP" && (spec.externalIPs ?? []).length > 0);
   return {
     ...spec,
     ...(spec.ports === undefined ? {} : { ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort })) }),

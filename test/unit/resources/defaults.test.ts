@@ -25,6 +25,7 @@ function decode<T extends KubeObject>(definition: ResourceDefinition<T>, body: o
   return object;
 }
 
+const DIGEST = `sha256:${"0a".repeat(32)}`;
 const podSpec = (container: object, spec: object = {}) => decode(podResource, { metadata: { name: "web" }, spec: { containers: [{ name: "main", image: "web:1", ...container }], ...spec } }).spec;
 
 describe("defaults", () => {
@@ -49,6 +50,9 @@ describe("defaults", () => {
   it("say nothing in a StatefulSet of how many may be missing during an update", () => {
     const { spec } = decode(statefulSetResource, { metadata: { name: "db" }, spec: { selector: { matchLabels: { app: "db" } }, template: { spec: { containers: [{ name: "main", image: "db" }] } } } });
     expect(spec.updateStrategy).toEqual({ type: "RollingUpdate", rollingUpdate: { partition: 0 } });
+    const named = decode(statefulSetResource, { metadata: { name: "db" }, spec: { updateStrategy: { type: "RollingUpdate" }, selector: { matchLabels: { app: "db" } }, template: {} } });
+    expect(named.spec.updateStrategy).toEqual({ type: "RollingUpdate" });
+    expect(named.spec.template.metadata).toEqual({});
   });
 
   it("complete a Service as upstream completes it", () => {
@@ -59,6 +63,7 @@ describe("defaults", () => {
       type: "ClusterIP",
     });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }).spec).toMatchObject({ allocateLoadBalancerNodePorts: true, externalTrafficPolicy: "Cluster" });
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { externalIPs: ["192.0.2.1"], ports: [{ port: 80 }] } }).spec).toMatchObject({ externalTrafficPolicy: "Cluster" });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "ClientIP", ports: [{ port: 80 }] } }).spec?.sessionAffinityConfig).toEqual({ clientIP: { timeoutSeconds: 10_800 } });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "None", sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } }, ports: [{ port: 80 }] } }).spec).not.toHaveProperty("sessionAffinityConfig.clientIP");
   });
@@ -68,8 +73,11 @@ describe("defaults", () => {
     ["web:latest", "Always"],
     ["registry:5000/web", "Always"],
     ["registry:5000/web:1", "IfNotPresent"],
-    ["web@sha256:abc", "IfNotPresent"],
-    ["web:latest@sha256:abc", "Always"],
+    [`web@${DIGEST}`, "IfNotPresent"],
+    [`web:latest@${DIGEST}`, "Always"],
+    ["ko://example.com/web", "IfNotPresent"],
+    ["Registry.example.com/web", "Always"],
+    ["registry.example.com/Web", "IfNotPresent"],
   ])("pull %s %s", (image, expected) => {
     expect(podSpec({ image }).containers[0]?.imagePullPolicy).toBe(expected);
   });
