@@ -40,7 +40,7 @@ import { createApiPresence } from "./server/api-presence.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
 import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createCompactor } from "./storage/compactor.ts";
-import { withStorageMetrics } from "./storage/metered-storage.ts";
+import { meterStorageSize, withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { renewStoredForm } from "./storage/stored-form.ts";
 
@@ -110,6 +110,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   scope.defer(() => storage.close());
   const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
   meterProcess(metrics, clock);
+  meterStorageSize(metrics, storage);
   await renewStoredForm(encryption.storage, catalog, logger);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger, tracer: tracing?.tracer });
   // The store must run before the API can answer, and until nothing asks it any more.

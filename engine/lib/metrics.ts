@@ -5,6 +5,7 @@
 export class MetricsRegistry {
   readonly #families = new Map<string, Family>();
   readonly #collectors = new Set<() => void>();
+  readonly #questions = new Set<() => Promise<void>>();
   readonly #disabled: ReadonlySet<string>;
   readonly #allowed: AllowedLabels;
   readonly #unexpected: Counter | undefined;
@@ -45,6 +46,11 @@ export class MetricsRegistry {
     return () => void this.#collectors.delete(collect);
   }
 
+  /** The same of what others have to be asked for. It never rejects. */
+  beforePage(ask: () => Promise<void>): void {
+    this.#questions.add(ask);
+  }
+
   /** `buckets` are upper bounds in ascending order, in the unit that the metric's name ends with. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
     if (this.#disabled.has(name)) return IDLE;
@@ -67,6 +73,12 @@ export class MetricsRegistry {
   }
 
   /** The page that `/metrics` serves. */
+  async page(): Promise<string> {
+    await Promise.all([...this.#questions].map((ask) => ask()));
+    return this.render();
+  }
+
+  /** The page with what is known without asking anybody. */
   render(): string {
     for (const collect of this.#collectors) collect();
     const lines: string[] = [];

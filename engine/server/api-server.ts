@@ -159,7 +159,7 @@ export class ApiServer implements ApiHandler {
   constructor(parts: ServerParts, metrics: MetricsRegistry) {
     this.parts = parts;
     this.metrics = metrics;
-    this.requests = new RequestMetrics(metrics);
+    this.requests = parts.requests;
     meterObjects(metrics, parts.store, parts.resources);
   }
 
@@ -264,6 +264,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...(options.healthChecks === undefined ? {} : { healthChecks: options.healthChecks }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
+    requests: new RequestMetrics(options.metrics),
     clock,
     random,
     logger,

@@ -27,6 +27,7 @@ import type { Auditor } from "./audit/auditor.ts";
 import type { RequestOrder } from "./fairness/fairness.ts";
 import type { HealthCheck } from "./health.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
 /** What every verb works with. */
@@ -61,6 +62,8 @@ export interface ServerParts {
   readonly auditor?: Auditor;
   /** Who measures requests from outside; absent where nobody does. */
   readonly tracer?: Tracer;
+  /** What is counted of requests. */
+  readonly requests: RequestMetrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -60,7 +60,11 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
     const isKnown = definition.content === undefined && definition.namespaced && request.subresource === undefined && (request.verb === "deletecollection" || request.verb === "create");
     throw isKnown ? unsupportedMethod() : new StatusError("NotFound", "the server could not find the requested resource", {});
   }
-  if (definition.deprecationWarning !== undefined) notes.warn(definition.deprecationWarning);
+  if (definition.deprecationWarning !== undefined) {
+    notes.warn(definition.deprecationWarning);
+    notes.annotate("k8s.io/deprecated", "true");
+    parts.requests.askedForDeprecated(request);
+  }
   if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
   const result = await (request.span === undefined ? runVerb(exchange) : runNotedVerb(exchange, request.span));
   return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...new Set([...notes.warnings, ...result.warnings])] };

@@ -194,7 +194,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   const { options, parts } = listening;
   const { method, url: address, headers, connection, raw } = incoming;
   const { auditor, authenticator, tracer, clock } = options.server.parts;
-  const beganMs = tracer === undefined ? 0 : clock.monotonic();
+  const beganMs = clock.monotonic();
   // A browser asks beforehand whether a page may call, without any credentials.
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
   let body: Buffer | undefined;
@@ -214,7 +214,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    proven = { incoming, arrival, target, shown, caller, body, work };
+    proven = { incoming, arrival, beganMs, target, shown, caller, body, work };
   } catch (error) {
     const audit = beginRecord(auditor, { ...arrival, caller, user: caller });
     observeAnswer(raw, audit);
@@ -229,6 +229,8 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
 interface ProvenRequest {
   readonly incoming: Incoming;
   readonly arrival: Omit<Arrival, "caller" | "user">;
+  /** By the clock's `monotonic`. */
+  readonly beganMs: number;
   readonly target: ReturnType<typeof requestTarget>;
   /** Its headers, each value by itself. */
   readonly shown: ReturnType<typeof distinctHeaders>;
@@ -237,7 +239,7 @@ interface ProvenRequest {
   readonly work: AbortController;
 }
 
-async function respondTo({ options, parts }: Listening, { incoming, arrival, target, shown, caller, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
+async function respondTo({ options, parts }: Listening, { incoming, arrival, beganMs, target, shown, caller, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
   const { auditor, impersonator } = options.server.parts;
   const { method, url: address, headers, remoteAddress, auditId, notes } = arrival;
   const { raw } = incoming;
@@ -248,7 +250,7 @@ async function respondTo({ options, parts }: Listening, { incoming, arrival, tar
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
     if (proxiedPath(address) !== undefined) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
-    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), remoteAddress, notes, audit, trace }, raw, auditId);
+    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
     await writeFailure(parts, incoming, arrival, error, audit);

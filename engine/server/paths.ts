@@ -199,7 +199,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     admit,
     ...tell,
     { method: "GET", path: "/version", handle: () => readable(versionInfo()) },
-    { method: "GET", path: "/metrics", handle: () => metricsPage(server.metrics.render()) },
+    { method: "GET", path: "/metrics", handle: async () => metricsPage(await server.metrics.page()) },
     {
       method: "GET",
       path: "/.well-known/openid-configuration",

@@ -1,12 +1,15 @@
 import type { ApiRequest } from "../apimachinery/api-request.ts";
-import type { Labels, MetricsRegistry } from "../lib/metrics.ts";
+import type { Gauge, Labels, MetricsRegistry } from "../lib/metrics.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 import { GIT_VERSION } from "./version.ts";
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+const LIST_SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60];
 const BYTES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 const VERBS: Readonly<Record<ApiRequest["verb"], string>> = { get: "GET", list: "LIST", watch: "WATCH", create: "POST", update: "PUT", patch: "PATCH", delete: "DELETE", deletecollection: "DELETECOLLECTION" };
+/** Upstream tells its own components apart from all others, by their user agents. */
+const SYSTEM_CLIENTS: ReadonlySet<string> = new Set(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]);
 const READING: ReadonlySet<ApiRequest["verb"]> = new Set(["get", "list", "watch"]);
 /** Kinds of requests are few, but clients choose names of resources: beyond this, what is not known yet is counted together. */
 const SERIES_MAX = 5_000;
@@ -24,9 +27,11 @@ export class RequestMetrics {
   readonly #registry: MetricsRegistry;
   readonly #series = new Map<string, Series>();
   readonly #inFlight = { readOnly: 0, mutating: 0 };
+  readonly #deprecated: Gauge;
 
   constructor(registry: MetricsRegistry) {
     this.#registry = registry;
+    this.#deprecated = registry.gauge("apiserver_requested_deprecated_apis", "Deprecated parts of the API that somebody has asked for: always 1.");
     const inFlight = registry.gauge("apiserver_current_inflight_requests", "Requests that are being served, watches up to their start.");
     const longRunning = registry.gauge("apiserver_longrunning_requests", "Watches that are open.");
     registry.gauge("kubernetes_build_info", "What runs here: always 1.").set(1, { git_version: GIT_VERSION, major: "1", minor: GIT_VERSION.split(".")[1] ?? "", platform: `${process.platform}/${process.arch}` });
@@ -54,6 +59,18 @@ export class RequestMetrics {
     this.#of(request).size(bytes);
   }
 
+  /** Somebody has asked for what is deprecated. Nothing that is served here has a release yet in which it will be gone. */
+  askedForDeprecated({ resource: { group, version, resource }, subresource = "" }: Pick<ApiRequest, "resource" | "subresource">): void {
+    this.#deprecated.set(1, { group, version, resource, subresource, removed_release: "" });
+  }
+
+  /** A watch has shown everything that was there at its beginning. */
+  listed(request: ApiRequest, seconds: number): void {
+    const { group, version, resource } = request.resource;
+    const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
+    this.#registry.histogram("apiserver_watch_list_duration_seconds", "Time until a watch had shown everything that was there at its beginning.", LIST_SECONDS).observe(seconds, { group, version, resource, scope });
+  }
+
   /** Counts an open watch; the result ends it. */
   watching(request: ApiRequest): () => void {
     const { running } = this.#of(request);
@@ -67,16 +84,18 @@ export class RequestMetrics {
     const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
     const isDryRun = "options" in request && "dryRun" in request.options && request.options.dryRun === true;
     const subresource = request.subresource ?? "";
-    const key = `${verb} ${group}/${version}/${resource}/${subresource} ${scope}${isDryRun ? " dry" : ""}`;
+    const [client = ""] = request.userAgent.split("/", 1);
+    const systemClient = SYSTEM_CLIENTS.has(client) ? client : "";
+    const key = `${systemClient} ${verb} ${group}/${version}/${resource}/${subresource} ${scope}${isDryRun ? " dry" : ""}`;
     let series = this.#series.get(key);
     if (series === undefined) {
-      if (this.#series.size >= SERIES_MAX) return this.#make({ verb, group: "", version: "", resource: "other", subresource: "", scope, component: "apiserver" }, isDryRun);
-      this.#series.set(key, (series = this.#make({ verb, group, version, resource, subresource, scope, component: "apiserver" }, isDryRun)));
+      if (this.#series.size >= SERIES_MAX) return this.#make({ verb, group: "", version: "", resource: "other", subresource: "", scope, component: "apiserver" }, isDryRun, systemClient);
+      this.#series.set(key, (series = this.#make({ verb, group, version, resource, subresource, scope, component: "apiserver" }, isDryRun, systemClient)));
     }
     return series;
   }
 
-  #make(labels: Labels, isDryRun: boolean): Series {
+  #make(labels: Labels, isDryRun: boolean, systemClient: string): Series {
     const registry = this.#registry;
     const withDryRun = { ...labels, dry_run: isDryRun ? "All" : "" };
     const requests = registry.counter("apiserver_request_total", "Requests by verb, resource and result code.");
@@ -86,7 +105,7 @@ export class RequestMetrics {
       running: { watches: 0 },
       count: (code) => {
         let counter = counters.get(code);
-        if (counter === undefined) counters.set(code, (counter = requests.bind({ ...withDryRun, code: String(code) })));
+        if (counter === undefined) counters.set(code, (counter = requests.bind({ ...withDryRun, code: String(code), system_client: systemClient })));
         counter();
       },
       observe: registry.histogram("apiserver_request_duration_seconds", "Time to answer, watches up to their start.", SECONDS).bind(withDryRun),

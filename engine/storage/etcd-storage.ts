@@ -5,7 +5,7 @@ import { findCompactRevision, watchEtcd } from "./etcd/etcd-watch.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd/etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toEntry } from "./etcd/etcd-entries.ts";
 import { classifyEtcdError } from "./etcd/etcd-errors.ts";
-import { Compare_CompareResult, Compare_CompareTarget, KV, type CompareSchema, type RangeRequestSchema, type RangeResponse, type RequestOpSchema, type TxnRequestSchema, type TxnResponse } from "./etcd/rpc_pb.ts";
+import { Compare_CompareResult, Compare_CompareTarget, KV, Maintenance, type CompareSchema, type RangeRequestSchema, type RangeResponse, type RequestOpSchema, type TxnRequestSchema, type TxnResponse } from "./etcd/rpc_pb.ts";
 import {
   CompactedError,
   FutureRevisionError,
@@ -22,6 +22,9 @@ import {
 } from "./storage.ts";
 
 export type { EtcdTls } from "./etcd/etcd-endpoints.ts";
+
+/** Who wants to know is not kept waiting for a store that is away. */
+const SIZE_TIMEOUT_MS = 2_000;
 
 export interface EtcdOptions {
   readonly clock?: Clock;
@@ -73,6 +76,12 @@ class EtcdStorage implements Storage {
     // The key does not matter: the answer's header tells the revision, after this member has caught up with the quorum.
     const { header } = await this.#range({ key: FIRST_KEY, countOnly: true });
     return Number(header?.revision ?? 0n);
+  }
+
+  /** Of the member that is asked just now. */
+  async sizeBytes(): Promise<number> {
+    const { dbSize } = await this.#endpoints.pick().unary(Maintenance.method.status, {}, { timeoutMs: SIZE_TIMEOUT_MS });
+    return Number(dbSize);
   }
 
   async get(key: string): Promise<Entry | undefined> {

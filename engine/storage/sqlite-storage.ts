@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { assert } from "../lib/assert.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
@@ -40,7 +41,7 @@ export async function openSqliteStorage(file: string, options: SqliteOptions = {
   const [[opened]] = (await once(worker, "message")) as [readonly SqliteReply[]]; // an array, by sqlite-protocol.ts
   if (opened?.is === "broken") throw new Error(opened.message);
   assert(opened?.is === "opened", "the worker opens before it answers");
-  return new SqliteStorage(worker, opened.revision, opened.compactRevision, options);
+  return new SqliteStorage(file, worker, opened.revision, opened.compactRevision, options);
 }
 
 interface Pending {
@@ -59,6 +60,7 @@ interface Watcher {
 type RequestBody = SqliteRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
 
 class SqliteStorage implements Storage {
+  readonly #file: string;
   readonly #worker: Worker;
   readonly #clock: Clock;
   readonly #progressIntervalMs: number;
@@ -70,7 +72,8 @@ class SqliteStorage implements Storage {
   #nextId = 1;
   #ended: StorageUnavailableError | undefined;
 
-  constructor(worker: Worker, revision: number, compactRevision: number, options: SqliteOptions) {
+  constructor(file: string, worker: Worker, revision: number, compactRevision: number, options: SqliteOptions) {
+    this.#file = file;
     this.#worker = worker;
     this.#revision = revision;
     this.#compactRevision = compactRevision;
@@ -90,6 +93,12 @@ class SqliteStorage implements Storage {
 
   knownRevision(): number | undefined {
     return this.#ended === undefined ? this.#revision : undefined;
+  }
+
+  /** With what is in its log and not yet in the file. */
+  async sizeBytes(): Promise<number> {
+    const sizes = await Promise.all(["", "-wal"].map(async (suffix) => (await stat(`${this.#file}${suffix}`)).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   async get(key: string): Promise<Entry | undefined> {

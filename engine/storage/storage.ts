@@ -31,6 +31,8 @@ export interface Storage {
   compact(revision: number): Promise<void>;
   /** Whether a write of the same value would be stored otherwise than it is: only stores that encrypt know such a thing. */
   isStale?(key: string): boolean;
+  /** What the store takes up where it is kept, in bytes: only of those that are kept anywhere. Rejects when that cannot be told now. */
+  sizeBytes?(): Promise<number>;
   close(): Promise<void>;
 }
 

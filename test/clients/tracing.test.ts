@@ -181,6 +181,16 @@ describe("the spans of", () => {
     expect(watch.root.attributes["http.response.body.size"]).toBe(watch.answer.body.length);
   });
 
+  test("a watch that begins with a list, until that is written; its time is a metric as well", async () => {
+    const watch = await traced(`${PATH}?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1`);
+    expect(watch.answer.text).toContain("k8s.io/initial-events-end");
+    expect(treeOf(watch)).toEqual([["GET /api/v1/namespaces/{:namespace}/configmaps", "priorityandfairness", ["WatchList", "authorization", "cacher.Watch"]]]);
+    const { startMs, endMs, attributes } = spanNamed(watch, "WatchList");
+    expect(endMs - startMs).toBeLessThan(900);
+    expect(attributes["verb"]).toBe("WATCH");
+    expect((await admin.send("/metrics")).text).toContain('apiserver_watch_list_duration_seconds_count{group="",resource="configmaps",scope="namespace",version="v1"} 1');
+  });
+
   test("a namespace, which lies in itself as upstream has it", async () => {
     expect((await traced("/api/v1/namespaces/shop")).root.name).toBe("GET /api/v1/namespaces/{:namespace}/namespaces/{:name}");
   });

@@ -34,6 +34,10 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
     expect((await storage.list("/many/")).entries).toEqual([]);
   });
 
+  test("tells what a member takes up", async () => {
+    expect(await (await open(single)).sizeBytes?.()).toBeGreaterThan(4_096);
+  });
+
   test("takes large commits when the members are told to allow them", async () => {
     await using cluster = await startEtcd({ flags: ["--max-txn-ops", "4096"] });
     const storage = await openEtcdStorage(cluster.endpoints);

@@ -35,6 +35,13 @@ describe("a SQLite file", () => {
     expect(watcher.events).toMatchObject([{ entry: { key: "/test/b", modRevision: third } }, { entry: { key: "/test/c", modRevision: third + 1 } }]);
   });
 
+  test("tells what it takes up, with what is only in its log yet", async () => {
+    const storage = await open(newFile());
+    const before = await storage.sizeBytes?.();
+    await put(storage, "/test/large", "x".repeat(200_000));
+    expect(await storage.sizeBytes?.()).toBeGreaterThan((before ?? Number.POSITIVE_INFINITY) + 200_000);
+  });
+
   test("belongs to one opener at a time", async () => {
     const file = newFile();
     const holder = await openSqliteStorage(file);

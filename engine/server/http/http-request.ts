@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly audit?: AuditRecord | undefined;
   /** Absent when the request is not traced. */
   readonly trace?: RequestTrace | undefined;
+  /** When it came, by the clock's `monotonic`. */
+  readonly beganMs?: number;
   /** Where the connection comes from; absent when it is gone. */
   readonly remoteAddress?: string | undefined;
 }

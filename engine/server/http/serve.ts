@@ -134,7 +134,8 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
     const ended = server.requests.watching(request);
-    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers }, clock: server.parts.clock, turns: parts.watchTurns }).finally(ended);
+    const onListed = asksForList(request) ? () => noteListed(server, http, request) : undefined;
+    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers }, clock: server.parts.clock, onListed, turns: parts.watchTurns }).finally(ended);
     return undefined;
   }
   http.trace?.beginAnswer(http, contentTypeOf(context.representation));
@@ -142,6 +143,15 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   http.trace?.encoded(answer.body.length);
   server.requests.answered(request, answer.body.length);
   return answer;
+}
+
+function asksForList(request: ApiRequest): boolean {
+  return request.verb === "watch" && request.options.sendInitialEvents === true;
+}
+
+function noteListed({ parts, requests }: ApiServer, { beganMs, trace }: HttpRequest, request: ApiRequest): void {
+  trace?.end();
+  if (beganMs !== undefined) requests.listed(request, (parts.clock.monotonic() - beganMs) / 1000);
 }
 
 /** Who may not ask is not told whether there is such a thing. */

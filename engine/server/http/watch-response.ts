@@ -1,4 +1,5 @@
 import type { WatchStream } from "../../apimachinery/api-request.ts";
+import { INITIAL_EVENTS_END_ANNOTATION } from "../../apimachinery/watch-event.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { RawResponse } from "./response.ts";
 import type { WatchFramer } from "./watch-frames.ts";
@@ -16,12 +17,14 @@ export interface WatchResponse {
   readonly framer: WatchFramer;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly clock: Clock;
+  /** Called once, when everything that was there at the beginning has been written: of watches that begin with it. */
+  readonly onListed?: (() => void) | undefined;
   /** Shared by all watches of a server. */
   readonly turns: WatchTurns;
 }
 
 /** Writes events until the watch ends or the client goes away; resolves then. */
-export async function writeWatch({ raw, stream, framer, headers, clock, turns }: WatchResponse): Promise<void> {
+export async function writeWatch({ raw, stream, framer, headers, clock, onListed, turns }: WatchResponse): Promise<void> {
   const over = Promise.withResolvers<void>();
   raw.on("close", over.resolve);
   raw.writeHead(200, { "cache-control": "no-cache, private", "content-type": framer.contentType, ...headers });
@@ -42,7 +45,9 @@ export async function writeWatch({ raw, stream, framer, headers, clock, turns }:
     try {
       for (let event = stream.take(); event !== undefined; event = stream.take()) {
         const frame = framer.frame(event);
-        if (!raw.write(isChunked ? frame.chunk : frame.bytes)) return awaitDrain();
+        const isTaken = raw.write(isChunked ? frame.chunk : frame.bytes);
+        if (onListed !== undefined && event.type === "BOOKMARK" && event.object.metadata.annotations?.[INITIAL_EVENTS_END_ANNOTATION] === "true") onListed();
+        if (!isTaken) return awaitDrain();
       }
       if (!stream.isEnded) return stream.whenReady(writeLater);
       if (isChunked) raw.chunkedEncoding = true;

@@ -7,7 +7,7 @@ import type { RawResponse } from "../http/response.ts";
 import { normalizedVerb } from "../request-metrics.ts";
 import { beginHttpSpan, clientAddress, describeAnswer, followAnswer, placeOf, protocolOf, type TracedRequest } from "./http-span.ts";
 
-/** Watches have none: what takes time in them is waiting. */
+/** Watches have none but while they list what is there: what takes time in them is waiting. */
 const NAMES: Readonly<Partial<Record<ApiRequest["verb"], string>>> = { get: "Get", list: "List", create: "Create", update: "Update", patch: "Patch", delete: "Delete", deletecollection: "Delete" };
 const USER_AGENT_MAX = 1024;
 
@@ -41,9 +41,9 @@ export class RequestTrace {
     return measured(this.#tracer, name, () => ({}), work);
   }
 
-  /** Begins the verb's span, which its work runs in; none for a watch. */
+  /** Begins the verb's span, which its work runs in; none for a watch that does not begin with a list. */
   beginVerb(http: HttpRequest, info: ResourceInfo, verb: ApiRequest["verb"]): Span | undefined {
-    const name = NAMES[verb];
+    const name = verb === "watch" && http.query.get("sendInitialEvents") === "true" ? "WatchList" : NAMES[verb];
     return name === undefined ? undefined : (this.#verb = this.#span.child(name, verbAttributes(http, info, verb)));
   }
 

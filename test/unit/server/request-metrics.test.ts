@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { meterProcess } from "../../../engine/lib/process-metrics.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
-import { withStorageMetrics } from "../../../engine/storage/metered-storage.ts";
+import { meterStorageSize, withStorageMetrics } from "../../../engine/storage/metered-storage.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -19,7 +20,7 @@ test("requests are counted by what they did, to what, where, and how it ended", 
   await maps.list("");
   await api.store.caughtUp();
   const text = api.server.metrics.render();
-  const line = (verb: string, scope: string, code: number, dryRun = "") => `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",verb="${verb}",version="v1"} 1`;
+  const line = (verb: string, scope: string, code: number, dryRun = "") => `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",system_client="",verb="${verb}",version="v1"} 1`;
   for (const expected of [line("POST", "namespace", 201), line("POST", "namespace", 201, "All"), line("APPLY", "resource", 201), line("GET", "resource", 404), line("LIST", "cluster", 200)]) expect(text).toContain(expected);
   expect(text).toMatch(/apiserver_request_duration_seconds_count\{component="apiserver",dry_run="",group="",resource="configmaps",scope="cluster",subresource="",verb="LIST",version="v1"\} 1/);
   expect(text).toContain('apiserver_current_inflight_requests{request_kind="readOnly"} 0');
@@ -42,6 +43,51 @@ test("the store is counted and timed by operation and kind, failures too", async
   expect(text).toContain('etcd_requests_total{group="apps",operation="delete",resource="deployments"} 1');
   expect(text).toContain('etcd_request_duration_seconds_count{group="",operation="list",resource="pods"} 2');
   expect(text).toContain('etcd_request_errors_total{group="",operation="list",resource="pods"} 1');
+});
+
+test("upstream's components are told apart from other clients, by the beginning of their user agents", async () => {
+  await using api = await startTestApi();
+  await api.as("system:kube-scheduler", ["system:masters"], "kube-scheduler/v1.36.2 (linux/amd64)").for(configMapResource).list("default");
+  await api.as("ann", ["system:masters"], "kube-scheduler-of-mine/1").for(configMapResource).list("default");
+  const text = api.server.metrics.render();
+  const line = (client: string, count: number) => `apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace",subresource="",system_client="${client}",verb="LIST",version="v1"} ${count}`;
+  expect(text).toContain(line("kube-scheduler", 1));
+  expect(text).toContain(line("", 1));
+});
+
+test("what is deprecated and has been asked for is told, to the audit log as well", async () => {
+  await using api = await startTestApi();
+  expect(api.server.metrics.render()).not.toContain("apiserver_requested_deprecated_apis{");
+  const notes = new RequestNotes();
+  const ask = (resource: string, username = "kubernetes-admin", groups: readonly string[] = ["system:masters"]) => api.server.handle({ verb: "list", options: {}, namespace: "default", user: { username, groups }, userAgent: "test", resource: { group: "", version: "v1", resource }, notes });
+  await expect(ask("endpoints", "eve", [])).rejects.toThrow("forbidden");
+  await ask("configmaps");
+  expect(api.server.metrics.render()).not.toContain("apiserver_requested_deprecated_apis{");
+  await ask("endpoints");
+  expect(api.server.metrics.render()).toContain('apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",subresource="",version="v1"} 1');
+  expect(notes.annotations.get("k8s.io/deprecated")).toBe("true");
+});
+
+test("what the store tells of is counted by kind", async () => {
+  const registry = new MetricsRegistry();
+  const storage = withStorageMetrics(openMemoryStorage(), registry, new VirtualClock());
+  const put = (key: string) => ({ do: "put" as const, key, value: Buffer.from("{}") });
+  await storage.commit([], [put("/registry/apps/deployments/default/web"), put("/registry/core/pods/default/a"), put("/registry/core/pods/default/b")]);
+  const last = await storage.commit([], [{ do: "delete", key: "/registry/core/pods/default/a" }]);
+  const stop = new AbortController();
+  for await (const { revision } of storage.watch("/registry/", 0, stop.signal)) if (revision === last.revision) stop.abort();
+  expect(registry.render()).toContain('apiserver_storage_events_received_total{group="apps",resource="deployments"} 1');
+  expect(registry.render()).toContain('apiserver_storage_events_received_total{group="",resource="pods"} 3');
+});
+
+test("how large the store is, is asked when somebody reads the page, and left out when nobody can tell", async () => {
+  const registry = new MetricsRegistry();
+  let bytes: number | undefined = 4096;
+  meterStorageSize(registry, { sizeBytes: async () => bytes ?? Promise.reject(new Error("away")) });
+  expect(registry.render()).not.toContain("apiserver_storage_size_bytes{");
+  expect(await registry.page()).toContain('apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} 4096');
+  bytes = undefined;
+  expect(await registry.page()).not.toContain("apiserver_storage_size_bytes{");
 });
 
 test("the process tells what it uses", () => {
