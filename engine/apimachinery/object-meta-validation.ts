@@ -79,12 +79,12 @@ export function annotationErrors(annotations: Readonly<Record<string, string>>, 
 }
 
 function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
-  const errors = owners.flatMap((owner, index) => {
-    const at = `metadata.ownerReferences[${index}]`;
+  // Upstream names the list and not its entry.
+  const at = "metadata.ownerReferences";
+  const errors = owners.flatMap((owner) => {
     const problems: FieldError[] = [];
-    if (!owner.apiVersion) problems.push(requiredField(`${at}.apiVersion`, "must not be empty"));
-    else if (!/^([^/]+\/)?[^/]+$/.test(owner.apiVersion)) problems.push(invalidField(`${at}.apiVersion`, owner.apiVersion, "must be <group>/<version> or <version>"));
-    for (const field of ["kind", "name", "uid"] as const) if (!owner[field]) problems.push(requiredField(`${at}.${field}`, "must not be empty"));
+    if (!/^([^/]*\/)?[^/]+$/.test(owner.apiVersion)) problems.push(invalidField(`${at}.apiVersion`, owner.apiVersion, "version must not be empty"));
+    for (const field of ["kind", "name", "uid"] as const) if (!owner[field]) problems.push(invalidField(`${at}.${field}`, owner[field] ?? "", "must not be empty"));
     if (owner.apiVersion === "v1" && owner.kind === "Event") problems.push(invalidField(at, owner, "/v1, Kind=Event is disallowed from being an owner"));
     return problems;
   });

@@ -5,7 +5,7 @@ import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { LimitRange, LimitRangeItem } from "../types.ts";
-import { resourceNameErrors } from "../validation/resource-requirements.ts";
+import { anyResourceNameErrors, resourceNameErrors } from "../validation/resource-requirements.ts";
 
 export const limitRangeResource = defineResource<LimitRange>({
   group: "",
@@ -64,7 +64,7 @@ function nameErrors(item: LimitRangeItem, at: string): FieldError[] {
       continue;
     }
     for (const name of Object.keys(item[list] ?? {})) {
-      const problems = item.type === "Pod" || item.type === "Container" ? resourceNameErrors(name) : name.includes("/") || name === "storage" ? [] : resourceNameErrors(name).slice(0, 1);
+      const problems = item.type === "Pod" || item.type === "Container" ? resourceNameErrors(name) : anyResourceNameErrors(name);
       errors.push(...problems.map((problem) => invalidField(`${at}.${list}[${name}]`, name, problem)));
     }
   }

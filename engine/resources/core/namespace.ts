@@ -1,3 +1,5 @@
+import { invalidField, invalidFields, type FieldError } from "../../apimachinery/field-error.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -23,9 +25,19 @@ export const namespaceResource = defineResource<Namespace>({
       const finalizers = namespace.spec?.finalizers?.includes("kubernetes") ? namespace.spec.finalizers : [...(namespace.spec?.finalizers ?? []), "kubernetes"];
       return { ...namespace, spec: { ...namespace.spec, finalizers }, status: { phase: "Active" } };
     },
+    validate: ({ spec }) => (spec?.finalizers ?? []).flatMap(finalizerErrors),
     prepareForUpdate: (namespace, old) => ({ ...namespace, ...(old.spec === undefined ? {} : { spec: { ...namespace.spec, finalizers: old.spec.finalizers ?? [] } }) }),
   },
   subresources: [{ name: "status" }, { name: "finalize", kind: "Namespace", group: "", version: "v1", verbs: ["update"] }],
   columns: [nameColumn, { name: "Status", type: "string", description: "Active, or Terminating while its content is deleted.", cell: (namespace) => namespace.status?.phase ?? "" }, ageColumn],
   selectableFields: { "status.phase": (namespace) => namespace.status?.phase ?? "" },
 });
+
+/** Somebody's own, by his domain, or one that everybody knows. */
+function finalizerErrors(name: string): FieldError[] {
+  const problems = qualifiedNameProblems(name);
+  if (problems.length > 0) return invalidFields("spec.finalizers", name, problems);
+  return name.includes("/") || STANDARD_FINALIZERS.includes(name) ? [] : [invalidField("spec.finalizers", name, "name is neither a standard finalizer name nor is it fully qualified")];
+}
+
+const STANDARD_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];

@@ -42,12 +42,20 @@ export function claimClassName(claim: PersistentVolumeClaim): string {
   return claim.metadata.annotations?.[CLASS_ANNOTATION] ?? claim.spec?.storageClassName ?? "";
 }
 
-function withSpec(claim: PersistentVolumeClaim): PersistentVolumeClaim {
-  return claim.spec === undefined ? claim : { ...claim, spec: withBothSources(claim.spec) };
+function withSpec(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): PersistentVolumeClaim {
+  return claim.spec === undefined ? claim : { ...claim, spec: withBothSources(withKnownSources(claim.spec, old?.spec)) };
+}
+
+/** The old field for a source alone never took more than claims and snapshots, and the new one takes nothing from another namespace: what is there is dropped, unless it was there before. */
+function withKnownSources({ dataSource, dataSourceRef, ...rest }: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | undefined): PersistentVolumeClaimSpec {
+  const keepsRef = dataSourceRef !== undefined && (!dataSourceRef.namespace || old?.dataSourceRef !== undefined);
+  const isKnown = (dataSource?.kind === "PersistentVolumeClaim" && !dataSource.apiGroup) || (dataSource?.kind === "VolumeSnapshot" && dataSource.apiGroup === "snapshot.storage.k8s.io");
+  const keepsSource = dataSource !== undefined && (isKnown || keepsRef || old?.dataSource !== undefined);
+  return { ...rest, ...(keepsSource ? { dataSource } : {}), ...(keepsRef ? { dataSourceRef } : {}) };
 }
 
 /** The old field for a source and the new one say the same, so each is filled from the other. */
-export function withBothSources(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+function withBothSources(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
   const { dataSource, dataSourceRef } = spec;
   if (dataSource !== undefined && dataSourceRef === undefined) return { ...spec, dataSourceRef: dataSource };
   if (dataSource !== undefined || dataSourceRef === undefined || dataSourceRef.namespace) return spec;

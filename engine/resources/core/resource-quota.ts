@@ -1,11 +1,12 @@
-import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { doesScopeFitResource, isCountedResource, isStandardQuotaResource, QUOTA_SCOPES } from "../quota/quota-resources.ts";
+import { isExtendedResource } from "../validation/resource-requirements.ts";
 import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from "../types.ts";
 
 export const resourceQuotaResource = defineResource<ResourceQuota>({
@@ -49,10 +50,10 @@ type Amounts = Readonly<Record<string, string>>;
 function validateHard(amounts: Amounts, path: string): FieldError[] {
   return Object.entries(amounts).flatMap(([name, amount]) => {
     const at = `${path}[${name}]`;
-    const problem = qualifiedNameError(name);
-    const errors = problem !== undefined ? [invalidField(at, name, problem)] : !name.includes("/") && !isStandardQuotaResource(name) ? [invalidField(at, name, "must be a standard resource for quota")] : [];
-    if (parseQuantity(amount) < 0) errors.push(invalidField(at, amount, "must be greater than or equal to 0"));
-    if (isCountedResource(name) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, amount, "must be an integer"));
+    const problems = qualifiedNameProblems(name);
+    const errors = problems.length > 0 ? invalidFields(at, name, problems) : !name.includes("/") && !isStandardQuotaResource(name) ? [invalidField(at, name, "must be a standard resource for quota")] : [];
+    if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
+    if ((isCountedResource(name) || isExtendedResource(name)) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
     return errors;
   });
 }

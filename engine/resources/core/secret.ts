@@ -52,7 +52,7 @@ function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] 
     return data["username"] === undefined && data["password"] === undefined ? [requiredField("data[username]"), requiredField("data[password]")] : [];
   }
   const keys = REQUIRED_KEYS[type] ?? [];
-  const missing = keys.filter((key) => data[key] === undefined);
+  const missing = keys.filter((key) => data[key] === undefined || (type === "kubernetes.io/ssh-auth" && data[key] === ""));
   const isJson = type === "kubernetes.io/dockercfg" || type === "kubernetes.io/dockerconfigjson";
   const broken = isJson ? keys.filter((key) => data[key] !== undefined && !isJsonText(data[key])) : [];
   return [...missing.map((key) => requiredField(`data[${key}]`)), ...broken.map((key) => invalidField(`data[${key}]`, "<secret contents redacted>", "must be JSON"))];

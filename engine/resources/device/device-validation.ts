@@ -8,7 +8,6 @@ export const LIST_MAX = 32;
 const EXPRESSION_BYTES_MAX = 10 * 1024;
 const PARAMETER_BYTES_MAX = 10 * 1024;
 const ALTERNATIVES_MAX = 8;
-const TOLERATIONS_MAX = 16;
 const ID_MAX = 32;
 const POOL_NAME_MAX = 253;
 const BINDING_CONDITIONS_MAX = 4;
@@ -145,7 +144,8 @@ function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string
 }
 
 export function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
-  return references.flatMap((name, index) => (names.has(name) ? [] : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")]));
+  const repeated = references.flatMap((name, index) => (references.indexOf(name) < index ? [duplicateField(`${at}[${index}]`, name)] : []));
+  return repeated.concat(references.flatMap((name, index) => (names.has(name) ? [] : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")])));
 }
 
 function wishErrors(wish: ExactDeviceRequest, at: string): FieldError[] {
@@ -159,13 +159,12 @@ function wishErrors(wish: ExactDeviceRequest, at: string): FieldError[] {
   if (mode === "All" && (wish.count ?? 0) !== 0) errors.push(invalidField(`${at}.count`, wish.count, "must not be specified when allocationMode is 'All'"));
   if (mode === "ExactCount" && (wish.count ?? 1) <= 0) errors.push(invalidField(`${at}.count`, wish.count, "must be greater than zero"));
   const tolerations = wish.tolerations ?? [];
-  errors.push(...countErrors(tolerations, TOLERATIONS_MAX, `${at}.tolerations`), ...tolerations.flatMap((toleration, index) => tolerationErrors(toleration, `${at}.tolerations[${index}]`)));
+  errors.push(...tolerations.flatMap((toleration, index) => tolerationErrors(toleration, `${at}.tolerations[${index}]`)));
   return errors;
 }
 
 function tolerationErrors({ key = "", operator = "Equal", value = "", effect = "" }: DeviceToleration, at: string): FieldError[] {
   const errors = labelErrors(key, operator === "Equal" ? value : "", at);
-  if (key === "" && operator === "Equal") errors.push(requiredField(`${at}.key`));
   if (operator === "Exists" && value !== "") errors.push(invalidField(`${at}.value`, value, "must be empty for operator `Exists`"));
   if (effect !== "" && !TAINT_EFFECTS.includes(effect)) errors.push(unsupportedValue(`${at}.effect`, effect, TAINT_EFFECTS));
   return errors;

@@ -4,6 +4,7 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ResourceClaimTemplate } from "../types.ts";
+import { templateMetadataErrors } from "../validation/template-metadata.ts";
 import { validateDeviceClaim } from "./device-validation.ts";
 import { withClaimDefaults } from "./resource-claim.ts";
 
@@ -19,7 +20,7 @@ export const resourceClaimTemplateResource = defineResource<ResourceClaimTemplat
       const { devices } = template.spec.spec;
       return devices === undefined ? template : { ...template, spec: { ...template.spec, spec: { ...template.spec.spec, devices: withClaimDefaults(devices) } } };
     },
-    validate: (template) => validateDeviceClaim(template.spec.spec.devices, "spec.spec.devices"),
+    validate: ({ spec }) => [...templateMetadataErrors(spec.metadata, "spec.metadata"), ...validateDeviceClaim(spec.spec.devices, "spec.spec.devices")],
     validateUpdate: (template, old) => (jsonEqual(template.spec, old.spec) ? [] : [invalidField("spec", template.spec, "field is immutable")]),
   },
   columns: [nameColumn, ageColumn],

@@ -1,9 +1,10 @@
 import { exactQuantity } from "../../apimachinery/quantity.ts";
-import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError } from "../../apimachinery/names.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseSemver } from "../../cel/library/semver.ts";
 import type { CapacityRequestPolicy, Counter, CounterSet, Device, DeviceAttribute, DeviceCapacity, DeviceCounterConsumption, ResourceSliceSpec } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
+import { validateNodeTerm } from "../validation/scheduling.ts";
 import { bindingErrors, countErrors, deviceNameErrors, exactlyOne, factNameErrors, poolNameErrors, taintErrors } from "./device-validation.ts";
 
 const DEVICES_MAX = 128;
@@ -26,6 +27,8 @@ export function validateSliceSpec(spec: ResourceSliceSpec): FieldError[] {
   if (pool.resourceSliceCount <= 0) errors.push(invalidField("spec.pool.resourceSliceCount", pool.resourceSliceCount, "must be greater than zero"));
   if ((pool.generation ?? 0) < 0) errors.push(invalidField("spec.pool.generation", pool.generation, "must be greater than or equal to zero"));
   if (spec.nodeName === "") errors.push(invalidField("spec.nodeName", "", "must be either unset or set to a non-empty string"));
+  else if (spec.nodeName !== undefined) errors.push(...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)));
+  errors.push(...(spec.nodeSelector?.nodeSelectorTerms ?? []).flatMap((term, index) => validateNodeTerm(term, `spec.nodeSelector.nodeSelectorTerms[${index}]`)));
   for (const field of ["allNodes", "perDeviceNodeSelection"] as const) if (spec[field] === false) errors.push(invalidField(`spec.${field}`, false, "must be either unset or set to true"));
   errors.push(...exactlyOne(PLACES.filter((field) => Boolean(spec[field])), "`nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection`", "spec"));
   if (spec.nodeSelector !== undefined && spec.nodeSelector.nodeSelectorTerms.length !== 1) errors.push(invalidField("spec.nodeSelector.nodeSelectorTerms", spec.nodeSelector.nodeSelectorTerms, "must have exactly one node selector term"));

@@ -1,5 +1,5 @@
-import { duplicateField, invalidField, requiredField, tooMany, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { duplicateField, invalidField, invalidFields, requiredField, tooMany, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
@@ -12,6 +12,7 @@ import { addressErrors, canonicalAddressErrors, specialAddressErrors } from "../
 const SHOWN_MAX = 3;
 const ENDPOINTS_MAX = 1000;
 const ADDRESSES_MAX = 100;
+const HINTS_MAX = 8;
 
 export const endpointSliceResource = defineResource<EndpointSlice>({
   group: "discovery.k8s.io",
@@ -50,20 +51,30 @@ function endpointErrors(slice: EndpointSlice): FieldError[] {
     if (endpoint.addresses.length === 0) errors.push(requiredField(`${at}.addresses`, "must contain at least 1 address"));
     if (endpoint.addresses.length > ADDRESSES_MAX) errors.push(tooMany(`${at}.addresses`, endpoint.addresses.length, ADDRESSES_MAX));
     for (const [a, address] of endpoint.addresses.entries()) errors.push(...endpointAddressErrors(address, slice.addressType, `${at}.addresses`, a));
-    const problem = endpoint.hostname === undefined ? undefined : dnsLabelError(endpoint.hostname);
-    if (problem !== undefined) errors.push(invalidField(`${at}.hostname`, endpoint.hostname, problem));
+    const { nodeName, hostname, hints } = endpoint;
+    if (nodeName !== undefined) errors.push(...invalidFields(`${at}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)));
+    if (hostname !== undefined) errors.push(...invalidFields(`${at}.hostname`, hostname, dnsLabelProblems(hostname)));
+    errors.push(...hintErrors(hints?.forZones ?? [], `${at}.hints.forZones`, labelValueProblems), ...hintErrors(hints?.forNodes ?? [], `${at}.hints.forNodes`, dnsSubdomainProblems));
   }
   return errors;
 }
 
+/** For whom an endpoint is meant: each named once. */
+function hintErrors(names: readonly { readonly name: string }[], path: string, problemsOf: (name: string) => readonly string[]): FieldError[] {
+  if (names.length > HINTS_MAX) return [tooMany(path, names.length, HINTS_MAX)];
+  return names.flatMap(({ name }, index) => [
+    ...(names.findIndex((other) => other.name === name) < index ? [duplicateField(`${path}[${index}].name`, name)] : []),
+    ...invalidFields(`${path}[${index}].name`, name, problemsOf(name)),
+  ]);
+}
+
 function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
   const names = new Set<string>();
-  return ports.flatMap(({ name = "" }, index) => {
-    const problem = name === "" ? undefined : dnsLabelError(name);
-    const errors = problem === undefined ? [] : [invalidField(`ports[${index}].name`, name, problem)];
+  return ports.flatMap(({ name = "", appProtocol }, index) => {
+    const errors = name === "" ? [] : invalidFields(`ports[${index}].name`, name, dnsLabelProblems(name));
     if (names.has(name)) errors.push(duplicateField(`ports[${index}].name`, name));
     names.add(name);
-    return errors;
+    return appProtocol === undefined ? errors : [...errors, ...invalidFields(`ports[${index}].appProtocol`, appProtocol, qualifiedNameProblems(appProtocol))];
   });
 }
 
@@ -71,8 +82,7 @@ function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
 function endpointAddressErrors(address: string, addressType: string, path: string, index: number): FieldError[] {
   const at = `${path}[${index}]`;
   if (addressType === "FQDN") {
-    const problem = dnsSubdomainError(address);
-    return problem === undefined ? [] : [invalidField(at, address, problem)];
+    return invalidFields(at, address, dnsSubdomainProblems(address));
   }
   const errors = addressType === "IPv6" ? canonicalAddressErrors(address, at) : addressErrors(address, at);
   return thenErrors(errors, () => [...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]), ...specialAddressErrors(address, at)]);

@@ -1,13 +1,21 @@
-import { invalidField } from "../../apimachinery/field-error.ts";
-import { dnsLabelError } from "../../apimachinery/names.ts";
+import { duplicateField, invalidField, invalidFields, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { runtimeClassWarnings } from "../warnings/kind-warnings.ts";
-import type { RuntimeClass } from "../types.ts";
+import type { RuntimeClass, Toleration } from "../types.ts";
 import { validateResources } from "../validation/resource-requirements.ts";
 import { validateTolerations } from "../validation/scheduling.ts";
+
+/** None twice: they are added to those of pods. */
+function tolerationErrors(tolerations: readonly Toleration[]): FieldError[] {
+  const at = "scheduling.tolerations";
+  const repeated = tolerations.flatMap((toleration, index) => (tolerations.findIndex((other) => jsonEqual(other, toleration)) < index ? [duplicateField(`${at}[${index}]`, toleration)] : []));
+  return [...validateTolerations(tolerations, at), ...repeated];
+}
 
 export const runtimeClassResource = defineResource<RuntimeClass>({
   group: "node.k8s.io",
@@ -20,10 +28,9 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
     createOnUpdate: true,
     warnings: runtimeClassWarnings,
     validateNew({ handler, overhead, scheduling }) {
-      const problem = dnsLabelError(handler);
-      const errors = problem === undefined ? [] : [invalidField("handler", handler, problem)];
+      const errors = invalidFields("handler", handler, dnsLabelProblems(handler));
       if (overhead?.podFixed !== undefined) errors.push(...validateResources({ limits: overhead.podFixed }, "overhead", new Set()));
-      if (scheduling !== undefined) errors.push(...labelErrors(scheduling.nodeSelector ?? {}, "scheduling.nodeSelector"), ...validateTolerations(scheduling.tolerations ?? [], "scheduling.tolerations"));
+      if (scheduling !== undefined) errors.push(...labelErrors(scheduling.nodeSelector ?? {}, "scheduling.nodeSelector"), ...tolerationErrors(scheduling.tolerations ?? []));
       return errors;
     },
     validateUpdate: ({ handler }, old) => (handler === old.handler ? [] : [invalidField("handler", handler, "field is immutable")]),

@@ -19,6 +19,7 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
   schema: () => loadSchema("policy/v1/pod-disruption-budget.yaml"),
   strategy: {
     hasGeneration: true,
+    nameRule: "pathSegment",
     prepareForCreate: (budget) => ({ ...budget, status: NOTHING_YET }),
     validate: validateBudget,
   },

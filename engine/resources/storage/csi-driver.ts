@@ -4,7 +4,6 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { CSIDriver } from "../types.ts";
-import { driverNameErrors } from "../validation/driver-name.ts";
 
 const LIFECYCLE_MODES = ["Ephemeral", "Persistent"];
 const GROUP_POLICIES = ["File", "None", "ReadWriteOnceWithFSType"];
@@ -40,8 +39,8 @@ export const csiDriverResource = defineResource<CSIDriver>({
   ],
 });
 
-function validateDriver({ metadata, spec }: CSIDriver): FieldError[] {
-  const errors = driverNameErrors(metadata.name ?? "", "metadata.name");
+function validateDriver({ spec }: CSIDriver): FieldError[] {
+  const errors: FieldError[] = [];
   if (spec.fsGroupPolicy !== undefined && !GROUP_POLICIES.includes(spec.fsGroupPolicy)) errors.push(unsupportedValue("spec.fsGroupPolicy", spec.fsGroupPolicy, GROUP_POLICIES));
   for (const mode of spec.volumeLifecycleModes ?? []) if (!LIFECYCLE_MODES.includes(mode)) errors.push(unsupportedValue("spec.volumeLifecycleModes", mode, LIFECYCLE_MODES));
   const audiences = new Set<string>();

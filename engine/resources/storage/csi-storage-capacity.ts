@@ -1,6 +1,6 @@
-import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError } from "../../apimachinery/names.ts";
-import { parseQuantity } from "../../apimachinery/quantity.ts";
+import { invalidField, invalidFields, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsSubdomainProblems } from "../../apimachinery/names.ts";
+import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -28,10 +28,9 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
 });
 
 function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {
-  const problem = dnsSubdomainError(capacity.storageClassName);
   return [
-    ...(problem === undefined ? [] : [invalidField("storageClassName", capacity.storageClassName, problem)]),
+    ...invalidFields("storageClassName", capacity.storageClassName, dnsSubdomainProblems(capacity.storageClassName)),
     ...(capacity.nodeTopology === undefined ? [] : validateLabelSelector(capacity.nodeTopology, "nodeTopology")),
-    ...(["capacity", "maximumVolumeSize"] as const).flatMap((field) => (parseQuantity(capacity[field] ?? "0") < 0 ? [invalidField(field, capacity[field], "must be greater than or equal to 0")] : [])),
+    ...(parseQuantity(capacity.capacity ?? "0") < 0 ? [invalidField("capacity", canonicalQuantity(capacity.capacity ?? "0"), "must be greater than or equal to 0")] : []),
   ];
 }

@@ -1,5 +1,5 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -58,23 +58,28 @@ function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldErr
 }
 
 function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
+  const same = (a: TopologySelectorTerm, b: TopologySelectorTerm) => jsonEqual(topologySets(a), topologySets(b));
+  const repeated = terms.flatMap((term, index) => terms.slice(0, index).filter((earlier) => same(earlier, term)).map(() => duplicateField(`allowedTopologies[${index}].matchLabelExpressions`, "")));
   return terms.flatMap((term, index) => {
     const keys = new Set<string>();
     return (term.matchLabelExpressions ?? []).flatMap(({ key, values }, position) => {
       const at = `allowedTopologies[${index}].matchLabelExpressions[${position}]`;
       const errors: FieldError[] = [];
-      const problem = qualifiedNameError(key);
-      if (problem !== undefined) errors.push(invalidField(`${at}.key`, key, problem));
+      errors.push(...invalidFields(`${at}.key`, key, qualifiedNameProblems(key)));
       if (keys.has(key)) errors.push(duplicateField(`${at}.key`, key));
       keys.add(key);
       if (values.length === 0) errors.push(requiredField(`${at}.values`));
       for (const [number, value] of values.entries()) {
-        const valueProblem = labelValueError(value);
-        if (valueProblem !== undefined) errors.push(invalidField(`${at}.values[${number}]`, value, valueProblem));
         if (values.indexOf(value) < number) errors.push(duplicateField(`${at}.values[${number}]`, value));
       }
       return errors;
     });
-  });
+  }).concat(repeated);
+}
+
+/** What a term allows, whatever the order in which it says so. */
+function topologySets({ matchLabelExpressions = [] }: TopologySelectorTerm): object {
+  const sets = matchLabelExpressions.map(({ key, values }) => [key, [...new Set(values)].sort()] as const);
+  return Object.fromEntries(sets.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -1,5 +1,5 @@
-import { forbiddenField, invalidField, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError } from "../../apimachinery/names.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
@@ -40,9 +40,9 @@ function validateAttachment({ spec, status }: VolumeAttachment): FieldError[] {
   if (inlineVolumeSpec === undefined && persistentVolumeName === undefined) errors.push(requiredField("spec.source", choice));
   if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) errors.push(forbiddenField("spec.source", choice));
   if (persistentVolumeName === "") errors.push(requiredField("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"));
+  else if (persistentVolumeName !== undefined) errors.push(...invalidFields("spec.source.persistentVolumeName", persistentVolumeName, dnsSubdomainProblems(persistentVolumeName)));
   if (inlineVolumeSpec !== undefined) errors.push(...validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", "", true));
-  const problem = dnsSubdomainError(spec.nodeName);
-  if (problem !== undefined) errors.push(invalidField("spec.nodeName", spec.nodeName, problem));
+  errors.push(...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)));
   const bytes = Object.entries(status?.attachmentMetadata ?? {}).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   if (bytes > METADATA_BYTES_MAX) errors.push(tooLong("status.attachmentMetadata", METADATA_BYTES_MAX));
   return errors;

@@ -117,7 +117,8 @@ function sourceErrors(spec: PersistentVolumeSpec, at: string, name: string): Fie
   return [
     ...judge(spec[first], `${at}.${first}`, name),
     ...(needsNodes ? [requiredField(`${at}.nodeAffinity`, "Local volume requires node affinity")] : []),
-    ...others.map((source) => forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type")),
+    // A FlexVolume beside another source is not counted, as upstream has it.
+    ...others.flatMap((source) => (source === "flexVolume" && spec.flexVolume !== undefined ? flexErrors(spec.flexVolume, `${at}.flexVolume`) : [forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type")])),
   ];
 }
 

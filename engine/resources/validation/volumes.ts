@@ -1,5 +1,4 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseQuantity } from "../../apimachinery/quantity.ts";
 import type { CSIVolumeSource, PersistentVolumeClaimTemplate, Volume } from "../types.ts";
@@ -7,6 +6,7 @@ import { validateClaimSpec } from "./claim.ts";
 import { driverNameErrors } from "./driver-name.ts";
 import { localPathErrors } from "./mounts.ts";
 import { downwardFileErrors, itemErrors, modeErrors, projectedErrors } from "./projected-volume.ts";
+import { templateMetadataErrors } from "./template-metadata.ts";
 import {
   azureDiskErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, hostPathErrors, INTERFACE_LENGTH_MAX, INTERFACE_TOO_LONG, iscsiErrors, nfsErrors, quobyteErrors, requiredText, requiredTexts, secretErrors,
   storageOsErrors,
@@ -104,15 +104,8 @@ function csiErrors({ driver, nodePublishSecretRef: secret }: CSIVolumeSource, at
   return [...errors, ...(secret.name ? invalidFields(`${at}.name`, secret.name, dnsSubdomainProblems(secret.name)) : [requiredField(`${at}.nodePublishSecretRef.name`)])];
 }
 
-/** The claim that will be made: only labels and annotations can be given to it. */
-function claimTemplateErrors({ metadata = {}, spec }: PersistentVolumeClaimTemplate, at: string): FieldError[] {
-  const others = Object.keys(metadata).filter((field) => field !== "labels" && field !== "annotations");
-  return [
-    ...annotationErrors(metadata.annotations ?? {}, `${at}.metadata.annotations`),
-    ...labelErrors(metadata.labels ?? {}, `${at}.metadata.labels`),
-    ...others.map((field) => forbiddenField(`${at}.metadata.${field}`, "cannot be set")),
-    ...validateClaimSpec(spec, `${at}.spec`),
-  ];
+function claimTemplateErrors({ metadata, spec }: PersistentVolumeClaimTemplate, at: string): FieldError[] {
+  return [...templateMetadataErrors(metadata, `${at}.metadata`), ...validateClaimSpec(spec, `${at}.spec`)];
 }
 
 /** The claim is called after the pod and the volume together. */

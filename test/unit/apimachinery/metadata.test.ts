@@ -35,9 +35,9 @@ describe("metadata of a new object", () => {
     ).toEqual([
       expect.stringMatching(/^metadata\.labels: Invalid value: "-x": name part must consist/), expect.stringMatching(/^metadata\.labels: Invalid value: "a b": a valid label must be/),
       "metadata.annotations: Too long: may not be more than 262144 bytes",
-      'metadata.ownerReferences[1].apiVersion: Invalid value: "a/b/c": must be <group>/<version> or <version>',
-      "metadata.ownerReferences[2].apiVersion: Required value: must not be empty", "metadata.ownerReferences[2].kind: Required value: must not be empty",
-      "metadata.ownerReferences[2].name: Required value: must not be empty", "metadata.ownerReferences[2].uid: Required value: must not be empty",
+      'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty',
+      'metadata.ownerReferences.apiVersion: Invalid value: "": version must not be empty', 'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
+      'metadata.ownerReferences.name: Invalid value: "": must not be empty', 'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
       expect.stringMatching(/^metadata\.ownerReferences: Invalid value: \[/),
       'metadata.managedFields[0].operation: Unsupported value: "Replace": supported values: "Apply", "Update"',
       expect.stringMatching(/^metadata\.finalizers: Invalid value: "a\/b\/c": a valid label key/), expect.stringMatching(/^metadata\.finalizers: Invalid value: .*finalizer foregroundDeletion and $/),

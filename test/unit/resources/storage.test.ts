@@ -54,7 +54,7 @@ describe("a claim", () => {
     ["knows its modes", { ...claimSpec, accessModes: ["Often"] }, ['spec.accessModes: Unsupported value: "Often": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"']],
     ["is for one pod or not", { ...claimSpec, accessModes: ["ReadWriteOncePod", "ReadWriteMany"] }, ["spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes"]],
     ["is larger than nothing", { ...claimSpec, resources: { requests: { storage: "0" } } }, ['spec.resources[storage]: Invalid value: "0": must be greater than zero']],
-    ["comes from a claim when it names no group", { ...claimSpec, dataSource: { kind: "Snapshot", name: "a" } }, ["dataSource", "dataSourceRef"].map((field) => `spec.${field}: Invalid value: "Snapshot": must be 'PersistentVolumeClaim' when referencing the default apiGroup`)],
+    ["comes from a claim when it names no group", { ...claimSpec, dataSourceRef: { kind: "Snapshot", name: "a" } }, ["dataSource", "dataSourceRef"].map((field) => `spec.${field}: Invalid value: "Snapshot": must be 'PersistentVolumeClaim' when referencing the default apiGroup`)],
   ])("%s", (_what, spec, expected) => {
     expect(problems(() => create(persistentVolumeClaimResource, { spec }))).toEqual(expected);
   });
