@@ -23,8 +23,10 @@ export interface AvailabilityOptions {
 }
 
 const WORKERS = 3;
-/** A server that answers is asked again after this long, one that does not sooner and sooner later; upstream's times. */
+/** A server that answers is asked again after this long. */
 const RECHECK_MS = 30_000;
+/** One that does not is asked sooner, and again and again: nothing tells when it has come. Both are upstream's times. */
+const RETRY = { initialMs: 5, maxMs: 30_000 };
 /** One that is there, but does not say what it serves. */
 const RELEARN = { initialMs: 500, maxMs: 60_000 };
 
@@ -44,7 +46,7 @@ class AvailabilityRunner {
   constructor(options: AvailabilityOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
-    this.#queue = new Workqueue({ clock: options.clock });
+    this.#queue = new Workqueue({ clock: options.clock, retry: RETRY });
     this.#learning = new Workqueue({ clock: options.clock, retry: RELEARN });
   }
 
