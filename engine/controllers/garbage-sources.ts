@@ -2,6 +2,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Informer, InformerHandler } from "../client/informer.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
 import { sleep } from "../lib/clock.ts";
+import { jsonEqual } from "../lib/freeze.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
@@ -9,7 +10,7 @@ import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReference } from "./custom-references.ts";
 import { read, type Watch } from "./define-controller.ts";
-import type { RemoteKinds } from "./remote-kinds.ts";
+import { takenVersions, type RemoteKinds } from "./remote-kinds.ts";
 
 export const UID_INDEX = "uid";
 export const OWNER_UID_INDEX = "ownerUid";
@@ -85,12 +86,24 @@ export class ChangingSources {
 
 type HandlerOf = (enqueue: (uid: string) => void) => InformerHandler<KubeObject>;
 
-/** Follows the definitions of custom kinds; every served kind is followed by a handler of its own. */
+/**
+ * Follows the definitions of custom kinds; every kind that is served here is followed by a handler of its own. What another server has taken is that
+ * server's, and is found with the rest of it.
+ */
 export function watchCustomKinds(informers: InformerFactory, sources: ChangingSources, handlerOf: HandlerOf): Watch {
   const informer = informers.informer(customResourceDefinitionResource);
+  const services = informers.informer(apiServiceResource);
   const handler = (enqueue: (uid: string) => void): InformerHandler<CustomResourceDefinition> => {
     const handle = handlerOf(enqueue);
-    const put = (definition: CustomResourceDefinition) => sources.put(definition.metadata.name ?? "", customReference(definition), handle);
+    let taken: ReadonlySet<string> = new Set();
+    const put = (definition: CustomResourceDefinition) => sources.put(definition.metadata.name ?? "", customReference(definition, taken), handle);
+    const look = () => {
+      const now = takenVersions(services.list());
+      if (jsonEqual([...now].sort(), [...taken].sort())) return;
+      taken = now;
+      for (const definition of informer.list()) put(definition);
+    };
+    services.addHandler({ add: look, update: look, delete: look });
     return { add: put, update: (_old, definition) => put(definition), delete: ({ metadata }) => sources.drop(metadata.name ?? "") };
   };
   // The informer gives its handler definitions only.

@@ -77,8 +77,11 @@ describe("custom kinds that nobody can ask for go with their objects all the sam
   const takeOver = async (version = "v1") => {
     const spec = { group: "stable.example.com", version, groupPriorityMinimum: 2000, versionPriority: 200, insecureSkipTLSVerify: true, service: { namespace: "gone", name: "gone" } };
     const services = plane.client.for(apiServiceResource);
-    await services.delete("", `${version}.stable.example.com`);
-    await services.create({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: `${version}.stable.example.com` }, spec });
+    const name = `${version}.stable.example.com`;
+    // A kind that is there has one of its own.
+    const service = await services.create({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name }, spec }).catch(() => services.patch("", name, "merge", { spec }));
+    const conditions = [{ type: "Available", status: "False", reason: "ServiceNotFound", message: "nobody looks here", lastTransitionTime: "2030-01-01T00:00:00Z" }];
+    await services.updateStatus({ ...service, status: { conditions } });
   };
 
   test("where a server that is away answers for their group and version", async () => {
@@ -128,6 +131,20 @@ describe("custom kinds that nobody can ask for go with their objects all the sam
     await plane.clock.advance(60_000);
     expect((await plane.client.for(namespaceResource).list("")).items.map(({ metadata }) => metadata.name)).not.toContain("shop");
     expect(await stored()).toBe(0);
+  });
+
+  test("and hold nobody else up who is deleted meanwhile", async () => {
+    await takeOver();
+    await define();
+    await plane.clock.advance(1_000);
+    plane.warnings.length = 0;
+    const maps = plane.client.for(configMapResource);
+    await maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "owner", namespace: "default" } });
+    await plane.clock.settle();
+    await maps.delete("default", "owner", { propagationPolicy: "Foreground" });
+    await plane.clock.advance(5_000);
+    expect((await maps.list("default")).items.map(({ metadata }) => metadata.name)).not.toContain("owner");
+    expect(plane.warnings).toEqual([]);
   });
 
   test("but for those with a built-in kind's name, which take none of its objects along", async () => {
