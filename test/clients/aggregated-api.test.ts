@@ -17,11 +17,15 @@ import { availabilityService } from "../../engine/server/aggregation/availabilit
 import { findKubectls, runKubectl } from "../kit/kubectl.ts";
 import { makeNamesakes } from "../kit/namesakes.ts";
 import { rawClient } from "../kit/raw-https.ts";
+import { recordSpans } from "../kit/recorded-spans.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
 /** A server like upstream's sample: one group, one kind, over HTTPS, which trusts who shows the front proxy's certificate. */
 const FLUNDERS = "/apis/wardle.example.com/v1alpha1";
 const seen: { readonly method: string; readonly url: string; readonly user: string; readonly groups: string; readonly proxy: string | undefined; readonly authorization: string | undefined }[] = [];
+/** What it was told of the traces that its requests belong to, in the same order. */
+const traceparents: unknown[] = [];
+const { tracer, spans } = recordSpans();
 const objects = new Map<string, Record<string, unknown>>();
 /** What it tells of all that it serves, or the code of a failure; undefined where it knows lists of resources only. */
 let told: object | number | undefined;
@@ -30,6 +34,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { headers, method = "", url = "" } = request;
   const certificate = (request.socket as TLSSocket).getPeerCertificate();
   seen.push({ method, url, user: String(headers["x-remote-user"]), groups: String(headers["x-remote-group"]), proxy: certificate.subject === undefined ? undefined : String(certificate.subject.CN), authorization: headers.authorization });
+  traceparents.push(headers["traceparent"]);
   const send = (code: number, body: object) => response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
   const path = url.split("?")[0] ?? "";
   if (path.endsWith("/flunders/moved")) return void response.writeHead(307, { location: "https://elsewhere.example/" }).end();
@@ -58,7 +63,7 @@ let checking: Promise<void>;
 let admin: Awaited<ReturnType<typeof rawClient>>;
 
 beforeAll(async () => {
-  api = await startTestListener();
+  api = await startTestListener({ tracer });
   const { certificate, key } = await api.pki.certificate("wardle", { commonName: "wardle", organizations: [], usage: "serving", dnsNames: ["api.wardle.svc"] });
   server = https.createServer({ cert: certificate, key, ca: api.pki.ca, requestCert: true, rejectUnauthorized: false }, (request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -132,6 +137,17 @@ test("what a server serves is what it last told of itself, which is stale while 
   told = undefined;
   await askAnew(200);
   await expect.poll(versions).toMatchObject([{ freshness: "Current", resources: [{ resource: "flunders" }] }]);
+});
+
+test("a server behind the API is told of the trace that a request belongs to, and its call is in it", async () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const path = `${FLUNDERS}/namespaces/default/flunders/none?pretty=true`;
+  expect((await admin.send(path, { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } })).code).toBe(404);
+  // The answer is there a moment before the span ends.
+  await expect.poll(() => spans.map(({ name }) => name)).toEqual(["priorityandfairness", "HTTP GET", "GET /apis/wardle.example.com/v1alpha1/namespaces/{:namespace}/flunders/{:name}"]);
+  const [, call, request] = spans;
+  expect(call).toMatchObject({ kind: "client", parentId: request?.context.spanId, failure: "", attributes: { "url.full": expect.stringMatching(/^https:\/\/.+\/flunders\/none\?pretty=true$/) as unknown, "http.response.status_code": 404, "error.type": "404" } });
+  expect(traceparents[seen.findIndex(({ url }) => url === path)]).toBe(`00-${traceId}-${call?.context.spanId}-01`);
 });
 
 test("only those who may are passed on", async () => {

@@ -6,6 +6,8 @@ import { customResourceDefinitionResource } from "../../engine/resources/apiexte
 import type { ResourceReference } from "../../engine/resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../engine/resources/types.ts";
 import { cronTabs, establish, tabs, type CronTab } from "../kit/custom-kinds.ts";
+import { rawClient } from "../kit/raw-https.ts";
+import { recordSpans } from "../kit/recorded-spans.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 
 interface Review {
@@ -23,6 +25,8 @@ function convert(object: CronTab, apiVersion: string): CronTab {
 const v2: ResourceReference<CronTab> = { ...tabs, version: "v2" };
 const calls: Review["request"][] = [];
 let answerOf: (review: Review) => unknown;
+let traceparent: unknown;
+const { tracer, spans } = recordSpans();
 const converted = ({ apiVersion, request }: Review): object => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects.map((object) => convert(object, request.desiredAPIVersion)) } });
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -30,6 +34,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
   calls.push(review.request);
+  traceparent = request.headers["traceparent"];
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answerOf(review)));
 }
 
@@ -37,7 +42,7 @@ let server: https.Server;
 let port: number;
 let api: TestListener;
 beforeAll(async () => {
-  api = await startTestListener();
+  api = await startTestListener({ tracer });
   const { certificate, key } = await api.pki.certificate("webhook", { commonName: "webhook", organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"] });
   server = https.createServer({ cert: certificate, key }, (request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -90,6 +95,18 @@ describe("a conversion webhook", () => {
     expect(await old().get("default", "b")).toMatchObject({ apiVersion: "stable.example.com/v1", spec: { host: "x", port: "2" } });
     await fresh().patch("default", "b", "merge", { spec: { address: "y:3" } });
     expect((await old().get("default", "b")).spec).toEqual({ host: "y", port: "3" });
+  });
+
+  test("is told of the trace that a request belongs to, and its call is in it", async () => {
+    await old().create(tab("a", "v1", { host: "h", port: "1" }));
+    const admin = await rawClient(api.url, api.pki, { commonName: "boss", organizations: ["system:masters"] });
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    await admin.send("/apis/stable.example.com/v2/namespaces/default/crontabs/a", { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } });
+    admin.close();
+    const [post, call, get] = ["HTTP POST", "Call conversion webhook", "Get"].map((name) => spans.find((span) => span.name === name));
+    expect(call).toMatchObject({ parentId: get?.context.spanId, attributes: { "custom-resource-definition": "crontabs.stable.example.com", "desired-api-version": "stable.example.com/v2", "object-count": 1, UID: calls[0]?.uid }, events: [{ name: "Request completed" }] });
+    expect(post).toMatchObject({ parentId: call?.context.spanId, attributes: { "http.response.status_code": 200 } });
+    expect(traceparent).toBe(`00-${traceId}-${post?.context.spanId}-01`);
   });
 
   test("converts whole lists at once, and what watches and selectors are about", async () => {

@@ -10,6 +10,7 @@ import { systemRandom } from "../../engine/lib/random.ts";
 import type { Service } from "../../engine/lib/service.ts";
 import { SpanExporter } from "../../engine/lib/tracing/span-exporter.ts";
 import { Tracer } from "../../engine/lib/tracing/tracer.ts";
+import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { clusterRoleBindingResource } from "../../engine/resources/rbac/cluster-role-binding.ts";
 import { rawClient, type RawAnswer, type RawOptions } from "../kit/raw-https.ts";
@@ -287,6 +288,15 @@ describe("a webhook that is asked because of a request", () => {
     expect(call).toMatchObject({ attributes: { configuration: "judges", webhook: "judge.example.com", resource: "/v1, Resource=configmaps", subresource: "", operation: "CREATE", UID: expect.any(String) as unknown }, events: [{ name: "Request completed" }] });
     expect(post).toMatchObject({ kind: 3, failure: undefined, traceState: "rojo=1", attributes: { "http.request.method": "POST", "url.full": expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+\/judge\?timeout=10s$/) as unknown, "server.address": "127.0.0.1", "http.response.status_code": 200 } });
     expect(asked[0]?.headers).toMatchObject({ traceparent: `00-${trace.traceId}-${post.spanId}-01`, tracestate: "rojo=1", baggage: "userId=alice" });
+  });
+
+  test("is called by what it does", async () => {
+    const { webhooks = [] } = await api.client.for(validatingWebhookConfigurationResource).get("", "judges");
+    await api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "menders" }, webhooks: [...webhooks] });
+    const trace = await traced(PATH, { method: "POST", body: map("mended") });
+    await api.client.for(mutatingWebhookConfigurationResource).delete("", "menders");
+    expect(spanNamed(trace, "Call mutating webhook").attributes).toMatchObject({ configuration: "menders", webhook: "judge.example.com" });
+    expect(trace.spans.filter(({ name }) => name === "HTTP POST")).toHaveLength(2);
   });
 
   test("that fails is shown as a failure, of the request as well", async () => {

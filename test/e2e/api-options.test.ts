@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { thisMachine } from "../kit/hosts.ts";
 import { KonnectivityServer } from "../kit/konnectivity-server.ts";
 import { eventually, kubectl, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { TraceCollector } from "../kit/trace-collector.ts";
 
 const BARE = ["--no-agent", "--no-git", "--api-port", "0"];
 const keyOf = (fill: number) => Buffer.alloc(32, fill).toString("base64");
@@ -128,6 +129,26 @@ it("reaches others through a konnectivity proxy where it is told to", async () =
     expect(proxy.asked).toEqual(["hook.example:8443"]);
   } finally {
     await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it("sends traces where it is told to, those of its last moments too", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "traces-"));
+  const configuration = path.join(folder, "tracing.yaml");
+  const collector = new TraceCollector();
+  await collector.start();
+  writeFileSync(configuration, `apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: ${collector.address}\nsamplingRatePerMillion: 1000000\n`);
+  try {
+    const server = await startMainstay(thisMachine, path.join(folder, "data"), [...BARE, "--tracing-config-file", configuration]);
+    await kubectl(thisMachine, server, "get", "--raw", "/api/v1/namespaces");
+    await server.stop();
+    expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["GET /api/v1/namespaces", "List", "cacher.GetList"]));
+    expect(collector.exports[0]?.resource).toEqual({ "service.name": "apiserver", "service.instance.id": expect.stringMatching(/^apiserver-[a-z2-7]{26}$/) as unknown });
+    writeFileSync(configuration, "kind: TracingConfiguration\n");
+    await expect(startMainstay(thisMachine, path.join(folder, "data"), [...BARE, "--tracing-config-file", configuration])).rejects.toThrow("--tracing-config-file");
+  } finally {
+    collector.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 });
