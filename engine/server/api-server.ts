@@ -39,7 +39,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
-import type { Tracer } from "../lib/tracing/tracer.ts";
+import { Tracer } from "../lib/tracing/tracer.ts";
 import { parseRequestTarget } from "../lib/request-url.ts";
 import { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { USUAL_NODE_PORTS, type PortRange } from "../registry/port-range.ts";
@@ -123,7 +123,7 @@ export interface ApiServerOptions {
   readonly healthChecks?: ServerParts["healthChecks"];
   /** Who keeps a record of requests; nobody when absent. */
   readonly auditor?: Auditor;
-  /** Who measures requests from outside, the store's part as well; nobody when absent. */
+  /** Who measures requests from outside; nobody when absent. */
   readonly tracer?: Tracer;
   /** Which plugins of admission run; the usual ones when absent. */
   readonly admissionChoice?: PluginChoice;
@@ -219,19 +219,19 @@ function changeQuota(store: ObjectStore): ChangeQuota {
 
 /** Builds the server from its parts; the store must be running before requests can be answered. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { store, clock, random, logger } = options;
+  const { store, clock, random, logger, tracer = Tracer.passive({ clock, random }) } = options;
   const rbac = followRbac(store);
   const authorizer = createAuthorizer(currentModes(options, rbac), new AuthorizationMetrics(options.metrics, clock));
   const tokens = new ServiceAccountTokens(options.tokenSigner ?? options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
-  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, egress: options.egress, tracer: options.tracer, ...(users === undefined ? {} : { users }) });
+  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, egress: options.egress, tracer, ...(users === undefined ? {} : { users }) });
   const webhooks = options.webhooks ?? webhookClient();
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
-  const webhookParts = { ...policyParts, transport: webhooks, tracer: options.tracer, random, logger, metrics: new WebhookMetrics(options.metrics, clock) };
+  const webhookParts = { ...policyParts, transport: webhooks, tracer, random, logger, metrics: new WebhookMetrics(options.metrics, clock) };
   const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
-  if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, tracer: options.tracer, random, logger }).follow();
+  if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, tracer, random, logger }).follow();
   const gitFields = new GitFieldPlaces();
   const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), allowsRedirects: options.allowsRemoteRedirects === true, dial: options.egress?.get("cluster"), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
@@ -260,7 +260,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store, clock, logger, options.metrics), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
     order: requestOrder(options),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
-    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+    tracer,
     ...(options.healthChecks === undefined ? {} : { healthChecks: options.healthChecks }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),

@@ -60,8 +60,8 @@ export interface ServerParts {
   readonly order?: RequestOrder;
   /** Who keeps a record of requests; absent where none is kept. */
   readonly auditor?: Auditor;
-  /** Who measures requests from outside; absent where nobody does. */
-  readonly tracer?: Tracer;
+  /** Who measures requests from outside, or only hands on what they say of their traces. */
+  readonly tracer: Tracer;
   /** What is counted of requests. */
   readonly requests: RequestMetrics;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import { sleep } from "../lib/clock.ts";
 import { parseRequestTarget } from "../lib/request-url.ts";
 import { explainListenError } from "../lib/listen-error.ts";
 import type { Span } from "../lib/tracing/span.ts";
+import { hasContext } from "../lib/tracing/trace-context.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { AuditRecord } from "./audit/auditor.ts";
@@ -220,7 +221,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
     observeAnswer(raw, audit);
     return await writeFailure(parts, incoming, arrival, error, audit).finally(() => audit?.complete());
   }
-  if (tracer === undefined) return respondTo(listening, proven);
+  if (tracer.isPassive && !hasContext(headers)) return respondTo(listening, proven);
   const { target } = proven;
   await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, bodyBytes: body?.length ?? 0 }, (trace) => respondTo(listening, proven, trace));
 }
@@ -285,7 +286,7 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
     const target = requestTarget(url);
     const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    span = tracer && beginHttpSpan(tracer, { ...arrival, target, connection, caller: proven, beganMs });
+    span = beginHttpSpan(tracer, { ...arrival, target, connection, caller: proven, beganMs });
     const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
     audit = beginRecord(auditor, { ...arrival, caller: proven, user, constraint });
     await auditor?.requireStored(audit);

@@ -25,7 +25,7 @@ let port: number;
 let caBundle: string;
 /** As whom webhooks are called. */
 const users = new Map<string, KubeconfigUser>();
-const asked: { readonly authorization: string; readonly caller: string; readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
+const asked: { readonly trace: readonly unknown[]; readonly authorization: string; readonly caller: string; readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
 
 beforeAll(async () => {
   api = await startTestListener({ webhookUsers: { mutating: { byName: users, current: undefined } } });
@@ -36,7 +36,7 @@ beforeAll(async () => {
     for await (const chunk of incoming) text += String(chunk);
     const url = new URL(incoming.url ?? "/", "https://unused");
     const review = JSON.parse(text) as (typeof asked)[number]["review"];
-    asked.push({ authorization: incoming.headers.authorization ?? "", caller: callerOf(incoming.socket as TLSSocket), url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
+    asked.push({ trace: [incoming.headers["traceparent"], incoming.headers["baggage"]], authorization: incoming.headers.authorization ?? "", caller: callerOf(incoming.socket as TLSSocket), url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
     const answer = (body: object) => void response.setHeader("content-type", "application/json").end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { uid: review.request.uid, ...body } }));
     if (url.pathname === "/hang") return;
     if (url.pathname === "/broken") return void response.writeHead(500).end("out of order");
@@ -67,20 +67,20 @@ const RULE = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], res
 const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({ name: "hook.example.com", clientConfig: { caBundle, ...clientConfig }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
 
 /** A create while the webhook is configured; its answer's status, warnings and body. */
-async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating"): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating", headers: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
   const [resource, name] = kind === "mutating" ? ([mutatingWebhookConfigurationResource, "MutatingWebhookConfiguration"] as const) : ([validatingWebhookConfigurationResource, "ValidatingWebhookConfiguration"] as const);
   const configuration = { apiVersion: "admissionregistration.k8s.io/v1", kind: name, metadata: { name: "a" }, webhooks: [hooked] };
   await api.client.for(resource as typeof mutatingWebhookConfigurationResource).create(configuration);
   try {
-    return await post("/api/v1/namespaces/shop/configmaps?dryRun=All", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } });
+    return await post("/api/v1/namespaces/shop/configmaps?dryRun=All", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } }, headers);
   } finally {
     await api.client.for(resource as typeof mutatingWebhookConfigurationResource).delete("", "a");
   }
 }
 
-function post(path: string, body: object | undefined): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+function post(path: string, body: object | undefined, headers: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(`${api.url}${path}`, { method: "POST", ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { "content-type": "application/json" } }, async (response) => {
+    const outgoing = request(`${api.url}${path}`, { method: "POST", ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { ...headers, "content-type": "application/json" } }, async (response) => {
       let text = "";
       for await (const chunk of response) text += String(chunk);
       const warnings = response.rawHeaders.flatMap((name, index) => (index % 2 === 0 && name.toLowerCase() === "warning" ? [response.rawHeaders[index + 1] ?? ""] : []));
@@ -101,6 +101,16 @@ test("a webhook is asked at its address, and its warnings are in the answer's he
   expect([code, body["metadata"]]).toMatchObject([201, { labels: { hooked: "yes" } }]);
   expect(warnings).toEqual(['299 - "mind the gap"']);
   expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=10s", host: `127.0.0.1:${port}` });
+});
+
+test("a webhook is told of the trace that a request belongs to, also where nothing is recorded", async () => {
+  const trace = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", baggage: "userId=alice" };
+  await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }), "mutating", trace);
+  expect(asked.at(-1)?.trace).toEqual(Object.values(trace));
+  await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }), "mutating", { baggage: trace.baggage });
+  expect(asked.at(-1)?.trace).toEqual([undefined, trace.baggage]);
+  await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }));
+  expect(asked.at(-1)?.trace).toEqual([undefined, undefined]);
 });
 
 test("a webhook is called as the user whom the operator's kubeconfig names for it", async () => {

@@ -9,7 +9,8 @@ export type SpanKind = "internal" | "server" | "client";
 
 /** A piece of work within a trace. One that is not recorded keeps nothing, and only hands its place in the trace on. */
 export interface Span {
-  readonly context: TraceContext;
+  /** Undefined where there is no trace, but perhaps baggage. */
+  readonly context: TraceContext | undefined;
   readonly isRecorded: boolean;
   /** What to send to who is asked in its course. */
   readonly headers: Readonly<Record<string, string>>;
@@ -112,7 +113,7 @@ export class RecordedSpan implements Span {
 }
 
 /** A place in a trace that nobody records here. */
-export function unrecordedSpan(context: TraceContext, baggage: string): Span {
+export function unrecordedSpan(context: TraceContext | undefined, baggage: string): Span {
   const span: Span = {
     context,
     isRecorded: false,

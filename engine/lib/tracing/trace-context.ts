@@ -33,10 +33,18 @@ export function readContext(headers: Headers): ReceivedContext {
   return { parent: parent && { ...parent, state: readState(textOf(headers["tracestate"])) }, baggage: readBaggage(textOf(headers["baggage"])) };
 }
 
-/** The headers of a request that is sent from a place in a trace. */
-export function contextHeaders({ traceId, spanId, isSampled, isRandom, state }: TraceContext, baggage: string): Readonly<Record<string, string>> {
+/** Whether there is anything to be read. */
+export function hasContext(headers: Headers): boolean {
+  return headers["traceparent"] !== undefined || headers["baggage"] !== undefined;
+}
+
+/** The headers of a request that is sent from a place in a trace, or outside of any. */
+export function contextHeaders(context: TraceContext | undefined, baggage: string): Readonly<Record<string, string>> {
+  const carried: Readonly<Record<string, string>> = baggage === "" ? {} : { baggage };
+  if (context === undefined) return carried;
+  const { traceId, spanId, isSampled, isRandom, state } = context;
   const flags = (isSampled ? 1 : 0) | (isRandom ? 2 : 0);
-  return { traceparent: `00-${traceId}-${spanId}-0${flags}`, ...(state === "" ? {} : { tracestate: state }), ...(baggage === "" ? {} : { baggage }) };
+  return { traceparent: `00-${traceId}-${spanId}-0${flags}`, ...(state === "" ? {} : { tracestate: state }), ...carried };
 }
 
 function textOf(value: string | readonly string[] | undefined): string {

@@ -9,6 +9,8 @@ export interface TracerOptions {
   readonly random: Random;
   /** The share of traces begun here that are recorded, from 0 to 1. */
   readonly sampledShare: number;
+  /** Whether it begins nothing of its own, and only hands on what it is given. */
+  readonly isPassive?: boolean;
   readonly ended: (span: EndedSpan) => void;
 }
 
@@ -35,11 +37,18 @@ export interface SpanDescription {
 
 /** Begins spans, and knows in which of them its callers run. */
 export class Tracer {
+  readonly isPassive: boolean;
   readonly #options: TracerOptions;
   readonly #running = new AsyncLocalStorage<Span>();
 
   constructor(options: TracerOptions) {
+    this.isPassive = options.isPassive ?? false;
     this.#options = options;
+  }
+
+  /** One that records nothing, whoever wants it to. */
+  static passive(parts: Pick<TracerOptions, "clock" | "random">): Tracer {
+    return new Tracer({ ...parts, sampledShare: 0, isPassive: true, ended: () => {} });
   }
 
   /** The span that the caller runs in. */
@@ -53,6 +62,7 @@ export class Tracer {
 
   /** Whether it is recorded was decided where its parent was; without one, the trace's id decides, as everywhere by OpenTelemetry's rule. */
   begin({ kind, parent, link, baggage, beganMs, describe }: FirstSpan): Span {
+    if (this.isPassive) return unrecordedSpan(parent ?? link, baggage);
     const { clock, sampledShare, ended } = this.#options;
     const traceId = parent?.traceId ?? this.#newId(4);
     const isSampled = parent?.isSampled ?? isChosen(traceId, sampledShare);

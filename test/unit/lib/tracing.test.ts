@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { decodeAnswer, encodeExport } from "../../../engine/lib/tracing/otlp.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
-import type { EndedSpan } from "../../../engine/lib/tracing/span.ts";
-import { contextHeaders, readContext } from "../../../engine/lib/tracing/trace-context.ts";
+import type { EndedSpan, Span } from "../../../engine/lib/tracing/span.ts";
+import { contextHeaders, hasContext, readContext, type TraceContext } from "../../../engine/lib/tracing/trace-context.ts";
 import { measured, Tracer, type FirstSpan } from "../../../engine/lib/tracing/tracer.ts";
 import { readExport } from "../../kit/trace-collector.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -61,6 +61,10 @@ function setUp(sampledShare = 1) {
   const begin = (more: Partial<FirstSpan> = {}) => tracer.begin({ kind: "server", baggage: "", beganMs: clock.monotonic(), describe: () => ({ name: "GET", attributes: { a: 1 }, inherited: { "audit-id": "7" } }), ...more });
   return { clock, ended, tracer, begin };
 }
+const placeOf = ({ context }: Span): TraceContext => {
+  if (context === undefined) throw new Error("the span is in no trace");
+  return context;
+};
 const parentOf = (isSampled: boolean) => ({ traceId: TRACE, spanId: SPAN, isSampled, isRandom: false, state: "rojo=1" });
 
 describe("a tracer", () => {
@@ -87,10 +91,19 @@ describe("a tracer", () => {
   test("hands on where it is not recorded", () => {
     const { begin, tracer, ended } = setUp(0);
     const span = begin({ baggage: "userId=alice" });
-    expect(tracer.within(span, () => [tracer.start("Get"), tracer.current?.headers])).toEqual([undefined, { traceparent: `00-${span.context.traceId}-${span.context.spanId}-00`, baggage: "userId=alice" }]);
+    expect(tracer.within(span, () => [tracer.start("Get"), tracer.current?.headers])).toEqual([undefined, { traceparent: `00-${placeOf(span).traceId}-${placeOf(span).spanId}-00`, baggage: "userId=alice" }]);
     span.child("Get").end();
     span.end();
     expect(ended).toEqual([]);
+  });
+
+  test("that is passive records nothing, and hands on what came, whoever sent it", () => {
+    const tracer = Tracer.passive({ clock: new VirtualClock(), random: seededRandom(7) });
+    const begin = (more: Partial<FirstSpan>) => tracer.begin({ kind: "server", baggage: "userId=alice", beganMs: 0, describe: () => ({ name: "GET", attributes: {}, inherited: {} }), ...more });
+    const traceparent = `00-${TRACE}-${SPAN}-01`;
+    for (const span of [begin({ parent: parentOf(true) }), begin({ link: parentOf(true) })]) expect([span.isRecorded, span.headers]).toEqual([false, { traceparent, tracestate: "rojo=1", baggage: "userId=alice" }]);
+    expect(begin({}).headers).toEqual({ baggage: "userId=alice" });
+    expect([hasContext({ traceparent }), hasContext({ baggage: "a=b" }), hasContext({ tracestate: "a=b" })]).toEqual([true, true, false]);
   });
 
   test("measures what is done within a span, by the clock that never jumps, and nothing outside of one", async () => {
@@ -109,8 +122,8 @@ describe("a tracer", () => {
     span.end();
     const start = Date.UTC(2030, 0, 1) + 30;
     expect(ended).toMatchObject([
-      { name: "Get", parentId: span.context.spanId, startMs: start, endMs: start + 30, attributes: { key: "k", "audit-id": "7" }, events: [{ name: "seen", atMs: start + 20, attributes: { count: 2 } }] },
-      { name: "List", parentId: span.context.spanId },
+      { name: "Get", parentId: placeOf(span).spanId, startMs: start, endMs: start + 30, attributes: { key: "k", "audit-id": "7" }, events: [{ name: "seen", atMs: start + 20, attributes: { count: 2 } }] },
+      { name: "List", parentId: placeOf(span).spanId },
       { name: "GET", kind: "server", attributes: { a: 1 }, startMs: start, endMs: start + 30 },
     ]);
   });
@@ -141,13 +154,13 @@ describe("spans as they are sent", () => {
     const [collected, ...others] = readExport(encodeExport({ "service.name": "apiserver" }, ended));
     expect(others).toEqual([]);
     const nowMs = Date.UTC(2030, 0, 1);
-    const { traceId } = span.context;
+    const { traceId } = placeOf(span);
     expect(collected).toEqual({
       resource: { "service.name": "apiserver" },
       scope: "mainstay.dev/engine",
       spans: [
-        { traceId, spanId: child.context.spanId, parentId: span.context.spanId, traceState: "", name: "HTTP POST", kind: 3, startMs: nowMs, endMs: nowMs, flags: 0x101, attributes: { "audit-id": "7" }, events: [], links: [], failure: undefined },
-        { traceId, spanId: span.context.spanId, parentId: "", traceState: "", name: "GET", kind: 2, startMs: nowMs - 0.25, endMs: nowMs, flags: 0x101, attributes: { a: 1, text: "é", whole: -3, share: 0.5, yes: true }, events: [{ name: "seen", atMs: nowMs, attributes: { size: 2 } }], links: [{ traceId: TRACE, spanId: SPAN, flags: 0x301 }], failure: "out of order" },
+        { traceId, spanId: placeOf(child).spanId, parentId: placeOf(span).spanId, traceState: "", name: "HTTP POST", kind: 3, startMs: nowMs, endMs: nowMs, flags: 0x101, attributes: { "audit-id": "7" }, events: [], links: [], failure: undefined },
+        { traceId, spanId: placeOf(span).spanId, parentId: "", traceState: "", name: "GET", kind: 2, startMs: nowMs - 0.25, endMs: nowMs, flags: 0x101, attributes: { a: 1, text: "é", whole: -3, share: 0.5, yes: true }, events: [{ name: "seen", atMs: nowMs, attributes: { size: 2 } }], links: [{ traceId: TRACE, spanId: SPAN, flags: 0x301 }], failure: "out of order" },
       ],
     });
   });
