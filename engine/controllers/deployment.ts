@@ -1,12 +1,12 @@
 import { controllerOf, objectKey, splitKey } from "../apimachinery/object-meta.ts";
 import { isControlledBy } from "../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
-import { jsonEqual } from "../lib/freeze.ts";
 import { describeError } from "../lib/log.ts";
 import { deploymentResource } from "../resources/apps/deployment.ts";
 import { replicaSetResource } from "../resources/apps/replica-set.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { Deployment, Pod, ReplicaSet } from "../resources/types.ts";
+import { hasStatus } from "./kept-status.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { tell, update, watch, type Action, type ControllerDefinition, type Outcome } from "./define-controller.ts";
 import { REVISION_ANNOTATION } from "./deployment-annotations.ts";
@@ -71,7 +71,7 @@ export function concludeDeployment(inputs: DeploymentInputs, { created, existing
   const revision = newSet === undefined ? undefined : step.revision;
   const annotations = { ...deployment.metadata.annotations, ...(revision === undefined ? {} : { [REVISION_ANNOTATION]: revision }) };
   const next: Deployment = { ...deployment, metadata: { ...deployment.metadata, annotations }, status };
-  const isSame = jsonEqual(status, deployment.status) && (revision === undefined || deployment.metadata.annotations?.[REVISION_ANNOTATION] === revision);
+  const isSame = hasStatus(deploymentResource, deployment, status) && (revision === undefined || deployment.metadata.annotations?.[REVISION_ANNOTATION] === revision);
   return [
     ...(made !== undefined && specReplicas(made) > 0 ? [tellScaled(deployment, made, specReplicas(made), 0)] : []),
     ...(createFailure === undefined ? [] : [tell(deployment, "Warning", "ReplicaSetCreateError", createFailure)]),

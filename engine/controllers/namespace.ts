@@ -2,7 +2,6 @@ import { withCondition } from "../apimachinery/conditions.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { unlessGone } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
-import { jsonEqual } from "../lib/freeze.ts";
 import { describeError } from "../lib/log.ts";
 import { catalog } from "../resources/catalog.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
@@ -11,6 +10,7 @@ import { namespaceResource } from "../resources/core/namespace.ts";
 import { podResource } from "../resources/core/pod.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Namespace, NamespaceCondition } from "../resources/types.ts";
+import { hasStatus } from "./kept-status.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { customReferences } from "./custom-references.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition, type Outcome } from "./define-controller.ts";
@@ -68,7 +68,7 @@ export function concludeNamespace(inputs: NamespaceInputs, { failure }: Pick<Out
   const failures = [...unread, ...(failure === undefined ? [] : [describeError(failure)])].sort();
   const conditions = namespaceConditions(leftovers, undiscovered, failures).reduce<readonly NamespaceCondition[]>((list, condition) => withCondition(list, condition, formatTime(nowMs)), namespace.status?.conditions ?? []);
   const status = { ...namespace.status, phase: "Terminating", conditions };
-  return jsonEqual(status, namespace.status) ? [] : [update(namespaceResource, { ...namespace, status }, "status")];
+  return hasStatus(namespaceResource, namespace, status) ? [] : [update(namespaceResource, { ...namespace, status }, "status")];
 }
 
 function namespaceConditions(leftovers: readonly Leftover[], undiscovered: readonly string[], failures: readonly string[]): NamespaceCondition[] {

@@ -3,12 +3,12 @@ import { controllerOf, type KubeObject } from "../apimachinery/object-meta.ts";
 import { isControlledBy } from "../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import { formatTime } from "../lib/clock.ts";
-import { jsonEqual } from "../lib/freeze.ts";
 import { describeError } from "../lib/log.ts";
 import { replicaSetResource } from "../resources/apps/replica-set.ts";
 import { podResource } from "../resources/core/pod.ts";
-import type { ResourceReference } from "../resources/define-resource.ts";
+import type { ResourceDefinition, ResourceReference } from "../resources/define-resource.ts";
 import type { Pod, ReplicaSet, ReplicaSetCondition } from "../resources/types.ts";
+import { hasStatus } from "./kept-status.ts";
 import { isBeingDeleted, tell, update, type Action, type Outcome } from "./define-controller.ts";
 import { isPodActive, isPodAvailable, isPodReady, isPodTerminating, millisecondsToAvailable, podFromTemplate } from "./pods.ts";
 import { rankForDeletion } from "./rank-pods.ts";
@@ -27,7 +27,7 @@ export interface ReplicaSetInputs {
 }
 
 interface WrittenAs {
-  readonly resource: ResourceReference;
+  readonly resource: ResourceReference & Pick<ResourceDefinition, "schema">;
   readonly convert: (set: ReplicaSet) => KubeObject;
 }
 
@@ -73,7 +73,7 @@ export function concludeReplicaSet(inputs: ReplicaSetInputs, { created, failure 
   return [
     ...created.map((pod) => tell(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)),
     ...(reason === undefined ? [] : [tell(set, "Warning", reason, `Error ${isCreating ? "creating" : "deleting"}: ${message}`)]),
-    ...(jsonEqual(written({ ...set, status }), written(set)) ? [] : [update(writtenAs.resource, written({ ...set, status }), "status")]),
+    ...(hasStatus(writtenAs.resource, written(set), status) ? [] : [update(writtenAs.resource, written({ ...set, status }), "status")]),
     ...(waits.length === 0 ? [] : [{ do: "wait", forMs: Math.min(...(waits as number[])) } as const]), // undefined was filtered out
   ];
 }

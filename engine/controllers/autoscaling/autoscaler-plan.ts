@@ -1,6 +1,6 @@
+import { hasStatus } from "../kept-status.ts";
 import { withCondition } from "../../apimachinery/conditions.ts";
 import { formatTime } from "../../lib/clock.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { horizontalPodAutoscalerResource } from "../../resources/autoscaling/horizontal-pod-autoscaler.ts";
 import type { ResourceReference } from "../../resources/define-resource.ts";
@@ -174,6 +174,6 @@ export function concludeAutoscaler({ autoscaler, target }: AutoscalerInputs, dec
   };
   return [
     ...(!isChange ? [] : failure === undefined ? [tell(autoscaler, "Normal", "SuccessfulRescale", `New size: ${desired}; reason: ${why}`)] : [tell(autoscaler, "Warning", "FailedRescale", `New size: ${desired}; reason: ${why}; error: ${describeError(failure)}`)]),
-    ...(jsonEqual(status, autoscaler.status) ? [] : [update(horizontalPodAutoscalerResource, { ...autoscaler, status }, "status")]),
+    ...(hasStatus(horizontalPodAutoscalerResource, autoscaler, status) ? [] : [update(horizontalPodAutoscalerResource, { ...autoscaler, status }, "status")]),
   ];
 }

@@ -1,8 +1,8 @@
+import { hasStatus } from "../kept-status.ts";
 import { findCondition, withCondition } from "../../apimachinery/conditions.ts";
 import { scaledValue } from "../../apimachinery/int-or-string.ts";
 import { controllerOf } from "../../apimachinery/object-meta.ts";
 import { formatTime } from "../../lib/clock.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { withDisruptionAllowed } from "../../resources/policy/disruption-allowed.ts";
 import { podDisruptionBudgetResource } from "../../resources/policy/pod-disruption-budget.ts";
@@ -43,7 +43,7 @@ export function planDisruptionBudget({ budget, pods, scales }: DisruptionInputs,
   } catch (error) {
     const failed = { type: "DisruptionAllowed", status: "False", reason: "SyncFailed", message: describeError(error), observedGeneration: before.observedGeneration ?? 0, lastTransitionTime: now };
     const status = { ...before, disruptionsAllowed: 0, conditions: withCondition(before.conditions, failed, now) };
-    return jsonEqual(status, budget.status) ? [] : [tell(budget, "Warning", "CalculateExpectedPodCountFailed", `Failed to calculate the number of expected pods: ${describeError(error)}`), writeStatus(budget, status)];
+    return hasStatus(podDisruptionBudgetResource, budget, status) ? [] : [tell(budget, "Warning", "CalculateExpectedPodCountFailed", `Failed to calculate the number of expected pods: ${describeError(error)}`), writeStatus(budget, status)];
   }
   const disrupted = computeDisrupted(before, pods, nowMs);
   const { expected, desired, unmanaged } = expectation;
@@ -61,7 +61,7 @@ export function planDisruptionBudget({ budget, pods, scales }: DisruptionInputs,
   return [
     ...(disrupted.againMs === undefined ? [] : [{ do: "wait", forMs: disrupted.againMs } as const]),
     ...disrupted.survivors.map((pod) => tell(pod, "Warning", "NotDeleted", `Pod was expected by PDB ${budget.metadata.namespace}/${budget.metadata.name} to be deleted but it wasn't`)),
-    ...(jsonEqual(status, budget.status) ? [] : [...tellOddities(budget, pods, unmanaged), writeStatus(budget, status)]),
+    ...(hasStatus(podDisruptionBudgetResource, budget, status) ? [] : [...tellOddities(budget, pods, unmanaged), writeStatus(budget, status)]),
   ];
 }
 

@@ -1,8 +1,8 @@
+import { hasStatus } from "../kept-status.ts";
 import { parseCronSchedule, type CronSchedule } from "../../apimachinery/cron-schedule.ts";
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { createZone } from "../../apimachinery/time-zone.ts";
 import { formatTime } from "../../lib/clock.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { cronJobResource } from "../../resources/batch/cron-job.ts";
 import { SCHEDULED_TIMESTAMP } from "../../resources/batch/job-labels.ts";
@@ -49,7 +49,7 @@ export function concludeCronJob({ cron, jobs }: CronJobInputs, { created, existi
   return [
     ...(created[0] === undefined ? [] : [tell(cron, "Normal", "SuccessfulCreate", `Created job ${created[0].metadata.name}`)]),
     ...(failure === undefined ? [] : [tell(cron, "Warning", "FailedCreate", `Error creating job: ${describeError(failure)}`)]),
-    ...(jsonEqual(status, cron.status ?? {}) ? [] : [update(cronJobResource, { ...cron, status }, "status")]),
+    ...(hasStatus(cronJobResource, cron, status) ? [] : [update(cronJobResource, { ...cron, status }, "status")]),
   ];
 }
 

@@ -1,6 +1,6 @@
+import { hasStatus } from "../kept-status.ts";
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { formatTime } from "../../lib/clock.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { formatIndexSet } from "../../resources/batch/index-set.ts";
 import { jobResource } from "../../resources/batch/job.ts";
@@ -26,7 +26,7 @@ export function concludeJob(inputs: JobInputs, outcome: Outcome, nowMs: number):
   ];
   if (isBeingDeleted(job) || finishedCondition(job) !== undefined) return tales;
   const status = computeJobStatus(inputs, outcome, nowMs);
-  return [...tales, ...tellChanges(job, status), ...(jsonEqual(status, job.status) ? [] : [update(jobResource, { ...job, status }, "status")])];
+  return [...tales, ...tellChanges(job, status), ...(hasStatus(jobResource, job, status) ? [] : [update(jobResource, { ...job, status }, "status")])];
 }
 
 /** A Job's status as its pods make it, with those that it has just made, which are not among them, and those that it has just taken away. Pure. */

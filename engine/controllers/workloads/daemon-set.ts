@@ -1,3 +1,4 @@
+import { hasStatus } from "../kept-status.ts";
 import { controllerOf, objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { isControlledBy } from "../../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
@@ -72,7 +73,7 @@ export function concludeDaemonSet(inputs: DaemonSetInputs, { created, existing, 
   return [
     ...created.filter((object) => object.kind === "Pod").map((pod) => tell(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)),
     ...(failure === undefined ? [] : [tell(set, "Warning", "FailedCreate", `Error creating: ${describeError(failure)}`)]),
-    ...(jsonEqual(status, set.status) ? [] : [update(daemonSetResource, { ...set, status }, "status")]),
+    ...(hasStatus(daemonSetResource, set, status) ? [] : [update(daemonSetResource, { ...set, status }, "status")]),
     ...(waits.length === 0 ? [] : [{ do: "wait", forMs: Math.min(...waits) } as const]),
   ];
 }

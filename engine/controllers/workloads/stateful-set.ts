@@ -1,7 +1,7 @@
+import { hasStatus } from "../kept-status.ts";
 import { controllerOf, objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import { isControlledBy } from "../../apimachinery/owner-references.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { controllerRevisionResource } from "../../resources/apps/controller-revision.ts";
 import { statefulSetResource } from "../../resources/apps/stateful-set.ts";
@@ -70,7 +70,7 @@ export function concludeStatefulSet(inputs: StatefulSetInputs, { created, existi
     ...created.flatMap((object) => tellCreated(set, object)),
     ...(failure === undefined ? [] : [tell(set, "Warning", "FailedCreate", `create Pod in StatefulSet ${set.metadata.name} failed error: ${describeError(failure)}`)]),
     ...(isTaken ? [tell(set, "Warning", "FailedCreate", `create Pod ${existing.metadata.name} in StatefulSet ${set.metadata.name} failed error: the name is taken by another pod`), { do: "wait", forMs: TAKEN_RETRY_MS } as const] : []),
-    ...(jsonEqual(status, set.status) ? [] : [update(statefulSetResource, { ...set, status }, "status")]),
+    ...(hasStatus(statefulSetResource, set, status) ? [] : [update(statefulSetResource, { ...set, status }, "status")]),
     ...(waits.length === 0 ? [] : [{ do: "wait", forMs: Math.min(...waits) } as const]),
   ];
 }
