@@ -15,6 +15,7 @@ export const mutatingAdmissionPolicyBindingResource = defineResource<MutatingAdm
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy-binding.yaml"),
   strategy: {
+    unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateMutableOperations(spec.matchResources, "spec.matchResources")],

@@ -14,6 +14,7 @@ export const mutatingWebhookConfigurationResource = defineResource<MutatingWebho
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-webhook-configuration.yaml"),
   strategy: {
+    unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ webhooks = [] }) => webhooks.flatMap((webhook, index) => validateWebhook(webhook, `webhooks[${index}]`)),

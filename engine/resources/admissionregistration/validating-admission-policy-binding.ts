@@ -18,6 +18,7 @@ export const validatingAdmissionPolicyBindingResource = defineResource<Validatin
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy-binding.yaml"),
   strategy: {
+    unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,
     validate: ({ spec }) => [...validateBindingSpec(spec), ...validateActions(spec.validationActions)],

@@ -25,6 +25,7 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
   subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
+    unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,
     prepareForCreate: ({ status: _status, ...policy }) => ({ ...policy, status: {} }),

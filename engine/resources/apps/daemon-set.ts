@@ -9,6 +9,7 @@ import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { DaemonSet, DaemonSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
+import { collisionErrors } from "./replica-counts.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 /** Counts that are always said, also when they are nothing. */
@@ -30,6 +31,7 @@ export const daemonSetResource = defineResource<DaemonSet>({
     prepareForUpdate: (set, old) => withTemplateGeneration(set, generationOf(old) + (jsonEqual(set.spec.template, old.spec.template) ? 0 : 1)),
     validate: validateDaemonSet,
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+    validateStatusUpdate: ({ status }, old) => collisionErrors(status, old.status),
     warnings: ({ spec }, old) => (old !== undefined && jsonEqual(spec.template, old.spec.template) ? [] : podWarnings(spec.template, "spec.template")),
   },
   subresources: [{ name: "status" }],

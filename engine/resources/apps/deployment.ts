@@ -11,6 +11,7 @@ import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
+import { collisionErrors, negativeCounts, partErrors } from "./replica-counts.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 export const deploymentResource = defineResource<Deployment>({
@@ -28,6 +29,11 @@ export const deploymentResource = defineResource<Deployment>({
     prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
     validate: validateDeployment,
     validateUpdate: (deployment, old) => (jsonEqual(deployment.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", deployment.spec.selector, "field is immutable")]),
+    validateStatusUpdate: ({ status = {} }, old) => [
+      ...negativeCounts(status, ["observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas", "terminatingReplicas", "collisionCount"]),
+      ...partErrors(status, ["updatedReplicas", "readyReplicas", "availableReplicas"]),
+      ...collisionErrors(status, old.status),
+    ],
     warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template, "spec.template"))],
   },
   subresources: [{ name: "status", keeps: ["labels"] }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],

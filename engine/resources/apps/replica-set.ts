@@ -10,6 +10,7 @@ import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
+import { negativeCounts, partErrors } from "./replica-counts.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 export const replicaSetResource = defineResource<ReplicaSet>({
@@ -30,6 +31,10 @@ export const replicaSetResource = defineResource<ReplicaSet>({
       return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
     },
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+    validateStatusUpdate: ({ status = { replicas: 0 } }) => [
+      ...negativeCounts(status, ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration", "terminatingReplicas"]),
+      ...partErrors(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]),
+    ],
     warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
   },
   subresources: [{ name: "status" }, replicaScale<ReplicaSet>(({ spec }) => formatLabelSelector(spec.selector))],

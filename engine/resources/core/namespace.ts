@@ -26,6 +26,7 @@ export const namespaceResource = defineResource<Namespace>({
       return { ...namespace, spec: { ...namespace.spec, finalizers }, status: { phase: "Active" } };
     },
     validate: ({ spec }) => (spec?.finalizers ?? []).flatMap(finalizerErrors),
+    validateStatusUpdate: phaseErrors,
     prepareForUpdate: (namespace, old) => ({ ...namespace, ...(old.spec === undefined ? {} : { spec: { ...namespace.spec, finalizers: old.spec.finalizers ?? [] } }) }),
   },
   subresources: [{ name: "status" }, { name: "finalize", kind: "Namespace", group: "", version: "v1", verbs: ["update"] }],
@@ -41,3 +42,10 @@ function finalizerErrors(name: string): FieldError[] {
 }
 
 const STANDARD_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];
+
+/** A namespace goes when it is deleted and not before; upstream names the field as its programs do. */
+function phaseErrors({ metadata, status }: Namespace): FieldError[] {
+  const [wanted, is] = metadata.deletionTimestamp === undefined ? ["Active", "empty"] : ["Terminating", "not empty"];
+  const phase = status?.phase ?? "";
+  return phase === wanted ? [] : [invalidField("status.Phase", phase, `may only be '${wanted}' if \`deletionTimestamp\` is ${is}`)];
+}

@@ -27,6 +27,7 @@ export const nodeResource = defineResource<Node>({
     setDefaults: withDefaults,
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
+    validateStatusUpdate: ({ status }) => featureErrors(status?.declaredFeatures ?? []),
     warnings: nodeWarnings,
   },
   subresources: [{ name: "status" }, { name: "proxy", kind: "NodeProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
@@ -52,10 +53,10 @@ export function podCidrsOf(node: Node | undefined): readonly string[] {
 
 function withDefaults(node: Node): Node {
   const { spec, status } = node;
-  const ranges = podCidrsOf(node);
+  const ranges = spec?.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR ? [spec.podCIDR] : podCidrsOf(node);
   return {
     ...node,
-    // The old field for one range and the new one for several say the same.
+    // The old field for one range and the new one for several say the same; where they do not, clients of old are heard.
     ...(spec !== undefined && ranges.length > 0 ? { spec: { ...spec, podCIDR: spec.podCIDR || ranges[0], podCIDRs: [...ranges] } } : {}),
     ...(status?.capacity !== undefined && status.allocatable === undefined ? { status: { ...status, allocatable: status.capacity } } : {}),
   };
@@ -63,6 +64,19 @@ function withDefaults(node: Node): Node {
 
 function validateNode({ spec }: Node): FieldError[] {
   return [...rangeErrors(spec?.podCIDRs ?? []), ...taintErrors(spec?.taints ?? [])];
+}
+
+const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+
+/** What a node says it can do, in the order of the alphabet. */
+function featureErrors(features: readonly string[]): FieldError[] {
+  return features.flatMap((name, index) => {
+    const [at, next] = [`status.declaredFeatures[${index}]`, features[index + 1]];
+    const errors = FEATURE.test(name) ? [] : [invalidField(at, name, `invalid feature name ${JSON.stringify(name)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`)];
+    if (next === undefined || name < next) return errors;
+    const nextAt = `status.declaredFeatures[${index + 1}]`;
+    return [...errors, name === next ? duplicateField(nextAt, next) : invalidField(nextAt, next, "list must be sorted alphabetically")];
+  });
 }
 
 function rangeErrors(ranges: readonly string[]): FieldError[] {
@@ -92,6 +106,7 @@ function validateNodeUpdate(node: Node, old: Node): FieldError[] {
   const ranges = old.spec?.podCIDRs ?? [];
   if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges)) errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
   if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID) errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  if ((node.spec?.externalID ?? "") !== (old.spec?.externalID ?? "")) errors.push(forbiddenField("spec.externalID", "may not be updated"));
   return errors;
 }
 

@@ -1,5 +1,6 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { formatLabels } from "../../apimachinery/selectors.ts";
+import { partErrors } from "../apps/replica-counts.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -25,6 +26,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     setDefaults: withDefaults,
     prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     validate: validateController,
+    validateStatusUpdate: ({ status = { replicas: 0 } }) => partErrors(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]),
     warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
   },
   subresources: [{ name: "status" }, replicaScale<ReplicationController>(({ spec }) => formatLabels(spec.selector, ""))],

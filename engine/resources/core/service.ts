@@ -3,7 +3,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { serviceWarnings } from "../warnings/service-warnings.ts";
 import type { Service, ServiceSpec } from "../types.ts";
-import { validateNewService, validateService, validateServiceUpdate } from "../validation/service.ts";
+import { validateNewService, validateService, validateServiceStatus, validateServiceUpdate } from "../validation/service.ts";
 import { withoutOldTypeValues } from "./service-update.ts";
 
 export const serviceResource = defineResource<Service>({
@@ -18,12 +18,13 @@ export const serviceResource = defineResource<Service>({
   strategy: {
     nameRule: "dnsLabel",
     createOnUpdate: true,
-    setDefaults: (service) => ({ ...service, spec: withDefaults(service.spec ?? {}) }),
+    setDefaults: (service) => withBalancerModes({ ...service, spec: withDefaults(service.spec ?? {}) }),
     prepareForCreate: (service) => ({ ...service, status: { loadBalancer: {} } }),
     prepareForUpdate: withoutOldTypeValues,
     validate: validateService,
     validateNew: validateNewService,
     validateUpdate: validateServiceUpdate,
+    validateStatusUpdate: validateServiceStatus,
     warnings: serviceWarnings,
   },
   subresources: [{ name: "status" }, { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
@@ -38,6 +39,14 @@ export const serviceResource = defineResource<Service>({
   ],
   selectableFields: { "spec.clusterIP": (service) => service.spec?.clusterIP ?? "", "spec.type": (service) => service.spec?.type ?? "" },
 });
+
+/** Addresses of a balancer are where its traffic arrives, unless it says otherwise. */
+function withBalancerModes(service: Service): Service {
+  const { spec, status } = service;
+  const ingress = status?.loadBalancer?.ingress;
+  if (spec?.type !== "LoadBalancer" || ingress === undefined || ingress.every(({ ip, ipMode }) => !ip || ipMode !== undefined)) return service;
+  return { ...service, status: { ...status, loadBalancer: { ...status?.loadBalancer, ingress: ingress.map((one) => (one.ip && one.ipMode === undefined ? { ...one, ipMode: "VIP" } : one)) } } };
+}
 
 function withDefaults({ sessionAffinityConfig: affinity, ...spec }: ServiceSpec): ServiceSpec {
   // Settings for clients' addresses go with the choice of them, also when an update leaves them there.

@@ -2,6 +2,7 @@ import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, t
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus } from "../types.ts";
 import { interfaceAddressErrors } from "../validation/ip.ts";
+import { validateConditions } from "../validation/conditions.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { bindingErrors, configurationErrors, countErrors, deviceNameErrors, LIST_MAX, poolNameErrors, referenceErrors, requestNames } from "./device-validation.ts";
 
@@ -82,6 +83,7 @@ function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<st
   const errors = nameErrors(status, at);
   if (!given.has(keyOf(status))) errors.push(invalidField(at, `${status.driver}/${status.pool}/${status.device}${status.shareID === undefined ? "" : `/${status.shareID}`}`, "must be an allocated device in the claim"));
   if (conditions.length > CONDITIONS_MAX) errors.push(tooMany(`${at}.conditions`, conditions.length, CONDITIONS_MAX));
+  errors.push(...validateConditions(conditions, `${at}.conditions`));
   if (data !== undefined && Buffer.byteLength(JSON.stringify(data)) > DATA_BYTES_MAX) errors.push(tooLong(`${at}.data`, DATA_BYTES_MAX));
   if (data !== undefined && (typeof data !== "object" || data === null || Array.isArray(data))) errors.push(invalidField(`${at}.data`, "<value omitted>", "must be a valid JSON object"));
   const { interfaceName = "", hardwareAddress = "", ips = [] } = networkData;

@@ -26,6 +26,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
   schema: () => loadSchema("node.k8s.io/v1/runtime-class.yaml"),
   strategy: {
     createOnUpdate: true,
+    unconditionalUpdate: false,
     warnings: runtimeClassWarnings,
     validateNew({ handler, overhead, scheduling }) {
       const errors = invalidFields("handler", handler, dnsLabelProblems(handler));

@@ -4,6 +4,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from "../types.ts";
 import { amountErrors } from "../validation/amounts.ts";
+import { validateConditions } from "../validation/conditions.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 
 /** Counts that are always said, also when they are nothing. */
@@ -19,9 +20,11 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
   schema: () => loadSchema("policy/v1/pod-disruption-budget.yaml"),
   strategy: {
     hasGeneration: true,
+    unconditionalUpdate: false,
     nameRule: "pathSegment",
     prepareForCreate: (budget) => ({ ...budget, status: NOTHING_YET }),
     validate: validateBudget,
+    validateStatusUpdate: ({ status }) => validateConditions(status?.conditions ?? [], "status.conditions"),
   },
   subresources: [{ name: "status" }],
   columns: [

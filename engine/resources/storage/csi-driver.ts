@@ -19,6 +19,7 @@ export const csiDriverResource = defineResource<CSIDriver>({
   namespaced: false,
   schema: () => loadSchema("storage.k8s.io/v1/csi-driver.yaml"),
   strategy: {
+    unconditionalUpdate: false,
     hasGeneration: true,
     setDefaults: (driver) => ((driver.spec.volumeLifecycleModes ?? []).length > 0 ? driver : { ...driver, spec: { ...driver.spec, volumeLifecycleModes: ["Persistent"] } }),
     validate: validateDriver,

@@ -1,6 +1,6 @@
-import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
-import { compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { compareQuantities, parseQuantity, wholeValue } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, TypedObjectReference } from "../types.ts";
 import { validateLabelSelector } from "./scheduling.ts";
@@ -53,23 +53,39 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
     errors.push(forbiddenField(at, "field can not be less than status.capacity"));
   }
   if ((claim.spec?.volumeMode ?? "Filesystem") !== (old.spec?.volumeMode ?? "Filesystem")) errors.push(invalidField("volumeMode", claim.spec?.volumeMode, "field is immutable"));
-  if (old.spec?.volumeAttributesClassName !== undefined) {
-    if (claim.spec?.volumeAttributesClassName === undefined) errors.push(forbiddenField("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden"));
-    else if (claim.spec.volumeAttributesClassName === "" && old.spec.volumeAttributesClassName !== "") errors.push(forbiddenField("spec.volumeAttributesClassName", "update from non-nil value to an empty string is forbidden"));
+  const [attributes, oldAttributes] = [claim.spec?.volumeAttributesClassName, old.spec?.volumeAttributesClassName];
+  // Before the first class has been put into effect, there is nothing to hold on to.
+  if (attributes !== oldAttributes && !attributes && old.status?.currentVolumeAttributesClassName !== undefined) {
+    errors.push(forbiddenField("spec.volumeAttributesClassName", `update to ${attributes === undefined ? "nil" : "empty string"} is forbidden when status.currentVolumeAttributesClassName is not nil`));
   }
   return errors;
 }
 
-export function validateClaimStatusUpdate(claim: PersistentVolumeClaim): FieldError[] {
-  const errors = Object.entries(claim.status?.capacity ?? {}).flatMap(([name, amount]) => (parseQuantity(amount) < 0 ? [invalidField(`status.capacity[${name}]`, amount, "must be greater than or equal to 0")] : []));
-  for (const [name, amount] of Object.entries(claim.status?.allocatedResources ?? {})) {
-    const at = `status.allocatedResources[${name}]`;
-    if (!name.includes("/") && name !== "storage") errors.push(unsupportedValue(at, name, ["storage"]));
-    if (parseQuantity(amount) <= 0) errors.push(invalidField(at, amount, "must be greater than or equal to 0"));
+export function validateClaimStatusUpdate({ status = {} }: PersistentVolumeClaim): FieldError[] {
+  const { capacity = {}, allocatedResources = {}, allocatedResourceStatuses = {} } = status;
+  const errors = Object.entries(capacity).flatMap(([name, amount]) => basicAmountErrors(amount, `status.capacity[${name}]`));
+  for (const [name, state] of Object.entries(allocatedResourceStatuses)) {
+    const at = "status.allocatedResourceStatuses";
+    errors.push(...resourceKeyErrors(name, at), ...(RESIZES.includes(state) ? [] : [unsupportedValue(at, name, RESIZES)]));
   }
-  const known = ["ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"];
-  for (const [name, state] of Object.entries(claim.status?.allocatedResourceStatuses ?? {})) if (!known.includes(state)) errors.push(unsupportedValue(`status.allocatedResourceStatuses[${name}]`, name, known));
+  for (const [name, amount] of Object.entries(allocatedResources)) {
+    const at = "status.allocatedResources";
+    errors.push(...thenErrors(resourceKeyErrors(name, at), () => basicAmountErrors(amount, `${at}[${name}]`)));
+  }
   return errors;
+}
+
+const RESIZES = ["ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible", "NodeResizePending"].sort();
+
+function basicAmountErrors(amount: string, at: string): FieldError[] {
+  return parseQuantity(amount) < 0 ? [invalidField(at, wholeValue(amount), "must be a valid resource quantity")] : [];
+}
+
+/** Of the system's own resources, a claim has storage alone. */
+function resourceKeyErrors(name: string, at: string): FieldError[] {
+  const problems = qualifiedNameProblems(name);
+  if (problems.length > 0) return invalidFields(at, name, problems);
+  return name === "storage" || (name.includes("/") && !name.includes("kubernetes.io/")) ? [] : [unsupportedValue(at, name, ["storage"])];
 }
 
 /** The new spec with the old one's values wherever a change is allowed or judged elsewhere. */
@@ -83,7 +99,7 @@ function comparable(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): P
     ...(old.spec?.volumeName ? {} : { volumeName: old.spec?.volumeName }),
     ...(mayGetClass ? { storageClassName: undefined } : {}),
     ...(isBound ? { resources: { ...spec.resources, requests: { ...spec.resources?.requests, storage: storageOf(old.spec) ?? "0" } } } : {}),
-    ...(isBound && spec.volumeAttributesClassName !== undefined ? { volumeAttributesClassName: old.spec?.volumeAttributesClassName } : {}),
+    ...(isBound ? { volumeAttributesClassName: old.spec?.volumeAttributesClassName } : {}),
   };
 }
 
@@ -103,8 +119,7 @@ function sameAmounts(left: PersistentVolumeClaimSpec["resources"], right: Persis
 const storageOf = (spec: PersistentVolumeClaimSpec | undefined) => spec?.resources?.requests?.["storage"];
 
 function classErrors(name: string | undefined, path: string): FieldError[] {
-  const problem = name ? dnsSubdomainError(name) : undefined;
-  return problem === undefined ? [] : [invalidField(path, name, problem)];
+  return name ? invalidFields(path, name, dnsSubdomainProblems(name)) : [];
 }
 
 function sourceErrors(source: TypedObjectReference, path: string): FieldError[] {
@@ -112,9 +127,7 @@ function sourceErrors(source: TypedObjectReference, path: string): FieldError[] 
   if (!source.name) errors.push(requiredField(`${path}.name`));
   if (!source.kind) errors.push(requiredField(`${path}.kind`));
   if (!source.apiGroup && source.kind !== "PersistentVolumeClaim") errors.push(invalidField(path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
-  const groupProblem = source.apiGroup ? dnsSubdomainError(source.apiGroup) : undefined;
-  if (groupProblem !== undefined) errors.push(invalidField(`${path}.apiGroup`, source.apiGroup, groupProblem));
-  const namespaceProblem = source.namespace ? dnsLabelError(source.namespace) : undefined;
-  if (namespaceProblem !== undefined) errors.push(invalidField(`${path}.namespace`, source.namespace, namespaceProblem));
+  if (source.apiGroup) errors.push(...invalidFields(`${path}.apiGroup`, source.apiGroup, dnsSubdomainProblems(source.apiGroup)));
+  if (source.namespace) errors.push(...invalidFields(`${path}.namespace`, source.namespace, dnsLabelProblems(source.namespace)));
   return errors;
 }

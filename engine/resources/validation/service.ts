@@ -1,6 +1,7 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { parseAddress } from "../../lib/ip-address.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 import { addressErrors, cidrErrors, specialAddressErrors } from "./ip.ts";
 import { isHeadless, serviceFamilyChangeErrors, serviceFamilyErrors } from "./service-families.ts";
@@ -37,6 +38,27 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
   return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
 }
 
+/** Where a balancer can be reached; addresses that were there before stay good. */
+export function validateServiceStatus({ spec, status }: Service, old: Service): FieldError[] {
+  const at = "status.loadBalancer.ingress";
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  if (spec?.type !== "LoadBalancer" && ingress.length > 0) return [forbiddenField(at, "may only be used when `spec.type` is 'LoadBalancer'")];
+  const known = (old.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip ? [ip] : []));
+  return ingress.flatMap(({ ip, ipMode, hostname }, index) => [
+    ...(ip ? addressErrors(ip, `${at}[${index}].ip`, known) : []),
+    ...modeErrors(ip, ipMode, `${at}[${index}].ipMode`),
+    ...(hostname ? invalidFields(`${at}[${index}].hostname`, hostname, [...dnsSubdomainProblems(hostname), ...(parseAddress(hostname) === undefined ? [] : ["must be a DNS name, not an IP address"])]) : []),
+  ]);
+}
+
+const MODES = ["Proxy", "VIP"];
+
+function modeErrors(ip: string | undefined, mode: string | undefined, at: string): FieldError[] {
+  if (mode === undefined) return [];
+  if (!ip) return [forbiddenField(at, "may not be specified when `ip` is not set")];
+  return MODES.includes(mode) ? [] : [unsupportedValue(at, mode, MODES)];
+}
+
 /** Addresses from outside, and who may come by them. */
 function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): FieldError[] {
   const addresses = (spec.externalIPs ?? []).flatMap((address, index) => {
@@ -50,11 +72,11 @@ function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): Fiel
 /** What a type cannot do without, and what it cannot have. */
 function validateType(spec: ServiceSpec): FieldError[] {
   if (spec.type !== "ExternalName") return isHeadless(spec) && spec.type !== "ClusterIP" ? [invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`)] : [];
-  const problem = spec.externalName ? dnsSubdomainError(spec.externalName.replace(/\.$/, "")) : undefined;
+  const name = (spec.externalName ?? "").replace(/\.$/, "");
   const unwanted = [["clusterIPs", (spec.clusterIPs ?? []).length > 0], ["ipFamilies", (spec.ipFamilies ?? []).length > 0], ["ipFamilyPolicy", spec.ipFamilyPolicy !== undefined]] as const;
   return [
     ...unwanted.flatMap(([field, isSet]) => (isSet ? [forbiddenField(`spec.${field}`, "may not be set for ExternalName services")] : [])),
-    ...(!spec.externalName ? [requiredField("spec.externalName")] : problem === undefined ? [] : [invalidField("spec.externalName", spec.externalName, problem)]),
+    ...(name === "" ? [requiredField("spec.externalName")] : invalidFields("spec.externalName", name, dnsSubdomainProblems(name))),
   ];
 }
 
@@ -82,13 +104,13 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
 
 function validatePort(port: ServicePort, path: string, spec: ServiceSpec, needsName: boolean): FieldError[] {
   const errors: FieldError[] = [];
-  const problem = port.name ? dnsLabelError(port.name) : undefined;
   if (!port.name && needsName) errors.push(requiredField(`${path}.name`));
-  else if (problem !== undefined) errors.push(invalidField(`${path}.name`, port.name, problem));
-  const { targetPort } = port;
+  else if (port.name) errors.push(...invalidFields(`${path}.name`, port.name, dnsLabelProblems(port.name)));
+  const { targetPort, appProtocol } = port;
   if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65_535)) errors.push(invalidField(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
   if (typeof targetPort === "string") errors.push(...portNameErrors(targetPort).map((why) => invalidField(`${path}.targetPort`, targetPort, why)));
-  if (port.nodePort && (spec.type === "ClusterIP" || spec.type === "ExternalName")) errors.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
+  if (appProtocol !== undefined) errors.push(...invalidFields(`${path}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol)));
+  if (port.nodePort && spec.type === "ClusterIP") errors.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
   return errors;
 }
 
@@ -109,6 +131,8 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   if (spec.externalTrafficPolicy !== undefined && !isExternal) errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));
   if (spec.healthCheckNodePort && !(isBalanced && spec.externalTrafficPolicy === "Local")) {
     errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+  } else if (spec.healthCheckNodePort !== undefined && (spec.healthCheckNodePort < 0 || spec.healthCheckNodePort > 65_535)) {
+    errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "must be between 1 and 65535, inclusive"));
   }
   if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
   if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));

@@ -7,13 +7,19 @@ import { seededRandom } from "../../../engine/lib/random.ts";
 import { beforeCreate } from "../../../engine/registry/before-create.ts";
 import { beforeUpdate } from "../../../engine/registry/before-update.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
+import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
+import { replicationControllerResource } from "../../../engine/resources/core/replication-controller.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import { resourceClaimTemplateResource } from "../../../engine/resources/device/resource-claim-template.ts";
 import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
@@ -27,7 +33,7 @@ import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.
 import { csiStorageCapacityResource } from "../../../engine/resources/storage/csi-storage-capacity.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
-import type { PersistentVolumeClaim } from "../../../engine/resources/types.ts";
+import type { DaemonSet, PersistentVolumeClaim } from "../../../engine/resources/types.ts";
 
 const stamp = { nowText: "2030-01-01T00:00:00Z", random: seededRandom(1) };
 
@@ -85,6 +91,8 @@ describe("a new object is judged as upstream judges it:", () => {
     ["devices are where nodes can be", resourceSliceResource as never, { spec: { driver: "d", pool, nodeName: "a/b" } }, has("spec.nodeName: Invalid value")],
     ["devices are where nodes can be chosen", resourceSliceResource as never, { spec: { driver: "d", pool, nodeSelector: { nodeSelectorTerms: [term] } } }, has('spec.nodeSelector.nodeSelectorTerms[0].matchExpressions[0].values[0]: Invalid value: "*"')],
     ["a flow may repeat itself", flowSchemaResource as never, { spec: flow }, []],
+    ["a Service's protocol has a name, and its check a port", serviceResource as never, { spec: { type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: -1, ports: [{ port: 80, appProtocol: "/x" }] } }, has("spec.ports[0].appProtocol: Invalid value", "spec.healthCheckNodePort: Invalid value: -1: must be between 1 and 65535, inclusive")],
+    ["an alias may have ports of nodes", serviceResource as never, { spec: { type: "ExternalName", externalName: "a.b", ports: [{ port: 80, nodePort: 1 }] } }, []],
     ["a volume's capacity is told as it is", persistentVolumeResource as never, { spec: { ...volume, capacity: { storage: "-1" }, hostPath: { path: "/x" } } }, ['spec.capacity[storage]: Invalid value: -1: must be a valid resource quantity', 'spec.capacity[storage]: Invalid value: "-1": must be greater than zero']],
     ["a volume's secrets have names", persistentVolumeResource as never, { spec: { ...volume, csi: { driver: "d", volumeHandle: "h", nodePublishSecretRef: { name: "A", namespace: "b.c" } } } }, has("spec.csi.nodePublishSecretRef.name: Invalid value", "spec.csi.nodePublishSecretRef.namespace: Invalid value")],
     ["a volume on a share has a namespace for its secret", persistentVolumeResource as never, { spec: { ...volume, azureFile: { secretName: "s", shareName: "t", secretNamespace: "" } } }, ["spec.azureFile.secretNamespace: Required value"]],
@@ -108,6 +116,53 @@ describe("what a claim comes from", () => {
     const { object } = decodeObject(persistentVolumeClaimResource, { ...old, spec });
     expect(beforeUpdate(persistentVolumeClaimResource, object, old, undefined).spec).toMatchObject({ dataSource: source, dataSourceRef: source });
   });
+});
+
+describe("a status is judged as upstream judges it:", () => {
+  const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } };
+  const selector = { matchLabels: { a: "b" } };
+  const counts = { replicas: 1, readyReplicas: 2, availableReplicas: 3 };
+  const over = (...fields: readonly string[]) => fields.map((field) => expect.stringMatching(`^status\\.${field}: Invalid value: \\d: cannot be greater than`) as string);
+  const condition = { type: "-", status: "Maybe", reason: "a.b", message: "", lastTransitionTime: "2030-01-01T00:00:00Z", observedGeneration: -1 };
+  const balancer = { spec: { type: "LoadBalancer", ports: [{ port: 80 }] } };
+  test.each<[string, ResourceDefinition, object, object, readonly string[]]>([
+    ["parts of a Deployment's pods are no more than all", deploymentResource as never, { spec: { selector, template } }, { ...counts, updatedReplicas: 2, terminatingReplicas: -1 }, ["status.terminatingReplicas: Invalid value: -1: must be greater than or equal to 0", ...over("updatedReplicas", "readyReplicas", "availableReplicas"), "status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas"]],
+    ["parts of a ReplicaSet's pods are no more than all", replicaSetResource as never, { spec: { selector, template } }, { ...counts, fullyLabeledReplicas: 2 }, [...over("fullyLabeledReplicas", "readyReplicas", "availableReplicas"), "status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas"]],
+    ["parts of a controller's pods are no more than all", replicationControllerResource as never, { spec: { template } }, counts, [...over("readyReplicas", "availableReplicas"), "status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas"]],
+    ["a budget's conditions have the common form", podDisruptionBudgetResource as never, { spec: {} }, { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, conditions: [condition] }, has("status.conditions[0].type: Invalid value", 'status.conditions[0].status: Unsupported value: "Maybe"', "status.conditions[0].observedGeneration: Invalid value: -1", "status.conditions[0].reason: Invalid value")],
+    ["a namespace that stays is active", namespaceResource as never, {}, { phase: "Gone" }, ["status.Phase: Invalid value: \"Gone\": may only be 'Active' if `deletionTimestamp` is empty"]],
+    ["a claim grows in ways that there are", persistentVolumeClaimResource as never, { spec: claim }, { allocatedResourceStatuses: { cpu: "Odd" }, allocatedResources: { storage: "-1" } }, has('status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "storage"', 'status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "Controller', "status.allocatedResources[storage]: Invalid value: -1: must be a valid resource quantity")],
+    ["a node names what it can do, in order", nodeResource as never, {}, { declaredFeatures: ["a", "B", "B"] }, has('status.declaredFeatures[0]: Invalid value: "a"', 'status.declaredFeatures[1]: Invalid value: "B": list must be sorted alphabetically', 'status.declaredFeatures[2]: Duplicate value: "B"')],
+    ["a balancer has addresses and names", serviceResource as never, balancer, { loadBalancer: { ingress: [{ ip: "x", ipMode: "Odd" }, { ipMode: "VIP", hostname: "A" }, { hostname: "1.2.3.4" }] } }, has("status.loadBalancer.ingress[0].ip: Invalid value", "status.loadBalancer.ingress[0].ipMode: Unsupported value", "status.loadBalancer.ingress[1].ipMode: Forbidden", "status.loadBalancer.ingress[1].hostname: Invalid value", "status.loadBalancer.ingress[2].hostname: Invalid value")],
+    ["a Service without one has none", serviceResource as never, { spec: { ports: [{ port: 80 }] } }, { loadBalancer: { ingress: [{ ip: "1.2.3.4" }] } }, has("status.loadBalancer.ingress: Forbidden")],
+  ])("%s", (_what, definition, body, status, expected) => {
+    const made = create(definition, body);
+    const old = { ...made, metadata: { ...made.metadata, resourceVersion: "7" } };
+    expect(faults(() => beforeUpdate(definition, { ...old, status } as KubeObject, old, "status"))).toEqual(expected);
+  });
+
+  test("collisions are counted for good", () => {
+    const made = create(daemonSetResource, { spec: { selector, template } });
+    const old = { ...made, metadata: { ...made.metadata, resourceVersion: "7" }, status: { ...made.status, collisionCount: 2 } } as DaemonSet;
+    expect(faults(() => beforeUpdate(daemonSetResource, { ...old, status: { ...old.status, collisionCount: 1 } } as DaemonSet, old, "status"))).toEqual(["status.collisionCount: Invalid value: 1: cannot be decremented"]);
+  });
+});
+
+test("a class of attributes can be given up until one is in effect", () => {
+  const made = create(persistentVolumeClaimResource, { spec: { ...claim, volumeAttributesClassName: "fast" } });
+  const bound: PersistentVolumeClaim = { ...made, metadata: { ...made.metadata, resourceVersion: "7" }, status: { phase: "Bound" } };
+  const { volumeAttributesClassName: _given, ...spec } = bound.spec ?? {};
+  const giveUp = (old: PersistentVolumeClaim) => faults(() => beforeUpdate(persistentVolumeClaimResource, { ...old, spec }, old, undefined));
+  expect(giveUp(bound)).toEqual([]);
+  expect(giveUp({ ...bound, status: { phase: "Bound", currentVolumeAttributesClassName: "fast" } })).toEqual(["spec.volumeAttributesClassName: Forbidden: update to nil is forbidden when status.currentVolumeAttributesClassName is not nil"]);
+});
+
+test.each([podDisruptionBudgetResource, runtimeClassResource, csiDriverResource, csiStorageCapacityResource, volumeAttachmentResource] as unknown as readonly ResourceDefinition[])("$kind is updated by who has seen it", (definition) => {
+  expect(definition.strategy.unconditionalUpdate).toBe(false);
+});
+
+test("a node's one range is heard before its several", () => {
+  expect(create(nodeResource, { spec: { podCIDR: "10.1.0.0/24", podCIDRs: ["10.2.0.0/24"] } }).spec).toMatchObject({ podCIDR: "10.1.0.0/24", podCIDRs: ["10.1.0.0/24"] });
 });
 
 test("several rules that one value breaks are several errors", () => {
