@@ -87,6 +87,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const metrics = setUpMetrics(config);
   const egress = setUpEgress(config, { metrics, clock });
   const tracing = config.tracingConfigFile === undefined ? undefined : (await import("./setup/tracing-setup.ts")).setUpTracing(config, { clock, random, logger, metrics, egress });
+  const scheduling = config.schedulerConfig === undefined ? undefined : (await import("./setup/scheduler-setup.ts")).setUpScheduling(config, logger);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
   if (tracing !== undefined) scope.start(tracing.service);
@@ -131,7 +132,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await presence.announce();
 
   const as: ClientsByUser = (username, groups = [AUTHENTICATED_GROUP]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, scheduling, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
@@ -141,7 +142,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), ...issueAccountToken };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
-  const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
+  const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(scheduling === undefined ? {} : { scheduling }), ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
   if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();

@@ -55,6 +55,7 @@ export interface ServerConfig extends AuthConfig, ApiConfig, NetworkConfig {
   readonly sopsAgeKeyFile: string | undefined;
   readonly sopsAgeSecret: string;
   readonly controllers: ControllerChoice;
+  readonly schedulerConfig: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -100,6 +101,7 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: BACKUP_SCHEDULE, parse: schedule },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
   { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
+  { key: "schedulerConfig", flags: "--scheduler-config <file>", description: "KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), the --config of kube-scheduler: profiles, their plugins and what those are told" },
   ...authOptions,
   ...apiOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf("debug", "info", "warn", "error") },

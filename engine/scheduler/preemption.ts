@@ -4,12 +4,9 @@ import { withoutPod, withPod, type NodeInfo, type PodInfo } from "./node-info.ts
 import { priorityOf } from "./nominations.ts";
 import type { Profile } from "./profile.ts";
 import { fitsOn } from "./schedule-pod.ts";
+import { DEFAULT_ARGS } from "./scheduler-settings.ts";
 
 export const PREEMPTION_REASON = "PreemptionByScheduler";
-/** So many nodes, or this share of them when that is more, are looked at before the best of those is taken. */
-const CANDIDATES_MIN = 100;
-const CANDIDATES_SHARE = 0.1;
-
 /** Where a pod may have room if others go. */
 export interface Preemption {
   readonly nodeName: string;
@@ -40,7 +37,9 @@ export function choosePreemption(inputs: PreemptionInputs): Preemption | undefin
   const { pod, nodes, nominatedNode } = inputs;
   if (pod.pod.spec.preemptionPolicy === "Never") return undefined;
   if (isRoomBeingMade(pod, nodes, nominatedNode)) return undefined;
-  const wanted = Math.max(CANDIDATES_MIN, Math.floor(nodes.length * CANDIDATES_SHARE));
+  const { nodesPercent, nodesMin } = inputs.profile.preemption ?? DEFAULT_ARGS.preemption;
+  // So many nodes are looked at before the best of those is taken.
+  const wanted = Math.max(nodesMin, Math.floor((nodes.length * nodesPercent) / 100));
   const candidates: Preemption[] = [];
   for (let index = 0; index < nodes.length && candidates.length < wanted; index++) {
     const candidate = selectVictims(inputs, nodes[(inputs.start + index) % nodes.length] as NodeInfo); // the index is within bounds

@@ -16,7 +16,7 @@ import { SCHEDULER_NAME } from "./scheduler-name.ts";
 export interface PreemptorOptions {
   readonly client: Client;
   readonly informers: InformerFactory;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -37,7 +37,7 @@ export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: P
   const local = prepared.filter(({ filter }) => filter.prepare === undefined);
   const global = prepared.filter(({ filter }) => filter.prepare !== undefined);
   const remembered = cache.of(pod.signature, nodes.length);
-  const wanted = sampleSize(nodes.length);
+  const wanted = sampleSize(nodes.length, profile.percentageOfNodes);
   const feasible: NodeInfo[] = [];
   const refused: { readonly node: NodeInfo; readonly rejection: Rejection }[] = [];
   let examined = 0;
@@ -134,10 +134,10 @@ function chooseBest(pod: PodInfo, candidates: readonly NodeInfo[], nodes: readon
   return candidates[best];
 }
 
-/** Below 100 feasible nodes all are scored; above, a share that shrinks from 50 % to 5 % with the cluster's size. */
-export function sampleSize(nodeCount: number): number {
-  if (nodeCount < 100) return nodeCount;
-  const percent = Math.max(5, 50 - nodeCount / 125);
+/** Below 100 feasible nodes all are scored; above, the share that is said, or one that shrinks from 50 % to 5 % with the cluster's size. */
+export function sampleSize(nodeCount: number, percentage = 0): number {
+  if (nodeCount < 100 || percentage >= 100) return nodeCount;
+  const percent = percentage > 0 ? percentage : Math.max(5, 50 - nodeCount / 125);
   return Math.max(100, Math.floor((nodeCount * percent) / 100));
 }
 

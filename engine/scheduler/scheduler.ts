@@ -1,3 +1,4 @@
+import { assert } from "../lib/assert.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { findCondition } from "../apimachinery/conditions.ts";
 import { describeObject, objectKey } from "../apimachinery/object-meta.ts";
@@ -18,15 +19,16 @@ import { DeviceBinder } from "./devices/device-binder.ts";
 import type { NodeDevices } from "./devices/pod-devices.ts";
 import { podInfo, takesLess, type NamespaceLabels, type NodeInfo, type PodInfo } from "./node-info.ts";
 import { Nominations, priorityOf } from "./nominations.ts";
-import type { ClusterEvent } from "./plugin.ts";
+import type { ClusterEvent, FilterPlugin } from "./plugin.ts";
 import { DYNAMIC_RESOURCES } from "./plugins/dynamic-resources.ts";
 import { explainPreemption, type RefusedNode } from "./preemption-message.ts";
 import { choosePreemption, isRoomBeingMade } from "./preemption.ts";
 import { Preemptor } from "./preemptor.ts";
-import { createProfile } from "./profile.ts";
+import { createProfile, type Profile } from "./profile.ts";
 import { FilterCache, fitsOn, schedulePod, type Decision } from "./schedule-pod.ts";
 import { SchedulerMetrics } from "./scheduler-metrics.ts";
 import { SCHEDULER_NAME } from "./scheduler-name.ts";
+import { DEFAULT_SETTINGS, type ProfileSettings, type SchedulerSettings } from "./scheduler-settings.ts";
 import { SchedulingQueue } from "./scheduling-queue.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
 import { VolumeBinder } from "./volume-binder.ts";
@@ -34,11 +36,22 @@ import { VolumeBinder } from "./volume-binder.ts";
 export interface SchedulerOptions {
   readonly client: Client;
   readonly informers: InformerFactory;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
+  /** Upstream's usual ones where not said. */
+  readonly settings?: SchedulerSettings;
+}
+
+/** What decides about the pods that name one scheduler. */
+interface Deciding {
+  readonly settings: ProfileSettings;
+  readonly profile: Profile;
+  readonly filters: ReadonlyMap<string, FilterPlugin>;
+  /** What one profile has found out about a node is not so for another. */
+  readonly cache: FilterCache;
 }
 
 /** Bindings under way at once; when all are taken, deciding waits. */
@@ -53,9 +66,8 @@ class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #snapshot = new ClusterSnapshot();
   readonly #queue: SchedulingQueue;
-  readonly #profile = createProfile();
-  readonly #filters = new Map(this.#profile.filters.map((filter) => [filter.name, filter]));
-  readonly #cache = new FilterCache();
+  /** By the names of schedulers. */
+  readonly #deciding: ReadonlyMap<string, Deciding>;
   readonly #metrics: SchedulerMetrics;
   /** Pods that others have still to let through. */
   readonly #gated = new Set<string>();
@@ -73,7 +85,9 @@ class Scheduler {
     this.#preemptor = new Preemptor(options);
     this.#volumes = new VolumeBinder(options.client, options.informers, options.clock);
     this.#devices = new DeviceBinder(options);
-    this.#queue = new SchedulingQueue(options.clock);
+    const settings = options.settings ?? DEFAULT_SETTINGS;
+    this.#queue = new SchedulingQueue(options.clock, settings);
+    this.#deciding = new Map(settings.profiles.map((each) => [each.schedulerName, decidingBy(each)]));
     this.#metrics = new SchedulerMetrics(options.metrics);
   }
 
@@ -114,7 +128,7 @@ class Scheduler {
     this.#metrics.decided((this.#options.clock.monotonic() - startedMs) / 1000);
     if (decision.is === "unschedulable") {
       // A cluster without nodes rejects through no filter; a node that joins must wake the pod all the same.
-      this.#queue.giveBack(queued, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#profile.filters.map((filter) => filter.name)));
+      this.#queue.giveBack(queued, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#of(pod).filters.keys()));
       const { nominatedNode, explanation } = this.#preempt(pod, decision.refused);
       this.#track(this.#reportUnschedulable(pod, `${decision.message}${explanation}`, nominatedNode));
       if (pod.devices !== undefined && decision.rejectedBy.has(DYNAMIC_RESOURCES)) this.#track(this.#attempt(pod, "devices not released", this.#devices.releaseIdle(pod.pod, pod.devices)));
@@ -144,9 +158,10 @@ class Scheduler {
     const nodes = this.#snapshot.nodes();
     const reserve = (node: NodeInfo) => this.#nominations.withReserved(pod, node);
     const nominated = this.#snapshot.node(this.#nominations.nodeOf(pod.key) ?? "");
-    const isFree = nominated !== undefined && [nominated, reserve(nominated) ?? nominated].every((state) => fitsOn(pod, state, nodes, this.#profile));
+    const { profile, cache } = this.#of(pod);
+    const isFree = nominated !== undefined && [nominated, reserve(nominated) ?? nominated].every((state) => fitsOn(pod, state, nodes, profile));
     if (isFree) return { is: "fits", nodeName: nominated.name, feasibleNodes: 1, nextStart: this.#start };
-    return schedulePod(pod, nodes, this.#profile, this.#start, this.#cache, reserve);
+    return schedulePod(pod, nodes, profile, this.#start, cache, reserve);
   }
 
   /** Has others make room, if that is of use; gives the node where, or else why nobody did. */
@@ -154,9 +169,10 @@ class Scheduler {
     const nominatedNode = this.#nominations.nodeOf(pod.key);
     const withReserved = (node: NodeInfo) => this.#nominations.withReserved(pod, node);
     const nodes = this.#snapshot.nodes();
-    if (nodes.length === 0) return { nominatedNode, explanation: "" };
-    const found = choosePreemption({ pod, nodes, profile: this.#profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
-    if (found === undefined) return { nominatedNode, explanation: ` ${explainPreemption(pod, nodes, refused, this.#profile, isRoomBeingMade(pod, nodes, nominatedNode))}` };
+    const { profile, settings } = this.#of(pod);
+    if (nodes.length === 0 || !settings.preempts) return { nominatedNode, explanation: "" };
+    const found = choosePreemption({ pod, nodes, profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
+    if (found === undefined) return { nominatedNode, explanation: ` ${explainPreemption(pod, nodes, refused, profile, isRoomBeingMade(pod, nodes, nominatedNode))}` };
     const displaced = this.#nominations.below(found.nodeName, priorityOf(pod));
     for (const other of displaced) this.#nominations.remove(other.key);
     this.#nominations.set(pod, found.nodeName);
@@ -182,7 +198,7 @@ class Scheduler {
   }
 
   async #prepare(pod: PodInfo, node: Node, chosen: NodeDevices | undefined, signal: AbortSignal): Promise<boolean> {
-    if (this.#volumes.isNeeded(pod) && !(await this.#volumes.bind(pod, node, signal))) return false;
+    if (this.#volumes.isNeeded(pod) && !(await this.#volumes.bind(pod, node, this.#of(pod).settings.args.volumesMs, signal))) return false;
     return pod.devices === undefined || chosen?.is !== "available" || this.#devices.bind(pod.pod, node.metadata.name ?? "", pod.devices, chosen, signal);
   }
 
@@ -255,7 +271,7 @@ class Scheduler {
       else if (!jsonEqual(old?.metadata.labels, pod.metadata.labels)) this.#wake({ is: "pod-relabelled", pod: info, nodeName: pod.spec.nodeName ?? "" });
       return;
     }
-    const isOurs = pod.metadata.deletionTimestamp === undefined && (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME;
+    const isOurs = pod.metadata.deletionTimestamp === undefined && this.#deciding.has(schedulerOf(pod));
     const isGated = (pod.spec.schedulingGates ?? []).length > 0;
     if (!isOurs || isGated) {
       if (isOurs) this.#gated.add(info.key);
@@ -291,15 +307,32 @@ class Scheduler {
 
   #wake(event: ClusterEvent): void {
     this.#queue.wakeAll((pod, rejectedBy) => {
-      for (const name of rejectedBy) if (this.#filters.get(name)?.wokenBy(event, pod) === true) return true;
+      const { filters } = this.#of(pod);
+      for (const name of rejectedBy) if (filters.get(name)?.wokenBy(event, pod) === true) return true;
       return false;
     });
+  }
+
+  /** Only pods of one of the profiles come into the queue. */
+  #of({ pod }: PodInfo): Deciding {
+    const deciding = this.#deciding.get(schedulerOf(pod));
+    assert(deciding !== undefined, `no profile is named ${schedulerOf(pod)}`);
+    return deciding;
   }
 
   #track(work: Promise<unknown>): void {
     this.#bindings.add(work);
     void work.finally(() => this.#bindings.delete(work));
   }
+}
+
+function decidingBy(settings: ProfileSettings): Deciding {
+  const profile = createProfile(settings);
+  return { settings, profile, filters: new Map(profile.filters.map((filter) => [filter.name, filter])), cache: new FilterCache() };
+}
+
+function schedulerOf({ spec }: Pod): string {
+  return spec.schedulerName ?? SCHEDULER_NAME;
 }
 
 function isFinished(pod: Pod): boolean {

@@ -2,6 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import { KeyedHeap } from "../lib/keyed-heap.ts";
 import type { PodInfo } from "./node-info.ts";
 import { priorityOf } from "./nominations.ts";
+import { DEFAULT_SETTINGS, type SchedulerSettings } from "./scheduler-settings.ts";
 
 interface QueuedPod {
   readonly pod: PodInfo;
@@ -17,8 +18,6 @@ interface Failures {
   readonly errors: number;
 }
 
-const BACKOFF_FIRST_MS = 1_000;
-const BACKOFF_MS_MAX = 10_000;
 /** A pod that nothing woke is tried again after this long, in case a hint was wrong. */
 const UNSCHEDULABLE_MS_MAX = 300_000;
 /** Backoffs that end within the same span of this length end together, as far as their order goes; upstream's. */
@@ -36,6 +35,7 @@ const EARLY_MAX = 100;
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
+  readonly #backoffMs: { readonly initial: number; readonly max: number };
   readonly #active = new KeyedHeap<QueuedPod>(comesBefore);
   readonly #backoff = new KeyedHeap<QueuedPod>((one, other) => one.readyAtMs < other.readyAtMs);
   /** Those of the backing off that were woken. */
@@ -48,8 +48,10 @@ export class SchedulingQueue {
   #wake: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** `initialBackoffMs` after the first failure, doubled by each further one up to `maxBackoffMs`. */
+  constructor(clock: Clock, { initialBackoffMs, maxBackoffMs }: Pick<SchedulerSettings, "initialBackoffMs" | "maxBackoffMs"> = DEFAULT_SETTINGS) {
     this.#clock = clock;
+    this.#backoffMs = { initial: initialBackoffMs, max: maxBackoffMs };
   }
 
   get sizes(): { readonly active: number; readonly backoff: number; readonly unschedulable: number } {
@@ -85,7 +87,7 @@ export class SchedulingQueue {
     this.#failures.set(pod.key, failures);
     const now = this.#clock.now();
     const doublings = Math.min((failures.errors || failures.rejections) - 1, 20);
-    const delay = Math.min(BACKOFF_MS_MAX, BACKOFF_FIRST_MS * 2 ** doublings);
+    const delay = Math.min(this.#backoffMs.max, this.#backoffMs.initial * 2 ** doublings);
     const entry: QueuedPod = { pod, addedAtMs: now, rejectedBy, readyAtMs: now + delay };
     if (rejectedBy.size > 0) {
       this.#unschedulable.delete(pod.key); // so that it comes last

@@ -17,8 +17,6 @@ import type { PodInfo } from "./node-info.ts";
 import { resolvePodStorage, type StorageFacts } from "./pod-storage.ts";
 
 const CLASS_INDEX = "class";
-/** Upstream's bind timeout: a volume that takes longer is tried for anew. */
-const BIND_MS_MAX = 600_000;
 
 /** Volumes as the scheduler needs them: what is known of a pod's claims, and seeing to it that they get volumes on the chosen node. */
 export class VolumeBinder {
@@ -78,8 +76,8 @@ export class VolumeBinder {
     return (pod.storage?.delayed.length ?? 0) > 0;
   }
 
-  /** Gets every claim of the pod a volume on the node and waits for it. Whether it did; false asks to decide anew. */
-  async bind(pod: PodInfo, node: Node, signal: AbortSignal): Promise<boolean> {
+  /** Gets every claim of the pod a volume on the node and waits for it, `msMax` at most. Whether it did; false asks to decide anew. */
+  async bind(pod: PodInfo, node: Node, msMax: number, signal: AbortSignal): Promise<boolean> {
     const choices = chooseVolumes(pod.storage?.delayed ?? [], node);
     if (choices === undefined) return false;
     try {
@@ -88,12 +86,12 @@ export class VolumeBinder {
       if (hasReason(error, "Conflict", "NotFound")) return false;
       throw error;
     }
-    return this.#settled(choices, node.metadata.name ?? "", signal);
+    return this.#settled(choices, node.metadata.name ?? "", msMax, signal);
   }
 
-  async #settled(choices: readonly VolumeChoice[], nodeName: string, signal: AbortSignal): Promise<boolean> {
+  async #settled(choices: readonly VolumeChoice[], nodeName: string, msMax: number, signal: AbortSignal): Promise<boolean> {
     const enough = new AbortController();
-    const cancel = this.#clock.after(BIND_MS_MAX, () => enough.abort());
+    const cancel = this.#clock.after(msMax, () => enough.abort());
     const known = new Map(choices.map(({ claim }) => [objectKey(claim), Number(claim.metadata.resourceVersion ?? 0)]));
     const current = () => [...known.keys()].map((key) => this.#claims.getByKey(key));
     const isBound = (claim: PersistentVolumeClaim | undefined) => claim !== undefined && isBindCompleted(claim) && Boolean(claim.spec?.volumeName);

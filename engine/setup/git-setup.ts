@@ -5,6 +5,7 @@ import type { KeyPair } from "../auth/certificates.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { during } from "../cli/progress.ts";
 import type { Client } from "../client/client.ts";
+import type { SchedulerSettings } from "../scheduler/scheduler-settings.ts";
 import type { ServerConfig } from "../options/config.ts";
 import { electedOptions } from "../elected-services.ts";
 import type { EngineParts } from "../engine-parts.ts";
@@ -37,6 +38,8 @@ export interface GitFoundation {
   readonly nodeIp: string;
   /** Who refuses changes to what Git states asks here where it does. */
   readonly gitFields: GitFieldPlaces;
+  /** How the cluster's scheduler was told to decide; plans foretell by it. */
+  readonly scheduling: SchedulerSettings | undefined;
   /** What Git is served with where it leaves the machine; undefined where it does not. */
   readonly certificate: Following<KeyPair> | undefined;
 }
@@ -56,12 +59,12 @@ export async function setUpGit(config: ServerConfig, parts: EngineParts, as: Cli
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, isShared, certificate, gitFields }: GitFoundation): Promise<GitOps> {
+function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, isShared, certificate, gitFields, scheduling }: GitFoundation): Promise<GitOps> {
   const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, async () => {
     // Its code, and what it needs, is an eighth of what a server keeps in memory.
     const { createGitOps } = await import("../gitops/gitops.ts");
-    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(isUnspecified(gitAddress) ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
+    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client, scheduling), provideFieldPlaces: (locate) => gitFields.provide(locate), config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(isUnspecified(gitAddress) ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
   });
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import net, { type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -233,6 +233,42 @@ describe("a status branch that someone else wrote to", () => {
     const page = await eventually(async () => (fetch(), git(clone, "show", "origin/status/local:README.md")), (text) => text.includes('"c.yaml"') || text.includes("c.yaml"), 60_000);
     expect(page).not.toContain("believe me");
     expect(git(clone, "merge-base", "--is-ancestor", foreign, "origin/status/local")).toBe("");
+  });
+});
+
+describe("a scheduler that is told how to decide", () => {
+  const HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
+
+  it("has profiles for the pods that name them, and each speaks under its own name", async () => {
+    const file = path.join(folder, "scheduler.yaml");
+    writeFileSync(file, `${HEAD}parallelism: 4\nprofiles:\n- schedulerName: default-scheduler\n- schedulerName: gpus\n  pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [example.com/gpu]}}]\n`);
+    const server = await start(["--scheduler-config", file]);
+    const k = (...args: string[]) => kubectl(thisMachine, server, ...args);
+    const apply = async (object: object) => {
+      const manifest = path.join(folder, "object.json");
+      writeFileSync(manifest, JSON.stringify(object));
+      await k("apply", "-f", manifest);
+    };
+    await eventually(() => k("get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+    await apply({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+    await k("patch", "node", "n1", "--subresource=status", "--type=merge", "--patch", JSON.stringify({ status: { allocatable: { cpu: "4", memory: "8Gi", pods: "10" }, capacity: { cpu: "4", memory: "8Gi", pods: "10" } } }));
+    const pod = (name: string, schedulerName: string) => ({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { schedulerName, tolerations: [{ operator: "Exists" }], containers: [{ name: "c", image: "i", resources: { limits: { "example.com/gpu": "1" } } }] } });
+    await apply(pod("counted", "default-scheduler"));
+    await apply(pod("ignored", "gpus"));
+    await eventually(() => k("get", "pod", "ignored", "-o", "jsonpath={.spec.nodeName}"), (node) => node === "n1");
+    const told = (name: string) => k("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", "jsonpath={range .items[*]}{.reportingComponent}{.source.component} {.reason}{\"\\n\"}{end}");
+    await eventually(() => told("ignored"), (text) => /gpus Scheduled/.test(text));
+    await eventually(() => told("counted"), (text) => /default-scheduler FailedScheduling/.test(text));
+    expect(await k("get", "pod", "counted", "-o", "jsonpath={.spec.nodeName}{.status.conditions[0].message}")).toMatch(/^0\/1 nodes are available: 1 Insufficient example.com\/gpu/);
+    expect(readFileSync(path.join(dataDir, "mainstay.log"), "utf8")).toContain(`${file}:3 parallelism changes nothing`);
+  });
+
+  it("is refused with file and line when that cannot be", async () => {
+    const file = path.join(folder, "scheduler.yaml");
+    writeFileSync(file, `${HEAD}profiles:\n- plugins:\n    filter:\n      enabled: [{name: Mine}]\nextenders: [{urlPrefix: "http://x"}]\n`);
+    const { code, output } = await run(["--scheduler-config", file]);
+    expect(code).toBe(2);
+    expect(output).toContain(`--scheduler-config: ${file}:6 profiles[0].plugins.filter.enabled[0]: Invalid value: "Mine": FilterPlugin "Mine" does not exist\n${file}:7 extenders: `);
   });
 });
 

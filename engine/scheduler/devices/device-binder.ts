@@ -31,7 +31,7 @@ type StoredClaim = ResourceClaim & KubeObject;
 export interface DeviceBinderOptions {
   readonly client: Client;
   readonly informers: InformerFactory;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: MetricsRegistry;

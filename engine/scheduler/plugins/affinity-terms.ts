@@ -18,8 +18,8 @@ export interface OwnedTerm {
   readonly text: string;
 }
 
-export function requiredTerms(pod: Pod, side: Side): readonly OwnedTerm[] {
-  return (pod.spec.affinity?.[side]?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => ownedTerm(term, pod, 1));
+export function requiredTerms(pod: Pod, side: Side, weight = 1): readonly OwnedTerm[] {
+  return (pod.spec.affinity?.[side]?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => ownedTerm(term, pod, weight));
 }
 
 /** Both sides, anti-affinity with weights below 0. */

@@ -1,7 +1,7 @@
 import { BoundedCache } from "../../lib/bounded-cache.ts";
-import type { Pod } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
+import type { AffinityArgs } from "../scheduler-settings.ts";
 import { ChosenPods, PlacedTerms, type Domains } from "./affinity-tallies.ts";
 import { preferredTerms, requiredTerms, type OwnedTerm } from "./affinity-terms.ts";
 
@@ -27,10 +27,10 @@ interface State {
 }
 
 /** What pods want of other pods, as a filter and as a score; both keep up counts of the pods that are placed. */
-export function interPodAffinity(): { readonly filter: FilterPlugin<State>; readonly score: ScorePlugin } {
+export function interPodAffinity({ hardWeight, ignoresWishesOfOthers }: AffinityArgs): { readonly filter: FilterPlugin<State>; readonly score: ScorePlugin } {
   const chosen = new BoundedCache<ChosenPods>(SELECTORS_MAX);
   const repelling = new PlacedTerms((pod) => requiredTerms(pod, "podAntiAffinity"));
-  const wishing = new PlacedTerms(wishesOf);
+  const wishing = new PlacedTerms((pod) => [...preferredTerms(pod), ...(hardWeight === 0 ? [] : requiredTerms(pod, "podAffinity", hardWeight))]);
 
   /** The domains of a topology with pods that all of the terms select. */
   const regionOf = (terms: readonly OwnedTerm[], topologyKey: string, { namespaceLabels }: PodInfo, nodes: readonly NodeInfo[]): Region => {
@@ -40,7 +40,7 @@ export function interPodAffinity(): { readonly filter: FilterPlugin<State>; read
     return { topologyKey, domains: pods.domains(nodes, (namespace) => terms.every(({ isAbout }) => isAbout(namespace, namespaceLabels))) };
   };
 
-  return { filter: affinityFilter(regionOf, repelling), score: affinityScore(regionOf, wishing) };
+  return { filter: affinityFilter(regionOf, repelling), score: affinityScore(regionOf, wishing, ignoresWishesOfOthers) };
 }
 
 type RegionOf = (terms: readonly OwnedTerm[], topologyKey: string, pod: PodInfo, nodes: readonly NodeInfo[]) => Region;
@@ -75,14 +75,16 @@ function affinityFilter(regionOf: RegionOf, repelling: PlacedTerms): FilterPlugi
   };
 }
 
-/** Preferred terms of the incoming pod, and of the pods already there towards it. */
-function affinityScore(regionOf: RegionOf, wishing: PlacedTerms): ScorePlugin {
+/** Preferred terms of the incoming pod, and of the pods already there towards it; company that those require makes their place a little more attractive. */
+function affinityScore(regionOf: RegionOf, wishing: PlacedTerms, ignoresWishesOfOthers: boolean): ScorePlugin {
   return {
     name: NAME,
     weight: 2,
     score: (info, candidates, nodes) => {
+      const own = preferredTerms(info.pod);
+      if (ignoresWishesOfOthers && own.length === 0) return undefined;
       const wishes = [
-        ...preferredTerms(info.pod).map((term) => ({ weight: term.weight, ...regionOf([term], term.topologyKey, info, nodes) })),
+        ...own.map((term) => ({ weight: term.weight, ...regionOf([term], term.topologyKey, info, nodes) })),
         ...wishing.about(info, nodes).map(({ term: { weight, topologyKey }, domains }) => ({ weight, topologyKey, domains: [domains] })),
       ].filter(({ domains }) => domains.length > 0);
       if (wishes.length === 0) return undefined;
@@ -99,11 +101,6 @@ function worthOf({ weight, domains }: Region & { readonly weight: number }, doma
   let count = 0;
   for (const counts of domains) count += counts.get(domain) ?? 0;
   return weight * count;
-}
-
-/** What a pod that is placed wants of those that come. Upstream's hardPodAffinityWeight of 1: company that it requires makes its place a little more attractive. */
-function wishesOf(pod: Pod): readonly OwnedTerm[] {
-  return [...preferredTerms(pod), ...requiredTerms(pod, "podAffinity")];
 }
 
 function doesSelect(term: OwnedTerm, { pod: { metadata }, namespaceLabels }: PodInfo): boolean {

@@ -1,21 +1,31 @@
 import { isNodeWanted } from "../../resources/node-selection.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
+import type { NodeAffinity } from "../../resources/types.ts";
 import { normalise, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
 
-/** The node must carry the pod's nodeSelector, and match one of its required affinity terms. */
-export const nodeAffinity: FilterPlugin = {
-  name: "NodeAffinity",
-  test: ({ pod }, { node }) => (isNodeWanted(pod.spec, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"]),
-  wokenBy: (event) => event.is === "node-added" || event.is === "node-changed",
-};
+/** The node must match what the profile demands of nodes, carry the pod's nodeSelector, and match one of its required affinity terms. */
+export function nodeAffinity(added: NodeAffinity | undefined): FilterPlugin {
+  const demanded = added?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  return {
+    name: "NodeAffinity",
+    test: ({ pod }, { node }) => {
+      if (demanded !== undefined && !demanded.some((term) => matchesTerm(term, node))) return ["node(s) didn't match scheduler-enforced node affinity"];
+      return isNodeWanted(pod.spec, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"];
+    },
+    wokenBy: (event) => event.is === "node-added" || event.is === "node-changed",
+  };
+}
 
-/** Prefers the nodes that match more of the pod's preferred terms, by their weights. */
-export const nodeAffinityScore: ScorePlugin = {
-  name: "NodeAffinity",
-  weight: 2,
-  score: ({ pod }, candidates) => {
-    const preferred = pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    if (preferred.length === 0) return undefined;
-    return normalise(candidates.map(({ node }) => preferred.reduce((sum, term) => sum + (matchesTerm(term.preference, node) ? term.weight : 0), 0)));
-  },
-};
+/** Prefers the nodes that match more of the terms that the pod and the profile prefer, by their weights. */
+export function nodeAffinityScore(added: NodeAffinity | undefined): ScorePlugin {
+  const always = added?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return {
+    name: "NodeAffinity",
+    weight: 2,
+    score: ({ pod }, candidates) => {
+      const preferred = [...always, ...(pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])];
+      if (preferred.length === 0) return undefined;
+      return normalise(candidates.map(({ node }) => preferred.reduce((sum, term) => sum + (matchesTerm(term.preference, node) ? term.weight : 0), 0)));
+    },
+  };
+}

@@ -21,8 +21,20 @@ interface Spread {
 
 type MeasureSpread = (pod: PodInfo, constraint: TopologySpreadConstraint, nodes: readonly NodeInfo[]) => Spread;
 
-/** Spreading over the domains of a topology, as a filter and as a score; both keep up counts of the pods that are placed. */
-export function podTopologySpread(): { readonly filter: FilterPlugin<readonly HardSpread[]>; readonly score: ScorePlugin } {
+/** Upstream's: over hosts first, and over zones. */
+const USUAL_CONSTRAINTS: readonly TopologySpreadConstraint[] = [
+  { whenUnsatisfiable: "ScheduleAnyway", topologyKey: "kubernetes.io/hostname", maxSkew: 3 },
+  { whenUnsatisfiable: "ScheduleAnyway", topologyKey: ZONE_LABEL, maxSkew: 5 },
+];
+
+/** The constraints of a pod of one sort. */
+type ConstraintsOf = (pod: PodInfo, sort: "DoNotSchedule" | "ScheduleAnyway") => readonly TopologySpreadConstraint[];
+
+/**
+ * Spreading over the domains of a topology, as a filter and as a score; both keep up counts of the pods that are placed. A pod without
+ * constraints has `defaults`, among the pods of its own kind.
+ */
+export function podTopologySpread(defaults: readonly TopologySpreadConstraint[] = USUAL_CONSTRAINTS): { readonly filter: FilterPlugin<readonly HardSpread[]>; readonly score: ScorePlugin } {
   const known = new BoundedCache<DomainTally>(CONSTRAINTS_MAX);
   const measure: MeasureSpread = (pod, constraint, nodes) => {
     const matches = constraintPredicate(pod.pod, constraint);
@@ -31,7 +43,11 @@ export function podTopologySpread(): { readonly filter: FilterPlugin<readonly Ha
     if (tally === undefined) known.set(key, (tally = new DomainTally(pod.pod, constraint, matches)));
     return { constraint, matches, counts: tally.counts(nodes) };
   };
-  return { filter: spreadFilter(measure), score: spreadScore(measure) };
+  const constraintsOf: ConstraintsOf = ({ pod }, sort) => {
+    const own = pod.spec.topologySpreadConstraints ?? [];
+    return (own.length > 0 ? own : withOwnKind(pod, defaults)).filter(({ whenUnsatisfiable }) => whenUnsatisfiable === sort);
+  };
+  return { filter: spreadFilter(measure, constraintsOf), score: spreadScore(measure, constraintsOf) };
 }
 
 interface HardSpread extends Spread {
@@ -40,11 +56,11 @@ interface HardSpread extends Spread {
 }
 
 /** Hard spread constraints: the skew that placing the pod would cause must not exceed maxSkew. */
-function spreadFilter(measure: MeasureSpread): FilterPlugin<readonly HardSpread[]> {
+function spreadFilter(measure: MeasureSpread, constraintsOf: ConstraintsOf): FilterPlugin<readonly HardSpread[]> {
   return {
     name: NAME,
     prepare: (pod, nodes) =>
-      hardConstraints(pod).map((constraint) => {
+      constraintsOf(pod, "DoNotSchedule").map((constraint) => {
         const spread = measure(pod, constraint, nodes);
         const { counts, matches } = spread;
         const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
@@ -60,18 +76,17 @@ function spreadFilter(measure: MeasureSpread): FilterPlugin<readonly HardSpread[
       }
       return undefined;
     },
-    wokenBy: (event, pod) => event.is === "node-added" || (isOfNodes(event) && hardConstraints(pod).length > 0),
+    wokenBy: (event, pod) => event.is === "node-added" || (isOfNodes(event) && constraintsOf(pod, "DoNotSchedule").length > 0),
   };
 }
 
-/** Soft spread constraints; a pod without any is spread over hosts and zones among the pods of its own kind. */
-function spreadScore(measure: MeasureSpread): ScorePlugin {
+/** Soft spread constraints. */
+function spreadScore(measure: MeasureSpread, constraintsOf: ConstraintsOf): ScorePlugin {
   return {
     name: NAME,
     weight: 2,
     score: (pod, candidates, nodes) => {
-      const own = (pod.pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === "ScheduleAnyway");
-      const constraints = own.length > 0 ? own : hardConstraints(pod).length > 0 ? [] : defaultConstraints(pod.pod);
+      const constraints = constraintsOf(pod, "ScheduleAnyway");
       if (constraints.length === 0) return undefined;
       const spreads = constraints.map((constraint) => measure(pod, constraint, nodes));
       const costs = candidates.map(({ node }) =>
@@ -88,19 +103,11 @@ function spreadScore(measure: MeasureSpread): ScorePlugin {
   };
 }
 
-function hardConstraints({ pod }: PodInfo): readonly TopologySpreadConstraint[] {
-  return (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === "DoNotSchedule");
-}
-
 /** Upstream spreads by the selectors of the pod's owners; the labels that its template gives all its pods say the same. */
-function defaultConstraints(pod: Pod): TopologySpreadConstraint[] {
+function withOwnKind(pod: Pod, constraints: readonly TopologySpreadConstraint[]): readonly TopologySpreadConstraint[] {
   const matchLabels = Object.fromEntries(Object.entries(pod.metadata.labels ?? {}).filter(([key]) => key !== "pod-template-hash"));
   if (Object.keys(matchLabels).length === 0 || !pod.metadata.ownerReferences?.length) return [];
-  const soft = { whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels } } as const;
-  return [
-    { ...soft, topologyKey: "kubernetes.io/hostname", maxSkew: 3 },
-    { ...soft, topologyKey: ZONE_LABEL, maxSkew: 5 },
-  ];
+  return constraints.map((constraint) => ({ ...constraint, labelSelector: { matchLabels } }));
 }
 
 type DomainCounts = ReadonlyMap<string, number>;

@@ -10,22 +10,24 @@ import { runServices } from "../../../engine/lib/service.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { Node, Pod } from "../../../engine/resources/types.ts";
+import type { SchedulerSettings } from "../../../engine/scheduler/scheduler-settings.ts";
 import { createScheduler } from "../../../engine/scheduler/scheduler.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 
-export interface SchedulerSettings {
+export interface SchedulerShape {
   /** Stands between the scheduler and the API. */
   readonly seenThrough?: (client: Client) => Client;
   readonly logger?: Logger;
+  readonly settings?: SchedulerSettings;
 }
 
 /** The real scheduler beside the plane's controllers, with its own rights. Gives the function that stops it. */
-export function startScheduler({ api, clock, metrics }: ControlPlane, { seenThrough = (client) => client, logger = silentLogger }: SchedulerSettings = {}): () => Promise<void> {
+export function startScheduler({ api, clock, metrics }: ControlPlane, { seenThrough = (client) => client, logger = silentLogger, settings }: SchedulerShape = {}): () => Promise<void> {
   const client = seenThrough(api.as(SCHEDULER_USER, [], "kube-scheduler"));
   const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
   const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
   const running = new AbortController();
-  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics }), informers.asService()], running.signal);
+  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics, ...(settings === undefined ? {} : { settings }) }), informers.asService()], running.signal);
   return async () => {
     running.abort();
     await ended;
@@ -57,9 +59,9 @@ export interface ScheduledPlane extends ControlPlane {
 }
 
 /** A plane with the real scheduler and with nodes that are there by name only. */
-export async function startScheduledPlane(nodes: readonly { readonly metadata: KubeObject["metadata"]; readonly cpu: string }[]): Promise<ScheduledPlane> {
+export async function startScheduledPlane(nodes: readonly { readonly metadata: KubeObject["metadata"]; readonly cpu: string }[], shape: SchedulerShape = {}): Promise<ScheduledPlane> {
   const plane = await startControlPlane();
-  const stopScheduler = startScheduler(plane);
+  const stopScheduler = startScheduler(plane, shape);
   for (const { metadata, cpu } of nodes) await plane.client.for(nodeResource).create(readyNode(plane, metadata, cpu));
   await plane.clock.settle();
   const pods = plane.client.for(podResource);

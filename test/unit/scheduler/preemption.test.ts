@@ -53,6 +53,12 @@ describe("room for an important pod", () => {
     ["is made by pods that it will not stand beside", urgent({ spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "noisy" } } }] } } } }), [node("n1", [pod("a", { cpu: 0.1, labels: { app: "noisy" } }), pod("b", { cpu: 0.1 })])], "n1: a"],
   ])("%s", (_name, wanted, nodes, expected) => expect(choose(wanted, nodes)).toBe(expected));
 
+  test("is looked for on as many nodes as was told", () => {
+    const nodes = [node("n1", [pod("a", { cpu: 2, priority: 50 })]), node("n2", [pod("b", { cpu: 2, priority: 40 })]), node("n3", [pod("c", { cpu: 2, priority: 5 })])];
+    const among = (nodesPercent: number, nodesMin: number) => choose(urgent(), nodes, { profile: { ...profile, preemption: { nodesPercent, nodesMin } } });
+    expect([among(0, 1), among(0, 2), among(70, 1), among(100, 1)]).toEqual(["n1: a", "n2: b", "n2: b", "n3: c"]);
+  });
+
   const budget = (allowed: number, more: Partial<NonNullable<PodDisruptionBudget["status"]>> = {}) => aBudget("b", { status: { disruptionsAllowed: allowed, ...more } });
   const web = (name: string, shape: PodShape = {}) => pod(name, { labels: { app: "web" }, ...shape });
   test.each<[string, readonly PodDisruptionBudget[], string]>([

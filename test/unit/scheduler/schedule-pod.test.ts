@@ -220,7 +220,9 @@ describe("scores", () => {
   });
 
   it("samples large clusters", () => {
-    expect([50, 100, 1000, 5000].map(sampleSize)).toEqual([50, 100, 420, 500]);
+    expect([50, 100, 1000, 5000].map((count) => sampleSize(count))).toEqual([50, 100, 420, 500]);
+    expect([50, 150, 1000, 5000].map((count) => sampleSize(count, 70))).toEqual([50, 105, 700, 3500]);
+    expect([150, 5000].map((count) => sampleSize(count, 100))).toEqual([150, 5000]);
   });
 });
 

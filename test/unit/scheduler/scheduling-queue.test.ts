@@ -113,3 +113,16 @@ test("a pod that is gone comes no more, and one that changed comes as it is now"
   wakeAll();
   expect(await after(300_000)).toEqual(["changed"]);
 });
+
+test("how long a pod waits is as was told", async () => {
+  const told = new SchedulingQueue(clock, { initialBackoffMs: 3_000, maxBackoffMs: 5_000 });
+  for (const ms of [3_000, 5_000, 5_000]) {
+    told.giveBack(pod("a"), FAILED);
+    await clock.advance(ms - 1);
+    expect(told.sizes).toMatchObject({ active: 0, backoff: 1 });
+    await clock.advance(1);
+    expect(told.sizes).toMatchObject({ active: 1, backoff: 0 });
+    await told.next(new AbortController().signal);
+  }
+  told.close();
+});
