@@ -1,4 +1,5 @@
 import { duplicateField, invalidField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -22,6 +23,8 @@ export const csiDriverResource = defineResource<CSIDriver>({
     unconditionalUpdate: false,
     hasGeneration: true,
     setDefaults: (driver) => ((driver.spec.volumeLifecycleModes ?? []).length > 0 ? driver : { ...driver, spec: { ...driver.spec, volumeLifecycleModes: ["Persistent"] } }),
+    // Its generations are counted from the first change on.
+    prepareForCreate: (driver) => withMetadata(driver, { generation: undefined }),
     validate: validateDriver,
     validateUpdate: (driver, old) => [
       ...(driver.spec.attachRequired === old.spec.attachRequired ? [] : [invalidField("spec.attachedRequired", driver.spec.attachRequired, "field is immutable")]),

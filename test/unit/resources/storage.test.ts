@@ -145,6 +145,7 @@ describe("kinds of storage.k8s.io", () => {
   });
 
   it("have drivers whose defaults are written down", () => {
+    expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).metadata.generation).toBeUndefined();
     expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).spec).toEqual({
       attachRequired: true, podInfoOnMount: false, storageCapacity: false, requiresRepublish: false, seLinuxMount: false, fsGroupPolicy: "ReadWriteOnceWithFSType", volumeLifecycleModes: ["Persistent"],
     });
