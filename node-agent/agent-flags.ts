@@ -14,7 +14,7 @@ export function agentCommand(): Command {
   const command = new Command("mainstay agent").description("run the node agent and join a cluster");
   for (const row of agentOptions) {
     // As upstream's: a flag that is true or false may stand alone.
-    if (row.flags !== undefined) command.option(row.flags.replace("<bool>", "[bool]"), `${row.description} [MAINSTAY_…]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`);
+    if (row.flags !== undefined) command.option(row.flags.replace("<bool>", "[bool]"), `${row.description} [${row.variable ?? "MAINSTAY_…"}]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`);
   }
   command.option("--no-install", "refuse to install missing packages; print the command that would");
   const idle = kubeletFields.flatMap((row) => ("option" in row || row.flag === undefined ? [] : [{ flag: row.flag, why: row.why }]));

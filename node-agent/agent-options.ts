@@ -104,12 +104,18 @@ export interface AgentOptionRow {
   readonly key: keyof AgentConfig;
   /** None where upstream has none: it is said in a KubeletConfiguration alone. */
   readonly flags?: string;
+  /** In the environment; MAINSTAY_ and the key where not said. The agent of a server's own machine finds that server's variables as well. */
+  readonly variable?: string;
   readonly description: string;
   readonly default?: string;
   /** How its value is read; throws what would be right. */
   readonly parse?: (text: string) => unknown;
   /** Throws what is wrong with a value that is read later. */
   readonly check?: (text: string) => unknown;
+}
+
+export function variableOf({ key, variable }: AgentOptionRow): string {
+  return variable ?? `MAINSTAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 export const DEFAULT_DATA_DIR = "/var/lib/mainstay/agent";
@@ -127,13 +133,13 @@ export const agentOptions: readonly AgentOptionRow[] = [
   { key: "hostnameOverride", flags: "--hostname-override <name>", description: "the same, by the name that upstream's operators know" },
   { key: "nodeIp", flags: "--node-ip <ips>", description: "address of this machine towards other nodes, or one of each family with a comma between them (default: those on the default routes)", parse: pairOf(parseHostAddress, "an IP address") },
   { key: "port", flags: "--port <port>", description: "port of the agent's own endpoint (HTTPS)", default: "10250", parse: port },
-  { key: "clientCaFile", flags: "--client-ca-file <file>", description: "authority of those who may ask there by certificate (default: the cluster's)" },
-  { key: "tlsMinVersion", flags: "--tls-min-version <version>", description: "VersionTLS12 or VersionTLS13, for that endpoint", default: "VersionTLS12", parse: parseTlsVersion },
-  { key: "tlsCipherSuites", flags: "--tls-cipher-suites <names>", description: "its ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)", default: "", parse: (text) => parseTlsCiphers(list(text)) },
+  { key: "clientCaFile", variable: "MAINSTAY_KUBELET_CLIENT_CA_FILE", flags: "--client-ca-file <file>", description: "authority of those who may ask there by certificate (default: the cluster's)" },
+  { key: "tlsMinVersion", variable: "MAINSTAY_KUBELET_TLS_MIN_VERSION", flags: "--tls-min-version <version>", description: "VersionTLS12 or VersionTLS13, for that endpoint", default: "VersionTLS12", parse: parseTlsVersion },
+  { key: "tlsCipherSuites", variable: "MAINSTAY_KUBELET_TLS_CIPHER_SUITES", flags: "--tls-cipher-suites <names>", description: "its ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)", default: "", parse: (text) => parseTlsCiphers(list(text)) },
   { key: "tlsCurvePreferences", description: "its ways to agree on a key, by their numbers in TLS", default: "", parse: (text) => parseTlsGroups(list(text)) },
-  { key: "authenticationTokenWebhookCacheTtl", flags: "--authentication-token-webhook-cache-ttl <duration>", description: "how long the API server is believed that a token is good", default: "2m0s", parse: durationMs },
-  { key: "authorizationWebhookCacheAuthorizedTtl", flags: "--authorization-webhook-cache-authorized-ttl <duration>", description: "that somebody may do something", default: "5m0s", parse: durationMs },
-  { key: "authorizationWebhookCacheUnauthorizedTtl", flags: "--authorization-webhook-cache-unauthorized-ttl <duration>", description: "that somebody may not", default: "30s", parse: durationMs },
+  { key: "authenticationTokenWebhookCacheTtl", variable: "MAINSTAY_KUBELET_AUTHENTICATION_TOKEN_WEBHOOK_CACHE_TTL", flags: "--authentication-token-webhook-cache-ttl <duration>", description: "how long the API server is believed that a token is good", default: "2m0s", parse: durationMs },
+  { key: "authorizationWebhookCacheAuthorizedTtl", variable: "MAINSTAY_KUBELET_AUTHORIZATION_WEBHOOK_CACHE_AUTHORIZED_TTL", flags: "--authorization-webhook-cache-authorized-ttl <duration>", description: "that somebody may do something", default: "5m0s", parse: durationMs },
+  { key: "authorizationWebhookCacheUnauthorizedTtl", variable: "MAINSTAY_KUBELET_AUTHORIZATION_WEBHOOK_CACHE_UNAUTHORIZED_TTL", flags: "--authorization-webhook-cache-unauthorized-ttl <duration>", description: "that somebody may not", default: "30s", parse: durationMs },
   { key: "enableDebuggingHandlers", flags: "--enable-debugging-handlers <bool>", description: "serve logs, exec, attach and port-forward", default: "true", parse: bool },
   { key: "enableSystemLogHandler", description: "serve the machine's own logs", default: "true", parse: bool },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },

@@ -2,7 +2,7 @@ import path from "node:path";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
 import { USUAL_CLUSTER_DOMAIN } from "../engine/apimachinery/names.ts";
 import { describeError } from "../engine/lib/log.ts";
-import { agentOptions, DEFAULT_DATA_DIR, type AgentConfig, type AgentOptionRow } from "./agent-options.ts";
+import { agentOptions, DEFAULT_DATA_DIR, variableOf, type AgentConfig, type AgentOptionRow } from "./agent-options.ts";
 import { DEFAULT_EVICTION_HARD, mergeThresholds, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
 /** What is said in files, by the option that it is; `origin` is where: `kubelet.yaml:7 maxPods`. */
@@ -75,7 +75,7 @@ export function isToldNetwork(flags: Flags, environment: Environment, file: Told
 export function toldOf(row: AgentOptionRow, flags: Flags, environment: Environment, file: ToldByFile = new Map()): Told | undefined {
   const flag = row.flags === undefined ? undefined : flags[flagKey(row.flags)];
   if (flag === true || typeof flag === "string") return { text: String(flag), origin: nameOf(row) };
-  const variable = `MAINSTAY_${row.key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  const variable = variableOf(row);
   const text = row.flags === undefined ? undefined : environment[variable];
   return text === undefined ? file.get(row.key) : { text, origin: variable };
 }

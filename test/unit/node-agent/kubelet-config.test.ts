@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { environmentName, serverOptions } from "../../../engine/options/config.ts";
 import { agentCommand, kubeletFilesOf } from "../../../node-agent/agent-flags.ts";
-import { agentOptions } from "../../../node-agent/agent-options.ts";
+import { agentOptions, variableOf } from "../../../node-agent/agent-options.ts";
 import { flagKey, isToldNetwork, resolveAgentConfig } from "../../../node-agent/config.ts";
 import { idleFlagNotices, readKubeletConfiguration } from "../../../node-agent/kubelet-config-file.ts";
 import { kubeletFields } from "../../../node-agent/kubelet-fields.ts";
@@ -153,6 +154,16 @@ tlsCipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
     const { notices } = read("kubeAPIQPS: 100\ncgroupDriver: cgroupfs\ncpuCFSQuotaPeriod: 0.1s\nlogging: {verbosity: 4, format: json}\nfeatureGates: {SomeGate: true}\nreadOnlyPort: 0\n");
     expect(notices.map((notice) => notice.slice(folder.length + 1).replace(/^\d+/, "k"))).toEqual(["k.yaml:6 logging.verbosity changes nothing: how much is logged is said by --log-level", "k.yaml:7 featureGates changes nothing: what the agent has is on, and what it has not cannot be switched on", "k.yaml:3 kubeAPIQPS changes nothing: calls of the agent are not slowed down"]);
   });
+});
+
+test("no variable means one thing to a server and another to the agent of its machine", () => {
+  const servers = new Set(serverOptions.map(environmentName));
+  const shared = agentOptions.filter((row) => row.flags !== undefined && servers.has(variableOf(row))).map(({ key }) => key);
+  // These mean the same, or the server says them to its agent by flags.
+  expect(shared).toEqual(["server", "token", "dataDir", "nodeName", "nodeIp", "containerRuntimeEndpoint", "clusterCidr", "clusterDomain", "logLevel"]);
+  const file = "/etc/clients.crt";
+  expect(resolveAgentConfig(JOINS, { MAINSTAY_CLIENT_CA_FILE: file }).clientCaFile).toBeUndefined();
+  expect(resolveAgentConfig(JOINS, { MAINSTAY_KUBELET_CLIENT_CA_FILE: file }).clientCaFile).toBe(file);
 });
 
 describe("kubelet's flags", () => {
