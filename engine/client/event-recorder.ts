@@ -24,7 +24,7 @@ export interface EventRecorderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Who reports: `default-scheduler`, `kubelet`. */
+  /** Who reports, unless somebody else is named: `default-scheduler`, `kubelet`. */
   readonly component: string;
   readonly host?: string;
 }
@@ -33,7 +33,7 @@ export interface EventRecorderOptions {
 const SERIES_MAX = 4_096;
 /** Writes waiting; beyond it events are dropped, for nothing may wait for its own story. */
 const PENDING_MAX = 1_000;
-/** Per object: this many at once, then one in five minutes. A crash loop must not fill the store. */
+/** Per object and reporter: this many at once, then one in five minutes. A crash loop must not fill the store. */
 const BUDGET: Rate = { burst: 25, perSecond: 1 / 300 };
 const MESSAGE_MAX = 1_024;
 
@@ -57,12 +57,12 @@ export class EventRecorder {
     this.#options = options;
   }
 
-  record(about: KubeObject, content: EventContent): void {
-    if (this.#pending >= PENDING_MAX || !this.#spend(about)) return;
+  record(about: KubeObject, content: EventContent, component = this.#options.component): void {
+    if (this.#pending >= PENDING_MAX || !this.#spend(about, component)) return;
     this.#pending++;
-    const told = this.#combine(about, content);
+    const told = this.#combine(about, content, component);
     // One after another, so that a count never overtakes its event.
-    this.#tail = this.#tail.then(() => this.#write(about, told.content, told.key)).finally(() => this.#pending--);
+    this.#tail = this.#tail.then(() => this.#write(about, told.content, told.key, component)).finally(() => this.#pending--);
   }
 
   /** Resolves when everything recorded so far has been written or given up. */
@@ -71,8 +71,8 @@ export class EventRecorder {
   }
 
   /** The content to write, and the key of the series it belongs to. */
-  #combine(about: KubeObject, content: EventContent): { readonly content: EventContent; readonly key: string } {
-    const group = [identityOf(about), content.type, content.reason, content.fieldPath].join("\u0000");
+  #combine(about: KubeObject, content: EventContent, component: string): { readonly content: EventContent; readonly key: string } {
+    const group = [component, identityOf(about), content.type, content.reason, content.fieldPath].join("\u0000");
     const nowMs = this.#options.clock.now();
     const known = this.#similar.get(group);
     const similar = known !== undefined && nowMs - known.atMs <= SIMILAR_WINDOW_MS ? known : { messages: new Set<string>(), atMs: nowMs };
@@ -83,7 +83,7 @@ export class EventRecorder {
     return { content: { ...content, message: `(combined from similar events): ${content.message}` }, key: group };
   }
 
-  async #write(about: KubeObject, content: EventContent, key: string): Promise<void> {
+  async #write(about: KubeObject, content: EventContent, key: string, component: string): Promise<void> {
     const { client, logger } = this.#options;
     const known = this.#series.get(key);
     const now = formatTime(this.#options.clock.now());
@@ -97,15 +97,15 @@ export class EventRecorder {
           if (!hasReason(error, "NotFound")) throw error;
         }
       }
-      this.#series.set(key, await client.for(eventResource).create(this.#build(about, content, now)));
+      this.#series.set(key, await client.for(eventResource).create(this.#build(about, content, now, component)));
     } catch (error) {
       // A namespace that is going away takes no more events, and that is fine.
       if (!hasReason(error, "Forbidden", "NotFound")) logger.warn("event not written", { reason: content.reason, object: about.metadata.name, error: describeError(error) });
     }
   }
 
-  #build(about: KubeObject, content: EventContent, now: string): CoreEvent {
-    const { component, host, random } = this.#options;
+  #build(about: KubeObject, content: EventContent, now: string, component: string): CoreEvent {
+    const { host, random } = this.#options;
     const { name = "", namespace, uid, resourceVersion } = about.metadata;
     return {
       apiVersion: "v1",
@@ -133,8 +133,8 @@ export class EventRecorder {
     };
   }
 
-  #spend(about: KubeObject): boolean {
-    const key = identityOf(about);
+  #spend(about: KubeObject, component: string): boolean {
+    const key = `${component}\u0000${identityOf(about)}`;
     const budget = this.#budgets.get(key) ?? new TokenBucket(BUDGET, this.#options.clock);
     this.#budgets.set(key, budget);
     return budget.take();

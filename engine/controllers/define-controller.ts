@@ -50,6 +50,8 @@ export interface Watch {
  */
 export interface ControllerDefinition<Inputs> {
   readonly name: string;
+  /** Whom its events name, where upstream's controller has another name there. */
+  readonly component?: string;
   /** Keys worked on at the same time; 4 when absent. 1 where keys compete for something. */
   readonly workers?: number;
   readonly watches: readonly Watch[];

@@ -25,6 +25,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
 
   return {
     name: "endpointslice-controller",
+    component: "endpoint-slice-controller",
     watches: [
       watch(services, (service) => [objectKey(service)]),
       watch(pods, selecting, isEndpointChange),

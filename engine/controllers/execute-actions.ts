@@ -12,13 +12,19 @@ export interface Execution extends Outcome {
   readonly waitMs: number | undefined;
 }
 
+/** Whose actions they are: the key of a controller, and the component that its events name. */
+export interface Actor {
+  readonly writer: string;
+  readonly component: string;
+}
+
 /**
  * Carries out a plan's actions in order and stops at the first failure, which it gives rather than throws. What it wrote is noted
- * under `writer`, so that the key is not looked at again before the informers show it. An object that is gone needs nothing any more,
+ * under the actor's `writer`, so that the key is not looked at again before the informers show it. An object that is gone needs nothing any more,
  * and a namespace that is ending takes nothing new: neither is a failure.
  */
-export async function executeActions(actions: readonly Action[], writer: string, context: ControllerContext): Promise<Execution> {
-  const executor = new Executor(writer, context);
+export async function executeActions(actions: readonly Action[], actor: Actor, context: ControllerContext): Promise<Execution> {
+  const executor = new Executor(actor, context);
   let failure: unknown;
   try {
     for (const action of actions) await executor.run(action);
@@ -41,11 +47,13 @@ class Executor {
   existing: KubeObject | undefined;
   waitMs: number | undefined;
   readonly #writer: string;
+  readonly #component: string;
   readonly #context: ControllerContext;
   readonly #liveOwners = new Map<string, Promise<boolean>>();
 
-  constructor(writer: string, context: ControllerContext) {
+  constructor({ writer, component }: Actor, context: ControllerContext) {
     this.#writer = writer;
+    this.#component = component;
     this.#context = context;
   }
 
@@ -80,7 +88,7 @@ class Executor {
         for (const next of action.actions) await this.run(next);
         return;
       case "event":
-        return this.#context.events.record(action.about, action.content);
+        return this.#context.events.record(action.about, action.content, this.#component);
       case "wait":
         this.waitMs = Math.min(this.waitMs ?? Infinity, action.forMs);
         return;

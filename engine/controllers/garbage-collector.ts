@@ -27,6 +27,7 @@ export function garbageCollector(context: ControllerContext, remoteKinds: Remote
 
   return {
     name: "garbage-collector",
+    component: "garbage-collector-controller",
     workers: 8,
     watches: [
       ...sources.map(({ informer }): Watch => ({ informer, handler })),

@@ -76,6 +76,7 @@ export function nodeHealthController({ clock, informers, timings }: ControllerCo
 
   return {
     name: "node-health-controller",
+    component: "node-controller",
     watches: [watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => old === undefined || node === undefined), watch(leases, (lease: Lease) => [lease.metadata.name ?? ""])],
     reads: [read(pods)],
     observe(name) {

@@ -36,6 +36,7 @@ export function nodeIpamController({ informers }: ControllerContext, podRanges: 
   const informer = informers.informer(nodeResource);
   return {
     name: "node-ipam-controller",
+    component: "cidrAllocator",
     workers: 1,
     watches: [watch(informer, () => ["nodes"], (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR))],
     observe() {

@@ -76,13 +76,14 @@ class Runner<Inputs> {
 
   /** Observes, plans, executes; resolves to the time after which the key wants to be looked at again. */
   async #sync(key: string): Promise<number | undefined> {
-    const { observe, plan, conclude } = this.#definition;
+    const { observe, plan, conclude, name, component = name } = this.#definition;
     const { clock } = this.#context;
+    const actor = { writer: this.#writer(key), component };
     const inputs = await observe(key, this.#signal);
     if (inputs === undefined) return undefined;
-    const main = await executeActions(plan(inputs, clock.now()), this.#writer(key), this.#context);
+    const main = await executeActions(plan(inputs, clock.now()), actor, this.#context);
     if (this.#signal.aborted) return undefined;
-    const after = conclude === undefined ? undefined : await executeActions(conclude(inputs, main, clock.now()), this.#writer(key), this.#context);
+    const after = conclude === undefined ? undefined : await executeActions(conclude(inputs, main, clock.now()), actor, this.#context);
     const failure = main.failure ?? after?.failure;
     if (failure !== undefined) throw failure;
     const waits = [main.waitMs, after?.waitMs].filter((wait) => wait !== undefined);

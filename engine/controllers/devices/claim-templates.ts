@@ -115,6 +115,7 @@ export function claimTemplateController({ informers, metrics }: ControllerContex
   claims.addIndex(OWNER_INDEX, ownerIndex);
   return {
     name: "resource-claim-templates",
+    component: "resource_claim",
     watches: [
       watch(pods, (pod) => [objectKey(pod)], (_old, pod) => (pod?.spec.resourceClaims?.length ?? 0) > 0),
       // One that is lost is made again, and one that got its devices may have to be reserved.

@@ -46,6 +46,7 @@ export function disruptionController({ informers, client }: ControllerContext): 
   const resized = <T extends { readonly spec?: { readonly replicas?: number } }>(old: T | undefined, next: T | undefined): boolean => old?.spec?.replicas !== next?.spec?.replicas;
   return {
     name: "disruption-controller",
+    component: "controllermanager",
     watches: [
       watch(budgets, (budget) => [objectKey(budget)]),
       watch(pods, budgetsOf),

@@ -39,6 +39,7 @@ export function attachDetachController({ client, clock, informers }: ControllerC
   const unwantedSince = new Map<string, ReadonlyMap<string, number>>();
   return {
     name: "attach-detach",
+    component: "attachdetach-controller",
     watches: [
       watch(volumes, ({ metadata }) => [metadata.name ?? ""], (old, volume) => (volume ?? old)?.spec?.csi !== undefined),
       watch(claims, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []), (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName),

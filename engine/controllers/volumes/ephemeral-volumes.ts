@@ -46,6 +46,7 @@ export function ephemeralVolumeController({ informers }: ControllerContext): Con
   const claims = informers.informer(persistentVolumeClaimResource);
   return {
     name: "ephemeral-volume",
+    component: "ephemeral_volume",
     watches: [
       watch(pods, (pod) => [objectKey(pod)], (_old, pod) => pod !== undefined && podClaims(pod).some(({ isEphemeral }) => isEphemeral)),
       // One that is deleted while its pod lives is made again.

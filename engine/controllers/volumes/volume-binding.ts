@@ -32,6 +32,7 @@ export function claimController({ client, informers }: ControllerContext): Contr
   const unboundOf = (className: string) => claims.byIndex(CLASS_INDEX, className).map(objectKey);
   return {
     name: "volume-claim-binder",
+    component: "persistentvolume-controller",
     workers: 1,
     watches: [
       watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
@@ -83,6 +84,7 @@ export function volumeController({ client, informers }: ControllerContext): Cont
   };
   return {
     name: "volume-reclaimer",
+    component: "persistentvolume-controller",
     watches: [
       watch(volumes, ({ metadata }) => [metadata.name ?? ""], (_old, volume) => volume !== undefined),
       watch(claims, (claim) => volumes.byIndex(CLAIM_INDEX, objectKey(claim)).map(({ metadata }) => metadata.name ?? ""), (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName || old?.metadata.uid !== claim?.metadata.uid),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
+import { eventResource } from "../../../engine/resources/core/event.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { Deployment } from "../../../engine/resources/types.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
@@ -51,6 +52,9 @@ test("a new Deployment gets its pods and says when it is complete", async () => 
   expect(await condition("Available")).toMatchObject({ status: "True", reason: "MinimumReplicasAvailable" });
   expect(await plane.stories("web")).toEqual([expect.stringMatching(/^ScalingReplicaSet: Scaled up replica set web-\w{10} from 0 to 3$/)]);
   expect(plane.warnings).toEqual([]);
+  const { items } = await plane.client.for(eventResource).list("default");
+  const reporters = items.map(({ involvedObject, source, reportingComponent }) => `${involvedObject.kind} ${source?.component} ${reportingComponent}`);
+  expect(new Set(reporters)).toEqual(new Set(["Deployment deployment-controller deployment-controller", "ReplicaSet replicaset-controller replicaset-controller"]));
 });
 
 test("a rolling update keeps within surge and unavailability at every step", async () => {

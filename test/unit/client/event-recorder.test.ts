@@ -32,6 +32,14 @@ test("an event says who tells what about which object", async () => {
   expect(items).toMatchObject([{ involvedObject: { kind: "Pod", name: "web", uid: "uid-web" }, reason: "Pulled", source: { component: "test" }, count: 1, firstTimestamp: "2030-01-01T00:00:00Z" }]);
 });
 
+test("several may report by one recorder, each their own", async () => {
+  recorder.record(pod, { type: "Normal", reason: "Pulled", message: "pulled app:1" }, "other");
+  record("pulled app:1");
+  await recorder.flush();
+  const { items } = await api.client.for(eventResource).list("default");
+  expect(items.map(({ source, reportingComponent, count }) => [source?.component, reportingComponent, count]).sort()).toEqual([["other", "other", 1], ["test", "test", 1]]);
+});
+
 test("the same story again is counted, not told again", async () => {
   record("pulled app:1");
   await clock.advance(5_000);
