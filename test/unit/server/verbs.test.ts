@@ -44,6 +44,26 @@ async function failure(promise: Promise<unknown>): Promise<StatusError> {
   return error as StatusError;
 }
 
+describe("what is applied in another form than it is kept in", () => {
+  test("is written once, and owned as it was said", async () => {
+    const deployments = api.client.for(deploymentResource);
+    const intent = deployment("spelled");
+    const container = { name: "c", image: "nginx:1", tty: false, resources: { limits: { cpu: "1000m", memory: "1024Mi" } } };
+    const said = { ...intent, spec: { ...intent.spec, paused: false, template: { ...intent.spec.template, spec: { hostNetwork: false, containers: [container] } } } } as Deployment;
+    const first = await deployments.apply(said, { fieldManager: "team" });
+    expect(first.spec).not.toHaveProperty("paused");
+    expect(first.spec.template.spec).not.toHaveProperty("hostNetwork");
+    expect(first.spec.template.spec?.containers[0]).toMatchObject({ resources: { limits: { cpu: "1", memory: "1Gi" } } });
+    const owned = JSON.stringify(first.metadata.managedFields);
+    for (const field of ["f:paused", "f:hostNetwork", "f:tty"]) expect(owned).toContain(field);
+    const second = await deployments.apply(said, { fieldManager: "team" });
+    expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+    // As upstream: another spelling of what somebody else owns is another value.
+    const status = (await failure(deployments.apply(said, { fieldManager: "others" }))).status;
+    expect(status.details?.causes?.map(({ field }) => field)).toEqual(expect.arrayContaining(['.spec.template.spec.containers[name="c"].resources.limits.cpu']));
+  });
+});
+
 describe("create", () => {
   test("a version is refused last, after what admission says", async () => {
     const classes = api.client.for(priorityClassResource);
