@@ -3,6 +3,7 @@ import type { Client } from "./client/client.ts";
 import { ConsistencyStore } from "./client/consistency-store.ts";
 import { EventRecorder } from "./client/event-recorder.ts";
 import { InformerFactory } from "./client/informer-factory.ts";
+import { WorkqueueMetrics } from "./client/workqueue-metrics.ts";
 import { USUAL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
 import type { PodRange } from "./controllers/pod-ranges.ts";
@@ -43,7 +44,7 @@ export function createControlPlane({ as, clock, random, logger, metrics, rootCa,
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
-  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, metrics, timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
+  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, metrics, workqueues: new WorkqueueMetrics(metrics), timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
   return [
     ...createControllers(context, { rootCa, wanted, ...(podRanges === undefined ? {} : { podRanges }), ...(keys === undefined ? {} : { keys }) }),
     ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: schedulerEvents(scheduling, (name) => recorder(SCHEDULER_USER, name)), clock, random, logger, metrics, settings: scheduling })] : []),

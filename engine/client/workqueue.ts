@@ -1,6 +1,7 @@
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
+import type { WorkqueueMeter, WorkqueueMetrics, WorkqueueState } from "./workqueue-metrics.ts";
 
 export interface WorkqueueOptions {
   readonly clock: Clock;
@@ -8,13 +9,8 @@ export interface WorkqueueOptions {
   readonly retry?: { readonly initialMs: number; readonly maxMs: number };
   /** Retries of all keys together, so that a thousand failing keys do not retry as fast as one; upstream's 10 per second after a burst of 100 when absent. */
   readonly bucket?: Rate;
-}
-
-/** What has gone through a queue since it was made. */
-export interface WorkqueueCounts {
-  readonly adds: number;
-  readonly retries: number;
-  readonly taken: number;
+  /** By which name it is measured; it is not when absent. */
+  readonly measured?: { readonly name: string; readonly by: WorkqueueMetrics };
 }
 
 const DEFAULT_RETRY = { initialMs: 5, maxMs: 1_000_000 };
@@ -24,24 +20,27 @@ const DEFAULT_BUCKET: Rate = { perSecond: 10, burst: 100 };
  * Keys that need work. A key is worked on by one worker at a time; asked for again meanwhile, it comes once more afterwards;
  * asked for many times before, it comes once. So its size is bounded by the number of keys, however long an outage lasts.
  */
-export class Workqueue {
+export class Workqueue implements WorkqueueState {
   readonly #clock: Clock;
   readonly #retry: { readonly initialMs: number; readonly maxMs: number };
   readonly #bucket: TokenBucket;
   /** In order of arrival; a Set, because taking the first of a long array costs its length. */
   readonly #queue = new Set<string>();
-  readonly #dirty = new Set<string>();
-  readonly #processing = new Set<string>();
+  /** With the time since when. */
+  readonly #dirty = new Map<string, number>();
+  /** With the time since when. */
+  readonly #processing = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>();
-  readonly #counts = { adds: 0, retries: 0, taken: 0 };
+  readonly #meter: WorkqueueMeter | undefined;
   #waiters: (() => void)[] = [];
   #isClosed = false;
 
-  constructor({ clock, retry, bucket }: WorkqueueOptions) {
+  constructor({ clock, retry, bucket, measured }: WorkqueueOptions) {
     this.#clock = clock;
     this.#retry = retry ?? DEFAULT_RETRY;
     this.#bucket = new TokenBucket(bucket ?? DEFAULT_BUCKET, clock);
+    this.#meter = measured?.by.meter(measured.name, this);
   }
 
   /** Keys ready to be taken. */
@@ -49,8 +48,9 @@ export class Workqueue {
     return this.#queue.size;
   }
 
-  get counts(): WorkqueueCounts {
-    return this.#counts;
+  runningSeconds(): readonly number[] {
+    const nowMs = this.#clock.monotonic();
+    return [...this.#processing.values()].map((beganMs) => (nowMs - beganMs) / 1000);
   }
 
   /** Whether nothing is waiting, running or due. For tests and shutdown. */
@@ -60,8 +60,8 @@ export class Workqueue {
 
   add(key: string): void {
     if (this.#isClosed || this.#dirty.has(key)) return;
-    this.#counts.adds++;
-    this.#dirty.add(key);
+    this.#meter?.added();
+    this.#dirty.set(key, this.#clock.monotonic());
     if (this.#processing.has(key)) return; // comes back when its worker is done
     this.#enqueue(key);
   }
@@ -85,7 +85,7 @@ export class Workqueue {
   retry(key: string): void {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    this.#counts.retries++;
+    this.#meter?.retried();
     this.addAfter(key, Math.max(backoffMs(this.#retry, failures), this.#bucket.reserveMs()));
   }
 
@@ -103,14 +103,17 @@ export class Workqueue {
     while (this.#queue.size === 0 && !this.#isClosed) await new Promise<void>((resolve) => this.#waiters.push(resolve));
     const [key] = this.#queue;
     if (key === undefined) return undefined;
+    const nowMs = this.#clock.monotonic();
+    this.#meter?.taken((nowMs - (this.#dirty.get(key) ?? nowMs)) / 1000);
     this.#queue.delete(key);
     this.#dirty.delete(key);
-    this.#processing.add(key);
-    this.#counts.taken++;
+    this.#processing.set(key, nowMs);
     return key;
   }
 
   done(key: string): void {
+    const beganMs = this.#processing.get(key);
+    if (beganMs !== undefined) this.#meter?.done((this.#clock.monotonic() - beganMs) / 1000);
     this.#processing.delete(key);
     if (this.#dirty.has(key)) this.#enqueue(key);
   }
@@ -121,6 +124,7 @@ export class Workqueue {
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();
     for (const wake of this.#waiters.splice(0)) wake();
+    this.#meter?.closed();
   }
 
   #enqueue(key: string): void {

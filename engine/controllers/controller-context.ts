@@ -2,6 +2,7 @@ import type { Client } from "../client/client.ts";
 import type { ConsistencyStore } from "../client/consistency-store.ts";
 import type { EventRecorder } from "../client/event-recorder.ts";
 import type { InformerFactory } from "../client/informer-factory.ts";
+import type { WorkqueueMetrics } from "../client/workqueue-metrics.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
@@ -18,5 +19,7 @@ export interface ControllerContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
+  /** Told how the queues of all of them are doing; absent where nobody looks. */
+  readonly workqueues?: WorkqueueMetrics;
   readonly timings: ControllerTimings;
 }

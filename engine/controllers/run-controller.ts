@@ -30,7 +30,7 @@ class Runner<Inputs> {
     this.#definition = definition;
     this.#context = context;
     this.#signal = signal;
-    this.#queue = new Workqueue({ clock: context.clock });
+    this.#queue = new Workqueue({ clock: context.clock, ...(context.workqueues === undefined ? {} : { measured: { name: definition.name, by: context.workqueues } }) });
   }
 
   async run(): Promise<void> {

@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { Workqueue } from "../../../engine/client/workqueue.ts";
+import { WorkqueueMetrics } from "../../../engine/client/workqueue-metrics.ts";
+import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 let clock: VirtualClock;
@@ -76,4 +78,31 @@ test("a closed queue gives what is ready, then nothing, and wakes those who wait
   await clock.advance(2_000);
   expect(queue.size).toBe(0);
   expect(clock.pending).toBe(0);
+});
+
+test("a queue tells how it is doing, under upstream's names, until it is closed", async () => {
+  const clock = new VirtualClock();
+  const registry = new MetricsRegistry();
+  const by = new WorkqueueMetrics(registry);
+  const queue = new Workqueue({ clock, measured: { name: "pods", by } });
+  const other = new Workqueue({ clock, measured: { name: "nodes", by } });
+  const figure = (name: string, of = "pods") => Number(new RegExp(`^workqueue_${name}\\{name="${of}"\\} (\\S+)$`, "m").exec(registry.render())?.[1]);
+  for (const key of ["a", "b", "c", "c"]) queue.add(key);
+  expect([figure("depth"), figure("adds_total"), figure("depth", "nodes")]).toEqual([3, 3, 0]);
+  await clock.advance(2_000);
+  expect(await queue.take()).toBe("a");
+  await clock.advance(1_000);
+  expect(await queue.take()).toBe("b");
+  await clock.advance(500);
+  expect([figure("depth"), figure("unfinished_work_seconds"), figure("longest_running_processor_seconds")]).toEqual([1, 2, 1.5]);
+  expect([figure("queue_duration_seconds_sum"), figure("queue_duration_seconds_count")]).toEqual([5, 2]);
+  queue.add("a"); // it comes once more, and waits from now on
+  queue.retry("b");
+  queue.done("a");
+  expect([figure("work_duration_seconds_sum"), figure("work_duration_seconds_count"), figure("retries_total")]).toEqual([1.5, 1, 1]);
+  expect(registry.render()).toContain('workqueue_work_duration_seconds_bucket{name="pods",le="1"} 0\nworkqueue_work_duration_seconds_bucket{name="pods",le="10"} 1');
+  queue.close();
+  expect([figure("depth"), figure("depth", "nodes"), figure("adds_total")]).toEqual([Number.NaN, 0, 4]);
+  other.close();
+  expect(registry.render()).not.toContain("workqueue_depth{");
 });
