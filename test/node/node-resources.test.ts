@@ -4,6 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
+import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import { cgroupRoot } from "../../node-agent/agent.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import { DeviceDriver } from "../kit/device-driver.ts";
@@ -77,7 +78,9 @@ describe.skipIf(!canRun)("a pod that writes more than it may", () => {
 
 test.skipIf(!canRun)("a node says what it has for pods and that it is short of nothing", async () => {
   const { status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
-  expect(Number(status?.allocatable?.["ephemeral-storage"])).toBeLessThan(Number.parseInt(status?.capacity?.["ephemeral-storage"] ?? "", 10) * 1024);
+  const [allocatable, capacity] = [status?.allocatable, status?.capacity].map((amounts) => parseQuantity(amounts?.["ephemeral-storage"] ?? "0"));
+  expect(allocatable).toBeGreaterThan(0);
+  expect(allocatable).toBeLessThan(capacity ?? 0);
   expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual(["MemoryPressure False KubeletHasSufficientMemory", "DiskPressure False KubeletHasNoDiskPressure", "PIDPressure False KubeletHasSufficientPID"]);
 });
 
