@@ -1,4 +1,4 @@
-import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { formatLabels } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
@@ -73,7 +73,7 @@ function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   const at = "spec.updateStrategy.rollingUpdate";
   errors.push(...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...amountErrors(maxSurge, `${at}.maxSurge`));
   // Exactly one of the two: either a node goes without for a moment, or it has two.
-  if (isNoAmount(maxUnavailable) && isNoAmount(maxSurge)) errors.push(invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0 when maxSurge is 0"));
+  if (isNoAmount(maxUnavailable) && isNoAmount(maxSurge)) errors.push(requiredField(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
   if (!isNoAmount(maxUnavailable) && !isNoAmount(maxSurge)) errors.push(invalidField(`${at}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero"));
   return errors;
 }

@@ -103,7 +103,7 @@ function validateStrategy(strategy: NonNullable<StatefulSet["spec"]["updateStrat
   const at = "spec.updateStrategy.rollingUpdate";
   if (type === "OnDelete") return [invalidField(at, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'")];
   const { maxUnavailable, partition = 0 } = rollingUpdate;
-  return [...(partition < 0 ? [invalidField(`${at}.partition`, partition, "must be greater than or equal to 0")] : []), ...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...(isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : [])];
+  return [...(partition < 0 ? [invalidField(`${at}.partition`, partition, "must be greater than or equal to 0")] : []), ...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...(maxUnavailable !== undefined && isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : [])];
 }
 
 function validateStatus(status: StatefulSetStatus, old: StatefulSetStatus | undefined): FieldError[] {

@@ -78,8 +78,9 @@ function transitionErrors(job: Job, next: JobStatus, before: JobStatus): FieldEr
   const errors = ["Failed", "Complete", "FailureTarget"].filter((type) => has(before, type) && !has(next, type)).map((type) => conditionsError(`cannot disable the terminal ${type}=True condition`));
   if (has(before, "SuccessCriteriaMet") && !has(next, "SuccessCriteriaMet")) errors.push(conditionsError("cannot disable the SuccessCriteriaMet=True condition"));
   if ((next.failed ?? 0) < (before.failed ?? 0)) errors.push(invalidField("status.failed", next.failed ?? 0, "cannot decrease the failed counter"));
-  // The number of indexes may be lowered, and with it what has succeeded.
-  if ((next.succeeded ?? 0) < (before.succeeded ?? 0) && job.spec.completionMode !== "Indexed") errors.push(invalidField("status.succeeded", next.succeeded ?? 0, "cannot decrease the succeeded counter"));
+  // Where there are as many pods at a time as indexes, both may be lowered, and with them what has succeeded.
+  const isElastic = job.spec.completionMode === "Indexed" && job.spec.completions === job.spec.parallelism;
+  if ((next.succeeded ?? 0) < (before.succeeded ?? 0) && !isElastic) errors.push(invalidField("status.succeeded", next.succeeded ?? 0, "cannot decrease the succeeded counter"));
   if (next.completionTime !== undefined && before.completionTime !== undefined && next.completionTime !== before.completionTime) errors.push(invalidField("status.completionTime", next.completionTime, "completionTime cannot be mutated"));
   // A Job that is resumed begins anew.
   const isResuming = has(before, "Suspended") && !has(next, "Suspended");

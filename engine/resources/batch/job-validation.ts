@@ -42,8 +42,8 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
   const expected = { [JOB_LABELS.controllerUid]: uid, [JOB_LABELS.jobName]: name, [JOB_LABELS.legacyControllerUid]: uid, [JOB_LABELS.legacyJobName]: name };
   const labels = spec.template.metadata?.labels ?? {};
   const errors = [JOB_LABELS.legacyControllerUid, JOB_LABELS.legacyJobName, JOB_LABELS.controllerUid, JOB_LABELS.jobName].flatMap((key) => {
-    if (labels[key] === undefined) return [requiredField("spec.template.metadata.labels", `must be '${expected[key]}'`)];
-    return labels[key] === expected[key] ? [] : [invalidField("spec.template.metadata.labels", labels, `must be '${expected[key]}'`)];
+    if (labels[key] === undefined) return [requiredField(`spec.template.metadata.labels[${key}]`, `must be '${expected[key]}'`)];
+    return labels[key] === expected[key] ? [] : [invalidField(`spec.template.metadata.labels[${key}]`, labels, `must be '${expected[key]}'`)];
   });
   if (!labelSelectorPredicate(spec.selector)(expected)) errors.push(invalidField("spec.selector", spec.selector, "`selector` not auto-generated"));
   return errors;

@@ -1,5 +1,5 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError } from "../../apimachinery/names.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -9,10 +9,14 @@ import type { CertificateSigningRequest, CertificateSigningRequestCondition } fr
 
 const EXPIRATION_SECONDS_MIN = 600;
 
+/** Bounds on the two parts of a signer's name. */
+const DOMAIN_LENGTH_MAX = 253;
+const PATH_LENGTH_MAX = 571;
+
 /** What a certificate's key may be used for, by the names of the API. */
 const USAGES = [
-  "signing", "digital signature", "content commitment", "key encipherment", "key agreement", "data encipherment", "cert sign", "crl sign", "encipher only", "decipher only",
-  "any", "server auth", "client auth", "code signing", "email protection", "s/mime", "ipsec end system", "ipsec tunnel", "ipsec user", "timestamping", "ocsp signing", "microsoft sgc", "netscape sgc",
+  "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment", "decipher only", "digital signature", "email protection", "encipher only",
+  "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime", "server auth", "signing", "timestamping",
 ];
 
 export const certificateSigningRequestResource = defineResource<CertificateSigningRequest>({
@@ -74,15 +78,30 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
   return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
 }
 
-/** A domain with at least two parts, and one path segment after it. */
+/** A domain with at least two parts, and one path segment after it. Of each the first bad part is told. */
 export function validateSignerName(name: string, field: string): FieldError[] {
   if (name === "") return [requiredField(field)];
   const [domain = "", path, ...more] = name.split("/");
   if (path === undefined || more.length > 0) return [invalidField(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")];
-  const problem = dnsSubdomainError(domain);
-  if (problem !== undefined) return [invalidField(field, domain, `validating label ${JSON.stringify(domain)}: ${problem}`)];
-  if (!domain.includes(".")) return [invalidField(field, domain, "should be a domain with at least two segments separated by dots")];
-  return /^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$/.test(path) ? [] : [invalidField(field, path, `validating label ${JSON.stringify(path)}: must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`)];
+  return [
+    ...(domain.length > DOMAIN_LENGTH_MAX ? [tooLong(field, DOMAIN_LENGTH_MAX)] : []),
+    ...partErrors(domain, field, dnsLabelProblems),
+    ...(domain.includes(".") ? [] : [invalidField(field, domain, "should be a domain with at least two segments separated by dots")]),
+    ...partErrors(path, field, dnsSubdomainProblems),
+    ...(path.length > PATH_LENGTH_MAX ? [tooLong(field, PATH_LENGTH_MAX)] : []),
+  ];
+}
+
+function partErrors(text: string, field: string, problemsOf: (part: string) => readonly string[]): FieldError[] {
+  const bad = text.split(".").find((part) => problemsOf(part).length > 0);
+  return bad === undefined ? [] : invalidFields(field, text, problemsOf(bad).map((problem) => `validating label ${JSON.stringify(bad)}: ${problem}`));
+}
+
+/** Decisions are never taken back by saying that they are not so. */
+function conditionStatusErrors({ type, status }: CertificateSigningRequestCondition, path: string): FieldError[] {
+  if (status === "") return [requiredField(path)];
+  const allowed = ["Approved", "Denied", "Failed"].includes(type) ? ["True"] : ["False", "True", "Unknown"];
+  return allowed.includes(status) ? [] : [unsupportedValue(path, status, allowed)];
 }
 
 /** Decisions are for good. `foreign` are the types that this address may not touch. */
@@ -91,7 +110,7 @@ function validateConditions({ status = {} }: CertificateSigningRequest, { status
   const conditions = status.conditions ?? [];
   const errors = conditions.flatMap((condition, index) => [
     ...(condition.type === "" ? [requiredField(`${field}[${index}].type`)] : []),
-    ...(["Approved", "Denied", "Failed"].includes(condition.type) && condition.status !== "True" ? [unsupportedValue(`${field}[${index}].status`, condition.status, ["True"])] : []),
+    ...conditionStatusErrors(condition, `${field}[${index}].status`),
     ...(conditions.findIndex(({ type }) => type === condition.type) < index ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
   ]);
   if (has(conditions, "Approved") && has(conditions, "Denied")) errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));

@@ -59,7 +59,7 @@ function validateSubject({ kind, name, namespace = "", apiGroup = "" }: Subject,
       if (apiGroup !== RBAC_GROUP) errors.push(unsupportedValue(`${field}.apiGroup`, apiGroup, [RBAC_GROUP]));
       return errors;
     default:
-      return [...errors, unsupportedValue(`${field}.kind`, kind, ["Group", "ServiceAccount", "User"])];
+      return [...errors, unsupportedValue(`${field}.kind`, kind, ["ServiceAccount", "User", "Group"])];
   }
 }
 

@@ -6,7 +6,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { CSIDriver } from "../types.ts";
 
-const LIFECYCLE_MODES = ["Ephemeral", "Persistent"];
+const LIFECYCLE_MODES = ["Persistent", "Ephemeral"];
 const GROUP_POLICIES = ["File", "None", "ReadWriteOnceWithFSType"];
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
@@ -48,20 +48,18 @@ export function chooseDefaultClass(classes: readonly StorageClass[]): StorageCla
   return classes.filter(isDefaultClass).sort((a, b) => (rank(a) === rank(b) ? ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1) : rank(a) > rank(b) ? -1 : 1))[0];
 }
 
+/** What volumes were made by stays true of them. */
 function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!jsonEqual(storageClass.parameters ?? {}, old.parameters ?? {})) errors.push(forbiddenField("parameters", "updates to parameters are forbidden."));
-  if (storageClass.provisioner !== old.provisioner) errors.push(forbiddenField("provisioner", "updates to provisioner are forbidden."));
-  if (storageClass.reclaimPolicy !== old.reclaimPolicy) errors.push(forbiddenField("reclaimPolicy", "updates to reclaimPolicy are forbidden."));
-  if (storageClass.volumeBindingMode !== old.volumeBindingMode) errors.push(invalidField("volumeBindingMode", storageClass.volumeBindingMode, "field is immutable"));
-  return errors;
+  return (["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] as const).flatMap((field) => (jsonEqual(storageClass[field] ?? {}, old[field] ?? {}) ? [] : [invalidField(field, storageClass[field] ?? null, "field is immutable")]));
 }
 
 function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
   const same = (a: TopologySelectorTerm, b: TopologySelectorTerm) => jsonEqual(topologySets(a), topologySets(b));
-  const repeated = terms.flatMap((term, index) => terms.slice(0, index).filter((earlier) => same(earlier, term)).map(() => duplicateField(`allowedTopologies[${index}].matchLabelExpressions`, "")));
   return terms.flatMap((term, index) => {
     const keys = new Set<string>();
+    // A term without rules repeats what is there already without any term.
+    const isRepeated = (term.matchLabelExpressions ?? []).length === 0 || terms.slice(0, index).some((earlier) => same(earlier, term));
+    const repeated = isRepeated ? [duplicateField(`allowedTopologies[${index}].matchLabelExpressions`, "")] : [];
     return (term.matchLabelExpressions ?? []).flatMap(({ key, values }, position) => {
       const at = `allowedTopologies[${index}].matchLabelExpressions[${position}]`;
       const errors: FieldError[] = [];
@@ -73,8 +71,8 @@ function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
         if (values.indexOf(value) < number) errors.push(duplicateField(`${at}.values[${number}]`, value));
       }
       return errors;
-    });
-  }).concat(repeated);
+    }).concat(repeated);
+  });
 }
 
 /** What a term allows, whatever the order in which it says so. */

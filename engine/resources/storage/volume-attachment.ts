@@ -4,7 +4,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import type { VolumeAttachment } from "../types.ts";
+import type { VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentStatus } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { validateVolumeSpec } from "../validation/persistent-volume.ts";
 
@@ -22,6 +22,7 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
     prepareForCreate: (attachment) => ({ ...attachment, status: { attached: false } }),
     validate: validateAttachment,
     validateUpdate: (attachment, old) => (jsonEqual(attachment.spec, old.spec) ? [] : [invalidField("spec", attachment.spec, "field is immutable")]),
+    validateStatusUpdate: ({ status }) => statusErrors(status),
   },
   subresources: [{ name: "status", keeps: ALL_METADATA }],
   columns: [
@@ -35,16 +36,24 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
 });
 
 function validateAttachment({ spec, status }: VolumeAttachment): FieldError[] {
-  const errors = driverNameErrors(spec.attacher, "spec.attacher");
-  const { inlineVolumeSpec, persistentVolumeName } = spec.source;
+  return [...driverNameErrors(spec.attacher, "spec.attacher"), ...sourceErrors(spec.source), ...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)), ...statusErrors(status)];
+}
+
+function sourceErrors({ inlineVolumeSpec, persistentVolumeName }: VolumeAttachmentSource): FieldError[] {
   const choice = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
-  if (inlineVolumeSpec === undefined && persistentVolumeName === undefined) errors.push(requiredField("spec.source", choice));
-  if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) errors.push(forbiddenField("spec.source", choice));
-  if (persistentVolumeName === "") errors.push(requiredField("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"));
-  else if (persistentVolumeName !== undefined) errors.push(...invalidFields("spec.source.persistentVolumeName", persistentVolumeName, dnsSubdomainProblems(persistentVolumeName)));
-  if (inlineVolumeSpec !== undefined) errors.push(...validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", "", true));
-  errors.push(...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)));
+  if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) return [forbiddenField("spec.source", choice)];
+  if (inlineVolumeSpec !== undefined) return validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", "", true);
+  if (persistentVolumeName === undefined) return [requiredField("spec.source", choice)];
+  const at = "spec.source.persistentVolumeName";
+  return [...(persistentVolumeName === "" ? [requiredField(at, "must specify non empty persistentVolumeName")] : []), ...invalidFields(at, persistentVolumeName, dnsSubdomainProblems(persistentVolumeName))];
+}
+
+function statusErrors(status: VolumeAttachmentStatus | undefined): FieldError[] {
   const bytes = Object.entries(status?.attachmentMetadata ?? {}).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
-  if (bytes > METADATA_BYTES_MAX) errors.push(tooLong("status.attachmentMetadata", METADATA_BYTES_MAX));
+  const errors = bytes > METADATA_BYTES_MAX ? [tooLong("status.attachmentMetadata", METADATA_BYTES_MAX)] : [];
+  for (const field of ["attachError", "detachError"] as const) {
+    const code = status?.[field]?.errorCode;
+    if (code !== undefined && code < 0) errors.push(invalidField(`status.${field}.errorCode`, code, "must be between 0 and 2147483647, inclusive"));
+  }
   return errors;
 }

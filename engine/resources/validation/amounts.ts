@@ -11,9 +11,10 @@ export function amountErrors(value: number | string | undefined, path: string): 
   return scaledValue(value, 100, true) > 100 ? [invalidField(path, value, "must not be greater than 100%")] : [];
 }
 
-/** Whether an amount is nothing: 0 or 0%. Malformed ones are not. */
+/** Whether an amount is nothing: 0 or 0%, and what cannot be read as one. */
 export function isNoAmount(value: number | string | undefined): boolean {
-  return value === 0 || (typeof value === "string" && isPercent(value) && scaledValue(value, 100, true) === 0);
+  if (typeof value === "string") return !isPercent(value) || scaledValue(value, 100, true) === 0;
+  return value === undefined || value === 0;
 }
 
 function isPercent(text: string): boolean {

@@ -10,7 +10,7 @@ import { portNameErrors } from "./port-name.ts";
 /** The longest time that session affinity may last. */
 const AFFINITY_SECONDS_MAX = 86_400;
 
-const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
 
 /** Rules for a Service beyond its schema. */
@@ -35,7 +35,13 @@ export function validateNewService({ spec = {} }: Service): FieldError[] {
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
   const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
-  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : [])];
+  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : []), ...healthPortErrors(spec, before)];
+}
+
+/** The port of a balancer's checks is given once. */
+function healthPortErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
+  const isChecked = [spec, before].every(({ type, externalTrafficPolicy }) => type === "LoadBalancer" && externalTrafficPolicy === "Local");
+  return isChecked && before.healthCheckNodePort && spec.healthCheckNodePort !== before.healthCheckNodePort ? [forbiddenField("spec.healthCheckNodePort", "field is immutable")] : [];
 }
 
 /** Where a balancer can be reached; addresses that were there before stay good. */

@@ -10,6 +10,7 @@ import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
@@ -33,7 +34,7 @@ import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.
 import { csiStorageCapacityResource } from "../../../engine/resources/storage/csi-storage-capacity.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
-import type { DaemonSet, PersistentVolumeClaim } from "../../../engine/resources/types.ts";
+import type { DaemonSet, Job, PersistentVolumeClaim } from "../../../engine/resources/types.ts";
 
 const stamp = { nowText: "2030-01-01T00:00:00Z", random: seededRandom(1) };
 
@@ -63,6 +64,7 @@ const pool = { name: "p", generation: 1, resourceSliceCount: 1 };
 const term = { matchExpressions: [{ key: "k", operator: "In", values: ["*"] }] };
 const volume = { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"] };
 const claim = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+const daemons = (rollingUpdate: object) => ({ spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "RollingUpdate", rollingUpdate } } });
 const flow = { priorityLevelConfiguration: { name: "p" }, rules: [{ subjects: [{ kind: "Group", group: { name: "g" } }], resourceRules: [{ verbs: ["get", "get"], apiGroups: ["a", "a"], resources: ["b", "b"], clusterScope: true, namespaces: ["n", "n"] }] }] };
 
 describe("a new object is judged as upstream judges it:", () => {
@@ -80,6 +82,11 @@ describe("a new object is judged as upstream judges it:", () => {
     ["room is not negative, its largest piece may be", csiStorageCapacityResource as never, { storageClassName: "a", capacity: "-1", maximumVolumeSize: "-1" }, ['capacity: Invalid value: "-1": must be greater than or equal to 0']],
     ["what is attached has a volume's name", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "A" } } }, has("spec.source.persistentVolumeName: Invalid value")],
     ["a class of runtimes tolerates once", runtimeClassResource as never, { handler: "h", scheduling: { tolerations: [{ operator: "Exists" }, { operator: "Exists" }] } }, has("scheduling.tolerations[1]: Duplicate value")],
+    ["a class of runtimes is handled by something", runtimeClassResource as never, { handler: "" }, ["handler: Required value"]],
+    ["topologies without rules say nothing", storageClassResource as never, { provisioner: "a.b/c", allowedTopologies: [{}] }, ['allowedTopologies[0].matchLabelExpressions: Duplicate value: ""']],
+    ["what is attached is one thing", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "A", inlineVolumeSpec: {} } } }, ["spec.source: Forbidden: must specify exactly one of inlineVolumeSpec and persistentVolumeName"]],
+    ["what is attached has a name", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "" } } }, has("spec.source.persistentVolumeName: Required value: must specify non empty persistentVolumeName", 'spec.source.persistentVolumeName: Invalid value: ""')],
+    ["a set of nodes goes without or has two", daemonSetResource as never, daemons({ maxUnavailable: "abc" }), has("spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value", "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0")],
     ["a role that is put together chooses its parts", clusterRoleResource as never, { aggregationRule: { clusterRoleSelectors: [{ matchExpressions: [{ key: "k", operator: "Is" }] }] } }, ['aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator', "aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector."]],
     ["a role that is put together has parts", clusterRoleResource as never, { aggregationRule: {} }, has("aggregationRule.clusterRoleSelectors: Required value: at least one")],
     ["a quota counts whole ones", resourceQuotaResource as never, { spec: { hard: { "count/a.b": "1500m" } } }, ['spec.hard[count/a.b]: Invalid value: "1500m": must be an integer']],
@@ -134,11 +141,23 @@ describe("a status is judged as upstream judges it:", () => {
     ["a claim grows in ways that there are", persistentVolumeClaimResource as never, { spec: claim }, { allocatedResourceStatuses: { cpu: "Odd" }, allocatedResources: { storage: "-1" } }, has('status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "storage"', 'status.allocatedResourceStatuses: Unsupported value: "cpu": supported values: "Controller', "status.allocatedResources[storage]: Invalid value: -1: must be a valid resource quantity")],
     ["a node names what it can do, in order", nodeResource as never, {}, { declaredFeatures: ["a", "B", "B"] }, has('status.declaredFeatures[0]: Invalid value: "a"', 'status.declaredFeatures[1]: Invalid value: "B": list must be sorted alphabetically', 'status.declaredFeatures[2]: Duplicate value: "B"')],
     ["a balancer has addresses and names", serviceResource as never, balancer, { loadBalancer: { ingress: [{ ip: "x", ipMode: "Odd" }, { ipMode: "VIP", hostname: "A" }, { hostname: "1.2.3.4" }] } }, has("status.loadBalancer.ingress[0].ip: Invalid value", "status.loadBalancer.ingress[0].ipMode: Unsupported value", "status.loadBalancer.ingress[1].ipMode: Forbidden", "status.loadBalancer.ingress[1].hostname: Invalid value", "status.loadBalancer.ingress[2].hostname: Invalid value")],
+    ["an attachment fails by a number", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "v" } } }, { attached: false, detachError: { errorCode: -1 } }, ["status.detachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, inclusive"]],
+    ["a budget may have seen any generation", podDisruptionBudgetResource as never, { spec: {} }, { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, observedGeneration: -1 }, []],
     ["a Service without one has none", serviceResource as never, { spec: { ports: [{ port: 80 }] } }, { loadBalancer: { ingress: [{ ip: "1.2.3.4" }] } }, has("status.loadBalancer.ingress: Forbidden")],
   ])("%s", (_what, definition, body, status, expected) => {
     const made = create(definition, body);
     const old = { ...made, metadata: { ...made.metadata, resourceVersion: "7" } };
     expect(faults(() => beforeUpdate(definition, { ...old, status } as KubeObject, old, "status"))).toEqual(expected);
+  });
+
+  test("what a Job has done stays done, unless it can shrink", () => {
+    const lowered = (spec: object) => {
+      const made = create(jobResource, { spec: { template: { spec: { ...template.spec, restartPolicy: "Never" } }, ...spec } });
+      const old = { ...made, metadata: { ...made.metadata, resourceVersion: "7" }, status: { ...made.status, succeeded: 1 } } as Job;
+      return faults(() => beforeUpdate(jobResource, { ...old, status: { ...old.status, succeeded: 0 } } as Job, old, "status"));
+    };
+    expect(lowered({ completionMode: "Indexed", completions: 2, parallelism: 1 })).toEqual(["status.succeeded: Invalid value: 0: cannot decrease the succeeded counter"]);
+    expect(lowered({ completionMode: "Indexed", completions: 2, parallelism: 2 })).toEqual([]);
   });
 
   test("collisions are counted for good", () => {
@@ -159,6 +178,17 @@ test("a class of attributes can be given up until one is in effect", () => {
 
 test.each([podDisruptionBudgetResource, runtimeClassResource, csiDriverResource, csiStorageCapacityResource, volumeAttachmentResource] as unknown as readonly ResourceDefinition[])("$kind is updated by who has seen it", (definition) => {
   expect(definition.strategy.unconditionalUpdate).toBe(false);
+});
+
+test("a class of runtimes is judged again when it changes, and a balancer's check keeps its port", () => {
+  const changed = (definition: ResourceDefinition, body: object, change: object) => {
+    const made = create(definition, body);
+    const old = { ...made, metadata: { ...made.metadata, resourceVersion: "7" } };
+    return faults(() => beforeUpdate(definition, { ...old, ...change } as KubeObject, old, undefined));
+  };
+  expect(changed(runtimeClassResource as never, { handler: "h" }, { scheduling: { nodeSelector: { a: "*" } } })).toEqual(has("scheduling.nodeSelector: Invalid value"));
+  const balancer = { type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 31_000, ports: [{ port: 80 }] };
+  expect(changed(serviceResource as never, { spec: balancer }, { spec: { ...balancer, healthCheckNodePort: 31_001 } })).toContain("spec.healthCheckNodePort: Forbidden: field is immutable");
 });
 
 test("a node's one range is heard before its several", () => {

@@ -27,7 +27,7 @@ describe("a binding", () => {
     ["of a user of no group", [{ kind: "User", name: "jane" }], [`subjects[0].apiGroup: Unsupported value: "": supported values: "${GROUP}"`]],
     ["of an account without a namespace", [{ kind: "ServiceAccount", name: "robot" }], ["subjects[0].namespace: Required value"]],
     ["of an account of a group", [{ kind: "ServiceAccount", name: "robot", namespace: "n", apiGroup: GROUP }], [`subjects[0].apiGroup: Unsupported value: "${GROUP}": supported values: ""`]],
-    ["of something else", [{ kind: "Robot", name: "x" }], ['subjects[0].kind: Unsupported value: "Robot": supported values: "Group", "ServiceAccount", "User"']],
+    ["of something else", [{ kind: "Robot", name: "x" }], ['subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"']],
   ])("%s", (_what, subjects, errors) => {
     expect(texts(validateBinding({ ...binding, subjects }, ["ClusterRole"], false))).toEqual(errors);
   });
@@ -60,7 +60,7 @@ describe("a signing request", () => {
     expect(texts(strategy.validate?.(request(spec)) ?? [])).toEqual(errors);
   });
 
-  test.each([["example.com/a", 0], ["kubernetes.io/kube-apiserver-client", 0], ["example/a", 1], ["example.com", 1], ["example.com/a/b", 1], ["Example.com/a", 1], ["", 1]])("names its signer as %o: %d problems", (name, count) => {
+  test.each([["example.com/a", 0], ["kubernetes.io/kube-apiserver-client", 0], ["example/a", 1], ["example.com", 1], ["example.com/a/b", 1], ["Example.com/a", 1], ["/a", 2], ["example.com/-", 1], ["example/A", 2], ["", 1]])("names its signer as %o: %d problems", (name, count) => {
     expect(validateSignerName(name, "spec.signerName")).toHaveLength(count);
   });
 
@@ -79,6 +79,7 @@ describe("a signing request", () => {
     expect(decide([], ["Denied"])).toEqual(['status.conditions: Forbidden: updates may not remove a condition of type "Denied"']);
     expect(decide(["Failed"])).toEqual(['status.conditions: Forbidden: updates may not add a condition of type "Failed"']);
     expect(texts(validate?.(request({}, { conditions: [condition("Approved", "False")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "False": supported values: "True"']);
+    expect(texts(validate?.(request({}, { conditions: [condition("Mine", "abc"), condition("Other", "")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "abc": supported values: "False", "True", "Unknown"', "status.conditions[1].status: Required value"]);
   });
 
   test("gets one certificate, in PEM form", () => {

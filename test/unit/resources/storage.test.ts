@@ -138,9 +138,9 @@ describe("kinds of storage.k8s.io", () => {
     const made = create(storageClassResource, { provisioner: "example.com/disks" });
     expect(made).toMatchObject({ reclaimPolicy: "Delete", volumeBindingMode: "Immediate" });
     expect(problems(() => update(storageClassResource, made, { provisioner: "other.com/disks", parameters: { a: "b" }, reclaimPolicy: "Retain" }))).toEqual([
-      "parameters: Forbidden: updates to parameters are forbidden.",
-      "provisioner: Forbidden: updates to provisioner are forbidden.",
-      "reclaimPolicy: Forbidden: updates to reclaimPolicy are forbidden.",
+      'parameters: Invalid value: {"a":"b"}: field is immutable',
+      'provisioner: Invalid value: "other.com/disks": field is immutable',
+      'reclaimPolicy: Invalid value: "Retain": field is immutable',
     ]);
   });
 
