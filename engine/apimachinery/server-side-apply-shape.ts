@@ -103,7 +103,18 @@ const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([
   "PodTemplate.template", "PodTemplateSpec.metadata", "PodTemplateSpec.spec", "PodSpec.containers", "Container.resources", "EphemeralContainer.resources",
   "PersistentVolumeClaimSpec.resources", "PersistentVolumeClaimTemplate.spec", "HorizontalPodAutoscalerSpec.scaleTargetRef",
   "ServiceStatus.loadBalancer", "IngressStatus.loadBalancer", "NodeStatus.daemonEndpoints", "NodeStatus.nodeInfo", "NodeDaemonEndpoints.kubeletEndpoint",
-  "Event.source", "VolumeAttachmentSpec.source", "FlowSchemaSpec.priorityLevelConfiguration",
+  "Event.source", "Event.deprecatedSource", "VolumeAttachmentSpec.source", "FlowSchemaSpec.priorityLevelConfiguration",
+  "CustomResourceDefinitionSpec.names", "CustomResourceDefinitionStatus.acceptedNames", "CustomResourceDefinitionStatus.conditions",
+  "MutatingWebhook.clientConfig", "ValidatingWebhook.clientConfig", "HTTPIngressPath.backend", "WeightedPodAffinityTerm.podAffinityTerm",
+  "ContainerStatus.state", "ContainerStatus.lastState", "Endpoint.addresses", "Endpoint.conditions", "PersistentVolumeClaimTemplate.metadata",
+  "ResourceClaimTemplateSpec.metadata", "ResourceClaimTemplateSpec.spec", "ResourceClaimSpec.devices", "AllocationResult.devices",
+  "AllocatedDeviceStatus.conditions", "ResourceSliceSpec.pool", "CSINodeSpec.drivers", "LimitedPriorityLevelConfiguration.limitResponse",
+  "PodFailurePolicyOnExitCodesRequirement.values", "NonResourcePolicyRule.nonResourceURLs", "NonResourcePolicyRule.verbs",
+  "ResourcePolicyRule.apiGroups", "ResourcePolicyRule.namespaces", "ResourcePolicyRule.resources", "ResourcePolicyRule.verbs",
+  "ContainerResourceMetricSource.target", "ContainerResourceMetricStatus.current", "ResourceMetricSource.target", "ResourceMetricStatus.current",
+  "ExternalMetricSource.metric", "ExternalMetricSource.target", "ExternalMetricStatus.metric", "ExternalMetricStatus.current",
+  "ObjectMetricSource.metric", "ObjectMetricSource.target", "ObjectMetricStatus.metric", "ObjectMetricStatus.current",
+  "PodsMetricSource.metric", "PodsMetricSource.target", "PodsMetricStatus.metric", "PodsMetricStatus.current",
 ]);
 
 const NO_FIELDS: unknown = Object.freeze({});

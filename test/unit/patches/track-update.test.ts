@@ -168,3 +168,13 @@ test("more than ten updaters are merged, the oldest first, into ancient-changes"
   expect(fieldsOf(object, "ancient-changes")).toEqual({ "f:data": { ".": {}, "f:k0": {}, "f:k1": {}, "f:k2": {}, "f:k3": {} } });
   expect(object.metadata.managedFields?.[0]?.time).toBe("2026-01-01T00:00:03Z");
 });
+
+test("nobody owns a definition's names or a template's devices by what is set in them, for they are always there", () => {
+  const fieldsOf = (file: string, after: KubeObject) => trackUpdate({ schema: loadSchema(file), before: undefined, after, manager: "me", apiVersion: after.apiVersion, nowText: "2026-01-01T00:00:00Z" }).metadata.managedFields?.[0]?.fieldsV1;
+  const names = { plural: "widgets", kind: "Widget" };
+  expect(fieldsOf("apiextensions.k8s.io/v1/custom-resource-definition.yaml", { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "widgets.example.com" }, spec: { group: "example.com", names, conversion: { strategy: "None" } } } as KubeObject)).toEqual({
+    "f:spec": { "f:group": {}, "f:names": { "f:plural": {}, "f:kind": {} }, "f:conversion": { ".": {}, "f:strategy": {} } },
+  });
+  const template = { metadata: {}, spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } } };
+  expect(JSON.stringify(fieldsOf("resource.k8s.io/v1/resource-claim-template.yaml", { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaimTemplate", metadata: { name: "gpu" }, spec: template } as KubeObject))).toBe('{"f:spec":{"f:spec":{"f:devices":{"f:requests":{}}}}}');
+});
