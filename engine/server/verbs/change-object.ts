@@ -13,6 +13,7 @@ import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+import { asReadBack } from "./read-back.ts";
 
 /** What the writer wants the current object to become. */
 export interface Wanted {
@@ -55,7 +56,7 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
       const current = await parts.store.get(definition, namespaceOf(exchange), request.name);
       if (current === undefined) throw notFound(definition, request.name);
       await change(current);
-      return written === undefined ? current : madeUp(written);
+      return written === undefined ? current : madeUp(await asReadBack(definition, written));
     }
     const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
     return result.encoded;

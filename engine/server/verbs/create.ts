@@ -14,6 +14,7 @@ import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInName
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+import { asReadBack } from "./read-back.ts";
 
 /** Upstream's number of tries for a generated name that is taken. */
 const GENERATED_NAME_TRIES_MAX = 8;
@@ -66,7 +67,7 @@ async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">
   const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries);
   if (request.options.dryRun === true) {
     await refuseExisting(exchange, object);
-    return madeUp(object);
+    return madeUp(await asReadBack(definition, object));
   }
   return parts.store.create(definition, object, extra);
 }
