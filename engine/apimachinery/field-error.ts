@@ -35,7 +35,7 @@ export const requiredField = (field: string, detail = ""): FieldError =>
   ({ type: "FieldValueRequired", field, message: `Required value${detail === "" ? "" : `: ${detail}`}` });
 
 export const invalidField = (field: string, value: unknown, detail: string): FieldError =>
-  ({ type: "FieldValueInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
+  ({ type: "FieldValueInvalid", field, message: `Invalid value: ${show(value)}${detail === "" ? "" : `: ${detail}`}` });
 
 /** One value that breaks several rules, each of which is told by itself. */
 export const invalidFields = (field: string, value: unknown, details: readonly string[]): FieldError[] => details.map((detail) => invalidField(field, value, detail));

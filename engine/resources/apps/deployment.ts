@@ -12,7 +12,7 @@ import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { collisionErrors, negativeCounts, partErrors } from "./replica-counts.ts";
-import { validateSelector } from "./selector-validation.ts";
+import { validateSelected } from "./selector-validation.ts";
 
 export const deploymentResource = defineResource<Deployment>({
   group: "apps",
@@ -54,7 +54,7 @@ function withDefaults(deployment: Deployment): Deployment {
 }
 
 function validateDeployment({ spec }: Deployment): FieldError[] {
-  const errors = [...validateSelector(spec.selector, spec.template), ...validatePodTemplate(spec.template, "spec.template")];
+  const errors = validateSelected(spec.selector, spec.template, "deployment", () => validatePodTemplate(spec.template, "spec.template"));
   const { type, rollingUpdate } = spec.strategy ?? {};
   if (type === "Recreate" && rollingUpdate !== undefined) errors.push(forbiddenField("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
   if (rollingUpdate !== undefined) {

@@ -11,7 +11,7 @@ import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { negativeCounts, partErrors } from "./replica-counts.ts";
-import { validateSelector } from "./selector-validation.ts";
+import { validateSelected } from "./selector-validation.ts";
 
 export const replicaSetResource = defineResource<ReplicaSet>({
   group: "apps",
@@ -28,7 +28,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
     prepareForCreate: (set) => ({ ...set, status: { replicas: 0 } }),
     validate: (set) => {
       const template = set.spec.template ?? {};
-      return [...validateSelector(set.spec.selector, template), ...validatePodTemplate(template, "spec.template")];
+      return validateSelected(set.spec.selector, template, "deployment", () => validatePodTemplate(template, "spec.template"));
     },
     validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
     validateStatusUpdate: ({ status = { replicas: 0 } }) => [

@@ -5,11 +5,23 @@ import { validateLabelSelector } from "../validation/scheduling.ts";
 
 /** A workload's selector must choose something, be well-formed, and match the pods that the workload makes. */
 export function validateSelector(selector: LabelSelector | undefined, template: PodTemplateSpec, kind = "deployment"): FieldError[] {
-  if (selector === undefined) return [requiredField("spec.selector")];
-  const isEmpty = Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
-  if (isEmpty) return [invalidField("spec.selector", selector, `empty selector is invalid for ${kind}`)];
+  if (selector === undefined) return [requiredField("spec.selector"), mismatch(template)];
+  if (isEmpty(selector)) return [invalidField("spec.selector", selector, `empty selector is invalid for ${kind}`)];
   const errors = validateLabelSelector(selector, "spec.selector");
-  const labels = template.metadata?.labels;
-  if (errors.length === 0 && !labelSelectorPredicate(selector)(labels)) errors.push(invalidField("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
-  return errors;
+  return errors.length > 0 || labelSelectorPredicate(selector)(template.metadata?.labels) ? errors : [mismatch(template)];
+}
+
+/** The selector, and what `judge` finds in the template unless a malformed selector leaves open which pods are meant. */
+export function validateSelected(selector: LabelSelector | undefined, template: PodTemplateSpec, kind: "deployment" | "statefulset", judge: () => readonly FieldError[]): FieldError[] {
+  const errors = validateSelector(selector, template, kind);
+  const isMalformed = selector !== undefined && validateLabelSelector(selector, "spec.selector").length > 0;
+  return isMalformed ? [...errors, invalidField("spec.selector", selector, kind === "statefulset" ? "" : "invalid label selector")] : [...errors, ...judge()];
+}
+
+function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length + matchExpressions.length === 0;
+}
+
+function mismatch(template: PodTemplateSpec): FieldError {
+  return invalidField("spec.template.metadata.labels", template.metadata?.labels ?? {}, "`selector` does not match template `labels`");
 }

@@ -13,7 +13,7 @@ import type { PersistentVolumeClaim, PodTemplateSpec, StatefulSet, StatefulSetSt
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validateClaimSpec } from "../validation/claim.ts";
 import { endlessErrors, validateAnyTemplate } from "../validation/pod-spec.ts";
-import { validateSelector } from "./selector-validation.ts";
+import { validateSelected } from "./selector-validation.ts";
 
 export const statefulSetResource = defineResource<StatefulSet>({
   group: "apps",
@@ -81,9 +81,12 @@ function specErrors(spec: StatefulSet["spec"], since: "new" | "kept" | "spoilt")
     if ((count ?? 0) < 0) errors.push(invalidField(`spec.${field}`, count, "must be greater than or equal to 0"));
   }
   if (since === "new" && serviceName) errors.push(...invalidFields("spec.serviceName", serviceName, dnsLabelProblems(serviceName)));
-  errors.push(...validateSelector(selector, template, "statefulset"));
-  if (since !== "spoilt") errors.push(...validateAnyTemplate(asPods(template, claims), "spec.template"));
-  errors.push(...labelErrors(template.metadata?.labels ?? {}, "spec.template.labels"), ...annotationErrors(template.metadata?.annotations ?? {}, "spec.template.annotations"));
+  const templateErrors = () => [
+    ...(since === "spoilt" ? [] : validateAnyTemplate(asPods(template, claims), "spec.template")),
+    ...labelErrors(template.metadata?.labels ?? {}, "spec.template.labels"),
+    ...annotationErrors(template.metadata?.annotations ?? {}, "spec.template.annotations"),
+  ];
+  errors.push(...validateSelected(selector, template, "statefulset", templateErrors));
   return [...errors, ...endlessErrors(template.spec ?? { containers: [] }, "spec.template.spec", "StatefulSet")];
 }
 

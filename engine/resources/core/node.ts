@@ -87,7 +87,7 @@ function rangeErrors(ranges: readonly string[]): FieldError[] {
 function taintErrors(taints: readonly Taint[]): FieldError[] {
   const seen = new Set<string>();
   return taints.flatMap((taint, index) => {
-    const at = `spec.taints[${index}]`;
+    const at = `metadata.taints[${index}]`; // where upstream tells of them
     const errors: FieldError[] = [];
     const keyProblem = qualifiedNameError(taint.key);
     const valueProblem = labelValueError(taint.value ?? "");

@@ -1,5 +1,5 @@
-import { duplicateField, invalidField, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
-import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -33,14 +33,14 @@ export const csiNodeResource = defineResource<CSINode>({
 function driverErrors(driver: CSINodeDriver, at: string): FieldError[] {
   const errors = driverNameErrors(driver.name, `${at}.name`);
   if (driver.nodeID === "") errors.push(requiredField(`${at}.nodeID`));
-  if (Buffer.byteLength(driver.nodeID) > NODE_ID_BYTES_MAX) errors.push(tooLong(`${at}.nodeID`, NODE_ID_BYTES_MAX));
+  if (Buffer.byteLength(driver.nodeID) > NODE_ID_BYTES_MAX) errors.push(invalidField(`${at}.nodeID`, driver.nodeID, `must be ${NODE_ID_BYTES_MAX} characters or less`));
   const keys = new Set<string>();
   for (const key of driver.topologyKeys ?? []) {
-    if (keys.has(key)) errors.push(duplicateField(`${at}.topologyKeys`, key));
+    // Upstream tells of a key as of the whole driver.
+    if (keys.has(key)) errors.push(duplicateField(at, key));
     keys.add(key);
-    const problem = key === "" ? undefined : qualifiedNameError(key);
-    if (key === "") errors.push(requiredField(`${at}.topologyKeys`));
-    if (problem !== undefined) errors.push(invalidField(`${at}.topologyKeys`, key, problem));
+    if (key === "") errors.push(requiredField(at));
+    errors.push(...invalidFields(at, key, qualifiedNameProblems(key)));
   }
   const count = driver.allocatable?.count;
   if (count !== undefined && count < 0) errors.push(invalidField(`${at}.allocatable.count`, count, "must be greater than or equal to 0"));

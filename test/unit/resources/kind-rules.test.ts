@@ -10,6 +10,7 @@ import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
+import { statefulSetResource } from "../../../engine/resources/apps/stateful-set.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
@@ -31,6 +32,7 @@ import { runtimeClassResource } from "../../../engine/resources/node/runtime-cla
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
+import { csiNodeResource } from "../../../engine/resources/storage/csi-node.ts";
 import { csiStorageCapacityResource } from "../../../engine/resources/storage/csi-storage-capacity.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
@@ -64,6 +66,7 @@ const pool = { name: "p", generation: 1, resourceSliceCount: 1 };
 const term = { matchExpressions: [{ key: "k", operator: "In", values: ["*"] }] };
 const volume = { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"] };
 const claim = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+const badSelector = { matchExpressions: [{ key: "k", operator: "Is" }] };
 const daemons = (rollingUpdate: object) => ({ spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "RollingUpdate", rollingUpdate } } });
 const flow = { priorityLevelConfiguration: { name: "p" }, rules: [{ subjects: [{ kind: "Group", group: { name: "g" } }], resourceRules: [{ verbs: ["get", "get"], apiGroups: ["a", "a"], resources: ["b", "b"], clusterScope: true, namespaces: ["n", "n"] }] }] };
 
@@ -87,6 +90,9 @@ describe("a new object is judged as upstream judges it:", () => {
     ["what is attached is one thing", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "A", inlineVolumeSpec: {} } } }, ["spec.source: Forbidden: must specify exactly one of inlineVolumeSpec and persistentVolumeName"]],
     ["what is attached has a name", volumeAttachmentResource as never, { spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "" } } }, has("spec.source.persistentVolumeName: Required value: must specify non empty persistentVolumeName", 'spec.source.persistentVolumeName: Invalid value: ""')],
     ["a set of nodes goes without or has two", daemonSetResource as never, daemons({ maxUnavailable: "abc" }), has("spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value", "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0")],
+    ["of pods that are not chosen well nothing is judged", deploymentResource as never, { spec: { selector: badSelector, template: {} } }, ['spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator', 'spec.selector: Invalid value: {"matchExpressions":[{"key":"k","operator":"Is"}]}: invalid label selector']],
+    ["of pods of a set that are not chosen well nothing is judged", statefulSetResource as never, { spec: { serviceName: "s", selector: badSelector, template: {} } }, has("spec.selector.matchExpressions[0].operator: Invalid value", 'spec.selector: Invalid value: {"matchExpressions":[{"key":"k","operator":"Is"}]}')],
+    ["a driver's keys are the driver's", csiNodeResource as never, { spec: { drivers: [{ name: "d", nodeID: "x".repeat(257), topologyKeys: ["a", "a", "/b"] }] } }, has("spec.drivers[0].nodeID: Invalid value", 'spec.drivers[0]: Duplicate value: "a"', 'spec.drivers[0]: Invalid value: "/b": prefix part must be non-empty')],
     ["a role that is put together chooses its parts", clusterRoleResource as never, { aggregationRule: { clusterRoleSelectors: [{ matchExpressions: [{ key: "k", operator: "Is" }] }] } }, ['aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator', "aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector."]],
     ["a role that is put together has parts", clusterRoleResource as never, { aggregationRule: {} }, has("aggregationRule.clusterRoleSelectors: Required value: at least one")],
     ["a quota counts whole ones", resourceQuotaResource as never, { spec: { hard: { "count/a.b": "1500m" } } }, ['spec.hard[count/a.b]: Invalid value: "1500m": must be an integer']],

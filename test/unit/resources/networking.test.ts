@@ -148,7 +148,7 @@ describe("Endpoints", () => {
     ["have addresses in every group", { ports: [{ port: 80 }] }, ["subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`"]],
     ["have names for several ports", { addresses: [{ ip: "10.0.0.1" }], ports: [{ port: 80, name: "a" }, { port: 81 }] }, ["subsets[0].ports[1].name: Required value"]],
     ["are not this very machine", { addresses: [{ ip: "127.0.0.1" }] }, ["subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)"]],
-    ["are addresses", { notReadyAddresses: [{ ip: "web" }] }, ["subsets[0].notReadyAddresses[0].ip: Invalid value: \"web\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]],
+    ["are addresses", { notReadyAddresses: [{ ip: "web" }] }, ["subsets[0].notReadyAddresses[0].ip: Invalid value: \"web\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)", "subsets[0].notReadyAddresses[0].ip: Invalid value: \"web\": must be a valid IP address"]],
   ])("%s", (_what, subset, expected) => {
     expect(problems(endpointsResource, { subsets: [subset] })).toEqual(expected);
   });

@@ -223,7 +223,7 @@ describe("other kinds are refused when", () => {
     ["a key is text and bytes at once", configMapResource as never, { data: { a: "" }, binaryData: { a: "" } }, ['binaryData[a]: Duplicate value: "a"']],
     ["a TLS Secret has no key", secretResource as never, { type: "kubernetes.io/tls", data: { "tls.crt": "" } }, ["data[tls.key]: Required value"]],
     ["a registry Secret holds no JSON", secretResource as never, { type: "kubernetes.io/dockerconfigjson", stringData: { ".dockerconfigjson": "secret" } }, ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": must be JSON']],
-    ["a Node has a taint twice", nodeResource as never, { spec: { taints: [{ key: "a", effect: "NoSchedule" }, { key: "a", effect: "NoSchedule" }] } }, ['spec.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}']],
+    ["a Node has a taint twice", nodeResource as never, { spec: { taints: [{ key: "a", effect: "NoSchedule" }, { key: "a", effect: "NoSchedule" }] } }, ['metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}']],
     ["a Lease lasts no time", leaseResource as never, { spec: { leaseDurationSeconds: 0 } }, ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]],
     ["an Event is not where its object is", eventResource as never, { involvedObject: { namespace: "other" } }, ['involvedObject.namespace: Invalid value: "other": does not match event.namespace']],
     ["a slice's address is of another family", endpointSliceResource as never, { addressType: "IPv4", endpoints: [{ addresses: ["fd00::1"] }] }, ['endpoints[0].addresses: Invalid value: "fd00::1": must be an IPv4 address']],
