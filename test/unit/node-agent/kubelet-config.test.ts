@@ -101,7 +101,7 @@ tlsCipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
 
   test("keeps the usual thresholds of signals that it does not name, where it says so", () => {
     expect(resolved("evictionHard: {memory.available: 1Gi}\n").evictionHard).toBe("memory.available<1Gi");
-    expect(resolved("evictionHard: {memory.available: 1Gi}\nmergeDefaultEvictionSettings: true\n").evictionHard).toBe("memory.available<1Gi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<15%,imagefs.inodesFree<5%");
+    expect(resolved("evictionHard: {memory.available: 1Gi}\nmergeDefaultEvictionSettings: true\n").evictionHard).toBe("memory.available<1Gi,nodefs.available<5%,nodefs.inodesFree<5%,imagefs.available<5%,imagefs.inodesFree<5%");
   });
 
   test("has others laid over it in the order of their names, folders among them; null takes back", () => {
