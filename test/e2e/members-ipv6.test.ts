@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipWithoutEtcd } from "../kit/etcd.ts";
 import { createFabric, type Fabric } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, runMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, runMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 /** Machines that have addresses of IPv6 and no others, as `members` has them of IPv4. */
 describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers and a node on a network of IPv6 alone", () => {
@@ -25,15 +25,17 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers and a node on a ne
     await Promise.all([join(1), join(2)]);
   }, 240_000);
 
-  afterAll(async () => {
-    await agent?.stop();
-    await Promise.all(servers.map((server) => server.kill()));
-    for (const [index, dir] of dirs.entries()) {
-      if (fabric !== undefined && (index === 3 ? agent : servers[index]) !== undefined) await resetMainstay(host(index), dir);
-      rmSync(dir, { recursive: true, force: true });
-    }
-    await fabric?.destroy();
-  });
+  afterAll(() =>
+    cleanUp(
+      () => agent?.stop(),
+      () => Promise.all(servers.map((server) => server.kill())),
+      ...dirs.map((dir, index) => async () => {
+        if (fabric !== undefined && (index === 3 ? agent : servers[index]) !== undefined) await resetMainstay(host(index), dir);
+        rmSync(dir, { recursive: true, force: true });
+      }),
+      () => fabric?.destroy(),
+    ),
+  );
 
   it("keep one state, and all stand behind the Service of the API", async () => {
     expect((await runMainstay(host(2), "members", "--data-dir", dirs[2]!)).match(/ healthy /g)).toHaveLength(3);

@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipWithoutEtcd } from "../kit/etcd.ts";
 import { createFabric, type Fabric } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, runMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, runMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 /** Three machines, each with a server and a member of the store: what `--cluster-init` and `--server` bring up. */
 describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the state together", () => {
@@ -34,17 +34,19 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
     await Promise.all([join(1), join(2)]);
   }, 240_000);
 
-  afterAll(async () => {
-    await agent?.stop();
-    await Promise.all(servers.map((server) => server.kill()));
-    for (const [index, dir] of dirs.entries()) {
-      if (fabric !== undefined && servers[index] !== undefined) await resetMainstay(host(index), dir);
-      rmSync(dir, { recursive: true, force: true });
-    }
-    if (agent !== undefined) await resetMainstay(host(3), agentDir);
-    rmSync(agentDir, { recursive: true, force: true });
-    await fabric?.destroy();
-  });
+  afterAll(() =>
+    cleanUp(
+      () => agent?.stop(),
+      () => Promise.all(servers.map((server) => server.kill())),
+      ...dirs.map((dir, index) => async () => {
+        if (fabric !== undefined && servers[index] !== undefined) await resetMainstay(host(index), dir);
+        rmSync(dir, { recursive: true, force: true });
+      }),
+      () => (agent === undefined ? undefined : resetMainstay(host(3), agentDir)),
+      () => rmSync(agentDir, { recursive: true, force: true }),
+      () => fabric?.destroy(),
+    ),
+  );
 
   it("take along what a single server had, with its revisions", async () => {
     for (const index of [0, 1, 2]) expect(await on(index, "get", "configmap", "from-before", "-o", "jsonpath={.metadata.resourceVersion}")).toBe(versionBefore);

@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 const isRoot = requireRoot();
 
@@ -42,13 +42,15 @@ describe.skipIf(!isRoot)("the quick start", () => {
     await host.exec("git", "clone", "-q", "http://127.0.0.1:6480/cluster.git", clone);
   });
 
-  afterAll(async () => {
-    await mainstay?.stop();
-    if (host !== undefined) await resetMainstay(host, dataDir);
-    await fabric?.destroy();
-    rmSync(work, { recursive: true, force: true });
-    expect(existsSync(dataDir)).toBe(false);
-  });
+  afterAll(() =>
+    cleanUp(
+      () => mainstay?.stop(),
+      () => (host === undefined ? undefined : resetMainstay(host, dataDir)),
+      () => fabric?.destroy(),
+      () => rmSync(work, { recursive: true, force: true }),
+      () => expect(existsSync(dataDir)).toBe(false),
+    ),
+  );
 
   it("ends in a summary that tells what to do next", () => {
     const output = mainstay.output();

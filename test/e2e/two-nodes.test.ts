@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 const isRoot = requireRoot();
 
@@ -85,13 +85,15 @@ describe.skipIf(!isRoot)("two nodes", () => {
     await kubectl(first, server, "wait", "--for=condition=Available", "deployment/echo", "--timeout=60s");
   });
 
-  afterAll(async () => {
-    await agent?.stop();
-    await server?.stop();
-    if (second !== undefined) await resetMainstay(second, agentDir);
-    if (first !== undefined) await resetMainstay(first, serverDir);
-    await fabric?.destroy();
-  });
+  afterAll(() =>
+    cleanUp(
+      () => agent?.stop(),
+      () => server?.stop(),
+      () => (second === undefined ? undefined : resetMainstay(second, agentDir)),
+      () => (first === undefined ? undefined : resetMainstay(first, serverDir)),
+      () => fabric?.destroy(),
+    ),
+  );
 
   it("spreads pods over both", async () => {
     const nodes = (await pods()).map((pod) => pod.node).sort();

@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -46,8 +46,22 @@ function nodeIps({ address, address6 }: Host): string {
 export async function resetMainstay(host: Host, dataDir: string): Promise<void> {
   // A test that failed in the middle may have left a server that nobody holds any more.
   await host.exec("pkill", "-9", "-f", `main.ts (server|agent) .*${dataDir}`).catch(() => "");
-  await host.exec(process.execPath, ...nodeArgs, "reset", "--data-dir", dataDir);
+  // Where nothing was begun there is nothing that a reset would know as Mainstay's.
+  if (existsSync(dataDir) && readdirSync(dataDir).length > 0) await host.exec(process.execPath, ...nodeArgs, "reset", "--data-dir", dataDir);
   rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** Takes every step, also when one before it fails, and only then throws what failed: nothing that a test has begun outlives it. */
+export async function cleanUp(...steps: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures, "several steps of the clean-up failed");
 }
 
 /** Runs another command of the command line on a host, and gives what it prints. */

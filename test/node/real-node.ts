@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import type { ContainerStatus, CoreEvent, Pod, PodSpec } from "../../engine/resources/types.ts";
 import { createFabric, type Host } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, resetMainstay, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, resetMainstay, runMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 export const IMAGE = "mainstay.local/busybox:1";
 
@@ -47,9 +47,11 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
       await runMainstay(host, "reset", "--data-dir", dataDir).catch(() => "");
       await undo();
     }
-    await resetMainstay(host, dataDir);
-    await fabric.destroy();
-    rmSync(folder, { recursive: true, force: true });
+    await cleanUp(
+      () => resetMainstay(host, dataDir),
+      () => fabric.destroy(),
+      () => rmSync(folder, { recursive: true, force: true }),
+    );
   };
   let mainstay: Mainstay;
   try {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Pod } from "../../engine/resources/types.ts";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startAgent, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 /** A machine whose agent runs pods of files, whether or not the server beside it answers. */
 describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
@@ -35,13 +35,17 @@ describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
     server = await startServer();
     agent = await startAgent(host, agentDir, ["--server", `https://${host.address}:6443`, "--token", readFileSync(path.join(serverDir, "server/pki/node-token"), "utf8").trim(), "--pod-manifest-path", folder]);
   }, 120_000);
-  afterAll(async () => {
-    await agent?.stop();
-    await server?.stop();
-    if (host !== undefined) for (const dataDir of [agentDir, serverDir]) await resetMainstay(host, dataDir);
-    await fabric?.destroy();
-    for (const each of [folder, traces]) rmSync(each, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(
+    () =>
+      cleanUp(
+        () => agent?.stop(),
+        () => server?.stop(),
+        ...[agentDir, serverDir].map((dataDir) => () => (host === undefined ? undefined : resetMainstay(host, dataDir))),
+        () => fabric?.destroy(),
+        ...[folder, traces].map((each) => () => rmSync(each, { recursive: true, force: true })),
+      ),
+    120_000,
+  );
 
   it("run, and are shown in the API by mirrors that belong to the Node", async () => {
     const pod = await eventually(() => mirror("web"), isReady, 60_000);

@@ -10,7 +10,7 @@ import type { Node, Pod } from "../../engine/resources/types.ts";
 import { Terminal } from "./terminal.ts";
 import { createFabric, type Fabric, type Host } from "../kit/hosts.ts";
 import { findKubectls } from "../kit/kubectl.ts";
-import { eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
+import { cleanUp, eventually, kubectl, makeDataDir, requireRoot, resetMainstay, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
 const isRoot = requireRoot();
 
@@ -98,12 +98,16 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await withInput("kubectl", manifest, "apply", "-f", "-");
     await k("wait", "--for=condition=Ready", "pod/box", "pod/talker", "pod/shell", "pod/sized", "pod/restarted", "pod/full", "--timeout=60s");
   }, 120_000);
-  afterAll(async () => {
-    await server?.stop();
-    if (host !== undefined) await resetMainstay(host, dataDir);
-    await fabric?.destroy();
-    rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  afterAll(
+    () =>
+      cleanUp(
+        () => server?.stop(),
+        () => (host === undefined ? undefined : resetMainstay(host, dataDir)),
+        () => fabric?.destroy(),
+        () => rmSync(folder, { recursive: true, force: true }),
+      ),
+    60_000,
+  );
 
   interface How {
     readonly binary: string;
