@@ -53,17 +53,22 @@ function onLine(shape: readonly ShapePoint[], percent: number): number {
   return 10 * before.score + Math.trunc((10 * (next.score - before.score) * (percent - before.utilization)) / (next.utilization - before.utilization));
 }
 
-/** Prefers nodes where the resources fill up evenly, judged by how much the pod improves or worsens the balance. */
+/**
+ * Prefers nodes where the resources fill up evenly, judged by how much the pod improves or worsens the balance. Only what is asked for
+ * counts, and of a pod that asks for nothing there is nothing to judge: it would go where many of its like are.
+ */
 export function balancedAllocation(resources: readonly string[]): ScorePlugin {
   return {
     name: "NodeResourcesBalancedAllocation",
     weight: 1,
-    score: (pod, candidates) =>
-      candidates.map((node) => {
-        const uses = resources.flatMap((name) => useOf(pod, node, name) ?? []);
+    score: (pod, candidates) => {
+      if (resources.every((name) => (pod.requests[name] ?? 0) === 0)) return candidates.map(() => 0);
+      return candidates.map((node) => {
+        const uses = resources.flatMap((name) => plainUseOf(pod, node, name) ?? []);
         const balanceOf = (used: (use: Use) => number) => balance(uses.map((use) => Math.min(1, used(use) / use.all)));
-        return Math.floor(50 + (50 + balanceOf(({ used }) => used) - balanceOf(({ before }) => before)) / 2);
-      }),
+        return 50 + Math.trunc((50 + balanceOf(({ used }) => used) - balanceOf(({ before }) => before)) / 2);
+      });
+    },
   };
 }
 
@@ -74,21 +79,26 @@ interface Use {
   readonly used: number;
 }
 
-/** Undefined of what the node has nothing of, and of an extended resource that the pod does not ask for. */
-function useOf({ scoredRequests, requests }: PodInfo, { allocatable, scoredRequested, requested }: NodeInfo, name: string): Use | undefined {
-  const all = allocatable[name] ?? 0;
-  const wanted = scoredRequests[name] ?? requests[name] ?? 0;
-  if (all <= 0 || (wanted === 0 && name.includes("/"))) return undefined;
-  const before = scoredRequested[name] ?? requested[name] ?? 0;
-  return { all, before, used: before + wanted };
+/** With what containers are taken to need that ask for nothing. Undefined of what the node has nothing of, and of an extended resource that the pod does not ask for. */
+function useOf(pod: PodInfo, node: NodeInfo, name: string): Use | undefined {
+  return useBy(node.allocatable[name], pod.scoredRequests[name] ?? pod.requests[name], node.scoredRequested[name] ?? node.requested[name], name);
 }
 
-/** 100 for equal shares, less by their standard deviation. */
+/** The same by what is asked for. */
+function plainUseOf(pod: PodInfo, node: NodeInfo, name: string): Use | undefined {
+  return useBy(node.allocatable[name], pod.requests[name], node.requested[name], name);
+}
+
+function useBy(all = 0, wanted = 0, before = 0, name: string): Use | undefined {
+  return all <= 0 || (wanted === 0 && name.includes("/")) ? undefined : { all, before, used: before + wanted };
+}
+
+/** 100 for equal shares, less by their standard deviation; whole, as upstream's. */
 function balance(shares: readonly number[]): number {
   if (shares.length < 2) return 100;
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
   const variance = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / shares.length;
-  return (1 - Math.sqrt(variance)) * 100;
+  return Math.trunc((1 - Math.sqrt(variance)) * 100);
 }
 
 function isExtended(name: string): boolean {

@@ -170,6 +170,13 @@ describe("a profile", () => {
     expect([nodes, [...nodes].reverse()].map((all) => decide(text, pod("p", { cpu: "3", "example.com/gpu": "3" }), all))).toEqual(["even", "even"]);
   });
 
+  test("finds no balance better than another for pods that ask for nothing, and counts nothing that nobody asked for", () => {
+    const crowd = onNode(node("crowd", { memory: "1Gi" }), ...[1, 2, 3].map((index) => pod(`idle-${index}`, {})));
+    const nodes = [crowd, node("lone", { memory: "1Gi" })];
+    const text = only("NodeResourcesBalancedAllocation", "{}");
+    for (const wanted of [pod("p", {}), pod("p", { cpu: "1" })]) expect([nodes, [...nodes].reverse()].map((all) => decide(text, wanted, all))).toEqual(["crowd", "lone"]);
+  });
+
   test("asks nodes for more than the pods do, and prefers some", () => {
     const nodes = [node("hdd"), node("ssd", {}, { disk: "ssd" })];
     const term = "{matchExpressions: [{key: disk, operator: In, values: [ssd]}]}";
