@@ -1,5 +1,6 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
+import { parseJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { controllerRevisionResource } from "../resources/apps/controller-revision.ts";
@@ -48,7 +49,7 @@ async function renewEntry(storage: Storage, definition: ResourceDefinition | und
 /** What somebody wrote into the store past the API may be anything; it stays as it is. */
 function parse(value: Buffer): KubeObject | undefined {
   try {
-    return JSON.parse(value.toString("utf8")) as KubeObject; // the store holds objects of this kind, or nobody can read them
+    return parseJson(value.toString("utf8")) as KubeObject; // the store holds objects of this kind, or nobody can read them
   } catch {
     return undefined;
   }

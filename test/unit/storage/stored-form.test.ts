@@ -38,6 +38,12 @@ describe("what an earlier release has stored", () => {
     expect(isUntouched).toBe(true);
   });
 
+  test("keeps numbers that a double cannot hold", async () => {
+    const { text } = await renewed("/registry/core/pods/default/p", '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"default","generation":9007199254740993},"spec":{"hostNetwork":false,"containers":[]}}');
+    expect(text).toContain('"generation":9007199254740993');
+    expect(text).not.toContain("hostNetwork");
+  });
+
   test("is looked at once", async () => {
     const { storage } = await renewed("/registry/core/pods/default/p", { kind: "Pod", apiVersion: "v1", metadata: { name: "p", namespace: "default" }, spec: { containers: [] } });
     const revision = await storage.currentRevision();
