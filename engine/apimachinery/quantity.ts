@@ -57,8 +57,7 @@ function staysAsWritten({ digits, exponent, suffix }: QuantityParts): boolean {
 }
 
 /** The same of an amount in a list of resources, which the API keeps to thousandths, rounded up. */
-export function canonicalAmount(value: string | number): string {
-  const text = typeof value === "number" ? plainDecimal(value) : value;
+export function canonicalAmount(text: string): string {
   if (CANONICAL.test(text)) return text;
   const { nanos, format } = exactQuantity(text);
   const excess = nanos % NANOS_PER_MILLI;

@@ -11,7 +11,7 @@ const ALL_FEATURES: FeatureGates = new Set();
 /** Throws a 422 that lists everything wrong with a new object, where these features are switched off. */
 export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, disabled = ALL_FEATURES): void {
   const meta = validateObjectMeta(object.metadata, definition.strategy.nameRule ?? "dnsSubdomain", definition.namespaced);
-  refuse(definition, object, withoutFeatures([...meta, ...contentErrors(definition, object)], disabled));
+  refuse(definition, object, [...meta, ...contentErrors(definition, object)], disabled);
 }
 
 /** Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. */
@@ -22,7 +22,7 @@ export function validateUpdate<T extends KubeObject>(definition: ResourceDefinit
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
-  refuse(definition, object, withoutFeatures([...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled));
+  refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);
 }
 
 /** Throws the 422 of a body whose shape is wrong, when there are no rules to judge the rest of it by. */
@@ -32,9 +32,9 @@ export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind
 
 /**
  * Throws the 422 of an object whose shape is wrong, with everything else that is wrong with it: the kind's own rules judge it with Go's zeros
- * where something is missing. Of what the schema has refused already they have nothing to add. `old` is what it would replace.
+ * where something is missing. Of what the schema has refused already they have nothing to add. These features are switched off; `old` is what it would replace.
  */
-export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], old?: T): void {
+export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], disabled: FeatureGates, old?: T): void {
   const { strategy, content, namespaced } = definition;
   const meta = old !== undefined ? validateObjectMetaUpdate(object.metadata, old.metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, strategy.nameRule ?? "dnsSubdomain", namespaced) : [];
   const defaulted = withStrategyDefaults(definition, object);
@@ -42,7 +42,7 @@ export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefini
   const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
   const known = [...meta, ...errors];
   const isNew = ({ field }: FieldError) => !known.some((refused) => field === refused.field || field.startsWith(`${refused.field}.`) || field.startsWith(`${refused.field}[`));
-  refuse(definition, object, [...known, ...rules.filter(isNew)]);
+  refuse(definition, object, [...known, ...rules.filter(isNew)], disabled);
 }
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
@@ -52,7 +52,7 @@ function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, 
   return schemaErrors.length > 0 ? schemaErrors : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? [])];
 }
 
-function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {
-  const first = new Map(errors.map((error) => [`${error.field} ${error.message}`, error]));
+function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[], disabled = ALL_FEATURES): void {
+  const first = new Map(withoutFeatures(errors, disabled).map((error) => [`${error.field} ${error.message}`, error]));
   if (first.size > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? "", [...first.values()]);
 }

@@ -66,8 +66,8 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
 }
 
 /** Throws the 422 of a wanted object whose shape is wrong; of a part of one, nothing but its shape is judged. */
-export function refuseWanted({ request, definition }: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, errors: readonly FieldError[], current: KubeObject): void {
-  if (request.subresource === undefined) refuseMisshapen(definition, object, errors, current);
+export function refuseWanted({ request, definition, parts }: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, errors: readonly FieldError[], current: KubeObject): void {
+  if (request.subresource === undefined) refuseMisshapen(definition, object, errors, parts.disabled, current);
   else refuseShape(definition, object, errors);
 }
 

@@ -30,7 +30,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   if (schemaErrors.length > 0) {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
-    refuseMisshapen(definition, placed, schemaErrors);
+    refuseMisshapen(definition, placed, schemaErrors, exchange.parts.disabled);
   }
   return createPrepared(exchange, trackCreation(exchange, placed));
 };

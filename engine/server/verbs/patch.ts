@@ -160,7 +160,7 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   exchange.notes.warn(...warnings);
   if (schemaErrors.length > 0) {
     await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
-    refuseMisshapen(definition, object, schemaErrors);
+    refuseMisshapen(definition, object, schemaErrors, parts.disabled);
   }
   return createPrepared(exchange, object);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { FeatureGates } from "../../../engine/apimachinery/feature-gates.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
@@ -8,15 +9,16 @@ import { deploymentResource } from "../../../engine/resources/apps/deployment.ts
 import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import { rawTypes } from "../resources/schema-files.ts";
 
 /** What is said of the body of a new object, or of what is to replace `old`; nothing if its shape is right. */
-function causesOf(definition: ResourceDefinition, body: object, old?: KubeObject): readonly string[] {
+function causesOf(definition: ResourceDefinition, body: object, old?: KubeObject, disabled: FeatureGates = new Set()): readonly string[] {
   try {
     const { object, schemaErrors } = decodeObject(definition, body);
-    if (schemaErrors.length > 0) refuseMisshapen(definition, object, schemaErrors, old);
+    if (schemaErrors.length > 0) refuseMisshapen(definition, object, schemaErrors, disabled, old);
     return [];
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
@@ -53,6 +55,13 @@ describe("an object whose shape is wrong is refused with everything else that is
     expect(causesOf(podResource as never, { ...old, spec: { containers: [{ name: "c", image: "web" }], nodeName: "n", hostAliases: [{ ip: "x" }], restartPolicy: "no" } }, old)).toEqual(
       expect.arrayContaining([expect.stringContaining('spec.restartPolicy: Unsupported value: "no"'), expect.stringContaining("spec.hostAliases[0].ip"), expect.stringContaining("pod updates may not change fields other than")]),
     );
+  });
+
+  test("what is wrong only where a feature is on is not told where it is off", () => {
+    const service = { metadata: { name: "s", namespace: "shop" }, spec: { externalIPs: ["192.000.2.1"], ports: [{}] } };
+    const addresses = (disabled?: FeatureGates) => causesOf(serviceResource as never, service, undefined, disabled).filter((cause) => cause.startsWith("spec.externalIPs"));
+    expect(addresses()).toEqual([expect.stringContaining("leading 0s")]);
+    expect(addresses(new Set(["StrictIPCIDRValidation"]))).toEqual([]);
   });
 
   test("whatever must be there and is left out of a full object of any kind, the rules can do with what there is", () => {
