@@ -64,10 +64,10 @@ export async function createBinding(exchange: Exchange<RequestOf<"create">>): Pr
 }
 
 async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodable, name: string | undefined): Promise<AdmittedBody> {
-  const { request, definition, parts } = exchange;
+  const { request, parts } = exchange;
   const { object: decoded, warnings, schemaErrors } = decodeObject(kind, request.body, request.options);
   for (const warning of warnings) exchange.notes.warn(warning);
-  if (schemaErrors.length > 0) refuseShape({ ...definition, group: kind.group, kind: kind.kind }, decoded, schemaErrors);
+  if (schemaErrors.length > 0) refuseShape(kind, decoded, schemaErrors);
   const placed = placeInNamespace(exchange, decoded);
   const attributes = admissionAttributes(exchange, { operation: "CREATE", name: name ?? placed.metadata.name ?? "", object: placed, old: undefined, kind }, request.options);
   const object = await parts.admission.mutate({ ...attributes, object: placed }, placed);

@@ -1,6 +1,6 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
-import { invalid, invalidField } from "../../apimachinery/field-error.ts";
+import { invalid, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { patchJson, unknownOperationFields, type PatchedJson } from "../../apimachinery/json-patch.ts";
 import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
@@ -21,7 +21,7 @@ import { decodeObject, textField, type Decodable, type DecodeOptions } from "../
 import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
-import { refuseMisshapen } from "../../registry/validate-object.ts";
+import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { kindIsEnding, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { changeObject, refuseWanted, type Wanted } from "./change-object.ts";
 import { createPrepared } from "./create.ts";
@@ -44,12 +44,12 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 /** The current object with a JSON, merge or strategic merge patch applied. */
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
   const { definition } = exchange;
-  const object = patchedAs(exchange, definition, definition, current, exchange.request.subresource);
+  const object = patchedAs(exchange, definition, current, (misshapen, errors) => refuseWanted(exchange, misshapen, errors, current), exchange.request.subresource);
   return { object: placeInNamespace(exchange, object), isTracked: false };
 }
 
-/** What the patch makes of an object of the kind; refusals are told of the resource. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
-function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, resource: ResourceDefinition, current: T, subresource?: string): T {
+/** What the patch makes of an object of the kind; `refuse` throws what is wrong with its shape. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
+function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, current: T, refuse: (object: T, errors: readonly FieldError[]) => void, subresource?: string): T {
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
@@ -62,7 +62,7 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   if (fieldValidation !== "Ignore") exchange.notes.warn(...problems);
   const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
-  if (schemaErrors.length > 0) refuseWanted(exchange, object, schemaErrors, current);
+  if (schemaErrors.length > 0) refuse(object, schemaErrors);
   return object;
 }
 
@@ -198,7 +198,7 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
   const result = await changeObject(exchange, (current) => {
     if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
-    const scale = patchedAs(exchange, scaleKind, { ...definition, group: scaleKind.group, kind: scaleKind.kind }, scaleOf(access, current));
+    const scale = patchedAs(exchange, scaleKind, scaleOf(access, current), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
     return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), isTracked: false, view: scaleView(access) };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;

@@ -61,7 +61,7 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   if (access === undefined) throw unsupportedMethod();
   const { object: scale, schemaErrors } = decodeObject(scaleKind, request.body, request.options);
   const result = await changeObject(exchange, (current) => {
-    if (schemaErrors.length > 0) refuseShape({ ...definition, group: scaleKind.group, kind: scaleKind.kind }, scale, schemaErrors);
+    if (schemaErrors.length > 0) refuseShape(scaleKind, scale, schemaErrors);
     const { uid, resourceVersion } = scale.metadata;
     return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), isTracked: false, view: scaleView(access) };
   });

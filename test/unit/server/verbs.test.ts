@@ -336,6 +336,8 @@ describe("patch", () => {
     };
     expect((await failure(scaleTo(7, { fieldManager: "scaler" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas' });
     expect(await scaleTo(7, { fieldManager: "scaler", force: true })).toMatchObject({ kind: "Scale", spec: { replicas: 7 } });
+    const misshapen = (await failure(deployments.patch("shop", "scaled", "merge", { spec: { replicas: -1 } }, { subresource: "scale" }))).status;
+    expect(misshapen.message).toBe('Scale.autoscaling "scaled" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0');
     const { spec, metadata } = await deployments.get("shop", "scaled");
     expect(spec.replicas).toBe(7);
     expect(metadata.managedFields?.find(({ manager }) => manager === "scaler")).toMatchObject({ subresource: "scale", apiVersion: "apps/v1", fieldsV1: { "f:spec": { "f:replicas": {} } } });
