@@ -4,13 +4,13 @@ import { withoutFinalizer } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { joinProblems } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
-import { catalog } from "../resources/catalog.ts";
 import { CLEANUP_FINALIZER, customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { approvalOf, schemaOf } from "../resources/apiextensions/definition-validation.ts";
 import { structuralErrors } from "../resources/apiextensions/structural-rules.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition, CustomResourceDefinitionNames } from "../resources/types.ts";
 import { hasStatus } from "./kept-status.ts";
+import { isAmongBuiltIn } from "./custom-references.ts";
 import { isBeingDeleted, update, type Action } from "./define-controller.ts";
 
 export interface CustomKindInputs {
@@ -45,11 +45,6 @@ export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs:
   const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural]), ...(approved === undefined ? [] : [approved])].reduce<readonly Condition[]>((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
   const status = { ...definition.status, acceptedNames: names, conditions };
   return hasStatus(customResourceDefinitionResource, definition, status) ? [] : [update(customResourceDefinitionResource, { ...definition, status }, "status")];
-}
-
-/** Its objects would lie where those of a built-in kind do: it is not served, and nothing is deleted with it. */
-export function isAmongBuiltIn({ spec }: CustomResourceDefinition): boolean {
-  return catalog.some(({ group, resource }) => group === spec.group && resource === spec.names.plural);
 }
 
 function establishment({ spec }: CustomResourceDefinition, hasConflicts: boolean): Condition {

@@ -3,7 +3,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { approvalCondition, isAmongBuiltIn, planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
+import { approvalCondition, planCustomKind, type CustomKindInputs, type Leftovers } from "./custom-kind-plan.ts";
 import { storedReference } from "./custom-references.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 
@@ -33,7 +33,7 @@ export function customKindController({ client, informers, timings }: ControllerC
   };
 
   async function leftoversOf(definition: CustomResourceDefinition): Promise<Leftovers | undefined> {
-    const resource = isAmongBuiltIn(definition) ? undefined : storedReference(definition);
+    const resource = storedReference(definition);
     return resource && { resource, objects: (await client.for(resource).list("")).items };
   }
 }

@@ -1,6 +1,7 @@
 import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { catalog } from "../resources/catalog.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from "../resources/types.ts";
 
@@ -25,8 +26,14 @@ export function storedReference(definition: CustomResourceDefinition): ResourceR
   return reference && { ...reference, isStored: true };
 }
 
-function referenceBy(version: CustomResourceDefinitionVersion | undefined, { spec, status }: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
-  if (version === undefined || !isConditionTrue(status?.conditions, "Established")) return undefined;
+/** Its objects would lie where those of a built-in kind do: it is not served, and nothing is looked for or deleted under its name. */
+export function isAmongBuiltIn({ spec }: CustomResourceDefinition): boolean {
+  return catalog.some(({ group, resource }) => group === spec.group && resource === spec.names.plural);
+}
+
+function referenceBy(version: CustomResourceDefinitionVersion | undefined, definition: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
+  const { spec, status } = definition;
+  if (version === undefined || isAmongBuiltIn(definition) || !isConditionTrue(status?.conditions, "Established")) return undefined;
   const { plural, kind } = status?.acceptedNames ?? spec.names;
   return { group: spec.group, version: version.name, resource: plural, kind, namespaced: spec.scope === "Namespaced" };
 }
