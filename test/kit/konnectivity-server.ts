@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { PacketSchema, PacketType, type Packet } from "../../engine/lib/konnectivity/konnectivity_pb.ts";
+import { serveGrpc } from "./grpc-server.ts";
 
 type Payload = NonNullable<MessageInitShape<typeof PacketSchema>["payload"]>;
 type Stream = ServerDuplexStream<Packet, Packet>;
@@ -19,9 +20,9 @@ export class KonnectivityServer implements AsyncDisposable {
   readonly came: PacketType[] = [];
   /** Connections to the other ends. */
   readonly others: Socket[] = [];
-  /** What is answered in place of a connection; an empty text answers nothing. */
+  /** What is answered in place of a connection; undefined answers nothing. */
   refusal: ((random: bigint, stream: { readonly end: () => void }) => Payload | undefined) | undefined;
-  readonly #server = new Server();
+  #close = () => {};
 
   static async start(socket: string): Promise<KonnectivityServer> {
     const server = new KonnectivityServer();
@@ -29,14 +30,14 @@ export class KonnectivityServer implements AsyncDisposable {
     const decode = (bytes: Buffer) => fromBinary(PacketSchema, bytes);
     const definition = { Proxy: { path: "/ProxyService/Proxy", requestStream: true, responseStream: true, requestSerialize: encode, requestDeserialize: decode, responseSerialize: encode, responseDeserialize: decode } };
     const implementation = { Proxy: (stream: Stream) => server.#serve(stream) };
-    server.#server.addService(definition as unknown as ServiceDefinition, implementation as unknown as UntypedServiceImplementation); // its only method is a stream both ways
-    await new Promise<void>((resolve, reject) => server.#server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error))));
+    // Its only method is a stream both ways.
+    server.#close = await serveGrpc(socket, { definition: definition as unknown as ServiceDefinition, implementation: implementation as unknown as UntypedServiceImplementation });
     return server;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const other of this.others) other.destroy();
-    this.#server.forceShutdown();
+    this.#close();
   }
 
   #serve(stream: Stream): void {

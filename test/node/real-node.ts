@@ -43,11 +43,12 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
   const undo = await prepare?.(dataDir);
   const clean = async () => {
     // What was prepared may be in the way of the last step of a reset, and can be undone only after the others.
-    if (undo !== undefined) {
-      await runMainstay(host, "reset", "--data-dir", dataDir).catch(() => "");
-      await undo();
-    }
     await cleanUp(
+      async () => {
+        if (undo === undefined) return;
+        await runMainstay(host, "reset", "--data-dir", dataDir).catch(() => "");
+        await undo();
+      },
       () => resetMainstay(host, dataDir),
       () => fabric.destroy(),
       () => rmSync(folder, { recursive: true, force: true }),
@@ -75,10 +76,7 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
       const { items } = JSON.parse(await node.kubectl("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", "json")) as { items: CoreEvent[] };
       return items.map(({ reason, message }) => `${reason}: ${message}`);
     },
-    async stop() {
-      await mainstay.stop();
-      await clean();
-    },
+    stop: () => cleanUp(() => mainstay.stop(), clean),
   };
   // The first pods need the service account that a controller makes.
   await eventually(() => node.kubectl("get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
