@@ -5,17 +5,26 @@ import { validateLabelSelector } from "../validation/scheduling.ts";
 
 /** A workload's selector must choose something, be well-formed, and match the pods that the workload makes. */
 export function validateSelector(selector: LabelSelector | undefined, template: PodTemplateSpec, kind = "deployment"): FieldError[] {
-  if (selector === undefined) return [requiredField("spec.selector"), mismatch(template)];
-  if (isEmpty(selector)) return [invalidField("spec.selector", selector, `empty selector is invalid for ${kind}`)];
-  const errors = validateLabelSelector(selector, "spec.selector");
-  return errors.length > 0 || labelSelectorPredicate(selector)(template.metadata?.labels) ? errors : [mismatch(template)];
+  const malformed = malformedErrors(selector);
+  return malformed.length > 0 ? malformed : choiceErrors(selector, template, kind);
 }
 
 /** The selector, and what `judge` finds in the template unless a malformed selector leaves open which pods are meant. */
 export function validateSelected(selector: LabelSelector | undefined, template: PodTemplateSpec, kind: "deployment" | "statefulset", judge: () => readonly FieldError[]): FieldError[] {
-  const errors = validateSelector(selector, template, kind);
-  const isMalformed = selector !== undefined && validateLabelSelector(selector, "spec.selector").length > 0;
-  return isMalformed ? [...errors, invalidField("spec.selector", selector, kind === "statefulset" ? "" : "invalid label selector")] : [...errors, ...judge()];
+  const malformed = malformedErrors(selector);
+  if (malformed.length > 0) return [...malformed, invalidField("spec.selector", selector, kind === "statefulset" ? "" : "invalid label selector")];
+  return [...choiceErrors(selector, template, kind), ...judge()];
+}
+
+function malformedErrors(selector: LabelSelector | undefined): FieldError[] {
+  return selector === undefined ? [] : validateLabelSelector(selector, "spec.selector");
+}
+
+/** Of a selector that is well-formed: what it chooses. */
+function choiceErrors(selector: LabelSelector | undefined, template: PodTemplateSpec, kind: string): FieldError[] {
+  if (selector === undefined) return [requiredField("spec.selector"), mismatch(template)];
+  if (isEmpty(selector)) return [invalidField("spec.selector", selector, `empty selector is invalid for ${kind}`)];
+  return labelSelectorPredicate(selector)(template.metadata?.labels) ? [] : [mismatch(template)];
 }
 
 function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {

@@ -13,6 +13,7 @@ import type { PersistentVolumeClaim, PodTemplateSpec, StatefulSet, StatefulSetSt
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validateClaimSpec } from "../validation/claim.ts";
 import { endlessErrors, validateAnyTemplate } from "../validation/pod-spec.ts";
+import { collisionErrors } from "./replica-counts.ts";
 import { validateSelected } from "./selector-validation.ts";
 
 export const statefulSetResource = defineResource<StatefulSet>({
@@ -30,8 +31,7 @@ export const statefulSetResource = defineResource<StatefulSet>({
     prepareForCreate: (set) => ({ ...set, status: { replicas: 0, availableReplicas: 0 } }),
     nameRule: "dnsLabel",
     validateNew: ({ spec }) => specErrors(spec, "new"),
-    // What cannot be changed any more is not judged again, and a template only if the one before it was good.
-    validateUpdate: (set, old) => [...specErrors(set.spec, specErrors(old.spec, "kept").length > 0 ? "spoilt" : "kept"), ...(jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)])],
+    validateUpdate: (set, old) => [...updateErrors(set.spec, old.spec), ...(jsonEqual(fixedPart(set), fixedPart(old)) ? [] : [forbiddenField("spec", FIXED)])],
     validateStatusUpdate: (set, old) => validateStatus(set.status ?? { replicas: 0 }, old.status),
     warnings: statefulSetWarnings,
   },
@@ -64,6 +64,12 @@ function withDefaults(set: StatefulSet): StatefulSet {
 /** Templates are claims in full, and read as those that will be made from them. */
 function withClaimDefaults(claim: PersistentVolumeClaim): PersistentVolumeClaim {
   return { ...claim, apiVersion: "v1", kind: "PersistentVolumeClaim", status: { phase: "Pending", ...claim.status } };
+}
+
+/** What cannot be changed any more is not judged again, and a template only if the one before it was good. */
+function updateErrors(spec: StatefulSet["spec"], old: StatefulSet["spec"]): FieldError[] {
+  const errors = specErrors(spec, "kept");
+  return errors.length > 0 && specErrors(old, "kept").length > 0 ? specErrors(spec, "spoilt") : errors;
 }
 
 /** `spoilt` is a set whose spec was not good before: its template stays as it is. */
@@ -115,6 +121,5 @@ function validateStatus(status: StatefulSetStatus, old: StatefulSetStatus | unde
     if ((status[field] ?? 0) > status.replicas) errors.push(invalidField(`status.${field}`, status[field], "cannot be greater than status.replicas"));
   }
   if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) errors.push(invalidField("status.availableReplicas", status.availableReplicas, "cannot be greater than status.readyReplicas"));
-  if ((status.collisionCount ?? 0) < (old?.collisionCount ?? 0)) errors.push(invalidField("status.collisionCount", status.collisionCount ?? 0, "cannot be decremented"));
-  return errors;
+  return [...errors, ...collisionErrors(status, old)];
 }

@@ -1,6 +1,7 @@
 import { forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, pathSegmentNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
+import { negativeCounts } from "../apps/replica-counts.ts";
 import { resourceNameErrors } from "../validation/resource-requirements.ts";
 import type {
   ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler, HPAScalingRules, MetricIdentifier, MetricSpec, MetricTarget, ResourceMetricSource,
@@ -32,7 +33,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
 }
 
 export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler): FieldError[] {
-  return (["currentReplicas", "desiredReplicas"] as const).flatMap((field) => ((status?.[field] ?? 0) < 0 ? [invalidField(`status.${field}`, status?.[field], "must be greater than or equal to 0")] : []));
+  return negativeCounts(status ?? {}, ["currentReplicas", "desiredReplicas"]);
 }
 
 /** What an apiVersion that is referred to must be: of a group, any, or whatever it was. */

@@ -84,7 +84,7 @@ function divisorErrors({ resource, divisor = "0" }: ResourceFieldSelector, at: s
 }
 
 /** The name of a ConfigMap or Secret that something refers to. */
-export function validateReferenceName(name: string | undefined, path: string): FieldError[] {
+function validateReferenceName(name: string | undefined, path: string): FieldError[] {
   return name ? invalidFields(path, name, dnsSubdomainProblems(name)) : [requiredField(path)];
 }
 

@@ -94,6 +94,6 @@ function projectedFiles({ configMap, secret, downwardAPI, clusterTrustBundle }: 
 }
 
 /** A file inside a volume. Names that begin with ".." belong to the mechanism that swaps the volume's content. */
-export function filePathErrors(text: string, path: string): FieldError[] {
+function filePathErrors(text: string, path: string): FieldError[] {
   return invalidFields(path, text, [...localPathErrors(text), ...(text.startsWith("..") && !text.startsWith("../") ? ["must not start with '..'"] : [])]);
 }

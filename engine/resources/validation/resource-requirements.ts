@@ -1,6 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
+import { isCountedResource, isStandardQuotaResource } from "../quota/quota-resources.ts";
 import type { ResourceRequirements } from "../types.ts";
 
 type Amounts = Readonly<Record<string, string>>;
@@ -26,7 +27,7 @@ export function validateRequirements(requirements: ResourceRequirements | undefi
 function amountErrors(name: string, amount: string, at: string, nameErrors: (name: string) => readonly string[]): FieldError[] {
   const errors = invalidFields(at, name, nameErrors(name));
   if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
-  if ((isExtendedResource(name) || COUNTS.has(name)) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
+  if ((isExtendedResource(name) || isCountedResource(name)) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
   return errors;
 }
 
@@ -76,17 +77,11 @@ function unknownClaim(at: string, name: string, claims: ReadonlySet<string>): Fi
 
 const CONTAINER_RESOURCES = new Set(["cpu", "memory", "ephemeral-storage"]);
 
-/** What quotas count by number. */
-const COUNTS = new Set(["pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"]);
-
-/** Names without a domain that mean something somewhere. */
-const STANDARD = new Set([...COUNTS, ...[...CONTAINER_RESOURCES].flatMap((name) => [name, `requests.${name}`, `limits.${name}`]), "storage", "requests.storage"]);
-
-/** Why something cannot be a resource at all. */
+/** Why something cannot be a resource at all: without a domain it means what a quota knows, or the size of a volume. */
 export function anyResourceNameErrors(name: string): string[] {
   const problems = qualifiedNameProblems(name);
   if (problems.length > 0) return problems;
-  return name.includes("/") || STANDARD.has(name) || /^(requests\.)?hugepages-/.test(name) ? [] : ["must be a standard resource type or fully qualified"];
+  return name.includes("/") || name === "storage" || isStandardQuotaResource(name) ? [] : ["must be a standard resource type or fully qualified"];
 }
 
 /** Why a container cannot ask for it. */
@@ -97,7 +92,7 @@ export function resourceNameErrors(name: string): string[] {
   return isNative(name) || isExtendedResource(name) ? errors : [...errors, "doesn't follow extended resource name standard"];
 }
 
-export const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
+const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
 
 const isNative = (name: string) => !name.includes("/") || name.includes("kubernetes.io/");
 

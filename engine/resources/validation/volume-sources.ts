@@ -13,7 +13,7 @@ export function requiredTexts<K extends string>(source: { readonly [key in K]?: 
   return fields.flatMap((field) => requiredText(source[field], `${at}.${field}`));
 }
 
-export const backsteps = (text: string, at: string): FieldError[] => (text.split("/").includes("..") ? [invalidField(at, text, "must not contain '..'")] : []);
+const backsteps = (text: string, at: string): FieldError[] => (text.split("/").includes("..") ? [invalidField(at, text, "must not contain '..'")] : []);
 
 export function hostPathErrors({ path }: Pick<HostPathVolumeSource, "path">, at: string): FieldError[] {
   return path === "" ? [requiredField(`${at}.path`)] : backsteps(path, `${at}.path`);

@@ -74,10 +74,10 @@ const CONTEXT_LINUX = [
 /** What a pod cannot have that says for which system it is. */
 export function validateForSystem(spec: PodSpec, path: string): FieldError[] {
   const { os, securityContext: whole = {} } = spec;
-  const containers = placedContainers(spec, path);
   if (os === undefined) return [];
   if (!os.name) return [requiredField(`${path}.os.name`)];
   if (!SYSTEMS.includes(os.name)) return [unsupportedValue(`${path}.os`, os.name, SYSTEMS)];
+  const containers = placedContainers(spec, path);
   if (os.name === "linux") {
     const told = (at: string) => forbiddenField(`${at}.windowsOptions`, "windows options cannot be set for a linux pod");
     return [...(whole.windowsOptions === undefined ? [] : [told(`${path}.securityContext`)]), ...containers.filter(({ context }) => context?.windowsOptions !== undefined).map(({ at }) => told(at))];
