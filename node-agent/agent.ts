@@ -137,7 +137,6 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  let nodeUid: string | undefined;
   const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
   const health = new DeviceHealthBook(() => manager.devicesChanged());
   const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
@@ -213,12 +212,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       },
       identity: { name: nodeName, ips: nodeIps, port: config.port, version: parts.version },
       onNode: (seen) => {
+        const isAnother = node?.metadata.uid !== seen.metadata.uid;
         node = seen;
         csi.uses.nodeSeen(seen);
-        if (node?.metadata.uid !== nodeUid) {
-          nodeUid = node?.metadata.uid;
-          mirrors.look();
-        }
+        if (isAnother) mirrors.look();
         const podCidrs = podCidrsOf(seen).map(standardBlock);
         if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },

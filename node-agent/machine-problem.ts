@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { AgentConfig } from "./agent-options.ts";
 
+/** Kernels that know no swap, and some sandboxes, lack it. */
+const SWAPS = "/proc/swaps";
+
 /** Why the agent may not run on this machine, as it was told; undefined when it may. */
 export function machineProblem(config: Pick<AgentConfig, "failSwapOn" | "failCgroupv1">): string | undefined {
-  return judgeMachine(config, { swaps: readFileSync("/proc/swaps", "utf8"), hasCgroup2: existsSync("/sys/fs/cgroup/cgroup.controllers") });
+  return judgeMachine(config, { swaps: existsSync(SWAPS) ? readFileSync(SWAPS, "utf8") : "", hasCgroup2: existsSync("/sys/fs/cgroup/cgroup.controllers") });
 }
 
 /** `swaps` is the text of /proc/swaps. Pure. */

@@ -1,4 +1,5 @@
 import type { NodeAffinity, TopologySpreadConstraint } from "../resources/types.ts";
+import { KNOWN_PLUGINS } from "./config/known-plugins.ts";
 import { SCHEDULER_NAME } from "./scheduler-name.ts";
 
 /** What a KubeSchedulerConfiguration says, or upstream's usual where there is none. */
@@ -81,9 +82,8 @@ export const DEFAULT_ARGS: PluginArgs = {
   volumesMs: 600_000,
 };
 
-/** Upstream's order; see `profile.ts` for ours. */
-const FILTERS = ["NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit", "VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone", "PodTopologySpread", "InterPodAffinity", "DynamicResources"];
-const SCORES: readonly (readonly [string, number])[] = [["TaintToleration", 3], ["NodeAffinity", 2], ["NodeResourcesFit", 1], ["PodTopologySpread", 2], ["InterPodAffinity", 2], ["DynamicResources", 2], ["NodeResourcesBalancedAllocation", 1], ["ImageLocality", 1]];
+const FILTERS = KNOWN_PLUGINS.filter(({ points }) => points.includes("filter")).map(({ name }) => name);
+const SCORES = KNOWN_PLUGINS.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight] as const]));
 
 export const DEFAULT_PROFILE: ProfileSettings = { schedulerName: SCHEDULER_NAME, percentageOfNodes: 0, filters: new Set(FILTERS), scores: new Map(SCORES), preempts: true, args: DEFAULT_ARGS };
 

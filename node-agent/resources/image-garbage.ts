@@ -23,6 +23,12 @@ const LOOK_MS = 5 * 60_000;
 /** How often it is noted which images are in use. */
 const NOTE_MS = 60_000;
 
+/** The images that there are, and the names and digests of those that are used. */
+interface SeenImages {
+  readonly images: readonly ImageInfo[];
+  readonly used: ReadonlySet<string>;
+}
+
 /** Deletes images that no container uses: when the disk is rather full, or when eviction asks for all there are. */
 export class ImageGarbage {
   readonly #options: ImageGarbageOptions;
@@ -39,10 +45,10 @@ export class ImageGarbage {
       const { clock, logger } = this.#options;
       for (let lookedMs = -Infinity; !signal.aborted; ) {
         try {
-          await this.#look();
+          const seen = await this.#look();
           if (clock.monotonic() - lookedMs >= LOOK_MS) {
             lookedMs = clock.monotonic();
-            await this.#collect();
+            await this.#collect(seen);
           }
         } catch (error) {
           if (!signal.aborted) logger.warn("images not collected, will retry", { error: describeError(error) });
@@ -57,9 +63,8 @@ export class ImageGarbage {
     return this.#deleteUnused(Infinity, 0);
   }
 
-  async #collect(): Promise<void> {
+  async #collect({ images, used }: SeenImages): Promise<void> {
     const { imageDir, events, node, clock, settings = DEFAULT_IMAGE_GC } = this.#options;
-    const { images, used } = await this.#look();
     await this.#delete(chooseOldImages(images, used, this.#history, this.#sinceMs, clock.now(), settings));
     const disk = await measureDisk(imageDir);
     const wanted = disk === undefined ? 0 : bytesToFree(disk.bytes, settings);
@@ -72,7 +77,7 @@ export class ImageGarbage {
     }
   }
 
-  async #look(): Promise<{ readonly images: readonly ImageInfo[]; readonly used: ReadonlySet<string> }> {
+  async #look(): Promise<SeenImages> {
     const { runtime, clock, mounted } = this.#options;
     // Images first: one that is pulled in between is then not among them.
     const images = await runtime.listImages();

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { MIRROR_ANNOTATION } from "../../engine/apimachinery/known-labels.ts";
+import { withSortedKeys } from "../../engine/lib/sorted-keys.ts";
 import { qosClass } from "../../engine/resources/core/pod.ts";
 import type { Pod, Toleration } from "../../engine/resources/types.ts";
 
@@ -53,6 +54,5 @@ export function hasSameName(one: Pod, other: Pod): boolean {
 
 /** Of a pod with the order of its fields settled; 32 hexadecimal digits, as upstream's are. */
 function hashOf(pod: Pod, file: string, nodeName: string): string {
-  const text = JSON.stringify(pod, (_key, value: unknown) => (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value));
-  return createHash("sha256").update(`${text}\nhost:${nodeName}\nfile:${file}`).digest("hex").slice(0, 32);
+  return createHash("sha256").update(`${JSON.stringify(withSortedKeys(pod))}\nhost:${nodeName}\nfile:${file}`).digest("hex").slice(0, 32);
 }
