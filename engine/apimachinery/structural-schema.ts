@@ -1,6 +1,6 @@
 import { duplicateField, invalidField, requiredField, tooLong, typeInvalid, unsupportedValue, type FieldError } from "./field-error.ts";
 import { PathTrail } from "./path-trail.ts";
-import { canonicalAmount, canonicalQuantity } from "./quantity.ts";
+import { canonicalAmount, canonicalQuantity, parseQuantity } from "./quantity.ts";
 import { schemaPlan, zeroOf, type SchemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 
@@ -252,8 +252,9 @@ class Pass {
     }
     const text = String(value).trim();
     try {
-      const canonical = this.#trail.isAtKey ? canonicalAmount(text) : canonicalQuantity(text);
-      return this.#options.prune ? canonical : String(value);
+      if (this.#options.prune) return this.#trail.isAtKey ? canonicalAmount(text) : canonicalQuantity(text);
+      parseQuantity(text);
+      return String(value);
     } catch {
       this.errors.push(typeInvalid(this.#trail.text(), value, "must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"));
       return String(value);

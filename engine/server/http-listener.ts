@@ -198,10 +198,11 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   const beganMs = clock.monotonic();
   // A browser asks beforehand whether a page may call, without any credentials.
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
+  // What is passed on to pods, services and nodes is neither read nor bounded here.
+  const isProxied = proxiedPath(address) !== undefined;
   let body: Buffer | undefined;
   try {
-    // What is passed on to pods, services and nodes is neither read nor bounded here.
-    if (proxiedPath(address) === undefined) body = await readBody(incoming);
+    if (!isProxied) body = await readBody(incoming);
   } catch (error) {
     return refuse(parts, incoming, error);
   }
@@ -215,7 +216,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
-    proven = { incoming, arrival, beganMs, target, shown, caller, body, work };
+    proven = { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work };
   } catch (error) {
     const audit = beginRecord(auditor, { ...arrival, caller, user: caller });
     observeAnswer(raw, audit);
@@ -236,11 +237,12 @@ interface ProvenRequest {
   /** Its headers, each value by itself. */
   readonly shown: ReturnType<typeof distinctHeaders>;
   readonly caller: UserInfo;
+  readonly isProxied: boolean;
   readonly body: Buffer | undefined;
   readonly work: AbortController;
 }
 
-async function respondTo({ options, parts }: Listening, { incoming, arrival, beganMs, target, shown, caller, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
+async function respondTo({ options, parts }: Listening, { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
   const { auditor, impersonator } = options.server.parts;
   const { method, url: address, headers, remoteAddress, auditId, notes } = arrival;
   const { raw } = incoming;
@@ -250,7 +252,7 @@ async function respondTo({ options, parts }: Listening, { incoming, arrival, beg
     audit = beginRecord(auditor, { ...arrival, caller, user, constraint });
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
-    if (proxiedPath(address) !== undefined) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
+    if (isProxied) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
     await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));

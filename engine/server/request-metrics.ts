@@ -67,7 +67,7 @@ export class RequestMetrics {
   /** A watch has shown everything that was there at its beginning. */
   listed(request: ApiRequest, seconds: number): void {
     const { group, version, resource } = request.resource;
-    const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
+    const scope = scopeOf(request);
     this.#registry.histogram("apiserver_watch_list_duration_seconds", "Time until a watch had shown everything that was there at its beginning.", LIST_SECONDS).observe(seconds, { group, version, resource, scope });
   }
 
@@ -81,11 +81,10 @@ export class RequestMetrics {
   #of(request: ApiRequest): Series {
     const { group, version, resource } = request.resource;
     const verb = normalizedVerb(request.verb, request.verb === "patch" && request.patchType === "apply");
-    const scope = "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
+    const scope = scopeOf(request);
     const isDryRun = "options" in request && "dryRun" in request.options && request.options.dryRun === true;
     const subresource = request.subresource ?? "";
-    const [client = ""] = request.userAgent.split("/", 1);
-    const systemClient = SYSTEM_CLIENTS.has(client) ? client : "";
+    const systemClient = systemClientOf(request.userAgent);
     const key = `${systemClient} ${verb} ${group}/${version}/${resource}/${subresource} ${scope}${isDryRun ? " dry" : ""}`;
     let series = this.#series.get(key);
     if (series === undefined) {
@@ -112,6 +111,17 @@ export class RequestMetrics {
       size: registry.histogram("apiserver_response_sizes", "Sizes of answers in bytes.", BYTES).bind(labels),
     };
   }
+}
+
+/** Upstream's components are called so; of the others, who are most, one look is enough. */
+function systemClientOf(userAgent: string): string {
+  if (!userAgent.startsWith("kube-")) return "";
+  const [client = ""] = userAgent.split("/", 1);
+  return SYSTEM_CLIENTS.has(client) ? client : "";
+}
+
+function scopeOf(request: ApiRequest): string {
+  return "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
 }
 
 /** The verb as upstream's metrics and traces have it. */

@@ -1,3 +1,4 @@
+import { Bell } from "../bell.ts";
 import { sleep, type Clock } from "../clock.ts";
 import type { CallOptions, GrpcChannel } from "../grpc.ts";
 import { GrpcCode, grpcCode, grpcCodeName } from "../grpc-error.ts";
@@ -40,11 +41,12 @@ export class SpanExporter {
   /** Spans that were put into the queue or dropped before it, and those that were sent or lost behind it: under OpenTelemetry's names. */
   readonly #processed: Counter;
   readonly #exported: Counter;
-  #wake = () => {};
+  readonly #full: Bell;
   #isAway = false;
 
   constructor(options: SpanExporterOptions) {
     this.#options = options;
+    this.#full = new Bell(options.clock);
     this.#processed = options.metrics.counter("otel_sdk_processor_span_processed_total", "Spans that were recorded; with an error_type, those that were dropped before they could be sent.");
     this.#exported = options.metrics.counter("otel_sdk_exporter_span_exported_total", "Spans that were sent to the collector; with an error_type, those that it did not take.");
   }
@@ -54,7 +56,7 @@ export class SpanExporter {
     if (this.#waiting.length >= QUEUE_MAX) return this.#processed.add({ error_type: "queue_full" });
     this.#processed.add({ error_type: "" });
     this.#waiting.push(span);
-    if (this.#waiting.length === BATCH_MAX) this.#wake();
+    if (this.#waiting.length === BATCH_MAX) this.#full.ring();
   }
 
   /** Sends what there is, every few seconds and whenever a batch is full, until the signal fires; then what is left, for a few seconds at the most. */
@@ -73,10 +75,8 @@ export class SpanExporter {
   /** Resolves when a batch is full, after a while, and at the end. */
   async #batchOrTime(signal: AbortSignal): Promise<void> {
     if (this.#waiting.length >= BATCH_MAX) return;
-    const full = new AbortController();
-    this.#wake = () => full.abort();
-    await sleep(this.#options.clock, WAIT_MS, AbortSignal.any([signal, full.signal])).catch(() => {}); // the caller looks why
-    this.#wake = () => {};
+    this.#full.take(); // what rang has been sent
+    await this.#full.wait(WAIT_MS, signal);
   }
 
   /** A batch, and once more when the collector is away just now. What the end of the server interrupts goes back into the queue. */
