@@ -26,23 +26,34 @@ export interface ParsedSchedulerConfig {
   readonly notices: readonly string[];
 }
 
-/** Reads a KubeSchedulerConfiguration. Throws an Error with every problem, each with `file` and line, or with the first field that cannot be read. */
+/** Reads a KubeSchedulerConfiguration. Throws an Error with every problem, each with `file` and line; what follows a field that cannot be read is not judged. */
 export function parseSchedulerConfig(text: string, file: string): ParsedSchedulerConfig {
   const document = readDocument(text, file);
   const place = (field: string) => `${file}:${document.lineOf(stepsOf(field))} ${field}`;
   const errors: FieldError[] = [];
+  const read = readRoot(document.value, errors);
+  const problems = errors.map(({ field, message }) => `${place(field)}: ${message}`);
+  if (read instanceof Error) {
+    // The first word of what could not be read is the field.
+    const [, field, rest] = /^([\w.[\]-]+): (.*)$/s.exec(read.message) ?? [];
+    problems.push(field === undefined ? `${file}:${document.line} ${read.message}` : `${place(field)}: ${rest}`);
+    throw new Error(problems.join("\n"), { cause: read });
+  }
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  const { settings, root } = read;
+  return { settings, notices: Object.entries(IDLE).flatMap(([name, why]) => (root.value(name) === undefined ? [] : [`${place(name)} changes nothing: ${why}`])) };
+}
+
+/** The settings, or what could not be read; `errors` gets what could be read and cannot be. */
+function readRoot(value: unknown, errors: FieldError[]): { readonly settings: SchedulerSettings; readonly root: ConfigFields } | Error {
   try {
-    const root = new ConfigFields(document.value, "");
+    const root = new ConfigFields(value, "");
     root.requireKind(KIND, [API_VERSION]);
     root.refuseOthers(["apiVersion", "kind", "profiles", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "extenders", ...Object.keys(IDLE)]);
-    const settings = readSettings(root, errors);
-    if (errors.length > 0) throw new Error(errors.map(({ field, message }) => `${place(field)}: ${message}`).join("\n"));
-    return { settings, notices: Object.entries(IDLE).flatMap(([name, why]) => (root.value(name) === undefined ? [] : [`${place(name)} changes nothing: ${why}`])) };
+    return { settings: readSettings(root, errors), root };
   } catch (error) {
-    // The first word of what could not be read is the field.
-    const [, field, rest] = error instanceof Error && errors.length === 0 ? (/^([\w.[\]-]+): (.*)$/s.exec(error.message) ?? []) : [];
-    if (field === undefined || field === "the file") throw errors.length > 0 || !(error instanceof Error) ? error : new Error(`${file}:${document.line} ${error.message}`);
-    throw new Error(`${place(field)}: ${rest}`);
+    if (error instanceof Error) return error;
+    throw error;
   }
 }
 

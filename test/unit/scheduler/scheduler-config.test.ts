@@ -70,6 +70,7 @@ describe("a KubeSchedulerConfiguration", () => {
     ["profile: []\n", ["s.yaml:3 profile: is not known"]],
     ["profiles:\n- plugins:\n    filter:\n      enable: []\n", ["s.yaml:6 profiles[0].plugins.filter.enable: is not known"]],
     ["profiles:\n- percentageOfNodesToScore: some\n", ["s.yaml:4 profiles[0].percentageOfNodesToScore: must be a whole number"]],
+    ["percentageOfNodesToScore: 101\nprofiles:\n- schedulerName: 5\n", ["s.yaml:3 percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]", "s.yaml:5 profiles[0].schedulerName: must be a text"]],
     ["profiles:\n- plugins: {filter: {enabled: [{name: Mine}]}}\n", ['s.yaml:4 profiles[0].plugins.filter.enabled[0]: Invalid value: "Mine": FilterPlugin "Mine" does not exist']],
     ["profiles:\n- plugins: {score: {enabled: [{name: NodePorts}]}}\n", ['s.yaml:4 profiles[0].plugins.score.enabled[0]: Invalid value: "NodePorts": plugin "NodePorts" does not extend ScorePlugin plugin']],
     ["profiles:\n- plugins: {multiPoint: {enabled: [{name: EBSLimits}]}}\n", ['s.yaml:4 profiles[0].plugins.multiPoint.enabled[0]: Invalid value: "EBSLimits": was invalid in version "kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")']],
