@@ -1,6 +1,7 @@
 import type { LabelSelector } from "../../apimachinery/selectors.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { withPodLevelRequests } from "../../resources/pod-level-resources.ts";
 import { withContainersOfPod } from "../../resources/pod-template.ts";
 import type { Pod } from "../../resources/types.ts";
 import { describeDesired } from "../manifests/desired-state.ts";
@@ -91,7 +92,7 @@ function podsOf(object: KubeObject): { readonly count: number; readonly pod: Pod
   const isJob = group === "batch" && object.kind === "Job";
   if (!isJob && !REPLICATED.has(`${group}/${object.kind}`)) return undefined;
   const count = isJob ? (spec.suspend === true ? 0 : (spec.parallelism ?? 1)) : (spec.replicas ?? 1);
-  return { count, pod: { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, ...(template.metadata?.labels === undefined ? {} : { labels: template.metadata.labels }) }, spec: withContainersOfPod(template.spec) } };
+  return { count, pod: { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, ...(template.metadata?.labels === undefined ? {} : { labels: template.metadata.labels }) }, spec: withPodLevelRequests(withContainersOfPod(template.spec)) } };
 }
 
 function withoutPlacement(pod: Pod): Pod {

@@ -30,9 +30,13 @@ describe("the pods that a plan brings", () => {
   test("a new workload brings all of them, a larger one the difference, a smaller one none", () => {
     expect(planPods(plan(created(3)))).toMatchObject({ planned: [{ workload: "Deployment web/web", count: 3, rollout: "at once" }], leaving: [] });
     expect(planPods(plan(updated(spec(2), spec(5)))).planned).toMatchObject([{ count: 3 }]);
-    const limited = desired("Deployment", "web", { spec: { ...spec(1).spec, template: { spec: { containers: [{ name: "web", image: "web:1", resources: { limits: { memory: "1Gi" } } }] } } } });
-    expect(planPods(plan({ do: "create", desired: limited, candidate: { desired: limited, cause: "commit", outcome: { is: "create", result: stored(limited) } } })).planned).toMatchObject([{ pod: { spec: { containers: [{ resources: { requests: { memory: "1Gi" } } }] } } }]);
     expect(planPods(plan(updated(spec(5), spec(2)))).planned).toEqual([]);
+  });
+
+  test("asks for what its pods will ask for: the limits of containers, and of the pod as a whole, where nothing else is said", () => {
+    const limited = desired("Deployment", "web", { spec: { ...spec(1).spec, template: { spec: { resources: { limits: { cpu: "4", memory: "8Gi" } }, containers: [{ name: "web", image: "web:1", resources: { limits: { memory: "1Gi" } } }] } } } });
+    const { planned } = planPods(plan({ do: "create", desired: limited, candidate: { desired: limited, cause: "commit", outcome: { is: "create", result: stored(limited) } } }));
+    expect(planned).toMatchObject([{ pod: { spec: { resources: { requests: { cpu: "4", memory: "1Gi" } }, containers: [{ resources: { requests: { memory: "1Gi" } } }] } } }]);
   });
 
   test("another template replaces every pod, and the old ones leave", () => {
