@@ -66,7 +66,7 @@ import { AgentAccess } from "./server/agent-access.ts";
 import { createAgentServer, type ServingPair } from "./server/agent-server.ts";
 import { ManifestFolder } from "./static-pods/manifest-folder.ts";
 import { MirrorPods } from "./static-pods/mirror-pods.ts";
-import { isMirror, isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
+import { isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
 import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
@@ -167,7 +167,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIps) => sources(podIps),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
-    mirrorOf: (pod) => pods.list().find((mirror) => isMirror(mirror) && mirror.metadata.deletionTimestamp === undefined && isMirrorOf(mirror, pod)),
+    mirrorOf: (pod) => {
+      const shown = pods.get(pod.metadata.namespace ?? "", pod.metadata.name ?? "");
+      return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
+    },
     // What of static pods begins before the API has said what the node can take is not asked.
     refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node === undefined && isStatic(pod) ? undefined : refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {})),
     refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
@@ -234,7 +237,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
-    ...createNetworkServices({ informers, nodeName, clusterCidrs, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, clock, logger }),
+    ...createNetworkServices({ informers, nodeName, clusterCidrs, clusterDns: settings.clusterDns, clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, clock, logger }),
     createAgentServer({
       address: nodeIps[0],
       port: config.port,

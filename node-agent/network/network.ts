@@ -2,29 +2,22 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import { canonicalAddress, familyOf } from "../../engine/lib/ip-address.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
-import { serviceResource } from "../../engine/resources/core/service.ts";
-import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";
-import { addDnsAddress, removeDnsAddress } from "./dns-addresses.ts";
-import { computeDnsRecords, type DnsRecords } from "./dns-records.ts";
-import { DnsServer } from "./dns-server.ts";
+import { removeDnsAddress } from "./dns-addresses.ts";
+import { createDnsServices, type DnsServiceOptions } from "./dns-service.ts";
 import { familiesIn, type FamilyRanges } from "./families.ts";
 import { removeAllRules } from "./iptables.ts";
 import { applyRoutes, computeRoutes, removeAllRoutes } from "./routes.ts";
 import { createPolicyEnforcer } from "./policy-enforcer.ts";
 import { createServiceProxy } from "./service-proxy.ts";
 
-export interface NetworkOptions {
+export interface NetworkOptions extends DnsServiceOptions {
   readonly informers: InformerFactory;
   readonly nodeName: string;
   /** The pods' ranges by family. */
   readonly clusterCidrs: FamilyRanges;
-  /** Where this node answers the cluster's names; put on the loopback device. */
-  readonly clusterDns: readonly string[];
-  readonly clusterDomain: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -91,36 +84,4 @@ function createRouteService({ informers, nodeName, clusterCidrs, clock, logger }
       remove();
     }
   });
-}
-
-function createDnsServices({ informers, clusterDns, clusterDomain, clock, logger }: NetworkOptions): readonly Service[] {
-  const services = informers.informer(serviceResource);
-  const slices = informers.informer(endpointSliceResource);
-  // Names are computed at most once per change, and only when somebody asks.
-  let known: DnsRecords | undefined;
-  const records = () => (known ??= computeDnsRecords(services.list(), slices.list(), clusterDomain));
-  const onChange = () => (known = undefined);
-  const handlers = { add: onChange, update: onChange, delete: onChange };
-  return clusterDns.map((address) =>
-    service(`dns ${address}`, async (signal) => {
-      const removeHandlers = [services.addHandler(handlers), slices.addHandler(handlers)];
-      try {
-        await Promise.all([services.waitForSync(signal), slices.waitForSync(signal)]);
-        await addDnsAddress(address);
-        await new DnsServer({ address, port: 53, domain: clusterDomain, upstreams: readResolvers(clusterDns), clock, logger }, records).run(signal);
-      } finally {
-        for (const remove of removeHandlers) remove();
-      }
-    }),
-  );
-}
-
-/** The machine's own resolvers, without those that we are. */
-function readResolvers(own: readonly string[]): string[] {
-  try {
-    const found = [...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? "");
-    return found.filter((address) => familyOf(address) !== undefined && !own.includes(canonicalAddress(address)));
-  } catch {
-    return [];
-  }
 }

@@ -1,36 +1,10 @@
-import { readFileSync } from "node:fs";
 import type { Pod } from "../../engine/resources/types.ts";
-
-/** What a resolver is told. */
-export interface DnsSettings {
-  readonly servers: readonly string[];
-  readonly searches: readonly string[];
-  readonly options: readonly string[];
-}
+import type { DnsSettings } from "../network/resolv-conf.ts";
 
 /** Upstream's bounds of what a pod's resolver is told. */
 const SERVERS_MAX = 3;
 const SEARCHES_MAX = 32;
 const SEARCH_LETTERS_MAX = 2048;
-
-/** What the machine's own resolver is told by this file; undefined where there is to be none. Throws when the file cannot be read. */
-export function readHostDns(file: string): DnsSettings | undefined {
-  return file === "" ? undefined : parseResolvConf(readFileSync(file, "utf8"));
-}
-
-/** The settings of a resolv.conf: servers add up, of domains the last line counts, of options each one's last word. Pure. */
-export function parseResolvConf(text: string): DnsSettings {
-  let searches: readonly string[] = [];
-  const servers: string[] = [];
-  const options = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const [word, ...rest] = line.trim().split(/\s+/);
-    if (word === "nameserver" && rest[0] !== undefined) servers.push(rest[0]);
-    if (word === "search") searches = rest.filter((domain) => domain !== ".").map((domain) => domain.replace(/\.$/, ""));
-    if (word === "options") for (const option of rest) options.set(option.split(":")[0] ?? option, option);
-  }
-  return { servers, searches, options: [...options.values()] };
-}
 
 /**
  * What a pod's resolver is told, by its policy: the cluster's names before the machine's domains, the machine's settings alone, or nothing but

@@ -11,6 +11,7 @@ import { podResource } from "../../engine/resources/core/pod.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
+import { readHostDns } from "../network/resolv-conf.ts";
 import { isStatic } from "../static-pods/static-pod.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
@@ -19,7 +20,6 @@ import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, 
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
-import { readHostDns } from "./pod-dns.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { ResizeRequest } from "./granted-resources.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";

@@ -7,6 +7,7 @@ import type { Container, Pod } from "../../engine/resources/types.ts";
 import { NamespaceMode } from "../cri/runtime_pb.ts";
 import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
 import { withCdiDevices } from "../devices/runtime-devices.ts";
+import { readHostDns } from "../network/resolv-conf.ts";
 import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
 import { ensureImage } from "./ensure-image.ts";
@@ -18,7 +19,6 @@ import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volume-plugin.ts";
-import { readHostDns } from "./pod-dns.ts";
 import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 

@@ -17,9 +17,8 @@ export interface MirrorInputs {
 
 /** What has to be done so that each static pod has its mirror, and no other pod has one; deletions come first. Pure. */
 export function planMirrors({ statics, ending, mirrors, node }: MirrorInputs): readonly MirrorAction[] {
-  const shows = (mirror: Pod, pod: Pod) => mirror.metadata.deletionTimestamp === undefined && isMirrorOf(mirror, pod);
-  const wrong = mirrors.filter((mirror) => ![...statics, ...ending].some((pod) => shows(mirror, pod)));
-  const missing = statics.filter((pod) => !ending.some((other) => hasSameName(other, pod)) && !mirrors.some((mirror) => shows(mirror, pod)));
+  const wrong = mirrors.filter((mirror) => ![...statics, ...ending].some((pod) => isMirrorOf(mirror, pod)));
+  const missing = statics.filter((pod) => !ending.some((other) => hasSameName(other, pod)) && !mirrors.some((mirror) => isMirrorOf(mirror, pod)));
   return [...wrong.map((pod) => ({ do: "delete", pod }) as const), ...(node?.metadata.uid === undefined ? [] : missing.map((pod) => ({ do: "create", pod: mirrorFor(pod, node) }) as const))];
 }
 

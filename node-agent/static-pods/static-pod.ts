@@ -43,9 +43,9 @@ export function isMirror({ metadata }: Pick<Pod, "metadata">): boolean {
   return metadata.annotations?.[MIRROR_ANNOTATION] !== undefined;
 }
 
-/** Whether a mirror shows this very pod. */
+/** Whether it is a mirror that shows this very pod; one that is being deleted shows nothing any more. */
 export function isMirrorOf(mirror: Pod, pod: Pod): boolean {
-  return hasSameName(mirror, pod) && mirror.metadata.annotations?.[MIRROR_ANNOTATION] === pod.metadata.annotations?.[HASH_ANNOTATION];
+  return isMirror(mirror) && mirror.metadata.deletionTimestamp === undefined && hasSameName(mirror, pod) && mirror.metadata.annotations?.[MIRROR_ANNOTATION] === pod.metadata.annotations?.[HASH_ANNOTATION];
 }
 
 export function hasSameName(one: Pod, other: Pod): boolean {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -43,6 +45,20 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
     for (const name of ["machine", "cluster"]) await node.until(name, (pod) => container(pod)?.ready === true);
     expect(await node.kubectl("exec", "machine", "--", "cat", "/etc/resolv.conf")).toBe("search corp.example\nnameserver 192.0.2.53\n");
     expect(await node.kubectl("exec", "cluster", "--", "cat", "/etc/resolv.conf")).toMatch(/^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local corp\.example$/m);
+  });
+
+  it("asks that resolver for names outside of the cluster", async () => {
+    await node.host.exec("ip", "addr", "add", "192.0.2.53/32", "dev", "lo");
+    const answering = 'import { createSocket } from "node:dgram"; import packet from "dns-packet"; const socket = createSocket("udp4"); socket.on("message", (bytes, from) => { const { id, questions } = packet.decode(bytes); socket.send(packet.encode({ type: "response", id, questions, answers: questions[0].type === "A" ? [{ type: "A", name: questions[0].name, data: "198.51.100.7" }] : [] }), from.port, from.address); }); socket.bind(53, "192.0.2.53");';
+    const [enter = "", ...words] = node.host.enter;
+    const resolver = spawn(enter, [...words, process.execPath, "--input-type=module", "--eval", answering], { stdio: "inherit" });
+    try {
+      await eventually(() => node.kubectl("exec", "cluster", "--", "nslookup", "www.example.com").catch(String), (said) => said.includes("198.51.100.7"));
+    } finally {
+      const ended = once(resolver, "exit");
+      resolver.kill();
+      await ended;
+    }
   });
 
   it("starts what crashes again as soon as it says, and puts logs aside where and when it says", async () => {
