@@ -1,3 +1,4 @@
+import { sortedGoJson } from "../lib/go-json.ts";
 import { fieldSetOfObject } from "./field-set-of-object.ts";
 import { difference, type FieldSet } from "./field-set.ts";
 import { withAnnotations } from "./object-copy.ts";
@@ -33,7 +34,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 export function withLastApplied(object: KubeObject, intent: KubeObject): KubeObject {
   const annotations = object.metadata.annotations ?? {};
   if ((annotations[LAST_APPLIED] ?? "") === "") return object;
-  const text = `${goJson(withoutLastApplied(intent))}\n`;
+  const text = `${sortedGoJson(withoutLastApplied(intent))}\n`;
   if (annotations[LAST_APPLIED] === text) return object;
   const size = Object.entries({ ...annotations, [LAST_APPLIED]: text }).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   return withAnnotations(object, { [LAST_APPLIED]: size > ANNOTATIONS_BYTES_MAX ? undefined : text });
@@ -41,16 +42,4 @@ export function withLastApplied(object: KubeObject, intent: KubeObject): KubeObj
 
 function withoutLastApplied(intent: KubeObject): KubeObject {
   return intent.metadata.annotations?.[LAST_APPLIED] === undefined ? intent : withAnnotations(intent, { [LAST_APPLIED]: undefined });
-}
-
-/** JSON as Go writes maps: keys sorted, and what HTML would misread escaped. */
-function goJson(value: unknown): string {
-  return JSON.stringify(sorted(value)).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }

@@ -3,6 +3,7 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import type { Dial } from "./dial.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
+import { bareHost, tlsServerName } from "./ip-address.ts";
 import { nodeJs } from "./late-modules.ts";
 import { connectTls } from "./tls-connection.ts";
 
@@ -150,13 +151,12 @@ export class GrpcConnection {
 
 function openSocket({ address, tls, dial }: GrpcTarget): Duplex | Promise<Duplex> {
   if (address.startsWith("unix")) return net.connect({ path: address.replace(/^unix-abstract:/, "\0").replace(/^unix:/, "") });
-  const { hostname, port } = new URL(`grpc://${address}`);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  if (tls === undefined && dial !== undefined) return dial(host, Number(port), true);
-  if (tls === undefined) return net.connect({ host, port: Number(port) });
+  const place = new URL(`grpc://${address}`);
+  const [host, port] = [bareHost(place), Number(place.port)];
+  if (tls === undefined && dial !== undefined) return dial(host, port, true);
+  if (tls === undefined) return net.connect({ host, port });
   const identity = tls.certificate === undefined || tls.key === undefined ? {} : { cert: tls.certificate, key: tls.key };
-  const name = net.isIP(host) === 0 ? { servername: host } : {};
-  return connectTls({ host, port: Number(port), ALPNProtocols: ["h2"], ...name, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
+  return connectTls({ host, port, servername: tlsServerName(host), ALPNProtocols: ["h2"], ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...identity });
 }
 
 /** Resolves when the other end is trusted: a session must not begin on a socket that is refused in the same moment. */

@@ -43,6 +43,11 @@ export function urlHost(address: string): string {
   return isIPv6(address) ? `[${address}]` : address;
 }
 
+/** The host of a URL as sockets take it: an address of IPv6 has no brackets there. */
+export function bareHost({ hostname }: Pick<URL, "hostname">): string {
+  return hostname.replace(/^\[|\]$/g, "");
+}
+
 /** What TLS is told of whom it is to reach: a name, which an address is not. */
 export function tlsServerName(host: string): string {
   return isIP(host) === 0 ? host : "";
@@ -63,10 +68,15 @@ export function canonicalAddress(text: string): string {
  */
 export function standardAddress(text: string): string {
   if (isIPv4(text)) return text;
-  const address = parseAddress(withoutLeadingZeros(text));
+  const address = parseLooseAddress(text);
   if (address === undefined) return text;
-  if (isMapped(address)) return formatAddress("IPv4", address.value & MAPPED_MASK);
-  return parseAddress(text) === undefined ? formatAddress(address.family, address.value) : text;
+  return address.family === "IPv6" && parseAddress(text) !== undefined ? text : formatAddress(address.family, address.value);
+}
+
+/** An address of an object, read likewise; undefined for what is none. */
+export function parseLooseAddress(text: string): IpAddress | undefined {
+  const address = parseAddress(withoutLeadingZeros(text));
+  return address !== undefined && isMapped(address) ? { family: "IPv4", value: address.value & MAPPED_MASK } : address;
 }
 
 /** A block of an object, read likewise; undefined for what is none. Bits behind the prefix are zero. */

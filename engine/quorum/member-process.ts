@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
 import type { Clock } from "../lib/clock.ts";
+import { bareHost } from "../lib/ip-address.ts";
 import { endLeftover, type Program } from "../lib/kept-process.ts";
 import type { EtcdTls } from "../storage/etcd/etcd-endpoints.ts";
 import { memberStatus } from "../storage/etcd/etcd-members.ts";
@@ -10,7 +11,7 @@ import { loopbackUrl, memberArguments, memberPlaces, readMember, type MemberPlac
 
 /** One certificate for both sides of every call between members, and for what clients see; another to be a client with. */
 export async function memberCertificates(pki: ClusterPki, member: QuorumMember, { pki: directory }: MemberPlaces): Promise<EtcdTls> {
-  const address = new URL(member.peerUrl).hostname.replace(/^\[|\]$/g, "");
+  const address = bareHost(new URL(member.peerUrl));
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await pki.certificate("member", { commonName: member.name, usage: "peer", dnsNames: [member.name, "localhost", os.hostname()], ipAddresses: [...new Set(["127.0.0.1", address])] });
   const client = await pki.certificate("client", { commonName: "mainstay", usage: "client" });

@@ -54,8 +54,7 @@ export async function joinNode(user: UserInfo, body: unknown, signer: Certificat
 
 /** Where a machine calls from is its address; one that calls from our own machine has all of ours. */
 function isCallersOwn(address: string, remoteAddress: string | undefined): boolean {
-  const remote = remoteAddress?.replace(/^::ffff:/, "");
-  return remote !== undefined && (remote === address || remote.startsWith("127.") || remote === "::1");
+  return remoteAddress !== undefined && (remoteAddress === address || remoteAddress.startsWith("127.") || remoteAddress === "::1");
 }
 
 /** With a certificate in such a name a machine could pass for the API server. */

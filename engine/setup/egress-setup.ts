@@ -3,6 +3,7 @@ import * as yaml from "js-yaml";
 import { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { Egress, EgressName } from "../apimachinery/egress.ts";
 import { dialThrough, ProxyRefusal, type ConnectProxy, type Dial, type ProxyTls } from "../lib/dial.ts";
+import { bareHost } from "../lib/ip-address.ts";
 import type { TunnelWatcher } from "../lib/konnectivity/packets.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
@@ -85,7 +86,7 @@ function tcpProxy(tcp: ConfigFields): ConnectProxy {
     return parsed;
   });
   const tls = tcp.part("tlsConfig");
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = bareHost(url);
   if (url.protocol === "http:") {
     if (tls !== undefined) throw new Error(`${tcp.path}.tlsConfig: config must not be present when using HTTP`);
     return { is: "http", host, port: Number(url.port || 80) };

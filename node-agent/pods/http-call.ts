@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
@@ -59,7 +59,7 @@ function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, s
   return new Promise((resolve, reject) => {
     const outgoing = (isTls ? nodeJs.https.request : nodeJs.http.request)(
       {
-        host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port || (isTls ? 443 : 80), path, headers, signal,
+        host: bareHost(url), port: url.port || (isTls ? 443 : 80), path, headers, signal,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.
         insecureHTTPParser: true,
         ...(isTls ? { rejectUnauthorized: false } : {}),

@@ -1,4 +1,5 @@
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
+import { goJson } from "../../engine/lib/go-json.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod, PodCondition } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
@@ -91,9 +92,4 @@ export function describeResize(what: string, { spec }: Pod, generation: number, 
 function sorted(amounts: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
   const entries = Object.entries(amounts ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
-}
-
-/** As Go writes it, which escapes what could end a script in a page. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

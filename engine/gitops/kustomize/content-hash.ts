@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { goJson, isMap, type JsonMap } from "./json-value.ts";
+import { sortedGoJson } from "../../lib/go-json.ts";
+import { isMap, type JsonMap } from "./json-value.ts";
 import type { Resource } from "./resource.ts";
 
 /** Digits that could spell words or be misread, and what stands for them. */
@@ -10,7 +11,7 @@ const SAFE: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a
  * not part of what is hashed: upstream looks for it in a place where it never is, and every hash in use depends on that.
  */
 export function contentHash({ kind, value }: Resource): string {
-  return encodeHash(createHash("sha256").update(goJson(hashedForm(kind, value))).digest("hex"));
+  return encodeHash(createHash("sha256").update(sortedGoJson(hashedForm(kind, value))).digest("hex"));
 }
 
 function hashedForm(kind: string, value: JsonMap): unknown {

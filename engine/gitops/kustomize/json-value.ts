@@ -30,14 +30,3 @@ export function childMap(parent: JsonMap, key: string): JsonMap {
 export function stringMap(value: unknown): Record<string, string> {
   return isMap(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => item === null || isScalar(item)).map(([key, item]) => [key, item === null ? "null" : textOf(item)])) : {};
 }
-
-/** JSON as Go's encoder writes it: keys in byte order, `<`, `>`, `&` and the two line separators escaped. Hashes depend on each byte. */
-export function goJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goJson).join(",")}]`;
-  if (isMap(value)) return `{${Object.keys(value).sort().map((key) => `${goString(key)}:${goJson(value[key])}`).join(",")}}`;
-  return typeof value === "string" ? goString(value) : (JSON.stringify(value) ?? "null");
-}
-
-function goString(text: string): string {
-  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}

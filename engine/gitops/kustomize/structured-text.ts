@@ -1,6 +1,7 @@
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
-import { goJson, isMap, isScalar, textOf, type JsonMap, type Steps } from "./json-value.ts";
+import { sortedGoJson } from "../../lib/go-json.ts";
+import { isMap, isScalar, textOf, type JsonMap, type Steps } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
 
 /** Text that holds JSON or YAML, opened so that a field inside can be set; closed again it is text in the same form. */
@@ -20,7 +21,7 @@ export function openStructuredText(text: string): StructuredText | undefined {
     return {
       value,
       close: (changed) => {
-        if (isJson) return text.includes("\n") && text.includes("  ") ? indentedJson(value) : goJson(value);
+        if (isJson) return text.includes("\n") && text.includes("  ") ? sortedGoJson(value, 2) : sortedGoJson(value);
         return changed.reduce((result, steps) => replaceOnLine(result, document.lineOf(steps), steps, value), text).trim();
       },
     };
@@ -28,11 +29,6 @@ export function openStructuredText(text: string): StructuredText | undefined {
     if (error instanceof YamlError) return undefined;
     throw error;
   }
-}
-
-function indentedJson(value: unknown): string {
-  // Keys in order as Go writes maps; escapes as in the compact form.
-  return JSON.stringify(JSON.parse(goJson(value)), null, 2).replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }
 
 /** Changes one value where it stands, so that comments, order and style of everything else stay. */

@@ -61,6 +61,6 @@ export function observeAnswer(raw: RawResponse, record: AuditRecord | undefined)
 function sourceAddresses({ headers, remoteAddress }: Arrival): readonly string[] {
   const forwarded = [headers["x-forwarded-for"] ?? []].flat().flatMap((text) => text.split(",")).map((address) => address.trim());
   const real = [headers["x-real-ip"] ?? []].flat();
-  const own = remoteAddress === undefined ? [] : [remoteAddress.replace(/^::ffff:/, "")];
+  const own = remoteAddress === undefined ? [] : [remoteAddress];
   return [...new Set([...forwarded, ...real, ...own])].filter((address) => address !== "");
 }

@@ -8,6 +8,7 @@ const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** What all requests of a connection have in common. */
 export interface Connection {
+  /** Of IPv4 as such, also where the socket takes both families. */
   readonly remoteAddress: string | undefined;
   readonly remotePort?: number | undefined;
   /** Absent when the client has shown none. */
@@ -23,7 +24,7 @@ export function connectionOf(owner: object, socketOf: () => object | undefined):
   if (connection === undefined) {
     const socket: Partial<TLSSocket> = socketOf() ?? {};
     const certificate = readPeer(socket);
-    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort, ...(certificate === undefined ? {} : { certificate }) }));
+    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress?.replace(/^::ffff:/, ""), remotePort: socket.remotePort, ...(certificate === undefined ? {} : { certificate }) }));
   }
   return connection;
 }

@@ -1,3 +1,4 @@
+import { bareHost } from "../../lib/ip-address.ts";
 import type { Span } from "../../lib/tracing/span.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
 
@@ -14,9 +15,9 @@ export async function askTraced<R>(tracer: Tracer | undefined, { method, url }: 
   const parent = tracer?.current;
   if (parent === undefined) return work(SILENT);
   if (!parent.isRecorded) return work({ ...SILENT, headers: parent.headers });
-  const { hostname = "", port = "" } = URL.parse(url) ?? {};
+  const asked = URL.parse(url) ?? { hostname: "", port: "" };
   let isRefused = false;
-  const span = parent.child(`HTTP ${method}`, { "http.request.method": method, "url.full": url, "server.address": hostname.replace(/^\[|\]$/g, ""), ...(port === "" ? {} : { "server.port": Number(port) }), "network.protocol.version": "1.1" }, "client");
+  const span = parent.child(`HTTP ${method}`, { "http.request.method": method, "url.full": url, "server.address": bareHost(asked), ...(asked.port === "" ? {} : { "server.port": Number(asked.port) }), "network.protocol.version": "1.1" }, "client");
   try {
     return await work({ headers: span.headers, answered: (code) => (isRefused = noteAnswer(span, code)) });
   } catch (error) {

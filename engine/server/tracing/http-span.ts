@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { MASTERS_GROUP, MONITORING_GROUP } from "../../apimachinery/known-users.ts";
+import { bareHost } from "../../lib/ip-address.ts";
 import { readContext } from "../../lib/tracing/trace-context.ts";
 import type { Attributes, Span } from "../../lib/tracing/span.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
@@ -109,18 +110,18 @@ export function placeOf(request: Parameters<typeof attributesOfInfo>[0], info: R
 }
 
 function attributesOf({ method, url, target, headers, connection, auditId }: TracedRequest): Attributes {
-  const { hostname, port } = URL.parse(`https://${headers[":authority"] ?? headers.host ?? ""}`) ?? { hostname: "", port: "" };
+  const asked = URL.parse(`https://${headers[":authority"] ?? headers.host ?? ""}`) ?? { hostname: "", port: "" };
   const known = KNOWN_METHODS.has(method) ? method : KNOWN_METHODS.has(method.toUpperCase()) ? method.toUpperCase() : "GET";
-  const peer = peerAddress(connection);
+  const { remoteAddress: peer = "", remotePort } = connection;
   const client = clientAddress(headers, connection);
   return {
-    "server.address": hostname.replace(/^\[|\]$/g, ""),
+    "server.address": bareHost(asked),
     "http.request.method": known,
     "url.scheme": "https",
-    ...(port === "" || Number(port) === HTTPS_PORT ? {} : { "server.port": Number(port) }),
+    ...(asked.port === "" || Number(asked.port) === HTTPS_PORT ? {} : { "server.port": Number(asked.port) }),
     ...(known === method ? {} : { "http.request.method_original": method }),
     ...(peer === "" ? {} : { "network.peer.address": peer }),
-    ...(connection.remotePort === undefined ? {} : { "network.peer.port": connection.remotePort }),
+    ...(remotePort === undefined ? {} : { "network.peer.port": remotePort }),
     ...(headers["user-agent"] ? { "user_agent.original": headers["user-agent"] } : {}),
     ...(client === "" ? {} : { "client.address": client }),
     "url.path": target.pathname,
@@ -130,12 +131,8 @@ function attributesOf({ method, url, target, headers, connection, auditId }: Tra
   };
 }
 
-function peerAddress({ remoteAddress = "" }: Connection): string {
-  return remoteAddress.replace(/^::ffff:/, "");
-}
-
 /** Whoever the first of the proxies says that it is. */
 export function clientAddress(headers: Readonly<Record<string, string | readonly string[] | undefined>>, connection: Connection): string {
   const [forwarded = ""] = [headers["x-forwarded-for"] ?? []].flat();
-  return forwarded.split(",")[0]?.trim() || peerAddress(connection);
+  return forwarded.split(",")[0]?.trim() || (connection.remoteAddress ?? "");
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
 import type { Egress, EgressName } from "../../apimachinery/egress.ts";
 import { secureConnectionsBy } from "../../lib/dial.ts";
-import { tlsServerName, urlHost } from "../../lib/ip-address.ts";
+import { bareHost, tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
@@ -97,9 +97,9 @@ export class WebhookClient implements WebhookTransport {
 
   async #resolve({ url, service }: WebhookEndpoint): Promise<WebhookTarget> {
     if (url !== undefined) {
-      const { hostname, port, pathname } = new URL(url);
-      const host = hostname.replace(/^\[|\]$/g, "");
-      return { host, port: port === "" ? HTTPS_PORT : Number(port), path: pathname, serverName: host, egress: "controlplane" };
+      const place = new URL(url);
+      const host = bareHost(place);
+      return { host, port: place.port === "" ? HTTPS_PORT : Number(place.port), path: place.pathname, serverName: host, egress: "controlplane" };
     }
     if (service === undefined) throw new Error("the webhook has neither an address nor a Service");
     const { namespace, name, path = "", port = HTTPS_PORT } = service;

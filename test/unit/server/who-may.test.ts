@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
-import { credentialsOf, distinctHeaders } from "../../../engine/server/http/peer.ts";
+import { connectionOf, credentialsOf, distinctHeaders } from "../../../engine/server/http/peer.ts";
 import { Impersonator } from "../../../engine/auth/authentication/impersonate.ts";
 import { ImpersonationMetrics } from "../../../engine/auth/auth-metrics.ts";
 import { createAuthorizer } from "../../../engine/auth/authorize.ts";
@@ -60,6 +60,10 @@ describe("the right to", () => {
 
 describe("what a client shows of itself", () => {
   const raw = { remoteAddress: "127.0.0.1" };
+  test.each([["::ffff:192.0.2.7", "192.0.2.7"], ["2001:db8::7", "2001:db8::7"], [undefined, undefined]])("is its address of the family that it has: %s", (remoteAddress, shown) => {
+    expect(connectionOf({}, () => ({ remoteAddress })).remoteAddress).toBe(shown);
+  });
+
   test("is each value of a header that came several times, commas and all", async () => {
     const headers = { accept: "*/*", "impersonate-user": "joe", "impersonate-group": "dev, ,,,odd" };
     const distinct = distinctHeaders({ headers, rawHeaders: ["Accept", "*/*", "Impersonate-User", "joe", "Impersonate-Group", "dev", "Impersonate-Group", ",,,odd"] });
