@@ -4,6 +4,7 @@ import type { ClusterNetwork } from "../engine/auth/join-call.ts";
 import { parseQuantity } from "../engine/apimachinery/quantity.ts";
 import { dnsSubdomainError } from "../engine/apimachinery/names.ts";
 import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
+import { variableName } from "../engine/options/flag-names.ts";
 import { bool, durationMs, list, oneOf } from "../engine/options/option-values.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../engine/server/http/tls-settings.ts";
 import { parseNodeLabels, parseTaints } from "./node/registration.ts";
@@ -115,7 +116,7 @@ export interface AgentOptionRow {
 }
 
 export function variableOf({ key, variable }: AgentOptionRow): string {
-  return variable ?? `MAINSTAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return variable ?? variableName(key);
 }
 
 export const DEFAULT_DATA_DIR = "/var/lib/mainstay/agent";

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
 import { USUAL_CLUSTER_DOMAIN } from "../engine/apimachinery/names.ts";
 import { describeError } from "../engine/lib/log.ts";
+import { flagKey } from "../engine/options/flag-names.ts";
 import { agentOptions, DEFAULT_DATA_DIR, variableOf, type AgentConfig, type AgentOptionRow } from "./agent-options.ts";
 import { DEFAULT_EVICTION_HARD, mergeThresholds, parseGracePeriods, parseThresholds } from "./resources/thresholds.ts";
 
@@ -78,12 +79,6 @@ export function toldOf(row: AgentOptionRow, flags: Flags, environment: Environme
   const variable = variableOf(row);
   const text = row.flags === undefined ? undefined : environment[variable];
   return text === undefined ? file.get(row.key) : { text, origin: variable };
-}
-
-/** Under which name commander gives a flag's value: `--config-dir <dir>` is configDir. */
-export function flagKey(flags: string): string {
-  const [flag = ""] = flags.replace(/^--/, "").split(" ");
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function nameOf({ flags, key }: AgentOptionRow): string {

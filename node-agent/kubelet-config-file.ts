@@ -5,6 +5,8 @@ import type { Schema } from "../engine/apimachinery/schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../engine/apimachinery/yaml.ts";
 import { unknownFieldMessage } from "../engine/gitops/manifests/explain-error.ts";
 import { parseGoDurationMs } from "../engine/lib/go-duration.ts";
+import { flagKey } from "../engine/options/flag-names.ts";
+import { judgeIdle } from "../engine/options/idle-setting.ts";
 import type { AgentConfig } from "./agent-options.ts";
 import type { ToldByFile } from "./config.ts";
 import { kubeletFields, type FieldShape, type IdleField, type KubeletField, type ValueShape } from "./kubelet-fields.ts";
@@ -53,7 +55,7 @@ export function readKubeletConfiguration(file: string | undefined, folder: strin
       told.set(row.option, { text: row.isPath === true && text !== "" ? path.resolve(path.dirname(holder.file), text) : text, origin });
       continue;
     }
-    const verdict = judgeIdle(row, origin, value);
+    const verdict = judgeField(row, origin, value);
     if (verdict?.is === "refused") problems.push(verdict.text);
     else if (verdict !== undefined) notices.push(verdict.text);
   }
@@ -65,20 +67,18 @@ export function readKubeletConfiguration(file: string | undefined, folder: strin
 export function idleFlagNotices(flags: Mapping): readonly string[] {
   return kubeletFields.flatMap((row) => {
     if ("option" in row || row.flag === undefined) return [];
-    const value = flags[row.flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    const value = flags[flagKey(row.flag)];
     if (value === undefined) return [];
-    const verdict = judgeIdle(row, `--${row.flag}`, value);
+    const verdict = judgeField(row, `--${row.flag}`, value);
     if (verdict?.is === "refused") throw new Error(verdict.text);
     return verdict === undefined ? [] : [verdict.text];
   });
 }
 
-function judgeIdle({ why, holds = [], isStrict, shape }: IdleField & Pick<KubeletField, "shape">, origin: string, value: unknown): { readonly is: "told" | "refused"; readonly text: string } | undefined {
-  const text = value === true ? "true" : typeof value === "object" && value !== null ? (Array.isArray(value) ? value : Object.entries(value)).map((item: unknown) => (typeof item === "object" ? JSON.stringify(item) : String(item))).join(",") : String(value);
-  const isSame = (one: string) => one === text || (shape === "duration" && one !== "" && parseGoDurationMs(one) === parseGoDurationMs(text));
-  if (holds.some(isSame)) return undefined;
-  const right = holds.filter((one) => one !== "");
-  return isStrict === true ? { is: "refused", text: `${origin} "${text}": ${right.length === 0 ? "cannot be done" : `must be ${right.join(" or ")}`}: ${why}` } : { is: "told", text: `${origin} changes nothing: ${why}` };
+/** Durations are compared by what they mean. */
+function judgeField(row: IdleField & Pick<KubeletField, "shape">, origin: string, value: unknown): ReturnType<typeof judgeIdle> {
+  const text = typeof value === "object" && value !== null ? (Array.isArray(value) ? value : Object.entries(value)).map((item: unknown) => (typeof item === "object" ? JSON.stringify(item) : String(item))).join(",") : String(value);
+  return judgeIdle(row, origin, text, (one) => one === text || (row.shape === "duration" && one !== "" && parseGoDurationMs(one) === parseGoDurationMs(text)));
 }
 
 /** Folders within are gone through where their name stands, as upstream does. */

@@ -1,3 +1,4 @@
+import type { IdleSetting } from "../engine/options/idle-setting.ts";
 import type { AgentConfig } from "./agent-options.ts";
 
 /** What a value of a KubeletConfiguration is. */
@@ -23,14 +24,8 @@ export interface ServedField {
   readonly isPath?: true;
 }
 
-export interface IdleField {
+export interface IdleField extends IdleSetting {
   readonly flag?: string;
-  /** Why it means nothing here, or what is asked for is not done. */
-  readonly why: string;
-  /** What already holds: these need no word, others are refused when `isStrict`. */
-  readonly holds?: readonly string[];
-  /** Whether another value would ask for what is not done, and would be missed. */
-  readonly isStrict?: true;
 }
 
 const TAINT: FieldShape = { key: "text", value: "text", effect: "text", timeAdded: "text" };

@@ -6,6 +6,7 @@ import { parseRevision } from "../gitops/git/choose-revision.ts";
 import { pluginChoiceProblem } from "../admission/choose-plugins.ts";
 import { chooseControllers, type ControllerChoice } from "../controllers/choose-controllers.ts";
 import { apiOptions, type ApiConfig } from "./api-options.ts";
+import { flagKey, variableName } from "./flag-names.ts";
 import { networkOptions, networkProblem, type NetworkConfig } from "./network-options.ts";
 import { bool, list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 import { authOptions, tokenSigningProblem, type AuthConfig } from "./auth-options.ts";
@@ -109,14 +110,7 @@ export const serverOptions: readonly OptionRow[] = [
 
 /** The environment variable of an option: `--api-port` is MAINSTAY_API_PORT, `--no-agent` is MAINSTAY_NO_AGENT. */
 export function environmentName({ key, flags }: Pick<OptionRow, "key" | "flags">): string {
-  const name = key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
-  return isSwitch({ flags }) ? `MAINSTAY_NO_${name}` : `MAINSTAY_${name}`;
-}
-
-/** Under which name commander gives a flag's value: `--datastore-cafile` is datastoreCafile, `--no-agent` is agent. */
-export function flagKey({ flags }: Pick<OptionRow, "flags">): string {
-  const [flag = ""] = flags.replace(/^--(?:no-)?/, "").split(" ");
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return variableName(isSwitch({ flags }) ? `no${key.charAt(0).toUpperCase()}${key.slice(1)}` : key);
 }
 
 /** What is on unless it is switched off. */
@@ -139,14 +133,14 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
     const variable = environmentName(row);
     if (isSwitch(row)) {
       // commander gives false for --no-agent; MAINSTAY_NO_AGENT=true says the same.
-      config[row.key] = flags[flagKey(row)] !== false && environment[variable] !== "true";
+      config[row.key] = flags[flagKey(row.flags)] !== false && environment[variable] !== "true";
       continue;
     }
     if (isPlain(row)) {
-      config[row.key] = flags[flagKey(row)] === true || environment[variable] === "true";
+      config[row.key] = flags[flagKey(row.flags)] === true || environment[variable] === "true";
       continue;
     }
-    const flag = flags[flagKey(row)];
+    const flag = flags[flagKey(row.flags)];
     const text = flag === true ? "true" : typeof flag === "string" ? flag : (environment[variable] ?? row.default);
     const origin = flag !== undefined ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);

@@ -1,15 +1,11 @@
 import { KUBERNETES_VERSION } from "../server/version.ts";
 import { UsageError } from "./config.ts";
+import { flagKey } from "./flag-names.ts";
+import { judgeIdle, type IdleSetting } from "./idle-setting.ts";
 
 /** An option of upstream's server that has nothing to change here. It is taken, so that command lines can be, and a line says so at the start. */
-export interface IdleOption {
+export interface IdleOption extends IdleSetting {
   readonly flag: string;
-  /** Why it means nothing. */
-  readonly why: string;
-  /** What already holds: these need no word, others are refused when `isStrict`. */
-  readonly holds?: readonly string[];
-  /** Whether another value would ask for what is not done. */
-  readonly isStrict?: true;
 }
 
 const VERSION = `${KUBERNETES_VERSION.major}.${KUBERNETES_VERSION.minor}`;
@@ -69,13 +65,10 @@ export const idleOptions: readonly IdleOption[] = [
 
 /** What to say at the start about options that were given and mean nothing. Throws a UsageError for those that would ask for what is not done. Pure. */
 export function idleNotices(flags: Readonly<Record<string, unknown>>): readonly string[] {
-  return idleOptions.flatMap(({ flag, why, holds = [], isStrict }) => {
-    const given = flags[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
-    if (given === undefined) return [];
-    const value = given === true ? "true" : String(given);
-    if (holds.includes(value)) return [];
-    const right = holds.filter((one) => one !== "");
-    if (isStrict === true) throw new UsageError(`--${flag} "${value}": ${right.length === 0 ? "cannot be done" : `must be ${right.join(" or ")}`}: ${why}`);
-    return [`--${flag} changes nothing: ${why}`];
+  return idleOptions.flatMap(({ flag, ...setting }) => {
+    const given = flags[flagKey(flag)];
+    const verdict = given === undefined ? undefined : judgeIdle(setting, `--${flag}`, String(given));
+    if (verdict?.is === "refused") throw new UsageError(verdict.text);
+    return verdict === undefined ? [] : [verdict.text];
   });
 }

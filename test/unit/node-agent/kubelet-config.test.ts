@@ -3,9 +3,10 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { environmentName, serverOptions } from "../../../engine/options/config.ts";
+import { flagKey } from "../../../engine/options/flag-names.ts";
 import { agentCommand, kubeletFilesOf } from "../../../node-agent/agent-flags.ts";
 import { agentOptions, variableOf } from "../../../node-agent/agent-options.ts";
-import { flagKey, isToldNetwork, resolveAgentConfig } from "../../../node-agent/config.ts";
+import { isToldNetwork, resolveAgentConfig } from "../../../node-agent/config.ts";
 import { idleFlagNotices, readKubeletConfiguration } from "../../../node-agent/kubelet-config-file.ts";
 import { kubeletFields } from "../../../node-agent/kubelet-fields.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { resolveServerConfig, serverOptions, flagKey } from "../../../engine/options/config.ts";
+import { resolveServerConfig, serverOptions } from "../../../engine/options/config.ts";
+import { flagKey } from "../../../engine/options/flag-names.ts";
 import { idleNotices, idleOptions } from "../../../engine/options/idle-options.ts";
 import { parsePortRange } from "../../../engine/registry/port-range.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
@@ -70,7 +71,7 @@ test("options without effect say so where they would have one, and are refused w
   expect(() => idleNotices({ emulatedVersion: "1.35" })).toThrow('--emulated-version "1.35": must be 1.36 or kube=1.36: the API is that of one version');
   expect(() => idleNotices({ etcdServersOverrides: "/events#http://e" })).toThrow("cannot be done: every kind is in one store");
   expect(() => idleNotices({ enableGarbageCollector: "false" })).toThrow("see --controllers");
-  expect(idleOptions.filter(({ flag }) => serverOptions.some((row) => flagKey(row) === flagKey({ flags: `--${flag}` })))).toEqual([]);
+  expect(idleOptions.filter(({ flag }) => serverOptions.some((row) => flagKey(row.flags) === flagKey(`--${flag}`)))).toEqual([]);
 });
 
 test("a server may allow no privileged containers, in pods and in what makes them", async () => {
