@@ -6,8 +6,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { nameWarnings } from "../warnings/name-warnings.ts";
-import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
+import { podMakerWarnings } from "../warnings/kind-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -34,7 +33,7 @@ export const deploymentResource = defineResource<Deployment>({
       ...partErrors(status, ["updatedReplicas", "readyReplicas", "availableReplicas"]),
       ...collisionErrors(status, old.status),
     ],
-    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template, "spec.template"))],
+    warnings: podMakerWarnings,
   },
   subresources: [{ name: "status", keeps: ["labels"] }, replicaScale<Deployment>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

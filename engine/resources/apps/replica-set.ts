@@ -5,8 +5,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { nameWarnings } from "../warnings/name-warnings.ts";
-import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
+import { podMakerWarnings } from "../warnings/kind-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicaSet } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -35,7 +34,7 @@ export const replicaSetResource = defineResource<ReplicaSet>({
       ...negativeCounts(status, ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration", "terminatingReplicas"]),
       ...partErrors(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]),
     ],
-    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
+    warnings: podMakerWarnings,
   },
   subresources: [{ name: "status" }, replicaScale<ReplicaSet>(({ spec }) => formatLabelSelector(spec.selector))],
   columns: [

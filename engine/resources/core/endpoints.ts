@@ -1,7 +1,6 @@
 import { isIPv6 } from "node:net";
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
-import { canonicalAddress, parseAddress } from "../../lib/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -53,8 +52,7 @@ function validateAddress({ ip, hostname = "", nodeName }: EndpointAddress, path:
   if (hostProblem !== undefined) errors.push(invalidField(`${path}.hostname`, hostname, hostProblem));
   const nodeProblem = nodeName === undefined ? undefined : dnsSubdomainError(nodeName);
   if (nodeProblem !== undefined) errors.push(invalidField(`${path}.nodeName`, nodeName, nodeProblem));
-  const isAddress = parseAddress(canonicalAddress(ip)) !== undefined;
-  return [...errors, ...(isAddress ? specialAddressErrors(ip, `${path}.ip`) : [invalidField(`${path}.ip`, ip, "must be a valid IP address")])];
+  return [...errors, ...specialAddressErrors(ip, `${path}.ip`)];
 }
 
 function validatePort({ name = "", port, appProtocol }: CoreV1EndpointPort, isNameNeeded: boolean, path: string): FieldError[] {

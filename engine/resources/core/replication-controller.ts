@@ -5,8 +5,7 @@ import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { withTemplateDefaults } from "../pod-template.ts";
-import { nameWarnings } from "../warnings/name-warnings.ts";
-import { isSameGeneration, podWarnings } from "../warnings/pod-warnings.ts";
+import { podMakerWarnings } from "../warnings/kind-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { ReplicationController } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
@@ -27,7 +26,7 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     prepareForCreate: (controller) => ({ ...controller, status: { replicas: 0 } }),
     validate: validateController,
     validateStatusUpdate: ({ status = { replicas: 0 } }) => partErrors(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]),
-    warnings: ({ spec, metadata }, old) => [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))],
+    warnings: podMakerWarnings,
   },
   subresources: [{ name: "status" }, replicaScale<ReplicationController>(({ spec }) => formatLabels(spec.selector, ""))],
   columns: [

@@ -1,5 +1,5 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, isMapped, parseAddress, parseCidr, withoutLeadingZeros, withoutLeadingZerosInCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
+import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, isMapped, parseAddress, parseCidr, parseLooseAddress, standardAddress, standardBlock, withoutLeadingZerosInCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
@@ -21,7 +21,7 @@ export function addressErrors(text: string, field: string, known: readonly strin
 
 function addressProblem(text: string): Problem | undefined {
   const address = parseAddress(text);
-  if (address === undefined) return parseAddress(withoutLeadingZeros(text)) === undefined ? { detail: ADDRESS_RULE } : { detail: "must not have leading 0s", isLoose: true };
+  if (address === undefined) return parseLooseAddress(text) === undefined ? { detail: ADDRESS_RULE } : { detail: "must not have leading 0s", isLoose: true };
   return isMapped(address) ? { detail: "must not be an IPv4-mapped IPv6 address", isLoose: true } : undefined;
 }
 
@@ -33,10 +33,11 @@ function gatedErrors(text: string, field: string, problem: Problem | undefined):
 
 /** What is to be said of an address that is accepted, yet written in another way than everybody else does. */
 export function addressWarnings(text: string, field: string): string[] {
-  const loose = parseAddress(text) ?? parseAddress(withoutLeadingZeros(text));
+  const loose = parseLooseAddress(text);
   if (loose === undefined) return [];
-  const shown = isMapped(loose) ? formatAddress("IPv4", loose.value & 0xffff_ffffn) : formatAddress(loose.family, loose.value);
-  if (parseAddress(text) === undefined || isMapped(loose)) return [`${field}: non-standard IP address ${JSON.stringify(text)} is invalid: use ${JSON.stringify(shown)}`];
+  const shown = formatAddress(loose.family, loose.value);
+  const strict = parseAddress(text);
+  if (strict === undefined || isMapped(strict)) return [`${field}: non-standard IP address ${JSON.stringify(text)} is invalid: use ${JSON.stringify(shown)}`];
   return loose.family === "IPv6" && shown !== text ? [`${field}: IPv6 address ${JSON.stringify(text)} should be in RFC 5952 canonical format (${JSON.stringify(shown)})`] : [];
 }
 
@@ -66,8 +67,9 @@ export function cidrWarnings(text: string, field: string): string[] {
   const cidr = parseWithoutZeros(text);
   const address = addressOfCidr(withoutLeadingZerosInCidr(text));
   if (cidr === undefined || address === undefined) return [];
-  const canonical = isMapped(address) && cidr.prefix >= 96 ? formatCidr({ family: "IPv4", network: cidr.network & 0xffff_ffffn, prefix: cidr.prefix - 96 }) : formatCidr(cidr);
-  const alone = isMapped(address) ? `${formatAddress("IPv4", address.value & 0xffff_ffffn)}/32` : `${formatAddress(address.family, address.value)}/${ADDRESS_BITS[address.family]}`;
+  const canonical = standardBlock(text);
+  const single = standardAddress(formatAddress(address.family, address.value));
+  const alone = `${single}/${ADDRESS_BITS[isMapped(address) ? "IPv4" : address.family]}`;
   const shown = JSON.stringify(text);
   const ambiguous = address.value === cidr.network ? [] : [`${field}: CIDR value ${shown} is ambiguous in this context (should be ${JSON.stringify(canonical)} or ${JSON.stringify(alone)}?)`];
   if (parseCidr(text) === undefined || isMapped(address)) return [...ambiguous, `${field}: non-standard CIDR value ${shown} is invalid: use ${JSON.stringify(canonical)}`];
@@ -112,10 +114,10 @@ const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = ([
   ["ff02::/16", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
 ] as const).map(([text, why]) => ({ block: parseCidr(text) as Cidr, why })); // all are blocks
 
-/** Addresses that mean something else on every machine are nobody's endpoint. */
+/** Addresses that mean something else on every machine are nobody's endpoint. What is no address is none either. */
 export function specialAddressErrors(text: string, field: string): FieldError[] {
-  const address = parseAddress(canonicalAddress(text));
-  if (address === undefined) return [];
+  const address = parseLooseAddress(text);
+  if (address === undefined) return [invalidField(field, text, "must be a valid IP address")];
   if (address.value === 0n) return [invalidField(field, text, `may not be unspecified (${text})`)];
   const found = SPECIAL.find(({ block }) => cidrContains(block, { family: address.family, network: address.value }));
   return found === undefined ? [] : [invalidField(field, text, found.why)];

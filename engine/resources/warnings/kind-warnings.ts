@@ -1,14 +1,23 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import type { CronJob, CSIStorageCapacity, Endpoints, EndpointSlice, Ingress, Job, JobSpec, NetworkPolicy, Node, RuntimeClass, StatefulSet, StorageClass } from "../types.ts";
+import type { CronJob, CSIStorageCapacity, Endpoints, EndpointSlice, Ingress, Job, JobSpec, NetworkPolicy, Node, PodTemplateSpec, RuntimeClass, StatefulSet, StorageClass } from "../types.ts";
 import { addressWarnings, cidrWarnings } from "../validation/ip.ts";
 import { claimSpecWarnings } from "./claim-warnings.ts";
 import { nodeLabelProblem, selectorWarnings, termWarnings } from "./node-label-warnings.ts";
 import { nameWarnings } from "./name-warnings.ts";
 import { isSameGeneration, podWarnings } from "./pod-warnings.ts";
 
+interface PodMaker extends KubeObject {
+  readonly spec: { readonly template?: PodTemplateSpec };
+}
+
 /** In Jobs of more indexes and more pods at once, those that fail may be too many to be written down. */
 const INDEXES_MAX = 100_000;
 const PARALLEL_MAX = 10_000;
+
+/** Of what makes pods that are called after it. */
+export function podMakerWarnings({ metadata, spec }: PodMaker, old?: PodMaker): string[] {
+  return [...(old === undefined ? nameWarnings(metadata.name) : []), ...(isSameGeneration(metadata, old) ? [] : podWarnings(spec.template ?? {}, "spec.template"))];
+}
 
 export function statefulSetWarnings({ metadata, spec }: StatefulSet, old?: StatefulSet): string[] {
   // Upstream names the place in two ways.

@@ -3,6 +3,7 @@ import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { internalError, type Status } from "../../apimachinery/status-error.ts";
 import { formatMicroTime, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import { shownUserAgent } from "../http/user-agent.ts";
 import { withoutManagedFields, type AuditEvent, type AuditObjectReference } from "./audit-event.ts";
 import { decideAudit, type AuditDecision, type AuditedRequest, type AuditLevel, type AuditPolicy, type AuditStage } from "./audit-policy.ts";
 
@@ -47,7 +48,6 @@ export interface AuditorOptions {
   readonly metrics: MetricsRegistry;
 }
 
-const USER_AGENT_MAX = 1024;
 const RANK: Readonly<Record<AuditLevel, number>> = { None: 0, Metadata: 1, Request: 2, RequestResponse: 3 };
 
 /** Records requests as a policy says. */
@@ -181,7 +181,7 @@ export class AuditRecord {
       ...(impersonated === undefined ? {} : { impersonatedUser: impersonated }),
       ...(impersonationConstraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint } }),
       ...(sourceIps.length === 0 ? {} : { sourceIPs: sourceIps }),
-      ...(userAgent === "" ? {} : { userAgent: userAgent.length > USER_AGENT_MAX ? `${userAgent.slice(0, USER_AGENT_MAX)}...TRUNCATED` : userAgent }),
+      ...(userAgent === "" ? {} : { userAgent: shownUserAgent(userAgent) }),
       ...(this.#objectRef === undefined ? {} : { objectRef: this.#objectRef }),
       ...(isOver && this.#status !== undefined ? { responseStatus: { metadata: {}, ...this.#status } } : {}),
       ...(isOver && this.#requestObject !== undefined ? { requestObject: this.#requestObject } : {}),

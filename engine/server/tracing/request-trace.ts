@@ -4,12 +4,12 @@ import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
 import type { HttpRequest } from "../http/http-request.ts";
 import type { ResourceInfo } from "../http/request-info.ts";
 import type { RawResponse } from "../http/response.ts";
+import { shownUserAgent } from "../http/user-agent.ts";
 import { normalizedVerb } from "../request-metrics.ts";
 import { beginHttpSpan, clientAddress, describeAnswer, followAnswer, placeOf, protocolOf, type TracedRequest } from "./http-span.ts";
 
 /** Watches have none but while they list what is there: what takes time in them is waiting. */
 const NAMES: Readonly<Partial<Record<ApiRequest["verb"], string>>> = { get: "Get", list: "List", create: "Create", update: "Update", patch: "Patch", delete: "Delete", deletecollection: "Delete" };
-const USER_AGENT_MAX = 1024;
 
 /** Answers a request in a span of its own, and tells whoever does so where to note the steps, if they are recorded. */
 export async function answerTraced(tracer: Tracer, request: TracedRequest, { raw, bodyBytes }: { readonly raw: RawResponse; readonly bodyBytes: number }, answer: (trace: RequestTrace | undefined) => Promise<void>): Promise<void> {
@@ -92,7 +92,7 @@ function verbAttributes(http: HttpRequest, info: ResourceInfo, verb: ApiRequest[
     resource,
     scope: name !== "" || verb === "create" ? "resource" : namespace === "" ? "cluster" : "namespace",
     url: http.path,
-    "user-agent": userAgent.length > USER_AGENT_MAX ? `${userAgent.slice(0, USER_AGENT_MAX)}...TRUNCATED` : userAgent,
+    "user-agent": shownUserAgent(userAgent),
     verb: normalizedVerb(verb, contentType.startsWith("application/apply-patch+")),
   };
 }
