@@ -80,11 +80,18 @@ function createEventCount(registry: MetricsRegistry): (event: StorageEvent) => v
   };
 }
 
-async function* counted(batches: AsyncIterable<WatchBatch>, count: (event: StorageEvent) => void): AsyncIterable<WatchBatch> {
-  for await (const batch of batches) {
-    for (const event of batch.events) count(event);
-    yield batch;
-  }
+/** Batches as they come: a generator around them would take several turns for each. */
+function counted(batches: AsyncIterable<WatchBatch>, count: (event: StorageEvent) => void): AsyncIterable<WatchBatch> {
+  const note = (result: IteratorResult<WatchBatch>) => {
+    if (result.done !== true) for (const event of result.value.events) count(event);
+    return result;
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = batches[Symbol.asyncIterator]();
+      return { next: () => iterator.next().then(note), return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }) };
+    },
+  };
 }
 
 function kindLabels(key: string): { readonly group: string; readonly resource: string } {

@@ -80,6 +80,20 @@ test("what the store tells of is counted by kind", async () => {
   expect(registry.render()).toContain('apiserver_storage_events_received_total{group="",resource="pods"} 3');
 });
 
+test("who looks at what the store tells of no longer ends its watch", async () => {
+  let isEnded = false;
+  const told = async function* () {
+    try {
+      for (let revision = 1; ; revision++) yield { revision, events: [] };
+    } finally {
+      isEnded = true;
+    }
+  };
+  const storage = withStorageMetrics({ ...openMemoryStorage(), watch: told }, new MetricsRegistry(), new VirtualClock());
+  for await (const { revision } of storage.watch("/registry/", 0, new AbortController().signal)) if (revision === 3) break;
+  expect(isEnded).toBe(true);
+});
+
 test("how large the store is, is asked when somebody reads the page, and left out when nobody can tell", async () => {
   const registry = new MetricsRegistry();
   let bytes: number | undefined = 4096;
