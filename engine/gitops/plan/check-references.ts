@@ -6,6 +6,7 @@ import { objectsByUnit, ofAllUnits, perUnit } from "../manifests/objects-by-unit
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import { referencesOf, type ObjectReference } from "./object-references.ts";
+import { rankOf, WAVE_ANNOTATION } from "../manifests/object-order.ts";
 import { actionsOf, type Refusal, type SyncPlan } from "./plan-sync.ts";
 
 const CONCURRENCY = 16;
@@ -40,11 +41,18 @@ export async function checkReferences(client: Client, kinds: ServedKinds, state:
     if (going.has(identity)) return refuse(desired, reference, `${describe(reference)} leaves the repository with this commit`);
     // What was like this before the commit is not the commit's fault.
     if (!isNew.has(desired)) return undefined;
-    const target = state.objects.get(identity)?.object ?? (await find(reference, identity));
+    const coming = state.objects.get(identity);
+    const target = coming?.object ?? (await find(reference, identity));
+    if (coming !== undefined && isLate(coming, desired) && (await find(reference, identity)) === undefined) return refuseLate(desired, reference, coming);
     if (target === undefined) return refuse(desired, reference, `there is no ${describe(reference)}, neither in the cluster nor in this commit`);
     return reference.key === undefined || hasKey(target, reference.key) ? undefined : refuse(desired, reference, `${describe(reference)} has no key ${reference.key}`);
   });
   return refusals.filter((refusal) => refusal !== undefined);
+}
+
+/** Whether the object would wait for what waits for it. Bindings are made whether or not there is their role. */
+function isLate(coming: DesiredObject, { unit, order, object }: DesiredObject): boolean {
+  return coming.unit === unit && rankOf(coming.order) > rankOf(order) && object.kind !== "RoleBinding" && object.kind !== "ClusterRoleBinding";
 }
 
 function isExpected(reference: ObjectReference, made: readonly ReadonlySet<string>[]): boolean {
@@ -91,4 +99,9 @@ function describe({ kind, namespace, name }: ObjectReference): string {
 function refuse(desired: DesiredObject, reference: ObjectReference, message: string): Refusal {
   const isOptionalPossible = reference.kind === "ConfigMap" || reference.kind === "Secret";
   return { desired, complaint: { field: reference.field, message: `${message}; add it${isOptionalPossible ? ", make the reference optional" : ""}, or set references: warn in mainstay.yaml`, isImmutable: false } };
+}
+
+function refuseLate(desired: DesiredObject, reference: ObjectReference, { file, line, order }: DesiredObject): Refusal {
+  const earlier = desired.order.phase === order.phase ? `the annotation ${WAVE_ANNOTATION}: "${desired.order.wave}"` : `the annotations of this object's hook and wave`;
+  return { desired, complaint: { field: reference.field, message: `${describe(reference)} is not there yet and comes only after this object, which cannot be ready without it; give ${file}:${line} ${earlier}, or set references: warn in mainstay.yaml`, isImmutable: false } };
 }

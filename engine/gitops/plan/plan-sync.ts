@@ -124,21 +124,28 @@ export function planSync(input: PlanInput): SyncPlan {
   const blocked = new Map<string, Blocked>();
   const held: Held[] = [];
   const left: Drift[] = [];
+  const withheld: { readonly action: Action; readonly desired: DesiredObject; readonly by: string | undefined }[] = [];
   const { restraintOf = () => undefined, isDriftLeft = () => false } = input;
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
     const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false) }, refusals);
     if (outcome.is === "unchanged") unchanged++;
-    else if (action !== undefined && !input.waiting.has(desired.unit)) {
+    else if (action !== undefined) {
       const { kind, metadata } = desired.object;
       const restraint = restraintOf(desired.unit, kind, metadata.namespace, metadata.name ?? "");
       const by = input.blocked?.get(desired.identity);
-      if (candidate.cause === "drift" && action.do === "update" && isDriftLeft(desired)) left.push(action);
-      else if (restraint !== undefined) held.push({ unit: desired.unit, identity: desired.identity, why: restraint.why });
-      else if (by === undefined) applies.push(action);
-      else blocked.set(desired.identity, { desired, by });
+      const isWaiting = input.waiting.has(desired.unit);
+      if (!isWaiting && candidate.cause === "drift" && action.do === "update" && isDriftLeft(desired)) left.push(action);
+      else if (restraint !== undefined) isWaiting || held.push({ unit: desired.unit, identity: desired.identity, why: restraint.why });
+      else if (by === undefined && !isWaiting) applies.push(action);
+      else withheld.push({ action, desired, by: isWaiting ? undefined : by });
     }
+  }
+  const grounds = new Set(applies.flatMap(groundsOf));
+  for (const { action, desired, by } of withheld) {
+    if (action.do === "create" && grounds.has(`${desired.object.kind}/${desired.object.metadata.name ?? ""}`)) applies.push(action);
+    else if (by !== undefined) blocked.set(desired.identity, { desired, by });
   }
   // What leaves goes last: the old hook and the old object stay until everything new is there.
   const unfinished = new Set([...blocked.values()].map(({ desired }) => desired.unit));
@@ -162,6 +169,16 @@ export function planSync(input: PlanInput): SyncPlan {
     blocked,
     unchanged,
   };
+}
+
+/**
+ * What an object cannot be without: its namespace, and the definition of its kind. Where they are not there yet they come along with the
+ * first object that needs them, whatever they would have to wait for: a hook that runs before all others lives in a namespace too.
+ */
+function groundsOf(action: Action): readonly string[] {
+  if (action.do === "prune") return [];
+  const { resource, object } = action.desired;
+  return [`Namespace/${object.metadata.namespace ?? ""}`, `CustomResourceDefinition/${resource.resource}.${resource.group}`];
 }
 
 /** All actions of a plan in the order in which they run. */

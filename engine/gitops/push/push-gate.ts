@@ -54,6 +54,8 @@ const REF_WAIT_MS = 5_000;
 /** Between two looks at a rollout that is told to the pusher. */
 const VIEW_GATHER_MS = 25;
 const START_WAIT_MS = 60_000;
+/** Most commits are applied by then; the pusher of one that is not is told what it waits for. */
+const QUIET_MS = 1_000;
 
 /** Decides about pushes before Git accepts them, and tells the pusher how it goes afterwards. */
 export class PushGate {
@@ -97,11 +99,13 @@ export class PushGate {
     follower.trigger();
     const { waitMs } = parsePushOptions(session.options);
     if (waitMs === 0) return session.print("accepted; not waiting for it");
-    const deadline = clock.monotonic() + waitMs;
+    const begunMs = clock.monotonic();
+    const deadline = begunMs + waitMs;
     let shown: RolloutView | undefined;
     for (;;) {
       const changed = nextChange(synchroniser);
-      const view = this.#view(update.to);
+      const quietMs = begunMs + QUIET_MS - clock.monotonic();
+      const view = this.#view(update.to, quietMs <= 0);
       if (view !== undefined) {
         for (const line of progressLines(shown, view)) session.print(line);
         shown = view;
@@ -109,11 +113,11 @@ export class PushGate {
         if (last !== undefined) return session.print(last);
       }
       const left = deadline - clock.monotonic();
-      if (left <= 0 || session.signal.aborted) return session.print(timeoutLine(shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, units: [] }, waitMs, reporter.branch ?? "status"));
+      if (left <= 0 || session.signal.aborted) return session.print(timeoutLine(shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isHeldUp: false, units: [] }, waitMs, reporter.branch ?? "status"));
       // Changes come in swarms, and nobody reads faster than this.
       await sleep(clock, Math.min(left, VIEW_GATHER_MS), session.signal).catch(() => {});
       const stop = new AbortController();
-      await Promise.race([changed, sleep(clock, left, AbortSignal.any([stop.signal, session.signal])).catch(() => {})]);
+      await Promise.race([changed, sleep(clock, quietMs > 0 ? Math.min(left, quietMs) : left, AbortSignal.any([stop.signal, session.signal])).catch(() => {})]);
       stop.abort();
     }
   }
@@ -202,7 +206,7 @@ export class PushGate {
     }
   }
 
-  #view(commit: string): RolloutView | undefined {
+  #view(commit: string, isLate: boolean): RolloutView | undefined {
     const { synchroniser } = this.#options;
     const rollout = synchroniser.rollouts.find(commit);
     if (rollout === undefined) return undefined;
@@ -210,7 +214,7 @@ export class PushGate {
       name: app.name, health: app.health, ready: app.ready, reason: app.reason,
       detail: app.health === "Healthy" ? "" : app.objects.filter((object) => object.health === app.health).map((object) => object.chain.at(-1) ?? "").find((text) => text !== "") ?? "",
     }));
-    return { appliedMs: rollout.appliedMs, healthyMs: rollout.healthyMs, isSuperseded: rollout.isSuperseded, units };
+    return { appliedMs: rollout.appliedMs, healthyMs: rollout.healthyMs, isSuperseded: rollout.isSuperseded, isHeldUp: isLate && rollout.appliedMs === undefined, units };
   }
 
   get #ref(): string {

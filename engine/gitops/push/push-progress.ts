@@ -6,6 +6,8 @@ export interface RolloutView {
   readonly appliedMs: number | undefined;
   readonly healthyMs: number | undefined;
   readonly isSuperseded: boolean;
+  /** It takes longer than usual until all of the commit is applied. */
+  readonly isHeldUp: boolean;
   readonly units: readonly UnitView[];
 }
 
@@ -24,14 +26,19 @@ const MARKS: Readonly<Record<HealthState, string>> = { Healthy: "✓", Suspended
 export function progressLines(before: RolloutView | undefined, now: RolloutView): readonly string[] {
   const lines: string[] = [];
   if (now.appliedMs !== undefined && before?.appliedMs === undefined) lines.push(`applied in ${duration(now.appliedMs)}`);
-  if (now.appliedMs === undefined) return lines;
-  const known = new Map(before?.appliedMs === undefined ? [] : before.units.map((unit) => [unit.name, unit] as const));
-  for (const unit of now.units) {
+  const known = new Map((before === undefined ? [] : toldUnits(before)).map((unit) => [unit.name, unit] as const));
+  for (const unit of toldUnits(now)) {
     const text = unitLine(unit);
     const old = known.get(unit.name);
     if (old === undefined || unitLine(old) !== text) lines.push(...text.split("\n"));
   }
   return lines;
+}
+
+/** Until the commit is applied, units may still be as the commit before left them; where that takes long, what they wait for is worth telling. */
+function toldUnits({ appliedMs, isHeldUp, units }: RolloutView): readonly UnitView[] {
+  if (appliedMs !== undefined) return units;
+  return isHeldUp ? units.filter((unit) => unit.health !== "Healthy") : [];
 }
 
 /** Whether there is nothing more to wait for, and the last line then; undefined while it goes on. */

@@ -241,8 +241,9 @@ export class UnitReporter {
       const record = this.#units.get(action.do === "prune" ? action.entry.unit : action.desired.unit);
       if (record === undefined) continue;
       this.#dirty.add(record.unit.name);
-      if (result.is === "failed") record.holdup ??= { state: "Degraded", reason: describeError(result.error), isWaiting: false };
-      else if (action.do === "prune" || action.candidate.cause === "commit") record.appliedCommit = state.commit.id;
+      // Others that wait for it are no news beside why it is not there.
+      if (result.is === "failed" && record.holdup?.state !== "Degraded") record.holdup = { state: "Degraded", reason: describeError(result.error), isWaiting: false };
+      if (result.is !== "failed" && (action.do === "prune" || action.candidate.cause === "commit")) record.appliedCommit = state.commit.id;
     }
   }
 

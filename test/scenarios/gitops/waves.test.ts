@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
-import { configMapYaml, deploymentYaml } from "../../kit/git.ts";
+import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
 
 let cluster: GitCluster;
@@ -64,6 +64,32 @@ describe("hooks", () => {
     await eventually("another hook", async () => (await jobs()).some((job) => job.metadata.name !== failed));
     await endJob("Complete");
     await eventually("the rest", async () => (await maps()).length === 1 && (await jobs()).length === 1);
+  });
+});
+
+describe("what objects live in", () => {
+  test("does not wait for the hook that runs before it", async () => {
+    await copy.commit({ "namespace.yaml": namespaceYaml("default2"), "migrate.yaml": jobYaml("migrate", { "argocd.argoproj.io/hook": "PreSync" }).replace("  name: migrate", "  name: migrate\n  namespace: default2"), "a.yaml": configMapYaml("a") });
+    expect((await copy.push("-o", "wait=2s")).text).toMatch(/… root Progressing — ConfigMap default\/a waits for Job default2\/migrate-/);
+    expect((await cluster.client.for(jobResource).list("default2")).items).toHaveLength(1);
+    expect(await maps()).toEqual([]);
+  });
+});
+
+describe("what a hook needs", () => {
+  test("must be there before it: the push is refused where it would come after, and taken where it exists already", async () => {
+    const account = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: robot\n";
+    const hook = jobYaml("migrate", { "mainstay.dev/hook": "before" }).replace("      restartPolicy: Never\n", "      restartPolicy: Never\n      serviceAccountName: robot\n");
+    await copy.commit({ "robot.yaml": account, "migrate.yaml": hook });
+    const refused = await copy.push();
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toContain("migrate.yaml:10 spec.template.spec.serviceAccountName: ServiceAccount default/robot is not there yet and comes only after this object, which cannot be ready without it; give robot.yaml:1 the annotations of this object's hook and wave");
+    await copy.commit({ "robot.yaml": annotated(account, { "mainstay.dev/hook": "before" }) });
+    expect((await copy.push("-o", "no-wait")).code).toBe(0);
+    await endJob("Complete");
+    await cluster.gitops.firstSyncHealthy;
+    await copy.commit({ "robot.yaml": account });
+    expect((await copy.push("-o", "no-wait")).code).toBe(0);
   });
 });
 

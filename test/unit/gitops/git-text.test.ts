@@ -99,12 +99,20 @@ describe("drift", () => {
 });
 
 describe("what the pusher sees", () => {
-  const view = (more: Partial<RolloutView> = {}, unit = {}): RolloutView => ({ appliedMs: 12, healthyMs: undefined, isSuperseded: false, units: [{ name: "web", health: "Progressing", ready: "1/3", reason: "web-1: ContainerCreating on n1", detail: "", ...unit }], ...more });
+  const view = (more: Partial<RolloutView> = {}, unit = {}): RolloutView => ({ appliedMs: 12, healthyMs: undefined, isSuperseded: false, isHeldUp: false, units: [{ name: "web", health: "Progressing", ready: "1/3", reason: "web-1: ContainerCreating on n1", detail: "", ...unit }], ...more });
   test("only what changed since the line before", () => {
     expect(progressLines(undefined, view({ appliedMs: undefined }))).toEqual([]);
     expect(progressLines(view({ appliedMs: undefined }), view())).toEqual(["applied in 12 ms", "… web Progressing 1/3 — web-1: ContainerCreating on n1"]);
     expect(progressLines(view(), view())).toEqual([]);
     expect(progressLines(view(), view({}, { health: "Degraded", detail: "pull: no such image" }))).toEqual(["✗ web Degraded 1/3 — web-1: ContainerCreating on n1", "    pull: no such image"]);
+  });
+  test("what a commit waits for, where it is not applied soon", () => {
+    const held = view({ appliedMs: undefined, isHeldUp: true }, { ready: "", reason: "ConfigMap web/a waits for Job web/migrate" });
+    expect(progressLines(view({ appliedMs: undefined }), held)).toEqual(["… web Progressing — ConfigMap web/a waits for Job web/migrate"]);
+    expect(progressLines(held, held)).toEqual([]);
+    // Of the commit before, and no news of this one.
+    expect(progressLines(held, view({ appliedMs: undefined, isHeldUp: true }, { health: "Healthy" }))).toEqual([]);
+    expect(progressLines(view({ appliedMs: undefined, isHeldUp: true }, { health: "Healthy", reason: "" }), view({}, { health: "Healthy", reason: "" }))).toEqual(["applied in 12 ms", "✓ web Healthy 1/3"]);
   });
   test("an end: healthy, superseded, degraded with the way back, or the wait is over", () => {
     expect(finalLine(view())).toBeUndefined();

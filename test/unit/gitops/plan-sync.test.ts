@@ -37,6 +37,19 @@ describe("order", () => {
     expect(actionsOf(made)).toEqual([]);
     expect(renderPlan(made)).toEqual(["… web waits until base is healthy"]);
   });
+
+  test("what objects live in comes along with the first of them, whatever it would wait for itself", () => {
+    const hook = desired("Job", "migrate");
+    const namespace = desired("Namespace", "web");
+    const other = desired("Namespace", "other");
+    const blocked = new Map([[namespace.identity, "Job web/migrate"], [other.identity, "Job web/migrate"]]);
+    const made = plan({ candidates: [create(hook), create(namespace), create(other)], blocked });
+    expect(renderPlan(made)).toEqual(["+ Namespace web", "+ Job web/migrate", "… Namespace other waits for Job web/migrate"]);
+    const elsewhere = { ...namespace, unit: "later" };
+    expect(renderPlan(plan({ candidates: [create(hook), create(elsewhere)], waiting: new Map([["later", "web"]]) })).slice(0, 2)).toEqual(["+ Namespace web", "+ Job web/migrate"]);
+    // One that is there already has no reason to go first.
+    expect(actionsOf(plan({ candidates: [create(hook), update(namespace, { metadata: { labels: { a: "1" } } })], blocked }))).toHaveLength(1);
+  });
 });
 
 describe("what a line says", () => {
