@@ -95,8 +95,9 @@ export function findDuplicates(objects: readonly DesiredObject[]): readonly Prob
     else {
       const { kind, metadata } = object.object;
       const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
-      const units = earlier.unit === object.unit ? "" : ` by unit ${earlier.unit}`;
-      problems.push({ file: object.file, line: object.line, message: `${name} is already described${units} in ${earlier.file}:${earlier.line}; keep one of them` });
+      const where = `${earlier.file}:${earlier.line}`;
+      const message = earlier.unit === object.unit ? `${name} is already described in ${where}; keep one of them` : `${name} of application ${object.unit} is already described by application ${earlier.unit} in ${where}; keep one of them, or name only one of their folders in units of mainstay.yaml`;
+      problems.push({ file: object.file, line: object.line, message });
     }
   }
   return problems;

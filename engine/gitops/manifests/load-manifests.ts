@@ -11,6 +11,7 @@ import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
+import { LeftOutFolders } from "./left-out-folders.ts";
 import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems, hasDependencies } from "./order-graph.ts";
@@ -90,6 +91,7 @@ export class ManifestLoader {
   readonly #files = new BoundedCache<ParsedFile>(FILES_KEPT);
   readonly #units = new BoundedCache<UnitContent>(UNITS_KEPT);
   readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
+  readonly #leftOut = new LeftOutFolders();
   readonly #renderer: FolderRenderer;
   readonly #configs = new BoundedCache<ReturnType<typeof parseRepositoryConfig>>(CONFIGS_KEPT);
   readonly #fallback: RepositoryConfig;
@@ -152,7 +154,7 @@ export class ManifestLoader {
       },
       files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
     };
-    const contents = await this.#contents(request);
+    const { contents, taken } = await this.#contents(request);
     const combined = combineUnits(new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.objects ?? []])), adaptUnits === undefined ? this.#combined : undefined);
     if (adaptUnits === undefined) this.#combined = combined;
     const desired = combined.objects;
@@ -162,7 +164,7 @@ export class ManifestLoader {
       objects: desired,
       problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, combined.lists), ...findOutOfSource(this.#options.source, config, resolved.units, combined.lists, `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !hasDependencies(desired) ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
-      notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...contents.flatMap((content) => content.notices)],
+      notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...(adaptUnits === undefined ? await this.#leftOut.find({ objects, tree: (id) => this.#tree(objects, id), root, units: resolved.units.map(({ path }) => path), taken, isTold: isBesideApplications(resolved.units), isIgnored, prefix }) : []), ...contents.flatMap((content) => content.notices)],
     };
   }
 
@@ -212,7 +214,7 @@ export class ManifestLoader {
   }
 
   /** Renders and lists what is new, reads all new blobs together, then puts units together out of parsed files. */
-  async #contents(request: UnitsRequest): Promise<readonly UnitContent[]> {
+  async #contents(request: UnitsRequest): Promise<{ readonly contents: readonly UnitContent[]; readonly taken: ReadonlySet<string> }> {
     const current = new Map<string, CurrentUnit>();
     const drafts = new Map<string, UnitDraft>();
     for (const unit of request.units) {
@@ -235,7 +237,8 @@ export class ManifestLoader {
       return content;
     });
     this.#current = current;
-    return contents;
+    const taken = new Set([...drafts.values()].flatMap(({ rendered }) => rendered.flatMap(({ dependencies }) => [...dependencies].filter(([, id]) => id !== "none").map(([path]) => path))));
+    return { contents, taken };
   }
 
   /** Whether nothing that a unit was made from can have changed, seen without looking at any of its files. */
@@ -292,7 +295,7 @@ export class ManifestLoader {
 
   /** Manifests beside the application folders are easily taken for deployed ones, so they are named. */
   async #looseFiles(objects: GitObjects, entries: readonly TreeEntry[], units: readonly Unit[], prefix: string, isIgnored: IgnoreRule): Promise<readonly string[]> {
-    if (!units.every((unit) => DEFAULT_PARENTS.some((parent) => unit.path.startsWith(`${parent}/`)))) return [];
+    if (!hasDefaultLayout(units)) return [];
     const loose: string[] = [];
     for (const parent of DEFAULT_PARENTS) {
       const tree = entries.find((entry) => entry.name === parent && entry.is === "directory");
@@ -327,6 +330,14 @@ export class ManifestLoader {
     this.counters.blobsRead++;
     return objects.blob(id);
   }
+}
+
+function hasDefaultLayout(units: readonly Unit[]): boolean {
+  return units.every((unit) => DEFAULT_PARENTS.some((parent) => unit.path.startsWith(`${parent}/`)));
+}
+
+function isBesideApplications(units: readonly Unit[]): (path: string) => boolean {
+  return hasDefaultLayout(units) ? (path) => DEFAULT_PARENTS.includes(path.slice(0, path.lastIndexOf("/"))) : () => false;
 }
 
 const definitionsOf = perUnit((objects) => objects.map(({ object }) => object).filter(isDefinition));

@@ -39,7 +39,7 @@ export function renderApplicationPage(app: ApplicationFacts, facts: StatusFacts)
   const deploys = facts.deploys.filter((deploy) => deploy.commit === app.commit);
   return page([
     `# ${app.name}: ${healthMark(app.health)} ${app.health}${app.ready === "" ? "" : ` · ${app.ready} ready`} · since ${shortTime(app.since)}`,
-    `From ${code(app.path === "" ? "." : app.path)}${app.repository === undefined ? "" : ` of repository ${plain(app.repository)}`}, commit ${commitLink(app.commit, facts, at)}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
+    `From ${code(app.path === "" ? "." : app.path)}${app.repository === undefined ? "" : ` of repository ${plain(app.repository)}`}${app.commit === "" ? "; nothing of it is applied yet" : `, commit ${commitLink(app.commit, facts, at)}`}.${app.dependsOn.length === 0 ? "" : ` Waits for ${app.dependsOn.map((name) => link(name, at, `apps/${name}.md`)).join(", ")}.`}`,
     app.reason === "" ? "" : `**Why:** ${plain(app.reason)}`,
     ...renderApplicationParts(app),
     ...(app.kept.length === 0 ? [] : ["## Kept although removed from the repository", app.kept.map((kept) => `- ${plain(kept)}`).join("\n")]),

@@ -32,7 +32,7 @@ describe("pains of the field that are none here", () => {
   test("pain 13: an object described by two applications is refused, with both places", async () => {
     const refused = await push({ "apps/one/a.yaml": configMapYaml("a"), "apps/two/a.yaml": configMapYaml("a", { key: "2" }) });
     expect(refused.code).not.toBe(0);
-    expect(refused.text).toContain("apps/two/a.yaml:1 ConfigMap default/a is already described by unit one in apps/one/a.yaml:1; keep one of them");
+    expect(refused.text).toContain("apps/two/a.yaml:1 ConfigMap default/a of application two is already described by application one in apps/one/a.yaml:1; keep one of them");
   });
 
   test("pain 16: an object that is larger than any annotation may be is applied, and no annotation holds it", async () => {

@@ -50,6 +50,20 @@ describe("which folders are applications", () => {
     expect(state.notices).toEqual(["apps/loose.yaml: lies beside the application folders, left out; move it into a folder below apps/"]);
   });
 
+  test("manifests that no application has are told of, folder by folder, and what applications are made from is not", async () => {
+    const kustomization = (resource: string) => `resources: [${resource}]\n`;
+    const files = {
+      "apps/web/kustomization.yaml": kustomization("../../bases/web"), "bases/web/kustomization.yaml": kustomization("a.yaml"), "bases/web/a.yaml": configMapYaml("a"), "bases/web/unused.yaml": configMapYaml("u"),
+      "bases/api/kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n${kustomization("a.yaml")}`, "bases/api/a.yaml": configMapYaml("a"),
+      "infrastructure/dns/a.yaml": configMapYaml("a"), "infrastructure/dns/deep/b.json": JSON.stringify({ apiVersion: "v1", kind: "ConfigMap" }),
+      "docs/compose.yaml": "services: {}\n", ".github/ci.yaml": configMapYaml("x"), "package.json": "{}", "loose.yaml": configMapYaml("l"),
+    };
+    const told = "; name their folders in units of mainstay.yaml, or list them in .mainstayignore";
+    expect((await load(files)).notices).toEqual([`manifests of no application are left out: bases/api (2), infrastructure (2), loose.yaml (1)${told}`]);
+    expect((await load({ ...files, ".mainstayignore": "/bases/api\nloose.yaml\n" })).notices).toEqual([`manifests of no application are left out: infrastructure (2)${told}`]);
+    expect((await load({ ...files, "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*}, {path: infrastructure/dns}]\n", ".mainstayignore": "/bases/api\nloose.yaml\n" })).notices).toEqual([]);
+  });
+
   test("mainstay.yaml chooses folders, namespaces and what waits for what", async () => {
     const state = await load({
       "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: infra/*}\n- {path: services/*, namespace: 'team-{dir}', dependsOn: [infra/*], deadline: 2m}\n",
@@ -126,7 +140,7 @@ describe("bad input is a problem with a place", () => {
     ["an object of a program that deploys", { "a.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps}\n" }, /^a\.yaml:2 no kind Kustomization in .*: it tells Flux what to deploy, and here the repository itself says that/],
     ["an object of another program of the same people", { "a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n" }, /^a\.yaml:2 no kind Rollout in argoproj\.io\/v1alpha1: this cluster does not serve that API group$/],
     ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
-    ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x is already described by unit a in apps\/a\/x\.yaml:1/],
+    ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x of application b is already described by application a in apps\/a\/x\.yaml:1; keep one of them, or name only one of their folders in units of mainstay\.yaml$/],
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
     ["a file over sixteen mebibytes", { "a.yaml": `x: ${"y".repeat(16 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 16777216/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],

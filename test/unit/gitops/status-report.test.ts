@@ -59,6 +59,10 @@ describe("the report", () => {
     for (const content of files.values()) expect(content).not.toMatch(/\bago\b/);
   });
 
+  test("of an application that is not applied yet, it names no commit", () => {
+    expect(renderStatusReport({ ...facts, applications: [app("new", { commit: "", path: "apps/new" })] }).get("apps/new.md")).toContain("From `apps/new`; nothing of it is applied yet.");
+  });
+
   test("text from elsewhere has no power over the page", () => {
     const page = files.get("README.md") ?? "";
     expect(page).toContain("break it &lt;script&gt; \\| @\u200ball");
