@@ -18,9 +18,7 @@ export const GrpcCode = {
   unauthenticated: 16,
 } as const;
 
-const NAMES = new Map<number, string>(Object.entries(GrpcCode).map(([name, code]) => [code, name.replace(/[A-Z]/g, "_$&").toUpperCase()]));
-
-/** A call that failed: by the server's word, or because its answer cannot come. */
+/** A call that failed: by the server's word, or because its answer cannot come. Worded as by Go's library: events and statuses show it, and people look for it. */
 export class GrpcError extends Error {
   override readonly name = "GrpcError";
   readonly code: number;
@@ -30,7 +28,7 @@ export class GrpcError extends Error {
   readonly isUnsent: boolean;
 
   constructor(code: number, details: string, { isUnsent = false, cause }: { readonly isUnsent?: boolean; readonly cause?: unknown } = {}) {
-    super(`${code} ${NAMES.get(code) ?? "UNKNOWN"}: ${details}`, cause === undefined ? {} : { cause });
+    super(`rpc error: code = ${grpcCodeName(code)} desc = ${details}`, cause === undefined ? {} : { cause });
     this.code = code;
     this.details = details;
     this.isUnsent = isUnsent;

@@ -35,8 +35,8 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
     const secrets = await pullSecrets(context, pod);
     await context.pulls.run(() => pull(context, name, secrets));
   } catch (error) {
-    const message = `Failed to pull image "${image}": ${describeError(error)}`;
-    record("Warning", "Failed", message);
+    const message = describeError(error);
+    record("Warning", "Failed", `Failed to pull image "${image}": ${message}`);
     record("Warning", "Failed", "Error: ErrImagePull");
     throw new StartError("ErrImagePull", message, { cause: error });
   }

@@ -256,8 +256,7 @@ export class PodWorker {
     this.#probes.follow(this.#pod, state);
     await this.#report(computePodStatus(this.#statusInputs(state)));
     if (trouble !== undefined) throw trouble;
-    // A failed start that the status has shown once is from then on a back-off.
-    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, { ...failure, reason: "ImagePullBackOff", message: `Back-off pulling image: ${failure.message}` });
+    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#backOffPull(name, failure);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
@@ -363,6 +362,15 @@ export class PodWorker {
       const failures = (this.#failures.get(container.name)?.failures ?? 0) + 1;
       this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs: this.#context.clock.now() + backoffMs(START_RETRY, failures) });
     }
+  }
+
+  /** A failed pull that the status has shown once is from then on a back-off. */
+  #backOffPull(container: string, failure: StartFailure): void {
+    const message = `Back-off pulling image "${podContainers(this.#pod.spec).find(({ name }) => name === container)?.image ?? ""}"`;
+    const fieldPath = `spec.containers{${container}}`;
+    this.#context.events.record(this.#pod, { type: "Normal", reason: "BackOff", message, fieldPath });
+    this.#context.events.record(this.#pod, { type: "Warning", reason: "Failed", message: "Error: ImagePullBackOff", fieldPath });
+    this.#failures.set(container, { ...failure, reason: "ImagePullBackOff", message: `${message}: ErrImagePull: ${failure.message}` });
   }
 
   async #provideVolumes(): Promise<void> {

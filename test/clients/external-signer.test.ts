@@ -97,7 +97,7 @@ test("a token that it does not sign as it should is not given out", async () => 
   program.keys = program.keys.map((key) => ({ ...key, isHidden: true, id: "hidden" }));
   expect((await ask()).answer.message).toBe("failed to generate token: while validating header: key used for signing JWT (kid: hidden) is excluded from OIDC discovery docs");
   program.isLocked = true;
-  expect((await ask()).answer.message).toContain("failed to generate token: while signing jwt: 9 FAILED_PRECONDITION: the vault is locked");
+  expect((await ask()).answer.message).toContain("failed to generate token: while signing jwt: rpc error: code = FailedPrecondition desc = the vault is locked");
   expect(metrics.render()).toContain(`apiserver_externaljwt_sign_request_total{code="unknown-non-grpc"} 6`);
   expect(metrics.render()).toContain(`apiserver_externaljwt_sign_request_total{code="FailedPrecondition"} 1`);
 });

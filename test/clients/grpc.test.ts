@@ -97,7 +97,7 @@ describe("the gRPC client", () => {
   });
 
   test.each<readonly [string, Answer, Partial<GrpcError>]>([
-    ["what the server says", (stream) => reply(stream, [], { "grpc-status": "5", "grpc-message": "no such thing%3A caf%C3%A9" }), { code: 5, details: "no such thing: café", message: "5 NOT_FOUND: no such thing: café" }],
+    ["what the server says", (stream) => reply(stream, [], { "grpc-status": "5", "grpc-message": "no such thing%3A caf%C3%A9" }), { code: 5, details: "no such thing: café", message: "rpc error: code = NotFound desc = no such thing: café" }],
     ["what it says without a body", (stream) => stream.respond({ ...HEAD, "grpc-status": "9", "grpc-message": "100%" }, { endStream: true }), { code: 9, details: "100%", isUnsent: false }],
     ["a stream that was turned away, which nobody worked on", (stream) => stream.close(http2.constants.NGHTTP2_REFUSED_STREAM), { code: 14, isUnsent: true }],
     ["a stream that was broken off, which somebody may have", (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR), { code: 13, details: "Received RST_STREAM with code 2", isUnsent: false }],
@@ -196,7 +196,7 @@ describe("the gRPC client", () => {
     const read = async () => {
       for await (const { count } of channel.serverStream(KV.method.range, {})) counts.push(count);
     };
-    await expect(read()).rejects.toThrow("10 ABORTED: enough");
+    await expect(read()).rejects.toThrow("rpc error: code = Aborted desc = enough");
     expect(counts).toEqual(Array.from({ length: 300 }, (_, index) => BigInt(index)));
   });
 

@@ -116,7 +116,7 @@ test("a proxy that is gone takes its connections with it", async () => {
   const socket = await dial("a.example", port);
   const failed = once(socket, "error");
   await proxy[Symbol.asyncDispose]();
-  expect(String((await failed)[0])).toContain("UNAVAILABLE");
+  expect(String((await failed)[0])).toContain("code = Unavailable");
   await closed(socket);
   expect(metrics.render()).toContain('konnectivity_network_proxy_client_stream_errors_total{code="Unavailable",packet_type="Unknown",segment="to_client"} 1');
   expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="ok"} 0');

@@ -63,7 +63,7 @@ export class FakeRuntime implements Runtime {
   /** Nothing answers until `up`; containers go on. */
   down(): void {
     this.#isDown = true;
-    for (const listener of this.#listeners) listener.close(new Error("14 UNAVAILABLE: the runtime went away"));
+    for (const listener of this.#listeners) listener.close(new Error("rpc error: code = Unavailable desc = the runtime went away"));
     this.#listeners.clear();
   }
 
@@ -255,7 +255,7 @@ export class FakeRuntime implements Runtime {
   }
 
   #answer(): void {
-    if (this.#isDown) throw new Error("14 UNAVAILABLE: connect ECONNREFUSED");
+    if (this.#isDown) throw new Error("rpc error: code = Unavailable desc = connect ECONNREFUSED");
   }
 
   #end(container: FakeContainer, exitCode: number, reason: string): void {

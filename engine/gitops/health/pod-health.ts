@@ -65,10 +65,12 @@ function describeContainer(status: ContainerStatus): Trouble | undefined {
   const container = status.name ?? "";
   const waiting = status.state?.waiting;
   if (waiting !== undefined) {
-    const reason = waiting.reason ?? "waiting";
+    // It is tried and put off by turns, and both mean the same: telling of each turn would never end.
+    const reason = waiting.reason === "ErrImagePull" ? "ImagePullBackOff" : (waiting.reason ?? "waiting");
+    const message = reason === "ImagePullBackOff" ? waiting.message?.replace(/^Back-off pulling image "[^"]*": ErrImagePull: /, "") : waiting.message;
     const last = status.lastState?.terminated;
     const exit = last === undefined ? "" : ` (${last.reason ?? "ended"}, exit code ${last.exitCode ?? 0})`;
-    const words = [waiting.message, runtimeMessage(last)].filter((text) => text !== undefined && text !== "").join("; ");
+    const words = [message, runtimeMessage(last)].filter((text) => text !== undefined && text !== "").join("; ");
     // A container that is merely being made has no message; one that cannot be made has.
     const blocker = reason === "ContainerCreating" && waiting.message !== undefined ? `: ${waiting.message.slice(0, BLOCKER_MAX)}` : "";
     return { container, short: `${reason}${exit}${blocker}`, long: `${reason}${exit}${words === "" ? "" : `: ${words}`}`, isFailing: FAILING_REASON.test(reason) };

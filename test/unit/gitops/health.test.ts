@@ -34,6 +34,13 @@ describe("a deployment", () => {
     expect(health.ready).toEqual({ ready: 2, wanted: 3 });
   });
 
+  test("says the same of an image that cannot be pulled, whether that is being tried or put off", () => {
+    const pulling = (reason: string, message: string) => computeHealth(deployment({ ...done, readyReplicas: 2 }), blamed(pod(waiting(reason, { state: { waiting: { reason, message } } }))), NOW);
+    const tried = pulling("ErrImagePull", 'rpc error: code = NotFound desc = "web:9": not found');
+    expect(tried).toEqual(pulling("ImagePullBackOff", 'Back-off pulling image "web:9": ErrImagePull: rpc error: code = NotFound desc = "web:9": not found'));
+    expect(tried.chain.at(-1)).toBe('ImagePullBackOff: rpc error: code = NotFound desc = "web:9": not found');
+  });
+
   test("whose container keeps crashing is degraded before any deadline", () => {
     const crashing = pod(waiting("CrashLoopBackOff", { restartCount: 3, lastState: { terminated: { reason: "Error", exitCode: 7, message: "the password is hunter2" } } }));
     const health = computeHealth(deployment({ ...done, readyReplicas: 2 }), blamed(crashing), NOW);
@@ -76,7 +83,7 @@ describe("workloads", () => {
 
   test("a stateful set names the pod that keeps it, and is degraded when that one keeps crashing", () => {
     const below = (child: Pod): HealthLookup => ({ childrenOf: () => [child] });
-    expect(state(computeHealth(stateful({ readyReplicas: 2 }), below(pod(waiting("ErrImagePull"))), NOW))).toBe("Progressing: web-7f9-x: ErrImagePull on n2");
+    expect(state(computeHealth(stateful({ readyReplicas: 2 }), below(pod(waiting("ErrImagePull"))), NOW))).toBe("Progressing: web-7f9-x: ImagePullBackOff on n2");
     expect(computeHealth(daemon({ numberReady: 2 }), below(pod(waiting("CrashLoopBackOff", { restartCount: 3 }))), NOW)).toMatchObject({ state: "Degraded", chain: ["2 of 3 nodes ready", "Pod web/web-7f9-x on n2", "container web", "CrashLoopBackOff"] });
   });
 

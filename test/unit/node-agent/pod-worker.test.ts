@@ -25,6 +25,7 @@ function aWorker(pod: Pod = aPod) {
   const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } } = {};
   const done: string[] = [];
   const events: string[] = [];
+  const waits: string[] = [];
   const mount = async () => {
     if (trouble.error !== undefined) throw trouble.error;
     return folder;
@@ -34,6 +35,8 @@ function aWorker(pod: Pod = aPod) {
     runtime: new FakeRuntime({ clock, images: ["docker.io/library/a:1"] }),
     client: { for: () => ({ patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
       done.push(`${status.phase}`);
+      const waiting = status.containerStatuses?.[0]?.state?.waiting;
+      if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
       return { ...pod, status };
     } }) },
     events: { record: (_object: unknown, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) },
@@ -47,7 +50,7 @@ function aWorker(pod: Pod = aPod) {
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
-  return { worker, clock, trouble, events, done };
+  return { worker, clock, trouble, events, done, waits };
 }
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
@@ -61,6 +64,21 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
   await clock.advance(70_000);
   expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
   expect(worker.volumes.get("secrets")).toBe(folder);
+  running.abort();
+  await ended;
+});
+
+test("an image that cannot be pulled is told of in the words of a kubelet, each time it is tried", async () => {
+  const { worker, clock, events, waits } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "gone:1" }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const why = 'failed to pull and unpack image "docker.io/library/gone:1": failed to resolve reference: not found';
+  const told = ['Pulling: Pulling image "gone:1"', `Failed: Failed to pull image "gone:1": ${why}`, "Failed: Error: ErrImagePull", 'BackOff: Back-off pulling image "gone:1"', "Failed: Error: ImagePullBackOff"];
+  expect(events.slice(0, 5)).toEqual(told);
+  expect(waits.slice(-2)).toEqual([`ErrImagePull: ${why}`, `ImagePullBackOff: Back-off pulling image "gone:1": ErrImagePull: ${why}`]);
+  await clock.advance(30_000);
+  expect(events.slice(-5)).toEqual(told);
   running.abort();
   await ended;
 });
