@@ -85,6 +85,8 @@ interface RequestBase {
   readonly notes?: RequestNotes;
   /** Transports only: an audit record of the request is kept where it came in. */
   readonly isRecorded?: boolean;
+  /** Transports only: whether the user may ask has been found out already, before anything was read of what comes with the request. */
+  readonly isAuthorized?: boolean;
   /** Transports only: where the steps of the verb are noted; absent when nobody records them. */
   readonly span?: Span;
 }

@@ -3,7 +3,6 @@ import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { measured } from "../lib/tracing/tracer.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
@@ -28,10 +27,8 @@ export async function runFilters(request: ApiRequest, parts: ServerParts): Promi
   return dispatch(request, parts);
 }
 
-function authorize(request: ApiRequest, parts: ServerParts): Promise<void> {
-  const attributes = attributesOf(request);
-  if (request.span === undefined) return requireAllowed(parts.authorizer, attributes, request.notes);
-  return measured(parts.tracer, "authorization", () => ({}), () => requireAllowed(parts.authorizer, attributes, request.notes));
+async function authorize(request: ApiRequest, parts: ServerParts): Promise<void> {
+  if (request.isAuthorized !== true) await requireAllowed(parts.authorizer, attributesOf(request), request.notes);
 }
 
 /** Upstream's rules for query options, in upstream's words. */

@@ -17,13 +17,15 @@ import type { ApiServer } from "./api-server.ts";
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import type { AuditRecord } from "./audit/auditor.ts";
 import { beginRecord, observeAnswer, type Arrival } from "./http/audit-request.ts";
-import { fromHttp1, fromHttp2, readBody, type Incoming } from "./http/incoming.ts";
+import { fromHttp1, fromHttp2, RequestBody, type Incoming } from "./http/incoming.ts";
+import { within } from "./http/deadline.ts";
+import { endWhenIdle } from "./http/idle-sessions.ts";
 import { OpenRequests } from "./http/open-requests.ts";
 import { crossOriginHeaders } from "./http/cross-origin.ts";
 import { connectionOf, credentialsOf, distinctHeaders } from "./http/peer.ts";
 import { writeAnswer } from "./http/response.ts";
 import { ServingCertificates, type CertificateSources } from "./http/serving-certificates.ts";
-import { failureAnswer, serve, type ServeParts } from "./http/serve.ts";
+import { failureAnswer, REQUEST_TIMEOUT_MS, serve, type ServeParts } from "./http/serve.ts";
 import { refuseUpgrade, serveProxy, serveUpgrade } from "./http/serve-stream.ts";
 import { takeProtocolToken } from "./http/protocol-token.ts";
 import { beginHttpSpan } from "./tracing/http-span.ts";
@@ -64,6 +66,8 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly isHttp1Only?: boolean;
   /** The share of requests of HTTP/2 that are the last of their connection. */
   readonly goawayChance?: number;
+  /** How long a connection may be open without a request; upstream's minute and a half when absent. */
+  readonly idleMs?: number;
   /** Whether others may listen at the same address and port. */
   readonly sharesPort?: boolean;
   /** Whether the server has been told to end; /readyz says so. */
@@ -82,8 +86,12 @@ export interface HttpListener {
 const STREAMS_MAX = 1000;
 /** Upstream's bound for addresses and headers: an exec has its whole command in its address. */
 const HEADER_BYTES_MAX = 1 << 20;
+/** How long a client may take to shake hands, and to say what it wants; upstream's. */
+const HEADERS_MS = 32_000;
 /** Spread, for the types of the HTTP/2 listener leave out what it hands on to that of HTTP/1.1. */
-const HTTP1_BOUNDS = { maxHeaderSize: HEADER_BYTES_MAX };
+const HTTP1_BOUNDS = { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS, connectionsCheckingInterval: 5_000 };
+/** How long a connection may be open without a request; upstream's. */
+const IDLE_MS = 90_000;
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
 const SESSION_MEGABYTES_MAX = 64;
 /** How long requests may go on after a close. */
@@ -141,10 +149,11 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
   const { isHttp1Only = false, streamsMax = STREAMS_MAX, goawayChance = 0, server } = listening.options;
-  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
+  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, handshakeTimeout: HEADERS_MS, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, alwaysFor(listening, request.headers)))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
+  front.on("session", (session) => endWhenIdle(session, listening.options.idleMs ?? IDLE_MS));
   front.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
     stream.on("error", () => {}); // its close is what counts
     // What goes on there goes on; the next request finds another connection, and perhaps another server.
@@ -200,12 +209,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
   // What is passed on to pods, services and nodes is neither read nor bounded here.
   const isProxied = proxiedPath(address) !== undefined;
-  let body: Buffer | undefined;
-  try {
-    if (!isProxied) body = await readBody(incoming);
-  } catch (error) {
-    return refuse(parts, incoming, error);
-  }
+  const body = new RequestBody(incoming, work.signal);
   const auditId = auditIdOf(incoming, options);
   const { remoteAddress } = connection;
   const notes = new RequestNotes();
@@ -220,11 +224,16 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   } catch (error) {
     const audit = beginRecord(auditor, { ...arrival, caller, user: caller });
     observeAnswer(raw, audit);
+    body.drop();
     return await writeFailure(parts, incoming, arrival, error, audit).finally(() => audit?.complete());
   }
-  if (tracer.isPassive && !hasContext(headers)) return respondTo(listening, proven);
-  const { target } = proven;
-  await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, bodyBytes: body?.length ?? 0 }, (trace) => respondTo(listening, proven, trace));
+  try {
+    if (tracer.isPassive && !hasContext(headers)) return await respondTo(listening, proven);
+    const { target } = proven;
+    await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, body }, (trace) => respondTo(listening, proven, trace));
+  } finally {
+    if (!isProxied) body.drop();
+  }
 }
 
 /** A request whose sender is known. */
@@ -238,7 +247,7 @@ interface ProvenRequest {
   readonly shown: ReturnType<typeof distinctHeaders>;
   readonly caller: UserInfo;
   readonly isProxied: boolean;
-  readonly body: Buffer | undefined;
+  readonly body: RequestBody;
   readonly work: AbortController;
 }
 
@@ -253,13 +262,18 @@ async function respondTo({ options, parts }: Listening, { incoming, arrival, beg
     observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
     if (isProxied) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
-    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body, user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
+    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body: () => within(options.server.parts.clock, bodyLimitMs(options), body.read(), () => work.abort()), user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
   } catch (error) {
     if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
     await writeFailure(parts, incoming, arrival, error, audit);
   } finally {
     audit?.complete();
   }
+}
+
+/** A client that sends its body drop by drop is not waited for any longer than for anything else. */
+function bodyLimitMs({ requestTimeoutMs = REQUEST_TIMEOUT_MS }: HttpListenerOptions): number | undefined {
+  return requestTimeoutMs === 0 ? undefined : requestTimeoutMs;
 }
 
 function writeFailure(parts: ServeParts, { method, headers, raw }: Incoming, { url, auditId, notes }: Pick<Arrival, "url" | "auditId" | "notes">, error: unknown, audit: AuditRecord | undefined): Promise<void> {
@@ -300,15 +314,6 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     span?.end();
     audit?.complete();
   }
-}
-
-/** Requests whose bodies are too long or break off. What still comes of them is not kept. */
-async function refuse(parts: ServeParts, { headers, url, raw, method, body }: Incoming, error: unknown): Promise<void> {
-  if (raw.destroyed) return;
-  const failure = failureAnswer(parts, { headers, path: url }, error);
-  const isHttp2 = ":method" in headers;
-  await writeAnswer(raw, { ...failure, headers: { ...failure.headers, ...(isHttp2 ? {} : { connection: "close" }) } }, { auditId: "", acceptEncoding: "", isHead: method === "HEAD" });
-  if (isHttp2) body.resume();
 }
 
 function auditIdOf({ headers }: Incoming, { server }: HttpListenerOptions): string {

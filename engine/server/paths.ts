@@ -187,12 +187,12 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const names = new NodePasswords(client, server.parts.clock);
   const tokens = server.parts.tokens;
   const admitNode = async (to: CertificateSigner, { user, body, remoteAddress }: HttpRequest) => {
-    const answer = await joinNode(user, parseJsonBody(body), to, names, remoteAddress);
+    const answer = await joinNode(user, await parseJsonBody(body), to, names, remoteAddress);
     await ensureStorageClass(client);
     return json(answer, 201);
   };
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
-  const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(parseJsonBody(body)), 201) };
+  const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(await parseJsonBody(body)), 201) };
   const tell: Route[] = network === undefined ? [] : [{ method: "GET", path: NETWORK_PATH, handle: () => json(network) }];
   const remembered = () => ({ "cache-control": `public, max-age=${tokens.keySetSeconds}` });
   return [
@@ -250,9 +250,10 @@ function plainText(text: string, code: number): PathAnswer {
   return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text) };
 }
 
-function parseJsonBody(body: Buffer | undefined): unknown {
+async function parseJsonBody(body: HttpRequest["body"]): Promise<unknown> {
+  const bytes = await body?.();
   try {
-    return JSON.parse((body ?? Buffer.alloc(0)).toString("utf8"));
+    return JSON.parse((bytes ?? Buffer.alloc(0)).toString("utf8"));
   } catch {
     throw new StatusError("BadRequest", "the body is not JSON");
   }

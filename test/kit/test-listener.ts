@@ -28,7 +28,7 @@ export interface TestListenerOptions extends TestApiOptions {
   readonly minRequestTimeoutSeconds?: number;
   readonly transportSecurity?: readonly string[];
   /** How the listener meets browsers, names and versions of the protocol. */
-  readonly manners?: Pick<HttpListenerOptions, "allowedOrigins" | "streamsMax" | "isHttp1Only" | "goawayChance" | "isEnding" | "sharesPort" | "tls">;
+  readonly manners?: Pick<HttpListenerOptions, "allowedOrigins" | "streamsMax" | "isHttp1Only" | "goawayChance" | "isEnding" | "sharesPort" | "tls" | "requestTimeoutMs" | "idleMs">;
   /** What agents are told of the cluster's network; servers of earlier versions tell nothing. */
   readonly network?: HttpListenerOptions["network"];
   readonly staticTokens?: ReadonlyMap<string, UserInfo>;

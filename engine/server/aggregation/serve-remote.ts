@@ -24,7 +24,8 @@ export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: 
     parts.server.parts.logger.warn("an aggregated API has no end to be asked", { name: remote.service.metadata.name, error });
     return unavailable();
   }
-  const body = http.body === undefined ? {} : { body: Readable.from([http.body]) };
+  const sent = await http.body?.();
+  const body = sent === undefined ? {} : { body: Readable.from([sent]) };
   const url = `https://${hostAndPort(target.host, target.port)}${target.path}`;
   await askTraced(parts.server.parts.tracer, { method: http.method, url }, async (asking) => {
     const headers = { ...http.headers, ...asking.headers } as Parameters<typeof forwardRequest>[1]["headers"]; // node's own, and texts

@@ -20,7 +20,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: Buffer | undefined;
+  /** Reads what came with it, once and only for who may ask; absent where nothing can come. */
+  readonly body: (() => Promise<Buffer | undefined>) | undefined;
   readonly user: UserInfo;
   readonly signal: AbortSignal;
   /** Fires the signal: the answer waits no longer. */
@@ -74,9 +75,9 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
   return verb;
 }
 
-/** The transport-independent request that an HTTP request stands for. Throws for what is none; who may not ask at all is told that first. */
-export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
-  const { query, body } = http;
+/** The transport-independent request that an HTTP request with this body stands for, and whose sender is allowed to ask. Throws for what is none. */
+export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
+  const { query } = http;
   // Upstream answers HEAD for pages, not for objects.
   if (http.method === "HEAD") throw unsupportedMethod();
   const verb = verbOf(http.method, info, query);
@@ -90,6 +91,7 @@ export function toApiRequest(http: HttpRequest, info: ResourceInfo, definition: 
     signal: http.signal,
     ...(http.notes === undefined ? {} : { notes: http.notes }),
     isRecorded: true,
+    isAuthorized: true,
     ...(span === undefined ? {} : { span }),
   };
   const name = info.name ?? "";

@@ -18,11 +18,17 @@ export interface Incoming {
   /** What follows the headers, unread. */
   readonly body: Readable;
   readonly hasBody: boolean;
+  /** HTTP/2 only: tells the client, once it has its answer, that nobody wants the rest of what it sends. */
+  readonly refuseBody?: () => void;
   readonly raw: RawResponse;
 }
 
 /** Upstream's bound for a request's body. */
 const BODY_BYTES_MAX = 3 * 1024 * 1024;
+/** HTTP/2's code for an end that is none. */
+const NO_ERROR = 0;
+/** How much may still come of a body that nobody wants: enough for a client to send all of a usual one, and then read why it is refused. */
+const DROPPED_BYTES_MAX = 4 * BODY_BYTES_MAX;
 
 /** `always` are headers of the answer, whatever it is. */
 export function fromHttp1(request: IncomingMessage, response: ServerResponse, always: Readonly<Record<string, string>>): Incoming {
@@ -44,48 +50,100 @@ export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Heade
     connection: connectionOf(session ?? stream, () => session?.socket),
     body: stream,
     hasBody: !stream.endAfterHeaders,
+    refuseBody: () => endUnread(stream),
     raw: new Http2Response(stream, always),
   };
 }
 
-/** The whole body; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too long, and when it breaks off. */
-export function readBody({ method, headers, body, hasBody }: Incoming): Promise<Buffer> | undefined {
-  if (!hasBody) return undefined;
-  if (method === "GET" || method === "HEAD") {
-    body.resume();
-    return undefined;
+/**
+ * What follows a request's headers. It is read by who knows that its sender may ask, so that nobody else fills the server's memory or time;
+ * until then it waits with the client, as far as the protocol's windows let it.
+ */
+export class RequestBody {
+  readonly #incoming: Incoming;
+  readonly #signal: AbortSignal;
+  #length = 0;
+  #isOver = false;
+
+  /** `signal` ends the reading. */
+  constructor(incoming: Incoming, signal: AbortSignal) {
+    this.#incoming = incoming;
+    this.#signal = signal;
   }
-  const announced = Number(headers["content-length"] ?? Number.NaN);
-  if (announced > BODY_BYTES_MAX) return Promise.reject(tooLarge());
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    body.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > BODY_BYTES_MAX) {
-        body.pause();
-        return reject(tooLarge());
-      }
+
+  /** How many bytes have been read. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The whole body, to be asked for once; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too long, and when it breaks off. */
+  async read(): Promise<Buffer | undefined> {
+    const { method, headers, hasBody } = this.#incoming;
+    if (!hasBody || method === "GET" || method === "HEAD") return undefined;
+    const announced = Number(headers["content-length"] ?? Number.NaN);
+    if (announced > BODY_BYTES_MAX) throw tooLarge();
+    return this.#collect(announced);
+  }
+
+  #collect(announced: number): Promise<Buffer> {
+    const { body, headers } = this.#incoming;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    let chunks: Buffer[] = [];
+    const fail = (error: unknown) => {
+      body.pause();
+      chunks = [];
+      reject(error);
+    };
+    const finish = () => {
+      this.#isOver = true;
+      resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
+    };
+    const onData = (chunk: Buffer) => {
+      this.#length += chunk.length;
+      if (this.#length > BODY_BYTES_MAX) return fail(tooLarge());
       chunks.push(chunk);
-      if (length !== announced || !(":method" in headers)) return;
+      if (this.#length !== announced || !(":method" in headers)) return;
       // An HTTP/2 stream that has been read to its end is destroyed before it has written its answer, and makes an error of that each time.
       body.pause();
       finish();
+    };
+    const onClose = () => fail(new StatusError("BadRequest", "the request's body broke off"));
+    const onAbort = () => fail(this.#signal.reason);
+    const listeners = { data: onData, end: finish, error: onClose, close: onClose };
+    for (const [event, listener] of Object.entries(listeners)) body.on(event, listener);
+    this.#signal.addEventListener("abort", onAbort, { once: true });
+    if (this.#signal.aborted || body.destroyed) onClose();
+    return promise.finally(() => {
+      this.#signal.removeEventListener("abort", onAbort);
+      for (const [event, listener] of Object.entries(listeners)) body.off(event, listener);
     });
-    let isWhole = false;
-    const finish = () => {
-      isWhole = true;
-      resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
-    };
-    body.once("end", finish);
-    const onClose = () => {
-      if (!isWhole) reject(new StatusError("BadRequest", "the request's body broke off"));
-    };
-    body.once("error", onClose);
-    body.once("close", onClose);
-  });
+  }
+
+  /** The answer has been given: what nobody has read is not kept, and a client that goes on and on is cut off. */
+  drop(): void {
+    const { body, hasBody } = this.#incoming;
+    if (!hasBody || this.#isOver || body.destroyed) return;
+    let left = DROPPED_BYTES_MAX;
+    body.on("error", () => {}); // nobody waits for it
+    body.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) body.destroy();
+    });
+    body.resume();
+    this.#incoming.refuseBody?.();
+  }
 }
 
 function tooLarge(): StatusError {
   return new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${BODY_BYTES_MAX}`, {});
+}
+
+/** As RFC 9113, 8.1, has it: a stream whose answer is complete ends without an error. */
+function endUnread(stream: ServerHttp2Stream): void {
+  const end = () =>
+    setImmediate(() => {
+      if (!stream.readableEnded && !stream.destroyed) stream.close(NO_ERROR);
+    });
+  if (stream.writableFinished) end();
+  else stream.once("finish", end);
 }

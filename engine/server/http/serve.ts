@@ -44,7 +44,8 @@ export interface ServeParts {
   readonly watchTurns: WatchTurns;
 }
 
-const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a request may take unless the operator says otherwise. */
+export const REQUEST_TIMEOUT_MS = 60_000;
 const WATCH_SECONDS_MIN = 1_800;
 
 /** Answers one HTTP request of an authenticated user, failures included; never rejects. */
@@ -125,6 +126,9 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     throw http.method === "GET" || http.method === "POST" ? badRequest("Upgrade request required") : unsupportedMethod();
   }
   if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) return refuseUnknown(server, http, info);
+  // Before a body is read, and long before it is understood: both take memory and time.
+  const authorize = () => requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
+  await (http.trace === undefined ? authorize() : http.trace.step("authorization", authorize));
   const context = contextOf(parts, http, info, definition);
   const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
   http.audit?.asked(request);
@@ -160,15 +164,10 @@ async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: Reso
   throw new StatusError("NotFound", "the server could not find the requested resource", {});
 }
 
-/** What is asked. A body that cannot be read is told of to those only who may ask. */
-async function readRequest({ server, schemas }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
-  try {
-    const span = http.trace?.beginVerb(http, info, verbOf(http.method, info, http.query));
-    return toApiRequest(http, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind), span);
-  } catch (error) {
-    await requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
-    throw error;
-  }
+async function readRequest({ schemas }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
+  const body = await http.body?.();
+  const span = http.trace?.beginVerb(http, info, verbOf(http.method, info, http.query));
+  return toApiRequest(http, body, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind), span);
 }
 
 /** Watches end at times of their own, so that watchers spread anew over servers, and not all at once. */

@@ -12,14 +12,14 @@ import { beginHttpSpan, clientAddress, describeAnswer, followAnswer, placeOf, pr
 const NAMES: Readonly<Partial<Record<ApiRequest["verb"], string>>> = { get: "Get", list: "List", create: "Create", update: "Update", patch: "Patch", delete: "Delete", deletecollection: "Delete" };
 
 /** Answers a request in a span of its own, and tells whoever does so where to note the steps, if they are recorded. */
-export async function answerTraced(tracer: Tracer, request: TracedRequest, { raw, bodyBytes }: { readonly raw: RawResponse; readonly bodyBytes: number }, answer: (trace: RequestTrace | undefined) => Promise<void>): Promise<void> {
+export async function answerTraced(tracer: Tracer, request: TracedRequest, { raw, body }: { readonly raw: RawResponse; readonly body: { readonly length: number } }, answer: (trace: RequestTrace | undefined) => Promise<void>): Promise<void> {
   const span = beginHttpSpan(tracer, request);
   if (!span.isRecorded) return tracer.within(span, () => answer(undefined));
   const written = followAnswer(raw);
   try {
     await tracer.within(span, () => answer(new RequestTrace(tracer, span)));
   } finally {
-    describeAnswer(span, written, bodyBytes);
+    describeAnswer(span, written, body.length);
     span.end();
   }
 }

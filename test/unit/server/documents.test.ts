@@ -178,7 +178,7 @@ test("the class for claims that name none comes with the first machine", async (
   expect(await classes()).toEqual([]);
   const joining = new Paths({ server: api.server, isStarted: () => true, signer: { ca: "CA", sign: () => Promise.resolve("certificate") } });
   const body = Buffer.from(JSON.stringify({ nodeName: "m1", nodePassword: "a secret of this machine alone", csr: "request" }));
-  const answer = await joining.answer({ method: "POST", path: "/mainstay/v1/join", query: new URLSearchParams(), headers: {}, body, user: adminUser, signal: new AbortController().signal });
+  const answer = await joining.answer({ method: "POST", path: "/mainstay/v1/join", query: new URLSearchParams(), headers: {}, body: () => Promise.resolve(body), user: adminUser, signal: new AbortController().signal });
   expect(answer?.code).toBe(201);
   expect(await classes()).toEqual(["local-path"]);
 });

@@ -1,0 +1,14 @@
+import type { ServerHttp2Session } from "node:http2";
+
+/** Ends a connection of HTTP/2 on which nothing has been asked for so long: node keeps one for ever, whoever opened it. */
+export function endWhenIdle(session: ServerHttp2Session, idleMs: number): void {
+  let streams = 0;
+  session.on("stream", (stream) => {
+    streams++;
+    stream.once("close", () => void streams--);
+  });
+  // A watch may be silent for longer; what it says next starts the time anew.
+  session.setTimeout(idleMs, () => {
+    if (streams === 0) session.close();
+  });
+}
