@@ -2,6 +2,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import type { Pod, Secret } from "../../engine/resources/types.ts";
 import type { ImageStatus } from "../cri/runtime.ts";
+import { imageNameFault, normaliseImage } from "../images/image-name.ts";
 import { chooseCredentials } from "../images/registry-credentials.ts";
 import type { PodContext } from "./pod-context.ts";
 import { StartError } from "./start-error.ts";
@@ -17,8 +18,15 @@ export interface WantedImage {
 /** Pulls an image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
 export async function ensureImage(context: PodContext, pod: Pod, { image, pullPolicy, fieldPath }: WantedImage): Promise<ImageStatus & { readonly name: string }> {
   const { runtime, events, clock } = context;
-  const name = normaliseImage(image);
   const record = (type: "Normal" | "Warning", reason: string, message: string) => events.record(pod, { type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) });
+  const fault = imageNameFault(image);
+  if (fault !== undefined) {
+    const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${fault}`;
+    record("Warning", "InspectFailed", message);
+    record("Warning", "Failed", "Error: InvalidImageName");
+    throw new StartError("InvalidImageName", message);
+  }
+  const name = normaliseImage(image);
   const present = await runtime.imageStatus(name);
   if (present !== undefined && pullPolicy !== "Always") {
     record("Normal", "Pulled", `Container image "${image}" already present on machine`);
@@ -27,6 +35,7 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
   if (pullPolicy === "Never") {
     const message = `Container image "${image}" is not present with pull policy of Never`;
     record("Warning", "ErrImageNeverPull", message);
+    record("Warning", "Failed", "Error: ErrImageNeverPull");
     throw new StartError("ErrImageNeverPull", message);
   }
   record("Normal", "Pulling", `Pulling image "${image}"`);
@@ -68,12 +77,4 @@ async function pullSecrets({ client, events }: PodContext, pod: Pod): Promise<Se
   const missing = names.filter((_name, index) => found[index] === undefined);
   if (missing.length > 0) events.record(pod, { type: "Warning", reason: "FailedToRetrieveImagePullSecret", message: `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.` });
   return found.filter((secret) => secret !== undefined);
-}
-
-/** `nginx` means docker.io/library/nginx:latest, as everywhere. */
-export function normaliseImage(image: string): string {
-  const [first = "", ...rest] = image.split("/");
-  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost");
-  const full = hasHost ? image : rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
-  return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { describeCallError } from "../../engine/lib/call-error.ts";
 import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
@@ -45,7 +46,8 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
       target = next;
     }
   } catch (error) {
-    throw new Error(`Get "${place}${action.path ?? "/"}"`, { cause: late.aborted ? new Error(`no answer within ${timeoutMs / 1000} s`) : error });
+    const fault = late.aborted ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)" : describeCallError(error);
+    throw new Error(`Get "${place}${action.path ?? "/"}": ${fault}`);
   }
 }
 

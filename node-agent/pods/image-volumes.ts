@@ -2,7 +2,9 @@ import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { volumeFolder } from "../volumes/volume-plugin.ts";
-import { ensureImage, normaliseImage } from "./ensure-image.ts";
+import { normaliseImage } from "../images/image-name.ts";
+import { containerFieldPath } from "./container-place.ts";
+import { ensureImage } from "./ensure-image.ts";
 import type { PodContext } from "./pod-context.ts";
 import { StartError } from "./start-error.ts";
 
@@ -25,7 +27,7 @@ export async function withImageVolumes(context: PodContext, pod: Pod, container:
     } catch (error) {
       imageVolumeErrors.add();
       const message = `volume "${name}": ${describeError(error)}`;
-      context.events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath: `spec.containers{${container.name}}` });
+      context.events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath: containerFieldPath(pod.spec, container.name) });
       throw new StartError("CreateContainerError", message, { cause: error });
     }
     imageVolumesMounted.add();

@@ -1,5 +1,6 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
+import { containerFieldPath } from "./container-place.ts";
 import { currentSandbox, type PodState, type ProbeFailure, type ProbeResults } from "./compute-pod-actions.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -51,8 +52,8 @@ export class PodProbes {
         podIp,
         report: (kind, isOk) => this.#record(spec, id, kind, isOk),
         probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
-        unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
-        warn: (kind, message) => events.record(pod, { type: "Warning", reason: "ProbeWarning", message: `${NAMES[kind]} probe warning: ${message}`, fieldPath: `spec.containers{${spec.name}}` }),
+        unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
+        warn: (kind, message) => events.record(pod, { type: "Warning", reason: "ProbeWarning", message: `${NAMES[kind]} probe warning: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
       });
       this.#probers.set(id, prober);
     }

@@ -17,7 +17,9 @@ import { MountError } from "../volumes/volume-plugin.ts";
 import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import { BackOffEvents } from "./back-off-events.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
+import { containerType } from "./container-place.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
@@ -46,6 +48,7 @@ export class PodWorker {
   readonly #probes: PodProbes;
   readonly #resizer: PodResizer;
   readonly #failures = new Map<string, StartFailure>();
+  readonly #backOffs: BackOffEvents;
   readonly #messages = new Map<string, string>();
   #pod: Pod;
   #isOrphan = false;
@@ -70,6 +73,7 @@ export class PodWorker {
     this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
     this.#seenAtMs = context.clock.monotonic();
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
+    this.#backOffs = new BackOffEvents(context.events);
     this.#probes = new PodProbes(context, () => this.wake());
     this.#resizer = new PodResizer(context, {
       tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
@@ -254,9 +258,11 @@ export class PodWorker {
     if (resized) state = await this.#observe();
     if (this.#resizer.isUnfinished) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
-    await this.#report(computePodStatus(this.#statusInputs(state)));
+    const status = computePodStatus(this.#statusInputs(state));
+    await this.#report(status);
     if (trouble !== undefined) throw trouble;
-    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#backOffPull(name, failure);
+    this.#backOffs.restarts(this.#pod, status);
+    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, this.#backOffs.pull(this.#pod, name, failure));
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
@@ -349,7 +355,7 @@ export class PodWorker {
     const pod = this.granted;
     const container = podContainers(pod.spec).find(({ name }) => name === asked.name) ?? asked;
     if (sandbox === undefined) return;
-    const container_type = containerTypeOf(this.#pod, container.name);
+    const container_type = containerType(this.#pod.spec, container.name);
     this.#context.metrics.startedContainers.add({ container_type });
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
@@ -362,15 +368,6 @@ export class PodWorker {
       const failures = (this.#failures.get(container.name)?.failures ?? 0) + 1;
       this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs: this.#context.clock.now() + backoffMs(START_RETRY, failures) });
     }
-  }
-
-  /** A failed pull that the status has shown once is from then on a back-off. */
-  #backOffPull(container: string, failure: StartFailure): void {
-    const message = `Back-off pulling image "${podContainers(this.#pod.spec).find(({ name }) => name === container)?.image ?? ""}"`;
-    const fieldPath = `spec.containers{${container}}`;
-    this.#context.events.record(this.#pod, { type: "Normal", reason: "BackOff", message, fieldPath });
-    this.#context.events.record(this.#pod, { type: "Warning", reason: "Failed", message: "Error: ImagePullBackOff", fieldPath });
-    this.#failures.set(container, { ...failure, reason: "ImagePullBackOff", message: `${message}: ErrImagePull: ${failure.message}` });
   }
 
   async #provideVolumes(): Promise<void> {
@@ -496,11 +493,6 @@ export class PodWorker {
       signal.addEventListener("abort", done, { once: true });
     });
   }
-}
-
-function containerTypeOf({ spec }: Pod, name: string): string {
-  if (spec.containers.some((container) => container.name === name)) return "container";
-  return spec.initContainers?.some((container) => container.name === name) === true ? "init_container" : "ephemeral_container";
 }
 
 function ignoreGone(error: unknown): void {

@@ -1,6 +1,7 @@
 import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
+import { describeCallError } from "../../engine/lib/call-error.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
@@ -134,6 +135,6 @@ function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeO
     };
     socket.on("connect", () => finish({ isOk: true, message: "" }));
     socket.on("timeout", () => finish({ isOk: false, message: `dial tcp ${hostAndPort(host, port)}: i/o timeout` }));
-    socket.on("error", (error) => finish({ isOk: false, message: `dial tcp ${hostAndPort(host, port)}: ${error.message}` }));
+    socket.on("error", (error) => finish({ isOk: false, message: describeCallError(error) }));
   });
 }

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { NEVER } from "../../engine/lib/abort.ts";
+import { GrpcError } from "../../engine/lib/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
@@ -10,6 +11,7 @@ import { withCdiDevices } from "../devices/runtime-devices.ts";
 import { readHostDns } from "../network/resolv-conf.ts";
 import { latestOf } from "./compute-pod-actions.ts";
 import { computeContainerConfig, computeSandboxConfig, type VolumeMountPoint } from "./container-config.ts";
+import { containerFieldPath } from "./container-place.ts";
 import { ensureImage } from "./ensure-image.ts";
 import { expand } from "./expand.ts";
 import { hostsFile } from "./host-names.ts";
@@ -48,7 +50,7 @@ export interface StartRequest {
 /** Pulls the image if needed, creates the container and starts it. Throws a StartError; tells the story in events. */
 export async function startContainer(context: PodContext, { pod, container, attempt, backoffBase, sandbox, volumes }: StartRequest): Promise<void> {
   const { runtime, events, settings } = context;
-  const fieldPath = `spec.containers{${container.name}}`;
+  const fieldPath = containerFieldPath(pod.spec, container.name);
   const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath });
   const places = await withImageVolumes(context, pod, container, volumes);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
@@ -61,15 +63,17 @@ export async function startContainer(context: PodContext, { pod, container, atte
     id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, await withCdiDevices(runtime, config, context.devices.cdiDevices(pod, container))), sandboxConfig);
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "CreateContainerError";
-    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
-    throw new StartError(reason, describeError(error), { cause: error });
+    const message = runtimeWords(error);
+    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath });
+    throw new StartError(reason, message, { cause: error });
   }
   events.record(pod, { type: "Normal", reason: "Created", message: `Container created: ${container.name}`, fieldPath });
   try {
     await runtime.startContainer(id);
   } catch (error) {
-    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${describeError(error)}`, fieldPath });
-    throw new StartError("RunContainerError", describeError(error), { cause: error });
+    const message = runtimeWords(error);
+    events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath });
+    throw new StartError("RunContainerError", message, { cause: error });
   }
   events.record(pod, { type: "Normal", reason: "Started", message: `Container started: ${container.name}`, fieldPath });
   const hook = container.lifecycle?.postStart;
@@ -81,6 +85,11 @@ export async function startContainer(context: PodContext, { pod, container, atte
     await runtime.stopContainer(id, 2);
     throw new StartError("PostStartHookError", describeError(error), { cause: error });
   }
+}
+
+/** What the runtime says of a container, without the code of its call; what others say, as they say it. */
+function runtimeWords(error: unknown): string {
+  return error instanceof GrpcError ? error.details : describeError(error);
 }
 
 /** What an ended container left as its last words: its message file, or the end of its log if the pod asks for that. */

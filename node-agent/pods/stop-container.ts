@@ -3,6 +3,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
+import { containerFieldPath } from "./container-place.ts";
 import { runHook } from "./lifecycle-hook.ts";
 import type { PodContext } from "./pod-context.ts";
 
@@ -24,7 +25,7 @@ export interface Stop {
 /** Ends one container, for whatever reason: its hook, then the signal, then the kill. */
 export async function stopContainer(context: PodContext, { pod, state, podIp, message, leftSeconds, cutShort }: Stop): Promise<void> {
   const { runtime, events } = context;
-  const fieldPath = `spec.containers{${state.name}}`;
+  const fieldPath = containerFieldPath(pod.spec, state.name);
   events.record(pod, { type: "Normal", reason: "Killing", message, fieldPath });
   const container = containerSpec(pod, state.name);
   const hook = container?.lifecycle?.preStop;

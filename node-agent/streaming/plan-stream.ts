@@ -35,6 +35,7 @@ export async function planStreamTarget({ pods, runtime }: { readonly pods: () =>
   }
   const found = latestOf({ sandboxes: [], containers: await runtime.listContainers(uid) }, container ?? "");
   if (found === undefined) throw new StreamRefusal(404, `container not found (${JSON.stringify(container)})`);
+  if (verb === "exec" && found.state !== "running") throw new StreamRefusal(500, `container not found (${JSON.stringify(container)})`);
   const options = streamOptions(url.searchParams, verb === "attach" && isTerminal(pod, container ?? ""));
   return verb === "attach" ? { do: "attach", containerId: found.id, options } : { do: "exec", containerId: found.id, command: url.searchParams.getAll("command"), options };
 }

@@ -11,7 +11,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
 import { askTraced } from "../tracing/client-span.ts";
 import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
-import { describeCallError } from "./call-error.ts";
+import { describeCallError } from "../../lib/call-error.ts";
 import { parseJson } from "../../lib/json.ts";
 
 /** Where a call goes. The name is what the certificate must be for; the address may be another. */

@@ -9,7 +9,7 @@ import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import { hostsFile, kernelHostname } from "../../../node-agent/pods/host-names.ts";
 import { expand } from "../../../node-agent/pods/expand.ts";
 import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
-import { normaliseImage } from "../../../node-agent/pods/ensure-image.ts";
+import { imageNameFault, normaliseImage } from "../../../node-agent/images/image-name.ts";
 import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
 import { writeAtomically } from "../../../node-agent/volumes/atomic-writer.ts";
 
@@ -88,6 +88,21 @@ describe("images", () => {
     ["app@sha256:abc", "docker.io/library/app@sha256:abc"],
   ])("%s means %s", (image, full) => {
     expect(normaliseImage(image)).toBe(full);
+  });
+
+  it.each([
+    ["INVALID:image:x", "invalid reference format: repository name (library/INVALID) must be lowercase"],
+    ["nginx:1:2", "invalid reference format"],
+    ["nginx: 1", "invalid reference format"],
+    ["a//b", "invalid reference format"],
+    ["nginx@sha256:abc", "invalid reference format"],
+    ["", "invalid reference format"],
+    ["0123456789abcdef".repeat(4), `invalid repository name (${"0123456789abcdef".repeat(4)}), cannot specify 64-byte hexadecimal strings`],
+    ["registry.example:5000/team/app_x--y:1.0@sha256:" + "0".repeat(64), undefined],
+    ["localhost/app", undefined],
+    ["[fd00::1]:5000/app", undefined],
+  ])("of %s a registry would say %s", (image, fault) => {
+    expect(imageNameFault(image)).toBe(fault);
   });
 });
 

@@ -25,6 +25,7 @@ function aWorker(pod: Pod = aPod) {
   const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } } = {};
   const done: string[] = [];
   const events: string[] = [];
+  const places: string[] = [];
   const waits: string[] = [];
   const mount = async () => {
     if (trouble.error !== undefined) throw trouble.error;
@@ -39,7 +40,10 @@ function aWorker(pod: Pod = aPod) {
       if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
       return { ...pod, status };
     } }) },
-    events: { record: (_object: unknown, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) },
+    events: { record: (_object: unknown, { reason, message, fieldPath }: { readonly reason: string; readonly message: string; readonly fieldPath?: string }) => {
+      events.push(`${reason}: ${message}`);
+      places.push(fieldPath ?? "");
+    } },
     clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder, csi,
     images: { release: async () => {} },
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
@@ -50,7 +54,7 @@ function aWorker(pod: Pod = aPod) {
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
-  return { worker, clock, trouble, events, done, waits };
+  return { worker, clock, trouble, events, done, waits, places };
 }
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
@@ -64,6 +68,34 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
   await clock.advance(70_000);
   expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
   expect(worker.volumes.get("secrets")).toBe(folder);
+  running.abort();
+  await ended;
+});
+
+test("a container that is not started again at once has an event that says so, once for each of its ends", async () => {
+  const { worker, clock, events, places } = aWorker({ ...aPod, spec: { initContainers: [{ name: "i", image: "a:1", command: ["sh", "-c", "exit 1"] }], containers: [{ name: "c", image: "a:1" }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  const told = () => events.filter((event) => event.startsWith("BackOff"));
+  await clock.advance(5_000);
+  expect(told()).toEqual(["BackOff: Back-off restarting failed container i in pod web_shop(u1)"]);
+  expect(places.at(-1)).toBe("spec.initContainers{i}");
+  await clock.advance(15_000);
+  expect(told()).toHaveLength(2);
+  running.abort();
+  await ended;
+});
+
+test.each([
+  [{ image: "Gone" }, "InvalidImageName", [`InspectFailed: Failed to apply default image tag "Gone": couldn't parse image name "Gone": invalid reference format: repository name (library/Gone) must be lowercase`, "Failed: Error: InvalidImageName"]],
+  [{ image: "gone:1", imagePullPolicy: "Never" }, "ErrImageNeverPull", ['ErrImageNeverPull: Container image "gone:1" is not present with pull policy of Never', "Failed: Error: ErrImageNeverPull"]],
+])("an image like %j is told of without a look at a registry", async (image, reason, told) => {
+  const { worker, clock, events, waits } = aWorker({ ...aPod, spec: { containers: [{ name: "c", ...image }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(events.slice(0, 2)).toEqual(told);
+  expect(waits.at(-1)).toMatch(new RegExp(`^${reason}: `));
   running.abort();
   await ended;
 });

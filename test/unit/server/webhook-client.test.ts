@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
-import { describeCallError } from "../../../engine/server/webhooks/call-error.ts";
+import { describeCallError } from "../../../engine/lib/call-error.ts";
 import { serviceResolver } from "../../../engine/server/webhooks/resolve-service.ts";
 import { webhookUrl } from "../../../engine/server/webhooks/webhook-client.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";

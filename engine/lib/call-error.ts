@@ -1,5 +1,5 @@
-import { hostAndPort } from "../../lib/ip-address.ts";
-import { describeCertificateError } from "../../lib/tls-connection.ts";
+import { hostAndPort } from "./ip-address.ts";
+import { describeCertificateError } from "./tls-connection.ts";
 
 interface SystemError extends Error {
   readonly code?: string;
