@@ -1,3 +1,4 @@
+import { UsageError } from "../options/config.ts";
 import { duration } from "../gitops/status/markdown.ts";
 import type { ApplicationFacts, StatusFacts } from "../gitops/status/status-facts.ts";
 import { openStatusLog, shortTime, type LogFlags, type StatusEntry, type StatusLog } from "./status-log.ts";
@@ -14,6 +15,7 @@ export async function runHistoryCommand(application: string | undefined, flags: 
   const log = await openStatusLog(flags);
   if (application !== undefined) {
     const entries = await log.entries(flags.limit, `apps/${application}.json`);
+    if (entries.length === 0) throw new UsageError(`nothing is known of ${application}`);
     const rows = await Promise.all(entries.map(async (entry) => {
       const app = await applicationAt(log, entry.id, application);
       return [shortTime(entry.time), app?.commit.slice(0, 10) ?? "", app?.health ?? "gone", app?.ready ?? "", app?.images.join(", ") ?? "", app?.reason ?? ""];

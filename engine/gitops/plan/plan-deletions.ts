@@ -36,7 +36,7 @@ export interface KeptEntry extends StaleEntry {
 /** So many objects of a unit may always go: in a small application every deletion is a large share. */
 export const DELETES_ALWAYS_ALLOWED = 5;
 
-/** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. */
+/** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does. */
 export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
   const prune: (StaleEntry & { readonly live: KubeObject })[] = [];
   const forget: StaleEntry[] = [];
@@ -54,13 +54,18 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
       problems.push(refusal(live, `deletes ${describeEntry(entry.entry)}, and ${entry.entry.kind} is protected; to delete it, ${trailerHint("Allow-Delete", `${entry.entry.kind}/${entry.entry.name}`)}`));
     } else prune.push({ ...entry, live });
   }
-  for (const [unit, entries] of Map.groupBy(prune, (entry) => entry.unit)) {
+  const prunable = prune.filter((entry) => {
+    const inside = entry.entry.kind === "Namespace" ? kept.find(({ entry: other, live }) => other.namespace === entry.entry.name && live?.metadata.deletionTimestamp === undefined) : undefined;
+    if (inside !== undefined) kept.push({ ...entry, why: `${describeEntry(inside.entry)} in it stays` });
+    return inside === undefined;
+  });
+  for (const [unit, entries] of Map.groupBy(prunable, (entry) => entry.unit)) {
     const size = Math.max(entries.length, rules.inventorySizes.get(unit) ?? 0);
     if (entries.length <= DELETES_ALWAYS_ALLOWED || entries.length * 100 <= rules.maxPercent * size || entries.every((entry) => isAllowed(entry, rules))) continue;
     const [first] = entries;
     if (first !== undefined) problems.push(refusal(first.live, `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`));
   }
-  return { prune, forget, kept, problems };
+  return { prune: prunable, forget, kept, problems };
 }
 
 /** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */

@@ -44,6 +44,7 @@ afterEach(() => cluster[Symbol.asyncDispose]());
 describe("the past, from the status branch of any clone", () => {
   test("is listed, shown as it was, and compared", async () => {
     const history = await run((flags, output) => runHistoryCommand(undefined, { ...flags, limit: 5 }, output));
+    await expect(run((flags, output) => runHistoryCommand("nosuch", { ...flags, limit: 5 }, output))).rejects.toThrow("nothing is known of nosuch");
     expect(history.split("\n").slice(0, 3)).toEqual([
       expect.stringMatching(/^WHEN \(UTC\) +COMMIT +RESULT +AFTER +BY +WHAT$/),
       expect.stringMatching(new RegExp(`${commits[1]?.slice(0, 10)} +applied +[0-9.]+ m?s +ada +Scale both$`)),

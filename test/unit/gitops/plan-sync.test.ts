@@ -104,6 +104,16 @@ describe("deletion", () => {
     expect(renderPlan(plan({ stale: maps(1) }, { units: [unit("web", { prune: false })] }))).toEqual(["! ConfigMap web/m0 stays although it left the repository: prune is off for its unit"]);
   });
 
+  test("a namespace stays with what stays in it, and goes after it", () => {
+    const namespace = stale(desired("Namespace", "web"));
+    const data = desired("PersistentVolumeClaim", "data");
+    const kept = stale(data, stored(data, {}, { annotations: { "argocd.argoproj.io/sync-options": "Prune=false" } }));
+    const made = plan({ stale: [namespace, kept, stale(desired("ConfigMap", "a"))] }, { allowed: ["Namespace/web"] });
+    expect(renderPlan(made)).toEqual(["- ConfigMap web/a", "! PersistentVolumeClaim web/data stays although it left the repository: the annotation argocd.argoproj.io/sync-options has Prune=false", "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays"]);
+    const going = stale(data, stored(data, {}, { deletionTimestamp: "2026-01-01T00:00:00Z" }));
+    expect(actionsOf(plan({ stale: [namespace, going] }, { allowed: ["Namespace/web"] }))).toHaveLength(1);
+  });
+
   test("a protected kind goes only with the trailer, in any of its forms", () => {
     const namespace = stale(desired("Namespace", "web"));
     const refused = plan({ stale: [namespace] });
