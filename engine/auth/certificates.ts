@@ -1,6 +1,6 @@
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
-import type { KeyUsageFlags } from "@peculiar/x509";
-import { alternativeNames, isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
+import type { KeyUsageFlags, Name } from "@peculiar/x509";
+import { alternativeNames, isSelfSigned, nameOf, parseCertificateRequest, subjectOf } from "../apimachinery/certificate-request.ts";
 import { loadX509, nodeJs } from "../lib/late-modules.ts";
 
 /** A certificate with its private key, both PEM. */
@@ -30,7 +30,7 @@ export async function createAuthority(commonName: string, notBeforeMs: number, n
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: [{ CN: [commonName] }],
+    name: userName(commonName),
     notBefore: new Date(notBeforeMs),
     notAfter: new Date(notAfterMs),
     signingAlgorithm: ALGORITHM,
@@ -100,8 +100,8 @@ export async function signAsRequested(authority: KeyPair, requestPem: string, us
   const extended = usages.flatMap((usage) => EXTENDED_USAGES[usage] ?? []);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    issuer: issuer.subjectName.toJSON(),
-    subject: csr.subjectName.toJSON(),
+    issuer: issuer.subjectName,
+    subject: subjectOf(csr),
     notBefore: new Date(notBeforeMs),
     notAfter: new Date(Math.min(notAfterMs, issuer.notAfter.getTime())),
     ...(await signerOf(authority)),
@@ -122,7 +122,7 @@ export async function createSigningRequest(commonName: string, organizations: re
   const x509 = loadX509();
   const keys = await generateKeys();
   const extensions = dnsNames.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns" as const, value })))];
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: [...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }], keys, signingAlgorithm: ALGORITHM, extensions });
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: userName(commonName, organizations), keys, signingAlgorithm: ALGORITHM, extensions });
   return { request: request.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 
@@ -161,9 +161,8 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
   const purposes = [...(request.usage === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]), ...(request.usage === "serving" ? [] : [x509.ExtendedKeyUsage.clientAuth])];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    issuer: issuer.subjectName.toJSON(),
-    // One relative name per organization: a user has as many groups.
-    subject: [...(request.organizations ?? []).map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
+    issuer: issuer.subjectName,
+    subject: userName(request.commonName, request.organizations),
     notBefore: new Date(request.notBeforeMs),
     notAfter: new Date(request.notAfterMs),
     ...(await signerOf(authority)),
@@ -177,6 +176,11 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
     ],
   });
   return certificate.toString("pem");
+}
+
+/** One relative name per organization: a user has as many groups. */
+function userName(commonName: string, organizations: readonly string[] = []): Name {
+  return nameOf([...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }]);
 }
 
 async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
