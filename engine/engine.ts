@@ -99,8 +99,9 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const choice = chooseStore(config, serverDir);
   const isShared = choice !== "sqlite";
   const pkiDir = path.join(serverDir, "pki");
-  const opening = during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, parts, scope.signal));
-  // The store's thread takes as long to begin as this does. Both come to their ends, whichever fails.
+  const up = Promise.withResolvers<void>();
+  const opening = during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, { clock, logger, isUp: up.promise }, scope.signal));
+  // Both come to their ends, whichever fails.
   const preparing = prepare(isShared ? undefined : pkiDir, clock);
   await Promise.allSettled([opening, preparing]);
   const { storage, quorum } = await opening;
@@ -144,6 +145,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
   const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(scheduling === undefined ? {} : { scheduling }), ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
   scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
+  up.resolve();
   if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));

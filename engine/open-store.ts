@@ -35,15 +35,15 @@ export function describeStore(config: Pick<ServerConfig, "datastoreEndpoint" | "
 }
 
 /**
- * Opens the store that the options choose. A founder takes along what an SQLite file here holds, revisions and all, so that a single
+ * Opens the store that the options choose, for a start that `isUp` ends. A founder takes along what an SQLite file here holds, revisions and all, so that a single
  * server can become several.
  */
-export async function openStore(config: ServerConfig, place: { readonly serverDir: string; readonly nodeIp: string }, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<OpenStore> {
+export async function openStore(config: ServerConfig, place: { readonly serverDir: string; readonly nodeIp: string }, { clock, logger, isUp }: { readonly clock: Clock; readonly logger: Logger; readonly isUp: Promise<void> }, signal: AbortSignal): Promise<OpenStore> {
   const { serverDir } = place;
   const choice = chooseStore(config, serverDir);
   if (choice !== "quorum") {
     const { datastoreEndpoint: endpoint, datastoreCaFile: caFile, datastoreCertFile: certFile, datastoreKeyFile: keyFile } = config;
-    return { choice, storage: await openStorage({ dataDir: serverDir, endpoint, caFile, certFile, keyFile }), quorum: undefined };
+    return { choice, storage: await openStorage({ dataDir: serverDir, endpoint, caFile, certFile, keyFile }, { threadAfter: isUp }), quorum: undefined };
   }
   const { clusterName, clusterCidr, serviceCidr, clusterDomain, server, token = "" } = config;
   const { openQuorum } = await import("./quorum/open-quorum.ts");

@@ -1,10 +1,11 @@
-import { once } from "node:events";
+import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
 import { assert } from "../lib/assert.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { Mailbox } from "../lib/mailbox.ts";
-import type { SqliteReply, SqliteRequest, WireChange, WireEntry, WireEvent, WireOperation } from "./sqlite-protocol.ts";
+import { SqliteExecutor } from "./sqlite/sqlite-executor.ts";
+import type { SqliteReply, SqliteRequest, WireChange, WireEntry, WireEvent, WireOperation } from "./sqlite/sqlite-protocol.ts";
+import { SqliteThread } from "./sqlite/sqlite-thread.ts";
 import {
   CompactedError,
   FutureRevisionError,
@@ -26,22 +27,32 @@ const WATCH_BATCHES_MAX = 100_000;
 /** Entries per answer of the worker: writers wait for no longer list than this. */
 const PAGE_ENTRIES = 2_000;
 
+/** What a process that was killed has left in the log of its file is more to read and to sync than a start should wait for in its own thread. */
+const LOG_BYTES_MAX = 1 << 20;
+
 export interface SqliteOptions {
   readonly clock?: Clock;
   readonly progressIntervalMs?: number;
+  /**
+   * A thread takes as long to begin as a small store to read. Until this resolves the file is read and written by the thread that opens it,
+   * which every sync holds up; from then on by one of its own. Without it, by one of its own from the beginning.
+   */
+  readonly threadAfter?: Promise<unknown>;
 }
 
 /**
- * The embedded store: one SQLite file, owned by one process and one worker thread of it.
+ * The embedded store: one SQLite file, owned by one process.
  * Rejects with what is wrong and what to do when the file is in use, damaged, or not ours to read.
  */
 export async function openSqliteStorage(file: string, options: SqliteOptions = {}): Promise<Storage> {
-  const worker = new Worker(new URL("./sqlite-worker.ts", import.meta.url), { workerData: { path: file }, execArgv: ["--disable-warning=ExperimentalWarning"] });
-  worker.unref();
-  const [[opened]] = (await once(worker, "message")) as [readonly SqliteReply[]]; // an array, by sqlite-protocol.ts
-  if (opened?.is === "broken") throw new Error(opened.message);
-  assert(opened?.is === "opened", "the worker opens before it answers");
-  return new SqliteStorage(file, worker, opened.revision, opened.compactRevision, options);
+  const storage = new SqliteStorage(file, options);
+  const { threadAfter } = options;
+  if (threadAfter === undefined || logBytes(file) > LOG_BYTES_MAX) await storage.openInThread();
+  else {
+    storage.openHere();
+    void threadAfter.then(() => storage.moveToThread());
+  }
+  return storage;
 }
 
 interface Pending {
@@ -61,29 +72,65 @@ type RequestBody = SqliteRequest extends infer R ? (R extends { id: number } ? O
 
 class SqliteStorage implements Storage {
   readonly #file: string;
-  readonly #worker: Worker;
   readonly #clock: Clock;
   readonly #progressIntervalMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #watchers = new Set<Watcher>();
+  /** Who answers; nobody while the file changes hands. */
+  #here: SqliteExecutor | undefined;
+  #thread: SqliteThread | undefined;
+  #moving: Promise<void> | undefined;
   #outbox: SqliteRequest[] = [];
-  #revision: number;
-  #compactRevision: number;
+  #revision = 0;
+  #compactRevision = 0;
   #nextId = 1;
   #ended: StorageUnavailableError | undefined;
 
-  constructor(file: string, worker: Worker, revision: number, compactRevision: number, options: SqliteOptions) {
+  constructor(file: string, options: SqliteOptions) {
     this.#file = file;
-    this.#worker = worker;
-    this.#revision = revision;
-    this.#compactRevision = compactRevision;
     this.#clock = options.clock ?? systemClock;
     this.#progressIntervalMs = options.progressIntervalMs ?? PROGRESS_INTERVAL_MS;
-    worker.on("message", (replies: readonly SqliteReply[]) => {
+  }
+
+  openHere(): void {
+    this.#here = new SqliteExecutor(this.#file, (replies) => {
       for (const reply of replies) this.#receive(reply);
     });
-    worker.on("error", (error) => this.#end(new StorageUnavailableError("the store's thread failed", "unknown", { cause: error })));
-    worker.on("exit", () => this.#end(closedError()));
+    this.#revision = this.#here.revision;
+    this.#compactRevision = this.#here.compactRevision;
+  }
+
+  async openInThread(): Promise<void> {
+    await this.#openIn(await SqliteThread.begin());
+  }
+
+  /** Never rejects: a file that cannot be opened again ends the store. */
+  moveToThread(): Promise<void> {
+    return (this.#moving ??= this.#move());
+  }
+
+  async #move(): Promise<void> {
+    try {
+      const thread = await SqliteThread.begin();
+      if (this.#ended !== undefined || this.#here === undefined) return await thread.end();
+      // Between two turns of the loop, so that nothing is being answered: what is asked from now on, and what is not yet done, the thread gets.
+      this.#outbox.unshift(...this.#here.handOver());
+      this.#here = undefined;
+      await this.#openIn(thread);
+    } catch (error) {
+      this.#end(new StorageUnavailableError("the store's thread could not take over its file", "none", { cause: error }));
+    }
+  }
+
+  async #openIn(thread: SqliteThread): Promise<void> {
+    const { revision, compactRevision } = await thread.open(this.#file);
+    this.#revision = revision;
+    this.#compactRevision = compactRevision;
+    thread.onReply((reply) => this.#receive(reply));
+    thread.onEnd((error) => this.#end(error === undefined ? closedError() : new StorageUnavailableError("the store's thread failed", "unknown", { cause: error })));
+    thread.hold(this.#pending.size > 0);
+    this.#thread = thread;
+    this.#flush();
   }
 
   async currentRevision(): Promise<number> {
@@ -176,7 +223,8 @@ class SqliteStorage implements Storage {
     const closing = this.#ask({ do: "close" });
     this.#ended = closedError(); // what is asked from now on would come after it
     await closing;
-    await this.#worker.terminate();
+    await this.#moving;
+    await this.#thread?.end();
     this.#end(this.#ended);
   }
 
@@ -185,10 +233,15 @@ class SqliteStorage implements Storage {
     const id = this.#nextId++;
     return new Promise<SqliteReply>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, operations: body.do === "commit" ? body.operations : [] });
-      if (this.#pending.size === 1) this.#worker.ref();
-      // All that is asked for in one turn of the loop goes as one message, and commits of one message share a sync.
-      if (this.#outbox.push({ ...body, id }) === 1) setImmediate(() => this.#worker.postMessage(this.#outbox.splice(0)));
+      if (this.#pending.size === 1) this.#thread?.hold(true);
+      // All that is asked for in one turn of the loop goes as one batch, and commits of one batch share a sync.
+      if (this.#outbox.push({ ...body, id }) === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  #flush(): void {
+    const answering = this.#thread ?? this.#here;
+    if (answering !== undefined && this.#outbox.length > 0) answering.run(this.#outbox.splice(0));
   }
 
   #receive(reply: SqliteReply): void {
@@ -196,7 +249,7 @@ class SqliteStorage implements Storage {
     const pending = this.#pending.get(reply.id);
     if (pending === undefined) return; // ended meanwhile
     this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#worker.unref();
+    if (this.#pending.size === 0) this.#thread?.hold(false);
     if (reply.is === "committed" && reply.changes.length > 0) {
       // Watchers hear of a commit before its writer does, so a writer that reads its own watch is never ahead of it.
       this.#revision = reply.revision;
@@ -268,4 +321,9 @@ function* toBatches(events: readonly WireEvent[]): Generator<WatchBatch> {
 
 function closedError(): StorageUnavailableError {
   return new StorageUnavailableError("the store is closed", "none");
+}
+
+/** What lies in the log of a file; 0 where there is none. */
+function logBytes(file: string): number {
+  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }

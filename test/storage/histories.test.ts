@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openEtcdStorage } from "../../engine/storage/etcd-storage.ts";
 import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
-import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
+import { openSqliteStorage, type SqliteOptions } from "../../engine/storage/sqlite-storage.ts";
 import type { Storage } from "../../engine/storage/storage.ts";
 import { skipWithoutEtcd, startEtcd, type EtcdCluster } from "../kit/etcd.ts";
 import { recordHistory, storeModel, type HistoryOptions } from "./history.ts";
@@ -55,8 +55,8 @@ describe("the memory store", () => {
 });
 
 describe("the SQLite store", () => {
-  const open = async (): Promise<Storage> => {
-    const storage = await openSqliteStorage(path.join(folder, `${++files}.db`), { progressIntervalMs: 100 });
+  const open = async (options: SqliteOptions = {}): Promise<Storage> => {
+    const storage = await openSqliteStorage(path.join(folder, `${++files}.db`), { progressIntervalMs: 100, ...options });
     onTestFinished(() => storage.close());
     return storage;
   };
@@ -67,6 +67,15 @@ describe("the SQLite store", () => {
 
   test("shows every reader the same history under load and compaction", async () => {
     await checkReplicas(await open(), "/replica/", 3_000);
+  });
+
+  test.each([5, 6, 7])("has only linearizable histories while its file moves to a thread (seed %i)", async (seed) => {
+    const storage = await open({ threadAfter: delay(20) });
+    expect(await checkHistory(storage, { prefix: "/history/", seed, clients: 8, callsPerClient: 60, pauseMs: 10 })).toBe(480);
+  });
+
+  test("shows every reader the same history under load and compaction while its file moves to a thread", async () => {
+    await checkReplicas(await open({ threadAfter: delay(50) }), "/replica/", 3_000);
   });
 });
 

@@ -1,20 +1,23 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { openSqliteStorage, type SqliteOptions } from "../../engine/storage/sqlite-storage.ts";
 import { StorageUnavailableError, type Storage } from "../../engine/storage/storage.ts";
 import { describeStorage, follow, PROGRESS_INTERVAL_MS } from "./contract.ts";
 
 const suiteFolder = mkdtempSync(path.join(os.tmpdir(), "sq-"));
 let files = 0;
+const never = new Promise<void>(() => {});
 afterAll(() => rmSync(suiteFolder, { recursive: true, force: true }));
 
 describeStorage("the SQLite store", () => openSqliteStorage(path.join(suiteFolder, `${++files}.db`), { progressIntervalMs: PROGRESS_INTERVAL_MS }));
+describeStorage("the SQLite store in the thread that opens it", () => openSqliteStorage(path.join(suiteFolder, `${++files}.db`), { progressIntervalMs: PROGRESS_INTERVAL_MS, threadAfter: never }));
 
 describe("a SQLite file", () => {
   test("keeps entries, revisions, history and compaction over a restart", async () => {
@@ -112,6 +115,73 @@ describe("a SQLite file", () => {
   });
 });
 
+describe("a SQLite file that is opened before its thread is begun", () => {
+  test("moves to one with all that was asked and is not done", async () => {
+    const start = Promise.withResolvers<void>();
+    const storage = await open(newFile(), { threadAfter: start.promise });
+    const before = threads();
+    const watcher = follow(storage, "/test/", await storage.currentRevision());
+    const revisions: number[] = [];
+    let isDone = false;
+    const writing = (async () => {
+      while (!isDone) revisions.push(await put(storage, `/test/${revisions.length % 100}`, "x".repeat(1_000)));
+    })();
+    while (revisions.length < 2_000) await delay(5);
+    expect(threads()).toBe(before);
+    // Many turns of the loop, in the middle of which the file changes hands.
+    const compacting = storage.compact((await storage.currentRevision()) - 1);
+    start.resolve();
+    await expect.poll(threads, { interval: 5 }).toBeGreaterThan(before);
+    await compacting;
+    const moved = revisions.length;
+    while (revisions.length < moved + 500) await delay(5);
+    isDone = true;
+    await writing;
+    expect(revisions).toEqual(revisions.map((_, index) => 2 + index));
+    await watcher.until(revisions.length);
+    expect(watcher.events.map((event) => event.type === "put" && event.entry.modRevision)).toEqual(revisions);
+    await expect(storage.list("/test/", { revision: 2 })).rejects.toThrow("compacted");
+  });
+
+  test("is closed at whatever moment of it, and keeps what was acknowledged", async () => {
+    for (const after of [undefined, 0, 10, 20, 30, 40, 60, 80, 120]) {
+      const file = newFile();
+      const storage = await openSqliteStorage(file, { threadAfter: after === undefined ? never : Promise.resolve() });
+      if (after !== undefined) await delay(after);
+      const revision = await put(storage, "/test/a", "1");
+      await storage.close();
+      await expect(storage.get("/test/a")).rejects.toThrow("the store is closed");
+      const again = await openSqliteStorage(file, { threadAfter: never });
+      expect(await again.get("/test/a")).toMatchObject({ modRevision: revision });
+      await again.close();
+    }
+  });
+
+  test("ends the store when somebody else has it by then", async () => {
+    const start = Promise.withResolvers<void>();
+    const file = newFile();
+    const storage = await open(file, { threadAfter: start.promise });
+    const closeDatabase = vi.spyOn(DatabaseSync.prototype, "close").mockImplementationOnce(function (this: DatabaseSync) {
+      closeDatabase.mockRestore();
+      this.close();
+      const thief = new DatabaseSync(file);
+      onTestFinished(() => thief.close());
+      thief.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE");
+    });
+    start.resolve();
+    await expect.poll(() => storage.get("/test/a").catch((error: unknown) => error)).toMatchObject({ message: "the store's thread could not take over its file", cause: { message: `${file} is in use by this process itself; stop it, or choose another --data-dir` } });
+  });
+
+  test("has a thread at once where a writer that was killed has left much to do", async () => {
+    const file = newFile();
+    await writeUntilKilled(file, 1, 600);
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(1 << 20);
+    const before = threads();
+    await open(file, { threadAfter: never });
+    expect(threads()).toBeGreaterThan(before);
+  });
+});
+
 describe("a store that is being closed", () => {
   test("commits what was asked for before, and refuses what comes after", async () => {
     const file = newFile();
@@ -131,8 +201,13 @@ function newFile(): string {
   return path.join(suiteFolder, `${++files}.db`);
 }
 
-async function open(file: string): Promise<Storage> {
-  const storage = await openSqliteStorage(file);
+/** Of this process. */
+function threads(): number {
+  return readdirSync("/proc/self/task").length;
+}
+
+async function open(file: string, options: SqliteOptions = {}): Promise<Storage> {
+  const storage = await openSqliteStorage(file, options);
   onTestFinished(() => storage.close());
   return storage;
 }

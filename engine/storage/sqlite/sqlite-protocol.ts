@@ -1,6 +1,6 @@
-import type { Condition } from "./storage.ts";
+import type { Condition } from "../storage.ts";
 
-/** Messages between sqlite-storage.ts and its worker thread, sent in arrays. Values cross as copies: each has a buffer of its own. */
+/** What sqlite-storage.ts asks for and is told, in arrays, by a thread or by this one. Each value has a buffer of its own, as those that cross are copies. */
 export interface WireEntry {
   readonly key: string;
   readonly value: Uint8Array;
@@ -44,6 +44,8 @@ export type SqliteRequest = { readonly id: number } & (
 );
 
 export type SqliteReply = { readonly id: number } & (
+  /** The thread has begun and waits for the name of its file. */
+  | { readonly is: "loaded" }
   | { readonly is: "opened"; readonly revision: number; readonly compactRevision: number }
   | { readonly is: "committed"; readonly revision: number; readonly changes: readonly WireChange[] }
   | { readonly is: "failed"; readonly revision: number; readonly found: readonly (readonly [string, WireEntry | undefined])[] }

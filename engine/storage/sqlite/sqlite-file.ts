@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { nodeJs } from "../lib/late-modules.ts";
+import { nodeJs } from "../../lib/late-modules.ts";
 
 const FORMAT = 1;
 /** Where SQLite's locks lie in a file (https://www.sqlite.org/fileformat2.html, "The Lock-Byte Page"). */
@@ -61,23 +61,24 @@ function checkFormat(database: DatabaseSync, path: string): boolean {
   return tables.length === 0;
 }
 
+/** Words for the user, with SQLite's own among them: no cause is needed beside them. */
 function explain(error: unknown, path: string): Error {
   const why = error instanceof Error ? error.message : String(error);
   switch (primaryCode(error)) {
     case SqliteCode.busy: {
       const holder = lockHolder(path);
       const by = holder === undefined ? "another process" : holder === process.pid ? "this process itself" : `process ${holder}`;
-      return new Error(`${path} is in use by ${by}; stop it, or choose another --data-dir`, { cause: error });
+      return new Error(`${path} is in use by ${by}; stop it, or choose another --data-dir`);
     }
     case SqliteCode.corrupt:
     case SqliteCode.notADatabase:
-      return new Error(`${path} is damaged (${why}); put a backup in its place, or move it away to begin with an empty cluster`, { cause: error });
+      return new Error(`${path} is damaged (${why}); put a backup in its place, or move it away to begin with an empty cluster`);
     case SqliteCode.cannotOpen:
-      return new Error(`open the store ${path}: ${why}; the folder must exist and be writable`, { cause: error });
+      return new Error(`open the store ${path}: ${why}; the folder must exist and be writable`);
     case undefined:
       return error instanceof Error ? error : new Error(why);
     default:
-      return new Error(`open the store ${path}: ${why}`, { cause: error });
+      return new Error(`open the store ${path}: ${why}`);
   }
 }
 
