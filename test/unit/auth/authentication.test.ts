@@ -95,7 +95,7 @@ describe("the cluster's certificates", () => {
     expect((await joinNode(node, { nodeName: "n2", csr: request }, pki, names)).servingCertificate).toBeUndefined();
     await expect(joinNode(node, { nodeName: "n3", csr: request }, pki, names)).rejects.toThrow('User "system:node:n2" cannot ask for the certificate of node "n3"');
     expect([claimed, checked]).toEqual([["n2"], ["10.0.0.7"]]);
-    await joinNode(joiner, { nodeName: "n2", nodePassword, csr: request, servingCsr, addresses: ["10.0.0.7"] }, pki, names, "::ffff:10.0.0.7");
+    await joinNode(joiner, { nodeName: "n2", nodePassword, csr: request, servingCsr, addresses: ["10.0.0.7"] }, pki, names, "10.0.0.7");
     expect(checked).toEqual(["10.0.0.7"]); // it calls from there
     for (const name of ["kubernetes.default.svc", "localhost", "web.shop.svc.cluster.local"]) await expect(joinNode(joiner, { nodeName: name, nodePassword, csr: request }, pki, names)).rejects.toThrow("Services of the cluster are called so");
     await expect(joinNode(joiner, { nodeName: "n2", nodePassword: "short", csr: request }, pki, names)).rejects.toThrow("nodePassword: Required value");
