@@ -222,7 +222,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
     caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
     proven = { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work };
   } catch (error) {
-    const audit = beginRecord(auditor, { ...arrival, caller, user: caller });
+    const audit = beginRecord(auditor, { ...arrival, caller });
     observeAnswer(raw, audit);
     body.drop();
     return await writeFailure(parts, incoming, arrival, error, audit).finally(() => audit?.complete());
@@ -239,7 +239,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
 /** A request whose sender is known. */
 interface ProvenRequest {
   readonly incoming: Incoming;
-  readonly arrival: Omit<Arrival, "caller" | "user">;
+  readonly arrival: Omit<Arrival, "caller">;
   /** By the clock's `monotonic`. */
   readonly beganMs: number;
   readonly target: ReturnType<typeof requestTarget>;
@@ -255,16 +255,15 @@ async function respondTo({ options, parts }: Listening, { incoming, arrival, beg
   const { auditor, impersonator } = options.server.parts;
   const { method, url: address, headers, remoteAddress, auditId, notes } = arrival;
   const { raw } = incoming;
-  let audit: AuditRecord | undefined;
+  const audit = beginRecord(auditor, { ...arrival, caller });
+  observeAnswer(raw, audit);
   try {
-    const { user, constraint } = await impersonator.userOf(caller, shown, () => attributesOfAddress(method, target, caller));
-    audit = beginRecord(auditor, { ...arrival, caller, user, constraint });
-    observeAnswer(raw, audit);
     await auditor?.requireStored(audit);
+    const { user, constraint } = await impersonator.userOf(caller, shown, () => attributesOfAddress(method, target, caller));
+    if (user !== caller) audit?.actsAs(user, constraint);
     if (isProxied) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
     await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body: () => within(options.server.parts.clock, bodyLimitMs(options), body.read(), () => work.abort()), user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
   } catch (error) {
-    if (audit === undefined) observeAnswer(raw, (audit = beginRecord(auditor, { ...arrival, caller, user: caller })));
     await writeFailure(parts, incoming, arrival, error, audit);
   } finally {
     audit?.complete();
@@ -303,12 +302,13 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     const target = requestTarget(url);
     const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
     span = beginHttpSpan(tracer, { ...arrival, target, connection, caller: proven, beganMs });
-    const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
-    audit = beginRecord(auditor, { ...arrival, caller: proven, user, constraint });
+    audit = beginRecord(auditor, { ...arrival, caller: proven });
     await auditor?.requireStored(audit);
+    const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
+    if (user !== proven) audit?.actsAs(user, constraint);
     await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit, span }, caller, { auditId: arrival.auditId, signal });
   } catch (error) {
-    audit ??= beginRecord(auditor, { ...arrival, caller: undefined, user: undefined });
+    audit ??= beginRecord(auditor, { ...arrival, caller: undefined });
     refuseUpgrade(parts, { url, headers, audit, span }, caller.socket, error);
   } finally {
     span?.end();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import type { AuditEvent } from "../../engine/server/audit/audit-event.ts";
+import { blockingSink } from "../../engine/server/audit/audit-blocking.ts";
 import { Auditor } from "../../engine/server/audit/auditor.ts";
 import { clusterRoleBindingResource } from "../../engine/resources/rbac/cluster-role-binding.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -57,7 +58,55 @@ test("pages are recorded by their paths", async () => {
 test("who acts as somebody else is recorded as both", async () => {
   await admin.send("/api/v1/namespaces/default/secrets", { headers: { ...headers, "impersonate-user": "eve" } });
   await until(() => events().length === 2);
+  expect(events()[0]).not.toHaveProperty("impersonatedUser");
   expect(events()[1]).toMatchObject({ user: { username: "root" }, impersonatedUser: { username: "eve", groups: ["system:authenticated"] }, responseStatus: { code: 403, reason: "Forbidden" } });
+});
+
+test("who may not act as somebody else is recorded as himself", async () => {
+  const bob = await rawClient(api.url, api.pki, { commonName: "bob", organizations: [] });
+  await bob.send("/api/v1/namespaces/default/secrets", { headers: { ...headers, "impersonate-user": "eve" } });
+  bob.close();
+  await until(() => events().length === 2);
+  expect(events()[1]).toMatchObject({ user: { username: "bob" }, objectRef: { resource: "secrets" }, responseStatus: { code: 403, message: expect.stringContaining("cannot impersonate") } });
+  expect(events()[1]).not.toHaveProperty("impersonatedUser");
+});
+
+test("a policy is about who asks, whomever he acts as", async () => {
+  for (const [user, isRecorded] of [["root", true], ["eve", false]] as const) {
+    const seen: AuditEvent[] = [];
+    const auditor = new Auditor({ policy: { rules: [{ level: "Metadata", users: [user] }] }, sinks: [{ write: (event) => void seen.push(event), close: async () => {} }], clock: systemClock, metrics: new MetricsRegistry() });
+    const other = await startTestListener({ auditor });
+    try {
+      const root = await rawClient(other.url, other.pki, { commonName: "root", organizations: ["system:masters"] });
+      await root.send("/api/v1/namespaces/default/secrets", { headers: { ...headers, "impersonate-user": "eve" } });
+      root.close();
+      expect(seen.some(({ userAgent }) => userAgent === "outside")).toBe(isRecorded);
+    } finally {
+      await other.stop();
+    }
+  }
+});
+
+test("an answer ends when its record has been kept, where the record is waited for", async () => {
+  const order: string[] = [];
+  const slow = { name: "log" as const, close: async () => {}, deliver: async ([event]: readonly AuditEvent[]) => {
+    if (event?.userAgent !== "outside" || event.stage !== "ResponseComplete") return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    order.push("kept");
+  } };
+  const auditor = new Auditor({ policy: { rules: [{ level: "Metadata" }] }, sinks: [blockingSink(slow, false)], clock: systemClock, metrics: new MetricsRegistry() });
+  const other = await startTestListener({ auditor });
+  try {
+    const root = await rawClient(other.url, other.pki, { commonName: "root", organizations: ["system:masters"] });
+    for (const address of ["/api/v1/namespaces/default/secrets", "/api/v1/namespaces/default/secrets/none", "/version"]) {
+      await root.send(address, { headers });
+      order.push("answered");
+    }
+    root.close();
+  } finally {
+    await other.stop();
+  }
+  expect(order).toEqual(["kept", "answered", "kept", "answered", "kept", "answered"]);
 });
 
 test("who cannot prove who he is is recorded as nobody", async () => {

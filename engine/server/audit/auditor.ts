@@ -31,10 +31,6 @@ export interface AuditBeginning extends AuditedRequest {
   readonly requestUri: string;
   readonly sourceIps: readonly string[];
   readonly userAgent: string;
-  /** Whom the user acts as. */
-  readonly impersonated?: UserInfo;
-  /** The right by which he does, where it is for some verbs only. */
-  readonly impersonationConstraint?: string;
   /** A watch, a log, a proxy: its answer begins long before it ends. */
   readonly isLongRunning: boolean;
   /** What was remarked before, and will be until the request is answered. */
@@ -66,7 +62,7 @@ export class Auditor {
 
   /** Begins the record of a request; undefined when the policy wants none. */
   begin(beginning: AuditBeginning): AuditRecord | undefined {
-    const decision = decideAudit(this.#options.policy, { ...beginning, user: beginning.impersonated ?? beginning.user });
+    const decision = decideAudit(this.#options.policy, beginning);
     this.#levels.add({ level: decision.level });
     if (decision.level === "None") return undefined;
     const record = new AuditRecord(beginning, decision, this.#options.clock, (event) => this.#emit(event));
@@ -105,6 +101,7 @@ export class AuditRecord {
   readonly #emit: (event: AuditEvent) => Promise<boolean> | undefined;
   readonly #received: string;
   #objectRef: AuditObjectReference | undefined;
+  #impersonation: Pick<AuditEvent, "impersonatedUser" | "authenticationMetadata"> = {};
   #status: Partial<Status> | undefined;
   #requestObject: unknown;
   #responseObject: unknown;
@@ -119,6 +116,11 @@ export class AuditRecord {
     this.#emit = emit;
     this.#received = formatMicroTime(clock.now());
     this.#objectRef = beginning.resource === undefined ? undefined : referenceTo(beginning.resource);
+  }
+
+  /** Whom the user acts as, and the right by which he does where it is for some verbs only. What is recorded of him, he himself decides: nobody gets out of a policy by acting as somebody else. */
+  actsAs(user: UserInfo, constraint: string | undefined): void {
+    this.#impersonation = { impersonatedUser: user, ...(constraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint: constraint } }) };
   }
 
   /** What the client sent: an object, or the body of a patch. */
@@ -149,12 +151,13 @@ export class AuditRecord {
     if (this.#beginning.isLongRunning) this.reach("ResponseStarted");
   }
 
-  /** The answer has ended. Once only. */
-  complete(): void {
-    if (this.#isComplete) return;
+  /** The answer is about to end, or has ended; what comes after the first time changes nothing. Resolves when the record is where it must be before the client gets the end; undefined where nobody waits for that. */
+  complete(): Promise<unknown> | undefined {
+    if (this.#isComplete) return undefined;
     this.#isComplete = true;
     this.#status ??= { status: "Success", message: "Connection closed early", code: 200 };
     this.reach("ResponseComplete");
+    return this.#stored;
   }
 
   /** Whether the request may go on: what has been recorded of it so far has been kept, or need not be. */
@@ -167,7 +170,7 @@ export class AuditRecord {
   }
 
   #event(stage: AuditStage): AuditEvent {
-    const { auditId, requestUri, verb, user, impersonated, impersonationConstraint, sourceIps, userAgent } = this.#beginning;
+    const { auditId, requestUri, verb, user, sourceIps, userAgent } = this.#beginning;
     const isOver = stage !== "RequestReceived";
     return {
       kind: "Event",
@@ -178,8 +181,7 @@ export class AuditRecord {
       requestURI: requestUri,
       verb,
       user: user ?? {},
-      ...(impersonated === undefined ? {} : { impersonatedUser: impersonated }),
-      ...(impersonationConstraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint } }),
+      ...this.#impersonation,
       ...(sourceIps.length === 0 ? {} : { sourceIPs: sourceIps }),
       ...(userAgent === "" ? {} : { userAgent: shownUserAgent(userAgent) }),
       ...(this.#objectRef === undefined ? {} : { objectRef: this.#objectRef }),

@@ -16,11 +16,8 @@ export interface Arrival {
   readonly auditId: string;
   /** What was remarked before, and will be until it is answered. */
   readonly notes: RequestNotes;
-  /** Who is connected, and whom he acts as: the same, unless he impersonates somebody. Undefined for who could not prove who he is. */
+  /** Who is connected, whomever he acts as. Undefined for who could not prove who he is. */
   readonly caller: UserInfo | undefined;
-  readonly user: UserInfo | undefined;
-  /** The right by which he does, where it is for some verbs only. */
-  readonly constraint?: string | undefined;
 }
 
 /** Begins the record of an HTTP request; undefined when none is kept. */
@@ -37,8 +34,6 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
     path: pathname,
     verb,
     user: arrival.caller,
-    ...(arrival.user === arrival.caller || arrival.user === undefined ? {} : { impersonated: arrival.user }),
-    ...(arrival.constraint === undefined ? {} : { impersonationConstraint: arrival.constraint }),
     resource: info.is === "resource" ? { group: info.group, version: info.version, resource: info.resource, subresource: info.subresource ?? "", namespace: info.namespace, name: info.name ?? "" } : undefined,
     sourceIps: sourceAddresses(arrival),
     userAgent: typeof userAgent === "string" ? userAgent : "",
@@ -47,13 +42,18 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
   });
 }
 
-/** Lets the record hear when the answer begins. */
+/** Lets the record hear when the answer begins, and lets the answer end when the record has been kept, where somebody waits for that. */
 export function observeAnswer(raw: RawResponse, record: AuditRecord | undefined): void {
   if (record === undefined) return;
   const writeHead = raw.writeHead.bind(raw);
+  const end = raw.end.bind(raw);
   raw.writeHead = (code, headers) => {
     record.started(code);
     return writeHead(code, headers);
+  };
+  raw.end = (chunk) => {
+    const kept = record.complete();
+    return kept === undefined ? end(chunk) : kept.then(() => raw.destroyed || end(chunk));
   };
 }
 
