@@ -45,7 +45,7 @@ function convert(node: Node, title?: string): Node {
   const description = node["description"];
   if (node["x-kubernetes-int-or-string"] === true) return { tsType: "number | string", description };
   if (node["x-kubernetes-preserve-unknown-fields"] === true) return { tsType: "Record<string, unknown>", description };
-  const out: Node = { type: node["type"], description, ...(title === undefined ? {} : { title }) };
+  const out: Node = { type: node["x-mainstay-null"] === true ? [node["type"], "null"] : node["type"], description, ...(title === undefined ? {} : { title }) };
   // Enumerations stay plain strings: clients newer than we are may send values we do not know, and validation answers them.
   if (node["required"] !== undefined) out["required"] = node["required"];
   if (isNode(node["items"])) out["items"] = convert(node["items"]);

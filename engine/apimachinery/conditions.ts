@@ -4,14 +4,14 @@ export interface ConditionLike {
   readonly status: string;
   readonly reason?: string;
   readonly message?: string;
-  readonly lastTransitionTime?: string;
+  readonly lastTransitionTime?: string | null;
 }
 
-export function findCondition<C extends ConditionLike>(conditions: readonly C[] | undefined, type: string): C | undefined {
+export function findCondition<C extends ConditionLike>(conditions: readonly C[] | null | undefined, type: string): C | undefined {
   return conditions?.find((condition) => condition.type === type);
 }
 
-export function isConditionTrue(conditions: readonly ConditionLike[] | undefined, type: string): boolean {
+export function isConditionTrue(conditions: readonly ConditionLike[] | null | undefined, type: string): boolean {
   return findCondition(conditions, type)?.status === "True";
 }
 
@@ -22,7 +22,7 @@ const PASSIVE_FIELDS: ReadonlySet<string> = new Set(["lastTransitionTime", "last
  * The list with the condition in it. The time of the last transition is kept while the status stays the same,
  * and the very same list is returned when nothing differs, so that callers can see that there is nothing to write.
  */
-export function withCondition<C extends ConditionLike>(conditions: readonly C[] | undefined, condition: C, nowText: string): readonly C[] {
+export function withCondition<C extends ConditionLike>(conditions: readonly C[] | null | undefined, condition: C, nowText: string): readonly C[] {
   const list = conditions ?? [];
   const known = findCondition(list, condition.type);
   if (known !== undefined && saysTheSame(known, condition)) return list;

@@ -43,6 +43,10 @@ export const invalidFields = (field: string, value: unknown, details: readonly s
 export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   ({ type: "FieldValueNotSupported", field, message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}` });
 
+/** A text that has to be there and to be one of these. */
+export const choiceErrors = (field: string, value: string, supported: readonly string[], detail = ""): FieldError[] =>
+  value === "" ? [requiredField(field, detail)] : supported.includes(value) ? [] : [unsupportedValue(field, value, supported)];
+
 export const forbiddenField = (field: string, detail: string): FieldError =>
   ({ type: "FieldValueForbidden", field, message: `Forbidden: ${detail}` });
 

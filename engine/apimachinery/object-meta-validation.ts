@@ -17,33 +17,65 @@ const ANNOTATION_BYTES_MAX = 256 * 1024;
 const MANAGER_LENGTH_MAX = 128;
 const SUBRESOURCE_LENGTH_MAX = 256;
 
-/** Metadata of an object that is about to be created; its name has been generated already. */
-export function validateObjectMeta(meta: ObjectMeta, nameRule: NameRule, namespaced: boolean): FieldError[] {
-  const check = NAME_RULES[nameRule];
-  const errors: FieldError[] = [];
-  const { name, generateName } = meta;
-  if (generateName) errors.push(...invalidFields("metadata.generateName", generateName, check(nameRule === "pathSegment" ? generateName : withoutTrailingDash(generateName))));
-  errors.push(...(name ? invalidFields("metadata.name", name, check(name)) : [requiredField("metadata.name", "name or generateName is required")]));
-  errors.push(...namespaceErrors(meta.namespace, namespaced));
-  if ((meta.generation ?? 0) < 0) errors.push(invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0"));
-  return [...errors, ...commonErrors(meta), ...finalizerErrors(meta.finalizers ?? [])];
+/** What a kind says about the metadata of its objects. */
+export interface MetadataRules {
+  readonly nameRule?: NameRule;
+  readonly namespaced: boolean;
+  /** Whether finalizers may have names without a domain that nobody knows. */
+  readonly anyFinalizers?: boolean;
+  /**
+   * Of an update, upstream's registry judges the metadata as that of a new object and as a change, and the kind's own rules do so once more: as a
+   * change (when absent), as a new object's, as both, or as neither. Each tells what it finds.
+   */
+  readonly metadataOnUpdate?: "new" | "both" | "none" | undefined;
 }
 
-/** What an update may not do to metadata. The registry has filled in what clients may leave out (uid, times, resourceVersion). */
-export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
+/** Metadata of an object that is about to be created; its name has been generated already. */
+export function validateObjectMeta(meta: ObjectMeta, { nameRule = "dnsSubdomain", namespaced, anyFinalizers = true }: MetadataRules): FieldError[] {
+  const { name } = meta;
+  return [
+    ...generateNameErrors(meta, nameRule),
+    ...(name ? invalidFields("metadata.name", name, NAME_RULES[nameRule](name)) : [requiredField("metadata.name", "name or generateName is required")]),
+    ...namespaceErrors(meta.namespace, namespaced),
+    ...((meta.generation ?? 0) < 0 ? [invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0")] : []),
+    ...contentErrors(meta),
+    ...finalizerErrors(meta.finalizers ?? []),
+    ...managedFieldsErrors(meta.managedFields ?? []),
+    ...(anyFinalizers ? [] : unknownFinalizerErrors(meta.finalizers ?? [])),
+  ];
+}
+
+/** What an update may not do to metadata, as often as upstream tells it. The registry has filled in what clients may leave out (uid, times, resourceVersion). */
+export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, { nameRule = "dnsSubdomain", anyFinalizers = true, metadataOnUpdate }: MetadataRules): FieldError[] {
+  // A part that is still the stored one was checked when it was stored.
+  const content = contentErrors(meta, old);
+  const managed = meta.managedFields === old.managedFields ? [] : managedFieldsErrors(meta.managedFields ?? []);
+  const finalizers = jsonEqual(meta.finalizers, old.finalizers) ? [] : (meta.finalizers ?? []);
+  const change = [...changeErrors(meta, old), ...content, ...managed];
+  const asNew = (rule: NameRule) => [...(meta.generateName === old.generateName ? [] : generateNameErrors(meta, rule)), ...content, ...finalizerErrors(finalizers), ...managed];
+  const unknown = anyFinalizers ? [] : unknownFinalizerErrors(finalizers);
+  const once = [...asNew("pathSegment"), ...change];
+  if (metadataOnUpdate === "none") return once;
+  return [...once, ...(metadataOnUpdate === "new" ? [] : [...change, ...unknown]), ...(metadataOnUpdate === undefined ? [] : [...asNew(nameRule), ...unknown])];
+}
+
+function changeErrors(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
     const added = (meta.finalizers ?? []).filter((name) => !old.finalizers?.includes(name)).sort();
     if (added.length > 0) errors.push(forbiddenField("metadata.finalizers", `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(", ")}}`));
   }
   if (!meta.resourceVersion) errors.push(invalidField("metadata.resourceVersion", meta.resourceVersion ?? "", "must be specified for an update"));
-  if ((meta.generation ?? 0) < 0) errors.push(invalidField("metadata.generation", meta.generation, "must be greater than or equal to 0"));
   if ((meta.generation ?? 0) < (old.generation ?? 0)) errors.push(invalidField("metadata.generation", meta.generation ?? 0, "must not be decremented"));
   for (const field of ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
     if ((meta[field] ?? "") !== (old[field] ?? "")) errors.push(invalidField(`metadata.${field}`, meta[field] ?? (field.endsWith("stamp") || field.endsWith("Seconds") ? null : ""), "field is immutable"));
   }
-  // A part that is still the stored one was checked when it was stored.
-  return [...errors, ...commonErrors(meta, old), ...(jsonEqual(meta.finalizers, old.finalizers) ? [] : finalizerErrors(meta.finalizers ?? []))];
+  return errors;
+}
+
+function generateNameErrors({ generateName }: ObjectMeta, nameRule: NameRule): FieldError[] {
+  if (!generateName) return [];
+  return invalidFields("metadata.generateName", generateName, NAME_RULES[nameRule](nameRule === "pathSegment" ? generateName : withoutTrailingDash(generateName)));
 }
 
 /** Labels as they appear in metadata, templates and selectors' matchLabels. */
@@ -57,12 +89,11 @@ function namespaceErrors(namespace: string | undefined, namespaced: boolean): Fi
   return invalidFields("metadata.namespace", namespace, dnsLabelProblems(namespace));
 }
 
-function commonErrors(meta: ObjectMeta, old?: ObjectMeta): FieldError[] {
+function contentErrors(meta: ObjectMeta, old?: ObjectMeta): FieldError[] {
   return [
     ...(meta.labels === undefined || meta.labels === old?.labels ? [] : labelErrors(meta.labels, "metadata.labels")),
     ...(meta.annotations === undefined || meta.annotations === old?.annotations ? [] : annotationErrors(meta.annotations, "metadata.annotations")),
     ...(meta.ownerReferences === undefined || meta.ownerReferences === old?.ownerReferences ? [] : ownerErrors(meta.ownerReferences)),
-    ...(meta.managedFields === undefined || meta.managedFields === old?.managedFields ? [] : managedFieldsErrors(meta.managedFields)),
   ];
 }
 
@@ -98,9 +129,15 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
 function finalizerErrors(finalizers: readonly string[]): FieldError[] {
   const errors = finalizers.flatMap((name) => invalidFields("metadata.finalizers", name, qualifiedNameProblems(name)));
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
-    errors.push(invalidField("metadata.finalizers", finalizers, "finalizer foregroundDeletion and orphan cannot be both set"));
+    errors.push(invalidField("metadata.finalizers", finalizers, "finalizer orphan and foregroundDeletion cannot be both set"));
   }
   return errors;
+}
+
+const KNOWN_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];
+
+function unknownFinalizerErrors(finalizers: readonly string[]): FieldError[] {
+  return finalizers.flatMap((name, index) => (name.includes("/") || KNOWN_FINALIZERS.includes(name) ? [] : [invalidField(`metadata.finalizers[${index}]`, name, "name is neither a standard finalizer name nor is it fully qualified")]));
 }
 
 function managedFieldsErrors(entries: NonNullable<ObjectMeta["managedFields"]>): FieldError[] {

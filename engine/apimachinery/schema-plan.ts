@@ -6,6 +6,8 @@ export interface SchemaPlan {
   /** The properties that have a default. */
   readonly defaults: readonly (readonly [string, Schema])[];
   readonly required: readonly string[];
+  /** The properties that are null where they have nothing in them. */
+  readonly nulls: readonly string[];
   /** The schema of keys that are no properties. */
   readonly additional: Schema | undefined;
   /** Lists and maps that Kubernetes' Go types leave out of the JSON when they are empty: there, empty and absent are the same. */
@@ -33,25 +35,26 @@ export function schemaPlan(schema: Schema): SchemaPlan {
 function computePlan(schema: Schema): SchemaPlan {
   const properties = new Map(Object.entries(schema.properties ?? {}));
   const { additionalProperties, format } = schema;
+  const isChecked = schema["x-mainstay-unchecked"] !== true;
   const isFreeForm = schema.type === "object" && properties.size === 0 && additionalProperties === undefined;
   return {
     properties,
     defaults: [...properties].filter(([, property]) => property.default !== undefined),
     required: schema.required ?? [],
+    nulls: [...properties].filter(([, property]) => property["x-mainstay-null"] === true).map(([name]) => name),
     omittedEmpty: new Set([...properties].filter(([name, property]) => isOmittedEmpty(schema, name, property)).map(([name]) => name)),
     omittedZero: new Map([...properties].filter(([name, property]) => isOmittedZero(schema, name, property)).map(([name, property]) => [name, zeroOf(property)])),
     additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
     keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
     constrainsText:
-      schema.enum !== undefined || schema.pattern !== undefined || schema.minLength !== undefined || schema.maxLength !== undefined || format === "byte" || format === "date-time" || format === "micro-time",
+      (isChecked && (schema.enum !== undefined || schema.pattern !== undefined || schema.minLength !== undefined || schema.maxLength !== undefined)) || format === "byte" || format === "date-time" || format === "micro-time",
     pattern: schema.pattern === undefined ? undefined : compilePattern(schema.pattern),
-    enum: schema.enum === undefined ? undefined : new Set(schema.enum),
+    enum: schema.enum === undefined || !isChecked ? undefined : new Set(schema.enum),
   };
 }
 
 /** Optional lists that are written all the same; of the others, the schema says that they are required. */
 const KEPT_EMPTY: ReadonlySet<string> = new Set([
-  "ClusterRole.rules", "Role.rules", "EndpointSlice.ports", "HorizontalPodAutoscalerStatus.currentMetrics", "ProjectedVolumeSource.sources",
   "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions", "ObjectMeta.managedFields",
 ]);
 

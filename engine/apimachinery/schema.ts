@@ -35,6 +35,10 @@ export interface Schema {
   readonly "x-mainstay-allow-duplicates"?: boolean;
   /** Values of this JSON type are accepted beside those that the schema describes, and looked at by nobody here. */
   readonly "x-mainstay-or"?: "array" | "boolean";
+  /** Kubernetes' Go type cannot leave the property out: where nothing is in it, null is written. */
+  readonly "x-mainstay-null"?: boolean;
+  /** That the property is required, its choices and its bounds are published and no more: the kind's rules judge what is in it, if anybody does. What is missing is Go's zero. */
+  readonly "x-mainstay-unchecked"?: boolean;
   /** What is said about the property when it is missing, after `Required value: `. */
   readonly "x-mainstay-required-detail"?: string;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";

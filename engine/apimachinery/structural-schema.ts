@@ -7,7 +7,7 @@ import type { Schema } from "./schema.ts";
 export interface ConformOptions {
   /** Fill in defaults where the enclosing object exists. */
   readonly defaults: boolean;
-  /** Put the result in the form that is kept: without unknown fields, which are reported in any case, without what Kubernetes' Go types leave out when it is empty or zero, and with quantities in their canonical text. */
+  /** Put the result in the form that is kept: without unknown fields, which are reported in any case, without what Kubernetes' Go types leave out when it is empty or zero, with their nulls, and with quantities in their canonical text. */
   readonly prune: boolean;
   /** Leave nulls everywhere, or where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
   readonly keepsNulls?: "all" | "refused";
@@ -118,6 +118,8 @@ class Pass {
         this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
       } else if (child === null && property === undefined && isOfTexts(schema, childSchema) && !this.#keepsNull(childSchema)) {
         (copy ??= { ...source })[name] = ""; // a key without a value is there all the same
+      } else if (child === null && childSchema["x-mainstay-null"] === true) {
+        continue;
       } else if (child === undefined || (child === null && childSchema.nullable !== true && !this.#keepsNull(childSchema))) {
         delete (copy ??= { ...source })[name];
       } else if (!child && child === plan.omittedZero.get(name)) {
@@ -131,7 +133,9 @@ class Pass {
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);
-    return this.#fillRequired(plan, source, copy) ?? source;
+    copy = this.#fillRequired(plan, source, copy);
+    if (this.#options.prune) for (const name of plan.nulls) if ((copy ?? source)[name] === undefined) (copy ??= { ...source })[name] = null;
+    return copy ?? source;
   }
 
   /** What must be there and is not is reported; where defaults are filled in, Go's zero stands for it, so that the rest can be judged by rules that count on it. */
@@ -141,6 +145,11 @@ class Pass {
     for (const name of plan.required) {
       if ((copy ?? source)[name] !== undefined) continue;
       const property = plan.properties.get(name);
+      if (property?.["x-mainstay-unchecked"] === true) {
+        const zero = defaults ? this.#uncheckedZero(name, property) : undefined;
+        if (zero !== undefined && zero !== null) (copy ??= { ...source })[name] = zero;
+        continue;
+      }
       const taken = property === undefined ? undefined : isZeroed ? zeroOfStatus(property) : defaults ? this.#zeroTaken(name, property) : undefined;
       if (taken === undefined) this.errors.push(requiredField(this.#trail.text(name), property?.["x-mainstay-required-detail"]));
       const value = taken ?? (defaults && property?.["x-protobuf-tag"] !== undefined ? this.#emptyOf(property, name) : undefined);
@@ -154,6 +163,12 @@ class Pass {
     if (property["x-protobuf-tag"] === undefined) return undefined;
     if (property.type !== "object") return property.type === "string" || (property.minimum ?? 0) > 0 ? undefined : zeroOf(property);
     return property.properties === undefined || property["x-protobuf-presence"] === true ? undefined : this.#emptyStruct(name, property);
+  }
+
+  /** What the rules get to see where a property is missing that only they ask for: a pointer leads nowhere. */
+  #uncheckedZero(name: string, property: Schema): unknown {
+    if (property["x-protobuf-presence"] === true) return undefined;
+    return property.type === "object" ? this.#emptyStruct(name, property) : this.#emptyOf(property, name);
   }
 
   #emptyStruct(name: string, property: Schema): unknown {
@@ -269,6 +284,7 @@ class Pass {
     if (isInteger && Math.abs(value) > 2 ** 63) return this.#wrongType(value, "64-bit integer");
     const { minimum, maximum } = schema;
     const isTooSmall = minimum !== undefined && value < minimum;
+    if (schema["x-mainstay-unchecked"] === true) return;
     if (isTooSmall || (maximum !== undefined && value > maximum)) {
       const range = maximum === undefined ? `greater than or equal to ${minimum}` : minimum === undefined ? `less than or equal to ${maximum}` : `between ${minimum} and ${maximum}, inclusive`;
       this.errors.push(invalidField(this.#trail.text(), value, `must be ${range}`));

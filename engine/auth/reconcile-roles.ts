@@ -4,7 +4,7 @@ import type { AggregationRule, PolicyRule, RoleRef, Subject } from "../resources
 import { AUTOUPDATE_ANNOTATION } from "./default-roles/define-role.ts";
 import { missingRights } from "./policy-rules.ts";
 
-export type RoleLike = KubeObject & { readonly rules?: readonly PolicyRule[]; readonly aggregationRule?: AggregationRule };
+export type RoleLike = KubeObject & { readonly rules?: readonly PolicyRule[] | null; readonly aggregationRule?: AggregationRule };
 export type BindingLike = KubeObject & { readonly subjects?: readonly Subject[]; readonly roleRef: RoleRef };
 
 /** What to do to an object that every cluster should have. */

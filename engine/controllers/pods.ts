@@ -60,7 +60,7 @@ export function millisecondsToAvailable(pod: Pod, minReadySeconds: number, nowMs
   if (!isPodReady(pod)) return undefined;
   if (minReadySeconds === 0) return 0;
   const since = findCondition(pod.status?.conditions, "Ready")?.lastTransitionTime;
-  return since === undefined ? undefined : Math.max(0, Date.parse(since) + minReadySeconds * 1000 - nowMs);
+  return !since ? undefined : Math.max(0, Date.parse(since) + minReadySeconds * 1000 - nowMs);
 }
 
 /** Says in a pod's status that it ends for the cluster's sake and not by its own doing; Jobs tell the two apart. */

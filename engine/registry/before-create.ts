@@ -27,7 +27,8 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
     name: object.metadata.name || generateName(object.metadata.generateName, random),
     uid: random.uuid(),
     creationTimestamp: nowText,
-    generation: strategy.hasGeneration === true ? 1 : undefined,
+    generation: strategy.hasGeneration === true ? 1 : object.metadata.generation,
+    selfLink: undefined,
     deletionTimestamp: undefined,
     deletionGracePeriodSeconds: undefined,
     resourceVersion: undefined,
@@ -40,7 +41,7 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
 }
 
 /** Upstream's versions have 64 bits. */
-const VERSION_MAX = (1n << 64n) - 1n;
+export const VERSION_MAX = (1n << 64n) - 1n;
 
 /** The base with a random suffix; undefined without a base. */
 export function generateName(base: string | undefined, random: Random): string | undefined {

@@ -2,9 +2,10 @@ import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { badRequest, conflict, type StatusError } from "../apimachinery/status-error.ts";
+import { badRequest, conflict, withoutReason, type StatusError } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
+import { VERSION_MAX } from "./before-create.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import { validateUpdate } from "./validate-object.ts";
 
@@ -16,15 +17,24 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
   const { metadata } = object;
   if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   if (metadata.uid && metadata.uid !== old.metadata.uid) {
-    if (isPatch) throw invalid(definition.group, definition.kind, name, [invalidField("metadata.uid", metadata.uid, "field is immutable")]);
+    const immutable = invalidField("metadata.uid", metadata.uid, "field is immutable");
+    if (isPatch) throw invalid(definition.group, definition.kind, name, definition.strategy.metadataOnUpdate === "none" ? [immutable] : [immutable, immutable]);
     throw failedPrecondition(definition, old, "UID", metadata.uid);
   }
   // Revisions begin at one: "0" says as little as nothing does.
-  if (!metadata.resourceVersion || metadata.resourceVersion === "0") {
+  if (!metadata.resourceVersion || /^0+$/.test(metadata.resourceVersion)) {
     if (definition.strategy.unconditionalUpdate !== false) return;
     throw invalid(definition.group, definition.kind, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]);
   }
-  if (metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(definition, name);
+  if (metadata.resourceVersion !== old.metadata.resourceVersion && versionOf(metadata.resourceVersion) !== BigInt(old.metadata.resourceVersion ?? "0")) throw conflict(definition, name);
+}
+
+/** Throws, in the words of Go's parser, what upstream's store does with a version that is no number. */
+function versionOf(text: string): bigint {
+  if (!/^\d+$/.test(text)) throw withoutReason(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const version = BigInt(text);
+  if (version > VERSION_MAX) throw withoutReason(`strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`);
+  return version;
 }
 
 /** Upstream's text names its own key; clients show it, so it is the same here. */
@@ -65,8 +75,9 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
     namespace: old.metadata.namespace,
     uid: old.metadata.uid,
     creationTimestamp: old.metadata.creationTimestamp,
-    deletionTimestamp: old.metadata.deletionTimestamp,
-    deletionGracePeriodSeconds: old.metadata.deletionGracePeriodSeconds,
+    // Where there is none, nobody sets one by an update: the rules refuse it.
+    deletionTimestamp: old.metadata.deletionTimestamp ?? object.metadata.deletionTimestamp,
+    deletionGracePeriodSeconds: object.metadata.deletionGracePeriodSeconds ?? old.metadata.deletionGracePeriodSeconds,
     generation: old.metadata.generation,
     resourceVersion: old.metadata.resourceVersion,
   });

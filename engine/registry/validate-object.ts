@@ -1,7 +1,7 @@
 import { invalid, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { validateObjectMeta, validateObjectMetaUpdate } from "../apimachinery/object-meta-validation.ts";
+import { validateObjectMeta, validateObjectMetaUpdate, type MetadataRules } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
@@ -10,7 +10,7 @@ const ALL_FEATURES: FeatureGates = new Set();
 
 /** Throws a 422 that lists everything wrong with a new object, where these features are switched off. */
 export function validateCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, disabled = ALL_FEATURES): void {
-  const meta = validateObjectMeta(object.metadata, definition.strategy.nameRule ?? "dnsSubdomain", definition.namespaced);
+  const meta = validateObjectMeta(object.metadata, metadataRules(definition));
   refuse(definition, object, [...meta, ...contentErrors(definition, object)], disabled);
 }
 
@@ -18,7 +18,7 @@ export function validateCreate<T extends KubeObject>(definition: ResourceDefinit
 export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, what: "object" | "status" | ObjectPart<T>, disabled = ALL_FEATURES): void {
   const { strategy } = definition;
   const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
-  const meta = validateObjectMetaUpdate(object.metadata, old.metadata);
+  const meta = validateObjectMetaUpdate(object.metadata, old.metadata, what === "object" ? metadataRules(definition) : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined });
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
@@ -35,14 +35,21 @@ export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind
  * where something is missing. Of what the schema has refused already they have nothing to add. These features are switched off; `old` is what it would replace.
  */
 export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], disabled: FeatureGates, old?: T): void {
-  const { strategy, content, namespaced } = definition;
-  const meta = old !== undefined ? validateObjectMetaUpdate(object.metadata, old.metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, strategy.nameRule ?? "dnsSubdomain", namespaced) : [];
+  const { strategy, content } = definition;
+  const metadata = metadataRules(definition);
+  const meta = old !== undefined ? validateObjectMetaUpdate(object.metadata, old.metadata, metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, metadata) : [];
   const defaulted = withStrategyDefaults(definition, object);
   const whole = (old === undefined ? strategy.prepareForCreate?.(defaulted) : strategy.prepareForUpdate?.(defaulted, old)) ?? defaulted;
   const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
-  const known = [...meta, ...errors];
-  const isNew = ({ field }: FieldError) => !known.some((refused) => field === refused.field || field.startsWith(`${refused.field}.`) || field.startsWith(`${refused.field}[`));
-  refuse(definition, object, [...known, ...rules.filter(isNew)], disabled);
+  const judged = new Set(rules.map(({ field }) => field));
+  const known = errors.filter(({ field }) => !judged.has(field));
+  const isNew = ({ field }: FieldError) => !known.some((refused) => field.startsWith(`${refused.field}.`) || field.startsWith(`${refused.field}[`));
+  refuse(definition, object, [...meta, ...known, ...rules.filter(isNew)], disabled);
+}
+
+/** Of what users define, upstream knows no finalizers. */
+function metadataRules<T extends KubeObject>({ strategy: { nameRule, anyFinalizers, metadataOnUpdate }, namespaced, content }: ResourceDefinition<T>): MetadataRules {
+  return { namespaced, anyFinalizers: anyFinalizers ?? content !== undefined, ...(nameRule === undefined ? {} : { nameRule }), ...(metadataOnUpdate === undefined ? {} : { metadataOnUpdate }) };
 }
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
@@ -53,6 +60,6 @@ function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, 
 }
 
 function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[], disabled = ALL_FEATURES): void {
-  const first = new Map(withoutFeatures(errors, disabled).map((error) => [`${error.field} ${error.message}`, error]));
-  if (first.size > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? "", [...first.values()]);
+  const wrong = withoutFeatures(errors, disabled);
+  if (wrong.length > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? "", wrong);
 }

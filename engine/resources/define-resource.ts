@@ -2,7 +2,7 @@ import type { Verb } from "../apimachinery/api-request.ts";
 import type { FieldError } from "../apimachinery/field-error.ts";
 import type { GroupVersionResource } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import type { NameRule } from "../apimachinery/object-meta-validation.ts";
+import type { MetadataRules } from "../apimachinery/object-meta-validation.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 
 /** What a client needs to address a kind. The type parameter ties the object's type to its name. */
@@ -76,15 +76,13 @@ export function storedForm<T extends KubeObject, S extends KubeObject>(form: Sto
  * schema defaults and validation only, generation raised when anything but metadata and status changed (if `hasGeneration`),
  * main-resource writes keep the old status, status writes keep everything else but metadata.
  */
-export interface Strategy<T extends KubeObject> {
+export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "namespaced"> {
   /** Whether metadata.generation counts spec changes; ConfigMap, Secret, Service, Node and their like do not. */
   readonly hasGeneration?: boolean;
   /** PUT to a missing name creates it (Lease, Node's like); otherwise 404. */
   readonly createOnUpdate?: boolean;
   /** PUT without resourceVersion is accepted; true for most built-ins (the default). */
   readonly unconditionalUpdate?: boolean;
-  /** Rules for metadata.name; `dnsSubdomain` when absent. */
-  readonly nameRule?: NameRule;
   /** Defaults that depend on other fields, which a schema cannot state; runs after schema defaults, on every decode. */
   readonly setDefaults?: (object: T) => T;
   /** Clears what clients may not set and fills what the server decides; runs before validation. */

@@ -649,7 +649,7 @@ readonly observedGeneration?: number
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime: string
+readonly lastTransitionTime: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -1197,7 +1197,7 @@ readonly status: string
 /**
  * When the status last changed.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One word that says why.
  */
@@ -1298,7 +1298,7 @@ readonly status: string
 /**
  * When the status last changed.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One word that says why.
  */
@@ -2186,7 +2186,7 @@ export interface ProjectedVolumeSource {
 /**
  * What goes into the folder.
  */
-readonly sources?: readonly VolumeProjection[]
+readonly sources?: (readonly VolumeProjection[] | null)
 /**
  * Permission bits of files that say nothing of their own. Without it, 0644.
  */
@@ -2432,7 +2432,7 @@ export interface TypedLocalObjectReference {
 /**
  * Its API group; empty for the core group.
  */
-readonly apiGroup?: string
+readonly apiGroup?: (string | null)
 /**
  * Its kind.
  */
@@ -2449,7 +2449,7 @@ export interface TypedObjectReference {
 /**
  * Its API group; empty for the core group.
  */
-readonly apiGroup?: string
+readonly apiGroup?: (string | null)
 /**
  * Its kind.
  */
@@ -3587,7 +3587,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -3728,11 +3728,11 @@ readonly message?: string
 /**
  * When the condition was last written.
  */
-readonly lastUpdateTime?: string
+readonly lastUpdateTime?: (string | null)
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 }
 /**
  * A number of equal pods that is kept running. Usually made by a Deployment.
@@ -3813,7 +3813,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -3944,11 +3944,11 @@ readonly status: string
 /**
  * When it was last looked at.
  */
-readonly lastProbeTime?: string
+readonly lastProbeTime?: (string | null)
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -4076,7 +4076,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -4821,7 +4821,7 @@ readonly desiredReplicas: number
 /**
  * The figures as they were last read.
  */
-readonly currentMetrics?: readonly MetricStatus[]
+readonly currentMetrics?: (readonly MetricStatus[] | null)
 /**
  * AbleToScale, ScalingActive and ScalingLimited, with their reasons.
  */
@@ -4919,7 +4919,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -5050,7 +5050,7 @@ export interface PodFailurePolicy {
 /**
  * Looked at in order; the first that fits a failed pod decides. If none does, the failure counts.
  */
-readonly rules: readonly PodFailurePolicyRule[]
+readonly rules: (readonly PodFailurePolicyRule[] | null)
 }
 /**
  * One kind of failure, and what it means.
@@ -5245,11 +5245,11 @@ readonly status: string
 /**
  * When the fact was last looked at.
  */
-readonly lastProbeTime?: string
+readonly lastProbeTime?: (string | null)
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -5363,11 +5363,11 @@ readonly message?: string
 /**
  * When the condition was last touched.
  */
-readonly lastUpdateTime?: string
+readonly lastUpdateTime?: (string | null)
 /**
  * When the status last changed.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 }
 /**
  * A role that one holder has for a limited time: leader election and node heartbeats.
@@ -5601,11 +5601,11 @@ readonly source?: EventSource
 /**
  * When it was first seen.
  */
-readonly firstTimestamp?: string
+readonly firstTimestamp?: (string | null)
 /**
  * When it was last seen.
  */
-readonly lastTimestamp?: string
+readonly lastTimestamp?: (string | null)
 /**
  * How often it was seen.
  */
@@ -5617,7 +5617,7 @@ readonly type?: string
 /**
  * When it was first seen, to the microsecond.
  */
-readonly eventTime?: string
+readonly eventTime?: (string | null)
 readonly series?: EventSeries
 /**
  * What the component did, or could not do.
@@ -5657,7 +5657,7 @@ readonly count?: number
 /**
  * When it was last seen.
  */
-readonly lastObservedTime?: string
+readonly lastObservedTime?: (string | null)
 }
 /**
  * Bounds and defaults for the resources of each object in a namespace.
@@ -5681,7 +5681,7 @@ export interface LimitRangeSpec {
 /**
  * One entry for each kind of object.
  */
-readonly limits?: readonly LimitRangeItem[]
+readonly limits?: (readonly LimitRangeItem[] | null)
 }
 /**
  * Bounds and defaults for objects of one kind.
@@ -5775,7 +5775,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -5951,11 +5951,11 @@ readonly status: string
 /**
  * When the node last confirmed it.
  */
-readonly lastHeartbeatTime?: string
+readonly lastHeartbeatTime?: (string | null)
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -6055,7 +6055,7 @@ export interface ContainerImage {
 /**
  * Names by which it is known, tags and digests.
  */
-readonly names?: readonly string[]
+readonly names?: (readonly string[] | null)
 /**
  * Its size in bytes.
  */
@@ -6663,11 +6663,11 @@ readonly status: string
 /**
  * No longer used.
  */
-readonly lastProbeTime?: string
+readonly lastProbeTime?: (string | null)
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -6764,7 +6764,7 @@ export interface ContainerStateRunning {
 /**
  * When it was started.
  */
-readonly startedAt?: string
+readonly startedAt?: (string | null)
 }
 /**
  * How a container ended.
@@ -6789,11 +6789,11 @@ readonly message?: string
 /**
  * When it had been started.
  */
-readonly startedAt?: string
+readonly startedAt?: (string | null)
 /**
  * When it ended.
  */
-readonly finishedAt?: string
+readonly finishedAt?: (string | null)
 /**
  * Id of the container.
  */
@@ -6927,7 +6927,7 @@ export interface PodExtendedResourceClaimStatus {
 /**
  * Which container's resource is which request of the claim.
  */
-readonly requestMappings: readonly ContainerExtendedResourceRequest[]
+readonly requestMappings: (readonly ContainerExtendedResourceRequest[] | null)
 /**
  * Name of the claim.
  */
@@ -7049,7 +7049,7 @@ readonly status: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -7411,11 +7411,11 @@ readonly metadata: ObjectMeta
 /**
  * The endpoints, at most 1000.
  */
-readonly endpoints?: readonly Endpoint[]
+readonly endpoints?: (readonly Endpoint[] | null)
 /**
  * Ports that all of the endpoints offer.
  */
-readonly ports?: readonly EndpointPort[]
+readonly ports?: (readonly EndpointPort[] | null)
 /**
  * IPv4, IPv6 or FQDN; cannot change.
  */
@@ -7536,7 +7536,7 @@ readonly metadata: ObjectMeta
 /**
  * When it was first seen, to the microsecond.
  */
-readonly eventTime?: string
+readonly eventTime?: (string | null)
 readonly series?: EventsV1EventSeries
 /**
  * Controller that told it, such as kubernetes.io/kubelet.
@@ -7568,11 +7568,11 @@ readonly deprecatedSource?: EventSource
 /**
  * When it was first seen, in the words of core/v1.
  */
-readonly deprecatedFirstTimestamp?: string
+readonly deprecatedFirstTimestamp?: (string | null)
 /**
  * When it was last seen, in the words of core/v1.
  */
-readonly deprecatedLastTimestamp?: string
+readonly deprecatedLastTimestamp?: (string | null)
 /**
  * How often it was seen, in the words of core/v1.
  */
@@ -7589,7 +7589,7 @@ readonly count: number
 /**
  * When it was last seen.
  */
-readonly lastObservedTime: string
+readonly lastObservedTime: (string | null)
 }
 /**
  * Which requests to the API belong together, and with which priority they are served.
@@ -7723,7 +7723,7 @@ readonly clusterScope?: boolean
 /**
  * Namespaces of requests that name one; * for all.
  */
-readonly namespaces?: readonly string[]
+readonly namespaces?: (readonly string[] | null)
 }
 /**
  * Requests of paths that are not objects.
@@ -7762,7 +7762,7 @@ readonly status?: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -7881,7 +7881,7 @@ readonly status?: string
 /**
  * When the status last changed its value.
  */
-readonly lastTransitionTime?: string
+readonly lastTransitionTime?: (string | null)
 /**
  * One CamelCase word on why, for programs.
  */
@@ -9415,7 +9415,7 @@ readonly metadata: ObjectMeta
 /**
  * What the role allows.
  */
-readonly rules?: readonly PolicyRule[]
+readonly rules?: (readonly PolicyRule[] | null)
 readonly aggregationRule?: AggregationRule
 }
 /**
@@ -9487,7 +9487,7 @@ readonly metadata: ObjectMeta
 /**
  * What the role allows.
  */
-readonly rules?: readonly PolicyRule[]
+readonly rules?: (readonly PolicyRule[] | null)
 }
 /**
  * A sort of device that claims can ask for.
@@ -9590,7 +9590,7 @@ export interface DeviceClaim {
 /**
  * One entry for each sort of device.
  */
-readonly requests?: readonly DeviceRequest[]
+readonly requests?: (readonly DeviceRequest[] | null)
 /**
  * What must hold for the devices together.
  */
@@ -9896,7 +9896,7 @@ readonly shareID?: string
 /**
  * Facts about the device.
  */
-readonly conditions?: readonly Condition[]
+readonly conditions?: (readonly Condition[] | null)
 /**
  * Whatever the driver has to say.
  */
@@ -10323,7 +10323,7 @@ export interface CSINodeSpec {
 /**
  * One entry for each driver.
  */
-readonly drivers?: readonly CSINodeDriver[]
+readonly drivers?: (readonly CSINodeDriver[] | null)
 }
 /**
  * A CSI driver on a node.
@@ -10340,7 +10340,7 @@ readonly nodeID: string
 /**
  * Labels of nodes by which the driver knows places.
  */
-readonly topologyKeys?: readonly string[]
+readonly topologyKeys?: (readonly string[] | null)
 readonly allocatable?: VolumeNodeResources
 }
 /**
@@ -10509,7 +10509,7 @@ export interface VolumeError {
 /**
  * When it happened.
  */
-readonly time?: string
+readonly time?: (string | null)
 /**
  * What happened, in a sentence.
  */

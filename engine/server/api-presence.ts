@@ -162,7 +162,7 @@ async function writeSlices(client: Client, wanted: readonly (EndpointSlice & Kub
 
 /** The same once more in the older form, for clients that know no slices. */
 async function writeEndpoints(client: Client, slices: readonly EndpointSlice[]): Promise<void> {
-  const subsets = slices.map(({ endpoints = [], ports = [] }) => ({ addresses: endpoints.flatMap(({ addresses }) => addresses.map((ip) => ({ ip }))), ports: ports.map(({ name = "", port = 0, protocol = "TCP" }) => ({ name, port, protocol })) }));
+  const subsets = slices.map(({ endpoints, ports }) => ({ addresses: (endpoints ?? []).flatMap(({ addresses }) => addresses.map((ip) => ({ ip }))), ports: (ports ?? []).map(({ name = "", port = 0, protocol = "TCP" }) => ({ name, port, protocol })) }));
   const metadata = { name: SERVICE, namespace: "default", labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } };
   const wanted: Endpoints & KubeObject = { apiVersion: "v1", kind: "Endpoints", metadata, subsets };
   const objects = client.for<Endpoints & KubeObject>(endpointsResource);
@@ -171,8 +171,8 @@ async function writeEndpoints(client: Client, slices: readonly EndpointSlice[]):
   else if (found !== undefined && !jsonEqual(found.subsets ?? [], subsets)) await objects.update({ ...wanted, metadata: { ...metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
 }
 
-function content({ endpoints = [], ports = [] }: EndpointSlice): unknown {
-  return { endpoints: endpoints.map(({ addresses }) => addresses), ports: ports.map(({ port }) => port) };
+function content({ endpoints, ports }: EndpointSlice): unknown {
+  return { endpoints: (endpoints ?? []).map(({ addresses }) => addresses), ports: (ports ?? []).map(({ port }) => port) };
 }
 
 function ignoring(...reasons: Parameters<typeof hasReason>[1][]): (error: unknown) => void {

@@ -191,8 +191,8 @@ function nameOfEntry(pod: Pod, entryName: string): string | undefined {
 }
 
 function extendedRequests({ status }: Pod, container: Container): readonly { readonly claim: string; readonly request: string }[] {
-  const { resourceClaimName = "", requestMappings = [] } = status?.extendedResourceClaimStatus ?? {};
-  return requestMappings.filter(({ containerName, resourceName }) => containerName === container.name && container.resources?.requests?.[resourceName] !== undefined).map(({ requestName }) => ({ claim: resourceClaimName, request: requestName }));
+  const { resourceClaimName = "", requestMappings } = status?.extendedResourceClaimStatus ?? {};
+  return (requestMappings ?? []).filter(({ containerName, resourceName }) => containerName === container.name && container.resources?.requests?.[resourceName] !== undefined).map(({ requestName }) => ({ claim: resourceClaimName, request: requestName }));
 }
 
 /** The devices for a request, or for all. An alternative that was chosen is for the request that it is one of. */

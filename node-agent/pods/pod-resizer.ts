@@ -41,7 +41,7 @@ export class PodResizer {
     this.#granted = grantedByStatus(pod);
     ({ pending: this.#pending, inProgress: this.#inProgress } = progressOf(pod));
     const since = findCondition(pod.status?.conditions, RESIZE_PENDING)?.lastTransitionTime;
-    if (since !== undefined) this.#waitsSinceMs = Date.parse(since);
+    if (since) this.#waitsSinceMs = Date.parse(since);
   }
 
   /** What the pod's status says of resizes that are not done. */

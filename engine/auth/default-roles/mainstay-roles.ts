@@ -10,7 +10,7 @@ const WRITE = "create,update,patch,delete,deletecollection";
 
 /** Controllers of this system share one user, which so holds what upstream gives to the service account of each. */
 function allControllerRules(): readonly PolicyRule[] {
-  const known = new Map(controllerRoles.flatMap(({ rules = [] }) => rules).map((one) => [JSON.stringify(one), one]));
+  const known = new Map(controllerRoles.flatMap(({ rules }) => rules ?? []).map((one) => [JSON.stringify(one), one]));
   return [...known.values()];
 }
 

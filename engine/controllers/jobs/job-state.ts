@@ -8,5 +8,5 @@ export function finishedCondition(job: Job): JobCondition | undefined {
 /** When it ended, in milliseconds since the epoch. */
 export function finishedMs(job: Job): number | undefined {
   const at = finishedCondition(job)?.lastTransitionTime;
-  return at === undefined ? undefined : Date.parse(at);
+  return at ? Date.parse(at) : undefined;
 }

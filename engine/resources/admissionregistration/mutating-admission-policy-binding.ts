@@ -15,6 +15,8 @@ export const mutatingAdmissionPolicyBindingResource = defineResource<MutatingAdm
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy-binding.yaml"),
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,

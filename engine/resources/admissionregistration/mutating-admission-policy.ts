@@ -21,7 +21,7 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
   namespaced: false,
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy.yaml"),
-  strategy: { hasGeneration: true, unconditionalUpdate: false, validate: validatePolicy, warnings: staticNameWarnings },
+  strategy: { metadataOnUpdate: "new", anyFinalizers: true, hasGeneration: true, unconditionalUpdate: false, validate: validatePolicy, warnings: staticNameWarnings },
   columns: [
     nameColumn,
     { name: "Mutations", type: "integer", description: "How many changes the policy makes.", cell: ({ spec }) => (spec.mutations ?? []).length },

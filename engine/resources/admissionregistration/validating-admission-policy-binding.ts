@@ -18,6 +18,8 @@ export const validatingAdmissionPolicyBindingResource = defineResource<Validatin
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy-binding.yaml"),
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,

@@ -25,6 +25,8 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-admission-policy.yaml"),
   subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,

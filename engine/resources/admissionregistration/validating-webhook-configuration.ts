@@ -14,6 +14,8 @@ export const validatingWebhookConfigurationResource = defineResource<ValidatingW
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/validating-webhook-configuration.yaml"),
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     warnings: staticNameWarnings,
     hasGeneration: true,

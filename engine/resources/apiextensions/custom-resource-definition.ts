@@ -22,6 +22,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
   schema: () => loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml"),
   subresources: [{ name: "status" }],
   strategy: {
+    anyFinalizers: true,
     hasGeneration: true,
     unconditionalUpdate: false,
     setDefaults,

@@ -40,7 +40,7 @@ function resourceErrors(value: Readonly<Record<string, unknown>>, path: string):
   if (wrong !== undefined) errors.push(invalidField(name("metadata"), metadata, `${wrong.field === "" ? "" : `${wrong.field}: `}${wrong.message}`));
   else if (isJsonObject(metadata)) {
     const meta: ObjectMeta = { ...metadata, name: typeof metadata["name"] === "string" && metadata["name"] !== "" ? metadata["name"] : "fakename" };
-    errors.push(...validateObjectMeta(meta, "pathSegment", typeof meta.namespace === "string" && meta.namespace !== "").map((error) => ({ ...error, field: at(path, error.field) })));
+    errors.push(...validateObjectMeta(meta, { nameRule: "pathSegment", namespaced: typeof meta.namespace === "string" && meta.namespace !== "" }).map((error) => ({ ...error, field: at(path, error.field) })));
   }
   return errors;
 }

@@ -21,6 +21,8 @@ export const apiServiceResource = defineResource<APIService>({
   schema: () => loadSchema("apiregistration.k8s.io/v1/api-service.yaml"),
   subresources: [{ name: "status", keeps: ALL_METADATA }],
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "both",
     nameRule: "pathSegment",
     unconditionalUpdate: false,
     prepareForCreate: (service) => ({ ...service, status: service.spec.service === undefined ? { conditions: withCondition(undefined, LOCAL, service.metadata.creationTimestamp ?? "") } : {} }),

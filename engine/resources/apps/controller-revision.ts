@@ -14,6 +14,7 @@ export const controllerRevisionResource = defineResource<ControllerRevision>({
   namespaced: true,
   schema: () => loadSchema("apps/v1/controller-revision.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     validate: (revision) => (revision.data === undefined ? [requiredField("data", "data is mandatory")] : []),
     validateUpdate: (revision, old) => (jsonEqual(revision.data, old.data) ? [] : [invalidField("data", revision.data, "field is immutable")]),
   },

@@ -1,4 +1,4 @@
-import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { formatLabels } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
@@ -11,6 +11,8 @@ import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { collisionErrors } from "./replica-counts.ts";
 import { validateSelector } from "./selector-validation.ts";
+
+const STRATEGIES = ["RollingUpdate", "OnDelete"];
 
 /** Counts that are always said, also when they are nothing. */
 const NOTHING_YET: DaemonSetStatus = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
@@ -68,6 +70,7 @@ function withDefaults(set: DaemonSet): DaemonSet {
 function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   const errors = [...validateSelector(spec.selector, spec.template, "daemonset"), ...validatePodTemplate(spec.template, "spec.template", "DaemonSet")];
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
+  if (type !== undefined && !STRATEGIES.includes(type)) errors.push(unsupportedValue("spec.updateStrategy", { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } }, STRATEGIES));
   if (type !== "RollingUpdate" || rollingUpdate === undefined) return errors;
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const at = "spec.updateStrategy.rollingUpdate";

@@ -1,4 +1,4 @@
-import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { scaledValue } from "../../apimachinery/int-or-string.ts";
 import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -12,6 +12,8 @@ import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
 import { collisionErrors, negativeCounts, partErrors } from "./replica-counts.ts";
 import { validateSelected } from "./selector-validation.ts";
+
+const STRATEGIES = ["Recreate", "RollingUpdate"];
 
 export const deploymentResource = defineResource<Deployment>({
   group: "apps",
@@ -55,8 +57,9 @@ function withDefaults(deployment: Deployment): Deployment {
 function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = validateSelected(spec.selector, spec.template, "deployment", () => validatePodTemplate(spec.template, "spec.template"));
   const { type, rollingUpdate } = spec.strategy ?? {};
+  if (type !== undefined && !STRATEGIES.includes(type)) errors.push(unsupportedValue("spec.strategy", { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } }, STRATEGIES));
   if (type === "Recreate" && rollingUpdate !== undefined) errors.push(forbiddenField("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
-  if (rollingUpdate !== undefined) {
+  if (type === "RollingUpdate" && rollingUpdate !== undefined) {
     const amounts: number[] = [];
     for (const field of ["maxUnavailable", "maxSurge"] as const) {
       const value = rollingUpdate[field];

@@ -1,5 +1,6 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelSelectorPredicate, type LabelSelector } from "../../apimachinery/selectors.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import type { PodTemplateSpec } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 
@@ -22,7 +23,7 @@ function malformedErrors(selector: LabelSelector | undefined): FieldError[] {
 
 /** Of a selector that is well-formed: what it chooses. */
 function choiceErrors(selector: LabelSelector | undefined, template: PodTemplateSpec, kind: string): FieldError[] {
-  if (selector === undefined) return [requiredField("spec.selector"), mismatch(template)];
+  if (selector === undefined) return [...(kind === "daemonset" ? [] : [requiredField("spec.selector")]), mismatch(template)];
   if (isEmpty(selector)) return [invalidField("spec.selector", selector, `empty selector is invalid for ${kind}`)];
   return labelSelectorPredicate(selector)(template.metadata?.labels) ? [] : [mismatch(template)];
 }
@@ -32,5 +33,5 @@ function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): bo
 }
 
 function mismatch(template: PodTemplateSpec): FieldError {
-  return invalidField("spec.template.metadata.labels", template.metadata?.labels ?? {}, "`selector` does not match template `labels`");
+  return invalidField("spec.template.metadata.labels", withSortedKeys(template.metadata?.labels) ?? null, "`selector` does not match template `labels`");
 }

@@ -36,7 +36,8 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
 
 export function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): HorizontalPodAutoscalerV1 {
   const { metrics = [], behavior, ...plainSpec } = spec;
-  const { currentMetrics = [], conditions = [], ...plainStatus } = status ?? { desiredReplicas: 0 };
+  const { currentMetrics: givenMetrics, conditions = [], ...plainStatus } = status ?? { desiredReplicas: 0 };
+  const currentMetrics = givenMetrics ?? [];
   const cpu = metrics.find(isCpuUse);
   const others = metrics.filter((metric) => metric !== cpu);
   const cpuNow = currentMetrics.find((metric) => metric.resource?.name === "cpu" && metric.resource.current.averageUtilization !== undefined);

@@ -1,8 +1,11 @@
-import { duplicateField, invalidField, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
-import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { choiceErrors, duplicateField, invalidField, invalidFields, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import type { JobSpec, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyRule, SuccessPolicyRule } from "../types.ts";
 import { indexCount, parseIndexSet } from "./index-set.ts";
 
+const ACTIONS = ["Count", "FailIndex", "FailJob", "Ignore"];
+const OPERATORS = ["In", "NotIn"];
+const STATUSES = ["False", "True", "Unknown"];
 const RULES_MAX = 20;
 const PATTERNS_MAX = 20;
 const EXIT_CODES_MAX = 255;
@@ -16,13 +19,14 @@ export function validatePodFailurePolicy(spec: JobSpec, path: string): FieldErro
 
 function failureRuleErrors(rule: PodFailurePolicyRule, path: string, names: ReadonlySet<string>, isPerIndex: boolean): FieldError[] {
   const errors: FieldError[] = [];
+  errors.push(...choiceErrors(`${path}.action`, rule.action, ACTIONS, oneOf(ACTIONS)));
   if (rule.action === "FailIndex" && !isPerIndex) errors.push(invalidField(`${path}.action`, rule.action, "requires the backoffLimitPerIndex to be set"));
   if (rule.onExitCodes !== undefined) errors.push(...exitCodeErrors(rule.onExitCodes, `${path}.onExitCodes`, names));
   const patterns = rule.onPodConditions ?? [];
   errors.push(...tooMany(patterns.length, PATTERNS_MAX, `${path}.onPodConditions`));
   for (const [index, pattern] of patterns.entries()) {
-    const problem = qualifiedNameError(pattern.type);
-    if (problem !== undefined) errors.push(invalidField(`${path}.onPodConditions[${index}].type`, pattern.type, problem));
+    const at = `${path}.onPodConditions[${index}]`;
+    errors.push(...invalidFields(`${at}.type`, pattern.type, qualifiedNameProblems(pattern.type)), ...choiceErrors(`${at}.status`, pattern.status ?? "", STATUSES, oneOf(STATUSES)));
   }
   if (rule.onExitCodes !== undefined && patterns.length > 0) errors.push(invalidRule(path, "specifying both OnExitCodes and OnPodConditions is not supported"));
   if (rule.onExitCodes === undefined && patterns.length === 0) errors.push(invalidRule(path, "specifying one of OnExitCodes and OnPodConditions is required"));
@@ -31,9 +35,9 @@ function failureRuleErrors(rule: PodFailurePolicyRule, path: string, names: Read
 
 function exitCodeErrors(requirement: PodFailurePolicyOnExitCodesRequirement, path: string, names: ReadonlySet<string>): FieldError[] {
   const { containerName, operator, values } = requirement;
-  const errors: FieldError[] = [];
+  const errors = choiceErrors(`${path}.operator`, operator, OPERATORS, oneOf(OPERATORS));
   if (containerName !== undefined && !names.has(containerName)) errors.push(invalidField(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));
-  if (values.length === 0) errors.push(invalidField(`${path}.values`, values, "at least one value is required"));
+  if (values.length === 0) errors.push(invalidField(`${path}.values`, null, "at least one value is required"));
   errors.push(...tooMany(values.length, EXIT_CODES_MAX, `${path}.values`));
   const seen = new Set<number>();
   for (const [index, value] of values.entries()) {
@@ -70,6 +74,10 @@ function successRuleErrors(rule: SuccessPolicyRule, path: string, completions: n
   if (count > completions) errors.push(invalidField(at, count, `must be less than or equal to ${completions} (the number of specified completions)`));
   if (indexes !== undefined && count > total) errors.push(invalidField(at, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`));
   return errors;
+}
+
+function oneOf(choices: readonly string[]): string {
+  return `valid values: [${choices.map((choice) => JSON.stringify(choice)).join(" ")}]`;
 }
 
 function tooMany(count: number, max: number, path: string): FieldError[] {

@@ -65,6 +65,7 @@ export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   const restartPolicy = spec.template.spec?.restartPolicy ?? "Always";
   const at = `${path}.template.spec.restartPolicy`;
   if (restartPolicy === "Always") errors.push(requiredField(at, 'valid values: "OnFailure", "Never"'));
+  else if (restartPolicy !== "OnFailure" && restartPolicy !== "Never") errors.push(unsupportedValue(at, restartPolicy, ["OnFailure", "Never"]));
   else if (spec.podFailurePolicy !== undefined && restartPolicy !== "Never") errors.push(invalidField(at, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'));
   return errors;
 }

@@ -23,6 +23,7 @@ export const jobResource = defineResource<Job>({
   categories: ["all"],
   schema: () => loadSchema("batch/v1/job.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     hasGeneration: true,
     orphansByDefault: { warning: "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning" },
     setDefaults: withDefaults,
@@ -104,7 +105,7 @@ function durationText({ status }: Job, now: number): string {
   if (status?.startTime === undefined) return "";
   const failedAt = status.conditions?.find((condition) => condition.type === "Failed" && condition.status === "True")?.lastTransitionTime;
   const end = status.completionTime ?? failedAt;
-  return humanDuration((end === undefined ? now : Date.parse(end)) - Date.parse(status.startTime));
+  return humanDuration((end ? Date.parse(end) : now) - Date.parse(status.startTime));
 }
 
 /** The selector of a Job's pods as text, for those who list them. */

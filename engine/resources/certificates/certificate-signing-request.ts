@@ -28,6 +28,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
   shortNames: ["csr"],
   schema: () => loadSchema("certificates.k8s.io/v1/certificate-signing-request.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     nameRule: "pathSegment",
     // Nobody creates a request that is approved already.
     prepareForCreate: ({ status: _status, ...request }) => ({ ...request, status: {} }),

@@ -12,6 +12,7 @@ export const leaseResource = defineResource<Lease>({
   namespaced: true,
   schema: () => loadSchema("coordination.k8s.io/v1/lease.yaml"),
   strategy: {
+    anyFinalizers: true,
     createOnUpdate: true,
     unconditionalUpdate: false,
     validate: ({ spec = {} }) => [

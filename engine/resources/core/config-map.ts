@@ -13,6 +13,7 @@ export const configMapResource = defineResource<ConfigMap>({
   shortNames: ["cm"],
   schema: () => loadSchema("core/v1/config-map.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     validate: (map) => validateData(map.data, map.binaryData),
     validateUpdate: (map, old) => validateImmutable(map, old, ["data", "binaryData"]),
   },

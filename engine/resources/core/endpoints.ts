@@ -21,6 +21,7 @@ export const endpointsResource = defineResource<Endpoints>({
   schema: () => loadSchema("core/v1/endpoints.yaml"),
   deprecationWarning: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   strategy: {
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     warnings: endpointsWarnings,
     validateNew: ({ subsets = [] }) => validateSubsets(subsets, new Set()),

@@ -16,6 +16,7 @@ export const limitRangeResource = defineResource<LimitRange>({
   shortNames: ["limits"],
   schema: () => loadSchema("core/v1/limit-range.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     createOnUpdate: true,
     setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: (range.spec.limits ?? []).map(withDefaults) } }),
     validate: (range) => validateItems(range.spec?.limits ?? []),

@@ -15,6 +15,7 @@ export const namespaceResource = defineResource<Namespace>({
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"],
   schema: () => loadSchema("core/v1/namespace.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     nameRule: "dnsLabel",
     setDefaults: (namespace) => ({
       ...namespace,

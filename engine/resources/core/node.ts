@@ -24,6 +24,7 @@ export const nodeResource = defineResource<Node>({
   shortNames: ["no"],
   schema: () => loadSchema("core/v1/node.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     setDefaults: withDefaults,
     validate: validateNode,
     validateUpdate: validateNodeUpdate,

@@ -16,6 +16,7 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
   shortNames: ["pvc"],
   schema: () => loadSchema("core/v1/persistent-volume-claim.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     prepareForCreate: (claim) => ({ ...withSpec(claim), status: { phase: "Pending" } }),
     prepareForUpdate: withSpec,
     validate: (claim) => validateClaimSpec(claim.spec ?? {}, "spec"),

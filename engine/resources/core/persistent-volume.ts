@@ -16,6 +16,7 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
   shortNames: ["pv"],
   schema: () => loadSchema("core/v1/persistent-volume.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) } }),
     validate: ({ metadata, spec }) => validateVolumeSpec(spec ?? {}, "spec", metadata.name ?? ""),
     validateUpdate: validateVolumeUpdate,

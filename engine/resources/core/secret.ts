@@ -14,6 +14,7 @@ export const secretResource = defineResource<Secret>({
   namespaced: true,
   schema: () => loadSchema("core/v1/secret.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     setDefaults: (secret) => {
       if (secret.stringData === undefined) return secret;
       // Plain text is accepted on the way in, and only ever kept and returned encoded.

@@ -15,6 +15,7 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   schema: () => loadSchema("core/v1/service-account.yaml"),
   subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
   strategy: {
+    metadataOnUpdate: "both",
     warnings: ({ metadata }, old) => (metadata.annotations?.[MOUNTABLE_SECRETS] === undefined || old?.metadata.annotations?.[MOUNTABLE_SECRETS] !== undefined ? [] : [`metadata.annotations[${MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`]),
   },
   columns: [nameColumn, ageColumn],

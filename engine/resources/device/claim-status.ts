@@ -79,7 +79,8 @@ function nameErrors({ driver, pool, device, shareID }: DeviceName, at: string): 
 }
 
 function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<string>, at: string): FieldError[] {
-  const { conditions = [], data, networkData = {} } = status;
+  const { data, networkData = {} } = status;
+  const conditions = status.conditions ?? [];
   const errors = nameErrors(status, at);
   if (!given.has(keyOf(status))) errors.push(invalidField(at, `${status.driver}/${status.pool}/${status.device}${status.shareID === undefined ? "" : `/${status.shareID}`}`, "must be an allocated device in the claim"));
   if (conditions.length > CONDITIONS_MAX) errors.push(tooMany(`${at}.conditions`, conditions.length, CONDITIONS_MAX));

@@ -13,7 +13,7 @@ export const deviceClassResource = defineResource<DeviceClass>({
   kind: "DeviceClass",
   namespaced: false,
   schema: () => loadSchema("resource.k8s.io/v1/device-class.yaml"),
-  strategy: { hasGeneration: true, validate: validateClass },
+  strategy: { metadataOnUpdate: "both", hasGeneration: true, validate: validateClass },
   columns: [nameColumn, ageColumn],
 });
 

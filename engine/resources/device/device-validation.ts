@@ -17,7 +17,8 @@ const ALLOCATION_MODES = ["All", "ExactCount"];
 /** Rules for a wish for devices, in a claim or in a template. */
 export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string): FieldError[] {
   if (claim === undefined) return [];
-  const { requests = [], constraints = [], config = [] } = claim;
+  const { constraints = [], config = [] } = claim;
+  const requests = claim.requests ?? [];
   const names = requestNames(claim);
   const errors = [...countErrors(requests, LIST_MAX, `${at}.requests`), ...countErrors(constraints, LIST_MAX, `${at}.constraints`), ...countErrors(config, LIST_MAX, `${at}.config`)];
   errors.push(...uniqueNames(requests, `${at}.requests`));
@@ -43,8 +44,8 @@ export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string):
 }
 
 /** Names by which results and other parts of a claim may refer to its requests: also to one alternative, as `request/alternative`. */
-export function requestNames({ requests = [] }: DeviceClaim): ReadonlySet<string> {
-  return new Set(requests.flatMap((request) => [request.name, ...(request.firstAvailable ?? []).map((sub) => `${request.name}/${sub.name}`)]));
+export function requestNames({ requests }: DeviceClaim): ReadonlySet<string> {
+  return new Set((requests ?? []).flatMap((request) => [request.name, ...(request.firstAvailable ?? []).map((sub) => `${request.name}/${sub.name}`)]));
 }
 
 /** A name of an attribute or a capacity: one that C allows, after a domain of at most 63 letters or without one. */

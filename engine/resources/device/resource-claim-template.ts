@@ -16,6 +16,7 @@ export const resourceClaimTemplateResource = defineResource<ResourceClaimTemplat
   namespaced: true,
   schema: () => loadSchema("resource.k8s.io/v1/resource-claim-template.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     setDefaults: (template) => {
       const { devices } = template.spec.spec;
       return devices === undefined ? template : { ...template, spec: { ...template.spec, spec: { ...template.spec.spec, devices: withClaimDefaults(devices) } } };

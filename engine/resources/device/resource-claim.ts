@@ -15,6 +15,7 @@ export const resourceClaimResource = defineResource<ResourceClaim>({
   namespaced: true,
   schema: () => loadSchema("resource.k8s.io/v1/resource-claim.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     setDefaults: (claim) => (claim.spec.devices === undefined ? claim : { ...claim, spec: { ...claim.spec, devices: withClaimDefaults(claim.spec.devices) } }),
     prepareForCreate: (claim) => ({ ...claim, status: {} }),
     validate: (claim) => validateDeviceClaim(claim.spec.devices, "spec.devices"),
@@ -28,7 +29,7 @@ export const resourceClaimResource = defineResource<ResourceClaim>({
 
 /** One device, unless it says otherwise. */
 export function withClaimDefaults(devices: DeviceClaim): DeviceClaim {
-  if (devices.requests === undefined) return devices;
+  if (!devices.requests) return devices;
   const counted = <T extends { readonly allocationMode?: string; readonly count?: number }>(wish: T): T => {
     const allocationMode = wish.allocationMode || "ExactCount";
     return { ...wish, allocationMode, ...(allocationMode === "ExactCount" && !wish.count ? { count: 1 } : {}) };

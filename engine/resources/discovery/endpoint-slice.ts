@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, invalidFields, requiredField, tooMany, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
+import { choiceErrors, duplicateField, invalidField, invalidFields, requiredField, thenErrors, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
@@ -14,6 +14,9 @@ const ENDPOINTS_MAX = 1000;
 const ADDRESSES_MAX = 100;
 const HINTS_MAX = 8;
 
+/** In upstream's order. */
+const ADDRESS_TYPES = ["FQDN", "IPv4", "IPv6"];
+
 export const endpointSliceResource = defineResource<EndpointSlice>({
   group: "discovery.k8s.io",
   version: "v1",
@@ -22,8 +25,9 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   namespaced: true,
   schema: () => loadSchema("discovery.k8s.io/v1/endpoint-slice.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     hasGeneration: true,
-    validate: ({ ports = [] }) => portErrors(ports),
+    validate: ({ addressType, ports }) => [...choiceErrors("addressType", addressType, ADDRESS_TYPES), ...portErrors(ports ?? [])],
     validateNew: endpointErrors,
     warnings: endpointSliceWarnings,
     // What was good when it was written stays good, for as long as it is what it was.
@@ -81,6 +85,7 @@ function portErrors(ports: NonNullable<EndpointSlice["ports"]>): FieldError[] {
 /** IPv6 came with the strict rules, so that there is one way to write its addresses. */
 function endpointAddressErrors(address: string, addressType: string, path: string, index: number): FieldError[] {
   const at = `${path}[${index}]`;
+  if (!ADDRESS_TYPES.includes(addressType)) return [];
   if (addressType === "FQDN") {
     return invalidFields(at, address, dnsSubdomainProblems(address));
   }

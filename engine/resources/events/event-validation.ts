@@ -10,7 +10,7 @@ const UNCHANGEABLE = ["involvedObject", "reason", "message", "source", "firstTim
 /** What holds for every event, whichever of the two addresses it comes by. An event with an eventTime is of the newer kind and must be complete. */
 export function validateEvent(event: CoreEvent): FieldError[] {
   const { namespace = "" } = event.metadata;
-  const errors = event.eventTime === undefined ? olderErrors(event) : newerErrors(event);
+  const errors = !event.eventTime ? olderErrors(event) : newerErrors(event);
   const problem = dnsSubdomainError(namespace);
   return problem === undefined ? errors : [...errors, invalidField("namespace", namespace, problem)];
 }
@@ -18,11 +18,11 @@ export function validateEvent(event: CoreEvent): FieldError[] {
 /** Beyond that, for events that come by events.k8s.io. */
 export function validateStrictly(event: CoreEvent): FieldError[] {
   const errors = seriesErrors(event);
-  if (event.eventTime === undefined) errors.push(requiredField("eventTime"));
+  if (!event.eventTime) errors.push(requiredField("eventTime"));
   if (event.type !== "Normal" && event.type !== "Warning") errors.push(invalidField("type", "", `has invalid value: ${event.type ?? ""}`));
   const unset: readonly (readonly [string, boolean])[] = [
-    ["firstTimestamp", event.firstTimestamp !== undefined],
-    ["lastTimestamp", event.lastTimestamp !== undefined],
+    ["firstTimestamp", Boolean(event.firstTimestamp)],
+    ["lastTimestamp", Boolean(event.lastTimestamp)],
     ["count", (event.count ?? 0) !== 0],
     ["source", Boolean(event.source?.component) || Boolean(event.source?.host)],
   ];
@@ -59,7 +59,7 @@ function newerErrors({ metadata, involvedObject, reportingComponent = "", report
 function seriesErrors({ series }: CoreEvent): FieldError[] {
   if (series === undefined) return [];
   const errors = (series.count ?? 0) < 2 ? [invalidField("series.count", "", "should be at least 2")] : [];
-  return series.lastObservedTime === undefined ? [...errors, requiredField("series.lastObservedTime")] : errors;
+  return !series.lastObservedTime ? [...errors, requiredField("series.lastObservedTime")] : errors;
 }
 
 function mismatch(namespace: string | undefined): FieldError {

@@ -50,7 +50,7 @@ export function fromCore(event: CoreEvent): EventsV1Event {
     ...(count === undefined ? {} : { deprecatedCount: count }),
     ...(reportingComponent === undefined ? {} : { reportingController: reportingComponent }),
     // Stored series have both: validated for events that come by here, and the older address lets no time out of a series it counts.
-    ...(series === undefined ? {} : { series: { count: series.count ?? 0, lastObservedTime: series.lastObservedTime ?? "" } }),
+    ...(series === undefined ? {} : { series: { count: series.count ?? 0, lastObservedTime: series.lastObservedTime ?? null } }),
   };
 }
 

@@ -20,6 +20,7 @@ export const flowSchemaResource = defineResource<FlowSchema>({
   namespaced: false,
   schema: () => loadSchema("flowcontrol.apiserver.k8s.io/v1/flow-schema.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     hasGeneration: true,
     prepareForCreate: (schema) => ({ ...schema, status: {} }),
     validate: (schema) => [...validateSpec(schema), ...conditionErrors(schema.status?.conditions ?? [])],

@@ -19,6 +19,7 @@ export const priorityLevelConfigurationResource = defineResource<PriorityLevelCo
   namespaced: false,
   schema: () => loadSchema("flowcontrol.apiserver.k8s.io/v1/priority-level-configuration.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     hasGeneration: true,
     setDefaults: (level) => (level.spec?.type === "Exempt" && level.spec.exempt === undefined ? { ...level, spec: { ...level.spec, exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } } } : level),
     prepareForCreate: (level) => ({ ...level, status: {} }),

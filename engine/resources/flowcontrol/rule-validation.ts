@@ -40,7 +40,8 @@ function validateAccount({ namespace, name }: ServiceAccountSubject, path: strin
   return namespaceProblem === undefined ? nameErrors : [...nameErrors, invalidField(`${path}.namespace`, namespace, namespaceProblem)];
 }
 
-function validateResourceRule({ verbs, apiGroups, resources, clusterScope = false, namespaces = [] }: ResourcePolicyRule, path: string): FieldError[] {
+function validateResourceRule({ verbs, apiGroups, resources, clusterScope = false, namespaces: given }: ResourcePolicyRule, path: string): FieldError[] {
+  const namespaces = given ?? [];
   const errors = verbErrors(verbs, `${path}.verbs`);
   if (apiGroups.length === 0) errors.push(requiredField(`${path}.apiGroups`, "resource rules must supply at least one api group"));
   errors.push(...aloneErrors(apiGroups, `${path}.apiGroups`, "api groups"));

@@ -21,6 +21,7 @@ export const ingressClassResource = defineResource<IngressClass>({
   namespaced: false,
   schema: () => loadSchema("networking.k8s.io/v1/ingress-class.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     hasGeneration: true,
     setDefaults: withScope,
     validate: ({ spec }) => [...validateController(spec?.controller ?? ""), ...(spec?.parameters === undefined ? [] : validateParameters(spec.parameters, "spec.parameters"))],
@@ -58,5 +59,5 @@ function validateParameters({ apiGroup, kind, name, scope, namespace }: IngressC
 function parametersText(parameters: IngressClassParametersReference | undefined): string {
   if (parameters === undefined) return "<none>";
   const { apiGroup, kind, name } = parameters;
-  return `${kind}${apiGroup === undefined ? "" : `.${apiGroup}`}/${name}`;
+  return `${kind}${apiGroup ? `.${apiGroup}` : ""}/${name}`;
 }

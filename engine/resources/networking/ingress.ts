@@ -25,6 +25,7 @@ export const ingressResource = defineResource<Ingress>({
   shortNames: ["ing"],
   schema: () => loadSchema("networking.k8s.io/v1/ingress.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     hasGeneration: true,
     prepareForCreate: (ingress) => ({ ...ingress, status: { loadBalancer: {} } }),
     validateNew: (ingress) => [...validateIngressSpec(ingress.spec ?? {}), ...classErrors(ingress)],

@@ -17,6 +17,7 @@ export const ipAddressResource = defineResource<IPAddress>({
   shortNames: ["ip"],
   schema: () => loadSchema("networking.k8s.io/v1/ip-address.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     hasGeneration: true,
     nameRule: "pathSegment",
     validateNew: (address) => [...nameErrors(address), ...parentErrors(address.spec?.parentRef)],

@@ -25,6 +25,8 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
   namespaced: false,
   schema: () => loadSchema("node.k8s.io/v1/runtime-class.yaml"),
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     unconditionalUpdate: false,
     warnings: runtimeClassWarnings,

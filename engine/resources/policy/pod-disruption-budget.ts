@@ -19,6 +19,8 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
   shortNames: ["pdb"],
   schema: () => loadSchema("policy/v1/pod-disruption-budget.yaml"),
   strategy: {
+    anyFinalizers: true,
+    metadataOnUpdate: "none",
     hasGeneration: true,
     unconditionalUpdate: false,
     nameRule: "pathSegment",

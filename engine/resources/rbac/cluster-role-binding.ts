@@ -12,6 +12,7 @@ export const clusterRoleBindingResource = defineResource<ClusterRoleBinding>({
   namespaced: false,
   schema: () => loadSchema("rbac.authorization.k8s.io/v1/cluster-role-binding.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     nameRule: "pathSegment",
     setDefaults: withBindingDefaults,

@@ -15,6 +15,7 @@ export const clusterRoleResource = defineResource<ClusterRole>({
   namespaced: false,
   schema: () => loadSchema("rbac.authorization.k8s.io/v1/cluster-role.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     nameRule: "pathSegment",
     validate: (role) => [...validateRules(role.rules ?? [], false), ...aggregationErrors(role)],

@@ -12,6 +12,7 @@ export const roleBindingResource = defineResource<RoleBinding>({
   namespaced: true,
   schema: () => loadSchema("rbac.authorization.k8s.io/v1/role-binding.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     nameRule: "pathSegment",
     setDefaults: withBindingDefaults,

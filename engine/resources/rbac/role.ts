@@ -13,6 +13,7 @@ export const roleResource = defineResource<Role>({
   namespaced: true,
   schema: () => loadSchema("rbac.authorization.k8s.io/v1/role.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     createOnUpdate: true,
     nameRule: "pathSegment",
     validate: (role) => validateRules(role.rules ?? [], true),

@@ -1,10 +1,11 @@
-import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { choiceErrors, forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { PriorityClass } from "../types.ts";
+import { PREEMPTION_POLICIES } from "../validation/pod-spec.ts";
 
 /** What users may ask for; above it is the system's own. */
 const USER_PRIORITY_MAX = 1_000_000_000;
@@ -48,9 +49,13 @@ function validateClass(priority: PriorityClass): FieldError[] {
   if (name.startsWith(SYSTEM_PREFIX)) {
     const known = systemPriorityClasses.find((candidate) => candidate.metadata.name === name);
     const problem = known === undefined ? `${name} is not a known system priority class` : systemProblem(priority, known);
-    return problem === undefined ? [] : [forbiddenField("metadata.name", `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`)];
+    return problem === undefined ? policyErrors(priority) : [forbiddenField("metadata.name", `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`), ...policyErrors(priority)];
   }
-  return priority.value > USER_PRIORITY_MAX ? [forbiddenField("value", `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`)] : [];
+  return [...(priority.value > USER_PRIORITY_MAX ? [forbiddenField("value", `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`)] : []), ...policyErrors(priority)];
+}
+
+function policyErrors({ preemptionPolicy }: PriorityClass): FieldError[] {
+  return preemptionPolicy === undefined ? [] : choiceErrors("preemptionPolicy", preemptionPolicy, PREEMPTION_POLICIES);
 }
 
 function systemProblem(priority: PriorityClass, known: PriorityClass): string | undefined {

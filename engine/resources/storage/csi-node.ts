@@ -17,6 +17,7 @@ export const csiNodeResource = defineResource<CSINode>({
   namespaced: false,
   schema: () => loadSchema("storage.k8s.io/v1/csi-node.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     validate: (node) => (node.spec.drivers ?? []).flatMap((driver, index) => driverErrors(driver, `spec.drivers[${index}]`)),
     validateUpdate: (node, old) =>

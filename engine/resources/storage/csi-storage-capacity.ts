@@ -17,6 +17,7 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
   namespaced: true,
   schema: () => loadSchema("storage.k8s.io/v1/csi-storage-capacity.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     unconditionalUpdate: false,
     validate: validateCapacity,
     warnings: storageCapacityWarnings,

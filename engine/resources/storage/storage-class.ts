@@ -19,6 +19,7 @@ export const storageClassResource = defineResource<StorageClass>({
   shortNames: ["sc"],
   schema: () => loadSchema("storage.k8s.io/v1/storage-class.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     validate: (storageClass) => [
       ...provisionerErrors(storageClass.provisioner, "provisioner"),
       ...parameterErrors(storageClass.parameters, "parameters"),

@@ -18,6 +18,7 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
   namespaced: false,
   schema: () => loadSchema("storage.k8s.io/v1/volume-attachment.yaml"),
   strategy: {
+    metadataOnUpdate: "new",
     unconditionalUpdate: false,
     prepareForCreate: (attachment) => ({ ...attachment, status: { attached: false } }),
     validate: validateAttachment,

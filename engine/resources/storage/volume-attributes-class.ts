@@ -17,6 +17,7 @@ export const volumeAttributesClassResource = defineResource<VolumeAttributesClas
   shortNames: ["vac"],
   schema: () => loadSchema("storage.k8s.io/v1/volume-attributes-class.yaml"),
   strategy: {
+    metadataOnUpdate: "both",
     validate: ({ driverName, parameters = {} }) => [
       ...provisionerErrors(driverName, "driverName"),
       ...(Object.keys(parameters).length === 0 ? [requiredField("parameters", "must contain at least one key/value pair")] : parameterErrors(parameters, "parameters")),

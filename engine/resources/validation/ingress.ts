@@ -55,6 +55,7 @@ export function hostErrors(host: string, path: string): FieldError[] {
 }
 
 function validatePath({ path: text = "", pathType, backend }: HTTPIngressPath, path: string): FieldError[] {
+  if (pathType === undefined) return [requiredField(`${path}.pathType`, "pathType must be specified")];
   const errors: FieldError[] = [];
   const isAbsolute = text.startsWith("/");
   if (!PATH_TYPES.includes(pathType)) errors.push(unsupportedValue(`${path}.pathType`, pathType, PATH_TYPES));
@@ -88,8 +89,8 @@ function validateReference({ apiGroup, kind, name }: TypedLocalObjectReference, 
   return [...groupErrors(apiGroup, `${path}.apiGroup`), ...segmentErrors(kind, `${path}.kind`), ...segmentErrors(name, `${path}.name`)];
 }
 
-export function groupErrors(group: string | undefined, path: string): FieldError[] {
-  const problem = group === undefined ? undefined : dnsSubdomainError(group);
+export function groupErrors(group: string | null | undefined, path: string): FieldError[] {
+  const problem = group === undefined || group === null ? undefined : dnsSubdomainError(group);
   return problem === undefined ? [] : [invalidField(path, group, problem)];
 }
 

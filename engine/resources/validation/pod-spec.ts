@@ -1,4 +1,4 @@
-import { forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { choiceErrors, forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
@@ -15,6 +15,8 @@ import { validateHostUsers, validatePodSecurityContext } from "./security.ts";
 import { judgeVolumes } from "./volumes.ts";
 import { validateForSystem, validateHostProcesses } from "./windows.ts";
 
+const RESTART_POLICIES = ["Always", "OnFailure", "Never"];
+export const PREEMPTION_POLICIES: readonly string[] = ["PreemptLowerPriority", "Never"];
 const SECONDS_MAX = 2_147_483_647;
 
 /** Rules for a pod beyond its schema. */
@@ -34,6 +36,7 @@ export function validatePodSpec(spec: PodSpec, path: string, podName?: string): 
     ...validateEphemeral(spec, path, context),
     ...validatePodLevel(spec, `${path}.resources`, context.claims),
     ...validateHostNetworkPorts(spec, path, podName !== undefined),
+    ...choiceErrors(`${path}.restartPolicy`, spec.restartPolicy ?? "Always", RESTART_POLICIES),
     ...labelErrors(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
     ...validatePodSecurityContext(spec, path),
     ...(spec.affinity === undefined ? [] : validateAffinity(spec.affinity, `${path}.affinity`)),
@@ -81,7 +84,7 @@ export function validateAnyTemplate(template: PodTemplateSpec, path: string): Fi
 function validateNames(spec: PodSpec, path: string): FieldError[] {
   const subdomain = (field: "serviceAccountName" | "nodeName" | "priorityClassName") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsSubdomainProblems(spec[field] ?? "") : []);
   const label = (field: "hostname" | "subdomain") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsLabelProblems(spec[field] ?? "") : []);
-  const { activeDeadlineSeconds: seconds, runtimeClassName } = spec;
+  const { activeDeadlineSeconds: seconds, preemptionPolicy, runtimeClassName } = spec;
   return [
     ...subdomain("serviceAccountName"),
     ...subdomain("nodeName"),
@@ -92,6 +95,7 @@ function validateNames(spec: PodSpec, path: string): FieldError[] {
     ...validateHostAliases(spec.hostAliases ?? [], `${path}.hostAliases`),
     ...subdomain("priorityClassName"),
     ...(runtimeClassName === undefined ? [] : invalidFields(`${path}.runtimeClassName`, runtimeClassName, dnsSubdomainProblems(runtimeClassName))),
+    ...(preemptionPolicy === undefined ? [] : choiceErrors(`${path}.preemptionPolicy`, preemptionPolicy, PREEMPTION_POLICIES)),
     ...(spec.overhead === undefined ? [] : validateResources({ limits: spec.overhead }, `${path}.overhead`, new Set())),
   ];
 }

@@ -36,10 +36,10 @@ export function downwardFileErrors(files: readonly DownwardAPIVolumeFile[], at: 
 }
 
 /** Sources of a projected volume; no two may write the same file. */
-export function projectedErrors({ sources = [], defaultMode }: ProjectedVolumeSource, path: string): FieldError[] {
+export function projectedErrors({ sources, defaultMode }: ProjectedVolumeSource, path: string): FieldError[] {
   const files = new Set<string>();
   const errors = modeErrors(defaultMode, `${path}.defaultMode`);
-  for (const [index, source] of sources.entries()) {
+  for (const [index, source] of (sources ?? []).entries()) {
     const at = `${path}.sources[${index}]`;
     errors.push(...sourceErrors(source, at, path));
     for (const [file, told] of projectedFiles(source)) {

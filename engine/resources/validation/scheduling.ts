@@ -103,6 +103,8 @@ function validatePodTerm(term: PodAffinityTerm, path: string): FieldError[] {
   ];
 }
 
+const SPREAD_ACTIONS = ["DoNotSchedule", "ScheduleAnyway"];
+
 /** No two constraints are about the same places in the same way. */
 export function validateSpreads(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
   return constraints.flatMap((constraint, index) => validateSpread(constraint, `${path}[${index}]`, constraints.slice(index + 1)));
@@ -113,6 +115,7 @@ function validateSpread(constraint: TopologySpreadConstraint, path: string, rest
   const errors: FieldError[] = [];
   if (maxSkew <= 0) errors.push(invalidField(`${path}.maxSkew`, maxSkew, "must be greater than zero"));
   if (topologyKey === "") errors.push(requiredField(`${path}.topologyKey`, "can not be empty"));
+  if (!SPREAD_ACTIONS.includes(whenUnsatisfiable)) errors.push(unsupportedValue(`${path}.whenUnsatisfiable`, whenUnsatisfiable, SPREAD_ACTIONS));
   const isRepeated = rest.some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
   if (isRepeated) errors.push(duplicateField(`${path}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
   if (minDomains !== undefined) {

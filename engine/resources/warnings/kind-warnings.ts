@@ -61,11 +61,11 @@ export function endpointsWarnings({ metadata, subsets = [] }: Endpoints): string
   return subsets.flatMap((subset, index) => (["addresses", "notReadyAddresses"] as const).flatMap((list) => (subset[list] ?? []).flatMap(({ ip }, a) => addressWarnings(ip, `subsets[${index}].${list}[${a}].ip`))));
 }
 
-export function endpointSliceWarnings({ metadata, addressType, endpoints = [] }: EndpointSlice, old?: EndpointSlice): string[] {
+export function endpointSliceWarnings({ metadata, addressType, endpoints }: EndpointSlice, old?: EndpointSlice): string[] {
   const gone = old === undefined && addressType === "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : [];
   const manager = metadata.labels?.["endpointslice.kubernetes.io/managed-by"];
   if (manager === "endpointslice-controller.k8s.io" || manager === "endpointslicemirroring-controller.k8s.io") return gone;
-  return [...gone, ...endpoints.flatMap(({ addresses }, index) => addresses.flatMap((address, a) => addressWarnings(address, `endpoints[${index}].addresses[${a}]`)))];
+  return [...gone, ...(endpoints ?? []).flatMap(({ addresses }, index) => addresses.flatMap((address, a) => addressWarnings(address, `endpoints[${index}].addresses[${a}]`)))];
 }
 
 export function networkPolicyWarnings({ spec = {} }: NetworkPolicy): string[] {

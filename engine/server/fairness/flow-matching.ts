@@ -39,10 +39,10 @@ function matchesSubject({ kind, user, group, serviceAccount }: FlowcontrolV1Subj
   return serviceAccount.name === ALL ? username.startsWith(prefix) : username === `${prefix}${serviceAccount.name}`;
 }
 
-function matchesResource({ verbs, apiGroups, resources, clusterScope = false, namespaces = [] }: ResourcePolicyRule, digest: Extract<RequestDigest, { readonly is: "resource" }>): boolean {
+function matchesResource({ verbs, apiGroups, resources, clusterScope = false, namespaces }: ResourcePolicyRule, digest: Extract<RequestDigest, { readonly is: "resource" }>): boolean {
   const resource = digest.subresource === undefined ? digest.resource : `${digest.resource}/${digest.subresource}`;
   if (!holds(verbs, digest.verb) || !holds(apiGroups, digest.group) || !holds(resources, resource)) return false;
-  return digest.namespace === "" ? clusterScope : holds(namespaces, digest.namespace);
+  return digest.namespace === "" ? clusterScope : holds(namespaces ?? [], digest.namespace);
 }
 
 function matchesPath({ verbs, nonResourceURLs }: NonResourcePolicyRule, { verb, path }: Extract<RequestDigest, { readonly is: "path" }>): boolean {

@@ -20,7 +20,7 @@ test("a Service that selects nobody yet has empty Endpoints, which go with it", 
 
 test("Endpoints that somebody writes for a Service without a selector become slices, and follow it", async () => {
   await using plane = await startControlPlane();
-  const slices = async () => (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=outside" })).items.map(({ endpoints = [] }) => endpoints.flatMap(({ addresses }) => addresses));
+  const slices = async () => (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=outside" })).items.map(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses));
   const endpoints = plane.client.for(endpointsResource);
   const made = await endpoints.create({ apiVersion: "v1", kind: "Endpoints", metadata: { name: "outside", namespace: "default" }, subsets: [{ addresses: [{ ip: "192.0.2.1" }], ports: [{ port: 80, protocol: "TCP" }] }] });
   await plane.clock.advance(2_000);

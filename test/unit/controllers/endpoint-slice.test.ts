@@ -155,7 +155,7 @@ describe("hints", () => {
 describe("a Service of both families", () => {
   const both = (policy: object = {}) => aService("web", { spec: { ipFamilies: ["IPv4", "IPv6"], clusterIPs: ["10.43.0.9", "fd00:43::9"], ...policy } });
   const dual = (index: number) => ({ ...pod(index), status: { ...pod(index).status, podIPs: [{ ip: `10.42.0.${index}` }, { ip: `FD00:42::0:${index}` }] } });
-  const held = (slices: readonly EndpointSlice[]) => slices.map(({ addressType, endpoints = [] }) => [addressType, ...endpoints.flatMap(({ addresses }) => addresses)]);
+  const held = (slices: readonly EndpointSlice[]) => slices.map(({ addressType, endpoints }) => [addressType, ...(endpoints ?? []).flatMap(({ addresses }) => addresses)]);
 
   test("has slices of each, with the pods' addresses of that family", () => {
     const slices = after([], plan(both(), [dual(1), dual(2), pod(3)]));

@@ -150,7 +150,7 @@ describe("update", () => {
     const deployments = api.client.for(deploymentResource);
     const { metadata } = await deployments.create(deployment("said"));
     const written = await deployments.updateStatus({ ...deployment("said"), metadata, status: { conditions: [{ message: "half a condition" }] } } as unknown as Deployment);
-    expect(written.status?.conditions).toEqual([{ type: "", status: "", message: "half a condition" }]);
+    expect(written.status?.conditions).toEqual([{ type: "", status: "", message: "half a condition", lastUpdateTime: null, lastTransitionTime: null }]);
     // A merge patch that a typed client writes empties what it does not set; of a status nothing else counts.
     const emptied = { metadata: { creationTimestamp: null }, spec: { selector: null, template: { metadata: {}, spec: { containers: null } } }, status: { replicas: 3 } };
     const patched = await deployments.patch("shop", "said", "merge", emptied, { subresource: "status" });
