@@ -177,15 +177,20 @@ function identityOf(endpoint: Endpoint): string {
 function render(service: Service, family: IpFamily, base: EndpointSlice | undefined, { ports, endpoints }: Draft): EndpointSlice {
   const { name = "", namespace = "" } = service.metadata;
   const labels = labelsFor(service);
-  if (base !== undefined) return { ...base, metadata: { ...base.metadata, labels }, endpoints, ports };
+  if (base !== undefined) return { ...base, metadata: { ...base.metadata, labels }, endpoints: listOrNull(endpoints), ports: listOrNull(ports) };
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { generateName: `${name}-`, namespace, labels, ownerReferences: [newControllerRef(service)] },
     addressType: family,
-    endpoints,
-    ports,
+    endpoints: listOrNull(endpoints),
+    ports: listOrNull(ports),
   };
+}
+
+/** An empty list of a slice, as it is kept. */
+export function listOrNull<T>(list: readonly T[]): readonly T[] | null {
+  return list.length === 0 ? null : list;
 }
 
 function labelsFor(service: Service): Record<string, string> {

@@ -4,7 +4,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointAddress, EndpointPort, Endpoints, EndpointSlice } from "../../resources/types.ts";
 import { create, update, type Action } from "../define-controller.ts";
-import { MANAGER_LABEL, SERVICE_LABEL } from "../endpoint-slice-plan.ts";
+import { listOrNull, MANAGER_LABEL, SERVICE_LABEL } from "../endpoint-slice-plan.ts";
 
 export const MIRROR_MANAGER = "endpointslicemirroring-controller.k8s.io";
 export const SKIP_LABEL = "endpointslice.kubernetes.io/skip-mirror";
@@ -63,8 +63,8 @@ function render({ metadata: { name = "", namespace = "", uid, labels = {}, annot
   const metadata = { labels: { ...labels, [SERVICE_LABEL]: name, [MANAGER_LABEL]: MIRROR_MANAGER }, ...(Object.keys(mirrored).length === 0 ? {} : { annotations: mirrored }) };
   if (base !== undefined) {
     const { labels: _labels, annotations: _annotations, ...rest } = base.metadata;
-    return { ...base, metadata: { ...rest, ...metadata }, endpoints, ports };
+    return { ...base, metadata: { ...rest, ...metadata }, endpoints: listOrNull(endpoints), ports: listOrNull(ports) };
   }
   const owner = newControllerRef({ apiVersion: "v1", kind: "Endpoints", metadata: { name, ...(uid === undefined ? {} : { uid }) } });
-  return { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { generateName: `${name}-`, namespace, ...metadata, ownerReferences: [owner] }, addressType, endpoints, ports };
+  return { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { generateName: `${name}-`, namespace, ...metadata, ownerReferences: [owner] }, addressType, endpoints: listOrNull(endpoints), ports: listOrNull(ports) };
 }

@@ -52,7 +52,7 @@ describe("ports", () => {
     expect(made.map((slice) => slice.ports?.[0])).toEqual([8080, 9090].map((port) => ({ name: "web", port, protocol: "TCP", appProtocol: "http" })));
   });
   test("that a pod does not name are left out", () => {
-    expect(objects(plan(service, [pod(1)]))[0]?.ports).toEqual([]);
+    expect(objects(plan(service, [pod(1)]))[0]?.ports).toBeNull();
   });
   test("without a target are the Service's own", () => {
     expect(objects(plan(aService("web"), [pod(1)]))[0]?.ports).toEqual([{ name: "", port: 80, protocol: "TCP" }]);
@@ -97,7 +97,7 @@ describe("slices", () => {
   test("one is kept, empty and under its name, when the last pod goes, and used again for the next", () => {
     const slices = after([], plan(service, [pod(1)]));
     const actions = plan(service, [], slices);
-    expect(actions).toMatchObject([{ do: "update", object: { metadata: { name: "s0" }, endpoints: [], ports: [] } }]);
+    expect(actions).toMatchObject([{ do: "update", object: { metadata: { name: "s0" }, endpoints: null, ports: null } }]);
     const empty = after(slices, actions);
     expect(plan(service, [], empty)).toEqual([]);
     expect(plan(service, [pod(2)], empty)).toMatchObject([{ do: "update", object: { metadata: { name: "s0" } } }]);
