@@ -1,5 +1,4 @@
 import { existsSync, renameSync } from "node:fs";
-import path from "node:path";
 import type { ServerConfig } from "./options/config.ts";
 import type { Clock } from "./lib/clock.ts";
 import { familyOf } from "./lib/ip-address.ts";

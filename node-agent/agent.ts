@@ -303,7 +303,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
 }
 
 /** Pods that the machine takes, with this many processors. Pure. */
-export function podsOf({ maxPods, podsPerCore }: Pick<AgentConfig, "maxPods" | "podsPerCore">, processors: number): number {
+function podsOf({ maxPods, podsPerCore }: Pick<AgentConfig, "maxPods" | "podsPerCore">, processors: number): number {
   return podsPerCore === 0 ? maxPods : Math.min(maxPods, podsPerCore * processors);
 }
 

@@ -9,7 +9,7 @@ import type { AdmissionAttributes, AdmissionPlugin, AdmissionReader } from "./ad
 const APPLICATION_LABEL = "mainstay.dev/application";
 const SOURCE_ANNOTATION = "mainstay.dev/source";
 /** Put on objects of applications whose policy it is that only Git changes what Git says. */
-export const DRIFT_ANNOTATION = "mainstay.dev/drift";
+const DRIFT_ANNOTATION = "mainstay.dev/drift";
 const GIT_MANAGER = "mainstay";
 
 /** Where a field of an object is written, as `file:line`; items of lists are named by their keys. Undefined: it is not known here. */

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { forbidden, hasReason, notFound } from "../apimachinery/status-error.ts";
+import { forbidden, notFound } from "../apimachinery/status-error.ts";
 import { namespaceResource } from "../resources/core/namespace.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 
@@ -37,9 +37,4 @@ async function findNamespace(reader: AdmissionReader, name: string): Promise<Kub
 
 function describeName({ name, object }: AdmissionAttributes): string {
   return name !== "" ? name : (object?.metadata.generateName ?? "");
-}
-
-/** Whether an error says that the namespace of a write is ending. */
-export function isNamespaceTerminating(error: unknown): boolean {
-  return hasReason(error, "Forbidden") && error.status.details?.causes?.some((cause) => cause.reason === "NamespaceTerminating") === true;
 }

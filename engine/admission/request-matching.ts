@@ -34,7 +34,7 @@ export function isExempt({ definition }: AdmissionAttributes): boolean {
 }
 
 /** Whether a rule names this operation on this resource, or on `definition` in its place. Pure. */
-export function matchesRule(rule: RuleWithOperations, attributes: AdmissionAttributes, definition: ResourceDefinition = attributes.definition): boolean {
+function matchesRule(rule: RuleWithOperations, attributes: AdmissionAttributes, definition: ResourceDefinition = attributes.definition): boolean {
   const names = (list: readonly string[] | undefined, value: string) => list?.some((item) => item === "*" || item === value) === true;
   return (
     names(rule.operations, attributes.operation) &&

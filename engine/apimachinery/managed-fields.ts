@@ -1,4 +1,3 @@
-import { jsonEqual } from "../lib/freeze.ts";
 import { decodeFieldSet, difference, EMPTY_SET, isEmptySet, setOfFields, union, type FieldSet } from "./field-set.ts";
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from "./object-meta.ts";
 
@@ -46,7 +45,7 @@ function decodeEntry(entry: ManagedFieldsEntry): Manager | undefined {
 }
 
 /** The managers as entries in upstream's order: appliers first, then by time, then by name. Undefined when there are none. */
-export function encodeManagedFields(managers: Managers): readonly ManagedFieldsEntry[] | undefined {
+function encodeManagedFields(managers: Managers): readonly ManagedFieldsEntry[] | undefined {
   if (managers.size === 0) return undefined;
   return [...managers.values()].sort(compareManagers).map(encodeEntry);
 }

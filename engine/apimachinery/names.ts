@@ -36,11 +36,11 @@ export function underscoredSubdomainProblems(name: string): string[] {
 }
 
 /** A subdomain whose first label is a star, as in hosts of an Ingress. */
-export function wildcardSubdomainProblems(name: string): string[] {
+function wildcardSubdomainProblems(name: string): string[] {
   return problemsOf(rules.wildcard, name, "characters");
 }
 
-export function dns1035LabelProblems(name: string): string[] {
+function dns1035LabelProblems(name: string): string[] {
   return problemsOf(rules.label1035, name, "characters");
 }
 

@@ -33,11 +33,6 @@ export function withFinalizer<T extends KubeObject>(object: T, finalizer: string
   return finalizers.includes(finalizer) ? object : withMetadata(object, { finalizers: [...finalizers, finalizer] });
 }
 
-/** The object with some top-level fields replaced, such as `{ spec }` or `{ status }`. */
-export function withFields<T extends KubeObject>(object: T, patch: Readonly<Partial<T>>): T {
-  return merge(object, patch);
-}
-
 function merge<T extends object>(value: T, patch: Readonly<{ [K in keyof T]?: T[K] | undefined }>): T {
   const merged = { ...value };
   for (const key in patch) {

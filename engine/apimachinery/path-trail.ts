@@ -11,10 +11,6 @@ export class PathTrail {
     this.#prefix = prefix;
   }
 
-  get isAtRoot(): boolean {
-    return this.#steps.length === 0;
-  }
-
   /** Whether the walk is at a value of a map, not of a property or a list. */
   get isAtKey(): boolean {
     return this.#isKey.at(-1) === true;

@@ -76,7 +76,7 @@ export interface AuthenticatorParts extends AuthenticationOptions {
   readonly metrics?: AuthenticationMetrics;
 }
 
-export const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
+const ANONYMOUS: UserInfo = { username: ANONYMOUS_USER, groups: [UNAUTHENTICATED_GROUP] };
 
 export interface AuthenticatedToken {
   readonly user: UserInfo;
@@ -163,7 +163,7 @@ function userOfCertificate({ commonName, organizations, fingerprint }: ClientCer
 }
 
 /** A user that is to be somebody else; the caller has checked that it may. */
-export function withAuthenticatedGroup(user: UserInfo): UserInfo {
+function withAuthenticatedGroup(user: UserInfo): UserInfo {
   if (user.username === ANONYMOUS_USER || user.groups.includes(AUTHENTICATED_GROUP) || user.groups.includes(UNAUTHENTICATED_GROUP)) return user;
   return { ...user, groups: [...user.groups, AUTHENTICATED_GROUP] };
 }

@@ -17,7 +17,7 @@ const AUTHOR = "Mainstay <mainstay@localhost>";
 const PUSH_TIMEOUT_MS = 15 * 60_000;
 
 /** The branch that holds a cluster's backups. */
-export function backupBranch(cluster: string): string {
+function backupBranch(cluster: string): string {
   return `refs/heads/backups/${cluster}`;
 }
 

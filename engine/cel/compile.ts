@@ -59,7 +59,7 @@ export interface CelProgram {
   readonly evaluateLater: (bindings: Readonly<Record<string, unknown>>, options?: EvaluateOptions) => Promise<Evaluated>;
 }
 
-export const kubernetesFunctions = new FunctionTable(operatorLibrary, conversionLibrary, stringLibrary, listLibrary, optionalLibrary, quantityLibrary, urlLibrary, networkLibrary, semverLibrary, formatLibrary, jsonPatchLibrary, authorizerLibrary);
+const kubernetesFunctions = new FunctionTable(operatorLibrary, conversionLibrary, stringLibrary, listLibrary, optionalLibrary, quantityLibrary, urlLibrary, networkLibrary, semverLibrary, formatLibrary, jsonPatchLibrary, authorizerLibrary);
 
 /** Compiles an expression in Kubernetes' environment. Throws a CelCompileError that says where and why. */
 export function compileExpression(source: string, options: CompileOptions): CelProgram {
@@ -71,7 +71,7 @@ export function compileExpression(source: string, options: CompileOptions): CelP
   if (wanted !== undefined && checked.type.kind !== "dyn" && !wanted.some((type) => isAssignable(type, checked.type, new Map()))) {
     throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);
   }
-  const step = planExpression(expr, checked, declarations, names);
+  const step = planExpression(expr, checked, names);
   const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : part.is === "select" || part.is === "presence" ? [`${qualifiedName(part.operand) ?? ""}.${part.field}`] : [])));
   const evaluate: CelProgram["evaluate"] = (bindings, { costMax = CALL_COST_MAX } = {}) => {
     const run = new Evaluation(names.map((name) => (used.has(name) ? bind(bindings[name], options.variables[name] ?? DYN) : undefined)), costMax);

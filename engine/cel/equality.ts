@@ -29,7 +29,7 @@ export function celCompare(left: unknown, right: unknown): number | undefined {
 
 export type CelNumber = bigint | number | Uint;
 
-export function isNumber(value: unknown): value is CelNumber {
+function isNumber(value: unknown): value is CelNumber {
   return typeof value === "bigint" || typeof value === "number" || value instanceof Uint;
 }
 

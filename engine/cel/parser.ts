@@ -7,7 +7,7 @@ const RESERVED = new Set(["as", "break", "const", "continue", "else", "for", "fu
 const BINARY: readonly (readonly string[])[] = [["==", "!=", "<", "<=", ">", ">=", "in"], ["+", "-"], ["*", "/", "%"]];
 const DEPTH_MAX = 250;
 /** As upstream bounds the text of an expression. */
-export const SOURCE_LENGTH_MAX = 1_048_576;
+const SOURCE_LENGTH_MAX = 1_048_576;
 
 /** Reads an expression by the grammar of cel-spec, with optional selection and construction. Throws a CelCompileError. */
 export function parseExpression(source: string): Expr {

@@ -1,6 +1,6 @@
 import type { Comprehension, Expr } from "./ast.ts";
 import { CelError, noSuchOverload } from "./cel-error.ts";
-import { isTypeName, type Checked, type Declarations } from "./checker.ts";
+import { isTypeName, type Checked } from "./checker.ts";
 import { planComprehension } from "./comprehension.ts";
 import type { Evaluation, Step } from "./evaluation.ts";
 import { matchesValue, type Overload } from "./functions.ts";
@@ -19,19 +19,17 @@ interface Scope {
 }
 
 /** Turns a checked expression into one function: no name is looked up and no overload searched that could be settled before. */
-export function planExpression(expr: Expr, checked: Checked, declarations: Declarations, variables: readonly string[]): Step {
+export function planExpression(expr: Expr, checked: Checked, variables: readonly string[]): Step {
   const scope = variables.reduce<Scope | undefined>((outer, name, slot) => ({ name, slot, outer }), undefined);
-  return new Planner(checked, declarations, variables.length).plan(expr, scope);
+  return new Planner(checked, variables.length).plan(expr, scope);
 }
 
 class Planner {
   readonly #checked: Checked;
-  readonly #declarations: Declarations;
   #nextSlot: number;
 
-  constructor(checked: Checked, declarations: Declarations, slots: number) {
+  constructor(checked: Checked, slots: number) {
     this.#checked = checked;
-    this.#declarations = declarations;
     this.#nextSlot = slots;
   }
 
@@ -208,7 +206,7 @@ export class Lazy {
   }
 }
 
-export function asBool(value: unknown): boolean {
+function asBool(value: unknown): boolean {
   if (typeof value !== "boolean") throw noSuchOverload();
   return value;
 }

@@ -26,7 +26,7 @@ export async function runBisectCommand(application: string, flags: BisectFlags, 
   // The branch is cut from time to time; what was before is kept for a while.
   if (found.is === "never healthy" || found.is === "no answer") found = findBreak({ ...asked, observations: (await observe(log, application, true)).observations });
   if (found.is === "no answer") throw new UsageError(found.why);
-  for (const line of await explain(found, application, recent.path, flags, log)) output.write(`${line}\n`);
+  for (const line of await explain(found, application, recent.path, flags)) output.write(`${line}\n`);
   return found.is === "change" || found.is === "elsewhere";
 }
 
@@ -47,7 +47,7 @@ async function observe(log: StatusLog, application: string, isArchived: boolean)
   return { observations, path };
 }
 
-async function explain(found: Exclude<Break, { is: "no answer" }>, application: string, path: string, flags: BisectFlags, log: StatusLog): Promise<readonly string[]> {
+async function explain(found: Exclude<Break, { is: "no answer" }>, application: string, path: string, flags: BisectFlags): Promise<readonly string[]> {
   const { bad } = found;
   const why = bad.reason === "" ? [] : [`  ${bad.reason}`];
   if (found.is === "never healthy") return [`${application} was never healthy, as far back as the status branch remembers: ${bad.health} with ${short(bad.changed)} at ${shortTime(bad.time)} UTC`, ...why, `Say with which commit it was, to go back to it: mainstay rollback ${application} --to COMMIT`];

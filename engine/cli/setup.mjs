@@ -105,7 +105,7 @@ export function installSystemPackages(needs, { allowed, say }) {
 }
 
 /** Prints why the command cannot go on, and ends with status 1. */
-export function fail(message) {
+function fail(message) {
   process.stderr.write(`mainstay: ${message}\n`);
   process.exit(1);
 }

@@ -20,7 +20,7 @@ export interface TokenSecretInputs {
 }
 
 /** A Secret that asks for an account's token gets it, with the cluster's CA and its namespace; without the account it goes. Pure. */
-export function planTokenSecret({ secret, account, token }: TokenSecretInputs, rootCa: string): readonly Action[] {
+function planTokenSecret({ secret, account, token }: TokenSecretInputs, rootCa: string): readonly Action[] {
   const { uid, namespace = "" } = secret.metadata;
   if (account === undefined) return uid === undefined ? [] : [{ do: "delete", resource: secretResource, object: secret, ifUnchanged: true }];
   const base64 = (text: string) => Buffer.from(text).toString("base64");

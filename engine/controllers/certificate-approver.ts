@@ -23,13 +23,13 @@ export interface Approvable {
 }
 
 /** The rights by which a request for a node's certificate may be approved unseen; none for all others. Pure. */
-export function approvalRights({ signerName, username, usages = [] }: CertificateSigningRequestSpec, content: CertificateRequestContent): readonly ApprovalRight[] {
+function approvalRights({ signerName, username, usages = [] }: CertificateSigningRequestSpec, content: CertificateRequestContent): readonly ApprovalRight[] {
   if (signerName !== KUBELET_CLIENT_SIGNER || kubeletClientProblem(content, usages) !== undefined) return [];
   return username === content.commonName ? ["selfnodeclient", "nodeclient"] : ["nodeclient"];
 }
 
 /** Pure. */
-export function planApproval({ request, right }: Approvable, nowMs: number): readonly Action[] {
+function planApproval({ request, right }: Approvable, nowMs: number): readonly Action[] {
   if (right === undefined) return [];
   const message = right === "selfnodeclient" ? "The node asks for its own next certificate, and may." : "Who asks may have certificates of nodes.";
   const now = formatTime(nowMs);

@@ -65,7 +65,7 @@ export interface SigningInputs {
 }
 
 /** Pure. */
-export function planSigning({ request, outcome }: SigningInputs, nowMs: number): readonly Action[] {
+function planSigning({ request, outcome }: SigningInputs, nowMs: number): readonly Action[] {
   const { status = {} } = request;
   const now = formatTime(nowMs);
   const failed = outcome.is === "signed" ? [] : [{ type: "Failed", status: "True", reason: "SignerValidationFailure", message: outcome.why, lastUpdateTime: now, lastTransitionTime: now }];
@@ -74,7 +74,7 @@ export function planSigning({ request, outcome }: SigningInputs, nowMs: number):
 }
 
 /** Whether somebody has approved the request, and its signer has not answered yet. */
-export function isToBeSigned({ spec, status = {} }: CertificateSigningRequest): boolean {
+function isToBeSigned({ spec, status = {} }: CertificateSigningRequest): boolean {
   const types = (status.conditions ?? []).map(({ type }) => type);
   return rules[spec.signerName] !== undefined && !status.certificate && types.includes("Approved") && !types.includes("Denied") && !types.includes("Failed");
 }

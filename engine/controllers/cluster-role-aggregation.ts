@@ -11,7 +11,7 @@ export interface AggregationInputs {
 }
 
 /** An aggregated role holds the rules of all roles that its selectors find, each once, in the order of the roles' names. Pure. */
-export function planAggregation({ role, all }: AggregationInputs): readonly Action[] {
+function planAggregation({ role, all }: AggregationInputs): readonly Action[] {
   const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(labelSelectorPredicate);
   const byText = new Map<string, PolicyRule>();
   // Selector by selector, as upstream: the order is part of what readers compare.

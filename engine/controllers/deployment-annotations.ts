@@ -2,7 +2,7 @@ import type { Deployment, ReplicaSet } from "../resources/types.ts";
 
 export const HASH_LABEL = "pod-template-hash";
 export const REVISION_ANNOTATION = "deployment.kubernetes.io/revision";
-export const HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history";
+const HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history";
 export const DESIRED_ANNOTATION = "deployment.kubernetes.io/desired-replicas";
 export const MAX_ANNOTATION = "deployment.kubernetes.io/max-replicas";
 

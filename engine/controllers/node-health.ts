@@ -38,7 +38,7 @@ export function planNodeHealth({ node, silentMs, readyPods }: NodeHealthInputs, 
 }
 
 /** The conditions an agent would report become Unknown; the very same list when they are already. */
-export function computeSilentConditions(node: Node, nowMs: number): readonly NodeCondition[] {
+function computeSilentConditions(node: Node, nowMs: number): readonly NodeCondition[] {
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   for (const type of REPORTED) {
     const known = findCondition(conditions, type);

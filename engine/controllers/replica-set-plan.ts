@@ -79,7 +79,7 @@ export function concludeReplicaSet(inputs: ReplicaSetInputs, { created, failure 
 }
 
 /** The set's status as its members make it. A failure's condition goes when the next look succeeds. */
-export function computeReplicaSetStatus(set: ReplicaSet, { members, terminating }: Pick<Claim, "members" | "terminating">, failure: { readonly reason: string; readonly message: string } | undefined, nowMs: number): NonNullable<ReplicaSet["status"]> {
+function computeReplicaSetStatus(set: ReplicaSet, { members, terminating }: Pick<Claim, "members" | "terminating">, failure: { readonly reason: string; readonly message: string } | undefined, nowMs: number): NonNullable<ReplicaSet["status"]> {
   const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {});
   const ready = members.filter(isPodReady);
   const others = (set.status?.conditions ?? []).filter(({ type }) => type !== "ReplicaFailure");

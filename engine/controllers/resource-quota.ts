@@ -30,7 +30,7 @@ export interface QuotaInputs {
 }
 
 /** Sets a quota's status to what is asked and what is used of it; nothing when it says so already. Pure. */
-export function planQuota({ quota, counted, deviceClasses, deviceUsers }: Omit<QuotaInputs, "countsCustom">, nowMs: number, resyncMs: number): readonly Action[] {
+function planQuota({ quota, counted, deviceClasses, deviceUsers }: Omit<QuotaInputs, "countsCustom">, nowMs: number, resyncMs: number): readonly Action[] {
   const status = countQuota(quota, counted, deviceQuotaFacts(nowMs, deviceClasses, claimsAmong(counted), deviceUsers));
   const again: Action = { do: "wait", forMs: resyncMs };
   if (jsonEqual(quota.status?.hard ?? {}, status.hard) && jsonEqual(quota.status?.used ?? {}, status.used)) return [again];

@@ -23,7 +23,7 @@ export interface ServiceRangeInputs {
 }
 
 /** A range is ready as long as it is wanted, and goes when no Service has an address that only it contains. Pure. */
-export function planServiceRange({ range, isNeeded }: ServiceRangeInputs, nowMs: number): readonly Action[] {
+function planServiceRange({ range, isNeeded }: ServiceRangeInputs, nowMs: number): readonly Action[] {
   const finalizers = range.metadata.finalizers ?? [];
   if (!isBeingDeleted(range as KubeObject)) return finalizers.includes(FINALIZER) ? withReadiness(range, READY, nowMs) : [update(serviceCidrResource, withMetadata(range as KubeObject & ServiceCIDR, { finalizers: [...finalizers, FINALIZER] }))];
   if (isNeeded) return withReadiness(range, TERMINATING, nowMs);
@@ -33,7 +33,7 @@ export function planServiceRange({ range, isNeeded }: ServiceRangeInputs, nowMs:
 }
 
 /** Whether the deletion of a range would leave an address without one. Pure. */
-export function isRangeNeeded(range: ServiceCIDR, ranges: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
+function isRangeNeeded(range: ServiceCIDR, ranges: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
   const own = blocksOf(range);
   const others = ranges.filter(({ metadata }) => metadata.name !== range.metadata.name).flatMap(blocksOf);
   if (own.every((block) => others.some((other) => other.prefix <= block.prefix && cidrContains(other, block)))) return false;

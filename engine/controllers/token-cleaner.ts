@@ -7,7 +7,7 @@ const NAMESPACE = "kube-system";
 const TYPE = "bootstrap.kubernetes.io/token";
 
 /** A bootstrap token goes when its time is over; one that has no time stays. Pure. */
-export function planTokenExpiry(secret: Secret, nowMs: number): readonly Action[] {
+function planTokenExpiry(secret: Secret, nowMs: number): readonly Action[] {
   const expiration = Buffer.from(secret.data?.["expiration"] ?? "", "base64").toString("utf8");
   const endsMs = Date.parse(expiration);
   // One that cannot be read lets nobody in; whoever wrote it should find it.

@@ -1,7 +1,7 @@
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 
 /** Before each message: one byte that says whether it is compressed, four for its length. */
-export const MESSAGE_PREFIX_BYTES = 5;
+const MESSAGE_PREFIX_BYTES = 5;
 
 /** A message as it is sent. */
 export function frameMessage(message: Uint8Array): Buffer {

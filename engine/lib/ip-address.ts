@@ -101,7 +101,7 @@ export function isMapped({ family, value }: IpAddress): boolean {
 }
 
 /** Some programs take 010 as ten, others as eight. */
-export function withoutLeadingZeros(text: string): string {
+function withoutLeadingZeros(text: string): string {
   return text.replace(/\d+(?:\.\d+){3}$/, (dotted) => dotted.replace(/\b0+(?=\d)/g, ""));
 }
 

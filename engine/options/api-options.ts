@@ -27,7 +27,6 @@ export interface ApiConfig extends AuditConfig, MetricsConfig, ServingConfig, Tr
   readonly runtimeConfig: Readonly<Record<string, boolean>>;
   readonly encryptionProviderConfig: string | undefined;
   readonly encryptionProviderConfigAutomaticReload: boolean;
-  readonly storageMediaType: string;
 }
 
 export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
@@ -49,7 +48,6 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "runtimeConfig", flags: "--runtime-config <version=bool,…>", description: "upstream's switches of API versions such as api/all=true; those that are served are always on", default: "", parse: apiVersions, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },
-  { key: "storageMediaType", flags: "--storage-media-type <type>", description: "how objects are kept; there is one way", default: "application/json", parse: storageMediaType },
   ...servingOptions,
   ...auditOptions,
   ...metricsOptions,
@@ -60,11 +58,6 @@ function eventTtl(text: string): number {
   const ms = durationMs(text);
   if (ms < 1000) throw new Error("must be at least 1s");
   return ms;
-}
-
-function storageMediaType(text: string): string {
-  if (text !== "" && text !== "application/json") throw new Error("must be application/json: objects are kept as JSON");
-  return "application/json";
 }
 
 function gates(text: string): Readonly<Record<string, boolean>> {

@@ -8,7 +8,7 @@ import { chooseControllers, type ControllerChoice } from "../controllers/choose-
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { flagKey, variableName } from "./flag-names.ts";
 import { networkOptions, networkProblem, type NetworkConfig } from "./network-options.ts";
-import { bool, list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
+import { list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
 import { authOptions, tokenSigningProblem, type AuthConfig } from "./auth-options.ts";
 
 /**

@@ -20,6 +20,7 @@ export const idleOptions: readonly IdleOption[] = [
   { flag: "emulation-forward-compatible", why: "the API is that of one version", holds: ["false"] },
   { flag: "runtime-config-emulation-forward-compatible", why: "the API is that of one version", holds: ["false"] },
   { flag: "storage-backend", why: "etcd is spoken to by its third API", holds: ["etcd3", ""], isStrict: true },
+  { flag: "storage-media-type", why: "objects are kept as JSON", holds: ["application/json", ""], isStrict: true },
   { flag: "etcd-prefix", why: "the store keeps everything there", holds: ["/registry"], isStrict: true },
   { flag: "etcd-servers-overrides", why: "every kind is in one store, so that a commit is applied whole", holds: [""], isStrict: true },
   { flag: "watch-cache", why: "watches are always served from memory", holds: ["true"] },

@@ -1,6 +1,5 @@
 import { existsSync, renameSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import path from "node:path";
 import { ClusterPki } from "../auth/cluster-pki.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { hostAndPort } from "../lib/ip-address.ts";
@@ -64,7 +63,7 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
   const endpoints = new EtcdEndpoints([loopbackUrl(member), ...member.others], tls, clock);
   try {
     const members = new EtcdMembers(endpoints);
-    await takeVote(member, members, tls, clock, signal);
+    await takeVote(member, tls, clock, signal);
     const storage = etcdStorageOver(endpoints, { clock });
     await awaitQuorum(storage, clock, logger, signal);
     const look = async () => void (await followMembers(member, members, endpoints, places, signal));
@@ -126,7 +125,7 @@ function removedError(places: MemberPlaces, clock: Clock): Error {
 }
 
 /** A member that has just joined follows without a vote until it has caught up; the others give it one. */
-async function takeVote(member: QuorumMember, members: EtcdMembers, tls: EtcdTls, clock: Clock, signal: AbortSignal): Promise<void> {
+async function takeVote(member: QuorumMember, tls: EtcdTls, clock: Clock, signal: AbortSignal): Promise<void> {
   const own = await memberStatus(loopbackUrl(member), tls, clock, signal);
   if (own?.isLearner !== true) return;
   const others = new EtcdEndpoints(member.others, tls, clock);

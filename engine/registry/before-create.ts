@@ -44,7 +44,7 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
 export const VERSION_MAX = (1n << 64n) - 1n;
 
 /** The base with a random suffix; undefined without a base. */
-export function generateName(base: string | undefined, random: Random): string | undefined {
+function generateName(base: string | undefined, random: Random): string | undefined {
   return base ? `${base.slice(0, GENERATED_BASE_MAX)}${randomSuffix(random)}` : undefined;
 }
 

@@ -5,8 +5,8 @@ import { conflict } from "../apimachinery/status-error.ts";
 import { formatTime } from "../lib/clock.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
-export const ORPHAN_FINALIZER = "orphan";
-export const FOREGROUND_FINALIZER = "foregroundDeletion";
+const ORPHAN_FINALIZER = "orphan";
+const FOREGROUND_FINALIZER = "foregroundDeletion";
 
 /** What a delete does to an object now. `mark` writes it as one that is being deleted; `keep`: it is being deleted already. */
 export type DeletePlan<T extends KubeObject> =

@@ -105,7 +105,7 @@ function statusKeeps({ content, subresources }: { readonly content?: unknown; re
 }
 
 /** What is written at `subresource`, for kinds that have such a part. */
-export function partOf<T extends KubeObject>(definition: ResourceDefinition<T>, subresource: string | undefined): ObjectPart<T> | undefined {
+function partOf<T extends KubeObject>(definition: ResourceDefinition<T>, subresource: string | undefined): ObjectPart<T> | undefined {
   for (const candidate of definition.subresources) if (candidate.name === subresource && "part" in candidate) return candidate.part;
   return undefined;
 }
@@ -120,7 +120,7 @@ export function isPartOfObject(definition: ResourceDefinition, subresource: stri
   return (subresource === "status" && hasStatus(definition)) || partOf(definition, subresource) !== undefined;
 }
 
-export function hasStatus(definition: { readonly subresources: readonly { readonly name: string }[] }): boolean {
+function hasStatus(definition: { readonly subresources: readonly { readonly name: string }[] }): boolean {
   return definition.subresources.some((subresource) => subresource.name === "status");
 }
 

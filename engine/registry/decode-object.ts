@@ -5,7 +5,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
-import type { ContentRules, ResourceDefinition, Strategy } from "../resources/define-resource.ts";
+import type { ContentRules, Strategy } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "./strict-problems.ts";
 

@@ -156,7 +156,7 @@ function aggregatedSubresource(definition: ResourceDefinition, subresource: Subr
 }
 
 function legacyResources(definition: ResourceDefinition): object[] {
-  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
+  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories } = definition;
   return [
     { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }), ...storageVersionHash(definition) },
     ...inOrder(definition).map((subresource) => {

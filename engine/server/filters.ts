@@ -2,7 +2,7 @@ import type { ApiRequest, ApiResult } from "../apimachinery/api-request.ts";
 import { validateListOptions } from "../apimachinery/list-options.ts";
 import { invalid, invalidField, requiredField, tooLong } from "../apimachinery/field-error.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
-import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
@@ -16,7 +16,7 @@ import { runVerb } from "./verbs/run-verb.ts";
 export type Filter = (request: ApiRequest, parts: ServerParts) => Promise<void> | void;
 
 /** The way of every request, from the wire or from inside. The user has been authenticated before. */
-export const filters: readonly Filter[] = [
+const filters: readonly Filter[] = [
   authorize, // before anything is said about what exists
   validateOptions,
 ];

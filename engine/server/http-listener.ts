@@ -7,7 +7,6 @@ import type { TLSSocket } from "node:tls";
 import { nodeJs } from "../lib/late-modules.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
-import type { KeyPair } from "../auth/certificates.ts";
 import { sleep } from "../lib/clock.ts";
 import { parseRequestTarget } from "../lib/request-url.ts";
 import { explainListenError } from "../lib/listen-error.ts";

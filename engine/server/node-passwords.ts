@@ -65,7 +65,7 @@ function isReady({ status }: Node): boolean {
   return (status?.conditions ?? []).some(({ type, status: value }) => type === "Ready" && value === "True");
 }
 
-export function secretName(nodeName: string): string {
+function secretName(nodeName: string): string {
   return `${nodeName}.node-password.mainstay.dev`;
 }
 

@@ -80,7 +80,7 @@ function mayDo({ authorizer }: EscalationParts, { user, namespace }: AdmissionAt
 }
 
 /** Why the user may not hand out these rules, in upstream's words; undefined when they are his own. */
-export function escalation(index: RbacIndex, user: UserInfo, namespace: string, rules: readonly PolicyRule[]): string | undefined {
+function escalation(index: RbacIndex, user: UserInfo, namespace: string, rules: readonly PolicyRule[]): string | undefined {
   const held = knownRules(index, user, namespace);
   const missing = missingRights(held.rules, rules);
   if (missing.length === 0) return undefined;

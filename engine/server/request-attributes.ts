@@ -49,7 +49,7 @@ function resourceAttributes(
 }
 
 /** A namespace lies in itself: whoever has rights in it by a RoleBinding may have them on it. */
-export function namespaceOf(group: string, resource: string, name: string, namespace: string): string {
+function namespaceOf(group: string, resource: string, name: string, namespace: string): string {
   return group === "" && resource === "namespaces" && namespace === "" ? name : namespace;
 }
 

@@ -36,7 +36,7 @@ export interface AdmittedBody {
 }
 
 /** What can be POSTed to an object of the core group. */
-export const createSubresources: readonly CreateSubresource[] = [
+const createSubresources: readonly CreateSubresource[] = [
   { resource: "pods", name: "binding", kind: bindingKind as unknown as Decodable, create: bind },
   { resource: "pods", name: "eviction", kind: evictionKind as unknown as Decodable, create: evict },
   { resource: "serviceaccounts", name: "token", kind: tokenRequestKind as unknown as Decodable, create: issueToken },

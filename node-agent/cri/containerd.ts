@@ -67,7 +67,7 @@ interface OciRuntime {
 }
 
 /** crun starts pods faster, but refuses the hybrid layout of cgroup versions, which runc copes with. */
-export function chooseOciRuntime(): OciRuntime {
+function chooseOciRuntime(): OciRuntime {
   const [crun, runc] = (["crun", "runc"] as const).map((name) => installedRuntimes().find((runtime) => runtime.name === name));
   if (crun !== undefined && (!isHybridCgroup() || runc === undefined)) return crun;
   if (runc !== undefined) return runc;
@@ -81,7 +81,7 @@ function isHybridCgroup(): boolean {
 }
 
 /** containerd's configuration: nothing of the system's own containerd is shared. */
-export function containerdConfig(paths: ContainerdPaths, runtime: OciRuntime): string {
+function containerdConfig(paths: ContainerdPaths, runtime: OciRuntime): string {
   const others = installedRuntimes().filter(({ name }) => name !== runtime.name);
   const binDir = BIN_DIRS.find((candidate) => existsSync(path.join(candidate, "ptp"))) ?? BIN_DIRS[0];
   return `version = 2

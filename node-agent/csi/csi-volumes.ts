@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";

@@ -5,7 +5,7 @@ import type { PreparedClaim, PreparedClaims } from "./prepared-claims.ts";
 const ANY_DRIVER = "<any>";
 
 /** How many claims are prepared on the node, by driver and in all. Those whose drivers have not all answered are not yet. Pure. */
-export function computeClaimsInUse(claims: readonly PreparedClaim[]): ReadonlyMap<string, number> {
+function computeClaimsInUse(claims: readonly PreparedClaim[]): ReadonlyMap<string, number> {
   const prepared = claims.map(({ drivers }) => Object.entries(drivers)).filter((drivers) => drivers.every(([, devices]) => devices.length > 0));
   const counts = new Map([[ANY_DRIVER, prepared.length]]);
   for (const [driver] of prepared.flat()) counts.set(driver, (counts.get(driver) ?? 0) + 1);

@@ -9,7 +9,6 @@ export interface ImageConfig {
   readonly Entrypoint?: readonly string[];
   readonly Cmd?: readonly string[];
   readonly Env?: readonly string[];
-  readonly WorkingDir?: string;
   readonly User?: string;
 }
 

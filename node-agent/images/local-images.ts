@@ -18,7 +18,7 @@ export interface LocalImage {
 }
 
 /** Images made from the machine's own static busybox, so that neither a registry nor the internet is needed. */
-export const localImages: readonly LocalImage[] = [
+const localImages: readonly LocalImage[] = [
   // Holds a pod's namespaces. Its shell waits in the background of a signal, so that it ends at once when told to.
   { name: PAUSE_IMAGE, config: { Entrypoint: ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 2147483 & wait $!; done"] } },
   { name: "mainstay.local/busybox:1", config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin"] } },
@@ -45,7 +45,7 @@ export async function ensureLocalImages(runtime: Runtime, socket: string, images
 }
 
 /** Loads an image archive into our containerd, in the namespace that CRI uses. */
-export async function importImage(socket: string, archive: string): Promise<void> {
+async function importImage(socket: string, archive: string): Promise<void> {
   await run("ctr", ["-a", socket, "-n", "k8s.io", "images", "import", archive]);
 }
 

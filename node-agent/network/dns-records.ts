@@ -34,7 +34,7 @@ export function computeDnsRecords(services: readonly Service[], slices: readonly
 }
 
 /** The name under which an address is looked up backwards. */
-export function reverseName(ip: string): string {
+function reverseName(ip: string): string {
   const address = familyOf(ip) === "IPv6" ? parseAddress(ip) : undefined;
   if (address === undefined) return `${ip.split(".").reverse().join(".")}.in-addr.arpa`;
   return `${[...address.value.toString(16).padStart(32, "0")].reverse().join(".")}.ip6.arpa`;

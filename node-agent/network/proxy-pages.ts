@@ -52,7 +52,7 @@ interface Page {
 }
 
 /** `/healthz` also says no while the node is being taken away; `/livez` is about the proxy alone. Pure. */
-export function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligible }: ProxyHealth, nowMs: number): Page {
+function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligible }: ProxyHealth, nowMs: number): Page {
   if (path !== "/healthz" && path !== "/livez") return NOT_FOUND;
   const isNodeAsked = path === "/healthz";
   const body = { lastUpdated: lastUpdatedMs === undefined ? null : new Date(lastUpdatedMs).toISOString(), currentTime: new Date(nowMs).toISOString(), ...(isNodeAsked ? { nodeEligible: isNodeEligible } : {}) };
@@ -60,7 +60,7 @@ export function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligi
 }
 
 /** Pure. */
-export function statusPage(path: string, { isHealthy }: ProxyHealth): Page {
+function statusPage(path: string, { isHealthy }: ProxyHealth): Page {
   if (path === "/proxyMode") return { status: 200, type: "text/plain", text: "iptables" };
   if (path === "/healthz") return { status: isHealthy ? 200 : 503, type: "text/plain", text: isHealthy ? "ok" : "rules wait to be applied" };
   return NOT_FOUND;

@@ -9,7 +9,7 @@ export interface HostNames {
 }
 
 /** How a pod calls itself: by its own wish, else by its name, as much of it as a DNS label may have. */
-export function hostNamesOf({ metadata, spec }: Pod, clusterDomain: string): HostNames {
+function hostNamesOf({ metadata, spec }: Pod, clusterDomain: string): HostNames {
   if (spec.hostnameOverride) return { hostname: spec.hostnameOverride, fqdn: undefined };
   const hostname = spec.hostname || (metadata.name ?? "").slice(0, LABEL_MAX).replace(/[-.]+$/, "");
   return { hostname, fqdn: spec.subdomain ? `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : undefined };

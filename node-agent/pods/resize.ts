@@ -60,7 +60,7 @@ export interface ResizeProgress {
 }
 
 export const RESIZE_PENDING = "PodResizePending";
-export const RESIZE_IN_PROGRESS = "PodResizeInProgress";
+const RESIZE_IN_PROGRESS = "PodResizeInProgress";
 
 /** What a status told of a pod's resizes, for an agent that starts anew. Pure. */
 export function progressOf({ status }: Pod): ResizeProgress {

@@ -74,7 +74,7 @@ export function parseWritableLayers(mountinfo: string): ReadonlyMap<string, stri
 }
 
 /** Disk space and files of folders, without what is mounted in them. Folders that are gone have none. */
-export async function measureFolders(folders: readonly string[]): Promise<ReadonlyMap<string, { readonly bytes: number; readonly inodes: number }>> {
+async function measureFolders(folders: readonly string[]): Promise<ReadonlyMap<string, { readonly bytes: number; readonly inodes: number }>> {
   if (folders.length === 0) return new Map();
   const measure = async (flags: readonly string[]) => {
     // du says how large the rest is although some files vanish under it, and then fails.

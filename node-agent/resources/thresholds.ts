@@ -1,7 +1,7 @@
 import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
 
 /** What is measured; upstream's names. */
-export const SIGNALS = ["memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree", "pid.available"] as const;
+const SIGNALS = ["memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree", "pid.available"] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 /** How much of a signal is left, and of how much. */

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { decodePathPart } from "../../engine/lib/request-url.ts";
 
 /** Where the machine's own programs write. */
-export const MACHINE_LOGS = "/var/log";
+const MACHINE_LOGS = "/var/log";
 
 export type MachineLog =
   | { readonly is: "directory"; readonly names: readonly string[] }

@@ -5,7 +5,7 @@ import { qosClass } from "../../engine/resources/core/pod.ts";
 import type { Pod, Toleration } from "../../engine/resources/types.ts";
 
 /** By which upstream's tools know where a pod comes from, what it was, and since when it was seen. */
-export const SOURCE_ANNOTATION = "kubernetes.io/config.source";
+const SOURCE_ANNOTATION = "kubernetes.io/config.source";
 export const HASH_ANNOTATION = "kubernetes.io/config.hash";
 const SEEN_ANNOTATION = "kubernetes.io/config.seen";
 

@@ -98,7 +98,7 @@ async function readFigures(place: string, usage: DriverUsage): Promise<VolumeFig
 }
 
 /** Figures in the words of CSI. Pure. */
-export function driverFigures(usage: readonly VolumeUsage[]): VolumeFigures {
+function driverFigures(usage: readonly VolumeUsage[]): VolumeFigures {
   const bytes = usage.find(({ unit }) => unit === Unit.BYTES);
   const inodes = usage.find(({ unit }) => unit === Unit.INODES);
   return {

@@ -41,7 +41,7 @@ export async function planStreamTarget({ pods, runtime }: { readonly pods: () =>
 }
 
 /** Upstream's names for the streams. A terminal has one output. Attaching takes the terminal of the container as it was made. */
-export function streamOptions(query: URLSearchParams, hasTerminal: boolean): StreamOptions {
+function streamOptions(query: URLSearchParams, hasTerminal: boolean): StreamOptions {
   const isSet = (name: string) => query.get(name) === "1" || query.get(name) === "true";
   const options = { stdin: isSet("input"), stdout: isSet("output"), stderr: isSet("error"), tty: isSet("tty") || hasTerminal };
   if (!options.stdin && !options.stdout && !options.stderr) throw new StreamRefusal(400, "you must specify at least 1 of stdin, stdout, stderr");

@@ -4,7 +4,7 @@ import { SpdyClient } from "./spdy-client.ts";
 import type { Duplex } from "node:stream";
 
 /** The channels of `v5.channel.k8s.io`: the first byte of every message. */
-export const Channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+const Channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 export const V5_PROTOCOL = "v5.channel.k8s.io";
 /** What the runtime is spoken to in; v5 differs only in what happens on a WebSocket. */
 export const RUNTIME_PROTOCOL = "v4.channel.k8s.io";

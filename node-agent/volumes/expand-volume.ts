@@ -93,7 +93,7 @@ export async function executeExpansion({ client, events, clock }: ExpansionParts
 }
 
 /** Whether a claim has asked for another size since its volume failed to grow to this one: its resizer is to make another attempt, with that. Pure. */
-export function hasGivenUp({ spec, status }: PersistentVolumeClaim, size: string): boolean {
+function hasGivenUp({ spec, status }: PersistentVolumeClaim, size: string): boolean {
   const asked = spec?.resources?.requests?.["storage"];
   return asked !== undefined && wholeValue(asked) !== wholeValue(size) && isConditionTrue(status?.conditions, "NodeResizeError");
 }

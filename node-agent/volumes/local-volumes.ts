@@ -59,7 +59,7 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
 }
 
 /** Deleted, no claim has it any more, and nobody has done it yet. */
-export function isDue(volume: PersistentVolume): boolean {
+function isDue(volume: PersistentVolume): boolean {
   const { deletionTimestamp, finalizers = [] } = volume.metadata;
   return deletionTimestamp !== undefined && finalizers.includes(LOCAL_PATH_FINALIZER) && !finalizers.includes(VOLUME_PROTECTION) && isLocalPathVolume(volume);
 }

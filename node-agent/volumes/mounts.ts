@@ -50,7 +50,7 @@ async function mountOnItself(folder: string): Promise<void> {
 }
 
 /** The mount that a path lies in. Pure. */
-export function mountAround(mounts: readonly Mount[], place: string): Mount | undefined {
+function mountAround(mounts: readonly Mount[], place: string): Mount | undefined {
   // Of two in one place, the later hides the earlier.
   return mounts.filter((mount) => mount.place === "/" || mount.place === place || place.startsWith(`${mount.place}/`)).reduce<Mount | undefined>((nearest, mount) => (nearest === undefined || mount.place.length >= nearest.place.length ? mount : nearest), undefined);
 }

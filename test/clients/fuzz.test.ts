@@ -59,6 +59,7 @@ const targets: readonly (readonly [path: string, object: object])[] = [
   ["/apis/apps/v1/namespaces/shop/deployments", DEPLOYMENT],
   ["/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", POLICY],
   ["/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", REVIEW],
+  ["/api/v1/namespaces/shop/serviceaccounts/default/token", TOKEN],
 ];
 const named: readonly (readonly [path: string, object: object])[] = [
   ["/api/v1/namespaces/shop/pods/web", POD],

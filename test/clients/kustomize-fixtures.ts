@@ -2,7 +2,7 @@ import type { Files } from "../kit/kustomize.ts";
 
 /** Small kustomizations, each about one thing that repositories do; the oracle says what they must become. */
 
-export const deployment = (name: string, rest = "") => `apiVersion: apps/v1
+const deployment = (name: string, rest = "") => `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: ${name}
@@ -18,7 +18,7 @@ spec:
           ports: [{containerPort: 80, name: http}]
           env: [{name: A, value: "1"}, {name: B, valueFrom: {configMapKeyRef: {name: cfg, key: b}}}]
 ${rest}`;
-export const configMap = (name: string, data = "{key: value}") => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: ${data}\n`;
+const configMap = (name: string, data = "{key: value}") => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: ${data}\n`;
 const kustomization = (text: string, more: Files = {}): Files => ({ "kustomization.yaml": text, "d.yaml": deployment("web"), ...more });
 const patches = (text: string, more: Files = {}): Files => kustomization(`resources: [d.yaml]\npatches:\n${text}`, more);
 const replacing = (text: string, more: Files = {}): Files => kustomization(`resources: [d.yaml, c.yaml]\nreplacements:\n${text}`, { "c.yaml": configMap("cfg", '{host: web.example.org:8080, n: "5", multi: a-b-c}'), ...more });

@@ -45,7 +45,6 @@ const deployment = (template: Loose, rest: Loose = {}): Loose => ({
   apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d" }, spec: { selector: { matchLabels: { app: "a" } }, template: { metadata: { labels: { app: "a" } }, spec: template }, ...rest },
 });
 const service = (spec: Loose): Loose => ({ apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec });
-const template = (spec: Loose): Loose => ({ spec: { template: { spec } } });
 
 const three = { containers: [{ name: "a", image: "a:1" }, { name: "b", image: "b:1" }, { name: "c", image: "c:1" }] };
 

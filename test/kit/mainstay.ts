@@ -1,12 +1,10 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
 import { programArguments, programEnvironment } from "../../engine/cli/snapshot/program.mjs";
 import type { Host } from "./hosts.ts";
 
-const run = promisify(execFile);
 /** What Node is started with to run the command line as users do; its arguments follow. */
 export const nodeArgs = programArguments("server", (line) => console.log(line));
 const agentNodeArgs = programArguments("agent", (line) => console.log(line));
@@ -130,9 +128,4 @@ export function requireRoot(): boolean {
   if (process.env["CI"]) throw new Error("these tests need root, and CI must run them");
   console.log("skipped: needs root for containers and network namespaces");
   return false;
-}
-
-/** Runs a command and gives its output; for tools that are not the host's business. */
-export async function exec(command: string, ...args: string[]): Promise<string> {
-  return (await run(command, args, { maxBuffer: 64 << 20 })).stdout;
 }

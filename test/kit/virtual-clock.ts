@@ -71,16 +71,6 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Lets time pass until no timer is left that is due within the given time: a system with periodic work never gets there without the bound. */
-  async runUntilIdle(withinMs = 60_000): Promise<void> {
-    const untilMs = this.#nowMs + withinMs;
-    await this.settle();
-    for (let timer = this.#next(); timer !== undefined && timer.dueMs <= untilMs; timer = this.#next()) {
-      this.#run(timer);
-      await this.settle();
-    }
-  }
-
   #next(): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of this.#timers) if (first === undefined || timer.dueMs < first.dueMs || (timer.dueMs === first.dueMs && timer.serial < first.serial)) first = timer;

@@ -23,7 +23,7 @@ export interface BoundPolicy<P extends PolicyLike, B extends BindingLike> {
 }
 
 /** The policies of one kind that have bindings, by name, each with its bindings by name. */
-export class PolicyList<P extends PolicyLike, B extends BindingLike> {
+class PolicyList<P extends PolicyLike, B extends BindingLike> {
   readonly policies = new NamedObjects<P>(() => this.#forget());
   readonly bindings = new NamedObjects<B>(() => this.#forget());
   #bound: readonly BoundPolicy<P, B>[] | undefined;

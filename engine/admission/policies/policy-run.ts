@@ -12,7 +12,7 @@ import { evaluateConditions, expressionFailure, OUT_OF_BUDGET, type ConditionsOu
 import type { MatchedObjects } from "../request-matching.ts";
 
 /** Upstream's budget for the expressions of one policy on one request. */
-export const POLICY_COST_MAX = 10_000_000;
+const POLICY_COST_MAX = 10_000_000;
 
 export type Outcome = { readonly is: "value"; readonly value: unknown } | { readonly is: "error"; readonly message: string };
 

@@ -3,7 +3,7 @@ import type { Secret } from "../../resources/types.ts";
 import { JOINERS_GROUP } from "../../apimachinery/known-users.ts";
 import { isSameSecret } from "./static-tokens.ts";
 
-export const BOOTSTRAP_TOKEN_TYPE = "bootstrap.kubernetes.io/token";
+const BOOTSTRAP_TOKEN_TYPE = "bootstrap.kubernetes.io/token";
 export const BOOTSTRAP_TOKEN_NAMESPACE = "kube-system";
 const NAME_PREFIX = "bootstrap-token-";
 

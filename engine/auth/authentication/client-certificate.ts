@@ -58,7 +58,7 @@ function mayAuthenticateClients({ keyUsage }: X509Certificate): boolean {
 }
 
 /** Every certificate in a PEM text. */
-export function parseCertificates(pem: string): X509Certificate[] {
+function parseCertificates(pem: string): X509Certificate[] {
   return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)].map(([text]) => new X509Certificate(text));
 }
 

@@ -42,7 +42,7 @@ function firstOf(headers: Headers, names: readonly string[]): string | undefined
 }
 
 /** What a header says, one value each time it came: commas are part of names. */
-export function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
+function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
   return value === undefined ? [] : [value].flat().map((part) => part.trim()).filter((part) => part !== "");
 }
 

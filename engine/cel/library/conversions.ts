@@ -46,13 +46,13 @@ function bytesToText(bytes: Uint8Array): string {
   }
 }
 
-export function timestampOf(text: string): Timestamp {
+function timestampOf(text: string): Timestamp {
   const parsed = text.includes("T") || text.includes("t") ? parseTimestamp(text) : undefined;
   if (parsed === undefined) throw new CelError(`invalid timestamp ${JSON.stringify(text)}`);
   return inTime(parsed.nanos);
 }
 
-export function durationOf(text: string): Duration {
+function durationOf(text: string): Duration {
   const parsed = parseDuration(text);
   if (parsed === undefined) throw new CelError(`time: invalid duration ${JSON.stringify(text)}`);
   return parsed;

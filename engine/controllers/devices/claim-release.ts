@@ -20,7 +20,7 @@ export interface ClaimReleaseInputs {
 }
 
 /** Takes those off a claim who are done with it; the last one takes the devices along. What was made for one of them goes with it. Pure. */
-export function planClaimRelease({ claim, gone, isOrphan }: ClaimReleaseInputs): readonly Action[] {
+function planClaimRelease({ claim, gone, isOrphan }: ClaimReleaseInputs): readonly Action[] {
   const users = claim.status?.reservedFor ?? [];
   const remaining = users.filter(({ uid }) => !gone.has(uid));
   const isUnused = remaining.length === 0;
@@ -34,7 +34,7 @@ export function planClaimRelease({ claim, gone, isOrphan }: ClaimReleaseInputs):
 }
 
 /** A claim that has just lost its devices needs no protection, unless somebody has given it others since: then the update fails. Pure. */
-export function concludeClaimRelease({ claim }: ClaimReleaseInputs, { updated }: Pick<Outcome, "updated">): readonly Action[] {
+function concludeClaimRelease({ claim }: ClaimReleaseInputs, { updated }: Pick<Outcome, "updated">): readonly Action[] {
   const freed = updated[0] as StoredClaim | undefined; // nothing but the claim is updated
   const wasFreed = freed !== undefined && claim.status?.allocation !== undefined && freed.status?.allocation === undefined;
   return wasFreed && freed.metadata.finalizers?.includes(CLAIM_FINALIZER) === true ? [update(resourceClaimResource, withoutFinalizer(freed))] : [];

@@ -28,7 +28,7 @@ export interface ClaimTemplateInputs {
 }
 
 /** Makes what is missing of a pod's claims, and has a pod that came to its node without the scheduler use those that have devices. Pure. */
-export function planPodClaims(inputs: ClaimTemplateInputs): readonly Action[] {
+function planPodClaims(inputs: ClaimTemplateInputs): readonly Action[] {
   const { pod, templates, claims } = inputs;
   const untemplated = missingEntries(inputs).filter(({ resourceClaimTemplateName: name = "" }) => !templates.has(name));
   const actions = [
@@ -41,7 +41,7 @@ export function planPodClaims(inputs: ClaimTemplateInputs): readonly Action[] {
 }
 
 /** Tells the pod which claims were made for it, and its user why one was not. Pure. */
-export function concludePodClaims(inputs: ClaimTemplateInputs, { created, failure }: Pick<Outcome, "created" | "failure">): readonly Action[] {
+function concludePodClaims(inputs: ClaimTemplateInputs, { created, failure }: Pick<Outcome, "created" | "failure">): readonly Action[] {
   const { pod } = inputs;
   const own = [...inputs.own, ...(created as readonly Stored<ResourceClaim>[])]; // nothing else is created
   const awaited = awaitedEntries(inputs);

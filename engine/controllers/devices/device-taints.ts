@@ -23,7 +23,7 @@ export interface TaintedAllocation {
 }
 
 /** When a device must be left: milliseconds since the epoch, undefined for never. Who says for how long a taint is no matter stays that much longer. */
-export function leaveDeviceAtMs({ given, taints }: TaintedAllocation): number | undefined {
+function leaveDeviceAtMs({ given, taints }: TaintedAllocation): number | undefined {
   const times = taints.flatMap((taint) => {
     const fitting = (given.tolerations ?? []).filter((toleration) => toleration.effect === "NoExecute" && toleratesTaint(toleration, taint));
     if (taint.effect !== "NoExecute" || fitting.some(({ tolerationSeconds }) => tolerationSeconds === undefined)) return [];
@@ -39,7 +39,7 @@ export interface DeviceTaintInputs {
 }
 
 /** Deletes a pod one of whose devices must be left, when it is time. Pure. */
-export function planDeviceEviction({ pod, allocations }: DeviceTaintInputs, nowMs: number): readonly Action[] {
+function planDeviceEviction({ pod, allocations }: DeviceTaintInputs, nowMs: number): readonly Action[] {
   const dueMs = Math.min(...allocations.map((allocation) => leaveDeviceAtMs(allocation) ?? Infinity));
   if (dueMs === Infinity) return [];
   if (dueMs > nowMs) return [{ do: "wait", forMs: dueMs - nowMs }];

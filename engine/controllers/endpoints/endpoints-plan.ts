@@ -8,8 +8,8 @@ import { namedPort } from "../endpoint-slice-plan.ts";
 import { podAddress, serviceFamilies } from "../families.ts";
 import { isPodFinished } from "../pods.ts";
 
-export const ENDPOINTS_MANAGER_LABEL = "endpoints.kubernetes.io/managed-by";
-export const ENDPOINTS_MANAGER = "endpoint-controller";
+const ENDPOINTS_MANAGER_LABEL = "endpoints.kubernetes.io/managed-by";
+const ENDPOINTS_MANAGER = "endpoint-controller";
 const HEADLESS_LABEL = "service.kubernetes.io/headless";
 const CAPACITY_ANNOTATION = "endpoints.kubernetes.io/over-capacity";
 /** An Endpoints object is written as a whole for each change of one address: beyond this it says that it was cut. */

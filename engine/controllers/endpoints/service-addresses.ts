@@ -16,7 +16,7 @@ export interface ServiceAddressInputs {
 }
 
 /** The write that makes an address's object say whose it is, where somebody has changed or deleted the one that came with the Service. Pure. */
-export function planServiceAddress({ address, service, existing }: ServiceAddressInputs): readonly Action[] {
+function planServiceAddress({ address, service, existing }: ServiceAddressInputs): readonly Action[] {
   const isOurs = existing !== undefined && isServiceAddress(existing);
   if (service === undefined) return isOurs ? [{ do: "delete", resource: ipAddressResource, object: existing, ifUnchanged: true }] : [];
   const { name = "", namespace = "" } = service.metadata;

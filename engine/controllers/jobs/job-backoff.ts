@@ -21,7 +21,7 @@ export function computeIndexBackoffMs(job: Job, lastFailed: Pod, nowMs: number):
 }
 
 /** When the last container ended, or else the best guess there is. */
-export function finishedAtMs({ metadata, status }: Pod): number {
+function finishedAtMs({ metadata, status }: Pod): number {
   const ends = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].map((container) => Date.parse(container.state?.terminated?.finishedAt ?? "")).filter((time) => !Number.isNaN(time));
   if (ends.length > 0) return Math.max(...ends);
   if (metadata.deletionTimestamp !== undefined) return Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;

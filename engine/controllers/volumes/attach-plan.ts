@@ -36,7 +36,7 @@ export function planAttachments(inputs: AttachInputs, nowMs: number): readonly A
 }
 
 /** Whether two nodes may have the volume at once. Pure. */
-export function isShared({ spec }: PersistentVolume): boolean {
+function isShared({ spec }: PersistentVolume): boolean {
   const modes = spec?.accessModes ?? [];
   return modes.length === 0 || modes.some((mode) => SHARED_MODES.includes(mode));
 }

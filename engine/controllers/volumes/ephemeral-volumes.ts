@@ -14,7 +14,7 @@ export interface EphemeralInputs {
 }
 
 /** Makes the claims of volumes that live as long as their pod. A claim of that name that belongs to somebody else is left alone, and told of. Pure. */
-export function planEphemeralClaims({ pod, claims }: EphemeralInputs): readonly Action[] {
+function planEphemeralClaims({ pod, claims }: EphemeralInputs): readonly Action[] {
   if (isBeingDeleted(pod) || isPodFinished(pod)) return [];
   return podClaims(pod).flatMap(({ volume, claimName, isEphemeral }): Action[] => {
     const template = volume.ephemeral?.volumeClaimTemplate;

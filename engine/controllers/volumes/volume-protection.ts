@@ -19,7 +19,7 @@ export interface ProtectionInputs {
 }
 
 /** Gives the object its finalizer as long as it is wanted, and takes it when it is deleted and nobody uses it any more. Pure. */
-export function planProtection(resource: ResourceReference, finalizer: string, { object, isInUse }: ProtectionInputs): readonly Action[] {
+function planProtection(resource: ResourceReference, finalizer: string, { object, isInUse }: ProtectionInputs): readonly Action[] {
   const finalizers = object.metadata.finalizers ?? [];
   const isProtected = finalizers.includes(finalizer);
   if (!isBeingDeleted(object)) return isProtected ? [] : [update(resource, withMetadata(object, { finalizers: [...finalizers, finalizer] }))];
@@ -27,7 +27,7 @@ export function planProtection(resource: ResourceReference, finalizer: string, {
 }
 
 /** A pod uses its claims from when it has a node until it is over; before that, no node would start it with a claim that is going. */
-export function usesClaims(pod: Pod): boolean {
+function usesClaims(pod: Pod): boolean {
   return Boolean(pod.spec.nodeName) && !isPodFinished(pod);
 }
 

@@ -60,7 +60,7 @@ export function daemonSetController({ informers, clock }: ControllerContext): Co
 }
 
 /** Events and status, given how the step went. Pure. */
-export function concludeDaemonSet(inputs: DaemonSetInputs, { created, existing, failure }: Outcome, nowMs: number): readonly Action[] {
+function concludeDaemonSet(inputs: DaemonSetInputs, { created, existing, failure }: Outcome, nowMs: number): readonly Action[] {
   const { set } = inputs;
   const taken = existing as ControllerRevision | undefined; // pods have no name before they are made, so only a revision's can be taken
   if (taken !== undefined && !isRevisionOf(set, taken)) {

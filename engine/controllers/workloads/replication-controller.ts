@@ -43,13 +43,13 @@ function selects(selector: Readonly<Record<string, string>> | undefined, pod: Po
 }
 
 /** The same wish in the newer shape; it keeps its own kind, so that pods name the right owner. */
-export function asReplicaSet(controller: ReplicationController): ReplicaSet {
+function asReplicaSet(controller: ReplicationController): ReplicaSet {
   const { selector, template, ...spec } = controller.spec ?? {};
   return { ...controller, spec: { ...spec, selector: { matchLabels: selector ?? {} }, ...(template === undefined ? {} : { template }) } } as ReplicaSet; // the rest of the two shapes is the same
 }
 
 /** And back. It says nothing of pods that are ending. */
-export function asReplicationController(set: ReplicaSet): ReplicationController {
+function asReplicationController(set: ReplicaSet): ReplicationController {
   const { selector, ...spec } = set.spec;
   const { terminatingReplicas: _unsaid, ...status } = set.status ?? { replicas: 0 };
   return { ...set, spec: { ...spec, selector: selector.matchLabels ?? {} }, status } as ReplicationController; // as above

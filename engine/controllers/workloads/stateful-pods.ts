@@ -2,7 +2,7 @@ import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import type { ObjectMeta, PersistentVolumeClaim, Pod, PodTemplateSpec, StatefulSet } from "../../resources/types.ts";
 import { podFromTemplate } from "../pods.ts";
 
-export const REVISION_LABEL = "controller-revision-hash";
+const REVISION_LABEL = "controller-revision-hash";
 export const POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name";
 export const POD_INDEX_LABEL = "apps.kubernetes.io/pod-index";
 
@@ -57,7 +57,7 @@ export function newClaims(set: StatefulSet, ordinal: number): readonly Persisten
   });
 }
 
-export function claimName(set: StatefulSet, template: PersistentVolumeClaim, ordinal: number): string {
+function claimName(set: StatefulSet, template: PersistentVolumeClaim, ordinal: number): string {
   return `${template.metadata.name}-${set.metadata.name}-${ordinal}`;
 }
 

@@ -76,7 +76,7 @@ export function concludeStatefulSet(inputs: StatefulSetInputs, { created, existi
 }
 
 /** What a StatefulSet says of itself. When all pods are of the update revision, that is the current one from then on. Pure. */
-export function computeStatefulSetStatus(set: StatefulSet, { members, revisions }: Pick<StatefulSetStep, "members" | "revisions">, nowMs: number): StatefulSetStatus {
+function computeStatefulSetStatus(set: StatefulSet, { members, revisions }: Pick<StatefulSetStep, "members" | "revisions">, nowMs: number): StatefulSetStatus {
   const pods = [...members.values()];
   const ready = pods.filter((pod) => pod.status?.phase === "Running" && isPodReady(pod));
   const staying = pods.filter((pod) => !isBeingDeleted(pod));

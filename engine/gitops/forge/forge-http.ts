@@ -62,14 +62,17 @@ function messageIn(text: string): string {
   }
 }
 
-/** Items of all pages, as far as they are needed: a page that is not full is the last. */
-export async function allPages(http: ForgeHttp, path: string, perPage: number, pagesMax: number, signal: AbortSignal, parameter = "per_page"): Promise<readonly Readonly<Record<string, unknown>>[]> {
+/** More of a list are not looked at. */
+const ITEMS_MAX = 1_000;
+
+/** The items of all pages, up to a bound: a page that is not full is the last. */
+export async function allPages(http: ForgeHttp, path: string, signal: AbortSignal, { size, parameter } = { size: 100, parameter: "per_page" }): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const items: Readonly<Record<string, unknown>>[] = [];
-  for (let page = 1; page <= pagesMax; page++) {
-    const answer = await http.get(`${path}${path.includes("?") ? "&" : "?"}${parameter}=${perPage}&page=${page}`, signal);
+  for (let page = 1; items.length < ITEMS_MAX; page++) {
+    const answer = await http.get(`${path}${path.includes("?") ? "&" : "?"}${parameter}=${size}&page=${page}`, signal);
     if (!Array.isArray(answer)) throw new Error(`GET ${path}: the forge answered with something that is no list`);
     items.push(...(answer as Readonly<Record<string, unknown>>[])); // fields are read one by one, as what they turn out to be
-    if (answer.length < perPage) break;
+    if (answer.length < size) break;
   }
   return items;
 }

@@ -49,8 +49,6 @@ export interface Forge {
 
 /** Descriptions of statuses are one line of this length at most on every forge. */
 export const DESCRIPTION_MAX = 140;
-export const PAGES_MAX = 10;
-export const PER_PAGE = 100;
 
 export function openForge(address: ForgeAddress, token: string): Forge {
   const open = { github: githubForge, gitlab: gitlabForge, gitea: giteaForge }[address.type];

@@ -7,7 +7,7 @@ export function giteaForge(project: string, http: ForgeHttp): Forge {
   return {
     commentMax: 65_000,
     async openRequests(signal) {
-      const pulls = await allPages(http, `${repository}/pulls?state=open`, 50, 20, signal, "limit");
+      const pulls = await allPages(http, `${repository}/pulls?state=open`, signal, { size: 50, parameter: "limit" });
       return pulls.map(({ number, head, base, labels }) => ({
         number: numberOf(number), head: textOf(fieldOf(head, "sha")), base: textOf(fieldOf(base, "ref")),
         labels: Array.isArray(labels) ? labels.map((label: unknown) => textOf(fieldOf(label, "name"))) : [],

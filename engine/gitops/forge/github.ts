@@ -7,14 +7,14 @@ export function githubForge(project: string, http: ForgeHttp): Forge {
   return {
     commentMax: 65_536,
     async openRequests(signal) {
-      const pulls = await allPages(http, `${repository}/pulls?state=open`, 100, 10, signal);
+      const pulls = await allPages(http, `${repository}/pulls?state=open`, signal);
       return pulls.map(({ number, head, base, labels }) => ({
         number: numberOf(number), head: textOf(fieldOf(head, "sha")), base: textOf(fieldOf(base, "ref")),
         labels: Array.isArray(labels) ? labels.map((label: unknown) => textOf(fieldOf(label, "name"))) : [],
       }));
     },
     async comments(request, signal) {
-      const found = await allPages(http, `${repository}/issues/${request}/comments`, 100, 10, signal);
+      const found = await allPages(http, `${repository}/issues/${request}/comments`, signal);
       return found.map(({ id, body }) => ({ id: numberOf(id), body: textOf(body) }));
     },
     addComment: async (request, body, signal) => void (await http.send("POST", `${repository}/issues/${request}/comments`, { body }, signal)),

@@ -8,11 +8,11 @@ export function gitlabForge(project: string, http: ForgeHttp): Forge {
   return {
     commentMax: 1_000_000,
     async openRequests(signal) {
-      const requests = await allPages(http, `${base}/merge_requests?state=opened`, 100, 10, signal);
+      const requests = await allPages(http, `${base}/merge_requests?state=opened`, signal);
       return requests.map(({ iid, sha, target_branch, labels }) => ({ number: numberOf(iid), head: textOf(sha), base: textOf(target_branch), labels: Array.isArray(labels) ? labels.map(textOf) : [] }));
     },
     async comments(request, signal) {
-      const notes = await allPages(http, `${base}/merge_requests/${request}/notes`, 100, 10, signal);
+      const notes = await allPages(http, `${base}/merge_requests/${request}/notes`, signal);
       return notes.filter((note) => note["system"] !== true).map(({ id, body }) => ({ id: numberOf(id), body: textOf(body) }));
     },
     addComment: async (request, body, signal) => void (await http.send("POST", `${base}/merge_requests/${request}/notes`, { body }, signal)),

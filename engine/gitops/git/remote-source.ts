@@ -7,7 +7,7 @@ import { ensureHostedRepository } from "./hosted-repository.ts";
 import type { RemoteTransport } from "./remote-transport.ts";
 import { runGit } from "./native-git.ts";
 
-export const POLL_INTERVAL_MS = 15_000;
+const POLL_INTERVAL_MS = 15_000;
 /** Of a long history only the end is fetched; trailers and rollbacks need some of it. */
 const FIRST_DEPTH = 50;
 

@@ -96,7 +96,7 @@ function nativeTransport(gitDir: string, url: string, environment: () => Promise
 }
 
 /** What SSH says before Git gives up, in the words of the Secret that has to be mended; Git's own last words otherwise. */
-export function explainFailure(stderr: string): string {
+function explainFailure(stderr: string): string {
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr)) return "the host shows another key than the one that known_hosts of the Secret has for it: either it has a new one, or someone stands between; compare, then write the right one into the Secret";
   if (/Host key verification failed|No .*host key is known/i.test(stderr)) return "known_hosts of the Secret has no key for the host; ask the host's owner for it, and write it there (ssh-keyscan shows what answers now)";
   if (/^Load key .*(invalid format|error in libcrypto|bad permissions|passphrase)/im.test(stderr)) return "the SSH key of the Secret (identity) cannot be read; it must be a private key without a passphrase, as ssh-keygen writes it";

@@ -82,7 +82,7 @@ export async function buildKustomization(folder: string, options: BuildOptions):
 }
 
 /** Whether a folder has a kustomization file; its name when it has exactly one. */
-export async function findKustomization(files: Pick<RecordedFiles, "look">, folder: string): Promise<readonly string[]> {
+async function findKustomization(files: Pick<RecordedFiles, "look">, folder: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of KUSTOMIZATION_FILES) {
     const path = folder === "" ? name : `${folder}/${name}`;

@@ -70,7 +70,7 @@ export function findFields(root: JsonMap, path: readonly string[], create: NewFi
       if (isNew) list.push(blank(path[depth + 1], create));
       if (list.length <= Number(part)) throw new BuildFault(`index ${part} is asked for, but there are only ${list.length} items`);
       descend(list, Number(part), isNew);
-    } else if (isCondition(part)) walkCondition(listOrFault(value, part), part, depth, create, descend);
+    } else if (isCondition(part)) walkCondition(listOrFault(value, part), part, create, descend);
     else if (part === "*") {
       for (const index of listOrFault(value, part).keys()) descend(listOrFault(value, part), index, false);
     } else if (value !== null && value !== undefined) {
@@ -81,7 +81,7 @@ export function findFields(root: JsonMap, path: readonly string[], create: NewFi
       descend(value, part, isNew);
     }
   };
-  const walkCondition = (list: unknown[], part: string, depth: number, make: NewField | undefined, descend: (holder: unknown[], key: number, isNew: boolean) => void): void => {
+  const walkCondition = (list: unknown[], part: string, make: NewField | undefined, descend: (holder: unknown[], key: number, isNew: boolean) => void): void => {
     const { key, value: pattern } = splitCondition(part);
     const fits = compilePattern(pattern);
     const before = found.length;

@@ -13,7 +13,7 @@ export function generate(kind: "ConfigMap" | "Secret", args: GeneratorArgs, pair
     value["data"] = {};
   }
   const seen = new Set<string>();
-  for (const [key, content] of pairs) {
+  for (const [key] of pairs) {
     if (seen.has(key)) throw new BuildFault(`${kind} ${args.name}: the key ${key} comes from two sources`);
     seen.add(key);
   }

@@ -28,7 +28,7 @@ export function replaceImage(change: ImageChange): (image: string) => string {
 }
 
 /** Name, tag and digest of an image; a colon before the last slash belongs to the registry's port. */
-export function splitImage(image: string): { readonly name: string; readonly tag: string; readonly digest: string } {
+function splitImage(image: string): { readonly name: string; readonly tag: string; readonly digest: string } {
   const slash = image.indexOf("/");
   const from = slash > 0 ? slash : 0;
   const atSign = image.indexOf("@", from);

@@ -1,7 +1,7 @@
 import type { OriginNote, Resource } from "./resource.ts";
 
-export const ORIGIN_ANNOTATION = "config.kubernetes.io/origin";
-export const TRANSFORMATIONS_ANNOTATION = "alpha.config.kubernetes.io/transformations";
+const ORIGIN_ANNOTATION = "config.kubernetes.io/origin";
+const TRANSFORMATIONS_ANNOTATION = "alpha.config.kubernetes.io/transformations";
 
 /** Writes what `buildMetadata` asks for onto an object. */
 export function writeOriginNotes(resource: Resource, buildMetadata: readonly string[]): void {

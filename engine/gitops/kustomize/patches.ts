@@ -128,7 +128,7 @@ function withIndexFromEnd(operation: JsonMap, document: unknown): JsonMap {
 }
 
 /** The steps of a JSON pointer. */
-export function stepsOf(pointer: string): Steps {
+function stepsOf(pointer: string): Steps {
   return pointer
     .split("/")
     .slice(1)

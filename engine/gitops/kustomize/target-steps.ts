@@ -165,7 +165,7 @@ function labelSpecs(row: LabelRow, config: TransformerConfig): readonly FieldSpe
   return mergeFieldSpecs(specs, [{ group: "", version: "", kind: "", path: "metadata/labels", create: true }]);
 }
 
-export function inTurn(transformers: readonly Transformer[]): Transformer {
+function inTurn(transformers: readonly Transformer[]): Transformer {
   return (map, place) => transformers.forEach((transformer) => transformer(map, place));
 }
 

@@ -11,7 +11,7 @@ import { contentHash } from "./content-hash.ts";
 export type Transformer = (map: ResourceMap, at: Place) => void;
 
 /** Updates a field of an object and keeps in mind which line did so. */
-export function touch(resource: Resource, spec: FieldSpec, missing: MissingField | undefined, at: Place, update: (current: unknown) => unknown): void {
+function touch(resource: Resource, spec: FieldSpec, missing: MissingField | undefined, at: Place, update: (current: unknown) => unknown): void {
   const changed = updateField(resource, spec, missing, (current) => update(current));
   resource.touches.push(...changed.map((steps: Steps) => ({ steps, file: at.file, line: at.line })));
   resource.settleShared();

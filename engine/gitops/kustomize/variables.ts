@@ -64,7 +64,7 @@ function substitute(current: unknown, values: ReadonlyMap<string, unknown>): unk
 function expand(text: string, values: ReadonlyMap<string, unknown>): unknown {
   const whole = /^\$\(([^)]*)\)$/.exec(text)?.[1];
   if (whole !== undefined) return replacement(whole, values);
-  return text.replace(/\$(?:\$|\(([^)]*)\))/g, (match: string, name: string | undefined) => (name === undefined ? "$" : textOf(replacement(name, values))));
+  return text.replace(/\$(?:\$|\(([^)]*)\))/g, (_match: string, name: string | undefined) => (name === undefined ? "$" : textOf(replacement(name, values))));
 }
 
 function replacement(name: string, values: ReadonlyMap<string, unknown>): unknown {

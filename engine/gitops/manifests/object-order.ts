@@ -10,9 +10,9 @@ export interface ObjectOrder {
 }
 
 export const WAVE_ANNOTATION = "mainstay.dev/wave";
-export const HOOK_ANNOTATION = "mainstay.dev/hook";
+const HOOK_ANNOTATION = "mainstay.dev/hook";
 export const DEPENDS_ON_ANNOTATION = "mainstay.dev/depends-on";
-export const WAVE_MAX = 100_000;
+const WAVE_MAX = 100_000;
 
 /** Annotations of Argo CD and Helm that mean the same; a repository that moves here keeps its order. */
 const WAVES = [WAVE_ANNOTATION, "argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"];

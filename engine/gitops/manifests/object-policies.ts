@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 
 /** `disabled` keeps an object in the cluster when its manifest goes. */
-export const PRUNE_ANNOTATION = "mainstay.dev/prune";
+const PRUNE_ANNOTATION = "mainstay.dev/prune";
 /** `allowed` lets an object be deleted and made anew when a field cannot change in place; `never` forbids it whatever a commit says. */
 export const REPLACE_ANNOTATION = "mainstay.dev/replace";
 

@@ -39,10 +39,10 @@ export interface ParsedFile {
   readonly substitutions?: readonly Substitution[];
 }
 
-export const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
+const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
 
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
-export function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
+function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
   if (content.byteLength > FILE_BYTES_MAX) return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
   const text = decodeText(content);

@@ -79,7 +79,7 @@ async function withoutItemsByHand(stated: KubeObject, live: KubeObject, error: u
 type DryRun = (intent: KubeObject, force: boolean, takesItemsOf?: readonly string[]) => Promise<KubeObject>;
 
 /** The whole kind is missing, not an object of it. */
-export function isNotServed(error: unknown): boolean {
+function isNotServed(error: unknown): boolean {
   return hasReason(error, "NotFound") && error.status.details?.name === undefined;
 }
 
@@ -94,7 +94,7 @@ function judgeByDefinition({ resource, object }: DesiredObject, live: KubeObject
 }
 
 /** The object as it is stored now; undefined when there is none. */
-export async function readLive(client: Client, desired: Pick<DesiredObject, "resource" | "object">): Promise<KubeObject | undefined> {
+async function readLive(client: Client, desired: Pick<DesiredObject, "resource" | "object">): Promise<KubeObject | undefined> {
   const { namespace, name } = desired.object.metadata;
   return unlessGone(client.for(desired.resource).get(namespace ?? "", name ?? ""));
 }

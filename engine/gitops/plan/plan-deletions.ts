@@ -34,7 +34,7 @@ export interface KeptEntry extends StaleEntry {
 }
 
 /** So many objects of a unit may always go: in a small application every deletion is a large share. */
-export const DELETES_ALWAYS_ALLOWED = 5;
+const DELETES_ALWAYS_ALLOWED = 5;
 
 /** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does. */
 export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
@@ -69,7 +69,7 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
 }
 
 /** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */
-export function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
+function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
   const { kind, namespace, name } = entry.entry;
   const unitNames = [entry.unit, rules.units.find((unit) => unit.name === entry.unit)?.path ?? `apps/${entry.unit}`];
   const objectNames = [`${kind}/${name}`, ...(namespace === undefined ? [] : [`${kind}/${namespace}/${name}`])];

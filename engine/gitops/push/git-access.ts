@@ -25,8 +25,8 @@ export interface GitAccess {
 }
 
 /** Secrets of this type in this namespace are tokens for Git alone: deploy keys. */
-export const GIT_TOKEN_TYPE = "mainstay.dev/git-token";
-export const GIT_TOKEN_NAMESPACE = "mainstay-system";
+const GIT_TOKEN_TYPE = "mainstay.dev/git-token";
+const GIT_TOKEN_NAMESPACE = "mainstay-system";
 
 const tokenReviews: ResourceReference<TokenReview & KubeObject> = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false };
 const accessReviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };

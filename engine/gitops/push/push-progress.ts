@@ -72,7 +72,7 @@ export interface PushOptions {
   readonly unknown: readonly string[];
 }
 
-export const DEFAULT_WAIT_MS = 60_000;
+const DEFAULT_WAIT_MS = 60_000;
 const WAIT_MAX_MS = 30 * 60_000;
 
 /** `git push -o wait=10s`, `-o no-wait`, `-o dry-run`, `-o force`. */

@@ -9,10 +9,6 @@ export interface PlainValue {
 
 const FORM = /^ENC\[AES256_GCM,data:(.*),iv:(.+),tag:(.+),type:(str|int|float|bool|bytes|time|comment)\]$/s;
 
-export function isEncryptedValue(text: string): boolean {
-  return FORM.test(text);
-}
-
 /**
  * Opens one value of a SOPS file (AES-256 in Galois/counter mode, https://github.com/getsops/sops, "Message Authentication Code").
  * `context` is the path of its key, which is authenticated with it, so that values cannot be moved about.

@@ -95,7 +95,7 @@ interface Batch {
 }
 
 /** Which waves become one commit: all in a row, up to one that has to be over before the next can begin. */
-export function planBatches(waves: readonly Wave[]): readonly Batch[] {
+function planBatches(waves: readonly Wave[]): readonly Batch[] {
   const batches: { isApart: boolean; waves: Wave[] }[] = [];
   let isOpen = false;
   for (const wave of waves) {

@@ -11,7 +11,7 @@ import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { APPLICATION_LABEL, describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";

@@ -15,7 +15,7 @@ const RESOURCE = objectType("kubernetes.GroupVersionResource", { group: STRING, 
 const USER = objectType("kubernetes.UserInfo", { username: STRING, uid: STRING, groups: listOf(STRING), extra: mapOf(STRING, listOf(STRING)) });
 
 /** The request that is admitted, without its objects. */
-export const REQUEST_TYPE: ObjectType = objectType("kubernetes.AdmissionRequest", {
+const REQUEST_TYPE: ObjectType = objectType("kubernetes.AdmissionRequest", {
   kind: KIND,
   resource: RESOURCE,
   subResource: STRING,
@@ -31,7 +31,7 @@ export const REQUEST_TYPE: ObjectType = objectType("kubernetes.AdmissionRequest"
 });
 
 /** What expressions see of the request's namespace. */
-export const NAMESPACE_TYPE: ObjectType = objectType("kubernetes.Namespace", {
+const NAMESPACE_TYPE: ObjectType = objectType("kubernetes.Namespace", {
   metadata: objectType("kubernetes.NamespaceMetadata", {
     name: STRING,
     generateName: STRING,

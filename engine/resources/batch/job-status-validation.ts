@@ -6,7 +6,7 @@ import { firstCommonIndex, parseIndexSet, type IndexSet } from "./index-set.ts";
 /** What a status may not say, by itself and after what it said before: other programs may run Jobs, and clients rely on these. */
 export function validateJobStatus(job: Job, old: Job): FieldError[] {
   const [next, before] = [job.status ?? {}, old.status ?? {}];
-  return [...stateErrors(job, next), ...finishedErrors(job, next), ...indexErrors(job, next), ...uncountedErrors(next), ...transitionErrors(job, next, before)];
+  return [...stateErrors(next), ...finishedErrors(job, next), ...indexErrors(job, next), ...uncountedErrors(next), ...transitionErrors(job, next, before)];
 }
 
 const has = (status: JobStatus, type: string): boolean => isConditionTrue(status.conditions, type);
@@ -14,7 +14,7 @@ const has = (status: JobStatus, type: string): boolean => isConditionTrue(status
 /** Upstream leaves the value out where all conditions together are at fault. */
 const conditionsError = (detail: string): FieldError => ({ type: "FieldValueInvalid", field: "status.conditions", message: `Invalid value: ${detail}` });
 
-function stateErrors(job: Job, status: JobStatus): FieldError[] {
+function stateErrors(status: JobStatus): FieldError[] {
   const [isComplete, isFailed, isFailing, isMet] = ["Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"].map((type) => has(status, type));
   const errors: FieldError[] = [];
   if (isComplete && isFailed) errors.push(conditionsError("cannot set Complete=True and Failed=true conditions"));

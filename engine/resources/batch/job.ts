@@ -1,5 +1,4 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
-import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { humanDuration } from "../human-duration.ts";
@@ -106,9 +105,4 @@ function durationText({ status }: Job, now: number): string {
   const failedAt = status.conditions?.find((condition) => condition.type === "Failed" && condition.status === "True")?.lastTransitionTime;
   const end = status.completionTime ?? failedAt;
   return humanDuration((end ? Date.parse(end) : now) - Date.parse(status.startTime));
-}
-
-/** The selector of a Job's pods as text, for those who list them. */
-export function jobSelectorText(job: Job): string {
-  return formatLabelSelector(job.spec.selector);
 }

@@ -35,7 +35,7 @@ export const eventsV1EventResource = defineResource<EventsV1Event>({
   },
 });
 
-export function fromCore(event: CoreEvent): EventsV1Event {
+function fromCore(event: CoreEvent): EventsV1Event {
   const { apiVersion: _version, metadata, kind, involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, series, ...same } = event;
   return {
     apiVersion: "events.k8s.io/v1",
@@ -54,7 +54,7 @@ export function fromCore(event: CoreEvent): EventsV1Event {
   };
 }
 
-export function toCore(event: EventsV1Event): CoreEvent {
+function toCore(event: EventsV1Event): CoreEvent {
   const { apiVersion: _version, metadata, kind, regarding, note, deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount, reportingController, series, ...same } = event;
   return {
     apiVersion: "v1",

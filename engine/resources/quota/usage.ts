@@ -16,7 +16,7 @@ const PLAIN_COUNTS = new Set(["configmaps", "secrets", "replicationcontrollers",
 const NATIVE = new Set(["cpu", "memory", "ephemeral-storage"]);
 
 /** `count/pods`, `count/deployments.apps`. */
-export function countName({ group, resource }: Pick<ResourceReference, "group" | "resource">): string {
+function countName({ group, resource }: Pick<ResourceReference, "group" | "resource">): string {
   return `count/${resource}${group === "" ? "" : `.${group}`}`;
 }
 

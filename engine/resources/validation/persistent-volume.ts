@@ -12,7 +12,7 @@ import {
 } from "./volume-sources.ts";
 
 /** The fields of a PersistentVolume's spec that say where its data is. */
-export const VOLUME_SOURCES = [
+const VOLUME_SOURCES = [
   "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd", "quobyte", "cephfs", "iscsi", "cinder",
   "fc", "flexVolume", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "scaleIO", "local", "storageos", "csi",
 ] as const satisfies readonly (keyof PersistentVolumeSpec)[];

@@ -4,8 +4,6 @@ import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apima
 import { isCountedResource, isStandardQuotaResource } from "../quota/quota-resources.ts";
 import type { ResourceRequirements } from "../types.ts";
 
-type Amounts = Readonly<Record<string, string>>;
-
 /** Requests and limits of a container: known names, sensible amounts, no request above its limit. `claims` are the pod's resource claims. */
 export function validateResources(requirements: ResourceRequirements | undefined, path: string, claims: ReadonlySet<string>): FieldError[] {
   return validateRequirements(requirements, path, claims, resourceNameErrors);

@@ -43,7 +43,7 @@ export async function readRemote(path: string, user: UserInfo, remote: RemoteVer
 }
 
 /** The request as it goes over the wire. Pure. */
-export function planRemoteRequest(request: ApiRequest): RemoteRequest & { readonly path: string } {
+function planRemoteRequest(request: ApiRequest): RemoteRequest & { readonly path: string } {
   const { resource, namespace = "", subresource } = request;
   const collection = collectionPath(resource, namespace);
   const item = (name: string) => itemPath(resource, namespace, name, subresource);

@@ -4,8 +4,8 @@ import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 
-export const AUDIT_LEVELS = ["None", "Metadata", "Request", "RequestResponse"] as const;
-export const AUDIT_STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"] as const;
+const AUDIT_LEVELS = ["None", "Metadata", "Request", "RequestResponse"] as const;
+const AUDIT_STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"] as const;
 export type AuditLevel = (typeof AUDIT_LEVELS)[number];
 export type AuditStage = (typeof AUDIT_STAGES)[number];
 

@@ -16,7 +16,7 @@ import type { FlowSchema, FlowSchemaCondition, PriorityLevelConfiguration } from
 import type { ObjectStore } from "../../storage/object-store.ts";
 
 /** Whether the server keeps the object as its own table says. */
-export const AUTO_UPDATE_ANNOTATION = "apf.kubernetes.io/autoupdate-spec";
+const AUTO_UPDATE_ANNOTATION = "apf.kubernetes.io/autoupdate-spec";
 
 const FIELD_MANAGER = "api-priority-and-fairness-config-producer-v1";
 

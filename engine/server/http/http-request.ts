@@ -139,7 +139,7 @@ function refuseExport(query: URLSearchParams): void {
 }
 
 /** The query options of a write; `kind` names them in messages. */
-export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
+function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
   const validation = query.get("fieldValidation") || "Warn";
   const dryRun = query.getAll("dryRun").filter((value) => value !== "");
   const errors = [

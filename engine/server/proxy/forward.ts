@@ -88,7 +88,7 @@ export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, ca
 }
 
 /** Copies both ways with backpressure: each side is read only as fast as the other takes it. Resolves when both have ended, however. */
-export async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
   for (const stream of [left, right]) stream.setMaxListeners(LISTENERS_MAX);
   const stop = (): void => {
     left.destroy();

@@ -10,7 +10,7 @@ import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
-import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { fieldManagerOf, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";

@@ -4,7 +4,7 @@ import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
 import { IDENTITY, SEALED_PREFIX, type Sealer } from "./sealers.ts";
 
 /** A value that none of the configured keys opens. */
-export class CannotDecryptError extends Error {
+class CannotDecryptError extends Error {
   constructor(key: string, prefix: string, cause?: unknown) {
     super(`${key} is stored as ${prefix === "" ? "no known form" : `${prefix}…`} and cannot be read with the encryption configuration`, { cause });
     this.name = "CannotDecryptError";

@@ -4,7 +4,7 @@ import { EncryptedObjectSchema, type EncryptedObject } from "./kms_pb.ts";
 import { sealerOf } from "./sealers.ts";
 
 /** How the key of a value follows from what the plugin has sealed. */
-export const DEK_KEY = 0;
+const DEK_KEY = 0;
 export const DEK_SEED = 1;
 
 const INFO_BYTES = 32;

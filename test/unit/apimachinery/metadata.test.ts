@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { withAnnotations, withFields, withFinalizer, withLabels, withMetadata, withoutFinalizer } from "../../../engine/apimachinery/object-copy.ts";
+import { withAnnotations, withFinalizer, withLabels, withMetadata, withoutFinalizer } from "../../../engine/apimachinery/object-copy.ts";
 import { validateObjectMeta, validateObjectMetaUpdate, type MetadataRules } from "../../../engine/apimachinery/object-meta-validation.ts";
 import type { ObjectMeta } from "../../../engine/apimachinery/object-meta.ts";
 import { isControlledBy, newControllerRef } from "../../../engine/apimachinery/owner-references.ts";
@@ -93,7 +93,6 @@ describe("copies of objects", () => {
     expect(withMetadata(object, { name: "q" })).toEqual({ ...object, metadata: { ...object.metadata, name: "q" } });
     expect(withLabels(object, { a: undefined, b: "2" }).metadata.labels).toEqual({ b: "2" });
     expect(withAnnotations(object, { b: "2" }).metadata).toMatchObject({ annotations: { b: "2" } });
-    expect(withFields(object, { spec: { n: 2 } }).spec).toEqual({ n: 2 });
     expect(object.metadata.labels).toEqual({ a: "1" });
   });
 

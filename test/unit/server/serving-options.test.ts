@@ -67,6 +67,7 @@ test("options without effect say so where they would have one, and are refused w
   expect(idleNotices({ profiling: "false", storageBackend: "etcd3", watchCache: true })).toEqual([]);
   expect(idleNotices({ profiling: true, kubeletTimeout: "5s" })).toEqual(["--profiling changes nothing: there are no profiles to be had over HTTP", "--kubelet-timeout changes nothing: agents are waited for as long as the request is"]);
   expect(() => idleNotices({ storageBackend: "etcd2" })).toThrow('--storage-backend "etcd2": must be etcd3');
+  expect(() => idleNotices({ storageMediaType: "application/vnd.kubernetes.protobuf" })).toThrow('--storage-media-type "application/vnd.kubernetes.protobuf": must be application/json: objects are kept as JSON');
   expect(idleNotices({ emulatedVersion: "kube=1.36", kubernetesServiceNodePort: "0", etcdServersOverrides: "" })).toEqual([]);
   expect(() => idleNotices({ emulatedVersion: "1.35" })).toThrow('--emulated-version "1.35": must be 1.36 or kube=1.36: the API is that of one version');
   expect(() => idleNotices({ etcdServersOverrides: "/events#http://e" })).toThrow("cannot be done: every kind is in one store");
