@@ -52,6 +52,9 @@ interface Route {
 
 const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
+/** Pages that are found with a slash at their end as well; upstream's others are not. */
+const TRAILED = /^\/(apis?|version|openid|\.well-known)\//;
+
 /** Everything that is served besides the API's resources. The caller has authorized the path. */
 export class Paths {
   readonly #routes: readonly Route[];
@@ -68,7 +71,7 @@ export class Paths {
   /** Undefined for a path that is not served. */
   async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
     const method = request.method === "HEAD" ? "GET" : request.method;
-    const path = request.path.length > 1 ? request.path.replace(/\/+$/, "") : request.path;
+    const path = TRAILED.test(request.path) ? request.path.replace(/\/+$/, "") : request.path;
     if (path === "/" && method === "GET") return readable({ paths: this.#rootPaths() });
     for (const route of this.#routes) {
       const isPrefix = route.path.endsWith("*");
@@ -247,7 +250,7 @@ function metricsPage(text: string): PathAnswer {
 }
 
 function plainText(text: string, code: number): PathAnswer {
-  return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text) };
+  return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text), headers: { "x-content-type-options": "nosniff" } };
 }
 
 async function parseJsonBody(body: HttpRequest["body"]): Promise<unknown> {

@@ -22,7 +22,7 @@ export async function rawClient(url: string, pki: ClusterPki, user: { readonly c
   const agent = new Agent({ ca: pki.ca, keepAlive: true, ...(credentials === undefined ? {} : { cert: credentials.certificate, key: credentials.key }) });
   const send = (path: string, { method = "GET", body, headers = {} }: RawOptions = {}): Promise<RawAnswer> =>
     new Promise((resolve, reject) => {
-      const outgoing = request(url + path, { method, agent, headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }) } }, (response) => {
+      const outgoing = request(url, { path, method, agent, headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }) } }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);

@@ -100,7 +100,7 @@ export class Aggregator {
   /** Whose answer a request of this path is; undefined for our own. */
   owner(path: string): RemoteVersion | undefined {
     if (this.#services.size === 0) return undefined;
-    const [root, group = "", version = ""] = path.split("/").filter((part) => part !== "");
+    const [, root, group = "", version = ""] = path.split("/");
     return root === "apis" && version !== "" ? this.find(group, version) : undefined;
   }
 

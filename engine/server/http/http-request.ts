@@ -2,6 +2,7 @@ import { unsupportedMethod } from "../exchange.ts";
 import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo, type WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
+import { pathSegmentNameProblems } from "../../apimachinery/names.ts";
 import { badRequest } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
@@ -78,9 +79,9 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
 /** The transport-independent request that an HTTP request with this body stands for, and whose sender is allowed to ask. Throws for what is none. */
 export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
   const { query } = http;
-  // Upstream answers HEAD for pages, not for objects.
-  if (http.method === "HEAD") throw unsupportedMethod();
   const verb = verbOf(http.method, info, query);
+  // Upstream answers HEAD for pages and for custom objects, but not for its own.
+  if (http.method === "HEAD" && (definition.content === undefined || verb === "watch")) throw unsupportedMethod();
   const contentType = header(http, "content-type");
   const base = {
     user: http.user,
@@ -95,6 +96,8 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
     ...(span === undefined ? {} : { span }),
   };
   const name = info.name ?? "";
+  const problems = pathSegmentNameProblems(name);
+  if (problems.length > 0) throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${problems.join(";")}`);
   switch (verb) {
     case "get":
       refuseExport(query);

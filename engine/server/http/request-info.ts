@@ -34,10 +34,9 @@ export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolea
   return info.subresource === undefined ? asksForWatch(info, query) : LONG_RUNNING.has(info.subresource);
 }
 
+/** Slashes at the end mean nothing; two in a row leave a name empty, as upstream's reading does, and at the beginning there is nothing to be found. */
 export function parseRequestPath(path: string): RequestInfo {
-  const parts: string[] = [];
-  for (const part of path.split("/")) if (part !== "") parts.push(decodePart(part));
-  const [root, ...others] = parts;
+  const [, root, ...others] = path.replace(/\/+$/, "").split("/").map(decodePart);
   const [group, version, whole] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
   if (group === undefined || version === undefined || whole === undefined || whole.length === 0) return { is: "path", path };
   const isWatch = whole[0] === "watch" && whole.length > 1;
@@ -49,8 +48,8 @@ export function parseRequestPath(path: string): RequestInfo {
   return { ...place, namespace: "", ...named(tail) };
 }
 
-function named([resource = "", name, subresource, ...rest]: readonly string[]) {
-  return { resource, ...(name === undefined ? {} : { name }), ...(subresource === undefined ? {} : { subresource }), rest };
+function named([resource = "", name = "", subresource = "", ...rest]: readonly string[]) {
+  return { resource, ...(name === "" ? {} : { name }), ...(subresource === "" ? {} : { subresource }), rest };
 }
 
 function decodePart(part: string): string {

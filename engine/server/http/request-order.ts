@@ -5,7 +5,7 @@ import { listWidth } from "../fairness/list-width.ts";
 import type { ServerParts } from "../exchange.ts";
 import { requestVerb, type HttpRequest } from "./http-request.ts";
 import { isLongRunning, type ResourceInfo } from "./request-info.ts";
-import type { Answer } from "./response.ts";
+import { plainFailure, type Answer } from "./response.ts";
 
 const FREE: Ticket = { headers: {}, leave: () => {} };
 const RETRY_AFTER_SECONDS = "1";
@@ -20,7 +20,8 @@ export async function awaitTurn(parts: ServerParts, http: HttpRequest, info: Res
 
 /** The answer for those who are sent away: not a Status, for they are told before anybody looks at what they want. */
 export function tooManyAnswer(error: TooManyRequests): Answer {
-  return { code: 429, contentType: "text/plain; charset=utf-8", body: Buffer.from(`${error.message}\n`), headers: { ...error.headers, "retry-after": RETRY_AFTER_SECONDS, "x-content-type-options": "nosniff" } };
+  const failure = plainFailure(429, `${error.message}\n`);
+  return { ...failure, headers: { ...failure.headers, ...error.headers, "retry-after": RETRY_AFTER_SECONDS } };
 }
 
 function digestOf({ user, method, path, query }: HttpRequest, info: ResourceInfo | undefined): RequestDigest {

@@ -32,6 +32,11 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A failure in so many words, for those who asked for no object; browsers are to take it for nothing else. */
+export function plainFailure(code: number, text: string): Answer & { readonly body: Buffer } {
+  return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text), headers: { "x-content-type-options": "nosniff" } };
+}
+
 /** Writes a complete answer. */
 export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly isPretty?: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
   const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) ? indented(wholeOf(answer.body)) : answer.body;

@@ -3,7 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
-import { parseRequestUrl } from "../../lib/request-url.ts";
+import { parseRequestTarget } from "../../lib/request-url.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import type { Span } from "../../lib/tracing/span.ts";
@@ -76,7 +76,7 @@ export function refuseUpgrade(parts: ServeParts, { url, headers, audit, span }: 
 
 /** The request as one to watch what this server keeps; undefined when it is another. */
 function watchOf({ server }: ServeParts, { method, url: text, headers, user, audit }: StreamRequest, signal: AbortSignal): HttpRequest | undefined {
-  const url = parseRequestUrl(text);
+  const url = parseRequestTarget(text);
   if (url === undefined || method !== "GET" || server.parts.aggregator.owner(url.pathname) !== undefined) return undefined;
   const { pathname: path, searchParams: query } = url;
   const info = parseRequestPath(path);
@@ -86,7 +86,7 @@ function watchOf({ server }: ServeParts, { method, url: text, headers, user, aud
 
 /** Which log the request is about, for those who may read it; undefined when it is about something else. */
 async function logPlace({ server }: ServeParts, { url: text, user, method, audit }: StreamRequest): Promise<LogPlace | undefined> {
-  const url = parseRequestUrl(text);
+  const url = parseRequestTarget(text);
   const info = parseRequestPath(url?.pathname ?? "");
   if (url === undefined || info.is !== "resource" || info.group !== "" || info.resource !== "pods" || info.subresource !== "log" || info.name === undefined) return undefined;
   await requireAllowed(server.parts.authorizer, attributesOfInfo({ user, method, query: url.searchParams }, info), audit?.notes);
@@ -94,7 +94,7 @@ async function logPlace({ server }: ServeParts, { url: text, user, method, audit
 }
 
 async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade", signal: AbortSignal): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
-  const url = parseRequestUrl(request.url);
+  const url = parseRequestTarget(request.url);
   if (url === undefined) throw badRequest("this address cannot be upgraded");
   const { pathname, searchParams: query } = url;
   const info = parseRequestPath(pathname);

@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { ApiRequest, ApiResult } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
-import { badRequest, internalError, StatusError } from "../../apimachinery/status-error.ts";
+import { badRequest, internalError, notFound, StatusError } from "../../apimachinery/status-error.ts";
 import { requireAllowed, type AuthorizationAttributes, type Authorizer } from "../../auth/authorize.ts";
 import { isAbort } from "../../lib/abort.ts";
 import { randomInteger } from "../../lib/random.ts";
@@ -24,8 +24,8 @@ import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
-import { isLongRunning, parseRequestPath, type ResourceInfo } from "./request-info.ts";
-import { warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
+import { isLongRunning, parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
+import { plainFailure, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
@@ -69,7 +69,7 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     }
     // Before the work begins: a limit that cannot be read would leave it without anybody who hears of its failure, which ends the process.
     const limitMs = deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
-    const work = info === undefined ? pathAnswer(parts, { ...http, notes }) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
+    const work = info === undefined ? pathAnswer(parts, { ...http, notes }, parsed) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
     const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
     // The work is done: a client that is slow to read keeps nobody from his turn.
     ticket.leave();
@@ -109,9 +109,10 @@ export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | 
   return { code: status.code, contentType: contentTypeOf(representation), body: encodeStatus(status, representation, schemas), headers: retry === undefined ? {} : { "retry-after": String(retry) } };
 }
 
-async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest): Promise<Answer> {
-  await requireAllowed(server.parts.authorizer, attributesOfInfo(http, { is: "path", path: http.path }), http.notes);
-  return (await paths.answer(http)) ?? { code: 404, contentType: "text/plain; charset=utf-8", body: Buffer.from("404 page not found\n") };
+/** Pages, and what is addressed as a resource of an API that is not served: who may not ask for such a thing is told no more. */
+async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest, parsed: RequestInfo): Promise<Answer> {
+  await requireAllowed(server.parts.authorizer, attributesOfInfo(http, parsed), http.notes);
+  return (parsed.is === "path" ? await paths.answer(http) : undefined) ?? plainFailure(404, "404 page not found\n");
 }
 
 /** Undefined when the answer has been streamed. */
@@ -119,13 +120,13 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const { server } = parts;
   const definition = server.parts.resources.find(info);
   // What can only be made has no place below its list.
-  if (definition === undefined || (info.name !== undefined && info.subresource === undefined && definition.verbs.every((verb) => verb === "create"))) return refuseUnknown(server, http, info);
+  if (definition === undefined || (info.name === undefined ? info.subresource !== undefined : info.subresource === undefined && definition.verbs.every((verb) => verb === "create"))) return refuseUnknown(server, http, info);
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
     await requireStream(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
     throw http.method === "GET" || http.method === "POST" ? badRequest("Upgrade request required") : unsupportedMethod();
   }
-  if (info.rest.length > 0 || (info.subresource !== undefined && !definition.subresources.some((subresource) => subresource.name === info.subresource))) return refuseUnknown(server, http, info);
+  if (info.rest.length > 0 || (info.subresource !== undefined && (info.isWatch === true || !definition.subresources.some((subresource) => subresource.name === info.subresource)))) return refuseUnknown(server, http, info, definition);
   // Before a body is read, and long before it is understood: both take memory and time.
   const authorize = () => requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
   await (http.trace === undefined ? authorize() : http.trace.step("authorization", authorize));
@@ -159,8 +160,10 @@ function noteListed({ parts, requests }: ApiServer, { beganMs, trace }: HttpRequ
 }
 
 /** Who may not ask is not told whether there is such a thing. */
-async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: ResourceInfo): Promise<never> {
+async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: ResourceInfo, definition?: ResourceDefinition): Promise<never> {
   await requireAllowed(parts.authorizer, attributesOfInfo(http, info), http.notes);
+  // Of custom kinds upstream says the same as of an object that is missing.
+  if (definition?.content !== undefined) throw notFound(definition, info.name ?? "");
   throw new StatusError("NotFound", "the server could not find the requested resource", {});
 }
 
@@ -204,6 +207,7 @@ function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context:
 async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceInfo, raw: RawResponse, auditId: string): Promise<undefined> {
   const { server, nodes } = parts;
   await requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
+  if (http.method !== "GET") throw unsupportedMethod();
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
   const log = await nodes.open(target, http.signal);

@@ -21,8 +21,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
   exchange.notes.warn(...warnings);
-  if (object.metadata.name && object.metadata.name !== request.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${request.name})`);
-  if (!object.metadata.name) throw badRequest("name must be provided");
+  requireName(object, request.name);
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   try {
     return await changeObject(exchange, (current) => {
@@ -34,6 +33,12 @@ export const update: VerbHandler<"update"> = async (exchange) => {
     return createByUpdate(exchange, placed);
   }
 };
+
+/** What is written says by itself what it is: an empty body in the place of a Scale would take all replicas away. */
+function requireName({ metadata: { name } }: KubeObject, asked: string): void {
+  if (!name) throw badRequest(`the name of the object (${asked} based on URL) was undeterminable: name must be provided`);
+  if (name !== asked) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${asked})`);
+}
 
 /** PUT to a name that does not exist, for the kinds that allow it and writers that may create. */
 async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject) {
@@ -59,7 +64,9 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   const { definition, request } = exchange;
   const access = scaleAccessOf(definition);
   if (access === undefined) throw unsupportedMethod();
-  const { object: scale, schemaErrors } = decodeObject(scaleKind, request.body, request.options);
+  const { object, schemaErrors } = decodeObject(scaleKind, request.body, request.options);
+  requireName(object, request.name);
+  const scale = placeInNamespace(exchange, object);
   const result = await changeObject(exchange, (current) => {
     if (schemaErrors.length > 0) refuseShape(scaleKind, scale, schemaErrors);
     const { uid, resourceVersion } = scale.metadata;
