@@ -64,20 +64,24 @@ function listErrors({ resourceVersion = "", resourceVersionMatch, continue: toke
   return errors;
 }
 
-function watchErrors({ resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
+function watchErrors({ resourceVersion = "", resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
+  const beside = forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+  // A watch that begins with what is there is one of initial events, as if that had been said.
+  if (token !== undefined && resourceVersionMatch === undefined && sendInitialEvents === undefined && (resourceVersion === "" || resourceVersion === "0")) return [beside];
   if (sendInitialEvents !== undefined && resourceVersionMatch !== "NotOlderThan") errors.push(forbiddenField("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
   if (resourceVersionMatch === undefined) return errors;
   if (sendInitialEvents === undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
   if (resourceVersionMatch !== "NotOlderThan") errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["NotOlderThan"]));
-  if (token !== undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
+  if (token !== undefined) errors.push(beside);
   return errors;
 }
 
 function integerParameter(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
-  if (text === null || text === "") return undefined;
-  if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (text === null) return undefined;
+  const why = !/^[+-]?\d+$/.test(text) ? "invalid syntax" : BigInt.asIntN(64, BigInt(text)) !== BigInt(text) ? "value out of range" : undefined;
+  if (why !== undefined) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
   return Number(text);
 }
 

@@ -34,7 +34,17 @@ export interface TableColumnDefinition {
 
 export interface TableRow {
   readonly cells: readonly (string | number | boolean | null)[];
-  readonly object?: KubeObject | PartialObjectMetadata;
+  /** What the row is about as a whole, for those who show it faintly. */
+  readonly conditions?: readonly TableRowCondition[];
+  /** Null where nothing of it was asked for. */
+  readonly object: KubeObject | PartialObjectMetadata | null;
+}
+
+export interface TableRowCondition {
+  readonly type: "Completed";
+  readonly status: "True";
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** Older clients ask for the second, which has the same fields, and look for its name in the answer. */
@@ -57,20 +67,26 @@ export interface TableOptions {
   readonly metaVersion?: MetaVersion | undefined;
   /** False for later events of a watch. */
   readonly withColumns?: boolean;
+  /** Kinds without them say nothing of rows as a whole. */
+  readonly rowConditions?: ((object: KubeObject) => readonly TableRowCondition[] | undefined) | undefined;
 }
 
 /** Objects as rows of a table. */
 export function tableOf<T extends KubeObject>(columns: readonly TableColumn<T>[], objects: readonly T[], options: TableOptions): Table {
-  const { includeObject: include = "Metadata", metaVersion = "meta.k8s.io/v1" } = options;
+  const { includeObject: include = "Metadata", metaVersion = "meta.k8s.io/v1", rowConditions } = options;
   return {
     kind: "Table",
     apiVersion: metaVersion,
     metadata: options.metadata,
     columnDefinitions: options.withColumns === false ? null : columns.map(columnDefinition),
-    rows: objects.map((object) => ({
-      cells: columns.map((column) => column.cell(object, options.now)),
-      ...(include === "None" ? {} : { object: include === "Object" ? object : partialObjectMetadata(object, metaVersion) }),
-    })),
+    rows: objects.map((object) => {
+      const conditions = rowConditions?.(object);
+      return {
+        cells: columns.map((column) => column.cell(object, options.now)),
+        ...(conditions === undefined ? {} : { conditions }),
+        object: include === "None" ? null : include === "Object" ? object : partialObjectMetadata(object, metaVersion),
+      };
+    }),
   };
 }
 

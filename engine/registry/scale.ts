@@ -8,12 +8,16 @@ import { bodyKind } from "./decode-object.ts";
 /** autoscaling/v1 Scale: one view of everything that has replicas. */
 export const scaleKind = bodyKind<Scale & KubeObject>("autoscaling", "v1", "Scale", "autoscaling/v1/scale.yaml");
 
-/** What `kubectl get --subresource=scale` shows. */
-export const scaleColumns: readonly Column<KubeObject>[] = [
-  nameColumn,
+const { format: _format, ...plainNameColumn } = nameColumn;
+
+/** What `kubectl get --subresource=scale` shows; of custom kinds upstream says of two columns what they are. */
+export function scaleColumns(isCustom: boolean): readonly Column<KubeObject>[] {
+  return [isCustom ? nameColumn : plainNameColumn, ...countColumns, isCustom ? { ...ageColumn, type: "date" } : ageColumn];
+}
+
+const countColumns: readonly Column<KubeObject>[] = [
   { name: "Desired", type: "integer", description: "Replicas that are wanted.", cell: (scale: Scale) => scale.spec?.replicas ?? 0 },
   { name: "Available", type: "integer", description: "Replicas that were seen last.", cell: (scale: Scale) => scale.status?.replicas ?? 0 },
-  ageColumn,
 ];
 
 export function scaleAccessOf<T extends KubeObject>(definition: ResourceDefinition<T>): ScaleAccess<T> | undefined {
@@ -24,11 +28,13 @@ export function scaleAccessOf<T extends KubeObject>(definition: ResourceDefiniti
 /** The object as its Scale; they share name, uid and resourceVersion. */
 export function scaleOf<T extends KubeObject>(access: ScaleAccess<T>, object: T): Scale & KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = access.specReplicas(object);
+  const selector = access.selector(object);
   return {
     kind: "Scale",
     apiVersion: formatApiVersion(scaleKind.group, scaleKind.version),
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: access.specReplicas(object) },
-    status: { replicas: access.statusReplicas(object), selector: access.selector(object) },
+    spec: replicas === 0 ? {} : { replicas },
+    status: { replicas: access.statusReplicas(object), ...(selector === "" ? {} : { selector }) },
   };
 }

@@ -1,3 +1,4 @@
+import type { TableRowCondition } from "../apimachinery/table.ts";
 import type { Verb } from "../apimachinery/api-request.ts";
 import type { FieldError } from "../apimachinery/field-error.ts";
 import type { GroupVersionResource } from "../apimachinery/group-version.ts";
@@ -27,6 +28,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   readonly strategy: Strategy<T>;
   readonly subresources: readonly Subresource<T>[];
   readonly columns: readonly Column<T>[];
+  /** What a table says of an object's row as a whole; nothing when absent. */
+  rowConditions?(object: T): readonly TableRowCondition[] | undefined;
   /** Field selectors beyond metadata.name and metadata.namespace: path → value. */
   readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
   /** Set for a second address of objects that are stored as another kind or version. */

@@ -46,10 +46,10 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
 
 function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, field: string): (object: T) => string {
   if (field === "metadata.name") return (object) => object.metadata.name ?? "";
-  if (field === "metadata.namespace") return (object) => object.metadata.namespace ?? "";
+  // Upstream has two ways with fields: that of kinds with some of their own, and that of all others.
+  const hasOwn = definition.content !== undefined || Object.keys(definition.selectableFields).length > 0;
+  if (field === "metadata.namespace" && (definition.namespaced || !hasOwn)) return (object) => object.metadata.namespace ?? "";
   const read = definition.selectableFields[field];
   if (read !== undefined) return read;
-  // Upstream has two ways to say it: that of kinds with fields of their own, and that of all others.
-  const hasOwn = definition.content !== undefined || Object.keys(definition.selectableFields).length > 0;
   throw badRequest(hasOwn ? `field label not supported: ${field}` : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }

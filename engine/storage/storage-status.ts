@@ -1,6 +1,7 @@
+import { resourceVersionTooLarge } from "../apimachinery/list-options.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { describeError } from "../lib/log.ts";
-import { CommitTooLargeError, CompactedError, StorageUnavailableError } from "./storage.ts";
+import { CommitTooLargeError, CompactedError, FutureRevisionError, StorageUnavailableError } from "./storage.ts";
 
 /** Does the work, and puts the store's failures into the API's words. */
 export async function withStatusErrors<R>(work: () => Promise<R>): Promise<R> {
@@ -8,6 +9,7 @@ export async function withStatusErrors<R>(work: () => Promise<R>): Promise<R> {
     return await work();
   } catch (error) {
     if (error instanceof CompactedError) throw new StatusError("Expired", "The resourceVersion for the provided list is too old.");
+    if (error instanceof FutureRevisionError) throw resourceVersionTooLarge(error.asked, error.current);
     if (error instanceof CommitTooLargeError) throw new StatusError("RequestEntityTooLarge", error.message);
     if (error instanceof StorageUnavailableError) {
       if (error.outcome === "unknown") throw new StatusError("Timeout", `the store did not say whether the write took effect: ${describeError(error)}`);

@@ -100,10 +100,12 @@ export class CompactedError extends Error {
 
 /** The asked revision has not happened yet. */
 export class FutureRevisionError extends Error {
+  readonly asked: number;
   readonly current: number;
   constructor(asked: number, current: number) {
     super(`revision ${asked} is in the future; the newest is ${current}`);
     this.name = "FutureRevisionError";
+    this.asked = asked;
     this.current = current;
   }
 }

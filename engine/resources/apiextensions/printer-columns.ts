@@ -1,9 +1,12 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import type { Column } from "../define-resource.ts";
-import { humanDuration } from "../human-duration.ts";
+import { goJson } from "../../lib/go-json.ts";
+import { ageSince } from "../human-duration.ts";
 import type { CustomResourceColumnDefinition } from "../types.ts";
 import { parseJsonPath } from "./json-path.ts";
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 type Cell = string | number | boolean | null;
 
@@ -29,7 +32,7 @@ function cellOf(type: string, value: unknown, now: number): Cell {
   if (value === undefined || value === null) return null;
   switch (type) {
     case "string":
-      return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
+      return typeof value === "string" ? value : typeof value === "object" ? goJson(value) : String(value);
     case "integer":
       return typeof value === "number" ? Math.trunc(value) : null;
     case "number":
@@ -37,8 +40,8 @@ function cellOf(type: string, value: unknown, now: number): Cell {
     case "boolean":
       return typeof value === "boolean" ? value : null;
     case "date": {
-      const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
-      return typeof value !== "string" ? null : Number.isNaN(ms) ? "<invalid>" : humanDuration(now - ms);
+      if (typeof value !== "string") return null;
+      return value === "" || RFC_3339.test(value) ? ageSince(value, now) : "<invalid>";
     }
     default:
       return null;

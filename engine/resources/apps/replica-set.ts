@@ -45,5 +45,4 @@ export const replicaSetResource = defineResource<ReplicaSet>({
     ageColumn,
     ...templateColumns<ReplicaSet>((set) => ({ spec: set.spec.template?.spec, selector: set.spec.selector })),
   ],
-  selectableFields: { "status.replicas": (set) => String(set.status?.replicas ?? 0) },
 });

@@ -102,7 +102,6 @@ function completionsText({ spec, status }: Job): string {
 
 function durationText({ status }: Job, now: number): string {
   if (status?.startTime === undefined) return "";
-  const failedAt = status.conditions?.find((condition) => condition.type === "Failed" && condition.status === "True")?.lastTransitionTime;
-  const end = status.completionTime ?? failedAt;
+  const { completionTime: end } = status;
   return humanDuration((end ? Date.parse(end) : now) - Date.parse(status.startTime));
 }

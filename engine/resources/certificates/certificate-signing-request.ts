@@ -62,9 +62,8 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
 
 function conditionText({ status = {} }: CertificateSigningRequest): string {
   const types = (status.conditions ?? []).map(({ type }) => type);
-  const decided = types.includes("Denied") ? "Denied" : types.includes("Approved") ? "Approved" : "";
-  const words = [decided, ...(types.includes("Failed") ? ["Failed"] : []), ...(status.certificate ? ["Issued"] : [])].filter((word) => word !== "");
-  return words.length === 0 ? "Pending" : words.join(",");
+  const decided = types.includes("Denied") ? "Denied" : types.includes("Approved") ? "Approved" : "Pending";
+  return [decided, ...(types.includes("Failed") ? ["Failed"] : []), ...(status.certificate ? ["Issued"] : [])].join(",");
 }
 
 function validateRequest({ spec }: CertificateSigningRequest): readonly FieldError[] {

@@ -5,8 +5,13 @@ import { loadSchema } from "../load-schema.ts";
 import { validateEvent } from "../events/event-validation.ts";
 import type { CoreEvent } from "../types.ts";
 
-const firstSeen = (event: CoreEvent) => event.firstTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
+const firstSeen = (event: CoreEvent) => event.firstTimestamp ?? event.eventTime;
 const lastSeen = (event: CoreEvent) => event.series?.lastObservedTime ?? event.lastTimestamp ?? firstSeen(event);
+
+function sourceText({ source, reportingComponent, reportingInstance }: CoreEvent): string {
+  const from = source?.host || reportingInstance || "";
+  return `${source?.component || reportingComponent || ""}${from === "" ? "" : `, ${from}`}`;
+}
 
 const column = (name: string, description: string, cell: Column<CoreEvent>["cell"], priority: 0 | 1 = 0): Column<CoreEvent> => ({ name, type: "string", description, priority, cell });
 
@@ -25,7 +30,7 @@ export const eventResource = defineResource<CoreEvent>({
     column("Reason", "One word, for programs.", (event) => event.reason ?? ""),
     column("Object", "The object it is about.", (event) => [(event.involvedObject.kind ?? "").toLowerCase(), event.involvedObject.name ?? ""].filter((part) => part !== "").join("/")),
     column("Subobject", "Part of the object it is about.", (event) => event.involvedObject.fieldPath ?? "", 1),
-    column("Source", "Who reported it.", (event) => [event.source?.component ?? event.reportingComponent ?? "", event.source?.host ?? ""].filter((part) => part !== "").join(", "), 1),
+    column("Source", "Who reported it, and from where.", sourceText, 1),
     column("Message", "A sentence, for people.", (event) => (event.message ?? "").trim()),
     column("First Seen", "Time since it happened first.", (event, now) => ageSince(firstSeen(event), now), 1),
     column("Count", "How often it happened.", (event) => event.series?.count ?? (event.count || 1), 1),

@@ -41,7 +41,7 @@ export const nodeResource = defineResource<Node>({
     wide("Internal-IP", "Address inside the cluster's network.", (node) => address(node, "InternalIP")),
     wide("External-IP", "Address from outside.", (node) => address(node, "ExternalIP")),
     wide("OS-Image", "Operating system.", (node) => node.status?.nodeInfo?.osImage || "<unknown>"),
-    wide("Kernel-Version", "Kernel.", (node) => node.status?.nodeInfo?.kernelVersion || "<unknown>"),
+    wide("Kernel-Version", "Kernel, and what it runs on.", kernelText),
     wide("Container-Runtime", "Runtime and its version.", (node) => node.status?.nodeInfo?.containerRuntimeVersion || "<unknown>"),
   ],
   selectableFields: { "spec.unschedulable": (node) => String(node.spec?.unschedulable ?? false) },
@@ -115,6 +115,11 @@ function nodeStatus(node: Node): string {
   const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
   const state = ready === undefined ? "Unknown" : ready.status === "True" ? "Ready" : "NotReady";
   return node.spec?.unschedulable === true ? `${state},SchedulingDisabled` : state;
+}
+
+function kernelText({ status }: Node): string {
+  const { kernelVersion, architecture } = status?.nodeInfo ?? {};
+  return `${kernelVersion || "<unknown>"}${architecture ? ` (${architecture})` : ""}`;
 }
 
 function nodeRoles(node: Node): string {

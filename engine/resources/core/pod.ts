@@ -1,5 +1,6 @@
 import { forbiddenField, type FieldError } from "../../apimachinery/field-error.ts";
 import { compareQuantities } from "../../apimachinery/quantity.ts";
+import type { TableRowCondition } from "../../apimachinery/table.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_VERBS, defineResource, type Column } from "../define-resource.ts";
 import { withLabelKeySelectors } from "../label-key-selectors.ts";
@@ -14,6 +15,12 @@ import type { Pod, PodSpec } from "../types.ts";
 import { validatePod } from "../validation/pod-spec.ts";
 import { validateEphemeralContainers, validateResize, withEphemeralContainers, withResources } from "../validation/pod-parts.ts";
 import { validatePodUpdate } from "../validation/pod-update.ts";
+
+/** Rows of pods that have ended, in upstream's words. */
+const ENDED: Readonly<Record<string, readonly TableRowCondition[]>> = {
+  Succeeded: [{ type: "Completed", status: "True", reason: "Succeeded", message: "The pod has completed successfully." }],
+  Failed: [{ type: "Completed", status: "True", reason: "Failed", message: "The pod failed." }],
+};
 
 const wide = (name: string, description: string, cell: Column<Pod>["cell"]): Column<Pod> => ({ name, type: "string", description, priority: 1, cell });
 
@@ -69,6 +76,7 @@ export const podResource = defineResource<Pod>({
     wide("Nominated Node", "Node on which room is being made for it.", (pod) => pod.status?.nominatedNodeName || "<none>"),
     wide("Readiness Gates", "Extra conditions that must hold, met of all.", readinessGatesText),
   ],
+  rowConditions: ({ status }) => ENDED[status?.phase ?? ""],
   selectableFields: {
     "spec.nodeName": (pod) => pod.spec.nodeName ?? "",
     "spec.restartPolicy": (pod) => pod.spec.restartPolicy ?? "",

@@ -1,4 +1,4 @@
-import { ageColumn, nameColumn } from "../columns.ts";
+import { ageColumn, balancerAddresses, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { serviceWarnings } from "../warnings/service-warnings.ts";
@@ -66,8 +66,7 @@ function externalText(service: Service): string {
   const ips = service.spec?.externalIPs ?? [];
   if (service.spec?.type === "ExternalName") return service.spec.externalName ?? "";
   if (service.spec?.type !== "LoadBalancer") return ips.join(",") || "<none>";
-  const ingress = (service.status?.loadBalancer?.ingress ?? []).map((entry) => entry.ip ?? entry.hostname ?? "");
-  return [...ingress, ...ips].join(",") || "<pending>";
+  return [...balancerAddresses(service.status?.loadBalancer), ...ips].join(",") || "<pending>";
 }
 
 function portsText(service: Service): string {

@@ -15,7 +15,7 @@ export const resourceSliceResource = defineResource<ResourceSlice>({
   strategy: { hasGeneration: true, validate: ({ spec }) => validateSliceSpec(spec), validateUpdate },
   columns: [
     nameColumn,
-    { name: "Node", type: "string", description: "The node that has the devices.", cell: (slice) => slice.spec.nodeName || "<unset>" },
+    { name: "Node", type: "string", description: "The node that has the devices.", cell: (slice) => slice.spec.nodeName ?? "" },
     { name: "Driver", type: "string", description: "Driver that offers them.", cell: (slice) => slice.spec.driver },
     { name: "Pool", type: "string", description: "Pool they belong to.", cell: (slice) => slice.spec.pool.name },
     ageColumn,

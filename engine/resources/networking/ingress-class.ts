@@ -28,7 +28,7 @@ export const ingressClassResource = defineResource<IngressClass>({
     validateUpdate: ({ spec }, old) => (spec?.controller === old.spec?.controller ? [] : [invalidField("spec.controller", spec?.controller ?? "", "field is immutable")]),
   },
   columns: [
-    nameColumn,
+    { ...nameColumn, cell: ({ metadata: { name = "", annotations = {} } }) => (annotations[DEFAULT_CLASS_ANNOTATION] === "true" ? `${name} (default)` : name) },
     { name: "Controller", type: "string", description: "Who serves it.", cell: ({ spec }) => spec?.controller ?? "" },
     { name: "Parameters", type: "string", description: "Where its settings are.", cell: ({ spec }) => parametersText(spec?.parameters) },
     ageColumn,

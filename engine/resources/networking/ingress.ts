@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
-import { ageColumn, nameColumn } from "../columns.ts";
+import { ageColumn, balancerAddresses, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { ingressWarnings } from "../warnings/kind-warnings.ts";
@@ -13,7 +13,6 @@ import { addressErrors } from "../validation/ip.ts";
 export const LEGACY_CLASS_ANNOTATION = "kubernetes.io/ingress.class";
 
 const HOSTS_SHOWN_MAX = 3;
-const ADDRESS_WIDTH = 16;
 
 export const ingressResource = defineResource<Ingress>({
   group: "networking.k8s.io",
@@ -76,9 +75,6 @@ function hostsText({ spec }: Ingress): string {
   return hosts.length <= HOSTS_SHOWN_MAX ? hosts.join(",") : `${hosts.slice(0, HOSTS_SHOWN_MAX).join(",")} + ${rules.length - HOSTS_SHOWN_MAX} more...`;
 }
 
-/** Cut to a width that keeps the table readable, as upstream cuts it. */
 function addressText({ status }: Ingress): string {
-  const addresses = new Set((status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || "").filter((address) => address !== ""));
-  const text = [...addresses].sort().join(",");
-  return text.length > ADDRESS_WIDTH ? `${text.slice(0, ADDRESS_WIDTH - 3)}...` : text;
+  return balancerAddresses(status?.loadBalancer).join(",");
 }

@@ -44,5 +44,6 @@ function parentErrors(parent: ParentReference | undefined): FieldError[] {
 
 function parentText(parent: ParentReference | undefined): string {
   if (parent === undefined) return "<none>";
-  return [parent.group, parent.resource, parent.namespace, parent.name].filter((part) => part !== undefined && part !== "").join("/");
+  const resource = `${parent.resource}${parent.group ? `.${parent.group}` : ""}`.toLowerCase();
+  return [resource, ...(parent.namespace ? [parent.namespace] : []), parent.name].join("/");
 }

@@ -22,7 +22,7 @@ export const networkPolicyResource = defineResource<NetworkPolicy>({
     validateUpdate: ({ spec }, old) => validatePolicySpec(spec ?? {}, new Set(blocksOf(old.spec ?? {}))),
     warnings: networkPolicyWarnings,
   },
-  columns: [nameColumn, { name: "Pod-Selector", type: "string", description: "The pods it is about.", cell: ({ spec }) => formatLabelSelector(spec?.podSelector) }, ageColumn],
+  columns: [nameColumn, { name: "Pod-Selector", type: "string", description: "The pods it is about.", cell: ({ spec }) => formatLabelSelector(spec?.podSelector) || "<none>" }, ageColumn],
 });
 
 /** Egress only counts where somebody wrote rules for it, since policies are older than it is. */

@@ -36,7 +36,7 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   const { metaVersion } = representation;
   if (representation.form === "table") {
     const { resourceVersion } = encoded.object.metadata;
-    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now(), metaVersion }), representation);
+    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
   }
   if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
   if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object, metaVersion), representation);
@@ -53,20 +53,21 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer | P
   };
   const objects = () => list.items.map((item) => item.object);
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now(), metaVersion }), representation);
+  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
   if (representation.encoding === "protobuf") {
     if (representation.form === "object") return wrapProtobufList(apiVersion, definition.listKind, metadata, list.items.map((item) => rawProtobuf(item, schemas)));
     const schema = schemas.find(META_VERSION, "PartialObjectMetadata") ?? {};
     return wrapProtobufList(metaVersion, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
   }
   if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects(), metaVersion), representation);
-  // Custom kinds say of each item what it is, as upstream's do; clients have no types to know it by.
+  // Custom kinds say of each item what it is, as upstream's do, for clients have no types to know it by; and of lists that they are whole.
   const isTyped = definition.content !== undefined;
+  const shown = isTyped ? { continue: "", ...metadata } : metadata;
   if (representation.encoding === "yaml") {
     const items = list.items.map((item) => parseJson((isTyped ? item.json() : item.itemJson()).toString("utf8")));
-    return toText({ kind: definition.listKind, apiVersion, metadata, items }, representation);
+    return toText({ kind: definition.listKind, apiVersion, metadata: shown, items }, representation);
   }
-  return jsonList(definition.listKind, apiVersion, metadata, list.items, isTyped);
+  return jsonList(definition.listKind, apiVersion, shown, list.items, isTyped);
 }
 
 export function encodeStatus(status: Status, representation: Representation, schemas: KindSchemas): Buffer {

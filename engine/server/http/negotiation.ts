@@ -1,5 +1,5 @@
 import type { IncludeObject, MetaVersion } from "../../apimachinery/table.ts";
-import { StatusError } from "../../apimachinery/status-error.ts";
+import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 
 export const JSON_TYPE = "application/json";
 export const YAML_TYPE = "application/yaml";
@@ -32,10 +32,13 @@ interface MediaRange {
 export function negotiate(accept: string | undefined, available: Available): Representation {
   const found = tryNegotiate(accept, available);
   // YAML has no form for what never ends, and what a client would take instead is not looked for: so it is upstream.
-  if (found?.encoding === "yaml" && available.stream === true) throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`, {});
+  if (found?.encoding === "yaml" && available.stream === true) throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`);
   if (found !== undefined) return found;
-  const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === true ? [PROTOBUF_TYPE] : [])];
-  throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
+  const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === false ? [] : [PROTOBUF_TYPE])];
+  // Upstream has two places that refuse: one that looks at bare types, which custom kinds do not pass, and one behind it for all the rest.
+  const isKnown = available.protobuf === "partial" || parseAccept(accept ?? "").some(({ type }) => type === "*/*" || types.includes(type));
+  if (!isKnown) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
+  throw new StatusError("NotAcceptable", `only the following media types are accepted: ${(available.stream === true ? streamTypes(available) : types).join(", ")}`);
 }
 
 function streamTypes({ protobuf }: Available): readonly string[] {
@@ -96,7 +99,7 @@ export function isPretty({ path, query, headers }: { readonly path: string; read
 export function parseIncludeObject(text: string | null): IncludeObject {
   if (text === null || text === "" || text === "Metadata") return "Metadata";
   if (text === "None" || text === "Object") return text;
-  throw new StatusError("BadRequest", `unrecognized includeObject value: ${JSON.stringify(text)}`);
+  throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`);
 }
 
 function encodingOf(type: string, available: Available): Representation["encoding"] | undefined {

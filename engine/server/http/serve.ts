@@ -183,7 +183,7 @@ function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: Res
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
   // Of what users define, only the metadata has a protobuf form.
   const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info), stream: info.subresource === undefined && http.method === "GET" && isLongRunning(info, http.query) });
-  return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns } : {}), schemas, representation, includeObject: parseIncludeObject(http.query.get("includeObject")), now: () => server.parts.clock.now() };
+  return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns(definition.content !== undefined) } : {}), schemas, representation, includeObject: representation.form === "table" ? parseIncludeObject(http.query.get("includeObject")) : "Metadata", now: () => server.parts.clock.now() };
 }
 
 /** Questions such as access reviews have no rows and no metadata to speak of. */

@@ -86,7 +86,7 @@ function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: En
 function reduced(object: KubeObject, context: EncodeContext, withColumns: boolean): unknown {
   if (context.representation.form === "partial") return partialObjectMetadata(object, context.representation.metaVersion);
   const { resourceVersion } = object.metadata;
-  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), metaVersion: context.representation.metaVersion, withColumns });
+  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), metaVersion: context.representation.metaVersion, withColumns, rowConditions: context.definition.rowConditions });
 }
 
 function line(type: string, object: unknown): Frame {

@@ -74,7 +74,7 @@ describe("continue tokens", () => {
 
   const token = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString("base64url");
   test.each([
-    ["abc", "invalid character 'i' looking for beginning of value"], ["a+c", "illegal base64 data at input byte 1"], [token({ v: "v9", rv: 1, start: "a" }), 'server does not recognize this encoded version "v9"'],
+    ["abc", "invalid character 'i' looking for beginning of value"], ["a+c", "illegal base64 data at input byte 1"], [token({ v: "v9", rv: 1, start: "a" }), 'server does not recognize this encoded version v9'],
     [token({ v: "meta.k8s.io/v1", rv: 0, start: "a" }), "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"], [token({ v: "meta.k8s.io/v1", rv: 1, start: "" }), "encoded start key empty (version meta.k8s.io/v1)"], [token({ v: "meta.k8s.io/v1", rv: 1, start: "../x" }), "../x"],
   ])("%s is refused", (text, why) => expect(statusOf(() => decodeContinueToken(text))).toMatchObject({ code: 400, reason: "BadRequest", message: `invalid continue token: continue key is not valid: ${why}` }));
 

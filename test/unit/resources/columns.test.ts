@@ -5,6 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
 import { humanDuration } from "../../../engine/resources/human-duration.ts";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -59,7 +61,15 @@ describe("columns", () => {
     expect(cells).toEqual(expected);
   });
 
-  it.each<[string, unknown[], unknown[]]>([
+  it.each([
+    ["Running", undefined],
+    ["Succeeded", [{ type: "Completed", status: "True", reason: "Succeeded", message: "The pod has completed successfully." }]],
+    ["Failed", [{ type: "Completed", status: "True", reason: "Failed", message: "The pod failed." }]],
+  ])("say of a row whether its pod is done: %s", (phase, expected) => {
+    expect(podResource.rowConditions?.({ metadata, spec: { containers: [] }, status: { phase } } as unknown as Pod)).toEqual(expected); // complete for its row
+  });
+
+  it.each<[string, unknown, unknown]>([
     ["ConfigMap", row("ConfigMap", { data: { a: "" }, binaryData: { b: "" } }), ["web", 2, "3h1m"]],
     ["Secret", row("Secret", { type: "Opaque", data: { a: "" } }), ["web", "Opaque", 1, "3h1m"]],
     ["Namespace", row("Namespace", { status: { phase: "Active" } }), ["web", "Active", "3h1m"]],
@@ -72,6 +82,16 @@ describe("columns", () => {
     ["EndpointSlice", row("EndpointSlice", { addressType: "IPv4", ports: [{ port: 80 }], endpoints: ["1", "2", "3", "4", "5"].map((end) => ({ addresses: [`10.0.0.${end}`] })) }), ["web", "IPv4", "80", "10.0.0.1,10.0.0.2,10.0.0.3 + 2 more...", "3h1m"]],
     ["Node", row("Node", { metadata: { ...metadata, labels: { "node-role.kubernetes.io/control-plane": "" } }, spec: { unschedulable: true }, status: { conditions: [{ type: "Ready", status: "True" }], addresses: [{ type: "InternalIP", address: "192.0.2.1" }], nodeInfo: { kubeletVersion: "v1.36.2", osImage: "Debian", kernelVersion: "6.12", containerRuntimeVersion: "containerd://2.1" } } }), ["web", "Ready,SchedulingDisabled", "control-plane", "3h1m", "v1.36.2", "192.0.2.1", "<none>", "Debian", "6.12", "containerd://2.1"]],
     ["Event", row("Event", { involvedObject: { kind: "Pod", name: "a", fieldPath: "spec.containers{a}" }, type: "Warning", reason: "BackOff", message: "no\n", source: { component: "kubelet", host: "n1" }, firstTimestamp: ago(600), lastTimestamp: ago(60), count: 9 }), ["60s", "Warning", "BackOff", "pod/a", "spec.containers{a}", "kubelet, n1", "no", "10m", 9, "web"]],
+    ["Event of a newer reporter that says no times", row("Event", { involvedObject: { kind: "Node" }, reportingComponent: "example.com/c", reportingInstance: "c-1" }), ["<unknown>", "", "", "node", "", "example.com/c, c-1", "", "<unknown>", 1, "web"]],
+    ["Node of an architecture", row("Node", { status: { nodeInfo: { kernelVersion: "6.12", architecture: "arm64" } } })[8], "6.12 (arm64)"],
+    ["Service with several addresses from outside", row("Service", { spec: { type: "LoadBalancer", externalIPs: ["192.0.2.9"] }, status: { loadBalancer: { ingress: [{ ip: "192.0.2.8" }, { hostname: "lb.example.com" }, { ip: "192.0.2.3" }, { ip: "192.0.2.8" }] } } })[3], "192.0.2.3,192.0.2.8,lb.example.com,192.0.2.9"],
+    ["Ingress with a long address", row("Ingress", { spec: {}, status: { loadBalancer: { ingress: [{ hostname: "lb.frankfurt.example.com" }] } } })[3], "lb.frankfurt.example.com"],
+    ["IngressClass that is the default", row("IngressClass", { metadata: { ...metadata, annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } } })[0], "web (default)"],
+    ["NetworkPolicy for all pods", row("NetworkPolicy", { spec: { podSelector: {} } })[1], "<none>"],
+    ["IPAddress of a custom parent", row("IPAddress", { spec: { parentRef: { group: "example.com", resource: "Gates", namespace: "shop", name: "g" } } })[1], "gates.example.com/shop/g"],
+    ["ResourceSlice of all nodes", row("ResourceSlice", { spec: { driver: "d", pool: { name: "p" } } }), ["web", "", "d", "p", "3h1m"]],
+    ["CertificateSigningRequest that failed undecided", row("CertificateSigningRequest", { spec: {}, status: { conditions: [{ type: "Failed" }] } })[5], "Pending,Failed"],
+    ["Job that failed, as still running", row("Job", { spec: { template: { spec: { containers: [] } } }, status: { startTime: ago(60), conditions: [{ type: "Failed", status: "True", lastTransitionTime: ago(50) }] } }).slice(1, 4), ["Failed", "0/1", "60s"]],
     ["Application", row("Application", { status: { health: "Degraded", ready: "2/3", appliedCommit: "a1b2c3d4e5f6", message: "web-1: ImagePullBackOff" } }), ["web", "Degraded", "2/3", "a1b2c3d4e5", "web-1: ImagePullBackOff", "3h1m"]],
   ])("show a %s as kubectl shows it", (_kind, cells, expected) => {
     expect(cells).toEqual(expected);

@@ -170,7 +170,7 @@ describe("a JSONPath", () => {
 
 describe("the column of a custom kind", () => {
   const now = Date.parse("2024-01-01T01:00:00Z");
-  const object = { apiVersion: "sea.example/v1", kind: "Boat", metadata: { name: "x" }, spec: { n: 1.9, text: "t", yes: true, when: "2024-01-01T00:00:00Z", deep: { a: [1] } } };
+  const object = { apiVersion: "sea.example/v1", kind: "Boat", metadata: { name: "x" }, spec: { n: 1.9, text: "t", yes: true, when: "2024-01-01T00:00:00Z", deep: { a: [1] }, html: ["<b>"], digit: "7", empty: "" } };
 
   it.each<[string, string, unknown]>([
     ["integer", ".spec.n", 1],
@@ -183,6 +183,9 @@ describe("the column of a custom kind", () => {
     ["date", ".spec.when", "60m"],
     ["date", ".spec.text", "<invalid>"],
     ["date", ".spec.none", null],
+    ["date", ".spec.digit", "<invalid>"],
+    ["date", ".spec.empty", "<unknown>"],
+    ["string", ".spec.html", '["\\u003cb\\u003e"]'],
   ])("of type %s shows %s", (type, jsonPath, expected) => {
     const [, column] = printerColumns([{ name: "Shown", type, jsonPath }]);
     expect(column?.cell(object, now)).toEqual(expected);

@@ -80,8 +80,9 @@ it("takes what a server tells of one group and version in aggregated discovery, 
 
 it("registers what this server answers for itself, but not the registry", () => {
   const services = new Map(localApiServices(catalog).map((local) => [local.metadata.name, local.spec]));
-  expect(services.get("v1.")).toEqual({ version: "v1", groupPriorityMinimum: 18_000, versionPriority: 30 });
-  expect(services.get("v1.apps")).toEqual({ group: "apps", version: "v1", groupPriorityMinimum: 17_800, versionPriority: 30 });
+  expect(services.get("v1.")).toEqual({ version: "v1", groupPriorityMinimum: 18_000, versionPriority: 1 });
+  expect(services.get("v1.apps")).toEqual({ group: "apps", version: "v1", groupPriorityMinimum: 17_800, versionPriority: 15 });
+  expect(services.get("v1.resource.k8s.io")).toEqual({ group: "resource.k8s.io", version: "v1", groupPriorityMinimum: 16_200, versionPriority: 21 });
   expect(services.get("v2.autoscaling")?.versionPriority).toBeGreaterThan(services.get("v1.autoscaling")?.versionPriority ?? 0);
   expect([...services.keys()].filter((name) => name?.endsWith("apiregistration.k8s.io"))).toEqual([]);
 });

@@ -101,6 +101,8 @@ describe("accept", () => {
   test("what cannot be met is a 406 with what there is", () => {
     expect(() => negotiate("application/yaml, application/json", { ...all, stream: true })).toThrow("only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch");
     expect(() => negotiate("text/html", all)).toThrow("Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+    expect(() => negotiate("application/json;as=Table", all)).toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+    expect(() => negotiate("text/html", { protobuf: "partial", forms: true })).toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
     expect(() => negotiate("application/vnd.kubernetes.protobuf", { protobuf: false, forms: true })).toThrow("406");
     expect(tryNegotiate("application/json;as=Table;g=meta.k8s.io;v=v1", { protobuf: true, forms: false })).toBeUndefined();
   });
