@@ -5,8 +5,8 @@ import { loadSchema } from "../load-schema.ts";
 import { validateEvent } from "../events/event-validation.ts";
 import type { CoreEvent } from "../types.ts";
 
-const firstSeen = (event: CoreEvent) => event.firstTimestamp ?? event.eventTime;
-const lastSeen = (event: CoreEvent) => event.series?.lastObservedTime ?? event.lastTimestamp ?? firstSeen(event);
+const firstSeen = (event: CoreEvent) => event.firstTimestamp || event.eventTime || undefined;
+const lastSeen = (event: CoreEvent) => event.series?.lastObservedTime || event.lastTimestamp || firstSeen(event);
 
 function sourceText({ source, reportingComponent, reportingInstance }: CoreEvent): string {
   const from = source?.host || reportingInstance || "";
