@@ -208,7 +208,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
   // What is passed on to pods, services and nodes is neither read nor bounded here.
   const isProxied = proxiedPath(address) !== undefined;
-  const body = new RequestBody(incoming, work.signal);
+  const body = new RequestBody(incoming);
   const auditId = auditIdOf(incoming, options);
   const { remoteAddress } = connection;
   const notes = new RequestNotes();

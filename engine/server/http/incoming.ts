@@ -61,14 +61,11 @@ export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Heade
  */
 export class RequestBody {
   readonly #incoming: Incoming;
-  readonly #signal: AbortSignal;
   #length = 0;
   #isOver = false;
 
-  /** `signal` ends the reading. */
-  constructor(incoming: Incoming, signal: AbortSignal) {
+  constructor(incoming: Incoming) {
     this.#incoming = incoming;
-    this.#signal = signal;
   }
 
   /** How many bytes have been read. */
@@ -85,37 +82,40 @@ export class RequestBody {
     return this.#collect(announced);
   }
 
+  /** Listeners stay until the body goes: what they do once it is settled is nothing. */
   #collect(announced: number): Promise<Buffer> {
     const { body, headers } = this.#incoming;
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    let chunks: Buffer[] = [];
-    const fail = (error: unknown) => {
-      body.pause();
-      chunks = [];
-      reject(error);
-    };
-    const finish = () => {
-      this.#isOver = true;
-      resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
-    };
-    const onData = (chunk: Buffer) => {
-      this.#length += chunk.length;
-      if (this.#length > BODY_BYTES_MAX) return fail(tooLarge());
-      chunks.push(chunk);
-      if (this.#length !== announced || !(":method" in headers)) return;
-      // An HTTP/2 stream that has been read to its end is destroyed before it has written its answer, and makes an error of that each time.
-      body.pause();
-      finish();
-    };
-    const onClose = () => fail(new StatusError("BadRequest", "the request's body broke off"));
-    const onAbort = () => fail(this.#signal.reason);
-    const listeners = { data: onData, end: finish, error: onClose, close: onClose };
-    for (const [event, listener] of Object.entries(listeners)) body.on(event, listener);
-    this.#signal.addEventListener("abort", onAbort, { once: true });
-    if (this.#signal.aborted || body.destroyed) onClose();
-    return promise.finally(() => {
-      this.#signal.removeEventListener("abort", onAbort);
-      for (const [event, listener] of Object.entries(listeners)) body.off(event, listener);
+    return new Promise((resolve, reject) => {
+      let chunks: Buffer[] | undefined = [];
+      const fail = (error: unknown) => {
+        chunks = undefined;
+        reject(error);
+      };
+      const finish = () => {
+        this.#isOver = true;
+        if (chunks !== undefined) resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks));
+        chunks = undefined;
+      };
+      const onClose = () => {
+        if (chunks !== undefined) fail(new StatusError("BadRequest", "the request's body broke off"));
+      };
+      body.on("data", (chunk: Buffer) => {
+        if (chunks === undefined) return;
+        this.#length += chunk.length;
+        chunks.push(chunk);
+        if (this.#length > BODY_BYTES_MAX) {
+          body.pause();
+          return fail(tooLarge());
+        }
+        if (this.#length !== announced || !(":method" in headers)) return;
+        // An HTTP/2 stream that has been read to its end is destroyed before it has written its answer, and makes an error of that each time.
+        body.pause();
+        finish();
+      });
+      body.once("end", finish);
+      body.once("error", onClose);
+      body.once("close", onClose);
+      if (body.destroyed) onClose();
     });
   }
 
@@ -124,6 +124,7 @@ export class RequestBody {
     const { body, hasBody } = this.#incoming;
     if (!hasBody || this.#isOver || body.destroyed) return;
     let left = DROPPED_BYTES_MAX;
+    body.removeAllListeners("data");
     body.on("error", () => {}); // nobody waits for it
     body.on("data", (chunk: Buffer) => {
       left -= chunk.length;
