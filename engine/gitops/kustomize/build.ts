@@ -1,7 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import type { KustomizationFile, SortOptions } from "./kustomization.ts";
 import type { RenderChart } from "./chart-generator.ts";
 import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
 import { at, BuildFault, fail, KustomizeError, type Place } from "./kustomize-error.ts";
+import { TreeFault } from "../manifests/tree-walk.ts";
 import type { Problem } from "../manifests/problem.ts";
 import { readCustomSchemas } from "./custom-schemas.ts";
 import { fixNameReferences } from "./name-references.ts";
@@ -56,6 +58,10 @@ export interface Target {
 }
 
 const DEPTH_MAX = 64;
+/** A few folders that name each other's every part are a build without end. */
+const FOLDERS_MAX = 5_000;
+/** After so many, whatever else the server has to do comes first. */
+const FOLDERS_PER_TURN = 50;
 /** What `managedByLabel` says in a kustomize that is part of another program, such as kubectl. */
 const VERSION_LABEL = "kustomize-(devel)";
 
@@ -98,6 +104,7 @@ export class KustomizationBuild {
   readonly schemas: SchemaLookup;
   readonly #steps: TargetSteps;
   #customSchemas: SchemaLookup | undefined;
+  #loaded = 0;
 
   constructor(options: BuildOptions) {
     this.options = options;
@@ -204,6 +211,9 @@ export class KustomizationBuild {
   }
 
   async #load(folder: string, place: Place, rest: Pick<Target, "originPath" | "chartNamespace" | "above">): Promise<Target> {
+    // Not among the problems of one path, beside which the others are looked at.
+    if (++this.#loaded > FOLDERS_MAX) throw new TreeFault(`${place.file}: the build goes through more than ${FOLDERS_MAX} kustomizations`);
+    if (this.#loaded % FOLDERS_PER_TURN === 0) await setImmediate();
     if (rest.above.length > DEPTH_MAX) fail(place, `kustomizations lie more than ${DEPTH_MAX} deep in each other`);
     const entry = await this.files.look(folder);
     if (folder !== "" && entry?.is !== "directory") fail(place, `there is no folder ${folder}`);

@@ -4,6 +4,7 @@ import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
 import type { IgnoreRule } from "./ignore-patterns.ts";
 import { DEPTH_MAX, isManifestName } from "./list-folder.ts";
 import { CONFIG_FILE } from "./repository-config.ts";
+import { boundedWalk, TreeFault } from "./tree-walk.ts";
 
 const BLOBS_KEPT = 100_000;
 /** So many files of other folders are looked into for one commit. */
@@ -44,8 +45,11 @@ export class LeftOutFolders {
     const { root, units, taken, prefix, objects } = request;
     if (units.includes("")) return [];
     const above = new Set([...units, ...[...taken].map((file) => file.slice(prefix.length))].flatMap(foldersAround));
-    const walk: Walk = { ...request, above, found: new Map(), files: 0 };
-    await gather(walk, root, "", "", 0);
+    const walk: Walk = { ...request, tree: boundedWalk(request.tree), above, found: new Map(), files: 0 };
+    // Of a repository that is mostly something else, the beginning is told.
+    await gather(walk, root, "", "", 0).catch((error: unknown) => {
+      if (!(error instanceof TreeFault)) throw error;
+    });
     const unread = [...new Set([...walk.found.values()].flat())].filter((blob) => this.#isManifest.get(blob) === undefined);
     const contents = unread.length === 0 ? [] : await objects.blobs(unread);
     for (const [index, content] of contents.entries()) this.#isManifest.set(unread[index] ?? "", isManifest(content.toString("utf8")));

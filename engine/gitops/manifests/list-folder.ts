@@ -3,6 +3,7 @@ import type { IgnoreRule } from "./ignore-patterns.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
 import type { Problem } from "./problem.ts";
 import { CONFIG_FILE } from "./repository-config.ts";
+import { isSafeName } from "./tree-walk.ts";
 
 /** Folders below folders; deeper ones are an accident or an attack. */
 export const DEPTH_MAX = 32;
@@ -63,8 +64,4 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
 
 export function isManifestName(name: string): boolean {
   return /\.(ya?ml|json)$/i.test(name);
-}
-
-function isSafeName(name: string): boolean {
-  return name !== "" && name !== "." && name !== ".." && !name.includes("/") && !name.includes("\\") && name.toLowerCase() !== ".git";
 }

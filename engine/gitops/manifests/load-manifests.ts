@@ -23,6 +23,7 @@ import { DEFAULT_PARENTS, resolveUnits, type ResolvedUnits, type Unit } from "./
 import { adaptToSource, type SourceRule } from "./source-rules.ts";
 import { ServedKinds } from "./served-kinds.ts";
 import { treeFiles } from "./tree-files.ts";
+import { boundedWalk, TreeFault } from "./tree-walk.ts";
 
 const IGNORE_FILE = ".mainstayignore";
 const TREES_KEPT = 20_000;
@@ -61,6 +62,8 @@ export interface LoadCounters {
 /** What the units of one commit are made from. */
 interface UnitsRequest {
   readonly objects: GitObjects;
+  /** Reads the trees of the units' folders. */
+  readonly walk: (id: string) => Promise<readonly TreeEntry[]>;
   readonly units: readonly Unit[];
   readonly treeOf: (unit: Unit) => string;
   readonly prefix: string;
@@ -121,6 +124,15 @@ export class ManifestLoader {
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
   async load(objects: GitObjects, commit: CommitInfo, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
+    try {
+      return await this.#loadWithKinds(objects, commit, adaptUnits);
+    } catch (error) {
+      if (error instanceof TreeFault) return emptyState(commit, this.#options.cluster, error.message);
+      throw error;
+    }
+  }
+
+  async #loadWithKinds(objects: GitObjects, commit: CommitInfo, adaptUnits: AdaptUnits | undefined): Promise<DesiredState> {
     const state = await this.#load(objects, commit, adaptUnits);
     // Kinds that the commit brings may be used in it.
     const before = this.kinds.generation;
@@ -137,13 +149,14 @@ export class ManifestLoader {
     const { config, problems, notices } = await this.#config(objects, entries, prefix);
     const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
-    const folders = await this.#folders(objects, root, config, isIgnored);
+    const walk = boundedWalk((id) => this.#tree(objects, id));
+    const folders = await this.#folders(walk, root, config, isIgnored);
     const all = this.#resolve(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
     const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
     const keys = (await this.#options.ageKeys?.()) ?? [];
     const transforms = new Map<Unit["variables"], FileTransform>();
     const request: UnitsRequest = {
-      objects, prefix, isIgnored,
+      objects, prefix, isIgnored, walk,
       units: resolved.units,
       treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
       ignoreId: ignoreEntry?.id ?? "",
@@ -194,7 +207,7 @@ export class ManifestLoader {
   }
 
   /** The folders that rules may mean, with their trees; no deeper than the deepest rule looks. */
-  async #folders(objects: GitObjects, root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
+  async #folders(treeOf: UnitsRequest["walk"], root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
     const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
     const depth = patterns.some((pattern) => pattern.includes("**")) ? DEPTH_MAX : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
     const heads = new Set(patterns.map((pattern) => pattern.split("/")[0] ?? ""));
@@ -202,7 +215,7 @@ export class ManifestLoader {
     const found = new Map<string, string>();
     const walk = async (tree: string, path: string, level: number): Promise<void> => {
       if (level >= depth) return;
-      for (const entry of await this.#tree(objects, tree)) {
+      for (const entry of await treeOf(tree)) {
         const child = path === "" ? entry.name : `${path}/${entry.name}`;
         if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
         found.set(child, entry.id);
@@ -247,11 +260,11 @@ export class ManifestLoader {
   }
 
   async #draft(unit: Unit, request: UnitsRequest): Promise<UnitDraft> {
-    const { prefix, isIgnored, objects, files, ignoreId, treeOf } = request;
+    const { prefix, isIgnored, walk, files, ignoreId, treeOf } = request;
     const tree = treeOf(unit);
     const place = [tree, prefix, ignoreId, unit.path].join(" ");
     let listing = this.#listings.get(place);
-    if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: (id) => this.#tree(objects, id) }, tree, unit.path)));
+    if (listing === undefined) this.#listings.set(place, (listing = await listFolder({ prefix, isIgnored, tree: walk }, tree, unit.path)));
     const transform = request.transformOf(unit);
     const key = [place, unit.name, unit.namespace ?? "", unit.drift ?? "", transform.variant, this.kinds.generation].join(" ");
     const all: RenderedFolder[] = [];

@@ -1,4 +1,5 @@
 import type { TreeEntry } from "../git/git-source.ts";
+import { boundedWalk, isSafeName, TreeFault } from "./tree-walk.ts";
 import type { FileEntry, RepositoryFiles } from "../kustomize/repository-files.ts";
 
 /** How trees and blobs are read; both are cached by whoever gives them. */
@@ -7,10 +8,12 @@ export interface TreeReader {
   blob(id: string): Promise<Buffer>;
 }
 
-async function listTree(tree: string, prefix: string, reader: TreeReader): Promise<readonly (readonly [path: string, id: string])[]> {
+async function listTree(tree: string, prefix: string, walk: TreeReader["tree"]): Promise<readonly (readonly [path: string, id: string])[]> {
   const files: (readonly [string, string])[] = [];
-  for (const entry of await reader.tree(tree)) {
-    if (entry.is === "directory") files.push(...(await listTree(entry.id, `${prefix}${entry.name}/`, reader)));
+  for (const entry of await walk(tree)) {
+    // Charts are written to the disk.
+    if (!isSafeName(entry.name)) throw new TreeFault(`${prefix}${entry.name}: the tree holds a name that leaves its folder; the commit was made by a broken or hostile program`);
+    if (entry.is === "directory") for (const file of await listTree(entry.id, `${prefix}${entry.name}/`, walk)) files.push(file);
     else if (entry.is === "file") files.push([`${prefix}${entry.name}`, entry.id]);
   }
   return files;
@@ -31,7 +34,7 @@ export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
     read: (id) => reader.blob(id),
     async list(path) {
       const folder = await this.look(path);
-      return folder?.is === "directory" ? listTree(folder.id, "", reader) : [];
+      return folder?.is === "directory" ? listTree(folder.id, "", boundedWalk((id) => reader.tree(id))) : [];
     },
   };
 }

@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
+import { createChartRenderer } from "../../../engine/gitops/manifests/helm-program.ts";
+import { parseIgnorePatterns } from "../../../engine/gitops/manifests/ignore-patterns.ts";
+import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
+import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
+import type { TreeEntry } from "../../../engine/gitops/git/git-source.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
+
+let repository: TestRepository;
+beforeEach(async () => void (repository = await createTestRepository()));
+afterEach(() => repository[Symbol.dispose]());
+
+/** Loads a commit of a tree that nobody would make with Git; `made` are trees that no repository has. */
+async function load(tree: string, made: ReadonlyMap<string, readonly TreeEntry[]> = new Map()): Promise<DesiredState> {
+  const { objects } = repository.store;
+  const loader = new ManifestLoader({ catalog, cluster: "local", basePath: ".", renderChart: createChartRenderer("false") });
+  const commit = { id: "c".repeat(40), tree, parents: [], message: "hostile", author: "Eve", email: "eve@example.org", time: 0 };
+  return loader.load({ ...objects, tree: async (id: string) => made.get(id) ?? objects.tree(id) }, commit);
+}
+
+/** A folder of ten folders of ten folders: so many levels of one and the same tree. */
+async function nested(leaf: readonly TreeEntry[], levels: number): Promise<string> {
+  let id = await repository.store.writeTree(leaf);
+  for (let level = 0; level < levels; level++) id = await repository.store.writeTree([...leaf, ...Array.from({ length: 10 }, (_, index): TreeEntry => ({ name: `d${index}`, id, is: "directory" }))]);
+  return id;
+}
+
+async function inApps(id: string): Promise<string> {
+  return repository.store.writeTree([{ name: "apps", id: await repository.store.writeTree([{ name: "bomb", id, is: "directory" }]), is: "directory" }]);
+}
+
+test("folders that stand in each other ten times over are refused, however few objects they are", async () => {
+  const file = await repository.store.writeBlob(configMapYaml("a"));
+  const state = await load(await inApps(await nested([{ name: "a.yaml", id: file, is: "file" }], 9)));
+  expect(state.problems.map(formatProblem)).toEqual([".:1 the commit has more than 500000 files and folders where manifests are looked for"]);
+  expect(state.objects.size).toBe(0);
+});
+
+test("so are kustomizations that name each other's every part", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `d${index}`);
+  const inner = await repository.store.writeBlob(`resources: [${names.join(", ")}]\n`);
+  const state = await load(await inApps(await nested([{ name: "kustomization.yaml", id: inner, is: "file" }], 9)));
+  expect(state.problems.map(formatProblem)).toEqual([expect.stringMatching(/^\.:1 apps\/bomb\/\S+: the build goes through more than 5000 kustomizations$/)]);
+});
+
+test("a chart writes no file outside of its own folder", async () => {
+  const name = `escaped-${process.pid}`;
+  const blob = await repository.store.writeBlob("x");
+  const trees = new Map<string, readonly TreeEntry[]>([["root", [{ name: "apps", id: "apps", is: "directory" }, { name: "mainstay.yaml", id: await repository.store.writeBlob("apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/web, helm: {}}]\n"), is: "file" }]], ["apps", [{ name: "web", id: "web", is: "directory" }]]]);
+  for (const evil of [[{ name: "..", id: "up", is: "directory" }], [{ name: `../../${name}`, id: blob, is: "file" }]] satisfies TreeEntry[][]) {
+    const web: TreeEntry[] = [{ name: "Chart.yaml", id: blob, is: "file" }, ...evil];
+    const state = await load("root", new Map([...trees, ["web", web], ["up", [{ name: "..", id: "upper", is: "directory" }]], ["upper", [{ name, id: blob, is: "file" }]]]));
+    expect(existsSync(path.join(os.tmpdir(), name))).toBe(false);
+    expect(state.problems.map(formatProblem)).toEqual([expect.stringContaining("the tree holds a name that leaves its folder")]);
+  }
+});
+
+test("patterns are looked for in time linear in a path", () => {
+  const isIgnored = parseIgnorePatterns(`${"**/a*a*a*a*a".repeat(4)}/x\n[z-a]\n`);
+  const beganMs = performance.now();
+  expect(isIgnored(`${"aaaaaaaaaaaaaaaaaaaa/".repeat(30)}y`, false)).toBe(false);
+  expect(performance.now() - beganMs).toBeLessThan(2_000);
+});
