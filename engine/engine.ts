@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
+import { openAdminKubeconfig } from "./setup/admin-kubeconfig.ts";
 import { setUpAdmission } from "./setup/admission-setup.ts";
 import { awaitNode, nodeAddresses, setUpAgent } from "./setup/agent-setup.ts";
 import { gitCertificate, serveApi } from "./setup/api-setup.ts";
@@ -7,7 +8,7 @@ import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
-import { API_SERVER_USER, AUTHENTICATED_GROUP, MASTERS_GROUP } from "./apimachinery/known-users.ts";
+import { API_SERVER_USER, AUTHENTICATED_GROUP } from "./apimachinery/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
 import { during } from "./cli/progress.ts";
 import type { Client } from "./client/client.ts";
@@ -38,7 +39,6 @@ import { catalog } from "./resources/catalog.ts";
 import { serviceResource } from "./resources/core/service.ts";
 import { createApiPresence } from "./server/api-presence.ts";
 import { bootstrapCluster } from "./server/bootstrap.ts";
-import { writeKubeconfigFile } from "./server/kubeconfig-file.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { meterStorageSize, withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -120,11 +120,10 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer }, scope));
-  const admin = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: [MASTERS_GROUP], usage: "client" });
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
-  await writeKubeconfigFile(kubeconfigFile, { server: apiUrl, ca: pki.ca, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), credentials: admin, clusterName: config.clusterName, userName: "admin" });
+  const adminAccess = await openAdminKubeconfig(kubeconfigFile, { server: apiUrl, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), clusterName: config.clusterName }, pki, parts);
   await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent });
   started();
   // What only looks on may look whatever the operator lets others do.
@@ -144,7 +143,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
   const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(scheduling === undefined ? {} : { scheduling }), ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
-  scope.start(control, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
+  scope.start(control, adminAccess, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
   up.resolve();
   if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();

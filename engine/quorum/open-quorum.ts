@@ -1,6 +1,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { ClusterPki } from "../auth/cluster-pki.ts";
+import { ChangingValue, type Following } from "../lib/changing-value.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { hostAndPort } from "../lib/ip-address.ts";
 import { keepProgram, ProgramEndedError, type KeptProgram } from "../lib/kept-process.ts";
@@ -44,6 +45,7 @@ export interface Quorum {
 }
 
 const LOOK_MS = 30_000;
+const RENEW_CHECK_MS = 6 * 3_600_000;
 /** etcd's words when it finds that it does not belong any more. */
 const REMOVED = /permanently removed from the cluster|has been removed from the cluster/;
 
@@ -58,21 +60,23 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
   const known = readMember(places);
   const member = known ?? (await becomeMember(options, places, signal));
   const pki = await ClusterPki.open(places.pki, clock);
-  const tls = await memberCertificates(pki, member, places);
+  const issue = () => memberCertificates(pki, member, places);
+  const tls = new ChangingValue(await issue());
   const kept = await keepMember(member, places, tls, options, signal);
-  const endpoints = new EtcdEndpoints([loopbackUrl(member), ...member.others], tls, clock);
+  const endpoints = new EtcdEndpoints([loopbackUrl(member), ...member.others], tls.current, clock);
   try {
     const members = new EtcdMembers(endpoints);
-    await takeVote(member, tls, clock, signal);
+    await takeVote(member, tls.current, clock, signal);
     const storage = etcdStorageOver(endpoints, { clock });
     await awaitQuorum(storage, clock, logger, signal);
     const look = async () => void (await followMembers(member, members, endpoints, places, signal));
     await look();
+    tls.onChange(() => endpoints.present(tls.current), signal);
     return {
       storage,
       isNew: known === undefined && member.isFounder,
       service: service("quorum", async (running) => {
-        await Promise.all([kept.service.run(running), lookForever(look, clock, logger, running)]);
+        await Promise.all([kept.service.run(running), lookForever(look, clock, logger, running), renewForever(tls, issue, clock, logger, running)]);
       }),
       admit: (body) =>
         admitMember(body, {
@@ -81,7 +85,7 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
           list: () => members.list(signal),
           addLearner: (url) => members.addLearner(url, signal),
           remove: (id) => members.remove(id, signal),
-          isRunning: async ({ clientUrls: [url] }) => url !== undefined && (await memberStatus(url, tls, clock, signal)) !== undefined,
+          isRunning: async ({ clientUrls: [url] }) => url !== undefined && (await memberStatus(url, tls.current, clock, signal)) !== undefined,
         }),
       stop: () => kept.stop(),
     };
@@ -104,8 +108,8 @@ async function becomeMember(options: QuorumOptions, places: MemberPlaces, signal
   return member;
 }
 
-async function keepMember(member: QuorumMember, places: MemberPlaces, tls: EtcdTls, { clock, logger }: QuorumOptions, signal: AbortSignal): Promise<KeptProgram> {
-  const program = () => memberProgram(member, places, tls, clock);
+async function keepMember(member: QuorumMember, places: MemberPlaces, tls: Following<EtcdTls>, { clock, logger }: QuorumOptions, signal: AbortSignal): Promise<KeptProgram> {
+  const program = () => memberProgram(member, places, tls.current, clock);
   const judge = async (log: string) => {
     if (REMOVED.test(log)) throw removedError(places, clock);
   };
@@ -140,6 +144,22 @@ async function lookForever(look: () => Promise<void>, clock: Clock, logger: Logg
   while (!signal.aborted) {
     await sleep(clock, LOOK_MS, signal).catch(() => {});
     if (!signal.aborted) await look().catch((error: unknown) => logger.debug("the quorum's members are not known now", { error: describeError(error) }));
+  }
+}
+
+/** etcd reads the files of its certificate for each new connection; calls to it show ours, which has to be handed on. */
+async function renewForever(tls: ChangingValue<EtcdTls>, issue: () => Promise<EtcdTls>, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(clock, RENEW_CHECK_MS, signal).catch(() => {});
+    if (signal.aborted) return;
+    try {
+      const fresh = await issue();
+      if (fresh.certificate === tls.current.certificate) continue;
+      tls.set(fresh);
+      logger.info("the certificates of the store's member were renewed");
+    } catch (error) {
+      logger.warn("the certificates of the store's member could not be renewed, trying again later", { error: describeError(error) });
+    }
   }
 }
 

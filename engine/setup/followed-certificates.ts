@@ -60,9 +60,9 @@ export async function openOwnCertificate(name: string, issue: () => Promise<KeyP
         const pair = await issue();
         if (pair.certificate === shown.current.certificate) continue;
         shown.set(pair);
-        logger.info("a serving certificate was renewed", { name });
+        logger.info("a certificate was renewed", { name });
       } catch (error) {
-        if (!signal.aborted) logger.warn("a serving certificate could not be renewed, trying again later", { name, error: describeError(error) });
+        if (!signal.aborted) logger.warn("a certificate could not be renewed, trying again later", { name, error: describeError(error) });
       }
     }
   };

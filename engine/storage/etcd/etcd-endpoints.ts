@@ -20,7 +20,7 @@ const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
 
 /** The members of one etcd cluster: calls go to one of them until it fails, then to the next. */
 export class EtcdEndpoints {
-  readonly #tls: EtcdTls | undefined;
+  #tls: EtcdTls | undefined;
   readonly #clock: Clock;
   #urls: readonly string[] = [];
   #channels: readonly GrpcChannel[] = [];
@@ -41,6 +41,15 @@ export class EtcdEndpoints {
     this.#urls = urls;
     this.#channels = channels;
     if (this.#preferred === undefined || !channels.includes(this.#preferred)) this.#preferred = channels[0];
+  }
+
+  /** Another certificate from now on. What runs fails, and goes on over new connections. */
+  present(tls: EtcdTls): void {
+    this.#tls = tls;
+    const [urls, before] = [this.#urls, this.#channels];
+    this.#urls = [];
+    this.follow(urls);
+    for (const channel of before) channel.close();
   }
 
   /** The member that new streams should use. */
