@@ -39,6 +39,8 @@ export interface Schema {
   readonly "x-mainstay-null"?: boolean;
   /** That the property is required, its choices and its bounds are published and no more: the kind's rules judge what is in it, if anybody does. What is missing is Go's zero. */
   readonly "x-mainstay-unchecked"?: boolean;
+  /** Of a quantity among others by name: it is not rounded up to thousandths, as upstream's defaults do in core's lists of resources. */
+  readonly "x-mainstay-exact"?: boolean;
   /** What is said about the property when it is missing, after `Required value: `. */
   readonly "x-mainstay-required-detail"?: string;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";

@@ -239,7 +239,7 @@ class Pass {
   }
 
   #visitString(schema: Schema, value: unknown): unknown {
-    if (schema.format === "quantity") return this.#visitQuantity(value);
+    if (schema.format === "quantity") return this.#visitQuantity(schema, value);
     if (typeof value !== "string") {
       this.#wrongType(value, "string");
       return value;
@@ -258,16 +258,16 @@ class Pass {
 
   /**
    * A number in YAML (`cpu: 1`) is stored as text, the only form the API gives back; what is to be kept is so in its canonical form.
-   * Amounts in lists of resources are kept to thousandths.
+   * Amounts in lists of resources are kept to thousandths, but for those that are exact.
    */
-  #visitQuantity(value: unknown): unknown {
+  #visitQuantity(schema: Schema, value: unknown): unknown {
     if (typeof value !== "string" && typeof value !== "number") {
       this.#wrongType(value, "quantity such as 500m or 1Gi");
       return value;
     }
     const text = String(value).trim();
     try {
-      if (this.#options.prune) return this.#trail.isAtKey ? canonicalAmount(text) : canonicalQuantity(text);
+      if (this.#options.prune) return this.#trail.isAtKey && schema["x-mainstay-exact"] !== true ? canonicalAmount(text) : canonicalQuantity(text);
       parseQuantity(text);
       return String(value);
     } catch {

@@ -1,8 +1,8 @@
 import { findCondition } from "../apimachinery/conditions.ts";
 import type { Pod } from "../resources/types.ts";
+import { DELETION_COST } from "../resources/validation/pod-annotations.ts";
 import { isPodReady } from "./pods.ts";
 
-const DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost";
 const PHASE_RANK: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
 type Comparison = (a: Pod, b: Pod) => number;
@@ -17,7 +17,7 @@ export function rankForDeletion(pods: readonly Pod[], perNode: ReadonlyMap<strin
     byValue((pod) => (pod.spec.nodeName ? 1 : 0)),
     byValue((pod) => PHASE_RANK[pod.status?.phase ?? "Pending"] ?? 0),
     byValue((pod) => (isPodReady(pod) ? 1 : 0)),
-    byValue((pod) => Number(pod.metadata.annotations?.[DELETION_COST_ANNOTATION] ?? 0) || 0),
+    byValue((pod) => Number(pod.metadata.annotations?.[DELETION_COST] ?? 0) || 0),
     byValue((pod) => -(perNode.get(pod.spec.nodeName ?? "") ?? 0)),
     (a, b) => (isPodReady(a) && isPodReady(b) ? compareAges(a, b, readySince(a), readySince(b), nowMs) : 0),
     byValue((pod) => -restartsOf(pod)),

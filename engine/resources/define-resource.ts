@@ -104,6 +104,8 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
   readonly orphansByDefault?: { readonly warning?: string };
   /** What a deletion adds before it is planned, such as a finalizer. */
   readonly prepareForDelete?: (object: T, nowText: string) => T;
+  /** Warnings for who makes an object that can be told only from what he wrote, before it is prepared. */
+  readonly writtenWarnings?: (object: T) => readonly string[];
   /** Warnings for the writer of the whole object, e.g. deprecated fields; `old` is what it replaces. */
   readonly warnings?: (object: T, old?: T) => readonly string[];
 }

@@ -1,4 +1,5 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
+import { APP_ARMOR_CONTAINER } from "../../engine/resources/profile-annotations.ts";
 import type { AppArmorProfile, Pod } from "../../engine/resources/types.ts";
 import type { Refusal } from "./admit-pod.ts";
 
@@ -40,7 +41,7 @@ function wantsAppArmor({ spec, metadata }: Pod): boolean {
   const isProfile = (profile: AppArmorProfile | undefined) => profile !== undefined && profile.type !== "Unconfined";
   const containers = [...podContainers(spec), ...(spec.ephemeralContainers ?? [])];
   return containers.some(({ name, securityContext }) => {
-    const annotation = metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${name}`];
+    const annotation = metadata.annotations?.[`${APP_ARMOR_CONTAINER}${name}`];
     const profile = securityContext?.appArmorProfile ?? spec.securityContext?.appArmorProfile;
     return profile === undefined ? annotation !== undefined && annotation !== "unconfined" : isProfile(profile);
   });

@@ -1,9 +1,7 @@
+import { APP_ARMOR_CONTAINER, SECCOMP_CONTAINER, SECCOMP_POD } from "../../resources/profile-annotations.ts";
 import type { Container, LifecycleHandler, Probe, SELinuxOptions } from "../../resources/types.ts";
 import { allContainers, containersThat, distinct, plural, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
 
-const APPARMOR_PREFIX = "container.apparmor.security.beta.kubernetes.io/";
-const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_PREFIX = "container.seccomp.security.alpha.kubernetes.io/";
 const CAPABILITIES = new Set(["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"]);
 
 const SYSCTLS = ["kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"];
@@ -44,7 +42,7 @@ function appArmorProfile(pod: PodParts): Violation | undefined {
   const typeOf = (container: Container) => container.securityContext?.appArmorProfile?.type;
   const bad = allContainers(pod.spec).filter((container) => isBad(typeOf(container)));
   const annotations = Object.entries(pod.metadata.annotations ?? {})
-    .filter(([key, value]) => key.startsWith(APPARMOR_PREFIX) && value !== "" && value !== "runtime/default" && !value.startsWith("localhost/"))
+    .filter(([key, value]) => key.startsWith(APP_ARMOR_CONTAINER) && value !== "" && value !== "runtime/default" && !value.startsWith("localhost/"))
     .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   const values = [...distinct([...(isBad(ofPod) ? [ofPod ?? ""] : []), ...bad.map((container) => typeOf(container) ?? "")]), ...annotations.sort()];
   if (values.length === 0) return undefined;
@@ -119,7 +117,7 @@ function seLinuxOptions(pod: PodParts, allowed: readonly string[]): Violation | 
 /** Before the field there were annotations. */
 function seccompAnnotations({ metadata, spec }: PodParts): Violation | undefined {
   const isGood = (value: string) => value === "runtime/default" || value === "docker/default" || value.startsWith("localhost/");
-  const keys = [SECCOMP_POD, ...allContainers(spec).map(({ name }) => `${SECCOMP_PREFIX}${name}`)];
+  const keys = [SECCOMP_POD, ...allContainers(spec).map(({ name }) => `${SECCOMP_CONTAINER}${name}`)];
   const bad = distinct(keys.flatMap((key) => (metadata.annotations?.[key] === undefined || isGood(metadata.annotations[key]) ? [] : [`${key}=${JSON.stringify(metadata.annotations[key])}`])));
   return bad.length === 0 ? undefined : { reason: "seccompProfile", detail: `forbidden ${plural(bad.length, "annotation")} ${bad.join(", ")}` };
 }

@@ -1,4 +1,5 @@
 import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
 import { nameColumn } from "../columns.ts";
@@ -18,7 +19,9 @@ export const limitRangeResource = defineResource<LimitRange>({
   strategy: {
     metadataOnUpdate: "new",
     createOnUpdate: true,
-    setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: (range.spec.limits ?? []).map(withDefaults) } }),
+    setDefaults: (range) => (range.spec === undefined ? range : { ...range, spec: { ...range.spec, limits: range.spec.limits?.map(withDefaults) ?? null } }),
+    // As upstream's: only of this kind, who leaves the name out gets one.
+    prepareForCreate: (range) => (range.metadata.name ? range : withMetadata(range, { name: range.metadata.uid })),
     validate: (range) => validateItems(range.spec?.limits ?? []),
   },
   columns: [nameColumn, { name: "Created At", type: "date", description: "When it was created.", cell: (range) => range.metadata.creationTimestamp ?? null }],

@@ -9,8 +9,9 @@ import { podContainers } from "../pod-containers.ts";
 import { withPodLevelRequests } from "../pod-level-resources.ts";
 import { podRestartsText, podStatusText, summarizePod } from "../pod-status-text.ts";
 import { withContainersOfPod, withPodSpecDefaults } from "../pod-template.ts";
+import { profileMismatches, withAppArmorFields } from "../profile-annotations.ts";
 import { nameWarnings } from "../warnings/name-warnings.ts";
-import { podWarnings } from "../warnings/pod-warnings.ts";
+import { appArmorWarnings, podWarnings } from "../warnings/pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
 import { validatePod } from "../validation/pod-spec.ts";
 import { validateEphemeralContainers, validateResize, withEphemeralContainers, withResources } from "../validation/pod-parts.ts";
@@ -37,7 +38,7 @@ export const podResource = defineResource<Pod>({
     hasGeneration: true,
     // Upstream settles these for pods alone: templates do not say them.
     setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
-    prepareForCreate: (pod) => ({ ...withLabelKeySelectors(pod), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
+    prepareForCreate: (pod) => ({ ...withAppArmorFields(withLabelKeySelectors(pod)), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: validatePod,
     validateNew: newPodErrors,
     validateUpdate: validatePodUpdate,
@@ -45,6 +46,7 @@ export const podResource = defineResource<Pod>({
     prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),
     // As upstream: people make pods, and hardly change them.
     warnings: (pod, old) => (old === undefined ? [...nameWarnings(pod.metadata.name, "in the Pod's hostname"), ...podWarnings(pod, "")] : []),
+    writtenWarnings: (pod) => appArmorWarnings(pod, ""),
     gracePeriodSeconds: (pod, asked) => {
       // Nothing runs yet, or any more: there is nobody to wait for.
       const isIdle = !pod.spec.nodeName || pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";
@@ -91,11 +93,12 @@ export const podResource = defineResource<Pod>({
   verbs: ALL_VERBS,
 });
 
-function newPodErrors({ spec }: Pod): FieldError[] {
+function newPodErrors({ metadata, spec }: Pod): FieldError[] {
   const isGated = (spec.schedulingGates ?? []).length > 0;
   return [
     ...((spec.ephemeralContainers ?? []).length > 0 ? [forbiddenField("spec.ephemeralContainers", "cannot be set on create")] : []),
     ...(spec.nodeName && isGated ? [forbiddenField("spec.nodeName", "cannot be set until all schedulingGates have been cleared")] : []),
+    ...profileMismatches(metadata, spec, "spec"),
   ];
 }
 

@@ -2,6 +2,7 @@ import { choiceErrors, forbiddenField, invalidField, invalidFields, requiredFiel
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
+import { profileMismatches } from "../profile-annotations.ts";
 import type { Pod, PodSpec, PodTemplateSpec } from "../types.ts";
 import { validateHostNetworkPorts } from "./container-ports.ts";
 import { podContext, validateContainers, validateImage } from "./containers.ts";
@@ -76,6 +77,7 @@ export function validateAnyTemplate(template: PodTemplateSpec, path: string): Fi
     ...annotationErrors(annotations, `${path}.annotations`),
     ...podAnnotationErrors(annotations, template.spec, `${path}.annotations`),
     ...validatePodSpec(template.spec, `${path}.spec`),
+    ...profileMismatches(template.metadata, template.spec, `${path}.spec`),
   ];
   if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;

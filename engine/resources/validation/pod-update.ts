@@ -1,6 +1,7 @@
 import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { Affinity, Pod, PodSpec, Toleration } from "../types.ts";
+import { annotationChangeErrors } from "./pod-annotations.ts";
 
 const CHANGEABLE =
   "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -8,10 +9,11 @@ const CHANGEABLE =
 /** What may change of a pod that exists: little, because its node has begun to act on the rest. While it is gated, where it may run can still be narrowed. */
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const { spec } = pod;
-  if (spec.containers.length !== old.spec.containers.length) return [forbiddenField("spec.containers", "pod updates may not add or remove containers")];
-  if ((spec.initContainers ?? []).length !== (old.spec.initContainers ?? []).length) return [forbiddenField("spec.initContainers", "pod updates may not add or remove containers")];
+  const annotations = annotationChangeErrors(pod.metadata.annotations ?? {}, old.metadata.annotations ?? {});
+  if (spec.containers.length !== old.spec.containers.length) return [...annotations, forbiddenField("spec.containers", "pod updates may not add or remove containers")];
+  if ((spec.initContainers ?? []).length !== (old.spec.initContainers ?? []).length) return [...annotations, forbiddenField("spec.initContainers", "pod updates may not add or remove containers")];
   const isGated = (old.spec.schedulingGates ?? []).length > 0;
-  const errors = [...deadlineErrors(spec, old.spec), ...tolerationErrors(spec, old.spec), ...gateErrors(spec, old.spec), ...(isGated ? narrowingErrors(spec, old.spec) : [])];
+  const errors = [...annotations, ...deadlineErrors(spec, old.spec), ...tolerationErrors(spec, old.spec), ...gateErrors(spec, old.spec), ...(isGated ? narrowingErrors(spec, old.spec) : [])];
   const changed = changedFields(withChangeable(spec, old.spec, isGated), old.spec);
   return changed.length === 0 ? errors : [...errors, forbiddenField("spec", `${CHANGEABLE}; changed: ${changed.join(", ")}`)];
 }

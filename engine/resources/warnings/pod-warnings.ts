@@ -1,3 +1,4 @@
+import { APP_ARMOR_CONTAINER, appArmorProfileOf, SECCOMP_CONTAINER, SECCOMP_POD } from "../profile-annotations.ts";
 import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { Container, PodSpec, Volume } from "../types.ts";
@@ -30,9 +31,6 @@ const GONE_VOLUMES = {
   cephfs: "deprecated in v1.28, non-functional in v1.31+",
   rbd: "deprecated in v1.28, non-functional in v1.31+",
 } as const;
-const SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
-const APP_ARMOR_CONTAINER = "container.apparmor.security.beta.kubernetes.io/";
 
 /** What is accepted, yet hardly meant: told to the writer, as upstream does. `at` is the template's place, empty for a pod itself. */
 export function podWarnings({ metadata, spec }: PodLike, at: string): string[] {
@@ -48,7 +46,8 @@ export function podWarnings({ metadata, spec }: PodLike, at: string): string[] {
     ...listWarnings(spec, of),
     ...["memory", "ephemeral-storage"].flatMap((name) => fractionWarnings(spec.overhead?.[name], `${of}.overhead[${name}]`)),
     ...(annotations[SECCOMP_POD] === undefined || spec.securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(SECCOMP_POD)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
-    ...containers.flatMap(([path, container]) => [...profileWarnings(container, spec, annotations, annotationAt), ...containerWarnings(container, path)]),
+    ...containers.flatMap(([path, container]) => [...seccompWarnings(container, annotations, annotationAt), ...containerWarnings(container, path)]),
+    ...(at === "" ? [] : appArmorWarnings({ metadata, spec }, at)),
     ...portWarnings(containers),
     ...((spec.terminationGracePeriodSeconds ?? 0) < 0 ? [`${of}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`] : []),
     ...affinityWarnings(spec, of),
@@ -111,20 +110,19 @@ function repeated(texts: readonly string[]): readonly (readonly [number, string]
   return texts.flatMap((text, index) => (texts.indexOf(text) < index ? [[index, text] as const] : []));
 }
 
-/** Annotations that fields have taken the place of. */
-function profileWarnings({ name, securityContext }: Container, spec: PodSpec, annotations: Readonly<Record<string, string>>, annotationAt: (key: string) => string): string[] {
-  const [seccomp, appArmor] = [`${SECCOMP_CONTAINER}${name}`, `${APP_ARMOR_CONTAINER}${name}`];
-  const asked = annotations[appArmor];
-  const isAnswered = securityContext?.appArmorProfile !== undefined || asked === undefined || jsonEqual(spec.securityContext?.appArmorProfile, appArmorProfileOf(asked));
-  return [
-    ...(annotations[seccomp] === undefined || securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(seccomp)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
-    ...(isAnswered ? [] : [`${annotationAt(appArmor)}: deprecated since v1.30; use the "appArmorProfile" field instead`]),
-  ];
+function seccompWarnings({ name, securityContext }: Container, annotations: Readonly<Record<string, string>>, annotationAt: (key: string) => string): string[] {
+  const key = `${SECCOMP_CONTAINER}${name}`;
+  return annotations[key] === undefined || securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(key)}: non-functional in v1.27+; use the "seccompProfile" field instead`];
 }
 
-/** The field that says what the annotation does; undefined for what says nothing. */
-function appArmorProfileOf(annotation: string): object | undefined {
-  if (annotation === "unconfined") return { type: "Unconfined" };
-  if (annotation === "runtime/default") return { type: "RuntimeDefault" };
-  return annotation.startsWith("localhost/") ? { type: "Localhost", localhostProfile: annotation.slice("localhost/".length) } : undefined;
+/** Of annotations that have no field beside them: said of templates, and of pods as they were written, for they are kept with the fields. */
+export function appArmorWarnings({ metadata, spec }: PodLike, at: string): string[] {
+  const annotations = metadata?.annotations;
+  if (annotations === undefined || spec === undefined) return [];
+  return [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ name, securityContext }) => {
+    const key = `${APP_ARMOR_CONTAINER}${name}`;
+    const asked = annotations[key];
+    const isAnswered = asked === undefined || securityContext?.appArmorProfile !== undefined || (spec.securityContext?.appArmorProfile !== undefined && jsonEqual(spec.securityContext.appArmorProfile, appArmorProfileOf(asked)));
+    return isAnswered ? [] : [`${at === "" ? "" : `${at}.`}metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`];
+  });
 }

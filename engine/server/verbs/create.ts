@@ -46,6 +46,7 @@ export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>
 export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
   const admitted = withOwnersOnce(await parts.admission.mutate(attributes(exchange, object), object), (text) => exchange.notes.warn(text), " after mutating admission happens");
+  exchange.notes.warn(...(definition.strategy.writtenWarnings?.(admitted) ?? []));
   for (let tries = 1; ; tries++) {
     try {
       const encoded = await withClaimRetries((claimTries) => store(exchange, admitted, claimTries));

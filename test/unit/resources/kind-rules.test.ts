@@ -14,6 +14,7 @@ import { statefulSetResource } from "../../../engine/resources/apps/stateful-set
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
@@ -204,4 +205,14 @@ test("a node's one range is heard before its several", () => {
 test("several rules that one value breaks are several errors", () => {
   const errors: readonly FieldError[] = invalidFields("a", 1, ["x", "y"]);
   expect(errors.map(({ message }) => message)).toEqual(["Invalid value: 1: x", "Invalid value: 1: y"]);
+});
+
+test("who leaves a LimitRange without a name gets one, and its lists of amounts are null where there are none", () => {
+  const { object } = decodeObject(limitRangeResource, { metadata: { namespace: "shop" } });
+  expect(beforeCreate(limitRangeResource, object, { nowText: "2026-01-01T00:00:00Z", random: { uuid: () => "4c3b", next: () => 0 } })).toMatchObject({ metadata: { name: "4c3b" }, spec: { limits: null } });
+});
+
+test("amounts of core's lists are rounded up to thousandths, those of other groups are not", () => {
+  expect(decodeObject(runtimeClassResource, { metadata: { name: "r" }, handler: "h", overhead: { podFixed: { cpu: "100n" } } }).object.overhead?.podFixed).toEqual({ cpu: "100n" });
+  expect(decodeObject(podResource, { metadata: { name: "p" }, spec: { containers: [], overhead: { cpu: "100n" } } }).object.spec.overhead).toEqual({ cpu: "1m" });
 });

@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import type { PodSpec } from "../../../engine/resources/types.ts";
-import { podWarnings } from "../../../engine/resources/warnings/pod-warnings.ts";
+import { appArmorWarnings, podWarnings } from "../../../engine/resources/warnings/pod-warnings.ts";
 
 const container = (more: object = {}, name = "c") => ({ name, image: "i", ...more });
 /** What a pod is told, and what a template of it at `spec.template`. */
 const told = (spec: object, annotations: Readonly<Record<string, string>> = {}) => {
   const pod = { metadata: { annotations }, spec: { containers: [container()], ...spec } as unknown as PodSpec };
-  const [alone, template] = [podWarnings(pod, ""), podWarnings(pod, "spec.template")];
+  const [alone, template] = [[...podWarnings(pod, ""), ...appArmorWarnings(pod, "")], podWarnings(pod, "spec.template")];
   expect(template).toEqual(alone.map((warning) => (warning.startsWith("volume ") ? warning : warning.replaceAll(/(?<=^|with |use )(spec\.|metadata\.)/g, "spec.template.$1"))));
   return alone;
 };
