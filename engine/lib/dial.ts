@@ -64,7 +64,10 @@ export function connectionBy(dial: Dial | undefined, scheme: "http" | "https"): 
   return dial === undefined ? { agent: false } : { createConnection: createBy(dial, (socket) => socket), defaultPort: 80 };
 }
 
-/** The connections by TLS of such requests, and of agents that keep them. */
+/**
+ * The connections by TLS of such requests, and of agents that keep them. None resumes a session of an earlier one, as upstream's do not: the other end
+ * would show no certificate, and one that was replaced or has expired since would go unnoticed.
+ */
 export function secureConnectionsBy(dial: Dial | undefined): CreateConnection {
   const secure = (options: RequestOptions & { readonly servername?: string }, more: { readonly socket?: Duplex }) => {
     const host = options.host ?? "localhost";

@@ -40,7 +40,7 @@ export function createNodeTransport(ca: string, credentials: () => Promise<KeyPa
     identity,
     async open(target, signal) {
       const { host, port, path } = target;
-      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS, ...(dial === undefined ? {} : connectionBy(dial, "https")) }, target);
+      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS, ...connectionBy(dial, "https") }, target);
       if ((response.statusCode ?? 500) < 300) return response;
       throw await failureOf(response, target);
     },
