@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isIP } from "node:net";
 import { labelSelectorPredicate } from "../../engine/apimachinery/selectors.ts";
 import { familyOf, standardBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Namespace, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, PodAddress } from "../../engine/resources/types.ts";
@@ -149,7 +150,8 @@ class World {
 }
 
 function locate(pod: PodAddress, family: IpFamily): readonly Located[] {
-  const address = pod.addresses?.find((candidate) => familyOf(candidate) === family);
+  // What is no address, whoever said so, is no part of any rule.
+  const address = pod.addresses?.find((candidate) => isIP(candidate) !== 0 && familyOf(candidate) === family);
   return address === undefined ? [] : [{ ...pod, block: singleBlock(address, family) }];
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { canonicalAddress, familyOf, formatCidr, parseLooseCidr, standardAddress, type IpFamily } from "../../engine/lib/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { chooseEndpoints, type ChosenEndpoints, type KnownEndpoint } from "./choose-endpoints.ts";
@@ -122,6 +123,7 @@ function endpointsOf(slices: readonly EndpointSlice[], portName: string, protoco
     for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
       if (addresses[0] === undefined) continue;
       const ip = standardAddress(addresses[0]);
+      if (isIP(ip) === 0) continue; // a name, or nothing that belongs into a rule
       const ready = conditions?.ready !== false;
       if (known.get(`${ip}:${port}`)?.ready === true) continue;
       known.set(`${ip}:${port}`, {

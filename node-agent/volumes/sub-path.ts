@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { ContainerConfigError } from "../pods/pod-environment.ts";
@@ -35,21 +35,52 @@ function makeInside(top: string, subPath: string, { refuse, missing }: { readonl
   const mode = statSync(top).mode & 0o7777;
   for (const step of subPath.split("/").filter((part) => part !== "" && part !== ".")) {
     const next = path.join(current, step);
-    if (!existsSync(next)) {
-      make(next, missing);
-      chmodSync(next, mode);
-    }
+    if (!existsSync(next) && !makeFolderIn(current, step, mode, missing)) throw refuse();
     current = realpathSync(next);
     if (current !== top && !current.startsWith(`${top}/`)) throw refuse();
   }
   return current;
 }
 
+/**
+ * Makes a folder in that very folder, and gives it its rights, by handles: the volume's other users may exchange each of the two for a link
+ * meanwhile, and neither is followed. Returns false when one was.
+ */
+export function makeFolderIn(parent: string, name: string, mode: number, missing: () => Error): boolean {
+  const opened: number[] = [];
+  try {
+    const above = openFolder(parent, opened);
+    if (above === undefined || readlinkSync(above) !== parent) return false;
+    make(`${above}/${name}`, missing);
+    const own = openFolder(`${above}/${name}`, opened);
+    if (own === undefined) return false;
+    chmodSync(own, mode); // umask has taken something of it
+    return true;
+  } finally {
+    for (const handle of opened) closeSync(handle);
+  }
+}
+
+/** The open folder's place in /proc, which leads to it wherever it is moved; undefined when there is something else. */
+function openFolder(place: string, opened: number[]): string | undefined {
+  try {
+    const handle = openSync(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    opened.push(handle);
+    return `/proc/self/fd/${handle}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // what fs throws
+    if (code === "ELOOP" || code === "ENOTDIR" || code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 function make(folder: string, missing: () => Error): void {
   try {
     mkdirSync(folder);
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "EROFS" ? missing() : error; // what fs throws
+    const { code } = error as NodeJS.ErrnoException; // what fs throws
+    if (code === "EEXIST") return; // it came meanwhile; what it is, is looked at by its handle
+    throw code === "EROFS" ? missing() : error;
   }
 }
 

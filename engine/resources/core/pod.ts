@@ -15,6 +15,7 @@ import { appArmorWarnings, podWarnings } from "../warnings/pod-warnings.ts";
 import type { Pod, PodSpec } from "../types.ts";
 import { validatePod } from "../validation/pod-spec.ts";
 import { validateEphemeralContainers, validateResize, withEphemeralContainers, withResources } from "../validation/pod-parts.ts";
+import { validatePodStatusUpdate, withPodAddresses } from "../validation/pod-status.ts";
 import { validatePodUpdate } from "../validation/pod-update.ts";
 
 /** Rows of pods that have ended, in upstream's words. */
@@ -43,7 +44,8 @@ export const podResource = defineResource<Pod>({
     validateNew: newPodErrors,
     validateUpdate: validatePodUpdate,
     // Node agents of other versions send a status without it, and it never changes.
-    prepareForStatusUpdate: (pod, old) => (old.status?.qosClass === undefined ? pod : { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } }),
+    prepareForStatusUpdate: (pod, old) => ({ ...pod, status: { ...withPodAddresses(pod.status ?? {}), ...(old.status?.qosClass === undefined ? {} : { qosClass: old.status.qosClass }) } }),
+    validateStatusUpdate: validatePodStatusUpdate,
     // As upstream: people make pods, and hardly change them.
     warnings: (pod, old) => (old === undefined ? [...nameWarnings(pod.metadata.name, "in the Pod's hostname"), ...podWarnings(pod, "")] : []),
     writtenWarnings: (pod) => appArmorWarnings(pod, ""),

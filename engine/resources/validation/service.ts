@@ -10,8 +10,9 @@ import { portNameErrors } from "./port-name.ts";
 /** The longest time that session affinity may last. */
 const AFFINITY_SECONDS_MAX = 86_400;
 
-const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameZone", "PreferSameNode"];
+const SOURCE_RANGES_ANNOTATION = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
+const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
 /** Rules for a Service beyond its schema. */
 export function validateService(service: Service): FieldError[] {
@@ -27,15 +28,16 @@ export function validateService(service: Service): FieldError[] {
 }
 
 /** Rules for a new Service. */
-export function validateNewService({ spec = {} }: Service): FieldError[] {
-  return [...serviceFamilyErrors(spec, undefined), ...outsideErrors(spec, undefined)];
+export function validateNewService(service: Service): FieldError[] {
+  const { spec = {} } = service;
+  return [...serviceFamilyErrors(spec, undefined), ...outsideErrors(spec, undefined), ...annotatedRangeErrors(service, undefined)];
 }
 
 /** A balancer holds on to the Services that are its own. */
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
   const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
-  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : []), ...healthPortErrors(spec, before)];
+  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...annotatedRangeErrors(service, old), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : []), ...healthPortErrors(spec, before)];
 }
 
 /** The port of a balancer's checks is given once. */
@@ -73,6 +75,16 @@ function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): Fiel
   });
   const known = (before?.loadBalancerSourceRanges ?? []).map((range) => range.trim());
   return [...addresses, ...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`, known))];
+}
+
+/** The same in the annotation of old, where the field says nothing: one that cannot be read would let everybody in. */
+function annotatedRangeErrors({ metadata, spec = {} }: Service, old: Service | undefined): FieldError[] {
+  const text = metadata.annotations?.[SOURCE_RANGES_ANNOTATION];
+  if (text === undefined || (spec.loadBalancerSourceRanges ?? []).length > 0) return [];
+  const field = `metadata.annotations[${SOURCE_RANGES_ANNOTATION}]`;
+  const misplaced = spec.type === "LoadBalancer" ? [] : [forbiddenField(field, "may only be used when `type` is 'LoadBalancer'")];
+  const isNew = old?.metadata.annotations?.[SOURCE_RANGES_ANNOTATION] !== text;
+  return [...misplaced, ...(isNew && text.trim() !== "" ? text.split(",").flatMap((range) => cidrErrors(range.trim(), field)) : [])];
 }
 
 /** What a type cannot do without, and what it cannot have. */

@@ -184,3 +184,9 @@ it("reads blocks of old as Kubernetes does: zeros before a number and bits behin
   expect(blocks("010.0.001.7/024", "10.0.1.010/30")).toEqual(blocks("10.0.1.0/24", "10.0.1.8/30"));
   expect(blocks("::ffff:10.0.1.0/120")).toEqual(blocks("10.0.1.0/24"));
 });
+
+it("writes no text into rules that is no address, whoever says that a pod has it", () => {
+  const spec: NetworkPolicySpec = { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] };
+  const evil = ["10.0.0.9/32 -j ACCEPT", "10.0.0.9\n-A INPUT -j ACCEPT", "10.0.0.9/\nCOMMIT"].map((address, index) => place(`evil-${index}`, address, { node: "there" }));
+  expect(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: [...PODS, ...evil], namespaces, nodeName: "here" })).toEqual(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: PODS, namespaces, nodeName: "here" }));
+});
