@@ -102,6 +102,8 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
   /** Set for kinds older than garbage collection: a delete that does not say what becomes of dependents leaves them behind, with this warning if there is one. */
   readonly orphansByDefault?: { readonly warning?: string };
+  /** Why the object of this name is never deleted by itself; undefined when it may be. */
+  readonly refuseDelete?: (name: string) => string | undefined;
   /** What a deletion adds before it is planned, such as a finalizer. */
   readonly prepareForDelete?: (object: T, nowText: string) => T;
   /** Warnings for who makes an object that can be told only from what he wrote, before it is prepared. */

@@ -4217,7 +4217,7 @@ export interface TokenReviewSpec {
 /**
  * The bearer token.
  */
-readonly token: string
+readonly token?: string
 /**
  * Who is about to accept it; without any, the API server itself.
  */

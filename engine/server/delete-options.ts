@@ -9,11 +9,11 @@ export const deleteOptionsSchema = loadSchema("meta/v1/meta.yaml", "DeleteOption
 
 const POLICIES: readonly string[] = ["Foreground", "Background", "Orphan"];
 
-/** DeleteOptions out of a body and a query; what the body says wins. Throws 400 for a wrong shape, 422 for wrong values. */
+/** DeleteOptions out of a body, or of the query where there is no body: as upstream, one of the two. Throws 400 for a wrong shape, 422 for wrong values. */
 export function parseDeleteOptions(body: unknown, query: URLSearchParams | undefined): DeleteOptions {
   const { value, errors } = conform(deleteOptionsSchema, body ?? {}, { defaults: false, prune: true });
   if (errors.length > 0) throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${errors.map((error) => `${error.field}: ${error.message}`).join(", ")}`);
-  const given = { ...fromQuery(query), ...(value as DeleteOptionsBody) }; // conforms to the schema
+  const given = body === undefined ? fromQuery(query) : (value as DeleteOptionsBody); // conforms to the schema
   const problems: FieldError[] = [];
   const policy = given.propagationPolicy;
   if (policy !== undefined && !POLICIES.includes(policy)) problems.push(unsupportedValue("propagationPolicy", policy, [...POLICIES, "nil"]));
@@ -25,7 +25,7 @@ export function parseDeleteOptions(body: unknown, query: URLSearchParams | undef
   const chosen = (policy ?? older) as PropagationPolicy | undefined; // checked above
   return {
     ...((given.dryRun ?? []).length > 0 ? { dryRun: true } : {}),
-    ...(given.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: Math.max(0, given.gracePeriodSeconds) }),
+    ...(given.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: given.gracePeriodSeconds < 0 ? 1 : given.gracePeriodSeconds }),
     ...(chosen === undefined ? {} : { propagationPolicy: chosen }),
     ...(given.orphanDependents === false ? { asksForCascade: true as const } : {}),
     ...(given.preconditions === undefined ? {} : { preconditions: given.preconditions }),
@@ -40,6 +40,8 @@ export function dryRunErrors(values: readonly string[] | undefined): FieldError[
 function fromQuery(query: URLSearchParams | undefined): DeleteOptionsBody {
   if (query === undefined) return {};
   const grace = query.get("gracePeriodSeconds");
+  const uid = query.get("uid") || undefined;
+  const resourceVersion = query.get("resourceVersion") || undefined;
   const policy = query.get("propagationPolicy");
   const orphan = query.get("orphanDependents");
   if (grace !== null && !/^[+-]?\d+$/.test(grace)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
@@ -48,5 +50,6 @@ function fromQuery(query: URLSearchParams | undefined): DeleteOptionsBody {
     ...(policy === null ? {} : { propagationPolicy: policy }),
     ...(orphan === null ? {} : { orphanDependents: orphan !== "false" && orphan !== "0" }),
     ...(query.has("dryRun") ? { dryRun: query.getAll("dryRun") } : {}),
+    ...(uid === undefined && resourceVersion === undefined ? {} : { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } }),
   };
 }

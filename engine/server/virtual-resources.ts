@@ -9,7 +9,7 @@ import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRevi
 import { admissionAttributes } from "./admission-attributes.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { createBinding } from "./subresources.ts";
-import { madeUp, objectResult, placeInNamespace, type Exchange, type RequestOf } from "./exchange.ts";
+import { madeUp, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "./exchange.ts";
 
 /** A kind that is a question: it is created, answered and forgotten. Webhooks see it as they see any other, policies never do. */
 export interface VirtualResource {
@@ -22,9 +22,11 @@ interface QuestionAddress {
   readonly kind: string;
   readonly file: string;
   readonly namespaced?: true;
+  /** The answer says when it was given, and nothing else of itself. */
+  readonly isDated?: true;
 }
 
-function question<T extends KubeObject>({ group, kind, file, namespaced }: QuestionAddress, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
+function question<T extends KubeObject>({ group, kind, file, namespaced, isDated }: QuestionAddress, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
   const resource = `${kind.toLowerCase()}s`;
   const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: namespaced === true, verbs: ["create"], schema: () => loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
   return {
@@ -39,7 +41,7 @@ function question<T extends KubeObject>({ group, kind, file, namespaced }: Quest
       const object = await admission.mutate(attributes, asked);
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(201, madeUp({ ...object, status } as KubeObject));
+      return objectResult(201, madeUp({ ...object, ...(isDated === true ? { metadata: { creationTimestamp: nowText(exchange) } } : {}), status } as KubeObject));
     },
   };
 }
@@ -55,7 +57,7 @@ const AUTHENTICATION = "authentication.k8s.io";
 const AUTHORIZATION = "authorization.k8s.io";
 
 const reviews: readonly VirtualResource[] = [
-  question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review" }, ({ request }) => ({ userInfo: userStatus(request.user) })),
+  question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review", isDated: true }, ({ request }) => ({ userInfo: userStatus(request.user) })),
   question<TokenReview & KubeObject>({ group: AUTHENTICATION, kind: "TokenReview", file: "token-review" }, reviewToken),
   question<SelfSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectAccessReview", file: "self-subject-access-review" }, ({ parts, request }, review) => reviewSelf(parts, request.user, review)),
   question<SelfSubjectRulesReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review" }, ({ parts, request }, review) => reviewRules(parts, request.user, review)),
@@ -82,9 +84,9 @@ function userStatus({ username, uid, groups, extra }: UserInfo): object {
 }
 
 async function reviewToken({ parts, notes }: Exchange<RequestOf<"create">>, { spec }: TokenReview): Promise<object> {
-  if (spec.token === "") throw badRequest("token is required for TokenReview in authentication");
+  if (!spec.token) throw badRequest("token is required for TokenReview in authentication");
   const audiences = (spec.audiences ?? []).length === 0 ? parts.tokens.audiences : (spec.audiences ?? []);
   const verified = await parts.authenticator.authenticateToken(spec.token, audiences, notes);
-  if (verified === undefined) return { authenticated: false, user: {}, error: "[invalid bearer token]" };
+  if (verified === undefined) return { user: {}, error: "[invalid bearer token]" };
   return { authenticated: true, user: userStatus(verified.user), audiences: verified.audiences };
 }

@@ -30,6 +30,7 @@ export const priorityClassResource = defineResource<PriorityClass>({
     prepareForCreate: (priority) => withMetadata(priority, { generation: 1 }),
     validate: validateClass,
     validateUpdate,
+    refuseDelete: (name) => (systemPriorityClasses.some(({ metadata }) => metadata.name === name) ? "this is a system priority class and cannot be deleted" : undefined),
   },
   columns: [
     nameColumn,

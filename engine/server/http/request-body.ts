@@ -76,7 +76,8 @@ export function parsePatchBody(contentType: string | undefined, bytes: Buffer): 
 export function parseOptionsBody(contentType: string | undefined, bytes: Buffer | undefined, schemas: SchemaLookup): unknown {
   if (bytes === undefined || bytes.length === 0) return undefined;
   const { value } = parseObjectBody(contentType, bytes, "DeleteOptions", schemas);
-  if (typeof value !== "object" || value === null) return undefined;
+  if (value === null) return {};
+  if (typeof value !== "object" || Array.isArray(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type DeleteOptions`);
   // Clients send them under many group versions; only the kind says what they are.
   const { kind, apiVersion: _apiVersion, ...options } = value as Record<string, unknown>;
   if (kind !== undefined && kind !== "DeleteOptions") throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${typeof kind === "string" ? kind : typeof kind}`);

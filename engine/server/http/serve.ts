@@ -44,6 +44,8 @@ export interface ServeParts {
   readonly watchTurns: WatchTurns;
 }
 
+/** A refusal holds what a stranger wrote, such as his name: browsers are not to take it for a page. */
+const NOT_SNIFFED = { "x-content-type-options": "nosniff" };
 /** How long a request may take unless the operator says otherwise. */
 export const REQUEST_TIMEOUT_MS = 60_000;
 const WATCH_SECONDS_MIN = 1_800;
@@ -106,7 +108,7 @@ export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | 
   const accept = http.headers["accept"];
   const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? { encoding: "json", form: "object" };
   const retry = status.details?.retryAfterSeconds;
-  return { code: status.code, contentType: contentTypeOf(representation), body: encodeStatus(status, representation, schemas), headers: retry === undefined ? {} : { "retry-after": String(retry) } };
+  return { code: status.code, contentType: contentTypeOf(representation), body: encodeStatus(status, representation, schemas), headers: { ...(retry === undefined ? {} : { "retry-after": String(retry) }), ...(status.code === 403 ? NOT_SNIFFED : {}) } };
 }
 
 /** Pages, and what is addressed as a resource of an API that is not served: who may not ask for such a thing is told no more. */

@@ -3,6 +3,7 @@ import type { ApiResult, EncodedObject, WriteOptions } from "../../apimachinery/
 import type { FieldError } from "../../apimachinery/field-error.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
@@ -43,23 +44,26 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
   const { dryRun } = request.options as WriteOptions;
   let written: KubeObject | undefined;
   let former: KubeObject | undefined;
+  let last: KubeObject | undefined;
   const encoded = await withClaimRetries(async (tries) => {
     const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
       former = current.object;
       if (request.verb === "patch") request.span?.event("About to apply patch");
       const wanted = await want(current.object);
-      const planned = await planChange(exchange, wanted, current.object, tries);
+      const { planned, next } = await planChange(exchange, wanted, current.object, tries);
       written = planned.do === "write" ? planned.object : undefined;
+      last = planned.do === "delete" ? withMetadata(next, { resourceVersion: former.metadata.resourceVersion }) : undefined;
       return planned;
     };
     if (dryRun === true) {
       const current = await parts.store.get(definition, namespaceOf(exchange), request.name);
       if (current === undefined) throw notFound(definition, request.name);
       await change(current);
-      return written === undefined ? current : madeUp(await asReadBack(definition, written));
+      const shown = written ?? last;
+      return shown === undefined ? current : madeUp(await asReadBack(definition, shown));
     }
     const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
-    return result.encoded;
+    return last === undefined ? result.encoded : madeUp(last);
   });
   // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
   return objectResult(200, encoded, request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined);
@@ -71,7 +75,8 @@ export function refuseWanted({ request, definition, parts }: Exchange<RequestOf<
   else refuseShape(definition, object, errors);
 }
 
-async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<Change<KubeObject>> {
+/** What becomes of the object, and what it would be: with the last finalizer it goes, and who took that is shown it without. */
+async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<{ readonly planned: Change<KubeObject>; readonly next: KubeObject }> {
   const { request, definition, parts } = exchange;
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
   const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
@@ -86,11 +91,11 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
   const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled);
   await parts.admission.validate({ ...attributes, object: view.of(next) });
-  if (isDeletedByUpdate(next, current)) return { do: "delete", ...releaseNumbers(parts, definition, current) };
+  if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
   // Writing what is there already writes nothing, unless a newer key is to seal it.
-  if (isSameState(next, current)) return exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" };
+  if (isSameState(next, current)) return { planned: exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" }, next };
   const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries) : { object: next, extra: undefined };
-  return { do: "write", object, ...(extra === undefined ? {} : { extra }) };
+  return { planned: { do: "write", object, ...(extra === undefined ? {} : { extra }) }, next: object };
 }
 
 function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, current: KubeObject): KubeObject {

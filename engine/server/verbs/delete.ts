@@ -1,7 +1,7 @@
 import type { ApiResult, DeleteOptions } from "../../apimachinery/api-request.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { notFound } from "../../apimachinery/status-error.ts";
+import { forbidden, notFound } from "../../apimachinery/status-error.ts";
 import { isSameState } from "../../registry/before-update.ts";
 import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
 import type { Change } from "../../storage/object-store.ts";
@@ -15,6 +15,8 @@ const RETURNED_WHEN_GONE: ReadonlySet<string> = new Set(["pods", "services", "se
 export const deleteObject: VerbHandler<"delete"> = async (exchange) => {
   const { request } = exchange;
   if (request.subresource !== undefined) throw unsupportedMethod();
+  const why = exchange.definition.strategy.refuseDelete?.(request.name);
+  if (why !== undefined) throw forbidden(exchange.definition, request.name, why);
   return deleteNamed(exchange, request.name, request.options);
 };
 
@@ -35,7 +37,7 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
     const current = await parts.store.get(definition, namespace, name);
     if (current === undefined) throw notFound(definition, name);
     await decide(current.object);
-    return answer(exchange, name, plan, current.object, options);
+    return answer(exchange, name, plan, plan?.do === "mark" ? plan.object : current.object, options);
   }
   const { encoded } = await parts.store.update(definition, namespace, name, (current) => decide(current.object));
   return answer(exchange, name, plan, encoded.object, options);

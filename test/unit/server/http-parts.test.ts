@@ -177,8 +177,9 @@ describe("bodies", () => {
   });
 });
 
-test("delete options come from the body and the query, and the body wins", () => {
-  expect(parseDeleteOptions({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" }, new URLSearchParams("gracePeriodSeconds=9&dryRun=All"))).toEqual({ gracePeriodSeconds: 5, propagationPolicy: "Orphan", dryRun: true });
+test("delete options come from the body, or from the query where there is none", () => {
+  expect(parseDeleteOptions({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" }, new URLSearchParams("gracePeriodSeconds=9&propagationPolicy=Foo"))).toEqual({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" });
+  expect(parseDeleteOptions(undefined, new URLSearchParams("uid=u&resourceVersion=7&gracePeriodSeconds=-3&dryRun=All"))).toEqual({ preconditions: { uid: "u", resourceVersion: "7" }, gracePeriodSeconds: 1, dryRun: true });
   expect(parseDeleteOptions(undefined, new URLSearchParams("orphanDependents=true"))).toEqual({ propagationPolicy: "Orphan" });
   expect(() => parseDeleteOptions({ dryRun: ["x"] }, undefined)).toThrow('dryRun: Unsupported value: ["x"]: supported values: "All"');
   expect(() => parseDeleteOptions({ gracePeriodSeconds: "soon" }, undefined)).toThrow("gracePeriodSeconds");
