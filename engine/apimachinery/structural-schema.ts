@@ -3,6 +3,7 @@ import { PathTrail } from "./path-trail.ts";
 import { canonicalAmount, canonicalQuantity, parseQuantity } from "./quantity.ts";
 import { schemaPlan, zeroOf, type SchemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
+import { timeProblem } from "./time-problem.ts";
 
 export interface ConformOptions {
   /** Fill in defaults where the enclosing object exists. */
@@ -71,7 +72,7 @@ class Pass {
     const other = schema["x-mainstay-or"];
     if (other !== undefined && (other === "array" ? Array.isArray(value) : typeof value === other)) return value;
     if (schema["x-kubernetes-int-or-string"] === true) {
-      if (typeof value !== "string" && !Number.isInteger(value)) this.#wrongType(value, "integer or string");
+      if (typeof value !== "string" && !(typeof value === "number" && value === (value | 0))) this.#wrongType(value, "integer or string");
       return value;
     }
     switch (schema.type) {
@@ -210,7 +211,7 @@ class Pass {
     if (items !== undefined) {
       for (let index = 0; index < value.length; index++) {
         this.#trail.enter(index, false);
-        const visited = value[index] === null && isOfTexts(schema, items) ? "" : this.visit(items, value[index]);
+        const visited = this.visit(items, value[index] === null ? this.#zeroItem(schema, items) : value[index]);
         this.#trail.leave();
         if (!Object.is(visited, value[index])) (copy ??= [...value])[index] = visited;
       }
@@ -220,6 +221,12 @@ class Pass {
     if (maxItems !== undefined && value.length > maxItems) this.errors.push({ type: "FieldValueTooMany", field: this.#trail.text(), message: `Too many: ${value.length}: must have at most ${maxItems} ${maxItems === 1 ? "item" : "items"}` });
     if (value.length > 1) this.#checkUnique(schema, copy ?? value);
     return copy ?? value;
+  }
+
+  /** What Go has where a list says null; custom resources have no Go types. */
+  #zeroItem(schema: Schema, items: Schema): unknown {
+    if (schema["x-protobuf-tag"] === undefined || this.#keepsNull(items)) return null;
+    return items.type === "object" && items.properties !== undefined ? {} : (zeroOf(items) ?? null);
   }
 
   /** Sets hold a value once, maps an item per key. Upstream names the key's field where there is one key. */
@@ -252,7 +259,7 @@ class Pass {
     if (maxLength !== undefined && value.length > maxLength) this.errors.push(tooLong(this.#trail.text(), maxLength));
     if (plan.pattern !== undefined && !plan.pattern.test(value)) this.errors.push(invalidField(this.#trail.text(), value, `must match the regular expression '${schema.pattern}'`));
     if (format === "byte" && !isBase64(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be base64"));
-    if ((format === "date-time" || format === "micro-time") && !isTime(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
+    if ((format === "date-time" || format === "micro-time") && timeProblem(value, format === "micro-time") !== undefined) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
     return value;
   }
 
@@ -304,13 +311,4 @@ class Pass {
 function isBase64(text: string): boolean {
   const digits = text.replace(/[\r\n]/g, "");
   return digits.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(digits);
-}
-
-/** RFC 3339 with a day that exists. */
-function isTime(text: string): boolean {
-  const match = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/.exec(text);
-  if (match === null) return false;
-  const [, year, month, day] = match.map(Number);
-  const daysInMonth = new Date(Date.UTC(year ?? 0, month ?? 0, 0)).getUTCDate();
-  return month !== undefined && month >= 1 && month <= 12 && day !== undefined && day >= 1 && day <= daysInMonth;
 }

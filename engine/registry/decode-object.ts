@@ -1,10 +1,12 @@
 import type { FieldValidation, RepeatedFields } from "../apimachinery/api-request.ts";
+import { decodingProblem } from "../apimachinery/decoding-problem.ts";
 import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
 import { formatApiVersion, parseApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
+import { catalog } from "../resources/catalog.ts";
 import type { ContentRules, Strategy } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "./strict-problems.ts";
@@ -16,6 +18,9 @@ interface KindName {
   /** Group versions under which bodies of the very same form may come as well. */
   readonly alsoAs?: readonly string[];
 }
+
+/** How much of a body upstream shows that it cannot tell the kind of. */
+const SHOWN_MAX = 30;
 
 /** What decoding needs to know of a kind; subresource bodies such as Binding have no more than this. */
 export interface Decodable<T extends KubeObject = KubeObject> extends KindName {
@@ -66,7 +71,7 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.
   const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
-  if (typeErrors.length > 0) throw malformed(kind, typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
+  if (typeErrors.length > 0) throw malformed(kind, (kind.content === undefined ? decodingProblem(kind.schema, source, kind.version) : undefined) ?? typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
   const schemaErrors = options.subresource === "status" ? errors.filter(({ field }) => /^(metadata|status)\b/.test(field)) : errors;
   const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined);
   if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
@@ -90,17 +95,33 @@ function checkKind(kind: KindName & { readonly content?: object }, body: unknown
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`);
   }
   const source = body as Record<string, unknown>; // any JSON object is one
-  const givenKind = textField(source, "kind") ?? kind.kind;
-  const givenVersion = (textField(source, "apiVersion") ?? apiVersion).replace(/^\//, ""); // the empty group may be said
+  const givenKind = typeText(kind, source, "kind") || kind.kind;
+  const givenVersion = (typeText(kind, source, "apiVersion") || apiVersion).replace(/^\//, ""); // the empty group may be said
   if (givenKind !== kind.kind && kind.content !== undefined && givenVersion === apiVersion) throw invalid(kind.group, givenKind, nameIn(source), [invalidField("kind", givenKind, `must be ${kind.kind}`)]);
   if (givenKind !== kind.kind && kind.content === undefined) {
     const { version, group } = parseApiVersion(givenVersion);
+    if (!catalog.some((known) => known.kind === givenKind && known.group === group && known.version === version)) throw unregistered(kind, givenKind, givenVersion);
     const from = `${version}.${givenKind}`;
     throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
   }
   if (givenVersion !== apiVersion && kind.alsoAs?.includes(givenVersion) !== true) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
   const metadata = source["metadata"];
   return { ...source, kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
+}
+
+/** Upstream names the place in its programs where kinds are registered. */
+function unregistered(kind: KindName, givenKind: string, givenVersion: string): StatusError {
+  const { version } = parseApiVersion(givenVersion);
+  return badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: no kind ${JSON.stringify(givenKind)} is registered for version ${JSON.stringify(givenVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`);
+}
+
+/** Of a body, which is shown by its beginning. */
+function typeText(kind: KindName, source: Readonly<Record<string, unknown>>, field: "kind" | "apiVersion"): string | undefined {
+  try {
+    return textField(source, field);
+  } catch (error) {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): ${(error as Error).message} (${JSON.stringify(source).slice(0, SHOWN_MAX)} ...)`); // textField throws nothing else
+  }
 }
 
 /** What says of which kind an object is must be text. */
