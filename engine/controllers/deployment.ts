@@ -1,6 +1,5 @@
 import { controllerOf, objectKey, splitKey } from "../apimachinery/object-meta.ts";
 import { isControlledBy } from "../apimachinery/owner-references.ts";
-import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import { describeError } from "../lib/log.ts";
 import { deploymentResource } from "../resources/apps/deployment.ts";
 import { replicaSetResource } from "../resources/apps/replica-set.ts";
@@ -14,6 +13,7 @@ import { planDeployment, tellScaled, type DeploymentInputs } from "./deployment-
 import { isRecreate, specReplicas } from "./deployment-rollout.ts";
 import { computeDeploymentStatus } from "./deployment-status.ts";
 import { sameTemplate } from "./deployment-template.ts";
+import { ownerKeys } from "./owner-keys.ts";
 import { isPodFinished, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "./pods.ts";
 
 /** Rolls each Deployment from its old pods to its new ones. */
@@ -25,11 +25,7 @@ export function deploymentController({ informers }: ControllerContext): Controll
   sets.addIndex(OWNER_INDEX, ownerIndex);
   sets.addIndex(ORPHAN_INDEX, orphanIndex);
 
-  const ownersOf = (set: ReplicaSet): string[] => {
-    const owner = controllerOf(set);
-    if (owner !== undefined) return owner.kind === "Deployment" ? [`${set.metadata.namespace}/${owner.name}`] : [];
-    return deployments.list(set.metadata.namespace).filter((deployment) => labelSelectorPredicate(deployment.spec.selector)(set.metadata.labels)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(deployments, ({ spec }) => spec.selector);
   // Only Recreate waits for pods themselves; everything else hears of them through their sets.
   const recreatedOf = (pod: Pod): string[] => {
     const owner = controllerOf(pod);

@@ -1,10 +1,10 @@
 import { controllerOf, objectKey, splitKey } from "../apimachinery/object-meta.ts";
-import { labelSelectorPredicate } from "../apimachinery/selectors.ts";
 import { replicaSetResource } from "../resources/apps/replica-set.ts";
 import { podResource } from "../resources/core/pod.ts";
-import type { Pod, ReplicaSet } from "../resources/types.ts";
+import type { ReplicaSet } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { watch, type ControllerDefinition } from "./define-controller.ts";
+import { ownerKeys } from "./owner-keys.ts";
 import { isPodActive, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "./pods.ts";
 import { concludeReplicaSet, planReplicaSet, type ReplicaSetInputs } from "./replica-set-plan.ts";
 
@@ -18,12 +18,7 @@ export function replicaSetController({ informers }: ControllerContext): Controll
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
   sets.addIndex(WORKLOAD_INDEX, (set) => [controllerOf(set)?.uid ?? set.metadata.uid ?? ""]);
 
-  /** The pod's set; for an orphan, whoever selects it may want it. */
-  const ownersOf = (pod: Pod): string[] => {
-    const owner = controllerOf(pod);
-    if (owner !== undefined) return owner.kind === "ReplicaSet" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-    return sets.list(pod.metadata.namespace).filter((set) => labelSelectorPredicate(set.spec.selector)(pod.metadata.labels)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(sets, ({ spec }) => spec.selector);
   const membersOf = (set: ReplicaSet) => pods.byIndex(OWNER_INDEX, set.metadata.uid ?? "");
 
   return {

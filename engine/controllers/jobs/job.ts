@@ -7,6 +7,7 @@ import { podResource } from "../../resources/core/pod.ts";
 import type { Job, Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
+import { ownerKeys } from "../owner-keys.ts";
 import { ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
 import { letGo, planJob } from "./job-plan.ts";
 import { hasFinalizer } from "./job-pods.ts";
@@ -19,11 +20,7 @@ export function jobController({ informers }: ControllerContext): ControllerDefin
   const pods = informers.informer(podResource);
   pods.addIndex(OWNER_INDEX, ownerIndex);
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
-  const ownersOf = (pod: Pod): string[] => {
-    const owner = controllerOf(pod);
-    if (owner !== undefined) return owner.kind === "Job" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-    return jobs.list(pod.metadata.namespace).filter((job) => labelSelectorPredicate(job.spec.selector)(pod.metadata.labels)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(jobs, ({ spec }) => spec.selector);
   return {
     name: "job-controller",
     watches: [watch(jobs, (job) => [objectKey(job)]), watch(pods, ownersOf)],

@@ -1,7 +1,6 @@
 import { hasStatus } from "../kept-status.ts";
 import { controllerOf, objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { isControlledBy } from "../../apimachinery/owner-references.ts";
-import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
@@ -12,6 +11,7 @@ import { podResource } from "../../resources/core/pod.ts";
 import type { ControllerRevision, DaemonSet, DaemonSetStatus, Node, Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, tell, update, watch, type Action, type ControllerDefinition, type Outcome } from "../define-controller.ts";
+import { ownerKeys } from "../owner-keys.ts";
 import { isPodAvailable, isPodReady, millisecondsToAvailable, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
 import { isRevisionOf } from "./controller-revisions.ts";
 import { computeNodeFit, targetNode } from "./daemon-pods.ts";
@@ -29,11 +29,7 @@ export function daemonSetController({ informers, clock }: ControllerContext): Co
   pods.addIndex(OWNER_INDEX, ownerIndex);
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
 
-  const ownersOf = (object: Pod | ControllerRevision): string[] => {
-    const owner = controllerOf(object);
-    if (owner !== undefined) return owner.kind === "DaemonSet" ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    return sets.list(object.metadata.namespace).filter((set) => labelSelectorPredicate(set.spec.selector)(object.metadata.labels)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(sets, ({ spec }) => spec.selector);
   const all = () => sets.list().map(objectKey);
   // What heartbeats change is of no interest; what may decide about a node is.
   const matters = (old: Node | undefined, node: Node | undefined) => old === undefined || node === undefined || !jsonEqual(old.metadata.labels, node.metadata.labels) || !jsonEqual(old.spec, node.spec);

@@ -1,9 +1,11 @@
-import { controllerOf, objectKey, splitKey } from "../../apimachinery/object-meta.ts";
+import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
+import type { LabelSelector } from "../../apimachinery/selectors.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { replicationControllerResource } from "../../resources/core/replication-controller.ts";
-import type { Pod, ReplicaSet, ReplicationController } from "../../resources/types.ts";
+import type { ReplicaSet, ReplicationController } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
+import { ownerKeys } from "../owner-keys.ts";
 import { isPodActive, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
 import { concludeReplicaSet, planReplicaSet, type ReplicaSetInputs } from "../replica-set-plan.ts";
 
@@ -14,11 +16,7 @@ export function replicationControllerController({ informers }: ControllerContext
   pods.addIndex(OWNER_INDEX, ownerIndex);
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
 
-  const ownersOf = (pod: Pod): string[] => {
-    const owner = controllerOf(pod);
-    if (owner !== undefined) return owner.kind === "ReplicationController" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-    return controllers.list(pod.metadata.namespace).filter(({ spec }) => selects(spec?.selector, pod)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(controllers, selectorOf);
 
   return {
     name: "replication-controller",
@@ -37,9 +35,9 @@ export function replicationControllerController({ informers }: ControllerContext
   };
 }
 
-function selects(selector: Readonly<Record<string, string>> | undefined, pod: Pod): boolean {
-  const entries = Object.entries(selector ?? {});
-  return entries.length > 0 && entries.every(([key, value]) => pod.metadata.labels?.[key] === value);
+/** One without labels selects nothing, where that of a ReplicaSet would select everything. */
+function selectorOf({ spec }: ReplicationController): LabelSelector | undefined {
+  return Object.keys(spec?.selector ?? {}).length === 0 ? undefined : { matchLabels: spec?.selector ?? {} };
 }
 
 /** The same wish in the newer shape; it keeps its own kind, so that pods name the right owner. */

@@ -1,15 +1,15 @@
 import { hasStatus } from "../kept-status.ts";
 import { controllerOf, objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import { isControlledBy } from "../../apimachinery/owner-references.ts";
-import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import { describeError } from "../../lib/log.ts";
 import { controllerRevisionResource } from "../../resources/apps/controller-revision.ts";
 import { statefulSetResource } from "../../resources/apps/stateful-set.ts";
 import { persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { podResource } from "../../resources/core/pod.ts";
-import type { ControllerRevision, Pod, StatefulSet, StatefulSetStatus } from "../../resources/types.ts";
+import type { ControllerRevision, StatefulSet, StatefulSetStatus } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, tell, update, watch, type Action, type ControllerDefinition, type Outcome } from "../define-controller.ts";
+import { ownerKeys } from "../owner-keys.ts";
 import { isPodAvailable, isPodReady, millisecondsToAvailable, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
 import { isRevisionOf } from "./controller-revisions.ts";
 import { revisionOf } from "./stateful-pods.ts";
@@ -27,11 +27,7 @@ export function statefulSetController({ informers }: ControllerContext): Control
   pods.addIndex(OWNER_INDEX, ownerIndex);
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
 
-  const ownersOf = (object: Pod | ControllerRevision): string[] => {
-    const owner = controllerOf(object);
-    if (owner !== undefined) return owner.kind === "StatefulSet" ? [`${object.metadata.namespace}/${owner.name}`] : [];
-    return sets.list(object.metadata.namespace).filter((set) => labelSelectorPredicate(set.spec.selector)(object.metadata.labels)).map(objectKey);
-  };
+  const ownersOf = ownerKeys(sets, ({ spec }) => spec.selector);
   const claiming = (claim: KubeObject) => sets.list(claim.metadata.namespace).filter(({ spec }) => (spec.volumeClaimTemplates ?? []).length > 0).map(objectKey);
 
   return {
