@@ -172,7 +172,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
     },
     // What of static pods begins before the API has said what the node can take is not asked.
-    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node === undefined && isStatic(pod) ? undefined : refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {})),
+    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node !== undefined ? refusePod(pod, manager.claimants(), node.status?.allocatable ?? {}) : isStatic(pod) ? undefined : "not known yet"),
     refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
   };
   const manager: PodManager = new PodManager(context, pods, () => {

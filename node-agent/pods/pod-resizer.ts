@@ -80,6 +80,7 @@ export class PodResizer {
       this.#record(pod, "Normal", "ResizeStarted", describeResize("Pod resize started", pod, observedGeneration));
       return { isGranted: true, isNews: true };
     }
+    if (refusal === "not known yet") return { isGranted: false, isNews: false };
     this.#waitsSinceMs ??= clock.now();
     return { isGranted: false, isNews: this.#refused(pod, { reason: refuseForever(pod) === undefined ? "Deferred" : "Infeasible", message: refusal.message, observedGeneration }) };
   }

@@ -59,10 +59,21 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     observedGeneration: pod.metadata.generation ?? 1,
     ...wholeResources(inputs),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
-    ...(refusal === undefined || state.containers.length > 0 ? { containerStatuses } : {}),
+    ...(isWithoutContainers(inputs) ? {} : { containerStatuses }),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
     conditions: withDisruption(withResizeConditions(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs),
   };
+}
+
+/** What the API is to be told of a status in the place of another: a merge keeps what is not named. */
+export function statusPatch(before: PodStatus | undefined, status: PodStatus): object {
+  const gone = (["reason", "message", "containerStatuses"] as const).filter((key) => before?.[key] !== undefined && status[key] === undefined);
+  return { ...Object.fromEntries(gone.map((key) => [key, null])), ...status };
+}
+
+/** A pod that was refused never had containers here; words about them would be taken for why it does not run. */
+function isWithoutContainers({ refusal, pod, state }: StatusInputs): boolean {
+  return state.containers.length === 0 && (refusal !== undefined || (isTerminal(pod) && pod.status?.containerStatuses === undefined));
 }
 
 /** What the pod as a whole was granted, itself or by its containers together; and what it has, which is what it had before while a resize is being done. */

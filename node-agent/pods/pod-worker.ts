@@ -27,7 +27,7 @@ import type { ResizeRequest } from "./granted-resources.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
-import { computePodStatus } from "./pod-status.ts";
+import { computePodStatus, statusPatch } from "./pod-status.ts";
 import { readTerminationMessage, startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
@@ -35,6 +35,7 @@ import { terminatePod } from "./terminate-pod.ts";
 import { computeTerminations } from "./terminations.ts";
 
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
+const NODE_UNKNOWN_RETRY_MS = 50;
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
 const MOUNT_FAILED = "MountVolume.SetUp failed";
@@ -211,6 +212,7 @@ export class PodWorker {
     let state = await this.#observe();
     const isNew = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0;
     const refusal = isNew ? refuse(this.#pod) : undefined;
+    if (refusal === "not known yet") return NODE_UNKNOWN_RETRY_MS;
     if (refusal !== undefined) {
       // A sandbox that could not be made may have had its devices prepared.
       await this.#context.devices.unprepare(this.#pod);
@@ -426,7 +428,9 @@ export class PodWorker {
     // Of a pod that only the runtime knew, the class is not known either.
     for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
     // Only now nothing of the pod is left, and its name may be given to another.
-    if (!this.#isOrphan && !isStatic(this.#pod)) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignoreGone);
+    if (!this.#isOrphan && !isStatic(this.#pod)) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch((error: unknown) => {
+      if (!hasReason(error, "NotFound", "Conflict")) throw error;
+    });
     logger.info("pod ended", { pod: `${namespace}/${name}` });
   }
 
@@ -459,7 +463,7 @@ export class PodWorker {
     }
     const { uid, namespace = "", name = "" } = shown;
     try {
-      const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: { ...(this.#pod.status?.reason === undefined ? {} : { reason: null, message: null }), ...status } }, { subresource: "status" });
+      const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: statusPatch(this.#pod.status, status) }, { subresource: "status" });
       if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart();
       for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
       this.#reported = status;
@@ -493,8 +497,4 @@ export class PodWorker {
       signal.addEventListener("abort", done, { once: true });
     });
   }
-}
-
-function ignoreGone(error: unknown): void {
-  if (!hasReason(error, "NotFound", "Conflict")) throw error;
 }

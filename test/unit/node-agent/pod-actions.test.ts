@@ -219,6 +219,12 @@ describe("computePodStatus", () => {
     expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "ErrImagePull", message: "no such image" } });
   });
 
+  it("that was refused goes on having no containers: words about them would be shown in place of the reason", () => {
+    const refused: Pod = { ...pod(), status: { phase: "Failed", reason: "OutOfcpu", message: "no room" } };
+    expect(status(refused, { sandboxes: [], containers: [] })).toMatchObject({ phase: "Failed", reason: "OutOfcpu" });
+    expect(status(refused, { sandboxes: [], containers: [] })).not.toHaveProperty("containerStatuses");
+  });
+
   it("that was active for too long is over, and its status keeps saying why", () => {
     const late: Pod = { ...pod({ activeDeadlineSeconds: 30 }), status: { phase: "Running", startTime: "2026-01-01T11:59:30Z" } };
     const refusal = deadlineExceeded(late, NOW);

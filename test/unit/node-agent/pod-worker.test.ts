@@ -22,11 +22,12 @@ const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", name
 /** A worker of a pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
 function aWorker(pod: Pod = aPod) {
   const clock = new VirtualClock();
-  const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } } = {};
+  const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } | "not known yet" } = {};
   const done: string[] = [];
   const events: string[] = [];
   const places: string[] = [];
   const waits: string[] = [];
+  const patches: PodStatus[] = [];
   const mount = async () => {
     if (trouble.error !== undefined) throw trouble.error;
     return folder;
@@ -36,9 +37,10 @@ function aWorker(pod: Pod = aPod) {
     runtime: new FakeRuntime({ clock, images: ["docker.io/library/a:1"] }),
     client: { for: () => ({ patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
       done.push(`${status.phase}`);
+      patches.push(status);
       const waiting = status.containerStatuses?.[0]?.state?.waiting;
       if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
-      return { ...pod, status };
+      return { ...pod, status: Object.fromEntries(Object.entries({ ...pod.status, ...status }).filter(([, value]) => value !== null)) };
     } }) },
     events: { record: (_object: unknown, { reason, message, fieldPath }: { readonly reason: string; readonly message: string; readonly fieldPath?: string }) => {
       events.push(`${reason}: ${message}`);
@@ -54,7 +56,7 @@ function aWorker(pod: Pod = aPod) {
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
-  return { worker, clock, trouble, events, done, waits, places };
+  return { worker, clock, trouble, events, done, waits, places, patches };
 }
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
@@ -69,6 +71,23 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
   expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
   expect(worker.volumes.get("secrets")).toBe(folder);
   running.abort();
+  await ended;
+});
+
+test("a pod is not judged before it is known what the node has; one that is refused has no containers to tell of, whatever it had before", async () => {
+  const running = { ...aPod, status: { phase: "Running", containerStatuses: [{ name: "c", image: "a:1", imageID: "", ready: true, restartCount: 0, state: { running: { startedAt: "2029-01-01T00:00:00Z" } } }] } };
+  const { worker, clock, trouble, done, patches } = aWorker(running);
+  trouble.refusal = "not known yet";
+  const stop = new AbortController();
+  const ended = worker.run(stop.signal);
+  await clock.advance(5_000);
+  expect(done).toEqual([]);
+  trouble.refusal = { reason: "OutOfcpu", message: "no room" };
+  await clock.advance(1_000);
+  expect(patches.at(-1)).toMatchObject({ phase: "Failed", reason: "OutOfcpu", message: "Pod was rejected: no room", containerStatuses: null });
+  await clock.advance(120_000);
+  expect(patches.at(-1)?.containerStatuses ?? null).toBeNull();
+  stop.abort();
   await ended;
 });
 
